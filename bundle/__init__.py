@@ -1,0 +1,22 @@
+"""Bundles: a target's artifacts in one folder, and the base model they were made for.
+
+Knows the folder's layout, hashes and atomic replacement; knows nothing about what the artifacts mean.
+"""
+
+from bundle.base_model import BaseModel, read_base_model
+from bundle.errors import BundleError
+from bundle.manifest import Action, Manifest, read_manifest
+from bundle.store import Bundle, load_bundle, load_bundles, update_bundle
+
+__all__ = [
+    "Action",
+    "BaseModel",
+    "Bundle",
+    "BundleError",
+    "Manifest",
+    "load_bundle",
+    "load_bundles",
+    "read_base_model",
+    "read_manifest",
+    "update_bundle",
+]

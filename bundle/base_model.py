@@ -1,0 +1,88 @@
+"""The identity of a base model: the name it goes by and a digest of the embeddings that corruptions act on."""
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import BundleError
+
+_EMBEDDING_NAMES = (
+    "model.embed_tokens.weight",
+    "model.language_model.embed_tokens.weight",
+    "language_model.model.embed_tokens.weight",
+    "transformer.wte.weight",
+    "gpt_neox.embed_in.weight",
+    "embed_tokens.weight",
+)
+_CHUNK_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model as a bundle knows it.
+
+    Attributes
+    ----------
+    id
+        The name under which the engine serves it, a hub id as a rule.
+    hidden_size
+        Width of its embeddings.
+    embedding_sha256
+        SHA-256 of the raw bytes of its input embedding matrix. A corruption acts on nothing else, so two
+        checkpoints that agree here can share one.
+    """
+
+    id: str
+    hidden_size: int
+    embedding_sha256: str
+
+
+def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
+    """Read the identity of the model stored as safetensors in a folder.
+
+    Reads the embedding matrix only, as raw bytes, so it needs no tensor library and is quick for any size.
+
+    Raises
+    ------
+    BundleError
+        The folder has no config.json, no safetensors weights, or no embedding matrix under a known name.
+    """
+    config = _read_json(model_folder / "config.json")
+    hidden_size = config.get("hidden_size") or config.get("text_config", {}).get("hidden_size")
+    if not isinstance(hidden_size, int):
+        raise BundleError(f"{model_folder / 'config.json'} has no hidden_size")
+    return BaseModel(model_id, hidden_size, _hash_embedding(model_folder))
+
+
+def _hash_embedding(model_folder: Path) -> str:
+    for weights in sorted(model_folder.glob("*.safetensors")):
+        with weights.open("rb") as file:
+            (header_bytes,) = struct.unpack("<Q", file.read(8))
+            header = json.loads(file.read(header_bytes))
+            name = next((name for name in _EMBEDDING_NAMES if name in header), None)
+            if name is None:
+                continue
+            start, end = header[name]["data_offsets"]
+            file.seek(start, 1)
+            digest = hashlib.sha256()
+            remaining = end - start
+            while remaining > 0:
+                chunk = file.read(min(_CHUNK_BYTES, remaining))
+                if not chunk:
+                    raise BundleError(f"{weights} ends before its embedding matrix does; download it again")
+                digest.update(chunk)
+                remaining -= len(chunk)
+            return digest.hexdigest()
+    raise BundleError(f"{model_folder} holds no safetensors file with an input embedding matrix")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise BundleError(f"{path.parent} is not a model folder: it has no {path.name}") from None
+    except ValueError as error:
+        raise BundleError(f"{path} is not valid JSON: {error}") from None

@@ -1,0 +1,94 @@
+"""target.json: what a bundle says of itself."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from bundle.errors import BundleError
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "target.json"
+
+
+class Action(StrEnum):
+    """What a positive verdict leads to."""
+
+    CORRUPT = "corrupt"
+    ADAPTER = "adapter"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+
+
+class _Frozen(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class BaseModelReference(_Frozen):
+    """The base model that a corruption or adapter was made for; see `bundle.base_model.BaseModel`."""
+
+    id: str
+    hidden_size: int = pydantic.Field(gt=0)
+    embedding_sha256: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
+
+
+class EncoderReference(_Frozen):
+    """The sentence encoder that the classifier's head stands on."""
+
+    id: str
+    sha256: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
+
+
+class Manifest(_Frozen):
+    """The manifest of a bundle, stored as ``target.json``.
+
+    Attributes
+    ----------
+    name
+        The target's name: lower case letters, digits and dashes.
+    threshold
+        The probability above which the classifier's verdict is positive.
+    files
+        SHA-256 of every other file of the bundle, by its path inside the folder.
+    metrics
+        What was measured when the artifacts were made, for the model card; free in form.
+    """
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = pydantic.Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
+    description: str = ""
+    action: Action = Action.CORRUPT
+    threshold: float = pydantic.Field(default=0.5, ge=0.0, le=1.0)
+    base_model: BaseModelReference | None = None
+    encoder: EncoderReference | None = None
+    files: dict[str, str] = {}
+    metrics: dict[str, Any] = {}
+
+
+def read_manifest(bundle_folder: Path) -> Manifest:
+    """Read and check a bundle's manifest.
+
+    Raises
+    ------
+    BundleError
+        There is none, it is not JSON, or a field is missing, unknown or of the wrong form.
+    """
+    path = bundle_folder / MANIFEST_NAME
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
+    except ValueError as error:
+        raise BundleError(f"{path} is not valid JSON: {error}") from None
+    if isinstance(document, dict) and document.get("schema_version") != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path} has schema version {document.get('schema_version')!r}; this release reads {SCHEMA_VERSION}"
+        )
+    try:
+        return Manifest.model_validate(document)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {field}: {first['msg']}") from None

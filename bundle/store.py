@@ -1,0 +1,175 @@
+"""Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bundle.errors import BundleError
+from bundle.manifest import MANIFEST_NAME, Manifest, read_manifest
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    manifest
+        What it says of itself.
+    version
+        Short digest of its manifest, and so of every file in it: equal versions are equal bundles.
+    """
+
+    folder: Path
+    manifest: Manifest
+    version: str
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def classifier(self) -> Path | None:
+        """The folder of the classifier's head, if the bundle has one."""
+        return self._folder_with_files("classifier")
+
+    @property
+    def corruption(self) -> Path | None:
+        """The file of the learned corruption, if the bundle has one."""
+        path = self.folder / "corruption.safetensors"
+        return path if path.name in self.manifest.files else None
+
+    @property
+    def adapter(self) -> Path | None:
+        """The folder of the unlearning adapter, if the bundle has one."""
+        return self._folder_with_files("adapter")
+
+    def _folder_with_files(self, name: str) -> Path | None:
+        listed = any(file.startswith(f"{name}/") for file in self.manifest.files)
+        return self.folder / name if listed else None
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Load one bundle and verify every file that its manifest names.
+
+    Raises
+    ------
+    BundleError
+        The manifest cannot be read, a file is missing, or a hash differs.
+    """
+    manifest = read_manifest(folder)
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
+        if not path.is_file():
+            raise BundleError(f"bundle {manifest.name}: {path} is missing")
+        found = _hash_file(path)
+        if found != expected:
+            raise BundleError(
+                f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
+                "restore the file or make the bundle again"
+            )
+    version = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:12]
+    return Bundle(folder, manifest, version)
+
+
+def load_bundles(folder: Path) -> tuple[Bundle, ...]:
+    """Load every bundle that stands directly in a folder, by name.
+
+    Raises
+    ------
+    BundleError
+        The folder is missing, one of its bundles is not usable, or two share a name.
+    """
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is not a folder; give a folder of bundles, or an empty one for none")
+    bundles = [load_bundle(path.parent) for path in sorted(folder.glob(f"*/{MANIFEST_NAME}"))]
+    by_name: dict[str, Bundle] = {}
+    for bundle in bundles:
+        if bundle.name in by_name:
+            raise BundleError(
+                f"{bundle.folder} and {by_name[bundle.name].folder} are both named {bundle.name}; rename one"
+            )
+        by_name[bundle.name] = bundle
+    return tuple(by_name.values())
+
+
+def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **manifest_changes: Any) -> Bundle:
+    """Make or change a bundle as one step: a reader sees the old one or the new one, never a mixture.
+
+    Parameters
+    ----------
+    folder
+        The bundle's folder; made if it is not there (then ``name`` must be among the changes or is the
+        folder's own name).
+    files
+        By path inside the folder: a file to copy, its content, or None to remove it.
+    manifest_changes
+        Fields of `Manifest` to set. ``metrics`` is merged key by key; ``files`` is computed.
+
+    Raises
+    ------
+    BundleError
+        The bundle that stands there cannot be read, or a change does not fit the manifest.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        fields: dict[str, Any] = {"name": folder.name}
+        if folder.exists():
+            fields = read_manifest(folder).model_dump()
+            shutil.copytree(folder, staging, dirs_exist_ok=True)
+        metrics = {**fields.get("metrics", {}), **manifest_changes.pop("metrics", {})}
+        for name, content in files.items():
+            _place(staging / name, content)
+        fields |= manifest_changes | {"metrics": metrics, "files": _hash_folder(staging)}
+        try:
+            manifest = Manifest.model_validate(fields)
+        except ValueError as error:
+            raise BundleError(f"bundle {folder.name}: {error}") from None
+        (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
+        staging.chmod(0o755)
+        _swap(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def _place(path: Path, content: Path | bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        shutil.copyfile(content, path)
+
+
+def _swap(staging: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(staging, folder)
+        return
+    # A folder cannot be renamed over one that is not empty, so the old one steps aside first.
+    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    os.replace(folder, retired)
+    os.replace(staging, folder)
+    shutil.rmtree(retired)
+
+
+def _hash_folder(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME)
+    return {path.relative_to(folder).as_posix(): _hash_file(path) for path in files}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

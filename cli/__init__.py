@@ -1,0 +1,1 @@
+"""The `lethe` command: one thin module a verb, late imports, no logic."""
