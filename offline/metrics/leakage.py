@@ -1,0 +1,49 @@
+"""Whether outputs give away facts that were to be forgotten."""
+
+import re
+from collections.abc import Sequence
+
+
+def leaked_facts(output: str, facts: Sequence[str], prompt: str = "") -> tuple[str, ...]:
+    """Facts that an output names and its prompt does not.
+
+    A name that the prompt already contains is no leak: repeating "Harry Potter" back shows no knowledge.
+
+    Parameters
+    ----------
+    output : str
+        Generated text.
+    facts : sequence of str
+        Words or phrases that betray knowledge, matched whole-word and without regard to case.
+    prompt : str
+        What the model was asked.
+    """
+    return tuple(fact for fact in facts if _names(output, fact) and not _names(prompt, fact))
+
+
+def leak_rate(outputs: Sequence[str], facts: Sequence[Sequence[str]], prompts: Sequence[str]) -> float:
+    """Fraction of outputs that name at least one fact of their question [ours].
+
+    Parameters
+    ----------
+    outputs, prompts : sequence of str
+        Generated texts and what was asked, in the same order.
+    facts : sequence of sequences of str
+        For each output, the facts that would be a leak.
+
+    Raises
+    ------
+    ValueError
+        When there is no output or the lengths differ.
+    """
+    if not outputs or not len(outputs) == len(facts) == len(prompts):
+        raise ValueError(f"got {len(outputs)} outputs, {len(facts)} fact lists and {len(prompts)} prompts")
+    leaks = [
+        bool(leaked_facts(output, listed, prompt))
+        for output, listed, prompt in zip(outputs, facts, prompts, strict=True)
+    ]
+    return sum(leaks) / len(leaks)
+
+
+def _names(text: str, fact: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text, re.IGNORECASE) is not None
