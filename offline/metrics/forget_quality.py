@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.stats import ks_2samp
 
 
@@ -44,5 +45,5 @@ def forget_quality(unlearned: Sequence[float], retain: Sequence[float]) -> Forge
         raise ValueError(
             f"forget quality compares two samples, got {len(unlearned)} and {len(retain)} truth ratios"
         )
-    statistic, p_value = ks_2samp(unlearned, retain)
+    statistic, p_value = np.asarray(ks_2samp(unlearned, retain), dtype=np.float64)
     return ForgetQuality(p_value=float(p_value), statistic=float(statistic))
