@@ -1,0 +1,178 @@
+"""OpenAI messages as text to classify. Knows the request's shapes; knows nothing about models or targets."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PartKind = Literal["content", "reasoning", "refusal", "name", "tool_call", "tool_definition"]
+
+_TEXT_PART_KINDS: dict[str, PartKind] = {
+    "text": "content",
+    "input_text": "content",
+    "output_text": "content",
+    "refusal": "refusal",
+    "thinking": "reasoning",
+}
+_PART_SEPARATOR = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a message's text and where in the request it came from.
+
+    Attributes
+    ----------
+    kind
+        What it is.
+    index
+        Position in the message's ``content`` list (0 for a plain string), or in ``tool_calls``.
+    start, end
+        Half-open character offsets into `Message.text`.
+    """
+
+    kind: PartKind
+    index: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: its role, all of its text, and the parts that the text is made of."""
+
+    role: str
+    text: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All text that a request puts before the model.
+
+    Attributes
+    ----------
+    messages
+        One entry for each message of the request, in order and of the same count, so that indices agree;
+        tool definitions, if any, follow as one more.
+    unreadable
+        What could not be read as text, one line each: images, audio, files, unknown or undecodable parts.
+    """
+
+    messages: tuple[Message, ...]
+    unreadable: tuple[str, ...] = ()
+
+    @classmethod
+    def from_openai_messages(
+        cls, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> "Conversation":
+        """Read the ``messages`` (and ``tools``) of a chat completion request.
+
+        Never raises on odd input: what is not understood is listed in `unreadable`.
+        """
+        unreadable: list[str] = []
+        read = [_read_message(index, message, unreadable) for index, message in enumerate(messages)]
+        if tools:
+            builder = _MessageBuilder("tools", "tools", unreadable)
+            for index, tool in enumerate(tools):
+                builder.add("tool_definition", index, _json_text(tool))
+            read.append(builder.build())
+        return cls(tuple(read), tuple(unreadable))
+
+    @classmethod
+    def from_prompt(cls, prompt: str) -> "Conversation":
+        """Read the prompt of a plain completion request as one user message."""
+        return cls.from_openai_messages([{"role": "user", "content": prompt}])
+
+
+class _MessageBuilder:
+    def __init__(self, role: str, place: str, unreadable: list[str]) -> None:
+        self._role = role
+        self._place = place
+        self._unreadable = unreadable
+        self._texts: list[str] = []
+        self._parts: list[Part] = []
+        self._length = 0
+
+    def add(self, kind: PartKind, index: int, text: str) -> None:
+        if not text:
+            return
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            self.reject("text with lone surrogates, which no encoding can carry")
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        start = self._length + (len(_PART_SEPARATOR) if self._texts else 0)
+        self._texts.append(text)
+        self._length = start + len(text)
+        self._parts.append(Part(kind, index, start, self._length))
+
+    def reject(self, what: str) -> None:
+        self._unreadable.append(f"{self._place}: {what}")
+
+    def build(self) -> Message:
+        return Message(self._role, _PART_SEPARATOR.join(self._texts), tuple(self._parts))
+
+
+def _read_message(index: int, message: Any, unreadable: list[str]) -> Message:
+    place = f"message {index}"
+    if not isinstance(message, Mapping):
+        unreadable.append(f"{place}: not an object")
+        return Message("unknown", "", ())
+    builder = _MessageBuilder(str(message.get("role", "unknown")), place, unreadable)
+    _add_content(builder, message.get("content"))
+    for field in ("reasoning_content", "reasoning", "thinking"):
+        _add_text(builder, "reasoning", 0, message.get(field), field)
+    _add_text(builder, "refusal", 0, message.get("refusal"), "refusal")
+    _add_text(builder, "name", 0, message.get("name"), "name")
+    calls = [*_as_list(message.get("tool_calls"))]
+    if message.get("function_call") is not None:
+        calls.append({"function": message["function_call"]})
+    for call_index, call in enumerate(calls):
+        builder.add("tool_call", call_index, _tool_call_text(call))
+    if message.get("audio") is not None:
+        builder.reject("audio")
+    return builder.build()
+
+
+def _add_content(builder: _MessageBuilder, content: Any) -> None:
+    if content is None:
+        return
+    if isinstance(content, str):
+        builder.add("content", 0, content)
+        return
+    if not isinstance(content, list):
+        builder.reject(f"content of type {type(content).__name__}")
+        return
+    for index, part in enumerate(content):
+        if isinstance(part, str):
+            builder.add("content", index, part)
+            continue
+        kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+        part_kind = _TEXT_PART_KINDS.get(str(kind))
+        if part_kind is None or not isinstance(part, Mapping):
+            builder.reject(f"content part {index} of type {kind!r} is not text")
+            continue
+        text = next((part[key] for key in ("text", "refusal", "thinking") if key in part), None)
+        _add_text(builder, part_kind, index, text, f"content part {index}")
+
+
+def _add_text(builder: _MessageBuilder, kind: PartKind, index: int, text: Any, place: str) -> None:
+    if isinstance(text, str):
+        builder.add(kind, index, text)
+    elif text is not None:
+        builder.reject(f"{place} of type {type(text).__name__} is not text")
+
+
+def _tool_call_text(call: Any) -> str:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return _json_text(call)
+    arguments = function.get("arguments", "")
+    return f"{function.get('name', '')} {arguments if isinstance(arguments, str) else _json_text(arguments)}"
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _as_list(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else []
