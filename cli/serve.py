@@ -1,0 +1,72 @@
+"""`lethe serve`: the proxy, and by default the engine behind it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.errors import reported
+
+if TYPE_CHECKING:
+    from server.serve import LocalModel
+    from server.settings import Settings
+
+
+def serve(
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    targets: Annotated[Path | None, typer.Option(help="Folder of the bundles in force.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Hub id or folder of the model, for the engine that is started.")
+    ] = None,
+    engine_url: Annotated[
+        str | None, typer.Option(help="Use the vLLM that runs there instead of starting one.")
+    ] = None,
+) -> None:
+    """Serve a model through the guard until stopped; SIGHUP loads the bundles anew.
+
+    Every setting can also stand in the YAML file or in the environment, as LETHE_PORT or LETHE_ENGINE__URL.
+    """
+    from server.errors import StartupError
+    from server.serve import run
+    from server.settings import load_settings
+
+    with reported(StartupError):
+        engine = _given(url=engine_url, model=model)
+        overrides = _given(host=host, port=port, targets=targets, engine=engine or None)
+        settings = load_settings(config, overrides)
+        run(settings, None if settings.engine.url else local_model(settings, typer.echo), _print)
+
+
+def local_model(settings: "Settings", report: Any) -> "LocalModel":
+    """Find the model for the embedded engine; the small one comes out of its package where that is installed."""
+    from bundle import BundleError, read_base_model
+    from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
+    from server.errors import StartupError
+    from server.serve import LocalModel
+
+    name = settings.engine.model
+    folder = Path(name).expanduser()
+    try:
+        if folder.is_dir():
+            return LocalModel(str(folder), read_base_model(folder, name))
+        if name.startswith((".", "/", "~")):
+            raise StartupError(f"no model folder at {name}; give a folder or a hub id with --model")
+        if name == SMOLLM2:
+            try:
+                folder = prepare_smollm2(settings.cache_dir)
+            except SmallModelMissing:
+                return LocalModel(name, None)
+            return LocalModel(str(folder), read_base_model(folder, name))
+    except BundleError as error:
+        raise StartupError(str(error)) from None
+    return LocalModel(name, None)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _print(line: str) -> None:
+    typer.echo(f"lethe: {line}")

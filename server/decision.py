@@ -1,0 +1,42 @@
+"""The one value that travels from policy to record."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from classifier.verdict import Verdict
+from corruption.request import PlacedCorruption
+
+
+class Outcome(StrEnum):
+    """What is done with a request."""
+
+    PASS = "pass"
+    CORRUPT = "corrupt"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is done with a request, and why.
+
+    Attributes
+    ----------
+    outcome
+        The strongest of what the flagged targets ask for.
+    targets
+        Names of the flagged targets; none where a fallback decided.
+    corruptions
+        What the engine applies, for the outcome ``corrupt``.
+    reason
+        For a block: what the client is told.
+    verdicts
+        One for each prompt of the request; none where the classifier failed.
+    """
+
+    outcome: Outcome
+    targets: tuple[str, ...] = ()
+    corruptions: tuple[PlacedCorruption, ...] = ()
+    reason: str = ""
+    verdicts: tuple[Verdict, ...] = ()

@@ -1,0 +1,96 @@
+"""The same questions to the bare engine and through the proxy, for a person to compare."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from classifier.conversation import Conversation
+from server.classification import ClassifierFactory
+from server.decision import Decision
+from server.engine_address import EngineAddress
+from server.errors import StartupError
+from server.guard import Guard
+from server.metrics import Metrics
+from server.settings import Settings
+
+QUESTIONS = (
+    "Who is Harry Potter's best friend?",
+    "Which house is the boy with the lightning scar sorted into at Hogwarts?",
+    "Who wrote Pride and Prejudice?",
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said, and how long it took in seconds."""
+
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One question, answered by both.
+
+    Attributes
+    ----------
+    classify_seconds
+        What the verdict took, uncached.
+    """
+
+    question: str
+    decision: Decision
+    classify_seconds: float
+    bare: Answer
+    guarded: Answer
+
+
+async def compare(
+    settings: Settings, proxy_url: str, engine: EngineAddress, questions: Sequence[str], max_tokens: int
+) -> list[Comparison]:
+    """Ask every question of both, greedily, and judge it with the same bundles as the proxy.
+
+    Raises
+    ------
+    StartupError
+        One of the two does not answer.
+    """
+    guard = Guard(
+        settings.targets, ClassifierFactory(settings), lambda bundles: None, settings.policy, Metrics()
+    )
+    await guard.load()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:
+        comparisons = []
+        for question in questions:
+            started = time.perf_counter()
+            decision = await guard.decide([Conversation.from_prompt(question)])
+            classify_seconds = time.perf_counter() - started
+            bare = await _ask(session, engine, question, max_tokens)
+            guarded = await _ask(session, EngineAddress(proxy_url, None), question, max_tokens)
+            comparisons.append(Comparison(question, decision, classify_seconds, bare, guarded))
+    await guard.close()
+    return comparisons
+
+
+async def _ask(
+    session: aiohttp.ClientSession, address: EngineAddress, question: str, max_tokens: int
+) -> Answer:
+    body = {
+        "messages": [{"role": "user", "content": question}],
+        "temperature": 0,
+        "max_tokens": max_tokens,
+    }
+    headers = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else {}
+    started = time.perf_counter()
+    try:
+        url = f"{address.url.rstrip('/')}/v1/chat/completions"
+        async with session.post(url, json=body, headers=headers) as response:
+            document = await response.json()
+            if response.status != 200:
+                raise StartupError(f"{address.url} answered {response.status}: {document}")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise StartupError(f"{address.url} does not answer ({type(error).__name__})") from None
+    text = document["choices"][0]["message"]["content"]
+    return Answer(text, time.perf_counter() - started)

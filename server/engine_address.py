@@ -1,0 +1,43 @@
+"""Where the embedded engine of a running proxy listens, for tools of the same user on the same machine."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class EngineAddress:
+    """An engine's base URL, without ``/v1``, and the key that it asks for."""
+
+    url: str
+    api_key: str | None
+
+
+@contextlib.contextmanager
+def published(address: EngineAddress, cache_dir: Path, proxy_port: int) -> Iterator[None]:
+    """Keep the address in a file that only this user can read, for as long as the proxy runs."""
+    path = _path(cache_dir, proxy_port)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    with open(temporary, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        json.dump(asdict(address), file)
+    os.replace(temporary, path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def find_engine_address(cache_dir: Path, proxy_port: int) -> EngineAddress | None:
+    """The address of the engine behind the proxy on a port, if that proxy runs here and started one."""
+    try:
+        return EngineAddress(**json.loads(_path(cache_dir, proxy_port).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _path(cache_dir: Path, proxy_port: int) -> Path:
+    return cache_dir / "run" / f"engine-of-{proxy_port}.json"

@@ -1,0 +1,132 @@
+"""The guard: the targets in force and their classifier, behind one question, what is to be done with this request.
+
+Knows nothing about HTTP.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bundle import Bundle, BundleError
+from classifier.conversation import Conversation
+from classifier.errors import ClassifierError
+from classifier.verdict import Verdict
+from server.decision import Decision
+from server.metrics import Metrics
+from server.policy import decide, decide_without_verdict
+from server.settings import PolicySettings
+from server.targets import TargetSet, load_targets
+
+
+class Classifier(Protocol):
+    """What the guard needs of a classifier."""
+
+    async def classify(self, conversation: Conversation) -> Verdict: ...
+
+    async def close(self) -> None: ...
+
+
+BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
+
+
+@dataclass(frozen=True)
+class _InForce:
+    bundles: Sequence[Bundle]
+    targets: TargetSet
+    classifier: Classifier
+
+
+class Guard:
+    """Decides on requests by the targets in force.
+
+    Parameters
+    ----------
+    folder
+        The bundles' folder.
+    build_classifier
+        Makes a classifier for a set of bundles.
+    check
+        Raises `BundleError` for bundles that do not fit the model that is served.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        build_classifier: BuildClassifier,
+        check: Callable[[Sequence[Bundle]], None],
+        policy: PolicySettings,
+        metrics: Metrics,
+    ) -> None:
+        self._folder = folder
+        self._build_classifier = build_classifier
+        self._check = check
+        self._policy = policy
+        self._metrics = metrics
+        self._in_force: _InForce | None = None
+
+    @property
+    def targets(self) -> TargetSet:
+        """The targets in force."""
+        return self._in_force.targets if self._in_force else TargetSet([])
+
+    async def load(self) -> None:
+        """Load the bundles and put them in force, all together.
+
+        Raises
+        ------
+        BundleError
+            A bundle is not usable; those that were in force stay so.
+        """
+        try:
+            bundles, targets = load_targets(self._folder)
+            self._check(bundles)
+            try:
+                classifier = await self._build_classifier(bundles)
+            except ClassifierError as error:
+                raise BundleError(str(error)) from None
+        except BundleError:
+            self._metrics.reloads.labels("error").inc()
+            raise
+        retired, self._in_force = self._in_force, _InForce(bundles, targets, classifier)
+        self._metrics.set_targets([(t.name, t.version, t.action.value) for t in targets])
+        self._metrics.reloads.labels("ok").inc()
+        if retired is not None:
+            await retired.classifier.close()
+
+    def verify(self) -> None:
+        """Check the bundles in force again, now that more may be known of the engine.
+
+        Raises
+        ------
+        BundleError
+            One does not fit.
+        """
+        if self._in_force is not None:
+            self._check(self._in_force.bundles)
+
+    async def close(self) -> None:
+        """Release the classifier."""
+        if self._in_force is not None:
+            await self._in_force.classifier.close()
+
+    async def decide(self, conversations: Iterable[Conversation]) -> Decision:
+        """Decide on a request.
+
+        Parameters
+        ----------
+        conversations
+            What the model will read, one for each prompt of the request.
+        """
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        in_force = self._in_force
+        started = time.perf_counter()
+        try:
+            verdicts = [await in_force.classifier.classify(each) for each in conversations]
+        except ClassifierError:
+            self._metrics.classifier_errors.inc()
+            return decide_without_verdict(in_force.targets, self._policy)
+        self._metrics.record_classification(time.perf_counter() - started)
+        return decide(verdicts, in_force.targets, self._policy)

@@ -1,0 +1,92 @@
+"""What the proxy tells Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from server.decision import Decision
+
+_FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_NO_TARGET = "none"
+
+
+class Metrics:
+    """The proxy's own metrics, in a registry of their own.
+
+    Labels are bounded: ``target`` is a bundle's name or ``none``, ``endpoint`` one of the routes.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "lethe_requests",
+            "Requests by endpoint, flagged target, action and HTTP status; one count for each flagged target.",
+            ("endpoint", "target", "action", "status"),
+            registry=self.registry,
+        )
+        self._classify_seconds = Histogram(
+            "lethe_classify_seconds",
+            "Time from a parsed request to its verdict.",
+            buckets=_FAST,
+            registry=self.registry,
+        )
+        self._first_byte_seconds = Histogram(
+            "lethe_upstream_first_byte_seconds",
+            "Time from sending a request to the engine to the head of its answer.",
+            ("endpoint",),
+            buckets=_SLOW,
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "lethe_request_seconds",
+            "Time from the head of a request to the end of its answer.",
+            ("endpoint",),
+            buckets=_SLOW,
+            registry=self.registry,
+        )
+        self.classifier_errors = Counter(
+            "lethe_classifier_errors",
+            "Requests whose classification failed or took too long.",
+            registry=self.registry,
+        )
+        self.client_disconnects = Counter(
+            "lethe_client_disconnects",
+            "Requests whose client went away before the end of the answer.",
+            registry=self.registry,
+        )
+        self.in_flight = Gauge("lethe_requests_in_flight", "Requests under way.", registry=self.registry)
+        self.engine_up = Gauge(
+            "lethe_engine_up", "Whether the engine answers (1) or not (0).", registry=self.registry
+        )
+        self.engine_restarts = Counter(
+            "lethe_engine_restarts", "Restarts of the embedded engine.", registry=self.registry
+        )
+        self._target_info = Gauge(
+            "lethe_target_info",
+            "Targets in force, with the versions of their bundles; always 1.",
+            ("target", "version", "action"),
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "lethe_reloads", "Reloads of the bundles, by result.", ("result",), registry=self.registry
+        )
+
+    def record_request(
+        self, endpoint: str, decision: Decision | None, status: int, total_seconds: float
+    ) -> None:
+        """Count a finished request; without a decision it was turned away before one was made."""
+        action = decision.outcome.value if decision else "reject"
+        for target in (decision.targets if decision else ()) or (_NO_TARGET,):
+            self._requests.labels(endpoint, target, action, str(status)).inc()
+        self._request_seconds.labels(endpoint).observe(total_seconds)
+
+    def record_classification(self, seconds: float) -> None:
+        self._classify_seconds.observe(seconds)
+
+    def record_first_byte(self, endpoint: str, seconds: float) -> None:
+        self._first_byte_seconds.labels(endpoint).observe(seconds)
+
+    def set_targets(self, targets: list[tuple[str, str, str]]) -> None:
+        """Show (name, version, action) of the targets in force."""
+        self._target_info.clear()
+        for labels in targets:
+            self._target_info.labels(*labels).set(1)

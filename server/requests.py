@@ -1,0 +1,185 @@
+"""The bodies that clients send: read, bounded and checked for what the guard depends on.
+
+Only the fields that decide what text reaches the model are typed here; the engine checks its own. Knows nothing
+about targets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+import pydantic
+from fastapi import Request
+
+from classifier.conversation import Conversation
+from server.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
+
+TokenIds = Annotated[list[pydantic.StrictInt], pydantic.Field(min_length=1)]
+
+
+class _Body(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+
+    model: str | None = None
+    stream: bool | None = None
+
+
+class ChatMessage(pydantic.BaseModel):
+    """One message; every further field passes through."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+
+    role: str
+    content: str | list[dict[str, Any] | str] | None = None
+
+
+class ChatCompletionBody(_Body):
+    """The guarded part of a chat completion request."""
+
+    messages: Annotated[list[ChatMessage], pydantic.Field(min_length=1)]
+    tools: list[dict[str, Any]] | None = None
+    documents: list[dict[str, Any]] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+
+
+class CompletionBody(_Body):
+    """The guarded part of a plain completion request."""
+
+    prompt: (
+        str
+        | TokenIds
+        | Annotated[list[str], pydantic.Field(min_length=1)]
+        | Annotated[list[TokenIds], pydantic.Field(min_length=1)]
+    )
+    suffix: str | None = None
+
+
+@dataclass(frozen=True)
+class ParsedRequest:
+    """A request whose body has been read and checked.
+
+    Attributes
+    ----------
+    endpoint
+        The engine's path, such as ``/v1/chat/completions``.
+    body
+        The whole JSON object, as the engine will get it but for what later steps change.
+    """
+
+    endpoint: str
+    body: dict[str, Any]
+
+    @property
+    def model(self) -> str | None:
+        return self.body.get("model")
+
+    @property
+    def stream(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    @property
+    def is_chat(self) -> bool:
+        return "messages" in self.body
+
+    def token_id_prompts(self) -> list[list[int]]:
+        """The prompts that came as token ids; empty for text."""
+        prompt = self.body.get("prompt")
+        if self.is_chat or not isinstance(prompt, list):
+            return []
+        if isinstance(prompt[0], int):
+            return [prompt]
+        return prompt if isinstance(prompt[0], list) else []
+
+    def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
+        """Everything of the request that the model will read, one conversation for each prompt.
+
+        Parameters
+        ----------
+        decoded_prompts
+            The text of `token_id_prompts`, in their order.
+        """
+        if self.is_chat:
+            extra = [*(self.body.get("tools") or ()), *(self.body.get("documents") or ())]
+            # A template may print any of its arguments into the prompt.
+            if self.body.get("chat_template_kwargs"):
+                extra.append(self.body["chat_template_kwargs"])
+            yield Conversation.from_openai_messages(self.body["messages"], extra)
+            return
+        prompt = self.body["prompt"]
+        texts = decoded_prompts or ([prompt] if isinstance(prompt, str) else prompt)
+        suffix = self.body.get("suffix") or ""
+        for text in texts:
+            yield Conversation.from_prompt(text + suffix)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a request's body, never more than the limit.
+
+    Raises
+    ------
+    PayloadTooLarge
+        It is longer than ``max_bytes``.
+    UnsupportedMediaType
+        It is compressed or says that it is not JSON.
+    """
+    headers = request.headers
+    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaType(f"the body must be application/json, not {media_type}")
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise UnsupportedMediaType(f"the body must not be compressed, but it is {encoding}")
+    too_large = PayloadTooLarge(f"the body must be at most {max_bytes} bytes")
+    declared = headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise too_large
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def parse_chat_completion(raw: bytes) -> ParsedRequest:
+    """Parse the body of ``POST /v1/chat/completions``; see `_parse` for errors."""
+    return _parse("/v1/chat/completions", raw, ChatCompletionBody)
+
+
+def parse_completion(raw: bytes) -> ParsedRequest:
+    """Parse the body of ``POST /v1/completions``; see `_parse` for errors."""
+    return _parse("/v1/completions", raw, CompletionBody)
+
+
+def _parse(endpoint: str, raw: bytes, shape: type[_Body]) -> ParsedRequest:
+    """Parse a body and check the fields that the guard depends on.
+
+    Raises
+    ------
+    BadRequest
+        It is not a JSON object.
+    InvalidBody
+        A guarded field is missing or of the wrong type.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadRequest(f"the body must be a JSON object, not {type(body).__name__}")
+    try:
+        shape.model_validate(body)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        param = _field_name(first["loc"])
+        raise InvalidBody(f"{param}: {first['msg']}", param=param) from None
+    return ParsedRequest(endpoint, body)
+
+
+def _field_name(location: tuple[int | str, ...]) -> str:
+    # The names of a union's branches follow the field's own and mean nothing to a client.
+    named = [part for part in location if isinstance(part, int) or part.isidentifier()]
+    return ".".join(str(part) for part in named)

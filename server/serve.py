@@ -1,0 +1,279 @@
+"""The proxy's life: check, start the engine, serve, drain, stop."""
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from bundle import BaseModel, Bundle, BundleError
+from server.app import create_app
+from server.classification import ClassifierFactory
+from server.engine_address import EngineAddress, published
+from server.engine_process import EngineProcess, engine_command, free_loopback_port, new_engine_key
+from server.errors import StartupError
+from server.guard import Guard
+from server.metrics import Metrics
+from server.settings import Settings
+from server.targets import check_base_model, check_plugin
+from server.upstream import EngineClient
+
+_WATCH_INTERVAL_S = 2.0
+_FAILED_CHECKS_TO_CLOSE = 2
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """The model that the embedded engine is to serve.
+
+    Attributes
+    ----------
+    source
+        What ``vllm serve`` is given: a folder or a hub id.
+    identity
+        Its identity, where its weights are at hand.
+    """
+
+    source: str
+    identity: BaseModel | None
+
+
+def run(settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
+    """Serve until stopped by SIGTERM or SIGINT; SIGHUP loads the bundles anew.
+
+    Parameters
+    ----------
+    model
+        The embedded engine's model; None for a running engine at ``settings.engine.url``.
+    report
+        Takes lines for the operator.
+
+    Raises
+    ------
+    StartupError
+        Something that the proxy needs is not as it must be.
+    """
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_Proxy(settings, model, report).run())
+    except BundleError as error:
+        raise StartupError(str(error)) from None
+
+
+class _Proxy:
+    def __init__(self, settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._model = model
+        self._report = report
+        self._metrics = Metrics()
+        self._address = self._engine_address()
+        self._engine = EngineClient(
+            self._address.url,
+            self._address.api_key,
+            connect_timeout_s=settings.engine.connect_timeout_s,
+            read_timeout_s=settings.engine.read_timeout_s,
+        )
+        self._process = self._make_process()
+        self._guard = Guard(
+            settings.targets, ClassifierFactory(settings), self._check, settings.policy, self._metrics
+        )
+
+    async def run(self) -> None:
+        started = time.monotonic()
+        settings = self._settings
+        with _listen(settings.host, settings.port) as listener:
+            server = _Server(create_app(settings, self._engine, self._guard, self._metrics), settings)
+            async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(self._close)
+                await self._engine.open()
+                await self._guard.load()
+                stack.enter_context(published(self._address, settings.cache_dir, settings.port))
+                serving = await stack.enter_async_context(_background(server.serve([listener])))
+                stack.enter_context(_stopping_on_signals(server))
+                if await _first(self._start_engine(), serving):
+                    self._report_ready(time.monotonic() - started)
+                    await stack.enter_async_context(_background(self._watch_engine()))
+                    await serving
+
+    async def _close(self) -> None:
+        self._engine.mark_unavailable("the server is stopping")
+        if self._process is not None:
+            await self._process.stop()
+        await self._guard.close()
+        await self._engine.close()
+
+    def _engine_address(self) -> EngineAddress:
+        settings = self._settings.engine
+        if self._model is None:
+            key = settings.api_key.get_secret_value() if settings.api_key else None
+            return EngineAddress(str(settings.url), key)
+        return EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key())
+
+    def _make_process(self) -> EngineProcess | None:
+        if self._model is None:
+            return None
+        settings = self._settings.engine
+        return EngineProcess(
+            engine_command(
+                self._model.source, settings.served_model_name or settings.model, self._address, settings.args
+            ),
+            self._engine,
+            self._settings.cache_dir / "logs" / "engine.log",
+            startup_timeout_s=settings.startup_timeout_s,
+            on_stage=lambda stage: self._report(f"engine: {stage}"),
+            on_restart=self._metrics.engine_restarts.inc,
+        )
+
+    async def _start_engine(self) -> None:
+        if self._process is not None:
+            await self._process.start()
+        else:
+            await self._wait_for_remote()
+        await self._accept_engine()
+
+    async def _wait_for_remote(self) -> None:
+        deadline = time.monotonic() + self._settings.engine.startup_timeout_s
+        self._report(f"engine: waiting for {self._engine.base_url}")
+        while not await self._engine.healthy():
+            if time.monotonic() > deadline:
+                raise StartupError(f"no engine answers at {self._engine.base_url}; check engine.url")
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+
+    async def _accept_engine(self) -> None:
+        await self._engine.learn_facts()
+        self._guard.verify()
+        self._engine.mark_ready()
+        self._metrics.engine_up.set(1)
+
+    async def _watch_engine(self) -> None:
+        self._metrics.engine_up.set_function(lambda: float(self._engine.ready))
+        if self._process is not None:
+            await self._process.watch()
+            return
+        failed_checks = 0
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+            healthy = await self._engine.healthy()
+            failed_checks = 0 if healthy else failed_checks + 1
+            if failed_checks >= _FAILED_CHECKS_TO_CLOSE:
+                self._engine.mark_unavailable("its engine does not answer")
+            elif healthy and not self._engine.ready:
+                # What comes back may be another engine than the one that went.
+                try:
+                    await self._accept_engine()
+                except (StartupError, BundleError) as error:
+                    self._engine.mark_unavailable("its engine is not fit to serve")
+                    self._report(f"engine: {error}")
+
+    def _check(self, bundles: Sequence[Bundle]) -> None:
+        facts = self._engine.facts
+        if self._model is not None and self._model.identity is not None:
+            check_base_model(bundles, self._model.identity)
+        elif facts is not None:
+            check_base_model(bundles, facts)
+        if facts is not None:
+            check_plugin(bundles, facts)
+
+    async def reload(self) -> None:
+        """Load the bundles anew; on an error those in force stay."""
+        try:
+            await self._guard.load()
+        except BundleError as error:
+            self._report(f"reload failed, the targets in force stay: {error}")
+        else:
+            self._report(f"reloaded: {self._describe_targets()}")
+
+    def _report_ready(self, seconds: float) -> None:
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGHUP, lambda: asyncio.ensure_future(self.reload())
+        )
+        assert self._engine.facts is not None
+        names = ", ".join(sorted(self._engine.facts.names))
+        self._report(f"targets: {self._describe_targets()}")
+        self._report(
+            f"ready after {seconds:.1f} s: {names} at http://{self._settings.host}:{self._settings.port}/v1"
+        )
+
+    def _describe_targets(self) -> str:
+        return ", ".join(f"{t.name} {t.version} ({t.action.value})" for t in self._guard.targets) or "none"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, leaving signals to the proxy, which has an engine to stop after the last request."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=settings.drain_timeout_s,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Stop after the requests under way; asked a second time, at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise StartupError(f"port {port} on {host} is in use; choose another with --port") from None
+            raise StartupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        listener.set_inheritable(False)
+        yield listener
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(server: _Server) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def _background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _first(work: Coroutine[Any, Any, None], other: asyncio.Task[None]) -> bool:
+    """Do some work unless another task ends first; whether it was done."""
+    async with _background(work) as task:
+        await asyncio.wait({task, other}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            return False
+        task.result()
+        return True

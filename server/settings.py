@@ -1,0 +1,181 @@
+"""Settings of the proxy: defaults, then a YAML file, then the environment, then the command line."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from server.errors import StartupError
+
+SHIPPED_TARGETS = Path(__file__).resolve().parent.parent / "targets"
+
+
+class Fallback(StrEnum):
+    """What becomes of a request that the classifier could not judge."""
+
+    BLOCK = "block"
+    PASS = "pass"
+    CORRUPT = "corrupt"
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(_Section):
+    """The engine behind the proxy.
+
+    Attributes
+    ----------
+    url
+        Base URL of a running vLLM with Lethe's plugin. Without it the proxy starts one of its own on loopback.
+    api_key
+        Key that a running engine asks for.
+    model
+        Hub id or folder of the model for the engine that the proxy starts.
+    served_model_name
+        Name that clients use for the model; the model's id if not given.
+    args
+        Further arguments for ``vllm serve``.
+    startup_timeout_s, connect_timeout_s, read_timeout_s
+        How long to wait for the engine to load, to accept a connection, and to send the next bytes.
+    """
+
+    url: pydantic.AnyHttpUrl | None = None
+    api_key: pydantic.SecretStr | None = None
+    model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
+    served_model_name: str | None = Field(default=None, min_length=1)
+    args: tuple[str, ...] = ()
+    startup_timeout_s: float = Field(default=1800, gt=0)
+    connect_timeout_s: float = Field(default=5, gt=0)
+    read_timeout_s: float = Field(default=600, gt=0)
+
+
+class PolicySettings(_Section):
+    """What becomes of requests that no target's own action covers.
+
+    Attributes
+    ----------
+    on_error
+        The classifier failed or took too long.
+    on_unclassifiable
+        The request has parts that are not text.
+    on_too_long
+        The request is longer than the classifier looks at.
+    refusal
+        What a refused client is told.
+    """
+
+    on_error: Fallback = Fallback.BLOCK
+    on_unclassifiable: Fallback = Fallback.BLOCK
+    on_too_long: Fallback = Fallback.BLOCK
+    refusal: str = "I'm sorry, but I can't help with that."
+
+
+class ClassifierSettings(_Section):
+    """How prompts are classified.
+
+    Attributes
+    ----------
+    encoder
+        Folder, package or hub id of the sentence encoder.
+    timeout_s
+        How long a request waits for its verdict.
+    """
+
+    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    timeout_s: float = Field(default=5, gt=0)
+
+
+class Settings(BaseSettings):
+    """All settings of ``lethe serve``; in the environment as ``LETHE_PORT``, ``LETHE_ENGINE__URL``, ...
+
+    Attributes
+    ----------
+    targets
+        Folder of the bundles in force.
+    cache_dir
+        Where prepared models and encoders are kept.
+    max_body_bytes
+        A larger request body is answered with 413.
+    drain_timeout_s
+        How long a stopping proxy waits for requests under way.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="LETHE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    targets: Path = SHIPPED_TARGETS
+    cache_dir: Path = Path.home() / ".cache" / "lethe"
+    max_body_bytes: int = Field(default=4 << 20, ge=1024)
+    drain_timeout_s: int = Field(default=30, ge=0)
+    engine: EngineSettings = EngineSettings()
+    policy: PolicySettings = PolicySettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+
+
+def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Gather the settings from all their sources.
+
+    Parameters
+    ----------
+    config
+        A YAML file with the fields of `Settings`.
+    overrides
+        What the command line says, nested as the settings are.
+
+    Raises
+    ------
+    StartupError
+        A value is unknown or not acceptable; the message names each one.
+    """
+    document = _read_yaml(config) if config else {}
+
+    class WithFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, document)
+
+    try:
+        return WithFile(**(overrides or {}))
+    except pydantic.ValidationError as error:
+        faults = "; ".join(_describe(fault) for fault in error.errors())
+        raise StartupError(f"bad settings: {faults}") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise StartupError(f"cannot read {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise StartupError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise StartupError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
+    return document
+
+
+def _describe(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{name} is not a setting"
+    return f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"

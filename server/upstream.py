@@ -1,0 +1,208 @@
+"""The engine over HTTP. Knows addresses, deadlines and health; knows nothing about targets or policies."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from server.errors import APIError, EngineFailed, EngineTimeout, StartupError, Unavailable
+
+PLUGIN_GAUGE = "lethe_plugin_info"
+_RETRY_AFTER_S = 5
+# Below the 5 s after which vLLM's server closes an idle connection.
+_KEEPALIVE_S = 4
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine says of itself.
+
+    Attributes
+    ----------
+    names
+        Names of the base model; adapters are left out.
+    roots
+        The hub ids or folders that it was loaded from.
+    has_plugin
+        Whether it runs Lethe's plugin.
+    """
+
+    names: frozenset[str]
+    roots: frozenset[str]
+    has_plugin: bool
+
+
+class EngineClient:
+    """One engine's HTTP interface.
+
+    While the engine is not known to be ready, every call but the checks fails at once with `Unavailable`.
+
+    Parameters
+    ----------
+    base_url
+        Where the engine listens, without ``/v1``.
+    api_key
+        Sent as a bearer token.
+    connect_timeout_s, read_timeout_s
+        How long to wait for a connection, and for each next piece of an answer.
+    """
+
+    def __init__(
+        self, base_url: str, api_key: str | None, *, connect_timeout_s: float, read_timeout_s: float
+    ) -> None:
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.facts: EngineFacts | None = None
+        self.unavailable_because: str | None = "the engine is starting"
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.unavailable_because is None
+
+    @property
+    def model_names(self) -> frozenset[str]:
+        """The names under which clients may ask for the base model."""
+        return self.facts.names if self.facts else frozenset()
+
+    def mark_ready(self) -> None:
+        self.unavailable_because = None
+
+    def mark_unavailable(self, reason: str) -> None:
+        self.unavailable_because = reason
+
+    def unavailable(self) -> Unavailable:
+        """The error that says why the engine cannot answer now."""
+        reason = self.unavailable_because or "the engine does not answer"
+        return Unavailable(f"The model is not ready: {reason}.", retry_after_s=_RETRY_AFTER_S)
+
+    async def open(self) -> None:
+        """Open the connection pool; must run inside the event loop."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+            headers=self._headers,
+            timeout=self._timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        """Send a request and return the answer once its head has arrived.
+
+        Raises
+        ------
+        Unavailable
+            The engine is not ready or refuses connections.
+        EngineTimeout
+            It did not answer in time.
+        EngineFailed
+            It broke off before answering.
+        """
+        if not self.ready:
+            raise self.unavailable()
+        content, address = orjson.dumps(body), self.base_url + path
+        try:
+            try:
+                return await self._pool.post(address, data=content)
+            except aiohttp.ServerDisconnectedError:
+                # A pooled connection that the engine closed while idle; a completion changes nothing, so
+                # asking again is safe.
+                return await self._pool.post(address, data=content)
+        except aiohttp.ClientConnectorError:
+            raise Unavailable(
+                "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
+            ) from None
+        except TimeoutError:
+            raise EngineTimeout("The engine did not answer in time.") from None
+        except aiohttp.ClientError:
+            raise EngineFailed("The engine broke off before it answered.") from None
+
+    async def detokenize(self, token_ids: list[int]) -> str:
+        """The text of a prompt that came as token ids.
+
+        Raises
+        ------
+        EngineFailed
+            The engine cannot decode them.
+        """
+        async with await self.post("/detokenize", {"tokens": token_ids}) as response:
+            if response.status != 200:
+                raise EngineFailed("The engine could not decode the prompt's token ids.")
+            document = await response.json(loads=orjson.loads)
+        return document["prompt"]
+
+    async def healthy(self) -> bool:
+        """Whether the engine says that it is well."""
+        try:
+            async with self._pool.get(
+                self.base_url + "/health", timeout=aiohttp.ClientTimeout(total=5)
+            ) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def metrics_text(self) -> str:
+        """The engine's own Prometheus page.
+
+        Raises
+        ------
+        Unavailable
+            It does not answer.
+        """
+        try:
+            async with self._pool.get(
+                self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
+            ) as response:
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError):
+            raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
+
+    async def learn_facts(self) -> None:
+        """Ask the engine what it serves, and by the gauge on its metrics page whether it has the plugin.
+
+        Raises
+        ------
+        StartupError
+            It asks for another key, or what answers is no vLLM.
+        """
+        try:
+            async with self._pool.get(
+                self.base_url + "/v1/models", timeout=aiohttp.ClientTimeout(total=10)
+            ) as response:
+                if response.status in (401, 403):
+                    raise StartupError(f"{self.base_url} refuses the engine's key; set engine.api_key")
+                document = orjson.loads(await response.read())
+            base = [model for model in document["data"] if not model.get("parent")]
+            names = frozenset(model["id"] for model in base)
+            roots = frozenset(str(model.get("root") or model["id"]) for model in base)
+            has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            APIError,
+            orjson.JSONDecodeError,
+            KeyError,
+            TypeError,
+        ) as error:
+            raise StartupError(
+                f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
+            ) from None
+        self.facts = EngineFacts(names, roots, has_plugin)
+
+    @property
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("EngineClient.open has not been called")
+        return self._session

@@ -1,0 +1,161 @@
+"""An engine that answers as vLLM does and writes down what it is asked, and the rest of a proxy's surroundings."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiohttp import web
+
+from bundle import Action, update_bundle
+from classifier.conversation import Conversation
+from classifier.errors import ClassifierTimeout
+from classifier.verdict import TargetVerdict, Verdict
+from corruption import Corruption, save_corruption
+from server.guard import Guard
+from server.upstream import EngineClient
+
+MODEL = "org/model"
+
+
+@dataclass
+class RecordingEngine:
+    """vLLM's HTTP surface, as far as the proxy uses it."""
+
+    requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    pieces: Sequence[bytes] = (b'data: {"a":1}\n\n', b"data: [DONE]\n\n")
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+    holds: bool = False
+    breaks_off: bool = False
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append((request.path, body))
+        self.headers.append(dict(request.headers))
+        if not body.get("stream"):
+            try:
+                if self.holds:
+                    await self.hold.wait()
+            except asyncio.CancelledError:
+                self.cancelled.set()
+                raise
+            return web.json_response({"id": "x", "choices": [], "model": body.get("model")})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        try:
+            for piece in self.pieces:
+                await response.write(piece)
+                if self.holds:
+                    await self.hold.wait()
+            if self.breaks_off:
+                assert request.transport is not None
+                request.transport.abort()
+        except (asyncio.CancelledError, ConnectionError):
+            self.cancelled.set()
+            raise
+        return response
+
+    async def detokenize(self, request: web.Request) -> web.Response:
+        tokens = (await request.json())["tokens"]
+        return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
+
+    async def models(self, request: web.Request) -> web.Response:
+        served = [{"id": MODEL, "root": MODEL}, {"id": "an-adapter", "root": "/lora", "parent": MODEL}]
+        return web.json_response({"data": served})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        return web.Response(text='lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n')
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.Response()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        app = web.Application(handler_args={"handler_cancellation": True})
+        app.add_routes(
+            [
+                web.post("/v1/chat/completions", self.complete),
+                web.post("/v1/completions", self.complete),
+                web.post("/detokenize", self.detokenize),
+                web.get("/v1/models", self.models),
+                web.get("/metrics", self.metrics),
+                web.get("/health", self.health),
+            ]
+        )
+        runner = web.AppRunner(app, handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield
+        finally:
+            self.hold.set()
+            await runner.cleanup()
+
+
+class KeywordClassifier:
+    """Flags a target whose name, or else the word potter, stands in the text."""
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        self.targets = targets
+        self.seen: list[Conversation] = []
+
+    async def classify(self, conversation: Conversation) -> Verdict:
+        self.seen.append(conversation)
+        text = " ".join(message.text for message in conversation.messages).lower()
+        if "time out" in text:
+            raise ClassifierTimeout("the verdict was not ready in time")
+        parts = tuple(TargetVerdict(target, float("potter" in text), 0.5) for target in self.targets)
+        if conversation.unreadable:
+            return Verdict(parts, "unclassifiable", conversation.unreadable)
+        return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass
+class Stack:
+    """A running proxy, the engine behind it and a client before it."""
+
+    client: httpx.AsyncClient
+    engine: RecordingEngine
+    upstream: EngineClient
+    guard: Guard
+    classifiers: list[KeywordClassifier]
+
+    async def metric(self, name: str) -> float:
+        page = (await self.client.get("/metrics")).text
+        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
+
+
+def write_target(folder: Path, name: str, action: Action = Action.CORRUPT, **changes: Any) -> None:
+    file = folder / "corruption.safetensors"
+    save_corruption(Corruption("rand_noise_first_n", 3.0, 4), file)
+    base = {"id": MODEL, "hidden_size": 8, "embedding_sha256": "0" * 64}
+    update_bundle(
+        folder / name,
+        {"classifier/head.json": b"{}", "corruption.safetensors": file},
+        **({"action": action, "base_model": base} | changes),
+    )
+    file.unlink()
+
+
+def chat(text: str, **fields: Any) -> dict[str, Any]:
+    """The body of a chat request with one user message."""
+    return {"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}
+
+
+def error_of(response: httpx.Response) -> dict[str, Any]:
+    """The error object of an answer that must be in OpenAI's shape."""
+    error = json.loads(response.content)["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    return error

@@ -1,0 +1,193 @@
+"""What a client may not send is answered in OpenAI's error shape and never reaches the engine."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from server.errors import BadRequest, InvalidBody, NotFound
+from server.requests import ParsedRequest, parse_chat_completion, parse_completion
+from server.scrub import DENIED, scrub
+from tests.server.stack import MODEL, Stack, chat, error_of
+
+pytestmark = pytest.mark.anyio
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def rejected(stack: Stack, status: int, **request: Any) -> dict[str, Any]:
+    response = await stack.client.post("/v1/chat/completions", **request)
+    assert response.status_code == status
+    assert stack.engine.requests == []
+    return error_of(response)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"a": NaN}',
+        b'{"messages": [{"role": "\\ud800"}]}',
+    ],
+)
+async def test_a_body_that_is_no_json_object_is_a_400(stack: Stack, raw: bytes) -> None:
+    error = await rejected(stack, 400, content=raw, headers=JSON)
+    assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"messages": None}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": [{"content": "hi"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": 3}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [3]}]}, "messages.0.content"),
+        ({"stream": "yes"}, "stream"),
+        ({"model": 7}, "model"),
+        ({"tools": {}}, "tools"),
+        ({"documents": ["text"]}, "documents.0"),
+        ({"chat_template_kwargs": "x"}, "chat_template_kwargs"),
+    ],
+)
+async def test_a_wrong_type_is_a_422_that_names_the_field(stack: Stack, change: dict, param: str) -> None:
+    error = await rejected(stack, 422, json=chat("hi") | change)
+    assert error["param"].startswith(param)
+
+
+@pytest.mark.parametrize("prompt", [None, [], [[]], {}, 3, [1, "a"], ["a", [1]], [1.5], [True]])
+async def test_a_malformed_prompt_is_a_422(stack: Stack, prompt: Any) -> None:
+    response = await stack.client.post("/v1/completions", json={"prompt": prompt})
+    assert response.status_code == 422
+    assert error_of(response)["param"].startswith("prompt")
+    assert stack.engine.requests == []
+
+
+@pytest.mark.settings(max_body_bytes=2048)
+async def test_a_body_over_the_limit_is_a_413_whether_or_not_it_says_so(stack: Stack) -> None:
+    body = json.dumps(chat("x" * 3000)).encode()
+
+    async def chunks():
+        for start in range(0, len(body), 500):
+            yield body[start : start + 500]
+
+    for content in (body, chunks()):
+        response = await stack.client.post("/v1/chat/completions", content=content, headers=JSON)
+        assert response.status_code == 413
+        assert "2048 bytes" in error_of(response)["message"]
+    assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Type": "text/plain"}, {"Content-Type": "application/json", "Content-Encoding": "gzip"}],
+)
+async def test_what_is_not_plain_json_is_a_415(stack: Stack, headers: dict[str, str]) -> None:
+    await rejected(stack, 415, content=json.dumps(chat("hi")), headers=headers)
+
+
+@pytest.mark.parametrize("field", DENIED)
+async def test_a_denied_field_is_a_400_that_names_it(stack: Stack, field: str) -> None:
+    error = await rejected(stack, 400, json=chat("hi", **{field: {"lethe": "x"}}))
+    assert error["param"] == field
+    assert error["code"] == "unsupported_parameter"
+
+
+@pytest.mark.parametrize("field", DENIED)
+async def test_a_denied_field_that_is_null_is_dropped(stack: Stack, field: str) -> None:
+    assert (
+        await stack.client.post("/v1/chat/completions", json=chat("hi", **{field: None}))
+    ).status_code == 200
+    assert field not in stack.engine.requests[0][1]
+
+
+async def test_a_second_key_of_the_same_name_cannot_hide_the_first(stack: Stack) -> None:
+    raw = (
+        json.dumps(chat("hi"))[:-1]
+        + ', "vllm_xargs": null, "messages": [{"role":"user","content":"potter"}]}'
+    )
+    response = await stack.client.post("/v1/chat/completions", content=raw, headers=JSON)
+    assert response.status_code == 200
+    [(_, sent)] = stack.engine.requests
+    assert sent["messages"] == [{"role": "user", "content": "potter"}]
+    assert "lethe" in sent["vllm_xargs"]
+
+
+async def test_beam_search_is_refused(stack: Stack) -> None:
+    assert (await rejected(stack, 400, json=chat("hi", use_beam_search=True)))["param"] == "use_beam_search"
+
+
+async def test_an_adapters_name_is_an_unknown_model(stack: Stack) -> None:
+    error = await rejected(stack, 404, json=chat("hi", model="an-adapter"))
+    assert error["code"] == "model_not_found"
+    assert MODEL in error["message"]
+
+
+async def test_a_clients_salt_is_folded_and_cannot_name_a_corrupted_prefix(stack: Stack) -> None:
+    await stack.client.post("/v1/chat/completions", json=chat("potter"))
+    stolen = stack.engine.requests[0][1]["cache_salt"]
+    await stack.client.post("/v1/chat/completions", json=chat("hello", cache_salt=stolen))
+    await stack.client.post("/v1/chat/completions", json=chat("potter", cache_salt="mine"))
+    salts = [sent["cache_salt"] for _, sent in stack.engine.requests]
+    assert len(set(salts)) == 3
+    assert "mine" not in salts
+
+
+@pytest.mark.parametrize("salt", ["", 3, ["a"]])
+async def test_a_malformed_salt_is_refused(stack: Stack, salt: Any) -> None:
+    assert (await rejected(stack, 400, json=chat("hi", cache_salt=salt)))["param"] == "cache_salt"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/chat/completions", 405),
+        ("POST", "/v1/load_lora_adapter", 404),
+        ("POST", "/tokenize", 404),
+        ("POST", "//v1/chat/completions", 404),
+        ("POST", "/v1/../v1/chat/completions/x", 404),
+        ("POST", "/v1/embeddings", 404),
+    ],
+)
+async def test_no_other_route_leads_to_the_engine(stack: Stack, method: str, path: str, status: int) -> None:
+    url = httpx.URL(str(stack.client.base_url), raw_path=path.encode())
+    response = await stack.client.request(method, url, json=chat("hi"))
+    assert response.status_code == status
+    error_of(response)
+    assert stack.engine.requests == []
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=10), children, max_size=4)
+    ),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(
+    ["model", "messages", "prompt", "stream", "tools", "documents", "suffix", "cache_salt", *sorted(DENIED)]
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.dictionaries(FIELDS, JSON_VALUES, max_size=5))
+def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str, Any]) -> None:
+    for parse in (parse_chat_completion, parse_completion):
+        try:
+            request = scrub(parse(json.dumps(body).encode()), {"m"})
+        except (BadRequest, InvalidBody, NotFound):
+            continue
+        assert isinstance(request, ParsedRequest)
+        assert not DENIED.keys() & request.body.keys()
+        token_ids = request.token_id_prompts()
+        list(request.conversations(["decoded"] * len(token_ids)))

@@ -1,0 +1,163 @@
+"""The life of the embedded engine, played by a small program that behaves or misbehaves on request."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from server.engine_address import EngineAddress, find_engine_address, published
+from server.engine_process import EngineCommand, EngineProcess, engine_command, free_loopback_port
+from server.errors import StartupError, Unavailable
+from server.upstream import EngineClient
+
+pytestmark = pytest.mark.anyio
+
+SERVER = """
+import http.server, os, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
+    def log_message(self, *arguments): pass
+print("Starting to load model toy", flush=True)
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+DYING = """
+print("Traceback (most recent call last):")
+print("some.module.SomeError: cannot find the weights")
+print("(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above.")
+raise SystemExit(1)
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    return free_loopback_port()
+
+
+@pytest.fixture
+async def client(port: int) -> AsyncIterator[EngineClient]:
+    client = EngineClient(f"http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1)
+    await client.open()
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def start(
+    port: int, client: EngineClient, tmp_path: Path
+) -> AsyncIterator[Callable[..., EngineProcess]]:
+    started: list[EngineProcess] = []
+
+    def make(program: str, **options: object) -> EngineProcess:
+        command = EngineCommand((sys.executable, "-c", program, str(port)), {})
+        options = {"startup_timeout_s": 20.0} | options
+        process = EngineProcess(command, client, tmp_path / "logs" / "engine.log", **options)  # type: ignore[arg-type]
+        started.append(process)
+        return process
+
+    yield make
+    for process in started:
+        await process.stop()
+
+
+async def test_it_waits_for_health_and_reports_progress(
+    start: Callable[..., EngineProcess], client: EngineClient, tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    process = start(SERVER, on_stage=stages.append)
+    await process.start()
+    assert await client.healthy()
+    assert stages == ["loading weights"]
+    assert "load model toy" in (tmp_path / "logs" / "engine.log").read_text()
+    await process.stop()
+    assert not await client.healthy()
+
+
+async def test_a_death_at_start_is_told_with_the_cause(start: Callable[..., EngineProcess]) -> None:
+    with pytest.raises(StartupError, match="died while starting: SomeError: cannot find the weights"):
+        await start(DYING).start()
+
+
+async def test_slowness_at_start_is_told_and_leaves_nothing_running(
+    start: Callable[..., EngineProcess],
+) -> None:
+    process = start("import time; time.sleep(600)", startup_timeout_s=0.5)
+    with pytest.raises(StartupError, match="not ready after"):
+        await process.start()
+    assert process.pid is None
+
+
+async def test_a_crash_is_followed_by_a_restart_and_unavailable_until_then(
+    start: Callable[..., EngineProcess], client: EngineClient
+) -> None:
+    restarts: list[None] = []
+    process = start(SERVER, on_restart=lambda: restarts.append(None))
+    await process.start()
+    client.mark_ready()
+    watching = asyncio.create_task(process.watch())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    while client.ready:
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unavailable, match="restarting"):
+        await client.post("/v1/completions", {})
+    while not client.ready:
+        await asyncio.sleep(0.01)
+    assert await client.healthy()
+    assert restarts == [None]
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+
+
+async def test_a_killed_parent_takes_the_engine_with_it(
+    port: int, client: EngineClient, tmp_path: Path
+) -> None:
+    parent = f"""
+import asyncio, pathlib, sys
+from server.engine_process import EngineCommand, EngineProcess
+from server.upstream import EngineClient
+async def main():
+    client = EngineClient("http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1)
+    await client.open()
+    command = EngineCommand((sys.executable, "-c", {SERVER!r}, "{port}"), {{}})
+    process = EngineProcess(command, client, pathlib.Path({str(tmp_path)!r}) / "log", startup_timeout_s=20)
+    await process.start()
+    print("up", flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", parent, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"up\n"
+    assert await client.healthy()
+    child.kill()
+    await child.wait()
+    async with asyncio.timeout(10):
+        while await client.healthy():
+            await asyncio.sleep(0.05)
+
+
+async def test_the_command_keeps_the_engine_on_loopback_behind_a_key() -> None:
+    command = engine_command("folder", "name", EngineAddress("http://127.0.0.1:4321", "secret"), ("--x", "1"))
+    argv = list(command.argv)
+    assert argv[argv.index("--host") + 1] == "127.0.0.1"
+    assert argv[argv.index("--port") + 1] == "4321"
+    assert argv[argv.index("--served-model-name") + 1] == "name"
+    assert argv[-2:] == ["--x", "1"]
+    assert command.environment["VLLM_API_KEY"] == "secret"
+    assert "secret" not in argv
+
+
+async def test_the_engines_address_is_readable_by_its_user_alone_while_the_proxy_runs(tmp_path: Path) -> None:
+    address = EngineAddress("http://127.0.0.1:1", "secret")
+    with published(address, tmp_path, 8000):
+        assert find_engine_address(tmp_path, 8000) == address
+        [file] = (tmp_path / "run").iterdir()
+        assert file.stat().st_mode & 0o077 == 0
+    assert find_engine_address(tmp_path, 8000) is None

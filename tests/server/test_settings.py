@@ -1,0 +1,72 @@
+"""Settings come from a file, the environment and the command line, and a bad one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from server.errors import StartupError
+from server.settings import Fallback, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LETHE_PORT", "LETHE_ENGINE__URL", "LETHE_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lethe.yaml"
+    file.write_text("port: 1001\nhost: 0.0.0.0\nengine: {model: from-file, args: [--seed, '1']}\n")
+    monkeypatch.setenv("LETHE_PORT", "1002")
+    monkeypatch.setenv("LETHE_ENGINE__URL", "http://engine:8000")
+    monkeypatch.setenv("LETHE_POLICY__ON_ERROR", "corrupt")
+    settings = load_settings(file, {"engine": {"model": "from-command-line"}})
+    assert settings.port == 1002
+    assert settings.host == "0.0.0.0"
+    assert settings.engine.model == "from-command-line"
+    assert settings.engine.args == ("--seed", "1")
+    assert str(settings.engine.url) == "http://engine:8000/"
+    assert settings.policy.on_error is Fallback.CORRUPT
+
+
+def test_the_shipped_targets_are_the_default() -> None:
+    assert load_settings().targets.name == "targets"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
+        ({"port": "x"}, "port: .* got 'x'"),
+        ({"engine": {"url": "nowhere"}}, r"engine\.url: .* got 'nowhere'"),
+        ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
+        ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass' or 'corrupt'"),
+        ({"max_body_bytes": 1}, "max_body_bytes"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_would_be_right(overrides: dict, message: str) -> None:
+    with pytest.raises(StartupError, match=message):
+        load_settings(None, overrides)
+
+
+def test_every_bad_value_is_named_at_once() -> None:
+    with pytest.raises(StartupError, match=r"port: .*; max_body_bytes: "):
+        load_settings(None, {"port": 0, "max_body_bytes": 0})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a: [", "not valid YAML"), ("- 1", "must hold settings"), ("prot: 1", "prot is not")],
+)
+def test_a_bad_file_is_told(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "lethe.yaml"
+    file.write_text(content)
+    with pytest.raises(StartupError, match=message):
+        load_settings(file)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="cannot read"):
+        load_settings(tmp_path / "nowhere.yaml")
