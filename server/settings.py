@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 import yaml
@@ -81,19 +81,26 @@ class PolicySettings(_Section):
     refusal: str = "I'm sorry, but I can't help with that."
 
 
-class ClassifierSettings(_Section):
-    """How prompts are classified.
+class ClassifierSection(_Section):
+    """How prompts are classified; see `classifier.settings.ClassifierSettings` for what each number bounds.
 
     Attributes
     ----------
     encoder
-        Folder, package or hub id of the sentence encoder.
-    timeout_s
+        Folder or hub id of the sentence encoder.
+    deadline_seconds
         How long a request waits for its verdict.
     """
 
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
-    timeout_s: float = Field(default=5, gt=0)
+    precision: Literal["int8", "float32"] = "int8"
+    workers: int = Field(default=1, ge=1)
+    deadline_seconds: float = Field(default=5, gt=0)
+    queue_capacity: int = Field(default=256, ge=1)
+    maximum_characters: int = Field(default=1_000_000, ge=1)
+    maximum_windows: int = Field(default=512, ge=1)
+    maximum_views: int = Field(default=12, ge=1)
+    cache_bytes: int = Field(default=64 << 20, ge=0)
 
 
 class Settings(BaseSettings):
@@ -123,7 +130,7 @@ class Settings(BaseSettings):
     drain_timeout_s: int = Field(default=30, ge=0)
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
-    classifier: ClassifierSettings = ClassifierSettings()
+    classifier: ClassifierSection = ClassifierSection()
 
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
