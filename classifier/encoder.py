@@ -39,11 +39,16 @@ class TokenizedText:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getitem__(self, part: slice) -> "TokenizedText":
+        return TokenizedText(self.ids[part], self.starts[part], self.ends[part])
+
 
 class Encoder:
     """An encoder ready to run. Safe to share between threads; `Encoder.load` is how to get one."""
 
-    def __init__(self, files: EncoderFiles, session: onnxruntime.InferenceSession, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, files: EncoderFiles, session: onnxruntime.InferenceSession, tokenizer: Tokenizer
+    ) -> None:
         shape = EncoderShape.from_config(files.config)
         self.id = files.id
         self.sha256 = files.sha256
@@ -111,14 +116,16 @@ class Encoder:
         """
         tokens = np.concatenate([self._before, ids, self._after])
         (hidden,) = self._session.run(["hidden"], {"input_ids": tokens})
-        return hidden
+        return np.asarray(hidden, np.float32)
 
     def pool(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         """The sentence embedding of a window, (dimension,), of unit length."""
         pooled = hidden[0] if self._pools_first_token else hidden.mean(axis=0)
         return pooled / max(float(np.linalg.norm(pooled)), 1e-12)
 
-    def token_shares(self, hidden: NDArray[np.float32], direction: NDArray[np.float32]) -> NDArray[np.float32]:
+    def token_shares(
+        self, hidden: NDArray[np.float32], direction: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """How much each token of a window, specials left out, adds to ``pool(hidden) @ direction``.
 
         Exact where the embedding is the tokens' mean; the first token's embedding cannot be shared out.
@@ -140,7 +147,9 @@ def default_cache_folder() -> Path:
 def _cached_graph(files: EncoderFiles, precision: Precision, cache_folder: Path) -> str:
     path = cache_folder / f"{files.sha256[:16]}-{precision}-{GRAPH_VERSION}.onnx"
     if not path.exists():
-        weights = {_plain_name(name): value for name, value in load_file(files.folder / "model.safetensors").items()}
+        weights = {
+            _plain_name(name): value for name, value in load_file(files.folder / "model.safetensors").items()
+        }
         try:
             model = build_graph(weights, EncoderShape.from_config(files.config), precision)
         except KeyError as error:

@@ -166,7 +166,9 @@ class _GraphWriter:
         name = layers[0]
         bias_name = self._constant(f"{name}.bias", bias)
         if self._precision == "float32":
-            product = self._node("MatMul", [value, self._constant(f"{name}.weight", weight)], f"{name}.product")
+            product = self._node(
+                "MatMul", [value, self._constant(f"{name}.weight", weight)], f"{name}.product"
+            )
             return self._node("Add", [product, bias_name], f"{name}.sum")
         scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127
         quantised = np.round(weight / scale).astype(np.int8)
@@ -182,10 +184,14 @@ class _GraphWriter:
     def _normalise_sum(self, left: str, right: str, layer: str) -> str:
         # Two plain operators: ONNX Runtime's fused SkipLayerNormalization is several times slower on CPU.
         total = self._node("Add", [left, right], f"{layer}.total")
-        parameters = [self._constant(f"{layer}.{part}", self._weights[f"{layer}.{part}"]) for part in ("weight", "bias")]
+        parameters = [
+            self._constant(f"{layer}.{part}", self._weights[f"{layer}.{part}"]) for part in ("weight", "bias")
+        ]
         return self._node("LayerNormalization", [total, *parameters], layer, epsilon=self._shape.epsilon)
 
-    def _node(self, operator: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any) -> str:
+    def _node(
+        self, operator: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any
+    ) -> str:
         self._nodes.append(helper.make_node(operator, inputs, [output], domain=domain, **attributes))
         return output
 

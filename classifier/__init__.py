@@ -1,0 +1,23 @@
+"""Text to verdicts: does a conversation ask for something that is to be forgotten, and where?
+
+Knows text, encoders and heads; knows nothing about requests, policies or what a verdict leads to.
+"""
+
+from classifier.conversation import Conversation
+from classifier.errors import ClassifierClosed, ClassifierError, ClassifierOverloaded, ClassifierTimeout
+from classifier.service import ClassifierService
+from classifier.settings import ClassifierSettings
+from classifier.verdict import Span, TargetVerdict, Verdict
+
+__all__ = [
+    "ClassifierClosed",
+    "ClassifierError",
+    "ClassifierOverloaded",
+    "ClassifierService",
+    "ClassifierSettings",
+    "ClassifierTimeout",
+    "Conversation",
+    "Span",
+    "TargetVerdict",
+    "Verdict",
+]

@@ -1,0 +1,149 @@
+"""The score of a text for every target: readings, windows, first tier, encoder, heads, in this order.
+
+Synchronous and free of state. The service calls it step by step; the training job calls it whole, so what is
+calibrated is what runs.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.canonical import CanonicalText
+from classifier.encoder import Encoder, TokenizedText
+from classifier.head import HeadBank
+from classifier.ngrams import hash_text
+from classifier.settings import ClassifierSettings
+from classifier.spans import TextSpan, evidence_spans
+from classifier.views import read_views
+from classifier.windows import split_windows
+
+_TOKEN_OVERLAP = 32
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of one reading of a text that awaits the encoder."""
+
+    canonical: CanonicalText
+    start: int
+    end: int
+    lexical: NDArray[np.float32]
+
+    @property
+    def text(self) -> str:
+        return self.canonical.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class PreparedText:
+    """A text after the first tier: the windows to encode, and whether every reading was found."""
+
+    windows: tuple[Window, ...]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """What is known of a text.
+
+    Attributes
+    ----------
+    scores
+        (H,) float32, the largest over its windows; -inf where the first tier let everything pass.
+    complete
+        False where the text has more readings than may be made.
+    spans
+        By head index, the stretches that carry a positive verdict.
+    """
+
+    scores: NDArray[np.float32]
+    complete: bool = True
+    spans: dict[int, tuple[TextSpan, ...]] = field(default_factory=dict)
+
+
+class Scorer:
+    """Scores texts with one encoder and a bank of heads. Safe to share between threads."""
+
+    def __init__(self, encoder: Encoder, bank: HeadBank, settings: ClassifierSettings) -> None:
+        self._encoder = encoder
+        self.bank = bank
+        self._settings = settings
+        self._score_thresholds = np.array(
+            [head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9)) for head in bank.heads],
+            np.float32,
+        )
+
+    def prepare(self, text: str) -> PreparedText:
+        """Read a text every way and keep the windows that the first tier cannot clear."""
+        if not text.strip() or not len(self.bank):
+            return PreparedText((), True)
+        settings = self._settings
+        readings = read_views(text, maximum_views=settings.maximum_views)
+        windows: list[Window] = []
+        for view in readings.views:
+            for start, end in split_windows(
+                view.canonical.text, settings.window_characters, settings.window_overlap
+            ):
+                lexical = self.bank.lexical(hash_text(view.canonical.text[start:end]))
+                if settings.first_tier and not np.any(lexical >= self.bank.pass_below):
+                    continue
+                windows.append(Window(view.canonical, start, end, lexical))
+        return PreparedText(tuple(windows), readings.complete)
+
+    def nothing_found(self) -> NDArray[np.float32]:
+        return np.full(len(self.bank), -np.inf, np.float32)
+
+    def score_window(self, window: Window) -> TextScores:
+        """Encode one window and score it; spans are in the characters of the original text."""
+        tokens = self._encoder.tokenize(window.text)
+        scores = self.nothing_found()
+        spans: dict[int, tuple[TextSpan, ...]] = {}
+        for piece in _pieces(tokens, self._encoder.maximum_tokens):
+            hidden = self._encoder.encode(piece.ids)
+            piece_scores = self.bank.score(self._encoder.pool(hidden), window.lexical)
+            np.maximum(scores, piece_scores, out=scores)
+            if self._settings.spans:
+                for index in np.flatnonzero(piece_scores >= self._score_thresholds):
+                    head = self.bank.heads[index]
+                    found = evidence_spans(self._encoder, head, window.text, piece, hidden)
+                    spans[int(index)] = spans.get(int(index), ()) + tuple(
+                        span.shifted(window.start).in_original(window.canonical) for span in found
+                    )
+        return TextScores(scores, spans=spans)
+
+    def score_text(self, text: str) -> TextScores:
+        """Score a text from beginning to end."""
+        prepared = self.prepare(text)
+        return combine(
+            self.nothing_found(),
+            prepared.complete,
+            [self.score_window(window) for window in prepared.windows],
+        )
+
+    def probability(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(H,) scores as calibrated probabilities."""
+        return np.array(
+            [
+                head.passed_probability if score == -np.inf else float(head.calibration.probability(score))
+                for head, score in zip(self.bank.heads, scores, strict=True)
+            ]
+        )
+
+
+def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:
+    """The scores of a text from those of its windows."""
+    scores = floor.copy()
+    spans: dict[int, tuple[TextSpan, ...]] = {}
+    for window in windows:
+        np.maximum(scores, window.scores, out=scores)
+        for index, found in window.spans.items():
+            spans[index] = spans.get(index, ()) + found
+    return TextScores(scores, complete, spans)
+
+
+def _pieces(tokens: TokenizedText, maximum: int) -> list[TokenizedText]:
+    if len(tokens) <= maximum:
+        return [tokens] if len(tokens) else []
+    starts = range(0, len(tokens) - _TOKEN_OVERLAP, maximum - _TOKEN_OVERLAP)
+    return [tokens[start : start + maximum] for start in starts]

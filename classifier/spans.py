@@ -1,0 +1,98 @@
+"""Which stretches of a text carry a verdict.
+
+The head is linear, so its score is a sum over tokens and n-grams: each word's share is read off, no text
+is classified again. Entities are found by name.
+"""
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.canonical import CanonicalText, canonicalise
+from classifier.encoder import Encoder, TokenizedText
+from classifier.head import Head
+from classifier.ngrams import hash_text
+from classifier.verdict import SpanKind
+
+_WORD = re.compile(r"\w+(?:['’-]\w+)*")
+# A word belongs to the evidence from this fraction of the weightiest word's share on.
+_SHARE_OF_LARGEST = 0.25
+_JOINED_GAP_WORDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A half-open stretch of a text and its share of a head's score."""
+
+    start: int
+    end: int
+    weight: float
+    kind: SpanKind = "evidence"
+
+    def shifted(self, by: int) -> "TextSpan":
+        return replace(self, start=self.start + by, end=self.end + by)
+
+    def in_original(self, canonical: CanonicalText) -> "TextSpan":
+        start, end = canonical.original_span(self.start, self.end)
+        return replace(self, start=start, end=end)
+
+
+def evidence_spans(
+    encoder: Encoder, head: Head, text: str, tokens: TokenizedText, hidden: NDArray[np.float32]
+) -> tuple[TextSpan, ...]:
+    """The words that raise a head's score the most, neighbours joined.
+
+    Parameters
+    ----------
+    text
+        The window's text; offsets of `tokens` and of the result refer to it.
+    hidden
+        The encoder's output for the window, specials included.
+    """
+    words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
+    if not words:
+        return (TextSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
+    shares = np.zeros(len(words))
+    token_shares = encoder.token_shares(hidden, head.direction)
+    starts = np.array([start for start, _ in words])
+    place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
+    np.add.at(shares, place, token_shares)
+    whole = hash_text(text).value
+    for index, (start, end) in enumerate(words):
+        buckets = hash_text(text[start:end]).buckets
+        shares[index] += head.lexical_share * whole * float(head.ngram_weights[buckets].sum())
+    largest = shares.max()
+    if largest <= 0:
+        return (TextSpan(words[0][0], words[-1][1], float(shares.sum())),)
+    return tuple(_joined(words, shares, np.flatnonzero(shares >= _SHARE_OF_LARGEST * largest)))
+
+
+def _joined(
+    words: Sequence[tuple[int, int]], shares: NDArray[np.float64], chosen: NDArray[np.intp]
+) -> Iterator[TextSpan]:
+    for group in np.split(chosen, np.flatnonzero(np.diff(chosen) > _JOINED_GAP_WORDS + 1) + 1):
+        first, last = int(group[0]), int(group[-1])
+        yield TextSpan(words[first][0], words[last][1], float(shares[first : last + 1].sum()))
+
+
+def entity_spans(head: Head, text: str) -> tuple[TextSpan, ...]:
+    """Where a target's names stand in a text, lookalike spellings included."""
+    if not head.entities:
+        return ()
+    canonical = canonicalise(text)
+    pattern = _entity_pattern(head.entities)
+    return tuple(
+        TextSpan(match.start(), match.end(), 0.0, "entity").in_original(canonical)
+        for match in pattern.finditer(canonical.text)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _entity_pattern(entities: tuple[str, ...]) -> re.Pattern[str]:
+    # Longest first, so that a full name wins over a part of it.
+    names = sorted({canonicalise(name).text for name in entities}, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)", re.IGNORECASE)

@@ -1,0 +1,90 @@
+"""A conversation as units to score: each message alone, and what only shows across messages.
+
+Every unit depends on a bounded stretch of text, so a conversation that grows by a message grows by a few units,
+and the rest are found in the cache.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from classifier.conversation import Conversation, Message
+
+# How much of each side of a seam is read together; both fit one window.
+_SEAM_CHARACTERS = 240
+_SHORT_TURN_CHARACTERS = 64
+_JOINED_TURNS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a unit and the stretch of a message that it is."""
+
+    unit_start: int
+    message: int
+    message_start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A text to score and where its characters came from."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Carry a half-open span of the unit to (message, start, end), one for each message it touches."""
+        for piece in self.pieces:
+            first = max(start, piece.unit_start)
+            last = min(end, piece.unit_start + piece.length)
+            if first < last:
+                shift = piece.message_start - piece.unit_start
+                yield piece.message, first + shift, last + shift
+
+
+def conversation_units(conversation: Conversation) -> list[Unit]:
+    """The units of a conversation, newest message first.
+
+    - Every message alone, whatever its role.
+    - Every message's beginning after the end of what came before it: a question in its context.
+    - Every user turn's beginning after the end of the user turns before it, replies left out.
+    - Runs of short user turns joined without a gap, as pieces of one word or name would be.
+    """
+    spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
+    units = [_whole(index, message) for index, message in spoken]
+    user = [(index, message) for index, message in spoken if message.role == "user"]
+    units += _seams(spoken, "\n")
+    if len(user) < len(spoken):
+        units += _seams(user, "\n")
+    short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
+    if len(short) > 1:
+        units.append(_join([(i, m.text, 0) for i, m in short[-_JOINED_TURNS:]], ""))
+    unique = {unit.text: unit for unit in units}
+    return sorted(unique.values(), key=lambda unit: -unit.pieces[-1].message)
+
+
+def _whole(index: int, message: Message) -> Unit:
+    return Unit(message.text, (Piece(0, index, 0, len(message.text)),))
+
+
+def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Unit]:
+    for place in range(1, len(messages)):
+        index, message = messages[place]
+        stretches = [(index, message.text[:_SEAM_CHARACTERS], 0)]
+        wanted = _SEAM_CHARACTERS
+        for earlier_index, earlier in reversed(messages[:place]):
+            if wanted <= 0:
+                break
+            tail = earlier.text[-wanted:]
+            stretches.insert(0, (earlier_index, tail, len(earlier.text) - len(tail)))
+            wanted -= len(tail) + len(separator)
+        yield _join(stretches, separator)
+
+
+def _join(stretches: Sequence[tuple[int, str, int]], separator: str) -> Unit:
+    pieces: list[Piece] = []
+    place = 0
+    for index, text, start in stretches:
+        pieces.append(Piece(place, index, start, len(text)))
+        place += len(text) + len(separator)
+    return Unit(separator.join(text for _, text, _ in stretches), tuple(pieces))

@@ -1,0 +1,228 @@
+"""Other readings of a text: what it says once an encoding or a disguise is taken off.
+
+A view is a candidate reading, never a replacement: the classifier reads the text as it stands and each
+view. The work is bounded, and a text that would exceed the bound says so instead of losing a reading.
+"""
+
+import base64
+import binascii
+import codecs
+import html
+import re
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.canonical import CanonicalText, canonicalise
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
+_HEX = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
+    r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
+)
+_BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
+_ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
+_UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+_SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/]{1,3}\w(?!\w)){3,}")
+_WORD_GAP = re.compile(r"[ \t]{2,3}| [./|*·-] ")
+_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*[0134578@$|]\S*")
+_LEET = str.maketrans("013457@$!|+8", "oleastasilt" + "b")
+_LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
+_LETTERS = re.compile(r"[a-z]")
+
+
+@dataclass(frozen=True)
+class View:
+    """One reading of a text, with the way it was read."""
+
+    name: str
+    canonical: CanonicalText
+
+
+@dataclass(frozen=True)
+class Readings:
+    """All readings of a text; ``complete`` is False where the bound stopped the search for more."""
+
+    views: tuple[View, ...]
+    complete: bool
+
+
+def read_views(text: str, *, maximum_views: int = 12, maximum_depth: int = 2) -> Readings:
+    """Read a text plainly and through every disguise that it shows signs of.
+
+    Parameters
+    ----------
+    maximum_views
+        How many readings to return at most, the plain one included.
+    maximum_depth
+        How many encodings inside one another to take off.
+    """
+    views = [View("plain", canonicalise(text))]
+    seen = {views[0].canonical.text}
+    frontier = list(views)
+    for _ in range(maximum_depth):
+        found: list[View] = []
+        for parent in frontier:
+            for view in _disguises(parent):
+                if view.canonical.text in seen or not view.canonical.text.strip():
+                    continue
+                if len(views) == maximum_views:
+                    return Readings(tuple(views), complete=False)
+                seen.add(view.canonical.text)
+                views.append(view)
+                found.append(view)
+        # Turned letters and reversal undo themselves, so only decoded text is worth looking into again.
+        frontier = [view for view in found if view.name in _NESTABLE]
+    return Readings(tuple(views), complete=True)
+
+
+def _disguises(parent: View) -> Iterator[View]:
+    text = parent.canonical.text
+    for name, read in _READERS.items():
+        result = read(text)
+        if result is not None:
+            rewritten = result if isinstance(result, CanonicalText) else _whole(result, len(text))
+            yield View(name, _onto(parent.canonical, rewritten, len(text)))
+
+
+def _onto(parent: CanonicalText, child: CanonicalText, length: int) -> CanonicalText:
+    if child.starts is None or child.ends is None:
+        return _onto(parent, _whole(child.text, length), length)
+    return parent.rewrite(child.text, child.starts, child.ends)
+
+
+def _whole(text: str, length: int) -> CanonicalText:
+    """A reading whose characters cannot be traced: each stands for the whole text."""
+    return CanonicalText(text, np.zeros(len(text), np.int32), np.full(len(text), length, np.int32))
+
+
+def _substitute(
+    pattern: re.Pattern[str], text: str, read: Callable[[str], str | None]
+) -> CanonicalText | None:
+    """Replace what the pattern finds by its reading; each new character stands for all that it replaced."""
+    pieces: list[str] = []
+    starts: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
+    done = 0
+
+    def keep(until: int) -> None:
+        pieces.append(text[done:until])
+        starts.append(np.arange(done, until, dtype=np.int32))
+        ends.append(np.arange(done + 1, until + 1, dtype=np.int32))
+
+    for match in pattern.finditer(text):
+        reading = read(match.group())
+        if reading is None:
+            continue
+        keep(match.start())
+        pieces.append(reading)
+        starts.append(np.full(len(reading), match.start(), np.int32))
+        ends.append(np.full(len(reading), match.end(), np.int32))
+        done = match.end()
+    if not pieces:
+        return None
+    keep(len(text))
+    return CanonicalText("".join(pieces), np.concatenate(starts), np.concatenate(ends))
+
+
+def _read_base64(text: str) -> CanonicalText | None:
+    if "\n" in text:
+        text = _WRAPPED.sub("", text) if not _BASE64.search(text) else text
+    return _substitute(_BASE64, text, _decode_base64)
+
+
+def _decode_base64(blob: str) -> str | None:
+    body = blob.rstrip("=").replace("-", "+").replace("_", "/")
+    body = body[: len(body) - (len(body) % 4 == 1)]
+    try:
+        return _printable(base64.b64decode(body + "=" * (-len(body) % 4)))
+    except (ValueError, binascii.Error):
+        return None
+
+
+def _read_hex(text: str) -> CanonicalText | None:
+    return _substitute(
+        _HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
+    )
+
+
+def _read_binary(text: str) -> CanonicalText | None:
+    return _substitute(
+        _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
+    )
+
+
+def _printable(raw: bytes) -> str | None:
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    readable = sum(character.isprintable() or character.isspace() for character in decoded)
+    letters = sum(character.isalpha() or character == " " for character in decoded)
+    if not decoded or readable < len(decoded) or letters < 0.6 * len(decoded):
+        return None
+    return f" {decoded} "
+
+
+def _read_escapes(text: str) -> CanonicalText | None:
+    if not _ESCAPES.search(text):
+        return None
+    plain = urllib.parse.unquote(
+        html.unescape(_UNICODE_ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)), text))
+    )
+    return _whole(canonicalise(plain).text, len(text)) if plain != text else None
+
+
+def _read_spaced(text: str) -> CanonicalText | None:
+    def close(run: str) -> str:
+        words = _WORD_GAP.split(run)
+        return " ".join(re.sub(r"[\W_]", "", word) for word in words)
+
+    return _substitute(_SPACED, text, close)
+
+
+def _read_leet(text: str) -> CanonicalText | None:
+    if not _LEET_WORD.search(text):
+        return None
+    return _substitute(_LEET_WORD, text, lambda word: word.translate(_LEET))
+
+
+def _read_literals(text: str) -> CanonicalText | None:
+    """Join the quoted pieces that code would join."""
+    matches = list(_LITERAL.finditer(text))
+    if len(matches) < 2:
+        return None
+    joined = "".join(match[2] for match in matches)
+    starts = np.concatenate([np.arange(*match.span(2), dtype=np.int32) for match in matches])
+    return CanonicalText(joined, starts, starts + np.int32(1))
+
+
+def _read_rot13(text: str) -> CanonicalText | None:
+    if not _LETTERS.search(text):
+        return None
+    starts = np.arange(len(text), dtype=np.int32)
+    return CanonicalText(codecs.encode(text, "rot13"), starts, starts + np.int32(1))
+
+
+def _read_reversed(text: str) -> CanonicalText | None:
+    if not _LETTERS.search(text):
+        return None
+    starts = np.arange(len(text), dtype=np.int32)[::-1]
+    return CanonicalText(text[::-1], starts, starts + np.int32(1))
+
+
+_READERS: dict[str, Callable[[str], CanonicalText | None]] = {
+    "escapes": _read_escapes,
+    "base64": _read_base64,
+    "hex": _read_hex,
+    "binary": _read_binary,
+    "spaced": _read_spaced,
+    "leet": _read_leet,
+    "literals": _read_literals,
+    "rot13": _read_rot13,
+    "reversed": _read_reversed,
+}
+_NESTABLE = {"escapes", "base64", "hex", "binary", "spaced", "literals"}

@@ -1,0 +1,126 @@
+"""Threads that score texts, a step at a time and in turn, so that a long conversation delays no short one.
+
+A step is one text read through the first tier, or one window through the encoder. Windows of all waiting
+requests share the encoder in turn instead of in one padded batch: on a CPU the time for each token is the same,
+and no text's verdict can depend on what was asked beside it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from classifier.errors import ClassifierClosed, ClassifierOverloaded
+from classifier.scoring import Scorer, TextScores, Window, combine
+
+
+class Job:
+    """The texts of one conversation on their way to scores."""
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        maximum_windows: int,
+        finished: Callable[[list[TextScores] | None, BaseException | None], None],
+    ) -> None:
+        self.cancelled = False
+        self._texts = deque(enumerate(texts))
+        self._windows: deque[tuple[int, Window]] = deque()
+        self._scored: list[list[TextScores]] = [[] for _ in texts]
+        self._complete = [True for _ in texts]
+        self._windows_left = maximum_windows
+        self._finished = finished
+
+    def step(self, scorer: Scorer) -> bool:
+        """Do one step; True when nothing is left to do."""
+        if self._windows:
+            index, window = self._windows.popleft()
+            self._scored[index].append(scorer.score_window(window))
+        elif self._texts:
+            index, text = self._texts.popleft()
+            prepared = scorer.prepare(text)
+            allowed = prepared.windows[: self._windows_left]
+            self._windows_left -= len(allowed)
+            self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)
+            self._windows.extend((index, window) for window in allowed)
+        return not self._windows and not self._texts
+
+    def finish(self, scorer: Scorer) -> None:
+        floor = scorer.nothing_found()
+        parts = zip(self._complete, self._scored, strict=True)
+        self._finished([combine(floor, complete, scored) for complete, scored in parts], None)
+
+    def fail(self, error: BaseException) -> None:
+        self._finished(None, error)
+
+
+class WorkerPool:
+    """A bounded queue of jobs and the threads that serve it."""
+
+    def __init__(self, scorer: Scorer, workers: int, capacity: int) -> None:
+        self._scorer = scorer
+        self._capacity = capacity
+        self._jobs: deque[Job] = deque()
+        self._unfinished = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"classifier-{index}", daemon=True)
+            for index in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs not finished yet."""
+        return self._unfinished
+
+    def submit(self, job: Job) -> None:
+        with self._changed:
+            if self._closed:
+                raise ClassifierClosed("the classifier was closed; a newer one is in force")
+            if self._unfinished >= self._capacity:
+                raise ClassifierOverloaded(
+                    f"{self._unfinished} conversations wait to be classified; add workers or a larger queue_capacity"
+                )
+            self._unfinished += 1
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Finish what waits, then stop the threads; new jobs are refused at once."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait for the threads to end, after `close`."""
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (job := self._next_job()) is not None:
+            done = True
+            try:
+                done = job.cancelled or job.step(self._scorer)
+                if done and not job.cancelled:
+                    job.finish(self._scorer)
+            except Exception as error:
+                job.fail(error)
+            self._give_back(job, done)
+
+    def _next_job(self) -> Job | None:
+        with self._changed:
+            while not self._jobs:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            return self._jobs.popleft()
+
+    def _give_back(self, job: Job, done: bool) -> None:
+        with self._changed:
+            if done:
+                self._unfinished -= 1
+            else:
+                self._jobs.append(job)
+                self._changed.notify()
