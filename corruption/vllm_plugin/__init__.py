@@ -1,0 +1,20 @@
+"""The vLLM general plugin that corrupts flagged prompts inside the engine.
+
+vLLM calls `register` once in every process of an engine. The API server then checks each corruption request
+and settles it by its own count of the prompt (`admission`); the workers carry it out (`attachment`). Everything
+that knows vLLM's internals is in this package.
+"""
+
+
+def register() -> None:
+    """Attach to vLLM, or raise `corruption.vllm_plugin.compatibility.EngineRefusal`.
+
+    A general plugin that fails on import is only logged by vLLM, so everything that can fail is in here.
+    """
+    from corruption.vllm_plugin.admission import guard_admission
+    from corruption.vllm_plugin.attachment import guard_workers
+    from corruption.vllm_plugin.compatibility import require_tested_vllm
+
+    require_tested_vllm()
+    guard_admission()
+    guard_workers()

@@ -1,0 +1,123 @@
+"""The check of corruption requests in the API server, where a bad one can still be answered with an error.
+
+What passes is settled: explicit ranges by the engine's own count of the prompt, and a prefix-cache salt that
+covers them, so that the workers have nothing left to decide and a caller cannot forget the salt.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import vllm
+from vllm.exceptions import VLLMValidationError
+from vllm.logger import init_logger
+from vllm.v1.engine import EngineCoreRequest
+from vllm.v1.engine.input_processor import InputProcessor
+
+from corruption.plan import all_but_last
+from corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption, prompt_digest
+from corruption.vllm_plugin.compatibility import replace_method
+from corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS, INFO, REFUSED
+
+logger = init_logger("vllm.lethe.admission")
+
+
+def guard_admission() -> None:
+    """Put `admit` behind vLLM's input processor."""
+    replace_method(InputProcessor, "__init__", _announce)
+    replace_method(InputProcessor, "process_inputs", _admit_each)
+
+
+def _announce(original: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: InputProcessor, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        runner = "v2" if self.vllm_config.use_v2_model_runner else "v1"
+        INFO.labels(version=_own_version(), vllm_version=vllm.__version__, runner=runner).set(1)
+
+    return __init__
+
+
+def _admit_each(original: Callable[..., EngineCoreRequest]) -> Callable[..., EngineCoreRequest]:
+    def process_inputs(self: InputProcessor, *args: Any, **kwargs: Any) -> EngineCoreRequest:
+        request = original(self, *args, **kwargs)
+        try:
+            admit(request, self.model_config.get_hidden_size())
+        except CorruptionRequestError as error:
+            REFUSED.inc()
+            raise VLLMValidationError(f"corruption refused: {error}", parameter="vllm_xargs") from None
+        return request
+
+    return process_inputs
+
+
+def admit(request: EngineCoreRequest, hidden_size: int) -> None:
+    """Settle the corruption of a request that carries one; leave any other as it is.
+
+    Parameters
+    ----------
+    request
+        As vLLM's input processor made it. Its ``sampling_params`` are its own copy.
+    hidden_size
+        Width of the model's embeddings.
+
+    Raises
+    ------
+    CorruptionRequestError
+        The corruption cannot be read, or cannot be carried out on this prompt or model.
+    """
+    if request.sampling_params is None:
+        return
+    wanted = CorruptionRequest.from_xargs(request.sampling_params.extra_args)
+    if wanted is None:
+        return
+    if request.prompt_token_ids is None or request.prompt_embeds is not None:
+        raise CorruptionRequestError("a prompt of embeddings cannot be corrupted; send text or tokens")
+    if request.resumable:
+        raise CorruptionRequestError("a prompt that arrives in parts cannot be corrupted; send it whole")
+    for placed in wanted.placed:
+        if placed.corruption.dims > hidden_size:
+            raise CorruptionRequestError(
+                f"dims {placed.corruption.dims} of {placed.target!r} is over the model's hidden size {hidden_size}"
+            )
+    settled = settle(wanted, request.prompt_token_ids)
+    extra_args = request.sampling_params.extra_args or {}
+    request.sampling_params.extra_args = {**extra_args, **settled.to_xargs()}
+    request.cache_salt = settled.cache_salt(request.cache_salt)
+    CORRUPTED.inc()
+
+
+def settle(wanted: CorruptionRequest, prompt_token_ids: list[int]) -> CorruptionRequest:
+    """Give the same corruptions with explicit ranges on this prompt.
+
+    Where the request's count, digest or ranges do not fit the prompt, every token but the last is corrupted:
+    a protected prompt must not be served clean because two tokenizers disagree.
+    """
+    tokens, digest = len(prompt_token_ids), prompt_digest(prompt_token_ids)
+    agrees = (
+        wanted.prompt_tokens in (None, tokens)
+        and wanted.prompt_digest in (None, digest)
+        and all(placed.ranges is None or placed.ranges[-1][1] <= tokens for placed in wanted.placed)
+    )
+    if not agrees:
+        DISAGREEMENTS.inc()
+        logger.warning(
+            "Corruption request for %s counts %s prompt tokens, the engine %d; corrupting all but the last.",
+            ", ".join(placed.target for placed in wanted.placed),
+            wanted.prompt_tokens,
+            tokens,
+        )
+
+    def place(placed: PlacedCorruption) -> PlacedCorruption:
+        if agrees and placed.ranges is not None:
+            return placed
+        return dataclasses.replace(placed, ranges=all_but_last(tokens))
+
+    return CorruptionRequest(tuple(map(place, wanted.placed)), tokens, digest)
+
+
+def _own_version() -> str:
+    try:
+        return version("lethegate")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,150 @@
+"""The attachment to a worker's model runner, of either kind.
+
+An attachment has two touch points: where requests come and go, and where a step's batch is laid out and its
+model has not run. Both are methods of the runner's own objects.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from vllm.config import VllmConfig
+from vllm.distributed.parallel_state import get_pp_group
+from vllm.logger import init_logger
+from vllm.v1.worker.worker_base import WorkerWrapperBase
+
+from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
+from corruption.vllm_plugin.embedding import CorruptibleEmbedding
+from corruption.vllm_plugin.step import FlaggedPrompts
+
+logger = init_logger("vllm.lethe.attachment")
+
+
+def guard_workers() -> None:
+    """Attach to the model runner of every worker of this process, once its model is loaded."""
+    replace_method(WorkerWrapperBase, "init_device", _attach_after)
+
+
+def _attach_after(original: Callable[..., None]) -> Callable[..., None]:
+    def init_device(self: WorkerWrapperBase) -> None:
+        original(self)
+        runner = self.worker.model_runner
+        require_supported_layout(self.vllm_config)
+        if self.vllm_config.model_config.runner_type == "generate":
+            attach = attach_v2 if self.vllm_config.use_v2_model_runner else attach_v1
+            replace_method(runner, "load_model", lambda load: _loading_then(load, lambda: attach(runner)))
+
+    return init_device
+
+
+def _loading_then(load_model: Callable[..., None], attach: Callable[[], None]) -> Callable[..., None]:
+    def load_and_attach(*args: Any, **kwargs: Any) -> None:
+        load_model(*args, **kwargs)
+        # Later stages of a pipeline get hidden states and embed nothing.
+        if get_pp_group().is_first_rank:
+            attach()
+
+    return load_and_attach
+
+
+def require_supported_layout(config: VllmConfig) -> None:
+    """Refuse set-ups in which a row of the batch is not the row that the embedding sees.
+
+    Raises
+    ------
+    EngineRefusal
+        The engine splits steps into micro-batches, or prefills across ranks, or serves an encoder-decoder.
+    """
+    if config.parallel_config.use_ubatching:
+        raise EngineRefusal("micro-batching is on, which corruption does not support; leave --enable-dbo out")
+    if config.parallel_config.prefill_context_parallel_size > 1:
+        raise EngineRefusal(
+            "prefill context parallelism is on, which corruption does not support; set it to 1"
+        )
+    if config.model_config.is_encoder_decoder:
+        raise EngineRefusal("the model is an encoder-decoder, which corruption does not support")
+
+
+def attach_v1(runner: Any) -> None:
+    """Attach to a loaded ``vllm.v1.worker.gpu_model_runner.GPUModelRunner`` or its CPU kind."""
+    prompts = FlaggedPrompts(runner.model_config.get_hidden_size())
+    embedding = _corruptible_embedding(runner)
+
+    def preprocessing(preprocess: Callable[..., Any]) -> Callable[..., Any]:
+        def preprocess_with_corruption(scheduler_output: Any, *args: Any, **kwargs: Any) -> Any:
+            for request_id in scheduler_output.finished_req_ids:
+                prompts.discard(request_id)
+            for request in scheduler_output.scheduled_new_reqs:
+                parameters = request.sampling_params
+                prompts.add(request.req_id, parameters and parameters.extra_args, request.prompt_token_ids)
+            batch = runner.input_batch
+            step = prompts.step(batch.req_ids, batch.num_computed_tokens_cpu, runner.query_start_loc.np)
+            if step is not None:
+                embedding.fill(step, runner.input_ids.gpu[: scheduler_output.total_num_scheduled_tokens])
+            return preprocess(scheduler_output, *args, **kwargs)
+
+        return preprocess_with_corruption
+
+    def forwarding(forward: Callable[..., Any]) -> Callable[..., Any]:
+        def forward_then_clear(*args: Any, **kwargs: Any) -> Any:
+            output = forward(*args, **kwargs)
+            embedding.clear()
+            return output
+
+        return forward_then_clear
+
+    replace_method(runner, "_preprocess", preprocessing)
+    replace_method(runner, "_model_forward", forwarding)
+    logger.info("Corruption is attached to the V1 model runner.")
+
+
+def attach_v2(runner: Any) -> None:
+    """Attach to a loaded ``vllm.v1.worker.gpu.model_runner.GPUModelRunner``, by its model state."""
+    prompts = FlaggedPrompts(runner.model_config.get_hidden_size())
+    embedding = _corruptible_embedding(runner)
+    state = runner.model_state
+
+    def adding(add_request: Callable[..., None]) -> Callable[..., None]:
+        def add_and_note(req_index: int, new_req_data: Any) -> None:
+            add_request(req_index, new_req_data)
+            parameters = new_req_data.sampling_params
+            prompts.add(
+                new_req_data.req_id, parameters and parameters.extra_args, new_req_data.prompt_token_ids
+            )
+
+        return add_and_note
+
+    def removing(remove_request: Callable[..., None]) -> Callable[..., None]:
+        def remove_and_forget(req_id: str) -> None:
+            prompts.discard(req_id)
+            remove_request(req_id)
+
+        return remove_and_forget
+
+    def preprocessing(preprocess_state: Callable[..., None]) -> Callable[..., None]:
+        def corrupt_then_preprocess(input_batch: Any, *args: Any, **kwargs: Any) -> None:
+            # The forward pass may be the replay of a graph, with nothing to hook after it.
+            embedding.clear()
+            step = prompts.step(
+                input_batch.req_ids, input_batch.num_computed_tokens_np, input_batch.query_start_loc_np
+            )
+            if step is not None:
+                embedding.fill(step, input_batch.input_ids[: input_batch.num_tokens])
+            preprocess_state(input_batch, *args, **kwargs)
+
+        return corrupt_then_preprocess
+
+    replace_method(state, "add_request", adding)
+    replace_method(state, "remove_request", removing)
+    replace_method(state, "preprocess_state", preprocessing)
+    logger.info("Corruption is attached to the V2 model runner.")
+
+
+def _corruptible_embedding(runner: Any) -> CorruptibleEmbedding:
+    return CorruptibleEmbedding(
+        runner.model,
+        max_tokens=runner.max_num_tokens,
+        width=runner.model_config.get_hidden_size(),
+        dtype=runner.model_config.dtype,
+        device=runner.device,
+        vocabulary=runner.model_config.get_vocab_size(),
+    )
