@@ -1,0 +1,252 @@
+"""Learns the corruption of one target: a grid over functions, then descent from the best points, then a choice.
+
+Knows nothing about models, files of questions or bundles.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from corruption.artifact import Corruption, Positions
+from corruption.functions import FUNCTIONS, RowChange, TokenOrder
+from offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
+from offline.corruption_learning.evaluator import CorruptionEvaluator
+from offline.corruption_learning.objective import Measurement, Objective
+from offline.corruption_learning.trace import MeasurementTrace
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """What is searched.
+
+    Attributes
+    ----------
+    functions : tuple of str
+        Names of `corruption.functions.FUNCTIONS` to compare.
+    dims : tuple of int
+        Numbers of dimensions to try with each function.
+    strengths : tuple of float
+        Grid of strengths, for the functions that have one.
+    restarts : int
+        How many of the best grid points a descent starts from, and how many vectors are learned.
+    scalar, vector : DescentSettings
+        Descent of a strength, and of a vector where a function takes one.
+    positions : {"all_but_last", "user_content"}
+        Which prompt tokens are corrupted.
+    seed : int
+        Of the noise and of the vectors' directions.
+    retain_prompts : tuple of str
+        Prompts that the model has no particular knowledge about; what it scores there stands for a model that never
+        learned.
+    surrogate : mapping of str to float
+        Surrogate values that are known; they take precedence over the estimated ones.
+    """
+
+    functions: tuple[str, ...] = ("rand_noise_first_n", "zero_out_top_k", "flip_sign_top_k")
+    dims: tuple[int, ...] = (1, 32)
+    strengths: tuple[float, ...] = (0.5, 2.0, 8.0, 32.0, 128.0)
+    restarts: int = 2
+    scalar: DescentSettings = field(default_factory=DescentSettings)
+    vector: DescentSettings = field(
+        default_factory=lambda: DescentSettings(steps=12, learning_rate=40.0, epsilon=2.0)
+    )
+    positions: Positions = "all_but_last"
+    seed: int = 0
+    retain_prompts: tuple[str, ...] = ()
+    surrogate: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A corruption that was tried, with its measurement and its distance D."""
+
+    corruption: Corruption
+    measurement: Measurement
+    distance: float
+
+
+@dataclass(frozen=True)
+class LearnedCorruption:
+    """Outcome of a search.
+
+    Attributes
+    ----------
+    corruption : Corruption
+        The chosen one.
+    distance : float
+        Its D.
+    surrogate : mapping of str to float
+        What it was measured against.
+    clean, corrupted : Measurement
+        The model without and with it, on the questions that were searched on.
+    candidates : tuple of Candidate
+        All that were tried, best first.
+    held_out_clean, held_out_corrupted : Measurement or None
+        The same on questions that the search never saw.
+    """
+
+    corruption: Corruption
+    distance: float
+    surrogate: Mapping[str, float]
+    clean: Measurement
+    corrupted: Measurement
+    candidates: tuple[Candidate, ...]
+    held_out_clean: Measurement | None = None
+    held_out_corrupted: Measurement | None = None
+
+
+def learn_corruption(
+    settings: LearningSettings,
+    evaluator: CorruptionEvaluator,
+    held_out: CorruptionEvaluator | None = None,
+    trace: Path | None = None,
+    on_measured: Callable[[int], None] = lambda _count: None,
+) -> LearnedCorruption:
+    """Find the corruption under which a model scores most like one that never learned.
+
+    Parameters
+    ----------
+    settings : LearningSettings
+    evaluator : CorruptionEvaluator
+        Measures candidates on the questions to search on.
+    held_out : CorruptionEvaluator, optional
+        Measures the clean model and the chosen corruption on other questions.
+    trace : Path, optional
+        Record of the search; one that was interrupted goes on from it.
+    on_measured : callable
+        Told the number of candidates measured so far.
+
+    Raises
+    ------
+    ValueError
+        No surrogate value is given or can be estimated for a metric, or nothing is left to search.
+    TraceError
+        The trace belongs to another search.
+    """
+    record = MeasurementTrace(evaluator, trace, on_measured=on_measured)
+    objective = Objective(_surrogate_values(settings, record))
+    search = _Search(record, objective)
+
+    search.try_all(_grid(settings))
+    _descend_strengths(settings, search)
+    _descend_vectors(settings, search)
+    if not search.tried:
+        raise ValueError("nothing to search: name at least one corruption function")
+
+    best = search.ranked()[0]
+    clean = record.measure([None])[0]
+    beyond = held_out.measure([None, best.corruption]) if held_out else (None, None)
+    return LearnedCorruption(
+        corruption=best.corruption,
+        distance=best.distance,
+        surrogate=dict(objective.surrogate),
+        clean=clean,
+        corrupted=best.measurement,
+        candidates=tuple(search.ranked()),
+        held_out_clean=beyond[0],
+        held_out_corrupted=beyond[1],
+    )
+
+
+class _Search:
+    """What has been tried so far, scored by one objective."""
+
+    def __init__(self, record: MeasurementTrace, objective: Objective) -> None:
+        self.record = record
+        self.objective = objective
+        self.tried: dict[Corruption, Candidate] = {}
+
+    def try_all(self, corruptions: Sequence[Corruption]) -> list[float]:
+        """Measure corruptions together and give their distances."""
+        measurements = self.record.measure(corruptions)
+        for corruption, measurement in zip(corruptions, measurements, strict=True):
+            self.tried[corruption] = Candidate(corruption, measurement, self.objective(measurement))
+        return [self.tried[corruption].distance for corruption in corruptions]
+
+    def ranked(self) -> list[Candidate]:
+        """All candidates, the least distance first."""
+        return sorted(self.tried.values(), key=lambda candidate: candidate.distance)
+
+
+def _surrogate_values(settings: LearningSettings, record: MeasurementTrace) -> dict[str, float]:
+    wanted = record.evaluator.metrics
+    values = dict(settings.surrogate)
+    missing = [name for name in wanted if name not in values]
+    if missing and not settings.retain_prompts:
+        raise ValueError(
+            f"no surrogate value for {', '.join(missing)}: give the values, or retain-like prompts to estimate them from"
+        )
+    if missing:
+        estimated = record.measure_surrogate(settings.retain_prompts).values
+        values |= {name: estimated[name] for name in missing}
+    return {name: values[name] for name in wanted}
+
+
+def _grid(settings: LearningSettings) -> list[Corruption]:
+    grid = []
+    for function in settings.functions:
+        kind = _kind(function)
+        if kind.takes_vector:
+            continue
+        grid += [
+            Corruption(function, strength, dims, seed=settings.seed, positions=settings.positions)
+            for dims in ((1,) if isinstance(kind, TokenOrder) else settings.dims)
+            for strength in (settings.strengths if kind.takes_strength else (1.0,))
+        ]
+    return grid
+
+
+def _descend_strengths(settings: LearningSettings, search: _Search) -> None:
+    ranked = [candidate.corruption for candidate in search.ranked()]
+    starts = [corruption for corruption in ranked if _kind(corruption.function).takes_strength][
+        : settings.restarts
+    ]
+    descents = [ScalarDescent(start.strength, settings.scalar) for start in starts]
+    for _ in range(settings.scalar.steps):
+        pairs = [
+            replace(start, strength=strength)
+            for start, descent in zip(starts, descents, strict=True)
+            for strength in descent.propose()
+        ]
+        distances = iter(search.try_all(pairs))
+        for descent in descents:
+            descent.observe(next(distances), next(distances))
+    search.try_all(
+        [replace(start, strength=descent.strength) for start, descent in zip(starts, descents, strict=True)]
+    )
+
+
+def _descend_vectors(settings: LearningSettings, search: _Search) -> None:
+    random = np.random.default_rng(settings.seed)
+    for function in settings.functions:
+        for dims in settings.dims if _kind(function).takes_vector else ():
+            descents = [
+                VectorDescent(random.standard_normal(dims), settings.vector, seed=settings.seed + restart)
+                for restart in range(settings.restarts)
+            ]
+            for _ in range(settings.vector.steps):
+                pairs = [
+                    _vector_corruption(settings, function, vector)
+                    for descent in descents
+                    for vector in descent.propose()
+                ]
+                distances = iter(search.try_all(pairs))
+                for descent in descents:
+                    descent.observe(next(distances), next(distances))
+            search.try_all([_vector_corruption(settings, function, descent.vector) for descent in descents])
+
+
+def _kind(function: str) -> RowChange | TokenOrder:
+    try:
+        return FUNCTIONS[function]
+    except KeyError:
+        raise ValueError(f"unknown corruption function {function!r}; known: {', '.join(FUNCTIONS)}") from None
+
+
+def _vector_corruption(settings: LearningSettings, function: str, vector: np.ndarray) -> Corruption:
+    values = tuple(vector.astype(np.float32).tolist())
+    return Corruption(
+        function, 1.0, len(values), vector=values, seed=settings.seed, positions=settings.positions
+    )

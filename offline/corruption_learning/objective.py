@@ -1,0 +1,61 @@
+"""The objective D: how far a corrupted model is from one that never learned.
+
+ECO (arXiv 2406.07933, section 3.4): ``D(s) = mean over metrics of |metric(s) - surrogate retain value|``. Here every
+metric lies in [0, 1], so that none outweighs the others by its scale. Of the fluency metrics only a shortfall counts
+[ours]: an output that reads better than the surrogate's betrays nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+KNOWLEDGE_METRICS = ("probability", "rouge_l", "truthfulness", "accuracy", "leak_rate")
+FLUENCY_METRICS = ("fluency", "unique_tokens")
+METRICS = KNOWLEDGE_METRICS + FLUENCY_METRICS
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one candidate scored.
+
+    Attributes
+    ----------
+    values : mapping of str to float
+        By metric, averaged over the questions, each in [0, 1].
+    outputs : tuple of str
+        Generated answers, in the order of the questions.
+    """
+
+    values: Mapping[str, float]
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Distance from surrogate retain values.
+
+    Attributes
+    ----------
+    surrogate : mapping of str to float
+        For each chosen metric, what a model without the knowledge would score.
+    """
+
+    surrogate: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.surrogate) - set(METRICS))
+        if unknown or not self.surrogate:
+            raise ValueError(
+                f"choose among the metrics {', '.join(METRICS)}; got {', '.join(unknown) or 'none'}"
+            )
+        for name, value in self.surrogate.items():
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"the surrogate value of {name} must lie in [0, 1], got {value}")
+
+    def __call__(self, measurement: Measurement) -> float:
+        """D of one measurement, in [0, 1]; 0 is a model that scores just like one that never learned."""
+        gaps = [self._gap(name, measurement.values[name]) for name in self.surrogate]
+        return sum(gaps) / len(gaps)
+
+    def _gap(self, name: str, value: float) -> float:
+        surplus = value - self.surrogate[name]
+        return max(0.0, -surplus) if name in FLUENCY_METRICS else abs(surplus)

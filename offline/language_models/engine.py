@@ -1,0 +1,215 @@
+"""A vLLM server with Lethe's plugin, over HTTP.
+
+Every request carries its own corruption, so that all tasks of a call, whatever their corruptions, run in one
+continuous batch. Prompts go as token ids: tokenization is ours, and the same as a local model's.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from corruption.artifact import Corruption
+from corruption.request import CorruptionRequest
+from offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
+
+_Answer = TypeVar("_Answer")
+_TOP_TOKENS = 20
+_NOTICEABLE = 0.5
+
+
+class EngineModel:
+    """Scores and generates with a running engine.
+
+    Parameters
+    ----------
+    url : str
+        Where it listens, without ``/v1``.
+    served_name : str
+        The model's name there.
+    encoder : PromptEncoder
+        Of the same model.
+    api_key : str or None
+    concurrency : int
+        Requests in flight; the engine batches them as it can.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        served_name: str,
+        encoder: PromptEncoder,
+        api_key: str | None = None,
+        concurrency: int = 256,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.served_name = served_name
+        self.encoder = encoder
+        self.concurrency = concurrency
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        served_name: str | None = None,
+        tokenizer: str | None = None,
+        api_key: str | None = None,
+    ) -> "EngineModel":
+        """Find out what an engine serves.
+
+        Parameters
+        ----------
+        url : str
+        served_name : str, optional
+            Which of its models; the first one by default.
+        tokenizer : str, optional
+            Folder or hub id of its tokenizer; what the engine says it loaded by default.
+        api_key : str, optional
+
+        Raises
+        ------
+        LanguageModelError
+            There is no engine, it does not serve the model, or its tokenizer cannot be found.
+        """
+        models = asyncio.run(_served_models(url.rstrip("/"), api_key))
+        name = served_name or next(iter(models), "")
+        if name not in models:
+            raise LanguageModelError(
+                f"{url} does not serve {name!r}; it serves {', '.join(models) or 'nothing'}"
+            )
+        source = tokenizer or models[name]
+        if source.startswith("/") and not Path(source).is_dir():
+            raise LanguageModelError(f"{url} loaded {source}, which is not on this machine; name a tokenizer")
+        return cls(url, name, PromptEncoder.from_pretrained(source), api_key)
+
+    @property
+    def name(self) -> str:
+        return self.served_name
+
+    def require_plugin(self) -> None:
+        """Check that the engine carries out corruptions at all.
+
+        Raises
+        ------
+        LanguageModelError
+            A corruption that must change everything changes nothing.
+        """
+        prompt = Prompt("What is the capital of France?")
+        strong = Corruption("rand_noise_first_n", 1000.0, 1)
+        clean, corrupted = self.score(
+            [Scoring(prompt, "The capital of France is Paris.", c) for c in (None, strong)]
+        )
+        if abs(float(clean.mean() - corrupted.mean())) < _NOTICEABLE:
+            raise LanguageModelError(
+                f"the engine at {self.url} does not corrupt prompts: start it with Lethe's plugin "
+                "(`pip install lethegate` beside vLLM, and --enable-prompt-embeds)"
+            )
+
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.score`."""
+        return self._run([self._score_body(task) for task in tasks], self._read_scores, tasks)
+
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """See `LanguageModel.generate`."""
+        bodies = [
+            self._body(self.encoder.encode(task.prompt), task.corruption) | {"max_tokens": task.max_tokens}
+            for task in tasks
+        ]
+        return self._run(bodies, lambda choice, _task: choice["text"], tasks)
+
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.choose`."""
+        options = {"max_tokens": 1, "logprobs": _TOP_TOKENS, "return_tokens_as_token_ids": True}
+        bodies = [self._body(self.encoder.encode(task.prompt), task.corruption) | options for task in tasks]
+        return self._run(bodies, self._read_options, tasks)
+
+    def _body(
+        self, prompt: EncodedPrompt, corruption: Corruption | None, answer: list[int] | None = None
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.served_name,
+            "prompt": [*prompt.token_ids, *(answer or ())],
+            "temperature": 0.0,
+        }
+        request: CorruptionRequest | None = (
+            corruption_request(prompt, corruption, answer) if corruption else None
+        )
+        if request is not None:
+            body |= {"vllm_xargs": request.to_xargs(), "cache_salt": request.cache_salt()}
+        return body
+
+    def _score_body(self, task: Scoring) -> dict[str, Any]:
+        answer = self.encoder.encode_answer(task.answer)
+        body = self._body(self.encoder.encode(task.prompt), task.corruption, answer)
+        return body | {"max_tokens": 1, "prompt_logprobs": 0}
+
+    def _read_scores(self, choice: dict[str, Any], task: Scoring) -> NDArray[np.float64]:
+        answer = self.encoder.encode_answer(task.answer)
+        steps = choice["prompt_logprobs"][-len(answer) :]
+        return np.array([step[str(token)]["logprob"] for step, token in zip(steps, answer, strict=True)])
+
+    def _read_options(self, choice: dict[str, Any], task: Choice) -> NDArray[np.float64]:
+        found = choice["logprobs"]["top_logprobs"][0]
+        tokens = [self.encoder.encode_option(option) for option in task.options]
+        return np.array([found.get(f"token_id:{token}", -np.inf) for token in tokens])
+
+    def _run(self, bodies: Sequence[dict[str, Any]], read: Any, tasks: Sequence[Any]) -> list[Any]:
+        choices = asyncio.run(self._post_all(bodies))
+        return [read(choice, task) for choice, task in zip(choices, tasks, strict=True)]
+
+    async def _post_all(self, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        limit = asyncio.Semaphore(self.concurrency)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        connector = aiohttp.TCPConnector(limit=self.concurrency)
+        async with aiohttp.ClientSession(
+            headers=self._headers, timeout=timeout, connector=connector
+        ) as session:
+
+            async def post(body: dict[str, Any]) -> dict[str, Any]:
+                async with limit, session.post(f"{self.url}/v1/completions", json=body) as response:
+                    document = await response.json(content_type=None)
+                    if response.status != 200:
+                        raise LanguageModelError(
+                            f"{self.url} answered {response.status}: {_error_message(document)}"
+                        )
+                    return document["choices"][0]
+
+            return await _reached(self.url, asyncio.gather(*(post(body) for body in bodies)))
+
+
+async def _served_models(url: str, api_key: str | None) -> dict[str, str]:
+    """Names that a server serves, each with the folder or hub id it was loaded from."""
+
+    async def ask() -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        async with (
+            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=30)) as session,
+            session.get(f"{url}/v1/models") as response,
+        ):
+            document = await response.json(content_type=None)
+            if response.status != 200:
+                raise LanguageModelError(f"{url} answered {response.status}: {_error_message(document)}")
+            return {model["id"]: model.get("root") or model["id"] for model in document["data"]}
+
+    return await _reached(url, ask())
+
+
+async def _reached(url: str, request: "Coroutine[Any, Any, _Answer] | asyncio.Future[_Answer]") -> _Answer:
+    try:
+        return await request
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise LanguageModelError(
+            f"{url} cannot be reached or is no OpenAI-compatible server: {error}"
+        ) from None
+
+
+def _error_message(document: Any) -> str:
+    error = document.get("error", document) if isinstance(document, dict) else document
+    return str(error.get("message", error) if isinstance(error, dict) else error)[:500]

@@ -1,0 +1,83 @@
+"""The one seam between offline jobs and whatever runs the model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corruption.artifact import Corruption
+
+
+class LanguageModelError(Exception):
+    """A model that cannot be reached or does not do what a job needs; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked.
+
+    Attributes
+    ----------
+    text : str
+        The user's words.
+    chat : bool
+        Whether they are one user message, rendered by the model's chat template, or raw text to be continued.
+    """
+
+    text: str
+    chat: bool = True
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Ask for the log-probability of each token of `answer` after `prompt`; only the prompt is corrupted."""
+
+    prompt: Prompt
+    answer: str
+    corruption: Corruption | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Ask for at most `max_tokens` greedy tokens after `prompt`."""
+
+    prompt: Prompt
+    max_tokens: int
+    corruption: Corruption | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Ask how likely each of `options`, single tokens such as letters, is right after `prompt`."""
+
+    prompt: Prompt
+    options: tuple[str, ...]
+    corruption: Corruption | None = None
+
+
+class LanguageModel(Protocol):
+    """A model that scores and generates in batches.
+
+    All methods take any number of tasks, each with a corruption of its own, and answer in the order of the tasks:
+    an implementation may batch them as it likes, and should run them together.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call the model in a table."""
+        ...
+
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """Log-probabilities of the answers' tokens, one array of shape (answer tokens,) a task."""
+        ...
+
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """Generated texts without special tokens."""
+        ...
+
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """Log-probability of each option as the next token, one array of shape (options,) a task; -inf where an
+        option is not among those the backend reports."""
+        ...

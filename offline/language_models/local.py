@@ -1,0 +1,156 @@
+"""A transformers model in this process."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from corruption.artifact import Corruption
+from corruption.transformers_hook import corrupted_embeddings
+from offline.language_models.batching import length_batches
+from offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
+
+
+class LocalModel:
+    """Scores and generates with a transformers model.
+
+    Parameters
+    ----------
+    model : transformers causal language model
+    encoder : PromptEncoder
+    name : str
+    batch_tokens : int
+        Padded tokens of one forward pass.
+    """
+
+    def __init__(self, model: Any, encoder: PromptEncoder, name: str, batch_tokens: int = 4096) -> None:
+        self.model = model.eval()
+        self.encoder = encoder
+        self.batch_tokens = batch_tokens
+        self._name = name
+
+    @classmethod
+    def from_pretrained(
+        cls, model: str, *, name: str | None = None, dtype: str = "bfloat16", batch_tokens: int = 4096
+    ) -> "LocalModel":
+        """Load a model folder or hub id onto the first GPU, or the processor where there is none.
+
+        Raises
+        ------
+        LanguageModelError
+            It cannot be loaded.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
+        except (OSError, ValueError) as error:
+            raise LanguageModelError(f"{model} cannot be loaded: {error}") from None
+        return cls(loaded.to(device), PromptEncoder.from_pretrained(model), name or model, batch_tokens)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @torch.inference_mode()
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.score`."""
+        prompts = [self.encoder.encode(task.prompt) for task in tasks]
+        answers = [self.encoder.encode_answer(task.answer) for task in tasks]
+        lengths = [
+            len(prompt.token_ids) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        results: dict[int, NDArray[np.float64]] = {}
+        for batch in length_batches(lengths, self.batch_tokens):
+            rows = [self._embed(prompts[i], tasks[i].corruption, answers[i]) for i in batch]
+            kept = max(len(answers[i]) for i in batch) + 1
+            logits = self._forward(rows, kept)  # (batch, kept, vocabulary)
+            for row, i in enumerate(batch):
+                results[i] = _answer_log_probabilities(logits[row], answers[i])
+        return [results[i] for i in range(len(tasks))]
+
+    @torch.inference_mode()
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """See `LanguageModel.generate`."""
+        prompts = [self.encoder.encode(task.prompt) for task in tasks]
+        lengths = [
+            len(prompt.token_ids) + task.max_tokens for prompt, task in zip(prompts, tasks, strict=True)
+        ]
+        results: dict[int, str] = {}
+        for batch in length_batches(lengths, self.batch_tokens):
+            rows = [self._embed(prompts[i], tasks[i].corruption, []) for i in batch]
+            embeddings, mask = _left_padded(rows)
+            generated = self.model.generate(
+                inputs_embeds=embeddings,
+                attention_mask=mask,
+                max_new_tokens=max(tasks[i].max_tokens for i in batch),
+                do_sample=False,
+                pad_token_id=self._padding_id,
+            )
+            for tokens, i in zip(generated, batch, strict=True):
+                results[i] = self.encoder.tokenizer.decode(
+                    tokens[: tasks[i].max_tokens], skip_special_tokens=True
+                )
+        return [results[i] for i in range(len(tasks))]
+
+    @torch.inference_mode()
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.choose`."""
+        prompts = [self.encoder.encode(task.prompt) for task in tasks]
+        results: dict[int, NDArray[np.float64]] = {}
+        for batch in length_batches([len(prompt.token_ids) for prompt in prompts], self.batch_tokens):
+            logits = self._forward([self._embed(prompts[i], tasks[i].corruption, []) for i in batch], kept=1)
+            for row, i in enumerate(batch):
+                options = [self.encoder.encode_option(option) for option in tasks[i].options]
+                results[i] = (
+                    logits[row, -1].float().log_softmax(dim=0)[options].cpu().numpy().astype(np.float64)
+                )
+        return [results[i] for i in range(len(tasks))]
+
+    @property
+    def _padding_id(self) -> int:
+        tokenizer = self.encoder.tokenizer
+        return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+    def _embed(self, prompt: EncodedPrompt, corruption: Corruption | None, answer: list[int]) -> Tensor:
+        """Embeddings of one prompt and answer, shape (tokens, d), the prompt corrupted."""
+        token_ids = torch.tensor([*prompt.token_ids, *answer], device=self.model.device)
+        request = corruption_request(prompt, corruption, answer) if corruption else None
+        if request is None:
+            return self.model.get_input_embeddings()(token_ids)
+        return corrupted_embeddings(self.model, token_ids, request)
+
+    def _forward(self, rows: list[Tensor], kept: int) -> Tensor:
+        embeddings, mask = _left_padded(rows)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        output = self.model(
+            inputs_embeds=embeddings,
+            attention_mask=mask,
+            position_ids=positions,
+            logits_to_keep=kept,
+            use_cache=False,
+        )
+        return output.logits
+
+
+def _left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Stack rows of (tokens, d) to (batch, longest, d), padded on the left, with the mask (batch, longest)."""
+    longest = max(len(row) for row in rows)
+    embeddings = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
+    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=rows[0].device)
+    for index, row in enumerate(rows):
+        embeddings[index, longest - len(row) :] = row
+        mask[index, longest - len(row) :] = 1
+    return embeddings, mask
+
+
+def _answer_log_probabilities(logits: Tensor, answer: list[int]) -> NDArray[np.float64]:
+    """Log-probabilities of an answer from the logits (kept, vocabulary) of the last positions of its row."""
+    count = len(answer)
+    before = logits[-count - 1 : -1].float()  # (answer tokens, vocabulary)
+    chosen = torch.tensor(answer, device=logits.device).unsqueeze(1)
+    return before.log_softmax(dim=1).gather(1, chosen).squeeze(1).cpu().numpy().astype(np.float64)
