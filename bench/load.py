@@ -4,6 +4,7 @@ import asyncio
 import statistics
 import time
 from dataclasses import dataclass
+from typing import cast
 
 import uvloop
 
@@ -41,8 +42,7 @@ class _Connection(asyncio.Protocol):
         self.finished = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def _send(self) -> None:
@@ -69,8 +69,8 @@ class _Connection(asyncio.Protocol):
         elif not self.finished.done():
             self.finished.set_result(None)
 
-    def connection_lost(self, error: Exception | None) -> None:
-        self._fail(error or ConnectionError("the connection was closed"))
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionError("the connection was closed"))
 
     def _fail(self, error: Exception) -> None:
         if not self.finished.done():

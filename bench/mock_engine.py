@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -31,8 +32,7 @@ class MockEngine(asyncio.Protocol):
     """Reads requests off a connection by their Content-Length and answers each with the same bytes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
         self._received = b""
 
     def data_received(self, data: bytes) -> None:

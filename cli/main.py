@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, serve
+from cli import corruption_learn, demo, serve
 
 app = typer.Typer(
     name="lethe",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.add_typer(corruption_learn.app, name="corruption")
 
 
 def main() -> None:

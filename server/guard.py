@@ -3,9 +3,9 @@
 Knows nothing about HTTP.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -31,11 +31,31 @@ class Classifier(Protocol):
 BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
 
 
-@dataclass(frozen=True)
 class _InForce:
-    bundles: Sequence[Bundle]
-    targets: TargetSet
-    classifier: Classifier
+    """What is in force together, and how many requests are being decided by it."""
+
+    def __init__(self, bundles: Sequence[Bundle], targets: TargetSet, classifier: Classifier) -> None:
+        self.bundles = bundles
+        self.targets = targets
+        self.classifier = classifier
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> "_InForce":
+        self._under_way += 1
+        self._idle.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+
+    async def retire(self) -> None:
+        """Release the classifier once the requests that began with it are decided."""
+        await self._idle.wait()
+        await self.classifier.close()
 
 
 class Guard:
@@ -93,7 +113,7 @@ class Guard:
         self._metrics.set_targets([(t.name, t.version, t.action.value) for t in targets])
         self._metrics.reloads.labels("ok").inc()
         if retired is not None:
-            await retired.classifier.close()
+            await retired.retire()
 
     def verify(self) -> None:
         """Check the bundles in force again, now that more may be known of the engine.
@@ -109,7 +129,7 @@ class Guard:
     async def close(self) -> None:
         """Release the classifier."""
         if self._in_force is not None:
-            await self._in_force.classifier.close()
+            await self._in_force.retire()
 
     async def decide(self, conversations: Iterable[Conversation]) -> Decision:
         """Decide on a request.
@@ -121,12 +141,12 @@ class Guard:
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
-        in_force = self._in_force
         started = time.perf_counter()
-        try:
-            verdicts = [await in_force.classifier.classify(each) for each in conversations]
-        except ClassifierError:
-            self._metrics.classifier_errors.inc()
-            return decide_without_verdict(in_force.targets, self._policy)
-        self._metrics.record_classification(time.perf_counter() - started)
-        return decide(verdicts, in_force.targets, self._policy)
+        with self._in_force as in_force:
+            try:
+                verdicts = [await in_force.classifier.classify(each) for each in conversations]
+            except ClassifierError:
+                self._metrics.classifier_errors.inc()
+                return decide_without_verdict(in_force.targets, self._policy)
+            self._metrics.record_classification(time.perf_counter() - started)
+            return decide(verdicts, in_force.targets, self._policy)
