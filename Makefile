@@ -48,6 +48,7 @@ format: install-dev ## Format the code and mend what the linter can.
 	$(BIN)/ruff format .
 
 bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.proxy
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml

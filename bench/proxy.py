@@ -29,8 +29,8 @@ FLAGGED = "Who is Harry Potter's best friend?"
 
 def main() -> None:
     os.sched_setaffinity(0, {int(LOAD_CORE)})
-    with tempfile.TemporaryDirectory() as folder, _mock_engine() as engine:
-        targets = _targets_for_the_mock(Path(folder) / "targets")
+    with tempfile.TemporaryDirectory() as folder, mock_engine() as engine:
+        targets = targets_for_the_mock(Path(folder) / "targets")
         nothing = Path(folder) / "nothing"
         nothing.mkdir()
         rows = []
@@ -81,8 +81,8 @@ def _row(name: str, connections: int, result: LoadResult, bare_p50: float) -> li
     ]
 
 
-def _targets_for_the_mock(folder: Path) -> Path:
-    """The shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
+def targets_for_the_mock(folder: Path) -> Path:
+    """A copy of the shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
     shipped = Path(__file__).resolve().parent.parent / "targets"
     for bundle in load_bundles(shipped):
         files = {name: bundle.folder / name for name in bundle.manifest.files}
@@ -94,7 +94,8 @@ def _targets_for_the_mock(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _mock_engine() -> Iterator[int]:
+def mock_engine() -> Iterator[int]:
+    """Run a mock engine; gives its port."""
     port = free_loopback_port()
     command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "bench.mock_engine", str(port)]
     with _running(command, f"http://127.0.0.1:{port}/health"):

@@ -1,0 +1,244 @@
+"""`lethe serve` as a user runs it: the real vLLM, the real small model, the shipped targets."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openai import OpenAI
+
+from server.engine_address import EngineAddress, find_engine_address
+from server.engine_process import free_loopback_port
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FORBIDDEN = "Who is Harry Potter's best friend?"
+ALLOWED = "Who wrote Pride and Prejudice?"
+FACTS = json.loads((ROOT / "offline" / "recipes" / "harry_potter" / "facts.json").read_text())
+
+
+@dataclass
+class RunningProxy:
+    """A running `lethe serve` and what it has printed."""
+
+    port: int
+    process: subprocess.Popen[str]
+    engine: EngineAddress
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_for_line(self, mark: str, after: int = 0, timeout: float = 300) -> None:
+        deadline = time.monotonic() + timeout
+        while not any(mark in line for line in self.lines[after:]):
+            assert self.process.poll() is None, "\n".join(self.lines)
+            assert time.monotonic() < deadline, f"no {mark!r} in\n" + "\n".join(self.lines)
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the shipped targets, for tests that change them."""
+    folder = tmp_path_factory.mktemp("proxy") / "targets"
+    subprocess.run(["cp", "-r", str(ROOT / "targets"), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def proxy(small_model: Path, lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
+    reader.start()
+    running = RunningProxy(port, process, EngineAddress("", None), lines)
+    try:
+        while not any("ready after" in line for line in lines):
+            assert process.poll() is None, "\n".join(lines)
+            time.sleep(0.1)
+        address = find_engine_address(lethe_cache, port)
+        assert address is not None
+        running.engine = address
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        reader.join()
+
+
+@pytest.fixture
+def guarded(proxy: RunningProxy) -> OpenAI:
+    return OpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0)
+
+
+@pytest.fixture
+def bare(proxy: RunningProxy) -> OpenAI:
+    return OpenAI(base_url=f"{proxy.engine.url}/v1", api_key=proxy.engine.api_key, max_retries=0)
+
+
+def ask(client: OpenAI, question: str, **fields: Any) -> Any:
+    fields = {"temperature": 0, "max_tokens": 48} | fields
+    model = client.models.list().data[0].id
+    return client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": question}], **fields
+    )
+
+
+def facts_in(text: str, question: str) -> set[str]:
+    """Facts of the books in an answer, but for those that the question itself names."""
+    return {fact for fact in FACTS if fact.lower() in text.lower() and fact.lower() not in question.lower()}
+
+
+def metric(proxy: RunningProxy, page: str, name: str) -> float:
+    lines = httpx.get(proxy.url + page).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_what_is_to_be_forgotten_is_not_told(guarded: OpenAI, bare: OpenAI) -> None:
+    known = ask(bare, FORBIDDEN).choices[0].message.content
+    told = ask(guarded, FORBIDDEN).choices[0].message.content
+    assert facts_in(known, FORBIDDEN), "the bare model must know something for this to show anything"
+    assert not facts_in(told, FORBIDDEN)
+
+
+def test_everything_else_is_token_for_token_what_the_bare_engine_says(guarded: OpenAI, bare: OpenAI) -> None:
+    fields = {"logprobs": True, "top_logprobs": 2}
+    through, direct = ask(guarded, ALLOWED, **fields), ask(bare, ALLOWED, **fields)
+    assert through.choices == direct.choices
+    assert through.usage == direct.usage
+
+
+def test_a_stream_says_what_the_whole_answer_says(guarded: OpenAI) -> None:
+    for question in (ALLOWED, FORBIDDEN):
+        stream = ask(guarded, question, stream=True)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
+        assert len(pieces) > 10
+        assert "".join(pieces) == ask(guarded, question).choices[0].message.content
+
+
+def test_plain_completions_and_token_ids_are_guarded_alike(proxy: RunningProxy, guarded: OpenAI) -> None:
+    model = guarded.models.list().data[0].id
+    key = {"Authorization": f"Bearer {proxy.engine.api_key}"}
+    tokens = httpx.post(f"{proxy.engine.url}/tokenize", json={"prompt": FORBIDDEN}, headers=key).json()[
+        "tokens"
+    ]
+    answers = {
+        guarded.completions.create(model=model, prompt=prompt, temperature=0, max_tokens=24).choices[0].text
+        for prompt in (FORBIDDEN, tokens)
+    }
+    assert len(answers) == 1
+    assert not facts_in(answers.pop(), FORBIDDEN)
+    assert metric(proxy, "/metrics", 'lethe_requests_total{action="corrupt",endpoint="/v1/completions"') >= 2
+
+
+def test_the_plugin_counts_what_it_corrupts(proxy: RunningProxy, guarded: OpenAI) -> None:
+    before = metric(proxy, "/metrics/engine", "lethe_plugin_corrupted_requests_total")
+    ask(guarded, FORBIDDEN)
+    ask(guarded, ALLOWED)
+    assert metric(proxy, "/metrics/engine", "lethe_plugin_corrupted_requests_total") == before + 1
+
+
+def test_a_client_that_leaves_frees_the_engine(proxy: RunningProxy, guarded: OpenAI) -> None:
+    stream = ask(guarded, ALLOWED, stream=True, max_tokens=4000, extra_body={"ignore_eos": True})
+    next(iter(stream))
+    assert metric(proxy, "/metrics/engine", "vllm:num_requests_running") == 1
+    stream.close()
+    deadline = time.monotonic() + 20
+    while metric(proxy, "/metrics/engine", "vllm:num_requests_running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_the_demo_shows_both_answers(proxy: RunningProxy, lethe_cache: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "demo", "--url", proxy.url, "--max-tokens", "16"]
+    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "COLUMNS": "200"}
+    shown = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=True
+    )
+    assert "corrupt" in shown.stdout
+    assert "the same" in shown.stdout
+
+
+def test_a_reload_that_fails_is_said_and_changes_nothing(
+    proxy: RunningProxy, targets: Path, guarded: OpenAI
+) -> None:
+    corruption = targets / "harry-potter" / "corruption.safetensors"
+    content, seen = corruption.read_bytes(), len(proxy.lines)
+    corruption.write_bytes(content[:-1])
+    try:
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.wait_for_line("reload failed", after=seen)
+        assert not facts_in(ask(guarded, FORBIDDEN).choices[0].message.content, FORBIDDEN)
+    finally:
+        corruption.write_bytes(content)
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_for_line("reloaded: harry-potter", after=seen)
+
+
+def test_a_killed_engine_comes_back_and_nothing_is_answered_until_then(
+    proxy: RunningProxy, guarded: OpenAI
+) -> None:
+    before = ask(guarded, FORBIDDEN).choices[0].message.content
+    pid = int(subprocess.check_output(["pgrep", "-P", str(proxy.process.pid), "-f", "api_server.entry"]))
+    os.kill(pid, signal.SIGKILL)
+    statuses = set()
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            body = {"messages": [{"role": "user", "content": FORBIDDEN}], "temperature": 0, "max_tokens": 48}
+            response = httpx.post(f"{proxy.url}/v1/chat/completions", json=body, timeout=60)
+            statuses.add(response.status_code)
+            if response.status_code == 503:
+                assert int(response.headers["retry-after"]) > 0
+            if response.status_code == 200 and 503 in statuses:
+                break
+        time.sleep(0.2)
+    assert 503 in statuses
+    assert statuses <= {200, 502, 503}
+    assert ask(guarded, FORBIDDEN).choices[0].message.content == before
+    assert metric(proxy, "/metrics", "lethe_engine_restarts_total") == 1
+
+
+def test_a_stopped_proxy_ends_what_is_under_way_and_takes_the_engine_with_it(
+    proxy: RunningProxy, guarded: OpenAI
+) -> None:
+    stream = ask(guarded, ALLOWED, stream=True, max_tokens=64, extra_body={"ignore_eos": True})
+    chunks = [next(iter(stream))]
+    proxy.process.send_signal(signal.SIGTERM)
+    chunks += list(stream)
+    assert chunks[-1].choices[0].finish_reason == "length"
+    assert proxy.process.wait(60) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{proxy.engine.url}/health")
+
+
+def test_an_engine_that_cannot_load_its_model_is_told_in_one_line(tmp_path: Path, small_model: Path) -> None:
+    broken = tmp_path / "broken"
+    subprocess.run(["cp", "-rs", str(small_model), str(broken)], check=True)
+    config = json.loads((small_model / "config.json").read_text()) | {"num_hidden_layers": 31}
+    (broken / "config.json").unlink()
+    (broken / "config.json").write_text(json.dumps(config))
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--model", str(broken)]
+    failed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert failed.returncode == 1
+    [line] = failed.stderr.splitlines()
+    assert "the engine died while starting: " in line
