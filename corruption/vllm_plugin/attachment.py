@@ -30,6 +30,7 @@ def _attach_after(original: Callable[..., None]) -> Callable[..., None]:
         runner = self.worker.model_runner
         require_supported_layout(self.vllm_config)
         if self.vllm_config.model_config.runner_type == "generate":
+            separate_compiled_graphs(self.vllm_config)
             attach = attach_v2 if self.vllm_config.use_v2_model_runner else attach_v1
             replace_method(runner, "load_model", lambda load: _loading_then(load, lambda: attach(runner)))
 
@@ -62,6 +63,14 @@ def require_supported_layout(config: VllmConfig) -> None:
         )
     if config.model_config.is_encoder_decoder:
         raise EngineRefusal("the model is an encoder-decoder, which corruption does not support")
+
+
+def separate_compiled_graphs(config: VllmConfig) -> None:
+    """Keep this engine from loading a graph that was compiled, and stored, without the plugin."""
+    additional = config.additional_config
+    if not isinstance(additional, dict):
+        raise EngineRefusal("additional_config is not a dictionary; the plugin must note itself there")
+    config.additional_config = {**additional, "lethe_corruption": True}
 
 
 def attach_v1(runner: Any) -> None:
