@@ -45,11 +45,13 @@ class EngineModel:
         served_name: str,
         encoder: PromptEncoder,
         api_key: str | None = None,
+        loaded_from: str | None = None,
         concurrency: int = 256,
     ) -> None:
         self.url = url.rstrip("/")
         self.served_name = served_name
         self.encoder = encoder
+        self.loaded_from = loaded_from or served_name
         self.concurrency = concurrency
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
@@ -87,7 +89,7 @@ class EngineModel:
         source = tokenizer or models[name]
         if source.startswith("/") and not Path(source).is_dir():
             raise LanguageModelError(f"{url} loaded {source}, which is not on this machine; name a tokenizer")
-        return cls(url, name, PromptEncoder.from_pretrained(source), api_key)
+        return cls(url, name, PromptEncoder.from_pretrained(source), api_key, loaded_from=models[name])
 
     @property
     def name(self) -> str:
@@ -109,7 +111,7 @@ class EngineModel:
         if abs(float(clean.mean() - corrupted.mean())) < _NOTICEABLE:
             raise LanguageModelError(
                 f"the engine at {self.url} does not corrupt prompts: start it with Lethe's plugin "
-                "(`pip install lethegate` beside vLLM, and --enable-prompt-embeds)"
+                "(`pip install lethegate` in its environment)"
             )
 
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:

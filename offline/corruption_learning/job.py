@@ -1,0 +1,200 @@
+"""The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bundle import Bundle
+from corruption.artifact import Positions
+from offline.corruption_learning.descent import DescentSettings
+from offline.corruption_learning.evaluator import CorruptionEvaluator
+from offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
+from offline.corruption_learning.questions import (
+    ForgetQuestion,
+    QuestionsError,
+    load_prompts,
+    load_questions,
+    refuse_overlap,
+)
+from offline.corruption_learning.recording import record_in_bundle, refuse_other_base_model
+from offline.language_models.interface import LanguageModel
+from offline.language_models.opening import base_model_of, open_engine, open_local
+
+_FUNCTIONS = ("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k")
+_DIMS = (1, 64)
+_STRENGTHS = (0.5, 2.0, 8.0, 32.0)
+
+
+@dataclass(frozen=True)
+class LearningJob:
+    """What to learn, from which files, into which bundle; an empty tuple stands for the default.
+
+    Attributes
+    ----------
+    bundle : Path
+    questions, retain_prompts, deny_list : Path
+        Forget questions, prompts without knowledge behind them, facts that no answer may name.
+    surrogate : dict of str to float
+        Surrogate values that are known.
+    metrics : tuple of str
+        What D is made of; by default all that the questions carry the data for.
+    trace : Path or None
+        By default beside the bundle, as ``.NAME-search.jsonl``.
+    """
+
+    bundle: Path
+    questions: Path
+    retain_prompts: Path | None = None
+    deny_list: Path | None = None
+    surrogate: dict[str, float] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    dims: tuple[int, ...] = ()
+    strengths: tuple[float, ...] = ()
+    steps: int = 3
+    restarts: int = 2
+    positions: Positions = "all_but_last"
+    max_tokens: int = 28
+    trace: Path | None = None
+
+
+def run_learning_job(
+    job: LearningJob,
+    model: str,
+    cache: Path,
+    *,
+    engine: str | None = None,
+    served_name: str | None = None,
+    tokenizer: str | None = None,
+    api_key: str | None = None,
+) -> Bundle:
+    """Learn a corruption and write it into its bundle.
+
+    Every second question is held out of the search. All that can be wrong with the input is found before the search
+    begins.
+
+    Parameters
+    ----------
+    job : LearningJob
+    model : str
+        Folder or hub id of the model to run in this process, if no engine is named.
+    cache : Path
+        Where prepared models are kept.
+    engine, served_name, tokenizer, api_key : str, optional
+        See `EngineModel.connect`.
+
+    Raises
+    ------
+    QuestionsError
+        A file is missing, malformed or empty, or the two sides overlap.
+    LanguageModelError
+        The model cannot be loaded, or the engine cannot be reached or lacks the plugin.
+    BundleError, CorruptionError, TraceError, ValueError
+        As their messages say.
+    """
+    questions = load_questions(job.questions)
+    if len(questions) < 2:
+        raise QuestionsError(
+            f"{job.questions} holds one question; two are the least, one of them to hold out"
+        )
+    retain_prompts = load_prompts(job.retain_prompts) if job.retain_prompts else ()
+    refuse_overlap((question.question for question in questions), retain_prompts)
+    deny_list = _load_facts(job.deny_list) if job.deny_list else ()
+
+    if engine:
+        connected = open_engine(engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
+        opened: LanguageModel = connected
+        base_model = base_model_of(connected.loaded_from, cache)
+    else:
+        opened = open_local(model, cache)
+        base_model = base_model_of(model, cache)
+    refuse_other_base_model(job.bundle, base_model)
+
+    learned = search(job, opened, questions, retain_prompts, deny_list)
+    return record_in_bundle(learned, job.bundle, opened.name, base_model)
+
+
+def search(
+    job: LearningJob,
+    model: LanguageModel,
+    questions: tuple[ForgetQuestion, ...],
+    retain_prompts: tuple[str, ...],
+    deny_list: tuple[str, ...],
+) -> LearnedCorruption:
+    """Run the search with a progress line, and print what it found."""
+    metrics = job.metrics or default_metrics(questions, deny_list)
+    searched, held_out = (
+        CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens)
+        for part in (questions[::2], questions[1::2])
+    )
+    settings = LearningSettings(
+        functions=job.functions or _FUNCTIONS,
+        dims=job.dims or _DIMS,
+        strengths=job.strengths or _STRENGTHS,
+        restarts=job.restarts,
+        scalar=DescentSettings(steps=job.steps),
+        positions=job.positions,
+        retain_prompts=retain_prompts,
+        surrogate=job.surrogate,
+    )
+    trace = job.trace or job.bundle.parent / f".{job.bundle.name}-search.jsonl"
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(f"searching, record in {trace}", total=None)
+        learned = learn_corruption(
+            settings,
+            searched,
+            held_out,
+            trace,
+            lambda count: progress.update(
+                task, description=f"{count} candidates measured, record in {trace}"
+            ),
+        )
+    console.print(_table(learned))
+    return learned
+
+
+def default_metrics(questions: tuple[ForgetQuestion, ...], deny_list: tuple[str, ...]) -> tuple[str, ...]:
+    """All metrics that the questions carry the data for; multiple choice is judged by its accuracy alone."""
+    if all(question.options for question in questions):
+        return ("accuracy",)
+    metrics = ["probability", "rouge_l", "fluency", "unique_tokens"]
+    if all(question.wrong_answers for question in questions):
+        metrics.append("truthfulness")
+    if deny_list or any(question.facts for question in questions):
+        metrics.append("leak_rate")
+    return tuple(metrics)
+
+
+def _load_facts(path: Path) -> tuple[str, ...]:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise QuestionsError(f"{path} cannot be read as a JSON list of facts: {error}") from None
+    if (
+        not isinstance(facts, list)
+        or not facts
+        or not all(isinstance(fact, str) and fact.strip() for fact in facts)
+    ):
+        raise QuestionsError(f"{path} must hold a JSON list of words or phrases")
+    return tuple(facts)
+
+
+def _table(learned: LearnedCorruption) -> Table:
+    corruption = learned.corruption
+    strength = f", strength {corruption.strength:.4g}"
+    table = Table(
+        title=f"{corruption.function}, {corruption.dims} dims{strength}: D = {learned.distance:.4f}"
+    )
+    for column in ("metric", "never learned", "clean", "corrupted", "held out: clean", "corrupted"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    measurements = (learned.clean, learned.corrupted, learned.held_out_clean, learned.held_out_corrupted)
+    for name, surrogate in learned.surrogate.items():
+        values = [f"{m.values[name]:.3f}" if m else "" for m in measurements]
+        table.add_row(name, f"{surrogate:.3f}", *values)
+    return table

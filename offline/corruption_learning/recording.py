@@ -1,0 +1,99 @@
+"""Writes a learned corruption into its bundle, with what was measured."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bundle import BaseModel, Bundle, BundleError, load_bundle, update_bundle
+from bundle.manifest import BaseModelReference
+from corruption.artifact import save_corruption
+from offline.corruption_learning.learn import LearnedCorruption
+from offline.corruption_learning.objective import Measurement
+from offline.corruption_learning.plot import plot_search
+
+_COMPARED = 12
+
+
+def refuse_other_base_model(folder: Path, base_model: BaseModel | None) -> None:
+    """Refuse a bundle that was made for another model, before any long work.
+
+    Raises
+    ------
+    BundleError
+        The bundle cannot be read, or its base model is another one.
+    """
+    if not folder.exists() or base_model is None:
+        return
+    bundle = load_bundle(folder)
+    recorded = bundle.manifest.base_model
+    if bundle.adapter and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
+        raise BundleError(
+            f"bundle {bundle.name} holds an adapter for {recorded.id}, and this model is {base_model.id} with other "
+            "embeddings; learn into a bundle of its own"
+        )
+
+
+def record_in_bundle(
+    learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel | None
+) -> Bundle:
+    """Put the corruption, its picture and its figures into a bundle.
+
+    Parameters
+    ----------
+    learned : LearnedCorruption
+    folder : Path
+        The bundle; made if it is not there.
+    model : str
+        Name of the model that was measured.
+    base_model : BaseModel or None
+        Its identity, where known; recorded so that the proxy refuses another one.
+
+    Raises
+    ------
+    BundleError
+        The bundle that stands there cannot be read.
+    """
+    changes: dict[str, Any] = {"metrics": {"corruption": _figures(learned, model)}}
+    if base_model is not None:
+        changes["base_model"] = BaseModelReference(**asdict(base_model))
+    with tempfile.TemporaryDirectory() as scratch:
+        artifact, picture = Path(scratch) / "corruption.safetensors", Path(scratch) / "corruption.png"
+        save_corruption(learned.corruption, artifact)
+        plot_search(learned, picture)
+        files = {artifact.name: artifact, f"figures/{picture.name}": picture}
+        return update_bundle(folder, files, **changes)
+
+
+def _figures(learned: LearnedCorruption, model: str) -> dict[str, Any]:
+    corruption = learned.corruption
+    figures: dict[str, Any] = {
+        "model": model,
+        "function": corruption.function,
+        "strength": corruption.strength,
+        "dims": corruption.dims,
+        "positions": corruption.positions,
+        "distance": learned.distance,
+        "surrogate": dict(learned.surrogate),
+        "searched_on": {"clean": _values(learned.clean), "corrupted": _values(learned.corrupted)},
+        "compared": [
+            {
+                "function": candidate.corruption.function,
+                "strength": candidate.corruption.strength,
+                "dims": candidate.corruption.dims,
+                "distance": candidate.distance,
+            }
+            for candidate in learned.candidates[:_COMPARED]
+        ],
+        "candidates": len(learned.candidates),
+    }
+    if learned.held_out_clean and learned.held_out_corrupted:
+        figures["held_out"] = {
+            "clean": _values(learned.held_out_clean),
+            "corrupted": _values(learned.held_out_corrupted),
+        }
+    return figures
+
+
+def _values(measurement: Measurement) -> dict[str, Any]:
+    return {**measurement.values, "questions": len(measurement.outputs)}

@@ -1,0 +1,92 @@
+"""From what an operator names to a model: a folder, a hub id, or the address of a server."""
+
+from pathlib import Path
+
+from bundle import BaseModel, BundleError, read_base_model
+from offline.language_models.engine import EngineModel
+from offline.language_models.interface import LanguageModel, LanguageModelError
+from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
+
+
+def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageModel:
+    """Load a model in this process; the small one comes out of its package.
+
+    Raises
+    ------
+    LanguageModelError
+        It cannot be loaded.
+    """
+    from offline.language_models.local import (
+        LocalModel,
+    )  # torch takes seconds to import, and an engine needs none
+
+    folder = model_folder(model, cache)
+    return LocalModel.from_pretrained(str(folder or model), name=name or model)
+
+
+def open_engine(
+    url: str, *, served_name: str | None = None, tokenizer: str | None = None, api_key: str | None = None
+) -> EngineModel:
+    """Connect to an engine and make sure that it carries out corruptions.
+
+    Raises
+    ------
+    LanguageModelError
+        There is no engine, or it lacks the plugin.
+    """
+    engine = EngineModel.connect(url, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
+    engine.require_plugin()
+    return engine
+
+
+def model_folder(model: str, cache: Path) -> Path | None:
+    """The local folder behind a model's name, if there is one without a download.
+
+    Raises
+    ------
+    LanguageModelError
+        A path that is no folder.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    if model.startswith((".", "/", "~")):
+        raise LanguageModelError(f"no model folder at {model}; give a folder or a hub id")
+    if model == SMOLLM2:
+        try:
+            return prepare_smollm2(cache)
+        except SmallModelMissing:
+            return None
+    return None
+
+
+def base_model_of(model: str, cache: Path) -> BaseModel | None:
+    """The identity of a base model, where its weights lie on this machine.
+
+    Parameters
+    ----------
+    model : str
+        A folder or hub id; for an engine, what it says it loaded.
+
+    Raises
+    ------
+    LanguageModelError
+        The folder holds no usable model.
+    """
+    folder = model_folder(model, cache) or _downloaded(model)
+    if folder is None:
+        return None
+    try:
+        return read_base_model(folder, model)
+    except BundleError as error:
+        raise LanguageModelError(str(error)) from None
+
+
+def _downloaded(model: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
+        return None
