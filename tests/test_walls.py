@@ -54,7 +54,9 @@ def test_only_the_plugin_knows_vllm() -> None:
     assert not importers
 
 
-@pytest.mark.parametrize("module", ["server.serve", "server.app", "classifier.service", "bundle", "corruption"])
+@pytest.mark.parametrize(
+    "module", ["server.serve", "server.app", "classifier.service", "bundle", "corruption"]
+)
 def test_what_the_proxy_runs_on_loads_neither_torch_nor_vllm(module: str) -> None:
     script = f"import sys, {module}; print(sorted({{'torch', 'vllm', 'transformers', 'sklearn'}} & sys.modules.keys()))"
     loaded = subprocess.run(

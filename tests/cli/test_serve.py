@@ -61,7 +61,15 @@ def test_a_bad_setting(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_of_targets(tmp_path: Path, model_folder: Path) -> None:
-    line = serve("--model", model_folder, "--targets", tmp_path / "nowhere", "--port", free_loopback_port(), cache=tmp_path)
+    line = serve(
+        "--model",
+        model_folder,
+        "--targets",
+        tmp_path / "nowhere",
+        "--port",
+        free_loopback_port(),
+        cache=tmp_path,
+    )
     assert "is not a folder" in line
 
 
@@ -70,7 +78,9 @@ def test_a_damaged_bundle(tmp_path: Path, model_folder: Path) -> None:
     targets.mkdir()
     write_target(targets, "books")
     (targets / "books" / "classifier" / "head.json").write_text("[]")
-    line = serve("--model", model_folder, "--targets", targets, "--port", free_loopback_port(), cache=tmp_path)
+    line = serve(
+        "--model", model_folder, "--targets", targets, "--port", free_loopback_port(), cache=tmp_path
+    )
     assert "head.json has hash" in line
 
 
@@ -78,7 +88,9 @@ def test_a_bundle_for_another_base_model(tmp_path: Path, model_folder: Path) -> 
     targets = tmp_path / "targets"
     targets.mkdir()
     write_target(targets, "books")
-    line = serve("--model", model_folder, "--targets", targets, "--port", free_loopback_port(), cache=tmp_path)
+    line = serve(
+        "--model", model_folder, "--targets", targets, "--port", free_loopback_port(), cache=tmp_path
+    )
     assert "bundle books was made for org/model" in line
 
 
@@ -86,6 +98,8 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, taken_port: int) -> None
     targets = tmp_path / "targets"
     targets.mkdir()
     config = tmp_path / "lethe.yaml"
-    config.write_text(f"port: {free_loopback_port()}\ntargets: {targets}\nengine: {{startup_timeout_s: 0.1}}\n")
+    config.write_text(
+        f"port: {free_loopback_port()}\ntargets: {targets}\nengine: {{startup_timeout_s: 0.1}}\n"
+    )
     line = serve("--config", config, "--engine-url", "http://127.0.0.1:1", cache=tmp_path)
     assert "no engine answers at http://127.0.0.1:1" in line
