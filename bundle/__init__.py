@@ -6,7 +6,14 @@ Knows the folder's layout, hashes and atomic replacement; knows nothing about wh
 from bundle.base_model import BaseModel, read_base_model
 from bundle.errors import BundleError
 from bundle.manifest import Action, Manifest, read_manifest
-from bundle.store import Bundle, load_bundle, load_bundles, update_bundle
+from bundle.store import (
+    Bundle,
+    install_bundle,
+    load_bundle,
+    load_bundles,
+    remove_bundle,
+    update_bundle,
+)
 
 __all__ = [
     "Action",
@@ -14,9 +21,11 @@ __all__ = [
     "Bundle",
     "BundleError",
     "Manifest",
+    "install_bundle",
     "load_bundle",
     "load_bundles",
     "read_base_model",
     "read_manifest",
+    "remove_bundle",
     "update_bundle",
 ]

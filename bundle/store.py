@@ -1,10 +1,12 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,10 @@ def load_bundles(folder: Path) -> tuple[Bundle, ...]:
     """
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; give a folder of bundles, or an empty one for none")
-    bundles = [load_bundle(path.parent) for path in sorted(folder.glob(f"*/{MANIFEST_NAME}"))]
+    with _locked(folder, fcntl.LOCK_SH):
+        manifests = sorted(folder.glob(f"*/{MANIFEST_NAME}"))
+        # Hidden folders are bundles on their way in or out.
+        bundles = [load_bundle(path.parent) for path in manifests if not path.parent.name.startswith(".")]
     by_name: dict[str, Bundle] = {}
     for bundle in bundles:
         if bundle.name in by_name:
@@ -136,11 +141,46 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
         except ValueError as error:
             raise BundleError(f"bundle {folder.name}: {error}") from None
         (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
-        staging.chmod(0o755)
         _swap(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return load_bundle(folder)
+
+
+def install_bundle(source: Path, folder: Path) -> Bundle:
+    """Copy a verified bundle, unchanged, into the place of the one that may stand there; as one step.
+
+    Raises
+    ------
+    BundleError
+        The source is not a usable bundle.
+    """
+    bundle = load_bundle(source)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in (MANIFEST_NAME, *bundle.manifest.files):
+            _place(staging / name, source / name)
+        _swap(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return load_bundle(folder)
+
+
+def remove_bundle(folder: Path) -> None:
+    """Remove a bundle's folder as one step.
+
+    Raises
+    ------
+    BundleError
+        There is no bundle.
+    """
+    if not (folder / MANIFEST_NAME).is_file():
+        raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
+    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    with _locked(folder.parent, fcntl.LOCK_EX):
+        os.replace(folder, retired)
+    shutil.rmtree(retired)
 
 
 def _place(path: Path, content: Path | bytes | None) -> None:
@@ -155,14 +195,27 @@ def _place(path: Path, content: Path | bytes | None) -> None:
 
 
 def _swap(staging: Path, folder: Path) -> None:
+    staging.chmod(0o755)
     if not folder.exists():
         os.replace(staging, folder)
         return
     # A folder cannot be renamed over one that is not empty, so the old one steps aside first.
     retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    os.replace(folder, retired)
-    os.replace(staging, folder)
+    with _locked(folder.parent, fcntl.LOCK_EX):
+        os.replace(folder, retired)
+        os.replace(staging, folder)
     shutil.rmtree(retired)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, operation: int) -> Iterator[None]:
+    # Between two renames a bundle is gone for a moment; whoever reads the folder then would not guard by it.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _hash_folder(folder: Path) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """A bundle loads only when it is whole, and is replaced as a whole."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from bundle import BundleError, load_bundle, load_bundles, update_bundle
+from bundle import BundleError, install_bundle, load_bundle, load_bundles, remove_bundle, update_bundle
 
 
 @pytest.fixture
@@ -96,3 +97,36 @@ def test_an_empty_folder_holds_no_bundles_and_a_missing_one_is_an_error(tmp_path
     assert load_bundles(tmp_path) == ()
     with pytest.raises(BundleError, match="not a folder"):
         load_bundles(tmp_path / "nowhere")
+
+
+def test_a_reader_never_finds_a_bundle_gone_while_it_is_replaced(folder: Path) -> None:
+    done = threading.Event()
+
+    def replace() -> None:
+        for number in range(60):
+            update_bundle(folder, {}, description=str(number))
+        done.set()
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    while not done.is_set():
+        assert [bundle.name for bundle in load_bundles(folder.parent)] == ["books"]
+    writer.join()
+
+
+def test_a_bundle_is_installed_unchanged_and_removed(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    installed = install_bundle(folder, elsewhere / "books")
+    assert installed.version == load_bundle(folder).version
+    remove_bundle(elsewhere / "books")
+    assert load_bundles(elsewhere) == ()
+    assert list(elsewhere.iterdir()) == []
+    with pytest.raises(BundleError, match="is not a bundle"):
+        remove_bundle(elsewhere / "books")
+
+
+def test_a_damaged_bundle_is_not_installed(folder: Path, tmp_path: Path) -> None:
+    (folder / "classifier" / "head.json").write_text("[]")
+    with pytest.raises(BundleError, match="has hash"):
+        install_bundle(folder, tmp_path / "elsewhere" / "books")
+    assert not (tmp_path / "elsewhere").exists()
