@@ -68,10 +68,11 @@ def _convert(gguf: Path, destination: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     dequantized = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     config = dequantized.config
-    del config.quantization_config
+    delattr(config, "quantization_config")
     # A fresh model forgets that its weights came from a quantized file, which save_pretrained would refuse.
-    model = LlamaForCausalLM(config).to(torch.bfloat16)
+    model = LlamaForCausalLM(config)
     model.load_state_dict(dequantized.state_dict())
     model.tie_weights()
+    model.bfloat16()
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
