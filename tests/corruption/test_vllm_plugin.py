@@ -1,0 +1,458 @@
+"""The plugin's parts with vLLM's own data classes, without an engine."""
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+pytest.importorskip("vllm")
+
+from vllm.sampling_params import SamplingParams
+from vllm.v1.engine import EngineCoreRequest
+
+from corruption.application import corrupt_prompt
+from corruption.artifact import Corruption
+from corruption.functions import FUNCTIONS
+from corruption.plan import make_plan
+from corruption.request import (
+    XARGS_KEY,
+    CorruptionRequest,
+    CorruptionRequestError,
+    PlacedCorruption,
+    prompt_digest,
+)
+from corruption.vllm_plugin.admission import admit, settle
+from corruption.vllm_plugin.attachment import attach_v2, require_supported_layout
+from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
+from corruption.vllm_plugin.embedding import find_embedding_owner
+from corruption.vllm_plugin.step import FlaggedPrompts
+from corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
+
+WIDTH = 16
+PROMPT = [5, 9, 2, 7, 7, 1]
+
+garbage = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def a_request(
+    ranges: Any = None, tokens: int | None = None, digest: str | None = None, **fields: Any
+) -> CorruptionRequest:
+    corruption = Corruption(
+        **{"function": "rand_noise_first_n", "strength": 1.0, "dims": 4, "seed": 3, **fields}
+    )
+    return CorruptionRequest((PlacedCorruption("t", "1", corruption, ranges),), tokens, digest)
+
+
+def an_engine_request(extra_args: Any, prompt: list[int] | None = None, **fields: Any) -> EngineCoreRequest:
+    return EngineCoreRequest(
+        **{
+            "request_id": "r",
+            "prompt_token_ids": PROMPT if prompt is None else prompt,
+            "mm_features": None,
+            "sampling_params": SamplingParams(extra_args=extra_args),
+            "pooling_params": None,
+            "arrival_time": 0.0,
+            "lora_request": None,
+            "cache_salt": None,
+            "data_parallel_rank": None,
+            **fields,
+        }
+    )
+
+
+def settled_request(request: EngineCoreRequest) -> CorruptionRequest:
+    assert request.sampling_params is not None
+    settled = CorruptionRequest.from_xargs(request.sampling_params.extra_args)
+    assert settled is not None
+    return settled
+
+
+class TestAdmission:
+    def test_other_requests_pass_untouched(self) -> None:
+        request = an_engine_request({"other": 1}, cache_salt="mine")
+        admit(request, WIDTH)
+        assert request.cache_salt == "mine"
+        assert request.sampling_params is not None
+        assert request.sampling_params.extra_args == {"other": 1}
+
+    def test_ranges_become_explicit_by_the_engines_count(self) -> None:
+        request = an_engine_request({"other": 1, **a_request().to_xargs()})
+        admit(request, WIDTH)
+        settled = settled_request(request)
+        assert settled.placed[0].ranges == ((0, 5),)
+        assert (settled.prompt_tokens, settled.prompt_digest) == (6, prompt_digest(PROMPT))
+        assert request.sampling_params is not None
+        assert request.sampling_params.extra_args is not None
+        assert request.sampling_params.extra_args["other"] == 1
+
+    def test_ranges_that_agree_are_kept(self) -> None:
+        wanted = a_request(((1, 3),), 6, prompt_digest(PROMPT))
+        before = DISAGREEMENTS._value.get()
+        assert settle(wanted, PROMPT).placed == wanted.placed
+        assert DISAGREEMENTS._value.get() == before
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            a_request(((1, 3),), 7, prompt_digest(PROMPT)),
+            a_request(((1, 3),), 6, prompt_digest([1, 2])),
+            a_request(((1, 30),)),
+        ],
+    )
+    def test_disagreement_corrupts_all_but_the_last_and_is_counted(self, wanted: CorruptionRequest) -> None:
+        before = DISAGREEMENTS._value.get()
+        assert settle(wanted, PROMPT).placed[0].ranges == ((0, 5),)
+        assert DISAGREEMENTS._value.get() == before + 1
+
+    def test_a_salt_is_set_even_if_the_caller_sends_none(self) -> None:
+        salts = set()
+        for client_salt, wanted in [(None, a_request()), ("a", a_request()), (None, a_request(seed=4))]:
+            request = an_engine_request(wanted.to_xargs(), cache_salt=client_salt)
+            admit(request, WIDTH)
+            salts.add(request.cache_salt)
+        assert len(salts) == 3
+        assert None not in salts
+
+    def test_prompts_of_other_lengths_get_other_salts(self) -> None:
+        first, second = (
+            an_engine_request(a_request().to_xargs()),
+            an_engine_request(a_request().to_xargs(), [*PROMPT, 3]),
+        )
+        admit(first, WIDTH)
+        admit(second, WIDTH)
+        assert first.cache_salt != second.cache_salt
+
+    @pytest.mark.parametrize(
+        ("request_fields", "wanted", "message"),
+        [
+            ({}, a_request(dims=WIDTH + 1), "hidden size 16"),
+            ({"resumable": True}, a_request(), "in parts"),
+            ({"prompt_token_ids": None, "prompt_embeds": torch.zeros(3, WIDTH)}, a_request(), "embeddings"),
+        ],
+    )
+    def test_what_cannot_be_carried_out_is_refused(
+        self, request_fields: dict[str, Any], wanted: CorruptionRequest, message: str
+    ) -> None:
+        with pytest.raises(CorruptionRequestError, match=message):
+            admit(an_engine_request(wanted.to_xargs(), **request_fields), WIDTH)
+
+    @given(garbage)
+    def test_garbage_is_refused_by_name(self, value: object) -> None:
+        for candidate in (value, json.dumps(value)):
+            with pytest.raises(CorruptionRequestError):
+                admit(an_engine_request({XARGS_KEY: candidate}), WIDTH)
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=3),
+        st.none() | st.integers(-1, 12),
+        st.none() | st.text(max_size=16),
+    )
+    def test_whatever_is_admitted_lies_within_the_prompt(
+        self, ranges: list[tuple[int, int]], tokens: int | None, digest: str | None
+    ) -> None:
+        before = CORRUPTED._value.get()
+        try:
+            request = an_engine_request(a_request(tuple(ranges) or None, tokens, digest).to_xargs())
+        except CorruptionRequestError:
+            return
+        admit(request, WIDTH)
+        settled = settled_request(request)
+        assert settled.placed[0].ranges is not None
+        assert 0 < settled.placed[0].ranges[-1][1] <= len(PROMPT)
+        assert CORRUPTED._value.get() == before + 1
+
+
+class TestStep:
+    def test_clean_requests_need_nothing(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("clean", None, PROMPT)
+        assert len(prompts) == 0
+        assert prompts.step(["clean"], np.array([0]), np.array([0, 6])) is None
+
+    def test_rows_follow_the_layout_of_the_batch(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("flagged", a_request(((1, 5),)).to_xargs(), PROMPT)
+        step = prompts.step(["clean", "flagged"], np.array([10, 2]), np.array([0, 1, 3]))
+        assert step is not None
+        assert step.rows.tolist() == [1, 2]
+        assert step.token_ids.tolist() == PROMPT[2:4]
+        assert step.changes[0].sites.tolist() == [2, 3]
+
+    def test_equal_corruptions_are_done_together(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        for name in ("a", "b"):
+            prompts.add(name, a_request().to_xargs(), PROMPT)
+        step = prompts.step(["a", "b"], np.array([0, 0]), np.array([0, 6, 12]))
+        assert step is not None
+        assert len(step.changes) == 1
+        assert step.changes[0].sites.tolist() == [0, 1, 2, 3, 4] * 2
+
+    def test_generated_tokens_are_never_touched(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("r", a_request().to_xargs(), PROMPT)
+        assert prompts.step(["r"], np.array([6]), np.array([0, 1])) is None
+        recomputed = prompts.step(["r"], np.array([0]), np.array([0, 9]))
+        assert recomputed is not None
+        assert recomputed.rows.tolist() == [0, 1, 2, 3, 4]
+
+    def test_ended_requests_are_forgotten(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("r", a_request().to_xargs(), PROMPT)
+        prompts.discard("r")
+        assert prompts.step(["r"], np.array([0]), np.array([0, 6])) is None
+
+    def test_another_count_than_admission_made_touches_all_but_the_last(self) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("r", a_request(((0, 1),), tokens=99).to_xargs(), PROMPT)
+        step = prompts.step(["r"], np.array([0]), np.array([0, 6]))
+        assert step is not None
+        assert step.rows.tolist() == [0, 1, 2, 3, 4]
+
+    @given(garbage)
+    def test_what_admission_never_lets_through_blanks_the_prompt(self, value: object) -> None:
+        prompts = FlaggedPrompts(WIDTH)
+        prompts.add("r", {XARGS_KEY: value}, PROMPT)
+        step = prompts.step(["r"], np.array([0]), np.array([0, 6]))
+        assert step is not None
+        assert step.rows.tolist() == [0, 1, 2, 3, 4]
+        assert step.changes[0].corruption.function == "zero_out_first_n"
+        assert step.changes[0].corruption.dims == WIDTH
+
+
+class TestCompatibility:
+    @pytest.mark.parametrize("version", ["0.31.0", "0.32.1", "1.0"])
+    def test_an_untested_engine_does_not_start(self, version: str) -> None:
+        with pytest.raises(EngineRefusal, match=r"untested; install one of 0\.32\.0"):
+            require_tested_vllm(version)
+
+    @pytest.mark.parametrize("version", ["0.32.0", "0.32.0+cpu"])
+    def test_a_tested_engine_starts(self, version: str) -> None:
+        require_tested_vllm(version)
+
+    def test_a_moved_touch_point_stops_the_start(self) -> None:
+        with pytest.raises(EngineRefusal, match="no method gone"):
+            replace_method(SimpleNamespace(), "gone", lambda original: original)
+
+    def test_a_method_is_replaced_once(self) -> None:
+        class Owner:
+            def method(self) -> int:
+                return 1
+
+        for _ in range(2):
+            replace_method(Owner, "method", lambda original: lambda self: original(self) + 1)
+        assert Owner().method() == 2
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"use_ubatching": True}, "micro-batching"),
+            ({"prefill_context_parallel_size": 2}, "context parallelism"),
+            ({"is_encoder_decoder": True}, "encoder-decoder"),
+        ],
+    )
+    def test_layouts_in_which_rows_move_stop_the_start(self, changes: dict[str, Any], message: str) -> None:
+        fields = {
+            "use_ubatching": False,
+            "prefill_context_parallel_size": 1,
+            "is_encoder_decoder": False,
+            **changes,
+        }
+        both = SimpleNamespace(**fields)
+        with pytest.raises(EngineRefusal, match=message):
+            require_supported_layout(SimpleNamespace(parallel_config=both, model_config=both))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def one_rank() -> Iterator[None]:
+    """vLLM's process groups, of this process alone."""
+    from vllm.config import VllmConfig, set_current_vllm_config
+    from vllm.distributed import parallel_state
+    from vllm.utils.network_utils import get_open_port
+
+    with set_current_vllm_config(VllmConfig()):
+        parallel_state.init_distributed_environment(
+            1, 0, f"tcp://127.0.0.1:{get_open_port()}", 0, backend="gloo"
+        )
+        parallel_state.ensure_model_parallel_initialized(1, 1, backend="gloo")
+        yield
+        parallel_state.destroy_model_parallel()
+        parallel_state.destroy_distributed_environment()
+
+
+@pytest.fixture
+def model(one_rank: None) -> nn.Module:
+    return EmbeddingModel()
+
+
+class EmbeddingModel(nn.Module):
+    """A model that is its embedding."""
+
+    def __init__(self) -> None:
+        from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
+
+        super().__init__()
+        self.embed_tokens = VocabParallelEmbedding(64, WIDTH, params_dtype=torch.float32)
+        self.embed_tokens.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+
+    def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+        return self.embed_tokens(input_ids)
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        return self.embed_input_ids(input_ids)
+
+
+class TestEmbeddingOwner:
+    def test_it_is_found_below_the_outer_model(self, model: nn.Module) -> None:
+        assert find_embedding_owner(nn.Sequential(nn.Linear(2, 2), model)) is model
+
+    def test_two_tables_stop_the_start(self, model: nn.Module) -> None:
+        with pytest.raises(EngineRefusal, match="more ways than one"):
+            find_embedding_owner(nn.Sequential(model, EmbeddingModel()))
+
+    def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
+        class Direct(EmbeddingModel):
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids)
+
+        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
+            find_embedding_owner(Direct())
+
+
+class TestV2Runner:
+    """The V2 runner's touch points, driven with its own batches and requests."""
+
+    @pytest.fixture
+    def runner(self, model: nn.Module) -> Any:
+        from vllm.v1.worker.gpu.model_states.interface import ModelState
+
+        class State(ModelState):
+            def __init__(self) -> None:
+                pass
+
+            def add_request(self, req_index: int, new_req_data: Any) -> None: ...
+
+            def remove_request(self, req_id: str) -> None: ...
+
+            def prepare_inputs_embeds(self, *args: Any) -> Any: ...
+
+            def prepare_inputs(self, *args: Any) -> Any: ...
+
+            def prepare_dummy_inputs(self, *args: Any) -> Any: ...
+
+            def prepare_attn(self, *args: Any, **kwargs: Any) -> Any: ...
+
+        config = SimpleNamespace(
+            get_hidden_size=lambda: WIDTH, get_vocab_size=lambda: 64, dtype=torch.float32
+        )
+        runner = SimpleNamespace(
+            model=model,
+            model_state=State(),
+            model_config=config,
+            max_num_tokens=32,
+            device=torch.device("cpu"),
+        )
+        attach_v2(runner)
+        return runner
+
+    def add(self, runner: Any, name: str, request: CorruptionRequest | None, prompt: list[int]) -> None:
+        from vllm.v1.core.sched.output import NewRequestData
+
+        runner.model_state.add_request(
+            0,
+            NewRequestData(
+                req_id=name,
+                prompt_token_ids=prompt,
+                mm_features=[],
+                sampling_params=SamplingParams(extra_args=request.to_xargs() if request else None),
+                pooling_params=None,
+                block_ids=([],),
+                num_computed_tokens=0,
+                lora_request=None,
+                prefill_token_ids=prompt,
+            ),
+        )
+
+    def forward(
+        self, runner: Any, names: list[str], computed: list[int], tokens: list[list[int]]
+    ) -> list[Tensor]:
+        from vllm.v1.worker.gpu.input_batch import InputBatch, InputBuffers
+
+        counts = [len(part) for part in tokens]
+        buffers = InputBuffers(max_num_reqs=8, max_num_tokens=32, device=torch.device("cpu"))
+        batch = InputBatch.make_dummy(len(names), sum(counts), buffers)
+        batch.req_ids = names
+        batch.num_computed_tokens_np = np.array(computed, dtype=np.int32)
+        batch.query_start_loc_np = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        batch.input_ids[: sum(counts)] = torch.tensor(
+            [token for part in tokens for token in part], dtype=torch.int32
+        )
+        runner.model_state.preprocess_state(batch, (), None, None)
+        return list(runner.model(batch.input_ids[: batch.num_tokens]).split(counts))
+
+    @pytest.mark.parametrize("function", ["rand_noise_first_n", "shuffle", "add_vector_first_n"])
+    @pytest.mark.parametrize("chunk", [1, 2, 4, 6])
+    def test_chunks_beside_a_clean_request_are_as_the_reference(
+        self, runner: Any, function: str, chunk: int
+    ) -> None:
+        vector = (1.0, 2.0, 3.0, 4.0) if FUNCTIONS[function].takes_vector else None
+        request = a_request(function=function, vector=vector)
+        self.add(runner, "flagged", request, PROMPT)
+        self.add(runner, "clean", None, PROMPT)
+        table = runner.model.embed_tokens.weight.data
+        expected = corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT)))
+        pieces = []
+        for start in range(0, len(PROMPT), chunk):
+            part = PROMPT[start : start + chunk]
+            clean, piece = self.forward(runner, ["clean", "flagged"], [9, start], [[3], part])
+            assert torch.equal(clean, table[[3]])
+            pieces.append(piece)
+        assert torch.equal(torch.cat(pieces), expected)
+        (generated,) = self.forward(runner, ["flagged"], [len(PROMPT)], [[8]])
+        assert torch.equal(generated, table[[8]])
+
+    def test_a_prompt_that_comes_again_after_preemption_is_corrupted_again(self, runner: Any) -> None:
+        request = a_request()
+        table = runner.model.embed_tokens.weight.data
+        expected = corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT)))
+        for _ in range(2):
+            self.add(runner, "r", request, PROMPT)
+            (rows,) = self.forward(runner, ["r"], [0], [[*PROMPT, 4, 4]])
+            assert torch.equal(rows[:6], expected)
+            assert torch.equal(rows[6:], table[[4, 4]])
+            runner.model_state.remove_request("r")
+        (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
+        assert torch.equal(rows, table[PROMPT])
+
+    def test_a_fault_in_a_corruption_blanks_the_prompt_and_spares_the_engine(
+        self, runner: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: Any) -> Tensor:
+            raise RuntimeError("no memory, say")
+
+        monkeypatch.setattr("corruption.vllm_plugin.embedding.change_rows", fail)
+        self.add(runner, "r", a_request(), PROMPT)
+        (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
+        assert not rows[:5].any()
+        assert torch.equal(rows[5], runner.model.embed_tokens.weight.data[1])
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(garbage)
+    def test_garbage_never_escapes_the_step(self, runner: Any, value: object) -> None:
+        self.add(runner, "r", None, PROMPT)
+        parameters = SimpleNamespace(extra_args={XARGS_KEY: value})
+        runner.model_state.add_request(
+            0, SimpleNamespace(req_id="r", sampling_params=parameters, prompt_token_ids=PROMPT)
+        )
+        (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
+        assert not rows[:5].any()
