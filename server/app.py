@@ -18,6 +18,7 @@ from server.decision import Decision, Outcome
 from server.errors import APIError, BadRequest, EngineFailed, Unavailable, error_response
 from server.guard import Guard
 from server.metrics import Metrics
+from server.placement import Placer
 from server.refusal import refusal_response
 from server.relay import ClientGone, StreamedResponse, StreamEnd, buffered, cancelled_on_disconnect
 from server.requests import (
@@ -37,7 +38,9 @@ _CLIENT_CLOSED_REQUEST = 499
 _BLOCKED = "This request could not be checked and is not answered: "
 
 
-def create_app(settings: Settings, engine: EngineClient, guard: Guard, metrics: Metrics) -> FastAPI:
+def create_app(
+    settings: Settings, engine: EngineClient, guard: Guard, placer: Placer, metrics: Metrics
+) -> FastAPI:
     """The proxy as an ASGI application.
 
     Parameters
@@ -46,6 +49,8 @@ def create_app(settings: Settings, engine: EngineClient, guard: Guard, metrics: 
         The engine behind it, opened by whoever serves the application.
     guard
         The targets in force, loaded likewise.
+    placer
+        Knows where in a prompt corruptions fall.
     """
     app = FastAPI(
         title="Lethe",
@@ -54,7 +59,7 @@ def create_app(settings: Settings, engine: EngineClient, guard: Guard, metrics: 
         redoc_url=None,
         exception_handlers={HTTPException: _http_error, Exception: _unexpected_error},
     )
-    surface = _Surface(settings, engine, guard, metrics)
+    surface = _Surface(settings, engine, guard, placer, metrics)
 
     async def chat_completions(request: Request) -> Response:
         return await surface.complete(request, "/v1/chat/completions", parse_chat_completion)
@@ -96,10 +101,13 @@ class _RawRoute(APIRoute):
 class _Surface:
     """What the routes answer with."""
 
-    def __init__(self, settings: Settings, engine: EngineClient, guard: Guard, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, engine: EngineClient, guard: Guard, placer: Placer, metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._engine = engine
         self._guard = guard
+        self._placer = placer
         self._metrics = metrics
         self._started = int(time.time())
 
@@ -132,8 +140,11 @@ class _Surface:
             model = next(iter(self._engine.model_names), "")
             record.finished(200)
             return refusal_response(parsed, model, self._settings.policy.refusal)
+        corruption = None
+        if decision.outcome is Outcome.CORRUPT:
+            corruption = await self._placer.place(parsed, decision)
         sent = time.perf_counter()
-        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, decision))
+        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, corruption))
         self._metrics.record_first_byte(parsed.endpoint, time.perf_counter() - sent)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             return StreamedResponse(upstream, record.stream_ended(upstream.status))

@@ -4,19 +4,17 @@ import hashlib
 from typing import Any
 
 from corruption.request import CorruptionRequest
-from server.decision import Decision, Outcome
 from server.requests import ParsedRequest
 
 
-def rewrite(request: ParsedRequest, decision: Decision) -> dict[str, Any]:
+def rewrite(request: ParsedRequest, corruption: CorruptionRequest | None) -> dict[str, Any]:
     """The body for the engine: as the client sent it, with the corruption and a cache salt where one is due.
 
     A client's own salt is folded into a digest, so that no client can name the salt of a corrupted prefix.
     """
     body = dict(request.body)
     client_salt: str | None = body.pop("cache_salt", None)
-    if decision.outcome is Outcome.CORRUPT:
-        corruption = CorruptionRequest(decision.corruptions, prompt_tokens=None, prompt_digest=None)
+    if corruption is not None:
         body["vllm_xargs"] = corruption.to_xargs()
         body["cache_salt"] = corruption.cache_salt(client_salt)
     elif client_salt is not None:

@@ -1,0 +1,116 @@
+"""Where in a prompt each corruption falls: the flagged targets' positions as token ranges.
+
+A corruption whose positions are ``all_but_last`` needs no tokenizer here, since the engine counts for itself. For
+the others the prompt is tokenized as the engine will do it; its length and digest travel along, and wherever the
+two disagree, or nothing can be located, the engine corrupts every prompt token but the last.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from classifier.verdict import Span, Verdict
+from corruption.chat_template import ChatTemplateError
+from corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
+from corruption.request import CorruptionRequest, PlacedCorruption
+from server.decision import Decision
+from server.requests import ParsedRequest
+
+_SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
+_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
+
+
+class Placer:
+    """Places the corruptions of a decision.
+
+    Parameters
+    ----------
+    find_tokenizer
+        Gives the folder or hub id of the served model's tokenizer, None where it is not known. Asked when a
+        corruption first needs it.
+    report
+        Told once if the tokenizer cannot be had.
+    """
+
+    def __init__(
+        self, find_tokenizer: Callable[[], str | None], report: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self._find_tokenizer = find_tokenizer
+        self._report = report
+        self._loading = threading.Lock()
+        self._loaded = False
+        self._tokenizer: PromptTokenizer | None = None
+
+    async def place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest:
+        """The corruption request for a decision to corrupt."""
+        everywhere = CorruptionRequest(decision.corruptions)
+        if all(placed.corruption.positions == "all_but_last" for placed in decision.corruptions):
+            return everywhere
+        return await asyncio.to_thread(self._place, request, decision) or everywhere
+
+    def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | None:
+        tokenizer = self._get_tokenizer()
+        # Several prompts share one corruption request, and ranges can speak of one of them only.
+        if tokenizer is None or len(decision.verdicts) != 1:
+            return None
+        prompt = _tokenize(tokenizer, request)
+        if prompt is None:
+            return None
+        placed = tuple(_with_ranges(each, prompt, decision.verdicts) for each in decision.corruptions)
+        return CorruptionRequest(placed, len(prompt.token_ids), prompt.digest)
+
+    def _get_tokenizer(self) -> PromptTokenizer | None:
+        with self._loading:
+            if not self._loaded:
+                self._loaded = True
+                source = self._find_tokenizer()
+                try:
+                    self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
+                except (OSError, ValueError) as error:
+                    self._report(f"no tokenizer, so whole prompts are corrupted: {error}")
+            return self._tokenizer
+
+
+def _tokenize(tokenizer: PromptTokenizer, request: ParsedRequest) -> TokenizedPrompt | None:
+    body = request.body
+    try:
+        if not request.is_chat:
+            return tokenizer.text(body["prompt"]) if isinstance(body["prompt"], str) else None
+        arguments = dict(body.get("chat_template_kwargs") or {})
+        for name in ("add_generation_prompt", "continue_final_message", "documents"):
+            if body.get(name) is not None:
+                arguments[name] = body[name]
+        return tokenizer.chat(body["messages"], body.get("tools"), **arguments)
+    except (ChatTemplateError, TypeError):
+        return None
+
+
+def _with_ranges(
+    placed: PlacedCorruption, prompt: TokenizedPrompt, verdicts: Sequence[Verdict]
+) -> PlacedCorruption:
+    positions = placed.corruption.positions
+    spans = _spans(placed.target, verdicts, _SPAN_KINDS.get(positions))
+    return replace(placed, ranges=prompt.ranges(positions, spans))
+
+
+def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[TextSpan]:
+    found: list[Span] = [
+        span
+        for verdict in verdicts
+        for part in verdict.targets
+        if part.target == target
+        for span in part.spans
+        if span.kind == kind
+    ]
+    return [TextSpan(span.message, span.start, span.end) for span in found]
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, allow_patterns=_TOKENIZER_FILES))

@@ -1,0 +1,112 @@
+"""Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from classifier.verdict import Span, TargetVerdict, Verdict
+from corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
+from server.decision import Decision, Outcome
+from server.placement import Placer
+from server.requests import ParsedRequest
+
+pytestmark = pytest.mark.anyio
+
+TEMPLATE = "{% for m in messages %}<{{ m.role }}> {{ m.content }} {% endfor %}<assistant>"
+WORDS = ["[unk]", "<user>", "<system>", "<assistant>", "who", "is", "harry", "potter", "now", "be", "brief"]
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> str:
+    """A model folder whose tokens are words."""
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[unk]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "chat_template.jinja").write_text(TEMPLATE)
+    return str(tmp_path)
+
+
+CHAT: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "who is harry potter now"},
+    ]
+}
+
+
+def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
+    corruption = Corruption("rand_noise_first_n", 1.0, 1, positions=positions)
+    verdict = Verdict(
+        (TargetVerdict("books", 1.0, 0.5, spans), TargetVerdict("other", 1.0, 0.5, (Span(1, 0, 3, 1.0),)))
+    )
+    placed = PlacedCorruption("books", "1", corruption)
+    return Decision(Outcome.CORRUPT, ("books",), (placed,), verdicts=(verdict,) * prompts)
+
+
+async def place(folder: str | None, body: dict[str, Any], made: Decision) -> CorruptionRequest:
+    endpoint = "/v1/chat/completions" if "messages" in body else "/v1/completions"
+    return await Placer(lambda: folder).place(ParsedRequest(endpoint, body), made)
+
+
+async def test_all_but_last_needs_no_tokenizer(model_folder: str) -> None:
+    request = await place(model_folder, CHAT, decision("all_but_last"))
+    assert request.placed[0].ranges is None
+    assert request.prompt_tokens is None
+
+
+async def test_user_content_leaves_the_template_alone(model_folder: str) -> None:
+    request = await place(model_folder, CHAT, decision("user_content"))
+    assert request.placed[0].ranges == ((1, 3), (4, 9))
+    assert request.prompt_tokens == 10
+    assert request.prompt_digest == prompt_digest([2, 9, 10, 1, 4, 5, 6, 7, 8, 3])
+
+
+@pytest.mark.parametrize(("positions", "kind"), [("flagged_spans", "evidence"), ("entities", "entity")])
+async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
+    model_folder: str, positions: Positions, kind: Any
+) -> None:
+    other = "entity" if kind == "evidence" else "evidence"
+    spans = (Span(1, 7, 19, 1.0, kind), Span(0, 0, 2, 1.0, other))
+    request = await place(model_folder, CHAT, decision(positions, *spans))
+    assert request.placed[0].ranges == ((6, 8),)
+
+
+async def test_a_plain_prompt_is_placed_alike(model_folder: str) -> None:
+    request = await place(
+        model_folder, {"prompt": "who is harry"}, decision("flagged_spans", Span(0, 4, 6, 1.0))
+    )
+    assert request.placed[0].ranges == ((1, 2),)
+
+
+@pytest.mark.parametrize(
+    ("folder_is_known", "body", "made"),
+    [
+        (False, CHAT, decision("user_content")),
+        (True, CHAT, decision("flagged_spans")),
+        (True, CHAT, decision("flagged_spans", Span(7, 0, 3, 1.0))),
+        (True, {"prompt": ["who", "is"]}, decision("user_content", prompts=2)),
+        (True, {"prompt": [1, 2, 3]}, decision("user_content")),
+        (
+            True,
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            decision("user_content"),
+        ),
+    ],
+    ids=["no-tokenizer", "no-spans", "span-elsewhere", "several-prompts", "token-ids", "no-text"],
+)
+async def test_what_cannot_be_located_means_the_whole_prompt(
+    model_folder: str, folder_is_known: bool, body: dict[str, Any], made: Decision
+) -> None:
+    request = await place(model_folder if folder_is_known else None, body, made)
+    assert request.placed[0].ranges is None
+
+
+async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
+    reported: list[str] = []
+    placer = Placer(lambda: str(tmp_path), reported.append)
+    for _ in range(2):
+        request = await placer.place(ParsedRequest("/v1/chat/completions", CHAT), decision("user_content"))
+        assert request.placed[0].ranges is None
+    assert len(reported) == 1
