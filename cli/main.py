@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import corruption_learn, demo, serve
+from cli import corruption_learn, demo, serve, targets
 
 app = typer.Typer(
     name="lethe",
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.add_typer(corruption_learn.app, name="corruption")
+app.add_typer(targets.app, name="targets")
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ async def compare(
         One of the two does not answer.
     """
     guard = Guard(
-        settings.targets, ClassifierFactory(settings), lambda bundles: None, settings.policy, Metrics()
+        settings.targets, ClassifierFactory(settings), lambda targets: None, settings.policy, Metrics()
     )
     await guard.load()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:

@@ -34,8 +34,7 @@ BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
 class _InForce:
     """What is in force together, and how many requests are being decided by it."""
 
-    def __init__(self, bundles: Sequence[Bundle], targets: TargetSet, classifier: Classifier) -> None:
-        self.bundles = bundles
+    def __init__(self, targets: TargetSet, classifier: Classifier) -> None:
         self.targets = targets
         self.classifier = classifier
         self._under_way = 0
@@ -68,14 +67,14 @@ class Guard:
     build_classifier
         Makes a classifier for a set of bundles.
     check
-        Raises `BundleError` for bundles that do not fit the model that is served.
+        Raises `BundleError` for targets that do not fit the model that is served.
     """
 
     def __init__(
         self,
         folder: Path,
         build_classifier: BuildClassifier,
-        check: Callable[[Sequence[Bundle]], None],
+        check: Callable[[TargetSet], None],
         policy: PolicySettings,
         metrics: Metrics,
     ) -> None:
@@ -85,6 +84,7 @@ class Guard:
         self._policy = policy
         self._metrics = metrics
         self._in_force: _InForce | None = None
+        self._loading = asyncio.Lock()
 
     @property
     def targets(self) -> TargetSet:
@@ -99,21 +99,25 @@ class Guard:
         BundleError
             A bundle is not usable; those that were in force stay so.
         """
-        try:
-            bundles, targets = load_targets(self._folder)
-            self._check(bundles)
+        async with self._loading:
             try:
-                classifier = await self._build_classifier(bundles)
-            except ClassifierError as error:
-                raise BundleError(str(error)) from None
-        except BundleError:
-            self._metrics.reloads.labels("error").inc()
-            raise
-        retired, self._in_force = self._in_force, _InForce(bundles, targets, classifier)
-        self._metrics.set_targets([(t.name, t.version, t.action.value) for t in targets])
-        self._metrics.reloads.labels("ok").inc()
+                loaded = await self._load()
+            except BundleError:
+                self._metrics.reloads.labels("error").inc()
+                raise
+            retired, self._in_force = self._in_force, loaded
+            self._metrics.set_targets([(t.name, t.version, t.action.value) for t in loaded.targets])
+            self._metrics.reloads.labels("ok").inc()
         if retired is not None:
             await retired.retire()
+
+    async def _load(self) -> _InForce:
+        targets = await asyncio.to_thread(load_targets, self._folder)
+        self._check(targets)
+        try:
+            return _InForce(targets, await self._build_classifier(targets.bundles))
+        except ClassifierError as error:
+            raise BundleError(str(error)) from None
 
     def verify(self) -> None:
         """Check the bundles in force again, now that more may be known of the engine.
@@ -124,20 +128,22 @@ class Guard:
             One does not fit.
         """
         if self._in_force is not None:
-            self._check(self._in_force.bundles)
+            self._check(self._in_force.targets)
 
     async def close(self) -> None:
         """Release the classifier."""
         if self._in_force is not None:
             await self._in_force.retire()
 
-    async def decide(self, conversations: Iterable[Conversation]) -> Decision:
+    async def decide(self, conversations: Iterable[Conversation], client: str | None = None) -> Decision:
         """Decide on a request.
 
         Parameters
         ----------
         conversations
             What the model will read, one for each prompt of the request.
+        client
+            Who asks, by which roll-outs tell clients apart.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
@@ -149,4 +155,4 @@ class Guard:
                 self._metrics.classifier_errors.inc()
                 return decide_without_verdict(in_force.targets, self._policy)
             self._metrics.record_classification(time.perf_counter() - started)
-            return decide(verdicts, in_force.targets, self._policy)
+            return decide(verdicts, in_force.targets, self._policy, client)

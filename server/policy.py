@@ -22,15 +22,18 @@ _OUTCOME_OF_FALLBACK = {
 }
 
 
-def decide(verdicts: Sequence[Verdict], targets: TargetSet, policy: PolicySettings) -> Decision:
+def decide(
+    verdicts: Sequence[Verdict], targets: TargetSet, policy: PolicySettings, client: str | None
+) -> Decision:
     """Decide on a request from the verdicts on its prompts.
 
     The strongest of what is asked for wins: block, refuse, corrupt, observe, pass. All corruptions of the
     flagged targets are applied together. A request of several prompts is decided as one.
     """
     flagged = [targets[name] for name in dict.fromkeys(part.target for v in verdicts for part in v.flagged)]
-    outcomes = [_OUTCOME_OF_ACTION[target.action] for target in flagged]
-    corrupted = [target for target in flagged if target.action is Action.CORRUPT]
+    actions = [target.action_for(client) for target in flagged]
+    outcomes = [_OUTCOME_OF_ACTION[action] for action in actions]
+    corrupted = [target for target, action in zip(flagged, actions, strict=True) if action is Action.CORRUPT]
     reason = ""
     for verdict in verdicts:
         if verdict.status == "ok":

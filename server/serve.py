@@ -6,14 +6,14 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 import uvloop
 
-from bundle import BaseModel, Bundle, BundleError
+from bundle import BaseModel, BundleError
 from server.app import create_app
 from server.classification import ClassifierFactory
 from server.engine_address import EngineAddress, published
@@ -21,9 +21,11 @@ from server.engine_process import EngineProcess, engine_command, free_loopback_p
 from server.errors import StartupError
 from server.guard import Guard
 from server.metrics import Metrics
+from server.placement import Placer
 from server.settings import Settings
-from server.targets import check_base_model, check_plugin
+from server.targets import TargetSet, check_base_model, check_plugin
 from server.upstream import EngineClient
+from server.watch import watch
 
 _WATCH_INTERVAL_S = 2.0
 _FAILED_CHECKS_TO_CLOSE = 2
@@ -89,7 +91,8 @@ class _Proxy:
         started = time.monotonic()
         settings = self._settings
         with _listen(settings.host, settings.port) as listener:
-            server = _Server(create_app(settings, self._engine, self._guard, self._metrics), settings)
+            placer = Placer(self._tokenizer, self._report)
+            server = _Server(create_app(settings, self._engine, self._guard, placer, self._metrics), settings)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 await self._engine.open()
@@ -99,6 +102,8 @@ class _Proxy:
                 stack.enter_context(_stopping_on_signals(server))
                 if await _first(self._start_engine(), serving):
                     self._report_ready(time.monotonic() - started)
+                    if settings.watch:
+                        await stack.enter_async_context(_background(self._watch_files()))
                     await stack.enter_async_context(_background(self._watch_engine()))
                     await serving
 
@@ -115,6 +120,13 @@ class _Proxy:
             key = settings.api_key.get_secret_value() if settings.api_key else None
             return EngineAddress(str(settings.url), key)
         return EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key())
+
+    def _tokenizer(self) -> str | None:
+        if self._settings.engine.tokenizer:
+            return self._settings.engine.tokenizer
+        if self._model is not None:
+            return self._model.source
+        return next(iter(self._engine.facts.roots), None) if self._engine.facts else None
 
     def _make_process(self) -> EngineProcess | None:
         if self._model is None:
@@ -172,14 +184,14 @@ class _Proxy:
                     self._engine.mark_unavailable("its engine is not fit to serve")
                     self._report(f"engine: {error}")
 
-    def _check(self, bundles: Sequence[Bundle]) -> None:
+    def _check(self, targets: TargetSet) -> None:
         facts = self._engine.facts
         if self._model is not None and self._model.identity is not None:
-            check_base_model(bundles, self._model.identity)
+            check_base_model(targets, self._model.identity)
         elif facts is not None:
-            check_base_model(bundles, facts)
+            check_base_model(targets, facts)
         if facts is not None:
-            check_plugin(bundles, facts)
+            check_plugin(targets, facts)
 
     async def reload(self) -> None:
         """Load the bundles anew; on an error those in force stay."""
@@ -189,6 +201,12 @@ class _Proxy:
             self._report(f"reload failed, the targets in force stay: {error}")
         else:
             self._report(f"reloaded: {self._describe_targets()}")
+
+    async def _watch_files(self) -> None:
+        try:
+            await watch([self._settings.targets], self.reload)
+        except (OSError, RuntimeError) as error:
+            self._report(f"changes of files are not watched, send SIGHUP instead: {error}")
 
     def _report_ready(self, seconds: float) -> None:
         asyncio.get_running_loop().add_signal_handler(

@@ -44,8 +44,11 @@ class EngineSettings(_Section):
         Hub id or folder of the model for the engine that the proxy starts.
     served_model_name
         Name that clients use for the model; the model's id if not given.
+    tokenizer
+        Folder or hub id of the model's tokenizer and chat template, for corruptions that fall on chosen tokens;
+        by default the model's own.
     args
-        Further arguments for ``vllm serve``.
+        Further arguments for vLLM's server.
     startup_timeout_s, connect_timeout_s, read_timeout_s
         How long to wait for the engine to load, to accept a connection, and to send the next bytes.
     """
@@ -54,6 +57,7 @@ class EngineSettings(_Section):
     api_key: pydantic.SecretStr | None = None
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1)
+    tokenizer: str | None = Field(default=None, min_length=1)
     args: tuple[str, ...] = ()
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
@@ -110,6 +114,8 @@ class Settings(BaseSettings):
     ----------
     targets
         Folder of the bundles in force.
+    watch
+        Whether changes in that folder come into force by themselves.
     cache_dir
         Where prepared models and encoders are kept.
     max_body_bytes
@@ -125,6 +131,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     targets: Path = SHIPPED_TARGETS
+    watch: bool = True
     cache_dir: Path = Path.home() / ".cache" / "lethe"
     max_body_bytes: int = Field(default=4 << 20, ge=1024)
     drain_timeout_s: int = Field(default=30, ge=0)

@@ -1,22 +1,52 @@
 """The targets in force: their bundles, corruptions and classifier, loaded together and swapped together."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundle import Action, BaseModel, Bundle, BundleError, load_bundles
 from corruption.artifact import Corruption, CorruptionError, load_corruption
+from server.deployment import DEPLOYMENT_NAME, TargetDeployment, read_deployment
 from server.upstream import EngineFacts
 
 
 @dataclass(frozen=True)
 class Target:
-    """One target as the policy sees it."""
+    """One target as the policy sees it.
 
-    name: str
-    version: str
+    Attributes
+    ----------
+    action
+        What a positive verdict leads to, for the clients in its share.
+    percent
+        Share of the clients, by their keys; for the others the target is only observed.
+    """
+
+    bundle: Bundle
     action: Action
     corruption: Corruption | None
+    percent: float = 100
+
+    @property
+    def name(self) -> str:
+        return self.bundle.name
+
+    @property
+    def version(self) -> str:
+        return self.bundle.version
+
+    def action_for(self, client: str | None) -> Action:
+        """What a positive verdict on a client's request leads to.
+
+        The same client stays in or out while the share is the same, and stays in when it grows. Who cannot be
+        told from others is in.
+        """
+        if self.percent >= 100 or client is None:
+            return self.action
+        digest = hashlib.sha256(f"{self.name}\0{client}".encode()).digest()
+        within = int.from_bytes(digest[:8], "big") / 2**64 * 100 < self.percent
+        return self.action if within else Action.OBSERVE
 
 
 class TargetSet:
@@ -28,11 +58,15 @@ class TargetSet:
     def __getitem__(self, name: str) -> Target:
         return self._targets[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Target]:
         return iter(self._targets.values())
 
     def __len__(self) -> int:
         return len(self._targets)
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        return tuple(target.bundle for target in self)
 
     @property
     def corrupting(self) -> tuple[Target, ...]:
@@ -40,20 +74,26 @@ class TargetSet:
         return tuple(target for target in self if target.action is Action.CORRUPT)
 
 
-def load_targets(folder: Path) -> tuple[tuple[Bundle, ...], TargetSet]:
-    """Load every bundle of a folder and what its action needs.
+def load_targets(folder: Path) -> TargetSet:
+    """Load every bundle of a folder that is enabled, and what its action needs.
 
     Raises
     ------
     BundleError
-        A bundle is damaged, or lacks what its action needs.
+        A bundle is damaged or lacks what its action needs, or the deployment speaks of one that is not there.
     """
-    bundles = load_bundles(folder)
-    return bundles, TargetSet([_load_target(bundle) for bundle in bundles])
+    bundles, deployment = load_bundles(folder), read_deployment(folder)
+    if unknown := deployment.keys() - {bundle.name for bundle in bundles}:
+        raise BundleError(
+            f"{folder / DEPLOYMENT_NAME} names {', '.join(sorted(unknown))}, which is no bundle there; "
+            "take the entry out, or put the bundle in"
+        )
+    chosen = [(bundle, deployment.get(bundle.name, TargetDeployment())) for bundle in bundles]
+    return TargetSet([_load_target(bundle, how) for bundle, how in chosen if how.enabled])
 
 
-def _load_target(bundle: Bundle) -> Target:
-    action = bundle.manifest.action
+def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
+    action = how.action or bundle.manifest.action
     if bundle.classifier is None:
         raise BundleError(f"bundle {bundle.name}: it has no classifier, so it could never be flagged")
     if action is Action.ADAPTER:
@@ -71,10 +111,10 @@ def _load_target(bundle: Bundle) -> Target:
             corruption = load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
         except CorruptionError as error:
             raise BundleError(f"bundle {bundle.name}: {error}") from None
-    return Target(bundle.name, bundle.version, action, corruption)
+    return Target(bundle, action, corruption, how.percent)
 
 
-def check_base_model(bundles: Sequence[Bundle], served: BaseModel | EngineFacts) -> None:
+def check_base_model(targets: TargetSet, served: BaseModel | EngineFacts) -> None:
     """Check that corruptions were made for the model that is served.
 
     Parameters
@@ -87,9 +127,9 @@ def check_base_model(bundles: Sequence[Bundle], served: BaseModel | EngineFacts)
     BundleError
         A bundle was made for another base model.
     """
-    for bundle in bundles:
-        made_for = bundle.manifest.base_model
-        if bundle.manifest.action is not Action.CORRUPT or made_for is None:
+    for target in targets.corrupting:
+        made_for = target.bundle.manifest.base_model
+        if made_for is None:
             continue
         if isinstance(served, BaseModel):
             fits = served.embedding_sha256 == made_for.embedding_sha256
@@ -99,13 +139,13 @@ def check_base_model(bundles: Sequence[Bundle], served: BaseModel | EngineFacts)
             found = ", ".join(sorted(served.names | served.roots))
         if not fits:
             raise BundleError(
-                f"bundle {bundle.name} was made for {made_for.id} with embeddings "
+                f"bundle {target.name} was made for {made_for.id} with embeddings "
                 f"{made_for.embedding_sha256[:12]}..., but the engine serves {found}; "
                 "learn its corruption again for this model, or take the bundle out"
             )
 
 
-def check_plugin(bundles: Sequence[Bundle], engine: EngineFacts) -> None:
+def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:
     """Check that the engine can corrupt, if a bundle asks for it.
 
     Raises
@@ -113,7 +153,7 @@ def check_plugin(bundles: Sequence[Bundle], engine: EngineFacts) -> None:
     BundleError
         A bundle's action is to corrupt, but the engine does not run the plugin.
     """
-    corrupting = [bundle.name for bundle in bundles if bundle.manifest.action is Action.CORRUPT]
+    corrupting = [target.name for target in targets.corrupting]
     if corrupting and not engine.has_plugin:
         raise BundleError(
             f"the engine does not run Lethe's plugin, which {', '.join(corrupting)} needs; "

@@ -12,6 +12,7 @@ from bundle import Bundle
 from server.app import create_app
 from server.guard import Guard
 from server.metrics import Metrics
+from server.placement import Placer
 from server.settings import Settings
 from server.upstream import EngineClient
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
@@ -46,13 +47,16 @@ async def stack(targets: Path, request: pytest.FixtureRequest) -> AsyncIterator[
     engine = RecordingEngine()
     async with engine.running():
         upstream = EngineClient(engine.url, "engine-key", connect_timeout_s=1, read_timeout_s=5)
-        guard = Guard(targets, build, lambda bundles: None, settings.policy, metrics)
+        guard = Guard(targets, build, lambda targets: None, settings.policy, metrics)
         await upstream.open()
         await guard.load()
         await upstream.learn_facts()
         upstream.mark_ready()
         config = uvicorn.Config(
-            create_app(settings, upstream, guard, metrics), port=0, log_level="error", lifespan="off"
+            create_app(settings, upstream, guard, Placer(lambda: None), metrics),
+            port=0,
+            log_level="error",
+            lifespan="off",
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve())

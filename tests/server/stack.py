@@ -137,7 +137,7 @@ class Stack:
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
 
 
-def write_target(folder: Path, name: str, action: Action = Action.CORRUPT, **changes: Any) -> None:
+def write_target(folder: Path, name: str, /, action: Action = Action.CORRUPT, **changes: Any) -> None:
     file = folder / "corruption.safetensors"
     save_corruption(Corruption("rand_noise_first_n", 3.0, 4), file)
     base = {"id": MODEL, "hidden_size": 8, "embedding_sha256": "0" * 64}

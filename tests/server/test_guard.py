@@ -42,7 +42,7 @@ async def test_a_request_under_way_ends_on_the_targets_that_it_began_with(target
         built.append(SlowClassifier([bundle.name for bundle in bundles]))
         return built[-1]
 
-    guard = Guard(targets, build, lambda bundles: None, PolicySettings(), Metrics())
+    guard = Guard(targets, build, lambda targets: None, PolicySettings(), Metrics())
     await guard.load()
     two_prompts = [Conversation.from_prompt("nothing"), Conversation.from_prompt("potter")]
     deciding = asyncio.create_task(guard.decide(two_prompts))

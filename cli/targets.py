@@ -1,0 +1,132 @@
+"""`lethe targets`: which targets are in force, and how; a running proxy takes every change up by itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.errors import reported
+
+if TYPE_CHECKING:
+    from server.deployment import TargetDeployment
+
+app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the target.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--targets", help="Folder of the bundles; by default the one that `lethe serve` uses."),
+]
+Percent = Annotated[
+    float | None, typer.Option(min=0, max=100, help="Act for this share of the keys; observe for the others.")
+]
+
+
+@app.command("list")
+def list_targets(targets: Folder = None) -> None:
+    """Show every bundle and how it is in force."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bundle import BundleError, load_bundles
+    from server.deployment import TargetDeployment, read_deployment
+
+    with reported(BundleError):
+        folder = _folder(targets)
+        deployment = read_deployment(folder)
+        table = Table("target", "version", "action", "percent", "base model", "description")
+        for bundle in load_bundles(folder):
+            how = deployment.get(bundle.name, TargetDeployment())
+            action = how.action or bundle.manifest.action
+            base = bundle.manifest.base_model
+            table.add_row(
+                bundle.name,
+                bundle.version,
+                action.value if how.enabled else "disabled",
+                f"{how.percent:g}",
+                base.id if base else "",
+                bundle.manifest.description,
+            )
+        Console().print(table)
+
+
+@app.command("add")
+def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: Folder = None) -> None:
+    """Verify a bundle and copy it in, in the place of an older one of the same name."""
+    from bundle import BundleError, install_bundle, load_bundle
+
+    with reported(BundleError):
+        name = load_bundle(bundle).name
+        added = install_bundle(bundle, _folder(targets) / name)
+        typer.echo(f"{added.name} {added.version} added")
+
+
+@app.command("remove")
+def remove(name: Name, targets: Folder = None) -> None:
+    """Take a target out and delete its bundle."""
+    from bundle import BundleError, remove_bundle
+    from server.deployment import forget_deployment
+
+    with reported(BundleError):
+        folder = _folder(targets)
+        bundle = _bundle_folder(folder, name)
+        forget_deployment(folder, name)
+        remove_bundle(bundle)
+        typer.echo(f"{name} removed")
+
+
+@app.command("enable")
+def enable(name: Name, percent: Percent = None, targets: Folder = None) -> None:
+    """Put a target in force with its bundle's own action."""
+    _change(targets, name, enabled=True, action=None, **_given(percent))
+
+
+@app.command("disable")
+def disable(name: Name, targets: Folder = None) -> None:
+    """Take a target out of force and keep its bundle."""
+    _change(targets, name, enabled=False)
+
+
+@app.command("shadow")
+def shadow(name: Name, targets: Folder = None) -> None:
+    """Only observe a target: its prompts are counted and recorded, and answered as they are."""
+    _change(targets, name, enabled=True, action="observe")
+
+
+def _change(targets: Path | None, name: str, **changes: Any) -> None:
+    from bundle import BundleError
+    from server.deployment import change_deployment
+
+    with reported(BundleError):
+        folder = _folder(targets)
+        _bundle_folder(folder, name)
+        how = change_deployment(folder, name, **changes)
+        typer.echo(f"{name} {_state(how)}")
+
+
+def _state(how: "TargetDeployment") -> str:
+    if not how.enabled:
+        return "disabled"
+    share = "" if how.percent == 100 else f" for {how.percent:g} % of the keys"
+    return ("observed" if how.action else "enabled") + share
+
+
+def _given(percent: float | None) -> dict[str, Any]:
+    return {} if percent is None else {"percent": percent}
+
+
+def _folder(targets: Path | None) -> Path:
+    from server.errors import StartupError
+    from server.settings import load_settings
+
+    with reported(StartupError):
+        return load_settings(None, {"targets": targets} if targets else None).targets
+
+
+def _bundle_folder(folder: Path, name: str) -> Path:
+    from bundle import BundleError, load_bundles
+
+    found = {bundle.name: bundle.folder for bundle in load_bundles(folder)}
+    if name not in found:
+        raise BundleError(f"no target {name} in {folder}; there are {', '.join(found) or 'none'}")
+    return found[name]
