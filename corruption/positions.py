@@ -162,6 +162,10 @@ class PromptTokenizer:
         chat = ChatTemplate("{{ messages[0].content }}").render([{"content": prompt}])
         return self._tokenize(chat, add_special_tokens=True)
 
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Give the text of tokens, special ones included."""
+        return self._tokenizer.decode(list(token_ids), skip_special_tokens=False)
+
     def _tokenize(self, chat: RenderedChat, *, add_special_tokens: bool) -> TokenizedPrompt:
         encoding = self._tokenizer.encode(chat.text, add_special_tokens=add_special_tokens)
         return TokenizedPrompt(tuple(encoding.ids), tuple(encoding.offsets), chat)
