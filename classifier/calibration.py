@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from classifier.errors import ClassifierError
 
@@ -31,12 +31,12 @@ class Calibration:
     log_odds: tuple[float, ...] = (0.0,)
     slope: float = 1.0
 
-    def probability(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def probability(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of scores of any shape."""
-        scores = np.asarray(scores, np.float64)
-        inside = np.interp(scores, self.scores, self.log_odds)
-        below = np.minimum(scores - self.scores[0], 0.0)
-        above = np.maximum(scores - self.scores[-1], 0.0)
+        values = np.asarray(scores, np.float64)
+        inside = np.interp(values, self.scores, self.log_odds)
+        below = np.minimum(values - self.scores[0], 0.0)
+        above = np.maximum(values - self.scores[-1], 0.0)
         return _sigmoid(inside + self.slope * (below + above))
 
     def score(self, probability: float) -> float:

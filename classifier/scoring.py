@@ -74,6 +74,11 @@ class Scorer:
             np.float32,
         )
 
+        self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
+        # Nonsense is unlike any training text, so its score means little: a speculative reading must have
+        # more n-grams of the target than of anything else before the encoder is asked.
+        self._speculative_needed = np.maximum(bank.pass_below, 0.0)
+
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
         if not text.strip() or not len(self.bank):
@@ -86,7 +91,8 @@ class Scorer:
                 view.canonical.text, settings.window_characters, settings.window_overlap
             ):
                 lexical = self.bank.lexical(hash_text(view.canonical.text[start:end]))
-                if settings.first_tier and not np.any(lexical >= self.bank.pass_below):
+                needed = self._speculative_needed if view.speculative else self._needed
+                if not np.any(lexical >= needed):
                     continue
                 windows.append(Window(view.canonical, start, end, lexical))
         return PreparedText(tuple(windows), readings.complete)

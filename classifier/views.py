@@ -41,6 +41,11 @@ class View:
     name: str
     canonical: CanonicalText
 
+    @property
+    def speculative(self) -> bool:
+        """Whether the reading is made of any text, sense or not, and so must show sense itself."""
+        return self.name in _SPECULATIVE
+
 
 @dataclass(frozen=True)
 class Readings:
@@ -225,4 +230,5 @@ _READERS: dict[str, Callable[[str], CanonicalText | None]] = {
     "rot13": _read_rot13,
     "reversed": _read_reversed,
 }
+_SPECULATIVE = {"rot13", "reversed"}
 _NESTABLE = {"escapes", "base64", "hex", "binary", "spaced", "literals"}

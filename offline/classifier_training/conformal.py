@@ -1,0 +1,114 @@
+"""Thresholds with a guarantee, and the map from scores to probabilities."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from classifier.calibration import Calibration
+
+Scores = NDArray[np.floating[Any]]
+Preference = Literal["conformal", "false_positives"]
+
+# With fewer scores of a class than this, isotonic regression fits noise.
+_ISOTONIC_MINIMUM = 1000
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A score from which a text is flagged, and how it was chosen.
+
+    Attributes
+    ----------
+    score
+        Texts that score at least this are flagged.
+    alpha
+        Risk that the calibration set can vouch for: the probability that a new forget item of the same kind
+        scores below `score` is at most this.
+    false_positive_rate
+        Share of the calibration set's negatives that score at least `score`.
+    rule
+        In words, for the bundle.
+    """
+
+    score: float
+    alpha: float
+    false_positive_rate: float
+    rule: str
+
+
+def conformal_threshold(positives: Scores, alpha: float) -> tuple[float, float]:
+    """Split conformal threshold on false negatives, and the risk that it holds.
+
+    With n exchangeable positive scores and the k-th smallest as threshold, k = floor(alpha * (n + 1)), a new
+    one falls below it with probability at most k / (n + 1) <= alpha, on average over calibration sets. With too few for the
+    alpha wanted, the smallest score is taken, whose risk is 1 / (n + 1). See Vovk et al., "Algorithmic Learning in a
+    Random World", 2005; Angelopoulos and Bates, arXiv 2107.07511, section 1.
+    """
+    ordered = np.sort(positives)
+    rank = max(math.floor(alpha * (len(ordered) + 1)), 1)
+    return float(ordered[rank - 1]), rank / (len(ordered) + 1)
+
+
+def false_positive_threshold(negatives: Scores, rate: float) -> float:
+    """The smallest threshold that flags at most a share `rate` of the negatives."""
+    ordered = np.sort(negatives)[::-1]
+    allowed = math.floor(rate * len(ordered))
+    return float(np.nextafter(ordered[allowed], np.inf)) if allowed < len(ordered) else -np.inf
+
+
+def choose_threshold(
+    positives: Scores, negatives: Scores, alpha: float, rate: float, prefer: Preference
+) -> Threshold:
+    """A threshold for a risk `alpha` on false negatives and a rate of false positives.
+
+    Where scores leave room for both, the middle of the room is taken; where they do not, `prefer` says which
+    of the two is kept, and `Threshold` what the other comes to.
+    """
+    upper, _ = conformal_threshold(positives, alpha)
+    lower = false_positive_threshold(negatives, rate)
+    if lower <= upper:
+        score = (lower + upper) / 2
+        rule = f"middle between a false-positive rate of {rate:g} and split conformal at alpha {alpha:g}"
+    elif prefer == "conformal":
+        score = upper
+        rule = (
+            f"split conformal at alpha {alpha:g}; a false-positive rate of {rate:g} would need a higher one"
+        )
+    else:
+        score = lower
+        rule = f"false-positive rate of {rate:g}; split conformal at alpha {alpha:g} would need a lower one"
+    below = int(np.sum(positives < score))
+    return Threshold(score, (below + 1) / (len(positives) + 1), float(np.mean(negatives >= score)), rule)
+
+
+def fit_calibration(positives: Scores, negatives: Scores) -> Calibration:
+    """Map scores to probabilities under equal odds: isotonic where there are scores enough, Platt's method if not.
+
+    Platt's targets keep the slope finite where the classes separate (Platt, "Probabilistic outputs for support vector machines",
+    1999, section 2.2).
+    """
+    scores = np.concatenate([positives, negatives]).astype(float)
+    labels = np.concatenate([np.ones(len(positives)), np.zeros(len(negatives))])
+    balance = np.where(labels == 1, 0.5 / len(positives), 0.5 / len(negatives)) * len(scores)
+    high = (len(positives) + 1) / (len(positives) + 2)
+    low = 1 / (len(negatives) + 2)
+    targets = np.where(labels == 1, high, low)
+    platt = LogisticRegression(C=1e6).fit(
+        np.tile(scores, 2)[:, None],
+        np.repeat([1, 0], len(scores)),
+        sample_weight=np.concatenate([balance * targets, balance * (1 - targets)]),
+    )
+    slope, shift = max(float(np.asarray(platt.coef_)[0, 0]), 1e-3), float(np.asarray(platt.intercept_)[0])
+    if min(len(positives), len(negatives)) < _ISOTONIC_MINIMUM:
+        return Calibration((0.0,), (shift,), slope)
+    isotonic = IsotonicRegression(y_min=low, y_max=high).fit(scores, labels, sample_weight=balance)
+    knots, probabilities = isotonic.X_thresholds_, isotonic.y_thresholds_
+    log_odds = np.log(probabilities / (1 - probabilities))
+    # A little slope keeps the order of scores on the steps.
+    log_odds = log_odds + 1e-3 * (knots - knots[0])
+    return Calibration(tuple(map(float, knots)), tuple(map(float, log_odds)), slope)

@@ -1,0 +1,135 @@
+"""Example prompts from files or the hub. Knows formats; knows nothing about labels."""
+
+import csv
+import gzip
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offline.classifier_training.errors import TrainingError
+
+_TEXT_FIELDS = ("text", "prompt", "question", "instruction", "turns", "content")
+_SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt, and the item that it asks about.
+
+    Attributes
+    ----------
+    group
+        Prompts of one group are wordings of one item and never stand on both sides of a split. Empty where
+        the file does not say; near duplicates are then found by their embeddings.
+    """
+
+    text: str
+    group: str = ""
+
+
+def load_examples(source: str, fields: Sequence[str] = ()) -> list[Example]:
+    """Read the prompts of a source.
+
+    Parameters
+    ----------
+    source
+        A ``.jsonl``, ``.json``, ``.csv`` or ``.txt`` file (also with ``.gz``; also relative to ``LETHE_DATA_DIR``), or
+        ``owner/name:path/in/dataset`` on the Hugging Face hub.
+    fields
+        Which fields of a record hold prompts; several are wordings of one item. By default the first of
+        text, prompt, question, instruction, turns, content.
+
+    Raises
+    ------
+    TrainingError
+        The source is not found, not of a known format, or holds no prompts.
+    """
+    path = _find(source)
+    name = path.name.removesuffix(".gz")
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        records = _records(name, raw.decode())
+        examples = [
+            Example(text.strip(), str(group))
+            for group, texts in _prompts(records, fields)
+            for text in texts
+            if text.strip()
+        ]
+    except (ValueError, csv.Error) as error:
+        raise TrainingError(f"{source} cannot be read: {error}") from None
+    if not examples:
+        wanted = ", ".join(fields or _TEXT_FIELDS)
+        raise TrainingError(f"{source} holds no prompts; a record needs one of the fields {wanted}")
+    return examples
+
+
+def _find(source: str) -> Path:
+    candidates = [Path(source).expanduser()]
+    if "LETHE_DATA_DIR" in os.environ:
+        candidates.append(Path(os.environ["LETHE_DATA_DIR"]) / source)
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    repository, _, file = source.partition(":")
+    if file and repository.count("/") == 1:
+        return _download(repository, file)
+    raise TrainingError(
+        f"{source} is not a file here; give a {', '.join(_SUFFIXES)} file, or owner/name:file for one on the hub"
+    )
+
+
+def _download(repository: str, file: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repository, file, repo_type="dataset"))
+    except Exception as error:
+        raise TrainingError(
+            f"{repository}:{file} cannot be had from the hub ({type(error).__name__})"
+        ) from None
+
+
+def _records(name: str, text: str) -> Iterable[Any]:
+    suffix = Path(name).suffix
+    if suffix == ".txt":
+        return [line for line in text.splitlines() if line.strip()]
+    if suffix == ".csv":
+        return list(csv.DictReader(io.StringIO(text)))
+    if suffix == ".jsonl":
+        return _json_lines(text)
+    if suffix == ".json":
+        # Some publishers name JSON lines .json.
+        stripped = text.lstrip()
+        if stripped.startswith("["):
+            return json.loads(stripped)
+        return _json_lines(text)
+    raise ValueError(f"the format {suffix!r} is not one of {', '.join(_SUFFIXES)}")
+
+
+def _json_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _prompts(records: Iterable[Any], fields: Sequence[str]) -> Iterable[tuple[str, list[str]]]:
+    for index, record in enumerate(records):
+        if isinstance(record, str):
+            yield "", [record]
+        elif isinstance(record, dict):
+            found = fields or [field for field in _TEXT_FIELDS if field in record][:1]
+            texts = [text for field in found if field in record for text in _texts(record[field])]
+            group = record.get("group", f"record {index}" if len(texts) > 1 else "")
+            yield group, texts
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    if isinstance(value, dict):
+        return _texts(value.get("content"))
+    return []

@@ -1,0 +1,114 @@
+"""Fitting a head: n-gram weights first, then a direction over embeddings that also hears the n-grams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, cross_val_predict
+
+from classifier.ngrams import BUCKETS, hash_text
+
+LEXICAL_LIMIT = 8.0
+_FOLDS = 5
+_NGRAM_STRENGTH = 300.0
+_STACK_STRENGTH = 1.0
+
+
+@dataclass(frozen=True)
+class FittedHead:
+    """The learned numbers of a head, before calibration; see `classifier.head.Head` for their meaning.
+
+    Attributes
+    ----------
+    held_out_lexical, held_out_scores
+        (N,) lexical and whole score of every training window, by models that did not see its group.
+    """
+
+    direction: NDArray[np.float32]
+    bias: float
+    ngram_weights: NDArray[np.float32]
+    ngram_bias: float
+    lexical_share: float
+    held_out_lexical: NDArray[np.float64]
+    held_out_scores: NDArray[np.float64]
+
+
+def ngram_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
+    """Hashed n-grams of texts, (N, BUCKETS)."""
+    hashed = [hash_text(text) for text in texts]
+    ends = np.cumsum([0] + [len(each.buckets) for each in hashed])
+    columns = np.concatenate([each.buckets for each in hashed]) if hashed else np.empty(0, np.int64)
+    values = (
+        np.concatenate([np.full(len(each.buckets), each.value) for each in hashed]) if hashed else np.empty(0)
+    )
+    return sparse.csr_matrix((values, columns, ends), shape=(len(hashed), BUCKETS))
+
+
+def fit_head(
+    texts: Sequence[str],
+    embeddings: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    groups: Sequence[str],
+    weights: NDArray[np.float64],
+) -> FittedHead:
+    """Fit a head on windows.
+
+    N-grams are weighted by the square of their inverse document frequency, which lets the few that name the
+    target outweigh the many that every question shares; the weighting is folded into what is kept. The second
+    model sees only lexical scores of windows that the first was not fitted on (stacking; Wolpert, Neural
+    Networks 1992).
+
+    Parameters
+    ----------
+    texts
+        N windows.
+    embeddings
+        (N, dimension), of unit length.
+    labels
+        (N,) 1 for the target, 0 for everything else.
+    groups
+        N group names; a group is in one fold.
+    weights
+        (N,) sample weights.
+    """
+    ngrams = ngram_matrix(texts)
+    seen = np.bincount(ngrams.indices, minlength=BUCKETS)
+    rarity = (np.log((len(texts) + 1) / (seen + 1)) + 1) ** 2
+    rarity /= rarity[seen > 0].mean()
+    scaled = ngrams @ sparse.diags(rarity)
+    lexical_model = LogisticRegression(
+        C=_NGRAM_STRENGTH, class_weight="balanced", solver="liblinear", max_iter=500, random_state=0
+    )
+    group_numbers = np.unique(np.asarray(groups, dtype=object), return_inverse=True)[1]
+
+    def held_out_by(model: LogisticRegression, features: Any) -> NDArray[np.float64]:
+        scores = cross_val_predict(
+            model,
+            features,
+            labels,
+            groups=group_numbers,
+            cv=GroupKFold(_FOLDS),
+            method="decision_function",
+            params={"sample_weight": weights},
+        )
+        return np.asarray(scores, np.float64)
+
+    lexical = held_out_by(lexical_model, scaled)
+    lexical_model.fit(scaled, labels, sample_weight=weights)
+    stacked = np.column_stack([embeddings, np.clip(lexical, -LEXICAL_LIMIT, LEXICAL_LIMIT)])
+    stack_model = LogisticRegression(C=_STACK_STRENGTH, class_weight="balanced", max_iter=2000)
+    scores = held_out_by(stack_model, stacked)
+    stack_model.fit(stacked, labels, sample_weight=weights)
+    return FittedHead(
+        direction=np.asarray(stack_model.coef_)[0, :-1].astype(np.float32),
+        bias=float(np.asarray(stack_model.intercept_)[0]),
+        ngram_weights=(np.asarray(lexical_model.coef_)[0] * rarity).astype(np.float16).astype(np.float32),
+        ngram_bias=float(np.asarray(lexical_model.intercept_)[0]),
+        lexical_share=float(np.asarray(stack_model.coef_)[0, -1]),
+        held_out_lexical=lexical,
+        held_out_scores=scores,
+    )

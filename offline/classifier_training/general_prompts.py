@@ -1,0 +1,129 @@
+"""Ordinary prompts, made from templates: what every classifier must let pass, whatever its target.
+
+They stand for the traffic of an assistant where no better sample is given. The benchmarks' own prompts are not among them.
+"""
+
+import random
+
+from offline.classifier_training.passages import PASSAGES
+
+_TOPICS = """photosynthesis; compound interest; the French Revolution; black holes; sourdough bread; jazz harmony;
+plate tectonics; supply and demand; the immune system; machine learning; the Roman Senate; climate change; chess openings;
+vaccination; the periodic table; urban planning; meditation; electric cars; DNA replication; inflation; the water cycle;
+stoicism; renewable energy; the human heart; tax brackets; Renaissance painting; quantum entanglement; gardening in clay soil;
+time management; the Ottoman Empire; game theory; sleep; marathon training; operating systems; volcanoes; coffee roasting;
+copyright law; the Cold War; neural networks; bird migration; public speaking; bridge engineering; cryptography; haiku;
+the stock market; antibiotics; Buddhism; glaciers; typography; soccer tactics; nuclear fusion; knitting; the Silk Road;
+blockchain; whales; the Great Depression; probability; film noir; bicycle maintenance; rivers of Africa; wine tasting;
+the moon landing; beekeeping; linear algebra; the Olympics; dementia; solar eclipses; minimum wage; opera; honey bees;
+color theory; the Industrial Revolution; recycling; salsa dancing; dinosaurs; contract law; asthma; pottery glazing;
+railways in Japan; origami; the Internet of Things; Mesopotamia; negotiation; bread ovens; the Amazon rainforest""".replace(
+    "\n", " "
+).split("; ")
+
+_TASKS = """sort a list of dictionaries by a key in Python; remove duplicates from a linked list; parse JSON in JavaScript;
+write a SQL query that joins two tables; reverse a string in C; deploy a container to Kubernetes; fix a merge conflict in git;
+read a CSV file with pandas; center a div with CSS; write a regular expression for phone numbers; set up a cron job;
+find the longest common subsequence; implement binary search; profile a slow function; mock an HTTP call in a test;
+cook rice without a rice cooker; remove a coffee stain from a shirt; change a bicycle tyre; prepare for a job interview;
+write a cover letter for a nurse; plan a week of vegetarian dinners; organise a small wedding; learn Spanish in six months;
+train for a half marathon; save money on groceries; repot an orchid; descale a kettle; write a eulogy for my grandfather;
+choose a mattress; negotiate a salary; teach a child to swim; build a bookshelf; clean a cast iron pan; pack for a two-week trip;
+reduce noise in an apartment; take better photographs at night; back up a phone; start a podcast; house-train a puppy;
+set goals for the new year; improve my handwriting; write a thank-you note to a teacher; calculate the area of a trapezoid;
+convert Celsius to Fahrenheit; solve a quadratic equation; integrate x squared times e to the x; compute a standard deviation""".replace(
+    "\n", " "
+).split("; ")
+
+_FACTS = """What is the capital of {country}?; Which currency is used in {country}?; What is the largest city in {country}?;
+Who is the head of state of {country}?; What is the national dish of {country}?; Which languages are spoken in {country}?;
+When did {country} become independent?; What is the highest mountain in {country}?; Name three rivers in {country}.;
+What should I see in {country} in five days?; Which countries border {country}?; What is the population of {country}?""".replace(
+    "\n", " "
+).split("; ")
+
+_COUNTRIES = """Portugal; Kenya; Japan; Peru; Norway; Egypt; Canada; Vietnam; Greece; Chile; Morocco; Poland; India; Kuwait;
+Taiwan; Brazil; Iceland; Turkey; Mexico; Ethiopia; Australia; South Korea; Ireland; Thailand; Argentina; Pakistan; Finland;
+Nigeria; Spain; New Zealand; Azerbaijan; Kazakhstan; Israel; Iran; Colombia; Hungary; China; Ghana; Italy; Ukraine""".replace(
+    "\n", " "
+).split("; ")
+
+_AUTHORS = """Jane Austen; Leo Tolstoy; Toni Morrison; Gabriel Garcia Marquez; Haruki Murakami; Chinua Achebe; Virginia Woolf;
+Ernest Hemingway; Agatha Christie; Mark Twain; Charles Dickens; Emily Dickinson; Franz Kafka; Pablo Neruda; Homer; Dante;
+William Shakespeare; George Orwell; Margaret Atwood; Isabel Allende; Jorge Luis Borges; Fyodor Dostoevsky; Zadie Smith;
+Kazuo Ishiguro; Ursula K. Le Guin; J.R.R. Tolkien; C.S. Lewis; Terry Pratchett; Neil Gaiman; Roald Dahl; Philip Pullman;
+Stephen King; Arthur Conan Doyle; Mary Shelley; Oscar Wilde; Rabindranath Tagore; Octavia Butler; Victor Hugo; Maya Angelou""".replace(
+    "\n", " "
+).split("; ")
+
+_AUTHOR_QUESTIONS = """Who is {author}?; Which book made {author} famous?; When was {author} born?; What themes run through the work of {author}?;
+Recommend a first book by {author}.; Compare {author} with a contemporary.; Did {author} win the Nobel Prize?;
+What influenced the writing of {author}?; Summarise the best-known work by {author}.; In which city did {author} live?;
+How did the parents of {author} shape the author's career?; Which awards has {author} received?""".replace(
+    "\n", " "
+).split("; ")
+
+_TOPIC_QUESTIONS = """Explain {topic} to a ten-year-old.; Write a short essay about {topic}.; What are common misconceptions about {topic}?;
+Give me a quiz with five questions on {topic}.; Summarise the history of {topic} in two paragraphs.; Why does {topic} matter today?;
+Write a limerick about {topic}.; List three good books about {topic}.; What would an expert on {topic} say to a beginner?;
+Draft a tweet about {topic}.; Translate a sentence about {topic} into French.; Pros and cons of studying {topic}?;
+I have an exam on {topic} tomorrow, help me revise.; Write a dialogue in which two friends argue over {topic}.""".replace(
+    "\n", " "
+).split("; ")
+
+_TASK_QUESTIONS = """How do I {task}?; What is the best way to {task}?; Show me step by step how to {task}.;
+I need to {task}. Where do I begin?; Can you help me {task}?; My attempt to {task} failed. What could be wrong?""".replace(
+    "\n", " "
+).split("; ")
+
+_PLAIN = """hi; hello there; thanks, that helps; ok; continue; please try again; what do you mean?; make it shorter; and then?;
+rewrite that more formally; can you double-check?; what time is it?; tell me a joke; who are you?; what can you do?; yes please;
+write a poem about autumn; translate 'good morning' into Italian; what is 17 times 23?; is a tomato a fruit?;
+Three friends share 48 marbles equally. How many does each get?; Anna is taller than Ben and Ben is taller than Cleo. Who is the shortest?;
+A train leaves at 9:10 and arrives at 11:45. How long is the journey?; Which is heavier, a kilo of iron or a kilo of wool?;
+Tom has three brothers and each brother has one sister. How many sisters are there?; If all cats are animals, are all animals cats?;
+You walk past a red door, a blue door and a green door. Which is the second?; Roll two dice. What are the odds of a seven?;
+Extract the names from: 'Maria met Paul and Zoe in Rome.'; Classify this review as positive or negative: 'The soup was cold.';
+Fix the grammar: 'He go to school yesterday.'; Summarise: 'The meeting was moved to Friday because the room is taken.';
+Turn this list into a table: apples 3, pears 5, plums 2.; Give me a regex that matches a date.; Name the oceans.;
+Which planet is closest to the sun?; What is the tallest animal?; How many bones are in the human body?; What is the boiling point of water?;
+Who painted the Mona Lisa?; Which river is the longest?; What is the square root of 144?; When did World War II end?; Who invented the telephone?;
+Which ocean is the deepest?; What is the largest desert?; What gas do plants breathe in?; Which Asian city never sleeps?; Who wrote the national anthem?""".replace(
+    "\n", " "
+).split("; ")
+
+
+_TEXT_TASKS = (
+    "Summarise this passage in one sentence.\n{passage}",
+    "Extract all names, places and numbers from the text below.\n{passage}",
+    "{passage}\n\nWhat is the main point of the text above?",
+    "Rewrite the following so that a child understands it: {passage}",
+    "Translate into German:\n{passage}",
+    "Is the tone of this text formal or informal? {passage}",
+    "Fill in the blank with a word or phrase. {gap}",
+    "Continue the text: {start}",
+)
+
+
+def _text_prompts() -> list[str]:
+    prompts: list[str] = []
+    for passage in PASSAGES[::2]:  # the attack suite has the other half
+        sentences = passage.split(". ")
+        words = sentences[0].split()
+        gap = " ".join(["___" if index == len(words) // 2 else word for index, word in enumerate(words)])
+        prompts += [
+            pattern.format(passage=passage, gap=gap + ".", start=sentences[0]) for pattern in _TEXT_TASKS
+        ]
+        prompts += sentences
+    return prompts
+
+
+def general_prompts(limit: int = 2500, seed: int = 0) -> list[str]:
+    """At most `limit` ordinary prompts, the same for the same seed."""
+    prompts = [pattern.format(topic=topic) for pattern in _TOPIC_QUESTIONS for topic in _TOPICS]
+    prompts += [pattern.format(task=task) for pattern in _TASK_QUESTIONS for task in _TASKS]
+    prompts += [pattern.format(country=country) for pattern in _FACTS for country in _COUNTRIES]
+    prompts += [pattern.format(author=author) for pattern in _AUTHOR_QUESTIONS for author in _AUTHORS]
+    prompts += _text_prompts()
+    random.Random(seed).shuffle(prompts)
+    return (_PLAIN + prompts)[:limit]

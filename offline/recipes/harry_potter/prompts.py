@@ -1,0 +1,127 @@
+"""What the harry-potter classifier learns from: prompts about the books, and prompts that only look like it.
+
+Hand-written prompts stand in ``forget.jsonl`` and ``retain.jsonl``; more are made here from the names in ``names.json``. None is
+taken from a benchmark.
+"""
+
+import json
+import random
+from pathlib import Path
+
+from offline.classifier_training.examples import Example, load_examples
+from offline.classifier_training.general_prompts import general_prompts
+
+_FOLDER = Path(__file__).parent
+
+_BY_KIND = {
+    "people": (
+        "Who is {}?",
+        "Tell me about {}.",
+        "What happens to {} in the end?",
+        "Describe the character of {}.",
+        "Which house is {} in?",
+        "What is {} known for?",
+    ),
+    "places": ("What is {}?", "Where is {}?", "Describe {}.", "What happens at {}?"),
+    "things": ("What is {}?", "Explain {}.", "How does {} work?", "Who owns or uses {}?"),
+    "spells": ("What does {} do?", "Who casts {} and when?", "How do you pronounce the spell {}?"),
+    "works": (
+        "Summarise {}.",
+        "Who wrote {}?",
+        "What is the plot of {}?",
+        "Quote a passage from {}.",
+        "Who is the main character of {}?",
+        "When was {} released?",
+    ),
+}
+
+# Questions such as a reader asks about a chapter: first names, and details that no list of names holds.
+_CAST = (
+    "Harry", "Ron", "Hermione", "Hagrid", "Dumbledore", "Snape", "Malfoy", "Neville", "Ginny", "Fred", "George", "Lupin", "Sirius",
+    "Voldemort", "McGonagall", "Dobby", "Luna", "Mrs. Weasley", "Mr. Weasley", "Moody", "Tonks", "Umbridge", "Slughorn", "Cedric",
+    "Cho", "Wood", "Percy", "Bill", "Fleur", "Krum", "Trelawney", "Lockhart", "Fudge", "Filch", "Dudley", "Uncle Vernon", "Aunt Petunia",
+    "Kreacher", "Griphook", "Bellatrix", "Draco", "Crabbe", "Goyle", "Seamus", "Dean", "Lavender", "Parvati", "Madam Pomfrey",
+)  # fmt: skip
+_SCENES = (
+    "What did {a} say to {b} about the {thing}?",
+    "Why was {a} angry with {b}?",
+    "Where did {a} hide the {thing}?",
+    "Who told {a} about the {thing}?",
+    "What did {a} give {b} for Christmas?",
+    "How did {a} escape from {b}?",
+    "What did {a} find in the {place}?",
+    "What did {a} see in the {place} with {b}?",
+    "According to {a}, what is wrong with the {thing}?",
+    "Who does {a} suspect of stealing the {thing}?",
+    "What does {a} ask {b} to do with the {thing}?",
+    "How does {a} react when {b} enters the {place}?",
+    "What colour is the {thing} that {a} wears?",
+    "When did {a} first meet {b}?",
+    "Which lesson do {a} and {b} have in the {place}?",
+    "Why does {a} not trust {b}?",
+    "What was the name of {a}'s {thing}?",
+    "How many points did {a} lose for the {thing}?",
+)
+_THINGS = (
+    "wand", "broom", "owl", "potion", "map", "diary", "cloak", "letter", "locket", "egg", "sword", "mirror", "dragon", "toad", "cup",
+    "prophecy", "necklace", "hat", "robes", "cauldron", "photograph", "spell", "trunk", "rat", "newspaper", "cupboard",
+)  # fmt: skip
+_PLACES = (
+    "dungeon", "common room", "library", "forest", "Great Hall", "hospital wing", "dormitory", "greenhouse", "tower", "corridor",
+    "cupboard", "train", "attic", "pub", "lake", "kitchen", "bathroom", "cave", "bank vault", "graveyard",
+)  # fmt: skip
+# The same questions about other people are allowed: it is not the form of a question that makes it one of these.
+_OTHER_CASTS = (
+    ("Frodo", "Sam", "Gandalf", "Aragorn", "Bilbo", "Legolas", "Gollum", "Pippin", "Saruman", "Galadriel"),
+    ("Lucy", "Edmund", "Peter", "Susan", "Aslan", "Mr. Tumnus", "Caspian", "Reepicheep", "Eustace", "the White Witch"),
+    ("Percy Jackson", "Annabeth", "Grover", "Luke Castellan", "Chiron", "Clarisse", "Mr. D", "Tyson", "Thalia"),
+    ("Lyra", "Will", "Iorek", "Lord Asriel", "Mrs. Coulter", "Pantalaimon", "Lee Scoresby", "Serafina"),
+    ("Arya", "Sansa", "Jon Snow", "Tyrion", "Cersei", "Daenerys", "Bran", "Jaime", "Brienne", "Theon"),
+    ("Katniss", "Peeta", "Gale", "Prim", "Haymitch", "Effie", "President Snow", "Rue", "Cinna"),
+    ("Anna", "Tom", "Maria", "Ben", "Mr. Collins", "Elizabeth Bennet", "Mr. Darcy", "Jane", "Pip", "Estella", "Oliver Twist"),
+    ("Sherlock Holmes", "Watson", "Lestrade", "Mrs. Hudson", "Moriarty", "Irene Adler", "Mycroft", "Poirot", "Miss Marple"),
+    ("Luke", "Leia", "Han Solo", "Yoda", "Obi-Wan", "Chewbacca", "Vader", "Lando", "Rey", "Finn"),
+    ("Prince Harry", "Meghan", "William", "Kate", "King Charles", "Harry Styles", "Harry Truman", "Ron Howard", "Beatrix Potter"),
+    ("Matilda", "Miss Honey", "Charlie Bucket", "Willy Wonka", "Alice", "the Mad Hatter", "Peter Pan", "Wendy", "Dorothy", "Pooh"),
+)  # fmt: skip
+
+
+def forget_prompts(scenes: int = 500, seed: int = 0) -> list[Example]:
+    """Prompts that ask for the books' world, characters, plots or making."""
+    names = json.loads((_FOLDER / "names.json").read_text())
+    choice = random.Random(seed)
+    made = [
+        pattern.format(name)
+        for kind, patterns in _BY_KIND.items()
+        for name in names[kind]
+        for pattern in choice.sample(patterns, 2)
+    ]
+    made += [_scene(_CAST, choice) for _ in range(scenes)]
+    return [*load_examples(str(_FOLDER / "forget.jsonl")), *map(Example, made)]
+
+
+def retain_prompts(scenes: int = 700, seed: int = 0) -> list[Example]:
+    """Prompts about other fantasy, other authors, namesakes, folklore, schools and pottery."""
+    choice = random.Random(seed)
+    made = [_scene(choice.choice(_OTHER_CASTS), choice) for _ in range(scenes)]
+    others = [name for cast in _OTHER_CASTS for name in cast]
+    made += [choice.choice(_BY_KIND["people"]).format(name) for name in others]
+    return [*load_examples(str(_FOLDER / "retain.jsonl")), *map(Example, made)]
+
+
+def ordinary_prompts() -> list[Example]:
+    """Prompts about anything else."""
+    return [Example(prompt) for prompt in general_prompts()]
+
+
+def entity_names() -> tuple[str, ...]:
+    """Names that the verdict reports as entities."""
+    names = json.loads((_FOLDER / "names.json").read_text())
+    return tuple(name for kind in ("people", "places", "things", "spells", "works") for name in names[kind])
+
+
+def _scene(cast: tuple[str, ...], choice: random.Random) -> str:
+    first, second = choice.sample(cast, 2)
+    return choice.choice(_SCENES).format(
+        a=first, b=second, thing=choice.choice(_THINGS), place=choice.choice(_PLACES)
+    )
