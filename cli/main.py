@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import corruption_learn, demo, serve, targets
+from cli import corruption, corruption_learn, demo, keys, serve, targets
 
 app = typer.Typer(
     name="lethe",
@@ -13,7 +13,9 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
-app.add_typer(corruption_learn.app, name="corruption")
+corruption.app.command("learn")(corruption_learn.learn)
+app.add_typer(corruption.app, name="corruption")
+app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")
 
 

@@ -1,4 +1,4 @@
-"""The HTTP surface: routes, and the way of a request from its bytes to the record of its end."""
+"""The HTTP surface: its routes, and the shape of every error."""
 
 import time
 from collections.abc import Callable
@@ -7,69 +7,52 @@ from typing import Any
 import orjson
 import pydantic
 from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.routing import request_response
 
-from server.decision import Decision, Outcome
-from server.errors import APIError, BadRequest, EngineFailed, Unavailable, error_response
-from server.guard import Guard
-from server.metrics import Metrics
-from server.placement import Placer
-from server.refusal import refusal_response
-from server.relay import ClientGone, StreamedResponse, StreamEnd, buffered, cancelled_on_disconnect
-from server.requests import (
-    ChatCompletionBody,
-    CompletionBody,
-    ParsedRequest,
-    parse_chat_completion,
-    parse_completion,
-    read_body,
-)
-from server.rewrite import rewrite
-from server.scrub import scrub
-from server.settings import Settings
-from server.upstream import EngineClient
-
-_CLIENT_CLOSED_REQUEST = 499
-_BLOCKED = "This request could not be checked and is not answered: "
+from server.admin import admin_routes
+from server.completions import Completions
+from server.components import Components
+from server.errors import APIError, error_response
+from server.keys import Scope
+from server.requests import ChatCompletionBody, CompletionBody, parse_chat_completion, parse_completion
 
 
-def create_app(
-    settings: Settings, engine: EngineClient, guard: Guard, placer: Placer, metrics: Metrics
-) -> FastAPI:
-    """The proxy as an ASGI application.
-
-    Parameters
-    ----------
-    engine
-        The engine behind it, opened by whoever serves the application.
-    guard
-        The targets in force, loaded likewise.
-    placer
-        Knows where in a prompt corruptions fall.
-    """
+def create_app(components: Components) -> FastAPI:
+    """The proxy as an ASGI application."""
     app = FastAPI(
         title="Lethe",
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
         docs_url=None,
         redoc_url=None,
-        exception_handlers={HTTPException: _http_error, Exception: _unexpected_error},
+        exception_handlers={
+            HTTPException: _http_error,
+            APIError: _api_error,
+            Exception: _unexpected_error,
+        },
     )
-    surface = _Surface(settings, engine, guard, placer, metrics)
+    if components.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=components.settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    completions, surroundings = Completions(components), _Surroundings(components)
 
-    async def chat_completions(request: Request) -> Response:
-        return await surface.complete(request, "/v1/chat/completions", parse_chat_completion)
+    async def chat_completion(request: Request) -> Response:
+        return await completions.answer(request, "/v1/chat/completions", parse_chat_completion)
 
-    async def completions(request: Request) -> Response:
-        return await surface.complete(request, "/v1/completions", parse_completion)
+    async def completion(request: Request) -> Response:
+        return await completions.answer(request, "/v1/completions", parse_completion)
 
     for path, endpoint, body in (
-        ("/v1/chat/completions", chat_completions, ChatCompletionBody),
-        ("/v1/completions", completions, CompletionBody),
+        ("/v1/chat/completions", chat_completion, ChatCompletionBody),
+        ("/v1/completions", completion, CompletionBody),
     ):
         app.router.add_api_route(
             path,
@@ -78,11 +61,12 @@ def create_app(
             openapi_extra=_body_schema(body),
             route_class_override=_RawRoute,
         )
-    app.get("/v1/models")(surface.models)
-    app.get("/health")(surface.health)
-    app.get("/ready")(surface.ready)
-    app.get("/metrics")(surface.metrics_page)
-    app.get("/metrics/engine")(surface.engine_metrics_page)
+    app.get("/v1/models")(surroundings.models)
+    app.get("/health")(surroundings.health)
+    app.get("/ready")(surroundings.ready)
+    app.get("/metrics")(surroundings.metrics_page)
+    app.get("/metrics/engine")(surroundings.engine_metrics_page)
+    app.include_router(admin_routes(components.access, components.guard, components.reload))
     return app
 
 
@@ -98,62 +82,18 @@ class _RawRoute(APIRoute):
         self.app = request_response(endpoint)
 
 
-class _Surface:
-    """What the routes answer with."""
+class _Surroundings:
+    """What there is beside completions."""
 
-    def __init__(
-        self, settings: Settings, engine: EngineClient, guard: Guard, placer: Placer, metrics: Metrics
-    ) -> None:
-        self._settings = settings
-        self._engine = engine
-        self._guard = guard
-        self._placer = placer
-        self._metrics = metrics
+    def __init__(self, components: Components) -> None:
+        self._engine = components.engine
+        self._access = components.access
+        self._metrics = components.metrics
         self._started = int(time.time())
 
-    async def complete(
-        self, request: Request, endpoint: str, parse: Callable[[bytes], ParsedRequest]
-    ) -> Response:
-        """Answer a completion request, recording it whatever becomes of it."""
-        record = _Record(self._metrics, endpoint)
-        try:
-            raw = await read_body(request, self._settings.max_body_bytes)
-            async with cancelled_on_disconnect(request.receive):
-                return await self._guarded(parse(raw), record)
-        except (ClientGone, ClientDisconnect):
-            record.disconnected()
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
-        except APIError as error:
-            record.finished(error.status)
-            return error.response()
-
-    async def _guarded(self, parsed: ParsedRequest, record: "_Record") -> Response:
-        if not self._engine.ready:
-            raise self._engine.unavailable()
-        parsed = scrub(parsed, self._engine.model_names)
-        decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
-        decision = await self._guard.decide(parsed.conversations(decoded))
-        record.decision = decision
-        if decision.outcome is Outcome.BLOCK:
-            raise _blocked(decision)
-        if decision.outcome is Outcome.REFUSE:
-            model = next(iter(self._engine.model_names), "")
-            record.finished(200)
-            return refusal_response(parsed, model, self._settings.policy.refusal)
-        corruption = None
-        if decision.outcome is Outcome.CORRUPT:
-            corruption = await self._placer.place(parsed, decision)
-        sent = time.perf_counter()
-        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, corruption))
-        self._metrics.record_first_byte(parsed.endpoint, time.perf_counter() - sent)
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return StreamedResponse(upstream, record.stream_ended(upstream.status))
-        response = await buffered(upstream)
-        record.finished(upstream.status)
-        return response
-
-    async def models(self) -> dict[str, Any]:
+    async def models(self, request: Request) -> dict[str, Any]:
         """The base model's names; adapters are not shown."""
+        self._access.identify(request.headers, Scope.USE)
         served = [
             {"id": name, "object": "model", "created": self._started, "owned_by": "lethe"}
             for name in sorted(self._engine.model_names)
@@ -170,51 +110,15 @@ class _Surface:
             return Response(orjson.dumps({"status": "ready"}), media_type="application/json")
         return self._engine.unavailable().response()
 
-    async def metrics_page(self) -> Response:
+    async def metrics_page(self, request: Request) -> Response:
         """The proxy's metrics."""
+        self._access.identify(request.headers, Scope.OBSERVE)
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def engine_metrics_page(self) -> Response:
+    async def engine_metrics_page(self, request: Request) -> Response:
         """vLLM's own metrics, passed on."""
-        try:
-            return Response(await self._engine.metrics_text(), media_type=CONTENT_TYPE_LATEST)
-        except APIError as error:
-            return error.response()
-
-
-class _Record:
-    """What is written down of one request, once."""
-
-    def __init__(self, metrics: Metrics, endpoint: str) -> None:
-        self.decision: Decision | None = None
-        self._metrics = metrics
-        self._endpoint = endpoint
-        self._started = time.perf_counter()
-        metrics.in_flight.inc()
-
-    def finished(self, status: int) -> None:
-        self._metrics.in_flight.dec()
-        seconds = time.perf_counter() - self._started
-        self._metrics.record_request(self._endpoint, self.decision, status, seconds)
-
-    def disconnected(self) -> None:
-        self._metrics.client_disconnects.inc()
-        self.finished(_CLIENT_CLOSED_REQUEST)
-
-    def stream_ended(self, status: int) -> Callable[[StreamEnd], None]:
-        def record(end: StreamEnd) -> None:
-            if end is StreamEnd.CLIENT_GONE:
-                self.disconnected()
-            else:
-                self.finished(status if end is StreamEnd.COMPLETE else EngineFailed.status)
-
-        return record
-
-
-def _blocked(decision: Decision) -> APIError:
-    if decision.verdicts:
-        return BadRequest(f"{_BLOCKED}{decision.reason}.", code="unclassifiable")
-    return Unavailable(f"{_BLOCKED}{decision.reason}.", retry_after_s=1)
+        self._access.identify(request.headers, Scope.OBSERVE)
+        return Response(await self._engine.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _body_schema(shape: type[pydantic.BaseModel]) -> dict[str, Any]:
@@ -246,6 +150,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
         f"{request.method} {request.url.path}: {error.detail}",
         type="invalid_request_error",
     )
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, APIError)
+    return error.response()
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:

@@ -34,7 +34,9 @@ _STAGES = {
     "KV cache size": "key-value cache allocated",
     "Application startup complete": "answering",
 }
-_EXCEPTION_LINE = re.compile(r"\b(?:(?!\w+\.)\w*(?:Error|Exception): |Value error, |the engine will not start: ).+")
+_EXCEPTION_LINE = re.compile(
+    r"\b(?:(?!\w+\.)\w*(?:Error|Exception): |Value error, |the engine will not start: ).+"
+)
 _KEPT_LINES = 200
 _HEALTH_INTERVAL_S = 0.25
 _WATCH_INTERVAL_S = 5.0

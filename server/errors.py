@@ -58,10 +58,38 @@ class BadRequest(APIError):
     type = "invalid_request_error"
 
 
+class Unauthorized(APIError):
+    """The request bears no valid key."""
+
+    status = 401
+    type = "invalid_request_error"
+
+
+class Forbidden(APIError):
+    """The key does not have the scope that this needs."""
+
+    status = 403
+    type = "invalid_request_error"
+
+
 class NotFound(APIError):
     """The model, or the route, is not served here."""
 
     status = 404
+    type = "invalid_request_error"
+
+
+class RequestTimeout(APIError):
+    """The client took too long to send its request."""
+
+    status = 408
+    type = "invalid_request_error"
+
+
+class Conflict(APIError):
+    """What is on disk does not allow what was asked."""
+
+    status = 409
     type = "invalid_request_error"
 
 
@@ -84,6 +112,13 @@ class InvalidBody(APIError):
 
     status = 422
     type = "invalid_request_error"
+
+
+class TooManyRequests(APIError):
+    """The key has used up what it may."""
+
+    status = 429
+    type = "rate_limit_error"
 
 
 class EngineFailed(APIError):
@@ -119,4 +154,6 @@ def error_response(
     """An HTTP response in OpenAI's error shape."""
     error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(orjson.dumps({"error": error}), status, headers=headers, media_type="application/json")

@@ -14,6 +14,7 @@ from classifier.conversation import Conversation
 from classifier.errors import ClassifierError
 from classifier.verdict import Verdict
 from server.decision import Decision
+from server.keys import ANYONE, ApiKey
 from server.metrics import Metrics
 from server.policy import decide, decide_without_verdict
 from server.settings import PolicySettings
@@ -91,6 +92,10 @@ class Guard:
         """The targets in force."""
         return self._in_force.targets if self._in_force else TargetSet([])
 
+    def describe(self) -> str:
+        """The targets in force, in one line."""
+        return ", ".join(f"{t.name} {t.version} ({t.action.value})" for t in self.targets) or "no targets"
+
     async def load(self) -> None:
         """Load the bundles and put them in force, all together.
 
@@ -135,15 +140,15 @@ class Guard:
         if self._in_force is not None:
             await self._in_force.retire()
 
-    async def decide(self, conversations: Iterable[Conversation], client: str | None = None) -> Decision:
+    async def decide(self, conversations: Iterable[Conversation], key: ApiKey = ANYONE) -> Decision:
         """Decide on a request.
 
         Parameters
         ----------
         conversations
             What the model will read, one for each prompt of the request.
-        client
-            Who asks, by which roll-outs tell clients apart.
+        key
+            Who asks.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
@@ -153,6 +158,6 @@ class Guard:
                 verdicts = [await in_force.classifier.classify(each) for each in conversations]
             except ClassifierError:
                 self._metrics.classifier_errors.inc()
-                return decide_without_verdict(in_force.targets, self._policy)
+                return decide_without_verdict(in_force.targets, self._policy, key)
             self._metrics.record_classification(time.perf_counter() - started)
-            return decide(verdicts, in_force.targets, self._policy, client)
+            return decide(verdicts, in_force.targets, self._policy, key)

@@ -4,6 +4,7 @@ Only the fields that decide what text reaches the model are typed here; the engi
 about targets.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ import pydantic
 from fastapi import Request
 
 from classifier.conversation import Conversation
-from server.errors import BadRequest, InvalidBody, PayloadTooLarge, UnsupportedMediaType
+from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 
 TokenIds = Annotated[list[pydantic.StrictInt], pydantic.Field(min_length=1)]
 
@@ -113,8 +114,8 @@ class ParsedRequest:
             yield Conversation.from_prompt(text + suffix)
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Read a request's body, never more than the limit.
+async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:
+    """Read a request's body, never more than the limit and no longer than the time.
 
     Raises
     ------
@@ -122,6 +123,8 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         It is longer than ``max_bytes``.
     UnsupportedMediaType
         It is compressed or says that it is not JSON.
+    RequestTimeout
+        It was not there in time.
     """
     headers = request.headers
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
@@ -136,11 +139,15 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         raise too_large
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise too_large
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise too_large
+                chunks.append(chunk)
+    except TimeoutError:
+        raise RequestTimeout(f"the body must be sent within {timeout_s:g} s") from None
     return b"".join(chunks)
 
 

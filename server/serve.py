@@ -8,20 +8,26 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 
 from bundle import BaseModel, BundleError
+from server.access import Access
 from server.app import create_app
 from server.classification import ClassifierFactory
+from server.components import Components
 from server.engine_address import EngineAddress, published
 from server.engine_process import EngineProcess, engine_command, free_loopback_port, new_engine_key
 from server.errors import StartupError
 from server.guard import Guard
+from server.http_protocol import bounded_protocol
 from server.metrics import Metrics
 from server.placement import Placer
+from server.rate_limit import TokenBuckets
+from server.reload import Reload
 from server.settings import Settings
 from server.targets import TargetSet, check_base_model, check_plugin
 from server.upstream import EngineClient
@@ -83,18 +89,21 @@ class _Proxy:
             read_timeout_s=settings.engine.read_timeout_s,
         )
         self._process = self._make_process()
+        self._access = Access(settings.keys, TokenBuckets())
         self._guard = Guard(
             settings.targets, ClassifierFactory(settings), self._check, settings.policy, self._metrics
         )
+        self._reload = Reload(self._guard, self._access, report)
 
     async def run(self) -> None:
         started = time.monotonic()
         settings = self._settings
         with _listen(settings.host, settings.port) as listener:
             placer = Placer(self._tokenizer, self._report)
-            server = _Server(create_app(settings, self._engine, self._guard, placer, self._metrics), settings)
+            server = _Server(create_app(self._components(placer)), settings)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
+                self._access.load()
                 await self._engine.open()
                 await self._guard.load()
                 stack.enter_context(published(self._address, settings.cache_dir, settings.port))
@@ -103,9 +112,15 @@ class _Proxy:
                 if await _first(self._start_engine(), serving):
                     self._report_ready(time.monotonic() - started)
                     if settings.watch:
-                        await stack.enter_async_context(_background(self._watch_files()))
+                        for path in filter(None, (settings.targets, settings.keys)):
+                            await stack.enter_async_context(_background(self._watch_changes(path)))
                     await stack.enter_async_context(_background(self._watch_engine()))
                     await serving
+
+    def _components(self, placer: Placer) -> Components:
+        return Components(
+            self._settings, self._engine, self._guard, placer, self._access, self._reload, self._metrics
+        )
 
     async def _close(self) -> None:
         self._engine.mark_unavailable("the server is stopping")
@@ -193,34 +208,24 @@ class _Proxy:
         if facts is not None:
             check_plugin(targets, facts)
 
-    async def reload(self) -> None:
-        """Load the bundles anew; on an error those in force stay."""
+    async def _watch_changes(self, path: Path) -> None:
         try:
-            await self._guard.load()
-        except BundleError as error:
-            self._report(f"reload failed, the targets in force stay: {error}")
-        else:
-            self._report(f"reloaded: {self._describe_targets()}")
-
-    async def _watch_files(self) -> None:
-        try:
-            await watch([self._settings.targets], self.reload)
+            await watch(path, self._reload)
         except (OSError, RuntimeError) as error:
-            self._report(f"changes of files are not watched, send SIGHUP instead: {error}")
+            self._report(f"changes of {path} are not watched, send SIGHUP instead: {error}")
 
     def _report_ready(self, seconds: float) -> None:
         asyncio.get_running_loop().add_signal_handler(
-            signal.SIGHUP, lambda: asyncio.ensure_future(self.reload())
+            signal.SIGHUP, lambda: asyncio.ensure_future(self._reload())
         )
         assert self._engine.facts is not None
         names = ", ".join(sorted(self._engine.facts.names))
-        self._report(f"targets: {self._describe_targets()}")
+        self._report(f"targets: {self._guard.describe()}")
+        if self._access.is_open:
+            self._report("no keys are set up: every client is served; see `lethe keys create`")
         self._report(
             f"ready after {seconds:.1f} s: {names} at http://{self._settings.host}:{self._settings.port}/v1"
         )
-
-    def _describe_targets(self) -> str:
-        return ", ".join(f"{t.name} {t.version} ({t.action.value})" for t in self._guard.targets) or "none"
 
 
 class _Server(uvicorn.Server):
@@ -236,6 +241,8 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
+                http=bounded_protocol(settings.limits),
+                ws="none",
                 timeout_graceful_shutdown=settings.drain_timeout_s,
             )
         )

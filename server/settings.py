@@ -107,6 +107,22 @@ class ClassifierSection(_Section):
     cache_bytes: int = Field(default=64 << 20, ge=0)
 
 
+class LimitSettings(_Section):
+    """What a connection may take up.
+
+    Attributes
+    ----------
+    max_header_bytes
+        Longest head of a request.
+    header_timeout_s, body_timeout_s
+        How long a client may take to send its head, and its body.
+    """
+
+    max_header_bytes: int = Field(default=32 << 10, ge=1024)
+    header_timeout_s: float = Field(default=20, gt=0)
+    body_timeout_s: float = Field(default=60, gt=0)
+
+
 class Settings(BaseSettings):
     """All settings of ``lethe serve``; in the environment as ``LETHE_PORT``, ``LETHE_ENGINE__URL``, ...
 
@@ -114,12 +130,16 @@ class Settings(BaseSettings):
     ----------
     targets
         Folder of the bundles in force.
+    keys
+        File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
-        Whether changes in that folder come into force by themselves.
+        Whether changes of targets and keys come into force by themselves.
     cache_dir
         Where prepared models and encoders are kept.
     max_body_bytes
         A larger request body is answered with 413.
+    cors_origins
+        Origins whose pages may call the proxy from a browser; none by default.
     drain_timeout_s
         How long a stopping proxy waits for requests under way.
     """
@@ -132,9 +152,12 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     targets: Path = SHIPPED_TARGETS
     watch: bool = True
+    keys: Path | None = None
     cache_dir: Path = Path.home() / ".cache" / "lethe"
     max_body_bytes: int = Field(default=4 << 20, ge=1024)
+    cors_origins: tuple[str, ...] = ()
     drain_timeout_s: int = Field(default=30, ge=0)
+    limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()

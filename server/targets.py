@@ -8,6 +8,7 @@ from pathlib import Path
 from bundle import Action, BaseModel, Bundle, BundleError, load_bundles
 from corruption.artifact import Corruption, CorruptionError, load_corruption
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, read_deployment
+from server.keys import ANYONE, ApiKey
 from server.upstream import EngineFacts
 
 
@@ -18,9 +19,9 @@ class Target:
     Attributes
     ----------
     action
-        What a positive verdict leads to, for the clients in its share.
+        What a positive verdict leads to, for the keys in its share.
     percent
-        Share of the clients, by their keys; for the others the target is only observed.
+        Share of the keys; for the others the target is only observed.
     """
 
     bundle: Bundle
@@ -36,15 +37,17 @@ class Target:
     def version(self) -> str:
         return self.bundle.version
 
-    def action_for(self, client: str | None) -> Action:
-        """What a positive verdict on a client's request leads to.
+    def action_for(self, key: ApiKey) -> Action:
+        """What a positive verdict on a key's request leads to.
 
-        The same client stays in or out while the share is the same, and stays in when it grows. Who cannot be
+        The same key stays in or out while the share is the same, and stays in when it grows. Who cannot be
         told from others is in.
         """
-        if self.percent >= 100 or client is None:
+        if self.name in key.exempt:
+            return Action.OBSERVE
+        if self.percent >= 100 or key is ANYONE:
             return self.action
-        digest = hashlib.sha256(f"{self.name}\0{client}".encode()).digest()
+        digest = hashlib.sha256(f"{self.name}\0{key.id}".encode()).digest()
         within = int.from_bytes(digest[:8], "big") / 2**64 * 100 < self.percent
         return self.action if within else Action.OBSERVE
 
@@ -72,6 +75,14 @@ class TargetSet:
     def corrupting(self) -> tuple[Target, ...]:
         """The targets whose action is to corrupt."""
         return tuple(target for target in self if target.action is Action.CORRUPT)
+
+    def corrupting_for(self, key: ApiKey) -> tuple[Target, ...]:
+        """The targets whose action on a key's requests is to corrupt."""
+        return tuple(target for target in self if target.action_for(key) is Action.CORRUPT)
+
+    def exempt(self, key: ApiKey) -> bool:
+        """Whether none of the targets applies to a key."""
+        return all(target.name in key.exempt for target in self)
 
 
 def load_targets(folder: Path) -> TargetSet:

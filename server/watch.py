@@ -1,6 +1,6 @@
 """Files and folders that are watched, so that what an operator puts there comes into force by itself."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from watchfiles import awatch
@@ -10,21 +10,23 @@ _QUIET_MS = 300
 _LONGEST_MS = 3000
 
 
-async def watch(paths: Sequence[Path], on_change: Callable[[], Awaitable[None]]) -> None:
-    """Call back after every burst of changes beneath some paths, until cancelled.
-
-    Parameters
-    ----------
-    paths
-        Folders, watched with all that is in them, or files.
+async def watch(path: Path, on_change: Callable[[], Awaitable[None]]) -> None:
+    """Call back after every burst of changes of a file, or of all that is in a folder, until cancelled.
 
     Raises
     ------
     OSError
-        A path is missing, or the system grants no more watches.
+        The folder is missing, or the system grants no more watches.
     """
+    is_folder = path.is_dir()
+    # A file that is replaced as a whole is another file, so it is watched by its folder.
     changes = awatch(
-        *paths, watch_filter=None, step=_QUIET_MS, debounce=_LONGEST_MS, ignore_permission_denied=True
+        path if is_folder else path.parent,
+        watch_filter=None if is_folder else lambda _, changed: Path(changed).name == path.name,
+        recursive=is_folder,
+        step=_QUIET_MS,
+        debounce=_LONGEST_MS,
+        ignore_permission_denied=True,
     )
     async for _ in changes:
         await on_change()

@@ -9,10 +9,15 @@ import pytest
 import uvicorn
 
 from bundle import Bundle
+from server.access import Access
 from server.app import create_app
+from server.components import Components
 from server.guard import Guard
+from server.http_protocol import bounded_protocol
 from server.metrics import Metrics
 from server.placement import Placer
+from server.rate_limit import TokenBuckets
+from server.reload import Reload
 from server.settings import Settings
 from server.upstream import EngineClient
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
@@ -33,10 +38,16 @@ def targets(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def stack(targets: Path, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+def keys() -> Path | None:
+    """The file of keys; there is none, unless a module of tests makes one."""
+    return None
+
+
+@pytest.fixture
+async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     """The proxy with the settings of the test's ``settings`` mark, if it has one."""
     mark = request.node.get_closest_marker("settings")
-    settings = Settings(targets=targets, **(mark.kwargs if mark else {}))
+    settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
     classifiers: list[KeywordClassifier] = []
 
     async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
@@ -49,13 +60,20 @@ async def stack(targets: Path, request: pytest.FixtureRequest) -> AsyncIterator[
         upstream = EngineClient(engine.url, "engine-key", connect_timeout_s=1, read_timeout_s=5)
         guard = Guard(targets, build, lambda targets: None, settings.policy, metrics)
         await upstream.open()
+        access = Access(settings.keys, TokenBuckets())
+        access.load()
+        reload = Reload(guard, access, lambda line: None)
         await guard.load()
         await upstream.learn_facts()
         upstream.mark_ready()
+        components = Components(settings, upstream, guard, Placer(lambda: None), access, reload, metrics)
+        protocol = bounded_protocol(settings.limits)
         config = uvicorn.Config(
-            create_app(settings, upstream, guard, Placer(lambda: None), metrics),
+            create_app(components),
             port=0,
-            log_level="error",
+            log_level="critical",
+            http=protocol,
+            ws="none",
             lifespan="off",
         )
         server = uvicorn.Server(config)
@@ -64,7 +82,7 @@ async def stack(targets: Path, request: pytest.FixtureRequest) -> AsyncIterator[
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            yield Stack(client, engine, upstream, guard, classifiers)
+            yield Stack(client, port, engine, upstream, guard, access, classifiers)
         engine.hold.set()
         server.should_exit = True
         await serving

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from classifier.conversation import Conversation
 from classifier.errors import ClassifierTimeout
 from classifier.verdict import TargetVerdict, Verdict
 from corruption import Corruption, save_corruption
+from server.access import Access
 from server.guard import Guard
+from server.keys import ApiKey, digest_of
 from server.upstream import EngineClient
 
 MODEL = "org/model"
@@ -127,9 +130,11 @@ class Stack:
     """A running proxy, the engine behind it and a client before it."""
 
     client: httpx.AsyncClient
+    port: int
     engine: RecordingEngine
     upstream: EngineClient
     guard: Guard
+    access: Access
     classifiers: list[KeywordClassifier]
 
     async def metric(self, name: str) -> float:
@@ -147,6 +152,11 @@ def write_target(folder: Path, name: str, /, action: Action = Action.CORRUPT, **
         **({"action": action, "base_model": base} | changes),
     )
     file.unlink()
+
+
+def api_key(identity: str, **fields: Any) -> ApiKey:
+    """A key as it stands in a ring; its secret is its id."""
+    return ApiKey(id=identity, sha256=digest_of(identity), created=datetime.fromtimestamp(0, UTC), **fields)
 
 
 def chat(text: str, **fields: Any) -> dict[str, Any]:

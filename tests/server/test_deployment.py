@@ -8,11 +8,12 @@ import pytest
 
 from bundle import Action, BundleError
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
+from server.keys import ANYONE
 from server.targets import load_targets
 from server.watch import watch
-from tests.server.stack import Stack, chat, write_target
+from tests.server.stack import Stack, api_key, chat, write_target
 
-CLIENTS = [f"key-{number}" for number in range(2000)]
+KEYS = [api_key(f"key-{number}") for number in range(2000)]
 
 
 def test_without_a_word_a_target_is_as_its_bundle_says(targets: Path) -> None:
@@ -37,12 +38,12 @@ def test_an_action_in_place_of_the_bundles_own_needs_what_that_action_needs(targ
 
 
 @pytest.mark.parametrize("percent", [0, 1, 25, 100])
-def test_a_share_of_the_clients_is_acted_on_and_the_others_are_observed(targets: Path, percent: int) -> None:
+def test_a_share_of_the_keys_is_acted_on_and_the_others_are_observed(targets: Path, percent: int) -> None:
     change_deployment(targets, "books", percent=percent)
     [target] = load_targets(targets)
-    share = sum(target.action_for(client) is Action.CORRUPT for client in CLIENTS) / len(CLIENTS)
+    share = sum(target.action_for(key) is Action.CORRUPT for key in KEYS) / len(KEYS)
     assert share == pytest.approx(percent / 100, abs=0.03)
-    assert {target.action_for(client) for client in CLIENTS} <= {Action.CORRUPT, Action.OBSERVE}
+    assert {target.action_for(key) for key in KEYS} <= {Action.CORRUPT, Action.OBSERVE}
 
 
 def test_a_growing_share_keeps_whom_it_had(targets: Path) -> None:
@@ -50,14 +51,14 @@ def test_a_growing_share_keeps_whom_it_had(targets: Path) -> None:
     for percent in (10, 40):
         change_deployment(targets, "books", percent=percent)
         [target] = load_targets(targets)
-        shares.append({client for client in CLIENTS if target.action_for(client) is Action.CORRUPT})
+        shares.append({key.id for key in KEYS if target.action_for(key) is Action.CORRUPT})
     assert shares[0] < shares[1]
 
 
 def test_who_cannot_be_told_from_others_is_in_every_share(targets: Path) -> None:
     change_deployment(targets, "books", percent=0)
     [target] = load_targets(targets)
-    assert target.action_for(None) is Action.CORRUPT
+    assert target.action_for(ANYONE) is Action.CORRUPT
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ async def test_a_disabled_target_is_no_longer_classified_after_a_reload(stack: S
 
 @pytest.mark.anyio
 async def test_a_change_in_the_folder_comes_into_force_by_itself(stack: Stack, targets: Path) -> None:
-    watching = asyncio.create_task(watch([targets], stack.guard.load))
+    watching = asyncio.create_task(watch(targets, stack.guard.load))
     await asyncio.sleep(0.3)
     write_target(targets, "films")
     async with asyncio.timeout(10):

@@ -85,7 +85,7 @@ async def test_a_death_at_start_is_told_with_the_cause(start: Callable[..., Engi
 
 async def test_the_plugins_refusal_is_told_as_it_is(start: Callable[..., EngineProcess]) -> None:
     refusal = "raise SystemExit('lethe: the engine will not start: corruption inside vLLM 9.9 is untested')"
-    with pytest.raises(StartupError, match="will not start: corruption inside vLLM 9.9 is untested"):
+    with pytest.raises(StartupError, match=r"will not start: corruption inside vLLM 9\.9 is untested"):
         await start(refusal).start()
 
 

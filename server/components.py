@@ -1,0 +1,36 @@
+"""What the HTTP surface is built from."""
+
+from dataclasses import dataclass
+
+from server.access import Access
+from server.guard import Guard
+from server.metrics import Metrics
+from server.placement import Placer
+from server.reload import Reload
+from server.settings import Settings
+from server.upstream import EngineClient
+
+
+@dataclass(frozen=True)
+class Components:
+    """The parts of a proxy, made and opened by whoever serves it.
+
+    Attributes
+    ----------
+    engine
+        The engine behind it.
+    guard
+        The targets in force.
+    placer
+        Knows where in a prompt corruptions fall.
+    access
+        Who may ask.
+    """
+
+    settings: Settings
+    engine: EngineClient
+    guard: Guard
+    placer: Placer
+    access: Access
+    reload: Reload
+    metrics: Metrics

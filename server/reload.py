@@ -1,0 +1,50 @@
+"""Putting changed targets and keys in force while the proxy runs."""
+
+from collections.abc import Callable
+
+from bundle import BundleError
+from server.access import Access
+from server.errors import StartupError
+from server.guard import Guard
+
+
+class ReloadError(Exception):
+    """What is on disk cannot be put in force; what was in force stays."""
+
+
+class Reload:
+    """Loads bundles and keys anew.
+
+    Parameters
+    ----------
+    report
+        Takes lines for the operator.
+    """
+
+    def __init__(self, guard: Guard, access: Access, report: Callable[[str], None]) -> None:
+        self._guard = guard
+        self._access = access
+        self._report = report
+
+    async def __call__(self) -> None:
+        """Load everything; on an error, say so and keep what is in force."""
+        try:
+            await self.try_all()
+        except ReloadError as error:
+            self._report(f"reload failed, what was in force stays: {error}")
+
+    async def try_all(self) -> None:
+        """Load everything.
+
+        Raises
+        ------
+        ReloadError
+            The keys or a bundle are not usable. Good keys come into force even if a bundle is bad: a
+            revocation must not wait for it.
+        """
+        try:
+            self._access.load()
+            await self._guard.load()
+        except (BundleError, StartupError) as error:
+            raise ReloadError(str(error)) from None
+        self._report(f"reloaded: {self._guard.describe()}")
