@@ -8,15 +8,7 @@ import typer
 
 from cli.errors import reported
 
-app = typer.Typer(help="Learn and inspect corruptions.", no_args_is_help=True)
 
-
-@app.callback()
-def corruption() -> None:
-    """Learn corruptions."""
-
-
-@app.command("learn")
 def learn(
     target: Annotated[str, typer.Option(help="Name of the target; its bundle is made or changed.")],
     questions: Annotated[

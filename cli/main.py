@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")

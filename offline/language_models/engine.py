@@ -5,20 +5,19 @@ continuous batch. Prompts go as token ids: tokenization is ours, and the same as
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
 from corruption.artifact import Corruption
 from corruption.request import CorruptionRequest
 from offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from offline.language_models.http import post_all, served_models
 from offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
 
-_Answer = TypeVar("_Answer")
 _TOP_TOKENS = 20
 _NOTICEABLE = 0.5
 
@@ -53,7 +52,7 @@ class EngineModel:
         self.encoder = encoder
         self.loaded_from = loaded_from or served_name
         self.concurrency = concurrency
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._api_key = api_key
 
     @classmethod
     def connect(
@@ -80,7 +79,7 @@ class EngineModel:
         LanguageModelError
             There is no engine, it does not serve the model, or its tokenizer cannot be found.
         """
-        models = asyncio.run(_served_models(url.rstrip("/"), api_key))
+        models = asyncio.run(served_models(url.rstrip("/"), api_key))
         name = served_name or next(iter(models), "")
         if name not in models:
             raise LanguageModelError(
@@ -163,55 +162,6 @@ class EngineModel:
         return np.array([found.get(f"token_id:{token}", -np.inf) for token in tokens])
 
     def _run(self, bodies: Sequence[dict[str, Any]], read: Any, tasks: Sequence[Any]) -> list[Any]:
-        choices = asyncio.run(self._post_all(bodies))
+        url = f"{self.url}/v1/completions"
+        choices = asyncio.run(post_all([(url, body) for body in bodies], self._api_key, self.concurrency))
         return [read(choice, task) for choice, task in zip(choices, tasks, strict=True)]
-
-    async def _post_all(self, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        limit = asyncio.Semaphore(self.concurrency)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-        connector = aiohttp.TCPConnector(limit=self.concurrency)
-        async with aiohttp.ClientSession(
-            headers=self._headers, timeout=timeout, connector=connector
-        ) as session:
-
-            async def post(body: dict[str, Any]) -> dict[str, Any]:
-                async with limit, session.post(f"{self.url}/v1/completions", json=body) as response:
-                    document = await response.json(content_type=None)
-                    if response.status != 200:
-                        raise LanguageModelError(
-                            f"{self.url} answered {response.status}: {_error_message(document)}"
-                        )
-                    return document["choices"][0]
-
-            return await _reached(self.url, asyncio.gather(*(post(body) for body in bodies)))
-
-
-async def _served_models(url: str, api_key: str | None) -> dict[str, str]:
-    """Names that a server serves, each with the folder or hub id it was loaded from."""
-
-    async def ask() -> dict[str, str]:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        async with (
-            aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=30)) as session,
-            session.get(f"{url}/v1/models") as response,
-        ):
-            document = await response.json(content_type=None)
-            if response.status != 200:
-                raise LanguageModelError(f"{url} answered {response.status}: {_error_message(document)}")
-            return {model["id"]: model.get("root") or model["id"] for model in document["data"]}
-
-    return await _reached(url, ask())
-
-
-async def _reached(url: str, request: "Coroutine[Any, Any, _Answer] | asyncio.Future[_Answer]") -> _Answer:
-    try:
-        return await request
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        raise LanguageModelError(
-            f"{url} cannot be reached or is no OpenAI-compatible server: {error}"
-        ) from None
-
-
-def _error_message(document: Any) -> str:
-    error = document.get("error", document) if isinstance(document, dict) else document
-    return str(error.get("message", error) if isinstance(error, dict) else error)[:500]

@@ -5,6 +5,7 @@ from pathlib import Path
 from bundle import BaseModel, BundleError, read_base_model
 from offline.language_models.engine import EngineModel
 from offline.language_models.interface import LanguageModel, LanguageModelError
+from offline.language_models.proxy import ProxyModel
 from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
 
 
@@ -37,6 +38,17 @@ def open_engine(
     engine = EngineModel.connect(url, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
     engine.require_plugin()
     return engine
+
+
+def open_proxy(url: str, *, served_name: str | None = None, api_key: str | None = None) -> ProxyModel:
+    """Connect to a running proxy.
+
+    Raises
+    ------
+    LanguageModelError
+        There is none.
+    """
+    return ProxyModel.connect(url, served_name=served_name, api_key=api_key)
 
 
 def model_folder(model: str, cache: Path) -> Path | None:
@@ -80,6 +92,20 @@ def base_model_of(model: str, cache: Path) -> BaseModel | None:
         return read_base_model(folder, model)
     except BundleError as error:
         raise LanguageModelError(str(error)) from None
+
+
+def identified(model: LanguageModel, cache: Path) -> BaseModel | None:
+    """The identity of an opened model that is to be corrupted, where its weights lie on this machine.
+
+    Raises
+    ------
+    LanguageModelError
+        It is an engine without the plugin.
+    """
+    if isinstance(model, EngineModel):
+        model.require_plugin()
+        return base_model_of(model.loaded_from, cache)
+    return base_model_of(model.name, cache)
 
 
 def _downloaded(model: str) -> Path | None:

@@ -1,0 +1,78 @@
+"""`lethe evaluate`: benchmarks of unlearning on one or several models, side by side."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import reported
+
+
+def evaluate(
+    benchmark: Annotated[str, typer.Argument(help="tofu, muse, wmdp, mmlu, copyright or general.")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="Folder or hub id, run in this process; may be repeated.")
+    ] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="Address of an engine; may be repeated.")] = None,
+    through_proxy: Annotated[
+        list[str] | None, typer.Option(help="Address of a proxy; may be repeated.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Also measure the first --model or --engine behind this bundle's guard."),
+    ] = None,
+    retain: Annotated[
+        str | None, typer.Option(help="Model that never saw the forget part: folder or hub id.")
+    ] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Tokenizer of the engines' model.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="LETHE_ENGINE__API_KEY", help="Key of engine and proxy.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(envvar="LETHE_DATA_DIR", help="Folder of benchmark data.")
+    ] = None,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the results; a second run into it resumes, so use another for other models."
+        ),
+    ] = Path("results"),
+    forget: Annotated[str, typer.Option(help="TOFU: forget01, forget05 or forget10.")] = "forget01",
+    corpus: Annotated[str, typer.Option(help="MUSE and copyright: news or books.")] = "books",
+    prompt_format: Annotated[str, typer.Option(help="Multiple choice: plain or chat.")] = "plain",
+    limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
+) -> None:
+    """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
+    from rich.console import Console
+
+    from bundle import BundleError
+    from classifier.errors import ClassifierError
+    from offline.evaluation.data import DataError
+    from offline.evaluation.job import EvaluationSettings
+    from offline.evaluation.job import evaluate as run
+    from offline.evaluation.results import markdown_table
+    from offline.language_models.engine import EngineModel
+    from offline.language_models.guarded import guard_with_bundle
+    from offline.language_models.interface import LanguageModelError
+    from offline.language_models.opening import identified, open_local, open_proxy
+
+    with reported(LanguageModelError, DataError, BundleError, ClassifierError, ValueError):
+        cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+        settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit)
+        models = [
+            *(open_local(name, cache) for name in model or ()),
+            *(EngineModel.connect(url, tokenizer=tokenizer, api_key=api_key) for url in engine or ()),
+        ]
+        if bundle and not models:
+            raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")
+        if bundle:
+            models.append(guard_with_bundle(models[0], bundle, identified(models[0], cache)))
+        models += [open_proxy(url, api_key=api_key) for url in through_proxy or ()]
+        if not models:
+            raise LanguageModelError("nothing to measure: name a --model, an --engine or a --through-proxy")
+        console = Console(stderr=True)
+        with console.status("reading data") as status:
+            results = run(settings, models, out, open_local(retain, cache) if retain else None, status.update)
+        typer.echo(markdown_table(results))
+        typer.echo(f"\n{out / 'results.json'}, {out / 'results.png'}", err=True)

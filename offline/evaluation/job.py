@@ -1,0 +1,134 @@
+"""The job behind `lethe evaluate`: one benchmark, several models, one table."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from offline.evaluation import copyrighted, general, muse, tofu
+from offline.evaluation.data import DataError
+from offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
+from offline.evaluation.plots import plot_results
+from offline.evaluation.results import Result, write_results
+from offline.language_models.interface import LanguageModel
+from offline.language_models.recorded import RecordedModel
+
+BENCHMARKS = ("tofu", "muse", "wmdp", "mmlu", "copyright", "general")
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is measured.
+
+    Attributes
+    ----------
+    benchmark : str
+        One of `BENCHMARKS`.
+    data : Path or None
+        Folder of benchmark data; None takes TOFU from the hub.
+    forget : str
+        TOFU's forget set.
+    corpus : str
+        MUSE's and the copyright benchmark's text: ``news`` or ``books``.
+    prompt_format : str
+        Of multiple choice, see `multiple_choice.choice_task`.
+    limit : int or None
+        Most questions of every set except TOFU's forget set.
+    """
+
+    benchmark: str
+    data: Path | None = None
+    forget: str = "forget01"
+    corpus: str = "books"
+    prompt_format: str = "plain"
+    limit: int | None = None
+
+
+Measure = Callable[[LanguageModel], Result]
+Compare = Callable[[Result, Result], Result]
+
+
+def evaluate(
+    settings: EvaluationSettings,
+    models: Sequence[LanguageModel],
+    destination: Path,
+    retain: LanguageModel | None = None,
+    on_progress: Callable[[str], None] = lambda _line: None,
+) -> list[Result]:
+    """Measure models side by side, and write the table, the figures and the picture.
+
+    What was answered is recorded beside them, so that a run that was interrupted goes on.
+
+    Parameters
+    ----------
+    settings : EvaluationSettings
+    models : sequence of LanguageModel
+        The first one is the reference that the general benchmark compares with.
+    destination : Path
+        Folder for ``results.json``, ``results.md`` and ``results.png``.
+    retain : LanguageModel, optional
+        One that never saw the forget part: what forget quality, PrivLeak and the similarity gap are taken against.
+    on_progress : callable
+        Told a line now and then.
+
+    Raises
+    ------
+    DataError
+        The data are missing or malformed; before anything is measured.
+    LanguageModelError
+        A model cannot do what the benchmark needs.
+    """
+    measure, compare = _benchmark(settings, models[0])
+    results = [measure(_recorded(model, destination, on_progress)) for model in models]
+    if retain is not None:
+        measured = measure(_recorded(retain, destination, on_progress))
+        results.insert(0, replace(measured, model=f"{retain.name} (retain)"))
+    if compare and (retain is not None or settings.benchmark == "general"):
+        results = [compare(result, results[0]) for result in results]
+    write_results(results, destination)
+    plot_results(results, destination / "results.png")
+    return results
+
+
+def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Measure, Compare | None]:
+    """How one model is measured, and how it is set against another; reads all data."""
+    data, limit = settings.data, settings.limit
+    if settings.benchmark == "tofu":
+        questions = tofu.TofuQuestions.load(settings.forget, data, limit)
+        return lambda model: tofu.evaluate_tofu(model, questions), tofu.compare_with_retain
+    if data is None:
+        raise DataError(
+            f"the {settings.benchmark} benchmark is read from a folder; name it with --data or LETHE_DATA_DIR"
+        )
+    match settings.benchmark:
+        case "muse":
+            parts = muse.MuseQuestions.load(settings.corpus, data, limit)
+            return lambda model: muse.evaluate_muse(model, parts), muse.compare_with_retain
+        case "copyright":
+            passages = muse.MuseQuestions.load(settings.corpus, data, limit).verbatim
+            return (
+                lambda model: copyrighted.evaluate_copyright(model, passages, reference=first),
+                copyrighted.compare_with_retain,
+            )
+        case "general":
+            prompts = general.load_general(data, limit)
+            return lambda model: general.evaluate_general(model, prompts), general.compare_with_bare
+        case "wmdp" | "mmlu":
+            choices = (load_wmdp(data) if settings.benchmark == "wmdp" else load_mmlu(data))[:limit]
+            return (
+                lambda model: evaluate_multiple_choice(
+                    model, choices, settings.benchmark, settings.prompt_format
+                ),
+                None,
+            )
+        case _:
+            raise DataError(f"benchmarks are {', '.join(BENCHMARKS)}, not {settings.benchmark!r}")
+
+
+def _recorded(model: LanguageModel, destination: Path, on_progress: Callable[[str], None]) -> RecordedModel:
+    file = re.sub(r"[^\w.+-]+", "-", model.name).strip("-")
+    return RecordedModel(
+        model,
+        destination / "answers" / f"{file}.jsonl",
+        on_answered=lambda done, total: on_progress(f"{model.name}: {done} of {total} answered"),
+    )

@@ -1,0 +1,86 @@
+"""Pictures of results, as PNG."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from offline.evaluation.results import Result, replace_file
+from offline.evaluation.tofu import TRUTH_RATIOS
+
+Plot = Callable[[Sequence[Result]], Figure]
+
+
+def plot_results(results: Sequence[Result], destination: Path) -> None:
+    """Write the picture that fits the benchmark, replacing `destination` at once."""
+    draw = PLOTS.get(results[0].benchmark, bars)
+    figure = draw(results)
+    try:
+        replace_file(destination, lambda path: figure.savefig(path, dpi=110))
+    finally:
+        pyplot.close(figure)
+
+
+def tofu(results: Sequence[Result]) -> Figure:
+    """Left, forget quality against utility; right, the distributions of the truth ratio."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    for index, result in enumerate(results):
+        quality = result.scores.get("forget quality (p)")
+        if quality is not None:
+            left.scatter(
+                result.scores["model utility"], max(quality, 1e-20), color=f"C{index}", label=result.model
+            )
+        ratios = np.sort(result.samples[TRUTH_RATIOS])
+        right.step(
+            ratios,
+            np.arange(1, len(ratios) + 1) / len(ratios),
+            where="post",
+            color=f"C{index}",
+            label=result.model,
+        )
+    left.axhline(0.05, linestyle=":", color="grey")
+    left.set_yscale("log")
+    left.set_ylim(1e-20, 2)
+    left.set_xlabel("model utility")
+    left.set_ylabel("forget quality (p; dotted: 0.05)")
+    if left.get_legend_handles_labels()[0]:
+        left.legend(fontsize=8)
+    right.set_xscale("log")
+    right.set_xlabel("truth ratio of the forget questions")
+    right.set_ylabel("share of questions at or below")
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def bars(results: Sequence[Result]) -> Figure:
+    """One panel a score, one bar a model: the scores differ in scale."""
+    names = list(dict.fromkeys(name for result in results for name in result.scores))
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(3.4 * columns, 2.6 * rows), layout="constrained", squeeze=False
+    )
+    for axes, name in zip(grid.flat, names, strict=False):
+        values = [result.scores.get(name, np.nan) for result in results]
+        axes.bar(range(len(results)), values, color=[f"C{index}" for index in range(len(results))])
+        axes.set_title(name, fontsize=9)
+        axes.set_xticks([])
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_axis_off()
+    handles = [Rectangle((0, 0), 1, 1, color=f"C{index}") for index in range(len(results))]
+    figure.legend(
+        handles, [result.model for result in results], loc="outside lower center", ncols=3, fontsize=8
+    )
+    return figure
+
+
+PLOTS: dict[str, Plot] = {"tofu": tofu}

@@ -1,0 +1,97 @@
+"""What a benchmark gives for one model, and the table of several."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one model on one benchmark.
+
+    Attributes
+    ----------
+    benchmark, model : str
+    scores : mapping of str to float
+        What stands in the table.
+    samples : mapping of str to list of float
+        Values by question, where a distribution matters or another result is to be compared with them.
+    outputs : list of str
+        Generated texts, in the order of the questions.
+    """
+
+    benchmark: str
+    model: str
+    scores: Mapping[str, float]
+    samples: Mapping[str, list[float]] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+
+
+class ResultsError(Exception):
+    """A results file that cannot be used."""
+
+
+def write_results(results: Sequence[Result], folder: Path) -> None:
+    """Write ``results.json`` and ``results.md`` into a folder, each replaced at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"schema_version": SCHEMA_VERSION, "results": [asdict(result) for result in results]}
+    replace_file(folder / "results.json", lambda path: path.write_text(json.dumps(document, indent=1) + "\n"))
+    replace_file(folder / "results.md", lambda path: path.write_text(markdown_table(results) + "\n"))
+
+
+def read_results(path: Path) -> list[Result]:
+    """Read what `write_results` wrote.
+
+    Raises
+    ------
+    ResultsError
+        The file is missing, malformed, or of another schema.
+    """
+    try:
+        document = json.loads(path.read_text())
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise ResultsError(
+                f"{path} has schema version {document['schema_version']}; this release reads {SCHEMA_VERSION}"
+            )
+        return [Result(**row) for row in document["results"]]
+    except FileNotFoundError:
+        raise ResultsError(f"{path} does not exist") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{path} is not a results file: {error}") from None
+
+
+def markdown_table(results: Sequence[Result]) -> str:
+    """A table with a row for every score and a column for every model."""
+    names = list(dict.fromkeys(name for result in results for name in result.scores))
+    lines = [
+        "| score | " + " | ".join(result.model for result in results) + " |",
+        "|---|" + "---:|" * len(results),
+    ]
+    for name in names:
+        cells = [_cell(result.scores.get(name)) for result in results]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    try:
+        write(Path(temporary))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3e}" if value and abs(value) < 1e-3 else f"{value:.4g}"

@@ -1,0 +1,110 @@
+"""TOFU: is the forget set forgotten, and is the rest as it was (Maini et al., arXiv 2401.06121)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from offline.corruption_learning.questions import ForgetQuestion
+from offline.evaluation.results import Result
+from offline.evaluation.tofu_data import load_tofu
+from offline.language_models import Generation, LanguageModel, Prompt, Scoring
+from offline.metrics.forget_quality import forget_quality
+from offline.metrics.model_utility import UTILITY_SETS, UtilityScores, model_utility
+from offline.metrics.probability import mean_log_probability, normalized_probability
+from offline.metrics.rouge import rouge_l
+from offline.metrics.truth_ratio import truth_ratio, truthfulness
+
+TRUTH_RATIOS = "forget truth ratio"
+
+
+@dataclass(frozen=True)
+class TofuQuestions:
+    """The questions to score: a forget set and the three sets of the model utility."""
+
+    forget: Sequence[ForgetQuestion]
+    utility: Mapping[str, Sequence[ForgetQuestion]]
+
+    @classmethod
+    def load(cls, forget: str, data: Path | None, limit: int | None = None) -> "TofuQuestions":
+        """Load them, at most `limit` of each utility set.
+
+        Raises
+        ------
+        DataError
+            A file is missing or malformed.
+        """
+        return cls(load_tofu(forget, data), {name: load_tofu(name, data)[:limit] for name in UTILITY_SETS})
+
+
+def evaluate_tofu(model: LanguageModel, questions: TofuQuestions, max_tokens: int = 64) -> Result:
+    """Score a model on TOFU.
+
+    The forget quality needs a retain model's truth ratios; `compare_with_retain` adds it.
+    """
+    forget = _score_set(model, questions.forget, shares=False, max_tokens=max_tokens)
+    sets = {
+        name: _score_set(model, questions.utility[name], shares=name != "retain", max_tokens=max_tokens)
+        for name in UTILITY_SETS
+    }
+    scores = {
+        "forget probability": forget.utility.probability,
+        "forget ROUGE-L": forget.utility.rouge_l,
+        "forget truth ratio (mean)": float(np.mean(forget.ratios)),
+        "model utility": model_utility({name: scored.utility for name, scored in sets.items()}),
+    }
+    for name, scored in sets.items():
+        label = name.replace("_", " ")
+        scores[f"{label} probability"] = scored.utility.probability
+        scores[f"{label} ROUGE-L"] = scored.utility.rouge_l
+        scores[f"{label} truthfulness"] = scored.utility.truthfulness
+    return Result("tofu", model.name, scores, {TRUTH_RATIOS: forget.ratios}, forget.outputs)
+
+
+def compare_with_retain(result: Result, retain: Result) -> Result:
+    """Add the forget quality: the p-value against a model that never saw the forget set."""
+    quality = forget_quality(result.samples[TRUTH_RATIOS], retain.samples[TRUTH_RATIOS])
+    added = {"forget quality (p)": quality.p_value, "KS distance": quality.statistic}
+    return replace(result, scores={**added, **result.scores})
+
+
+@dataclass(frozen=True)
+class _SetScores:
+    utility: UtilityScores
+    ratios: list[float]
+    outputs: list[str]
+
+
+def _score_set(
+    model: LanguageModel, questions: Sequence[ForgetQuestion], *, shares: bool, max_tokens: int
+) -> _SetScores:
+    """Score one set; `shares` takes the true answer's share among the answers on offer for its probability."""
+    tasks = [
+        [Scoring(Prompt(question.question), answer) for answer in _answers(question)]
+        for question in questions
+    ]
+    scores = iter(model.score([task for group in tasks for task in group]))
+    probabilities, ratios = [], []
+    for group in tasks:
+        true, paraphrased, *wrong = [mean_log_probability(next(scores)) for _ in group]
+        alternatives = np.exp(wrong).tolist()
+        probabilities.append(
+            normalized_probability(float(np.exp(true)), alternatives) if shares else np.exp(true)
+        )
+        ratios.append(truth_ratio(paraphrased, wrong))
+    outputs = model.generate([Generation(Prompt(question.question), max_tokens) for question in questions])
+    overlaps = [rouge_l(q.answer, output).recall for q, output in zip(questions, outputs, strict=True)]
+    return _SetScores(
+        UtilityScores(
+            probability=float(np.mean(probabilities)),
+            rouge_l=float(np.mean(overlaps)),
+            truthfulness=float(np.mean([truthfulness(ratio) for ratio in ratios])),
+        ),
+        ratios,
+        outputs,
+    )
+
+
+def _answers(question: ForgetQuestion) -> list[str]:
+    return [question.answer, question.paraphrased_answer or question.answer, *question.wrong_answers]

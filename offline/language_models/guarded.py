@@ -1,0 +1,127 @@
+"""A model behind a guard: prompts that a rule selects are corrupted, all others pass untouched."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle import BaseModel, load_bundle
+from classifier.conversation import Conversation
+from classifier.encoder_files import DEFAULT_ENCODER
+from classifier.service import ClassifierService
+from corruption.artifact import Corruption, load_corruption
+from offline.language_models.interface import Choice, Generation, LanguageModel, LanguageModelError, Scoring
+
+Selects = Callable[[Sequence[str]], list[bool]]
+
+_CLASSIFIED_TOGETHER = 32
+
+_Task = TypeVar("_Task", Scoring, Generation, Choice)
+
+
+class GuardedModel:
+    """Corrupts selected prompts.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    corruption : Corruption
+    selects : callable
+        Says of each prompt's text whether it is to be corrupted: a classifier, or the oracle labels of a benchmark.
+    name : str
+    """
+
+    def __init__(self, model: LanguageModel, corruption: Corruption, selects: Selects, name: str) -> None:
+        self.model = model
+        self.corruption = corruption
+        self.selects = selects
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.score`."""
+        return self.model.score(self._corrupted(tasks))
+
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """See `LanguageModel.generate`."""
+        return self.model.generate(self._corrupted(tasks))
+
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.choose`."""
+        return self.model.choose(self._corrupted(tasks))
+
+    def _corrupted(self, tasks: Sequence[_Task]) -> list[_Task]:
+        texts = list(dict.fromkeys(task.prompt.text for task in tasks))
+        selected = dict(zip(texts, self.selects(texts), strict=True))
+        return [
+            replace(task, corruption=self.corruption) if selected[task.prompt.text] else task
+            for task in tasks
+        ]
+
+
+def oracle(forgotten: Collection[str]) -> Selects:
+    """Select exactly the prompts that are known to be forgotten."""
+    known = frozenset(forgotten)
+    return lambda texts: [text in known for text in texts]
+
+
+def guard_with_bundle(
+    model: LanguageModel, folder: Path, base_model: BaseModel | None = None, encoder: str = DEFAULT_ENCODER
+) -> GuardedModel:
+    """Put a bundle's classifier and corruption before a model, as the proxy does it.
+
+    The proxy corrupts a whole prompt, so an answer that is to be scored cannot be sent through it: it would be corrupted
+    with the question. Here the same classifier decides about the question alone.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    folder : Path
+        The bundle.
+    base_model : BaseModel, optional
+        Identity of the model, where known.
+    encoder : str
+        Its sentence encoder, see `ClassifierService.load`.
+
+    Raises
+    ------
+    BundleError
+        The bundle cannot be loaded.
+    LanguageModelError
+        It has no classifier or no corruption, or was made for another model.
+    """
+    bundle = load_bundle(folder)
+    if bundle.classifier is None or bundle.corruption is None:
+        raise LanguageModelError(
+            f"bundle {bundle.name} has no classifier or no corruption; both make a guard"
+        )
+    made_for = bundle.manifest.base_model
+    if made_for and base_model and made_for.embedding_sha256 != base_model.embedding_sha256:
+        raise LanguageModelError(
+            f"bundle {bundle.name} was made for {made_for.id}, and {base_model.id} has other embeddings; "
+            "learn a corruption for it with `lethe corruption learn`"
+        )
+    service = ClassifierService.load(encoder, {bundle.name: bundle.classifier})
+
+    async def classify(texts: Sequence[str]) -> list[bool]:
+        waiting = asyncio.Semaphore(_CLASSIFIED_TOGETHER)
+
+        async def flagged(text: str) -> bool:
+            async with waiting:
+                return bool((await service.classify(Conversation.from_prompt(text))).flagged)
+
+        return list(await asyncio.gather(*(flagged(text) for text in texts)))
+
+    def selects(texts: Sequence[str]) -> list[bool]:
+        return asyncio.run(classify(texts))
+
+    return GuardedModel(
+        model, load_corruption(bundle.corruption), selects, f"{model.name} + {bundle.name} {bundle.version}"
+    )

@@ -1,0 +1,116 @@
+"""A running proxy, as its clients see it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.language_models.http import post_all, served_models
+from offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
+
+_TOP_TOKENS = 20
+
+
+class ProxyModel:
+    """Generates and chooses through a proxy, which decides by itself what it corrupts.
+
+    Parameters
+    ----------
+    url : str
+        Where it listens, without ``/v1``.
+    served_name : str
+    api_key : str or None
+    concurrency : int
+        Requests in flight.
+    """
+
+    def __init__(self, url: str, served_name: str, api_key: str | None = None, concurrency: int = 32) -> None:
+        self.url = url.rstrip("/")
+        self.served_name = served_name
+        self.concurrency = concurrency
+        self._api_key = api_key
+
+    @classmethod
+    def connect(cls, url: str, *, served_name: str | None = None, api_key: str | None = None) -> "ProxyModel":
+        """Find out what a proxy serves.
+
+        Raises
+        ------
+        LanguageModelError
+            There is none, or it does not serve the model.
+        """
+        models = asyncio.run(served_models(url.rstrip("/"), api_key))
+        name = served_name or next(iter(models), "")
+        if name not in models:
+            raise LanguageModelError(
+                f"{url} does not serve {name!r}; it serves {', '.join(models) or 'nothing'}"
+            )
+        return cls(url, name, api_key)
+
+    @property
+    def name(self) -> str:
+        return f"{self.served_name} through the proxy"
+
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """Not possible for more than no task.
+
+        Raises
+        ------
+        LanguageModelError
+            A proxy takes an answer that is to be scored for part of the prompt, and would corrupt it too.
+        """
+        if tasks:
+            raise LanguageModelError(
+                "answers cannot be scored through the proxy, which would corrupt them with the prompt; "
+                "score with --engine or --model and --bundle, which asks the same classifier"
+            )
+        return []
+
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """See `LanguageModel.generate`."""
+        self._refuse_corruptions(tasks)
+        bodies = [self._body(task) | {"max_tokens": task.max_tokens} for task in tasks]
+        return [_text(choice) for choice in self._post(bodies)]
+
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.choose`; options are found by their text."""
+        self._refuse_corruptions(tasks)
+        asked = {True: {"logprobs": True, "top_logprobs": _TOP_TOKENS}, False: {"logprobs": _TOP_TOKENS}}
+        bodies = [self._body(task) | {"max_tokens": 1} | asked[task.prompt.chat] for task in tasks]
+        return [
+            np.array([_top_tokens(choice).get(option, -np.inf) for option in task.options])
+            for choice, task in zip(self._post(bodies), tasks, strict=True)
+        ]
+
+    def _body(self, task: Generation | Choice) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": self.served_name, "temperature": 0.0}
+        if task.prompt.chat:
+            return body | {"messages": [{"role": "user", "content": task.prompt.text}]}
+        return body | {"prompt": task.prompt.text}
+
+    def _post(self, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        requests = [
+            (f"{self.url}/v1/{'chat/completions' if 'messages' in body else 'completions'}", body)
+            for body in bodies
+        ]
+        return asyncio.run(post_all(requests, self._api_key, self.concurrency))
+
+    def _refuse_corruptions(self, tasks: Sequence[Generation | Choice]) -> None:
+        if any(task.corruption for task in tasks):
+            raise LanguageModelError(
+                "a proxy takes no corruption from its clients; measure candidates on its engine"
+            )
+
+
+def _text(choice: dict[str, Any]) -> str:
+    return (choice["message"]["content"] if "message" in choice else choice["text"]) or ""
+
+
+def _top_tokens(choice: dict[str, Any]) -> dict[str, float]:
+    if "message" in choice:
+        return {
+            entry["token"]: entry["logprob"] for entry in choice["logprobs"]["content"][0]["top_logprobs"]
+        }
+    return choice["logprobs"]["top_logprobs"][0]

@@ -1,0 +1,94 @@
+"""A model that never answers the same task twice, and so makes every job on top of it resumable."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
+
+
+class RecordedModel:
+    """Answers from a file what was asked before, and asks the model the rest in chunks, recording each.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    path : Path
+        JSON lines; appended to. It belongs to this model: name it after the model, not after the job.
+    chunk : int
+        Tasks that are asked together, and so lost together by an interruption.
+    on_answered : callable
+        Told (tasks answered, tasks asked) of the call at hand, after every chunk.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        path: Path,
+        chunk: int = 128,
+        on_answered: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> None:
+        self.model = model
+        self.path = path
+        self.chunk = chunk
+        self.on_answered = on_answered
+        self._answers = _read(path)
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.score`."""
+        return [np.array(answer) for answer in self._answer("score", tasks, self.model.score)]
+
+    def generate(self, tasks: Sequence[Generation]) -> list[str]:
+        """See `LanguageModel.generate`."""
+        return self._answer("generate", tasks, self.model.generate)
+
+    def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
+        """See `LanguageModel.choose`."""
+        return [np.array(answer) for answer in self._answer("choose", tasks, self.model.choose)]
+
+    def _answer(
+        self, method: str, tasks: Sequence[Any], ask: Callable[[Sequence[Any]], list[Any]]
+    ) -> list[Any]:
+        keys = [_key(method, task) for task in tasks]
+        new = {key: task for key, task in zip(keys, tasks, strict=True) if key not in self._answers}
+        items = list(new.items())
+        for start in range(0, len(items), self.chunk):
+            part = items[start : start + self.chunk]
+            self._record([key for key, _ in part], ask([task for _, task in part]))
+            self.on_answered(len(tasks) - len(items) + start + len(part), len(tasks))
+        return [self._answers[key] for key in keys]
+
+    def _record(self, keys: Sequence[str], answers: Sequence[Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            for key, answer in zip(keys, answers, strict=True):
+                plain = answer.tolist() if isinstance(answer, np.ndarray) else answer
+                self._answers[key] = plain
+                file.write(json.dumps([key, plain], ensure_ascii=False) + "\n")
+
+
+def _key(method: str, task: Any) -> str:
+    document = json.dumps([method, asdict(task)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(document.encode()).hexdigest()[:24]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                key, answer = json.loads(line)
+            except ValueError:
+                continue  # the last line of an interrupted run may be cut short
+            answers[key] = answer
+    return answers

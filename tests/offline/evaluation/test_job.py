@@ -1,0 +1,111 @@
+import json
+
+import pytest
+
+from corruption.artifact import Corruption
+from offline.evaluation.data import DataError
+from offline.evaluation.job import BENCHMARKS, EvaluationSettings, evaluate
+from offline.evaluation.results import read_results
+from offline.language_models.guarded import GuardedModel, oracle
+from offline.language_models.interface import LanguageModelError
+from offline.language_models.proxy import ProxyModel
+
+NOISE = Corruption("rand_noise_first_n", 5.0, 8)
+
+
+class Silent:
+    """Stands for a model that must not be asked any more."""
+
+    name = "tiny"
+
+    def _refuse(self, tasks):
+        raise AssertionError(f"asked again: {tasks}")
+
+    score = generate = choose = _refuse
+
+
+@pytest.fixture
+def guarded(tiny_model):
+    return GuardedModel(tiny_model, NOISE, lambda texts: [True] * len(texts), "guarded")
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_benchmark_compares_models_and_writes_its_results(
+    benchmark, data, tiny_model, guarded, tmp_path
+):
+    results = evaluate(EvaluationSettings(benchmark, data), [tiny_model, guarded], tmp_path / "out")
+    assert [result.model for result in results] == ["tiny", "guarded"]
+    assert results[0].scores.keys() == results[1].scores.keys()
+    assert read_results(tmp_path / "out" / "results.json") == results
+    assert "| tiny | guarded |" in (tmp_path / "out" / "results.md").read_text()
+    assert (tmp_path / "out" / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_goes_on_from_what_was_answered(data, tiny_model, tmp_path):
+    first = evaluate(EvaluationSettings("tofu", data), [tiny_model], tmp_path)
+    assert evaluate(EvaluationSettings("tofu", data), [Silent()], tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "score", "value"),
+    [
+        ("tofu", "forget quality (p)", 1.0),
+        ("muse", "PrivLeak", 0.0),
+        ("copyright", "average similarity gap", 0.0),
+    ],
+)
+def test_a_model_cannot_be_told_from_itself(benchmark, score, value, data, tiny_model, tmp_path):
+    results = evaluate(EvaluationSettings(benchmark, data), [tiny_model], tmp_path, retain=tiny_model)
+    assert results[0].model == "tiny (retain)"
+    assert [result.scores[score] for result in results] == [value, value]
+
+
+def test_a_guard_that_selects_nothing_changes_nothing(data, tiny_model, tmp_path):
+    idle = GuardedModel(tiny_model, NOISE, oracle([]), "idle")
+    bare, behind = evaluate(EvaluationSettings("general", data), [tiny_model, idle], tmp_path)
+    assert behind.outputs == bare.outputs
+    assert behind.scores["same as bare"] == 1.0
+
+
+def test_a_guard_corrupts_what_its_rule_selects_alone(data, tiny_model, tmp_path):
+    selective = GuardedModel(tiny_model, NOISE, oracle(["Count to three."]), "selective")
+    bare, behind = evaluate(EvaluationSettings("general", data), [tiny_model, selective], tmp_path)
+    assert behind.outputs[:2] == bare.outputs[:2]
+    assert behind.outputs[2] != bare.outputs[2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (EvaluationSettings("poetry"), "read from a folder"),
+        (EvaluationSettings("muse", corpus="films"), "corpora news, books"),
+        (EvaluationSettings("tofu", forget="forget10"), r"forget10_perturbed\.json is missing"),
+    ],
+)
+def test_data_that_are_not_there_are_refused_before_anything_is_asked(settings, message, data, tmp_path):
+    from dataclasses import replace
+
+    given = settings if settings.benchmark == "poetry" else replace(settings, data=data)
+    with pytest.raises(DataError, match=message):
+        evaluate(given, [Silent()], tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{broken", "[]", '{"question": "Who?"}'])
+def test_malformed_data_name_their_file(content, data, tmp_path):
+    (data / "tofu" / "forget01_perturbed.json").write_text(content)
+    with pytest.raises(DataError, match=r"forget01_perturbed|not a TOFU question"):
+        evaluate(EvaluationSettings("tofu", data), [Silent()], tmp_path)
+
+
+def test_answers_cannot_be_scored_through_a_proxy(data, tmp_path):
+    with pytest.raises(LanguageModelError, match="cannot be scored through the proxy"):
+        evaluate(EvaluationSettings("tofu", data), [ProxyModel("http://127.0.0.1:9", "small")], tmp_path)
+
+
+def test_results_of_another_schema_are_refused(tmp_path):
+    from offline.evaluation.results import ResultsError
+
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"schema_version": 99, "results": []}))
+    with pytest.raises(ResultsError, match="schema version 99"):
+        read_results(path)
