@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.server import ServerState
 
 from bundle import Bundle
 from server.access import Access
@@ -67,23 +70,28 @@ async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest
         await upstream.learn_facts()
         upstream.mark_ready()
         components = Components(settings, upstream, guard, Placer(lambda: None), access, reload, metrics)
-        protocol = bounded_protocol(settings.limits)
-        config = uvicorn.Config(
-            create_app(components),
-            port=0,
-            log_level="critical",
-            http=protocol,
-            ws="none",
-            lifespan="off",
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            yield Stack(client, port, engine, upstream, guard, access, classifiers)
-        engine.hold.set()
-        server.should_exit = True
-        await serving
+        async with serving(create_app(components), settings) as port:
+            url = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+                yield Stack(client, port, engine, upstream, guard, access, classifiers)
+            engine.hold.set()
         await upstream.close()
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[int]:
+    """Serve as `server.serve` does, without the waits of a server that runs for long; gives the port."""
+    protocol = bounded_protocol(settings.limits)
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="critical")
+    config.load()
+    state = ServerState()
+
+    def connection() -> asyncio.Protocol:
+        return protocol(config=config, server_state=state, app_state={})  # pyright: ignore[reportCallIssue]
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    for each in list(state.connections):
+        each.shutdown()
+    await asyncio.gather(*state.tasks, return_exceptions=True)
