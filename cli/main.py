@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import corruption, corruption_learn, demo, keys, serve, targets
+from cli import corruption, corruption_learn, demo, evaluate, keys, serve, targets
 
 app = typer.Typer(
     name="lethe",
