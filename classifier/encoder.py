@@ -102,6 +102,11 @@ class Encoder:
         tokenizer.no_padding()
         return cls(files, session, tokenizer)
 
+    @property
+    def vocabulary(self) -> list[str]:
+        """The tokenizer's entries, pieces of words included."""
+        return list(self._tokenizer.get_vocab())
+
     def tokenize(self, text: str) -> TokenizedText:
         """Split a text into tokens, all of it, however long."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)

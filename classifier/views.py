@@ -28,8 +28,9 @@ _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-f
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/]{1,3}\w(?!\w)){3,}")
 _WORD_GAP = re.compile(r"[ \t]{2,3}| [./|*·-] ")
-_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*[0134578@$|]\S*")
-_LEET = str.maketrans("013457@$!|+8", "oleastasilt" + "b")
+_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*[0134578@$|!]\S*")
+_LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
+_LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LETTERS = re.compile(r"[a-z]")
 
@@ -190,9 +191,13 @@ def _read_spaced(text: str) -> CanonicalText | None:
 
 
 def _read_leet(text: str) -> CanonicalText | None:
-    if not _LEET_WORD.search(text):
-        return None
     return _substitute(_LEET_WORD, text, lambda word: word.translate(_LEET))
+
+
+def _read_leet_one_as_l(text: str) -> CanonicalText | None:
+    if "1" not in text and "!" not in text:
+        return None
+    return _substitute(_LEET_WORD, text, lambda word: word.translate(_LEET_ONE_AS_L))
 
 
 def _read_literals(text: str) -> CanonicalText | None:
@@ -226,6 +231,7 @@ _READERS: dict[str, Callable[[str], CanonicalText | None]] = {
     "binary": _read_binary,
     "spaced": _read_spaced,
     "leet": _read_leet,
+    "leet, 1 as l": _read_leet_one_as_l,
     "literals": _read_literals,
     "rot13": _read_rot13,
     "reversed": _read_reversed,

@@ -29,15 +29,12 @@ class Threshold:
     alpha
         Risk that the calibration set can vouch for: the probability that a new forget item of the same kind
         scores below `score` is at most this.
-    false_positive_rate
-        Share of the calibration set's negatives that score at least `score`.
     rule
         In words, for the bundle.
     """
 
     score: float
     alpha: float
-    false_positive_rate: float
     rule: str
 
 
@@ -61,29 +58,31 @@ def false_positive_threshold(negatives: Scores, rate: float) -> float:
     return float(np.nextafter(ordered[allowed], np.inf)) if allowed < len(ordered) else -np.inf
 
 
-def choose_threshold(
-    positives: Scores, negatives: Scores, alpha: float, rate: float, prefer: Preference
-) -> Threshold:
-    """A threshold for a risk `alpha` on false negatives and a rate of false positives.
+def choose_threshold(positives: Scores, alpha: float, lowest: float, prefer: Preference) -> Threshold:
+    """A threshold for a risk `alpha` on false negatives that is, if it can be, not below `lowest`.
 
     Where scores leave room for both, the middle of the room is taken; where they do not, `prefer` says which
-    of the two is kept, and `Threshold` what the other comes to.
+    of the two is kept, and `Threshold.alpha` what the other comes to.
+
+    Parameters
+    ----------
+    positives
+        Scores of held-out forget items.
+    lowest
+        The lowest threshold that keeps the wanted rates of false positives.
     """
     upper, _ = conformal_threshold(positives, alpha)
-    lower = false_positive_threshold(negatives, rate)
-    if lower <= upper:
-        score = (lower + upper) / 2
-        rule = f"middle between a false-positive rate of {rate:g} and split conformal at alpha {alpha:g}"
+    if lowest <= upper:
+        score = (lowest + upper) / 2
+        rule = f"middle between the wanted false-positive rates and split conformal at alpha {alpha:g}"
     elif prefer == "conformal":
         score = upper
-        rule = (
-            f"split conformal at alpha {alpha:g}; a false-positive rate of {rate:g} would need a higher one"
-        )
+        rule = f"split conformal at alpha {alpha:g}; the wanted false-positive rates would need a higher one"
     else:
-        score = lower
-        rule = f"false-positive rate of {rate:g}; split conformal at alpha {alpha:g} would need a lower one"
+        score = lowest
+        rule = f"the wanted false-positive rates; split conformal at alpha {alpha:g} would need a lower one"
     below = int(np.sum(positives < score))
-    return Threshold(score, (below + 1) / (len(positives) + 1), float(np.mean(negatives >= score)), rule)
+    return Threshold(score, (below + 1) / (len(positives) + 1), rule)
 
 
 def fit_calibration(positives: Scores, negatives: Scores) -> Calibration:

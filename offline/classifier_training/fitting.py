@@ -14,7 +14,7 @@ from classifier.ngrams import BUCKETS, hash_text
 
 LEXICAL_LIMIT = 8.0
 _FOLDS = 5
-_NGRAM_STRENGTH = 300.0
+_NGRAM_STRENGTH = 100.0
 _STACK_STRENGTH = 1.0
 
 

@@ -12,10 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from offline.classifier_training.examples import Example
 
 Part = Literal["train", "calibration", "test"]
-PARTS: tuple[Part, ...] = ("train", "calibration", "test")
 
 # Cosine from which two prompts are taken for wordings of one item.
-_NEAR_DUPLICATE = 0.9
+_NEAR_DUPLICATE = 0.95
 _BLOCK = 2048
 
 

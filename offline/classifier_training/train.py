@@ -1,37 +1,43 @@
-"""The training job, top to bottom: examples, split, windows, hard negatives, fit, first tier, calibration, test."""
+"""The training job, top to bottom: examples, split, windows, hard negatives, fit, threshold, first tier, test."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bundle.store import Bundle, update_bundle
 from classifier.encoder import Encoder
 from classifier.encoder_files import DEFAULT_ENCODER
-from classifier.head import Head, HeadBank, head_files
-from classifier.scoring import Scorer
+from classifier.head import Head, head_files
 from classifier.settings import ClassifierSettings
-from offline.classifier_training.augmentation import augment
-from offline.classifier_training.conformal import Preference, Threshold, choose_threshold, fit_calibration
+from offline.classifier_training.conformal import (
+    Preference,
+    Threshold,
+    choose_threshold,
+    false_positive_threshold,
+    fit_calibration,
+)
 from offline.classifier_training.embeddings import EmbeddingStore
-from offline.classifier_training.errors import TrainingError
+from offline.classifier_training.example_set import ExampleSet, make_example_set
 from offline.classifier_training.examples import Example
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
 from offline.classifier_training.hard_negatives import select_negatives
+from offline.classifier_training.held_out import HeldOutScores, first_tier_effect, score_held_out
 from offline.classifier_training.names import names_of
-from offline.classifier_training.splitting import PARTS, Part, assign_groups, deduplicate, part_of
+from offline.classifier_training.vocabulary import random_sentences
 from offline.classifier_training.windows import TrainingWindow, training_windows
 
-Sides = tuple[list[Example], list[Example]]
+Say = Callable[[str], None]
 
-_MINIMUM_FORGET = 20
-# What the first tier may cost in recall, and how far below the lowest score seen it is set besides.
+_VOCABULARY_ROUNDS = 1
+# What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
+# cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
 _FIRST_TIER_RISK = 0.001
 _FIRST_TIER_MARGIN = 0.5
+_FIRST_TIER_HIGHEST = -1.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,14 @@ class TrainingSettings:
 
     Attributes
     ----------
-    forget_forms, retain_forms
+    forget_forms, keep_forms
         In how many other forms each example is shown; see `augmentation`.
     alpha
         Wanted risk on false negatives (split conformal).
-    false_positive_rate
-        Wanted rate of false positives.
+    false_positive_rate, near_false_positive_rate
+        Wanted rates of false positives, on ordinary prompts and on those that are near the target but allowed.
     prefer
-        Which of the two is kept where the scores leave no room for both.
+        Which is kept where the scores leave no room for both, ``conformal`` or ``false_positives``.
     maximum_negatives
         Negative windows to fit on at most; with more at hand the hardest are chosen.
     refit
@@ -61,9 +67,10 @@ class TrainingSettings:
     encoder: str = DEFAULT_ENCODER
     seed: int = 0
     forget_forms: int = 4
-    retain_forms: int = 1
+    keep_forms: int = 1
     alpha: float = 0.01
     false_positive_rate: float = 0.005
+    near_false_positive_rate: float = 0.05
     prefer: Preference = "false_positives"
     maximum_negatives: int = 20_000
     refit: bool = True
@@ -72,21 +79,13 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class LabelledScores:
-    """Scores of whole texts of one part of the split, by class."""
-
-    positives: NDArray[np.float32]
-    negatives: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class TrainedClassifier:
     """A trained head and what was seen on the way."""
 
     head: Head
     threshold: Threshold
-    calibration: LabelledScores
-    test: LabelledScores
+    calibration: HeldOutScores
+    test: HeldOutScores
     metrics: dict[str, Any]
 
     def write_bundle(self, folder: Path) -> Bundle:
@@ -108,7 +107,7 @@ def train_classifier(
     general: Sequence[Example],
     settings: TrainingSettings,
     work_folder: Path,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> TrainedClassifier:
     """Train, calibrate and test the classifier of one target.
 
@@ -128,95 +127,73 @@ def train_classifier(
     TrainingError
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
-    encoder = Encoder.load(
-        settings.encoder,
-        precision=settings.classifier.precision,
-        cache_folder=settings.classifier.cache_folder,
-    )
-    store = EmbeddingStore(encoder, settings.classifier.precision, work_folder / "embeddings.sqlite")
-    positives, negatives = _grouped(store, forget, [*retain, *general])
-    say(f"{len(positives)} prompts to forget, {len(negatives)} to keep, duplicates removed")
-    parts: dict[Part, Sides] = {part: _part(positives, negatives, part, settings.seed) for part in PARTS}
-    if not all(side for sides in parts.values() for side in sides):
-        raise TrainingError("a part of the split is empty; give more prompts to forget, or more to keep")
+    shape = settings.classifier
+    encoder = Encoder.load(settings.encoder, precision=shape.precision, cache_folder=shape.cache_folder)
+    store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
+    examples = make_example_set(forget, retain, general, store)
+    say(f"{len(examples.forget)} prompts to forget, {len(examples.keep)} to keep, duplicates removed")
+    train, calibrate, test = (examples.part(part, settings.seed) for part in ("train", "calibration", "test"))
 
-    train_positives, train_negatives = parts["train"]
-    names = settings.entities or names_of(_texts(train_positives), _texts(train_negatives))
-    fitted, windows = _fit(train_positives, train_negatives, store, settings, say)
-    head = _unfinished_head(target, encoder, fitted, names)
+    fitted, windows = _fit(train, store, settings, say)
+    head = _uncalibrated_head(target, encoder, fitted, train, settings)
 
     say("scoring the calibration and test parts")
-    calibration = _score(encoder, head, parts["calibration"], settings)
-    test = _score(encoder, head, parts["test"], settings)
-    threshold = choose_threshold(
-        calibration.positives,
-        calibration.negatives,
-        settings.alpha,
-        settings.false_positive_rate,
-        settings.prefer,
-    )
-    curve = fit_calibration(calibration.positives, calibration.negatives)
+    calibration_scores = score_held_out(encoder, head, calibrate, shape, settings.seed)
+    test_scores = score_held_out(encoder, head, test, shape, settings.seed)
+    threshold = _choose_threshold(calibration_scores, settings)
+    curve = fit_calibration(calibration_scores.forget, calibration_scores.keep)
     head = dataclasses.replace(
         head,
         calibration=curve,
-        threshold=float(curve.probability(np.array(threshold.score))),
+        threshold=float(curve.probability(threshold.score)),
         pass_below=_first_tier(fitted, windows, threshold.score),
-        passed_probability=float(curve.probability(calibration.negatives.min())),
+        passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
-    metrics = _metrics(encoder, head, parts, threshold, calibration, test, settings)
+    effect = first_tier_effect(encoder, head, test, shape, settings.seed)
+    metrics = {
+        "examples": examples.counts(),
+        "seed": settings.seed,
+        "refitted": settings.refit,
+        "threshold_rule": threshold.rule,
+        "calibration_false_negative_risk": round(threshold.alpha, 5),
+        "test_false_negative_rate": _share(test_scores.forget < threshold.score),
+        "test_false_positive_rate_near": _share(test_scores.retain >= threshold.score),
+        "test_false_positive_rate_ordinary": _share(test_scores.general >= threshold.score),
+        "first_tier_recall_loss": round(effect.recall_loss, 5),
+        "first_tier_pass_rate": round(effect.pass_rate, 5),
+    }
     if settings.refit:
         say("fitting once more, on all examples")
-        fitted, windows = _fit(positives, negatives, store, settings, say)
+        fitted, windows = _fit(examples, store, settings, say)
+        refitted = _uncalibrated_head(target, encoder, fitted, examples, settings)
         head = dataclasses.replace(
-            head,
-            **_learned(fitted),
-            entities=tuple(settings.entities or names_of(_texts(positives), _texts(negatives))),
+            refitted,
+            calibration=head.calibration,
+            threshold=head.threshold,
             pass_below=_first_tier(fitted, windows, threshold.score),
+            passed_probability=head.passed_probability,
         )
-    head = dataclasses.replace(head, provenance=metrics)
     store.close()
-    return TrainedClassifier(head, threshold, calibration, test, metrics)
-
-
-def _grouped(
-    store: EmbeddingStore, forget: Sequence[Example], keep: Sequence[Example]
-) -> tuple[list[Example], list[Example]]:
-    forget, keep = deduplicate(forget), deduplicate(keep)
-    if len(forget) < _MINIMUM_FORGET or len(keep) < _MINIMUM_FORGET:
-        raise TrainingError(
-            f"{len(forget)} prompts to forget and {len(keep)} to keep are too few; "
-            f"give at least {_MINIMUM_FORGET} of each, better hundreds"
-        )
-    forgotten = {example.text.lower() for example in forget}
-    both = [example.text for example in keep if example.text.lower() in forgotten]
-    if both:
-        raise TrainingError(f"{len(both)} prompts are both to forget and to keep, the first is {both[0]!r}")
-    examples = [*forget, *keep]
-    grouped = assign_groups(examples, store.embed([example.text for example in examples], "grouping"))
-    return grouped[: len(forget)], grouped[len(forget) :]
-
-
-def _part(positives: Sequence[Example], negatives: Sequence[Example], part: Part, seed: int) -> Sides:
-    return (
-        [example for example in positives if part_of(example, seed) == part],
-        [example for example in negatives if part_of(example, seed) == part],
-    )
+    head = dataclasses.replace(head, provenance=metrics)
+    return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics)
 
 
 def _fit(
-    positives: Sequence[Example],
-    negatives: Sequence[Example],
-    store: EmbeddingStore,
-    settings: TrainingSettings,
-    say: Callable[[str], None],
+    examples: ExampleSet, store: EmbeddingStore, settings: TrainingSettings, say: Say
 ) -> tuple[FittedHead, list[TrainingWindow]]:
     shape = settings.classifier
-    shown = training_windows(positives, 1, settings.forget_forms, settings.seed, shape)
-    kept = training_windows(negatives, 0, settings.retain_forms, settings.seed, shape)
+    shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed, shape)
+    kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, shape)
+    kept += [
+        TrainingWindow(sentence, 0, sentence)
+        for sentence in random_sentences(
+            store.encoder.vocabulary, [e.text for e in examples.forget], _VOCABULARY_ROUNDS, settings.seed
+        )
+    ]
     say(f"embedding {len(shown) + len(kept)} training windows")
     shown_embeddings = store.embed([window.text for window in shown], "windows to forget")
     kept_embeddings = store.embed([window.text for window in kept], "windows to keep")
-    say("fitting, with the hardest negatives weighted up")
+    say("fitting, the hardest negatives weighted up")
     chosen, weights = select_negatives(
         shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
     )
@@ -231,52 +208,33 @@ def _fit(
     return fitted, windows
 
 
-def _unfinished_head(target: str, encoder: Encoder, fitted: FittedHead, names: Sequence[str]) -> Head:
+def _uncalibrated_head(
+    target: str, encoder: Encoder, fitted: FittedHead, examples: ExampleSet, settings: TrainingSettings
+) -> Head:
+    found = names_of([e.text for e in examples.forget], [e.text for e in examples.keep])
     return Head(
         target=target,
         encoder_id=encoder.id,
         encoder_sha256=encoder.sha256,
-        **_learned(fitted),
+        direction=fitted.direction,
+        bias=fitted.bias,
+        ngram_weights=fitted.ngram_weights,
+        ngram_bias=fitted.ngram_bias,
+        lexical_share=fitted.lexical_share,
         lexical_limit=LEXICAL_LIMIT,
         pass_below=-np.inf,
         passed_probability=0.0,
         threshold=0.5,
-        entities=tuple(names),
+        entities=settings.entities or tuple(found),
     )
 
 
-def _learned(fitted: FittedHead) -> dict[str, Any]:
-    names = ("direction", "bias", "ngram_weights", "ngram_bias", "lexical_share")
-    return {name: getattr(fitted, name) for name in names}
-
-
-def _texts(examples: Sequence[Example]) -> list[str]:
-    return [example.text for example in examples]
-
-
-def _score(
-    encoder: Encoder,
-    head: Head,
-    examples: tuple[Sequence[Example], Sequence[Example]],
-    settings: TrainingSettings,
-) -> LabelledScores:
-    """Scores of whole texts with the first tier off.
-
-    A positive counts as its hardest form, so that each group gives one score and the scores of groups are exchangeable.
-    """
-    shape = dataclasses.replace(settings.classifier, first_tier=False, spans=False)
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), shape)
-    hardest: dict[str, float] = {}
-    for example in examples[0]:
-        for variant in augment(example.text, 2, settings.seed):
-            score = float(scorer.score_text(variant.text).scores[0])
-            hardest[example.group] = min(hardest.get(example.group, np.inf), score)
-    negatives = [
-        float(scorer.score_text(variant.text).scores[0])
-        for example in examples[1]
-        for variant in augment(example.text, 1, settings.seed)
-    ]
-    return LabelledScores(np.array(list(hardest.values()), np.float32), np.array(negatives, np.float32))
+def _choose_threshold(scores: HeldOutScores, settings: TrainingSettings) -> Threshold:
+    lowest = max(
+        false_positive_threshold(scores.general, settings.false_positive_rate),
+        false_positive_threshold(scores.retain, settings.near_false_positive_rate),
+    )
+    return choose_threshold(scores.forget, settings.alpha, lowest, settings.prefer)
 
 
 def _first_tier(fitted: FittedHead, windows: Sequence[TrainingWindow], score_threshold: float) -> float:
@@ -286,32 +244,8 @@ def _first_tier(fitted: FittedHead, windows: Sequence[TrainingWindow], score_thr
     if not flagged.any():
         return -np.inf
     lowest = np.quantile(fitted.held_out_lexical[flagged], _FIRST_TIER_RISK, method="lower")
-    return float(lowest) - _FIRST_TIER_MARGIN
+    return min(float(lowest) - _FIRST_TIER_MARGIN, _FIRST_TIER_HIGHEST)
 
 
-def _metrics(
-    encoder: Encoder,
-    head: Head,
-    parts: Mapping[Part, Sides],
-    threshold: Threshold,
-    calibration: LabelledScores,
-    test: LabelledScores,
-    settings: TrainingSettings,
-) -> dict[str, Any]:
-    shape = dataclasses.replace(settings.classifier, spans=False)
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), shape)
-    forget_variants = [v.text for e in parts["test"][0] for v in augment(e.text, 2, settings.seed)]
-    passed = [not scorer.prepare(text).windows for text in forget_variants]
-    ordinary_passed = [not scorer.prepare(example.text).windows for example in parts["test"][1]]
-    return {
-        "seed": settings.seed,
-        "refitted": settings.refit,
-        "examples": {part: {"forget": len(p), "keep": len(n)} for part, (p, n) in parts.items()},
-        "threshold_rule": threshold.rule,
-        "calibration_false_negative_risk": round(threshold.alpha, 5),
-        "calibration_false_positive_rate": round(threshold.false_positive_rate, 5),
-        "test_false_negative_rate": round(float(np.mean(test.positives < threshold.score)), 5),
-        "test_false_positive_rate": round(float(np.mean(test.negatives >= threshold.score)), 5),
-        "first_tier_recall_loss": round(float(np.mean(passed)), 5),
-        "first_tier_pass_rate": round(float(np.mean(ordinary_passed)), 5),
-    }
+def _share(condition: Any) -> float:
+    return round(float(np.mean(condition)), 5)

@@ -1,0 +1,156 @@
+"""The field's data sets as the classifier bench uses them: what is trained on, and what is only tested on."""
+
+import gzip
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offline.classifier_training.examples import Example, load_examples
+from offline.classifier_training.general_prompts import general_prompts
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_NEWS_SENTENCES = 4000
+
+
+@dataclass(frozen=True)
+class Task:
+    """A classifier to train and what to try it on; test prompts are never trained on.
+
+    Attributes
+    ----------
+    forget, retain
+        What it is trained on, beside the project's own ordinary prompts.
+    positives, negatives
+        Test prompts by the name of their set.
+    """
+
+    name: str
+    forget: list[Example]
+    retain: list[Example]
+    positives: Mapping[str, list[str]]
+    negatives: Mapping[str, list[str]]
+
+
+def data_folder() -> Path:
+    """Where the data sets lie: ``LETHE_DATA_DIR``."""
+    folder = os.environ.get("LETHE_DATA_DIR")
+    if not folder or not Path(folder).is_dir():
+        raise SystemExit("set LETHE_DATA_DIR to a folder with tofu/, muse/, wmdp_synthetic/ and general/")
+    return Path(folder)
+
+
+def ordinary_tests() -> dict[str, list[str]]:
+    """Prompts of MT-bench, Vicuna-bench and the Alpaca seed tasks."""
+    data = data_folder() / "general"
+    tests = {
+        name: [example.text for example in load_examples(str(data / file), ["turns"])]
+        for name, file in (
+            ("MT-bench", "mt_bench_question.jsonl"),
+            ("Vicuna-bench", "vicuna_bench_question.jsonl"),
+        )
+    }
+    tasks = map(json.loads, (data / "alpaca_seed_tasks.jsonl").read_text().splitlines())
+    tests["Alpaca seed tasks"] = [
+        f"{task['instruction']}\n{task['instances'][0]['input']}".strip() for task in tasks
+    ]
+    return tests
+
+
+def ordinary_training() -> list[Example]:
+    return [Example(prompt) for prompt in general_prompts()]
+
+
+def tofu(forget: str, retain: str) -> Task:
+    """One split of TOFU: trained on questions, tried on paraphrases."""
+    negatives = {
+        "retain, paraphrased": _field("tofu/retain_perturbed.json", "paraphrased_question"),
+        "real authors": _field("tofu/real_authors.json", "question"),
+        "world facts": _field("tofu/world_facts.json", "question"),
+        **ordinary_tests(),
+    }
+    return Task(
+        f"TOFU {forget}",
+        _examples(f"tofu/{forget}.json"),
+        _examples(f"tofu/{retain}.json"),
+        {"forget, paraphrased": _field(f"tofu/{forget}_perturbed.json", "paraphrased_question")},
+        negatives,
+    )
+
+
+def muse_news() -> Task:
+    """MUSE-News: trained on sentences of the articles, tried on questions about them."""
+    retained = json.loads(gzip.decompress((data_folder() / "muse/bbc/privleak/retain2.json.gz").read_bytes()))
+    articles = gzip.decompress((data_folder() / "muse/bbc/forget.txt.gz").read_bytes()).decode()
+    return Task(
+        "MUSE-News",
+        _sentences(articles),
+        _sentences("\n".join(retained)),
+        {"forget questions": _field("muse/bbc/knowmem/forget_qa.json", "question")},
+        {"retain questions": _field("muse/bbc/knowmem/retain2_qa.json", "question"), **ordinary_tests()},
+    )
+
+
+def wmdp(domain: str) -> Task:
+    """The synthetic questions of one WMDP domain: trained on the first half, tried on the second."""
+    questions = _field(f"wmdp_synthetic/{domain}.csv", "question")
+    half = len(questions) // 2
+    others = [
+        Example(question)
+        for other in ("bio", "chem", "cyber")
+        if other != domain
+        for question in _field(f"wmdp_synthetic/{other}.csv", "question")
+    ]
+    return Task(
+        f"synthetic WMDP, {domain}",
+        [Example(question) for question in questions[:half]],
+        others,
+        {"held-out questions": questions[half:]},
+        ordinary_tests(),
+    )
+
+
+def harry_potter_questions() -> dict[str, list[str]]:
+    """Questions on the books, from MUSE-Books: both of its sides are about them."""
+    return {
+        "MUSE-Books, forget": _field("muse/hp/knowmem/forget_qa.json", "question"),
+        "MUSE-Books, retain": _field("muse/hp/knowmem/retain2_qa.json", "question"),
+    }
+
+
+def harry_potter_passages(limit: int = 100) -> list[str]:
+    """Beginnings of passages of the books, from MUSE-Books' verbatim test."""
+    raw = gzip.decompress((data_folder() / "muse/hp/verbmem/forget.json.gz").read_bytes())
+    rows: list[Any] = json.loads(raw)
+    return [row["prompt"] for row in rows[:limit]]
+
+
+def harry_potter_negatives() -> dict[str, list[str]]:
+    """Prompts that have nothing to do with the books, those that name them left out."""
+    sets = {
+        "real authors": _field("tofu/real_authors.json", "question"),
+        "world facts": _field("tofu/world_facts.json", "question"),
+        "MUSE-News questions": _field("muse/bbc/knowmem/forget_qa.json", "question"),
+        "TOFU retain": _field("tofu/retain_perturbed.json", "question"),
+        **ordinary_tests(),
+    }
+    return {name: [text for text in texts if "Harry Potter" not in text] for name, texts in sets.items()}
+
+
+def _field(path: str, field: str) -> list[str]:
+    return [example.text for example in load_examples(str(data_folder() / path), [field])]
+
+
+def _examples(path: str) -> list[Example]:
+    return load_examples(str(data_folder() / path), ["question"])
+
+
+def _sentences(text: str) -> list[Example]:
+    sentences = [
+        part for line in text.splitlines() for part in _SENTENCE.split(line) if 40 <= len(part) <= 400
+    ]
+    step = max(1, len(sentences) // _NEWS_SENTENCES)
+    return [Example(sentence) for sentence in sentences[::step]]

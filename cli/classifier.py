@@ -1,0 +1,118 @@
+"""`lethe classifier`: train a target's classifier, and look at what one says of a text."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import reported
+
+app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
+
+_SOURCE = "JSONL, JSON, CSV or text file, or owner/name:file on the hub; may be repeated."
+
+
+@app.callback()
+def _verbs() -> None:
+    """Keep the verbs below a word of their own, however few they are."""
+
+
+@app.command("train")
+def train(
+    target: Annotated[str, typer.Option(help="Name of the target.")],
+    forget: Annotated[list[str], typer.Option(help=f"Prompts about what is to be forgotten: {_SOURCE}")],
+    retain: Annotated[list[str], typer.Option(help=f"Prompts near the target that are allowed: {_SOURCE}")],
+    general: Annotated[
+        list[str] | None, typer.Option(help=f"Ordinary prompts: {_SOURCE} A set of our own by default.")
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Field of a record that holds a prompt; several are wordings of one item."),
+    ] = None,
+    entities: Annotated[
+        Path | None, typer.Option(help="Text file of names, one a line; found by themselves by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The bundle's folder; targets/NAME by default.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where figures and plots go.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Folder or hub id of the sentence encoder.")] = None,
+    alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Wanted risk on false negatives.")] = 0.01,
+    false_positive_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Wanted rate of false positives on ordinary prompts.")
+    ] = 0.005,
+    near_false_positive_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The same on prompts near the target.")
+    ] = 0.05,
+    prefer_conformal: Annotated[
+        bool, typer.Option(help="Where both cannot be had, keep the risk on false negatives.")
+    ] = False,
+    refit: Annotated[bool, typer.Option(help="Fit once more on all examples in the end.")] = True,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
+) -> None:
+    """Train, calibrate and test a classifier, and put it into a bundle."""
+    from bundle import BundleError
+    from classifier.encoder import default_cache_folder
+    from classifier.encoder_files import DEFAULT_ENCODER
+    from classifier.errors import ClassifierError
+    from offline.classifier_training.errors import TrainingError
+    from offline.classifier_training.examples import Example, load_examples
+    from offline.classifier_training.general_prompts import general_prompts
+    from offline.classifier_training.report import write_report
+    from offline.classifier_training.train import TrainingSettings, train_classifier
+
+    with reported(TrainingError, ClassifierError, BundleError, OSError):
+        names = entities.read_text().splitlines() if entities else []
+        settings = TrainingSettings(
+            encoder=encoder or DEFAULT_ENCODER,
+            seed=seed,
+            alpha=alpha,
+            false_positive_rate=false_positive_rate,
+            near_false_positive_rate=near_false_positive_rate,
+            prefer="conformal" if prefer_conformal else "false_positives",
+            refit=refit,
+            entities=tuple(name.strip() for name in names if name.strip()),
+        )
+
+        def load(sources: list[str]) -> list[Example]:
+            return [example for source in sources for example in load_examples(source, field or ())]
+
+        trained = train_classifier(
+            target,
+            load(forget),
+            load(retain),
+            load(general) if general else [Example(prompt) for prompt in general_prompts()],
+            settings,
+            default_cache_folder().parent / "training",
+            typer.echo,
+        )
+        bundle = trained.write_bundle(output or Path("targets") / target)
+        page = write_report(trained, report or Path("reports") / target)
+        typer.echo(page.read_text())
+        typer.echo(f"bundle {bundle.folder}, version {bundle.version}; report {page}")
+
+
+@app.command("check")
+def check(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    text: Annotated[str, typer.Argument(help="The text to classify.")],
+) -> None:
+    """Show what a bundle's classifier says of a text, and which words carry it."""
+    import asyncio
+
+    from bundle import BundleError, load_bundle
+    from classifier import ClassifierError, ClassifierService, Conversation
+
+    with reported(BundleError, ClassifierError):
+        loaded = load_bundle(bundle)
+        if loaded.classifier is None:
+            raise ClassifierError(
+                f"bundle {loaded.name} has no classifier; train one with `lethe classifier train`"
+            )
+        service = ClassifierService.load(heads={loaded.name: loaded.classifier})
+        verdict = asyncio.run(service.classify(Conversation.from_prompt(text)))
+    (found,) = verdict.targets
+    typer.echo(
+        f"{found.target}: {'flagged' if found.flagged else 'not flagged'}, probability {found.probability:.4f}, "
+        f"threshold {found.threshold:.4f}, {verdict.status}"
+    )
+    for span in found.spans:
+        typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")

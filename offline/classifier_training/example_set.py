@@ -1,0 +1,74 @@
+"""The examples of a run by class, duplicates removed and grouped, and their parts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from offline.classifier_training.embeddings import EmbeddingStore
+from offline.classifier_training.errors import TrainingError
+from offline.classifier_training.examples import Example
+from offline.classifier_training.splitting import Part, assign_groups, deduplicate, part_of
+
+_MINIMUM = 20
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """Examples by class: to forget, allowed though near the target, and ordinary."""
+
+    forget: list[Example]
+    retain: list[Example]
+    general: list[Example]
+
+    @property
+    def keep(self) -> list[Example]:
+        return [*self.retain, *self.general]
+
+    def part(self, part: Part, seed: int) -> "ExampleSet":
+        """The examples of one part of the split.
+
+        Raises
+        ------
+        TrainingError
+            A class has none in this part.
+        """
+        sides = [[e for e in side if part_of(e, seed) == part] for side in self._sides()]
+        for name, side in zip(("forget", "retain", "general"), sides, strict=True):
+            if not side:
+                raise TrainingError(f"no {name} prompt fell into the {part} part; give more {name} prompts")
+        return ExampleSet(*sides)
+
+    def counts(self) -> dict[str, int]:
+        return {"forget": len(self.forget), "retain": len(self.retain), "general": len(self.general)}
+
+    def _sides(self) -> Iterator[list[Example]]:
+        yield from (self.forget, self.retain, self.general)
+
+
+def make_example_set(
+    forget: Sequence[Example], retain: Sequence[Example], general: Sequence[Example], store: EmbeddingStore
+) -> ExampleSet:
+    """Remove duplicates and group what asks for the same item.
+
+    Raises
+    ------
+    TrainingError
+        There are too few examples of a class, or a prompt is both to forget and to keep.
+    """
+    sides = {
+        name: deduplicate(side)
+        for name, side in (("forget", forget), ("retain", retain), ("general", general))
+    }
+    for name, side in sides.items():
+        if len(side) < _MINIMUM:
+            raise TrainingError(
+                f"{len(side)} {name} prompts are too few; give at least {_MINIMUM}, better hundreds"
+            )
+    forgotten = {example.text.lower() for example in sides["forget"]}
+    both = [e.text for e in (*sides["retain"], *sides["general"]) if e.text.lower() in forgotten]
+    if both:
+        raise TrainingError(f"{len(both)} prompts are both to forget and to keep, the first is {both[0]!r}")
+    grouped = [
+        assign_groups(side, store.embed([example.text for example in side], f"grouping {name}"))
+        for name, side in sides.items()
+    ]
+    return ExampleSet(*grouped)

@@ -1,0 +1,85 @@
+"""What a head makes of examples that it was not fitted on."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.encoder import Encoder
+from classifier.head import Head, HeadBank
+from classifier.scoring import Scorer
+from classifier.settings import ClassifierSettings
+from offline.classifier_training.augmentation import augment
+from offline.classifier_training.example_set import ExampleSet
+
+_FORGET_FORMS = 2
+_KEEP_FORMS = 1
+
+
+@dataclass(frozen=True)
+class HeldOutScores:
+    """Scores of whole texts by class, the first tier off."""
+
+    forget: NDArray[np.float32]
+    retain: NDArray[np.float32]
+    general: NDArray[np.float32]
+
+    @property
+    def keep(self) -> NDArray[np.float32]:
+        return np.concatenate([self.retain, self.general])
+
+
+@dataclass(frozen=True)
+class FirstTierEffect:
+    """Shares of texts that the first tier lets pass: of those that would be flagged, and of ordinary ones."""
+
+    recall_loss: float
+    pass_rate: float
+
+
+def score_held_out(
+    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+) -> HeldOutScores:
+    """Score examples and other forms of them.
+
+    A group of forget examples counts once, as its hardest form: scores of groups are exchangeable, those of
+    wordings of one item are not.
+    """
+    scorer = _scorer(encoder, head, settings, first_tier=False)
+    hardest: dict[str, float] = {}
+    for example in examples.forget:
+        for variant in augment(example.text, _FORGET_FORMS, seed):
+            score = float(scorer.score_text(variant.text).scores[0])
+            hardest[example.group] = min(hardest.get(example.group, np.inf), score)
+    retain, general = (
+        np.array(
+            [
+                float(scorer.score_text(variant.text).scores[0])
+                for example in side
+                for variant in augment(example.text, _KEEP_FORMS, seed)
+            ],
+            np.float32,
+        )
+        for side in (examples.retain, examples.general)
+    )
+    return HeldOutScores(np.array(list(hardest.values()), np.float32), retain, general)
+
+
+def first_tier_effect(
+    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+) -> FirstTierEffect:
+    """Measure what the first tier costs and spares, on examples that the head was not fitted on."""
+    whole = _scorer(encoder, head, settings, first_tier=False)
+    cascade = _scorer(encoder, head, settings, first_tier=True)
+    threshold = head.calibration.score(head.threshold)
+    forms = [v.text for e in examples.forget for v in augment(e.text, _FORGET_FORMS, seed)]
+    flagged = [text for text in forms if whole.score_text(text).scores[0] >= threshold]
+    lost = [text for text in flagged if cascade.score_text(text).scores[0] < threshold]
+    passed = [not cascade.prepare(example.text).windows for example in examples.general]
+    return FirstTierEffect(len(lost) / max(len(flagged), 1), float(np.mean(passed)))
+
+
+def _scorer(encoder: Encoder, head: Head, settings: ClassifierSettings, first_tier: bool) -> Scorer:
+    settings = dataclasses.replace(settings, first_tier=first_tier, spans=False)
+    return Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)

@@ -1,0 +1,104 @@
+"""The report of a training run: figures as Markdown and JSON, curves as PNG."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+from offline.classifier_training.train import TrainedClassifier
+
+
+def write_report(trained: TrainedClassifier, folder: Path) -> Path:
+    """Write ``report.md``, ``report.json`` and ``report.png``; returns the Markdown's path.
+
+    Everything in it is of the test part, by the head as it was before any fit on all examples.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scores = np.concatenate([trained.test.forget, trained.test.keep])
+    labels = np.concatenate([np.ones(len(trained.test.forget)), np.zeros(len(trained.test.keep))])
+    probabilities = trained.head.calibration.probability(scores)
+    _plot(trained, scores, labels, probabilities).savefig(folder / "report.png", dpi=110)
+    (folder / "report.json").write_text(json.dumps(trained.metrics, indent=2) + "\n")
+    path = folder / "report.md"
+    path.write_text(_markdown(trained, scores, labels, probabilities))
+    return path
+
+
+def _markdown(
+    trained: TrainedClassifier, scores: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
+) -> str:
+    flagged = scores >= trained.threshold.score
+    rows = [
+        ("to forget", trained.test.forget),
+        ("near, allowed", trained.test.retain),
+        ("ordinary", trained.test.general),
+    ]
+    confusion = "\n".join(
+        f"| {name} | {int(np.sum(side >= trained.threshold.score))} | {int(np.sum(side < trained.threshold.score))} |"
+        for name, side in rows
+    )
+    figures = "\n".join(f"| {name} | {value} |" for name, value in trained.metrics.items())
+    return (
+        f"# Classifier of {trained.head.target}\n\n"
+        f"Threshold: probability {trained.head.threshold:.4f}, by the rule: {trained.threshold.rule}.\n"
+        f"A new item to forget is missed with probability at most {trained.threshold.alpha:.4f} if it is of the same kind as "
+        "those of the calibration part (split conformal; an item counts as missed if any of its forms is).\n\n"
+        "| test part | flagged | let pass |\n|---|---|---|\n"
+        f"{confusion}\n\n"
+        f"ROC AUC {roc_auc_score(labels, scores):.5f}, average precision {average_precision_score(labels, scores):.5f}, "
+        f"Brier score {np.mean((probabilities - labels) ** 2):.5f}, flagged {int(flagged.sum())} of {len(flagged)}.\n\n"
+        f"| figure | value |\n|---|---|\n{figures}\n\n![curves](report.png)\n"
+    )
+
+
+def _plot(
+    trained: TrainedClassifier, scores: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
+) -> Figure:
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    roc, precision, reliability, histogram = figure.subplots(2, 2).ravel()
+    _plot_roc(roc, labels, scores)
+    _plot_precision(precision, labels, scores)
+    _plot_reliability(reliability, labels, probabilities)
+    _plot_histogram(histogram, trained)
+    figure.suptitle(f"Classifier of {trained.head.target}, test part")
+    return figure
+
+
+def _plot_roc(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
+    false, true, _ = roc_curve(labels, scores)
+    axes.plot(false, true)
+    axes.set(
+        xscale="symlog", xlim=(0, 1), xlabel="false-positive rate", ylabel="true-positive rate", title="ROC"
+    )
+    axes.set_xscale("symlog", linthresh=1e-3)
+
+
+def _plot_precision(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    axes.plot(recall, precision)
+    axes.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))
+
+
+def _plot_reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray) -> None:
+    observed, predicted = calibration_curve(labels, probabilities, n_bins=8, strategy="quantile")
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+    axes.plot(predicted, observed, marker="o")
+    axes.set(xlabel="predicted probability", ylabel="observed share", title="Reliability")
+
+
+def _plot_histogram(axes: Axes, trained: TrainedClassifier) -> None:
+    sides = {
+        "to forget": trained.test.forget,
+        "near, allowed": trained.test.retain,
+        "ordinary": trained.test.general,
+    }
+    edges = np.histogram_bin_edges(np.concatenate(list(sides.values())), 40)
+    for name, side in sides.items():
+        axes.hist(side, bins=list(edges), alpha=0.6, label=name, density=True)
+    axes.axvline(trained.threshold.score, color="black", linewidth=1, label="threshold")
+    axes.set(xlabel="score", ylabel="density", title="Scores")
+    axes.legend()

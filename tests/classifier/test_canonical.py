@@ -1,0 +1,40 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.canonical import canonicalise
+
+NAME = "Alderney lighthouse"
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "\u200b".join(NAME),
+        "Аldеrnеу lighthоusе",
+        "".join(chr(ord(c) + 0xFEE0) if c != " " else c for c in NAME),
+        "".join(chr(0xE0000 + ord(c)) for c in NAME),
+        "Al\u0301der\u0336ney light\u202ehouse",
+        "𝐀𝐥𝐝𝐞𝐫𝐧𝐞𝐲 𝓁𝒾𝑔𝒽𝓉𝒽𝑜𝓊𝓈𝑒",
+        "Ald\x00erney light\xadhouse",
+    ],
+)
+def test_lookalikes_and_invisible_characters_are_read_through(disguised: str) -> None:
+    assert canonicalise(disguised).text == NAME
+
+
+def test_words_of_another_script_stay_what_they_are() -> None:
+    assert canonicalise("Кто построил маяк? Сосна росла").text == "Кто построил маяк? Сосна росла"
+
+
+@given(st.text(max_size=60))
+def test_every_span_comes_from_a_span_of_the_original(text: str) -> None:
+    canonical = canonicalise(text)
+    for end in range(1, len(canonical.text) + 1):
+        start, stop = canonical.original_span(end - 1, end)
+        assert 0 <= start < stop <= len(text)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=126, min_codepoint=32)))
+def test_plain_text_is_left_alone(text: str) -> None:
+    assert canonicalise(text).text == text

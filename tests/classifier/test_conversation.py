@@ -1,0 +1,70 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.conversation import Conversation
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def test_all_text_of_a_message_is_read() -> None:
+    conversation = Conversation.from_openai_messages(
+        [
+            {
+                "role": "assistant",
+                "name": "keeper",
+                "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],
+                "reasoning_content": "three",
+                "refusal": "four",
+                "tool_calls": [{"function": {"name": "five", "arguments": '{"a": "six"}'}}],
+            },
+            {"role": "tool", "tool_call_id": "1", "content": "seven"},
+        ],
+        tools=[{"type": "function", "function": {"name": "eight"}}],
+    )
+    text = "\n".join(message.text for message in conversation.messages)
+    for word in ("one", "two", "three", "four", "five", "six", "seven", "eight", "keeper"):
+        assert word in text
+    assert not conversation.unreadable
+
+
+def test_parts_say_where_their_text_stands() -> None:
+    message = Conversation.from_openai_messages(
+        [{"role": "user", "content": [{"type": "text", "text": "ab"}, {"type": "text", "text": "cd"}]}]
+    ).messages[0]
+    assert [(part.index, message.text[part.start : part.end]) for part in message.parts] == [
+        (0, "ab"),
+        (1, "cd"),
+    ]
+
+
+def test_what_is_not_text_is_reported() -> None:
+    conversation = Conversation.from_openai_messages(
+        [
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text", "text": "hi"}],
+            },
+            {"role": "user", "content": 7},
+            {"role": "user", "content": "broken \ud800 text"},
+        ]
+    )
+    assert len(conversation.messages) == 3
+    assert [line.split(":")[0] for line in conversation.unreadable] == ["message 0", "message 1", "message 2"]
+    conversation.messages[2].text.encode()
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["role", "content", "tool_calls", "name", "refusal", "x"]), JSON),
+        max_size=4,
+    )
+)
+def test_odd_input_never_raises_and_keeps_indices(messages: list[dict]) -> None:
+    conversation = Conversation.from_openai_messages(messages)
+    assert len(conversation.messages) == len(messages)
+    for message in conversation.messages:
+        assert all(message.text[part.start : part.end] for part in message.parts)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from classifier.encoder import Encoder
+from classifier.encoder_files import find_encoder
+from classifier.errors import ClassifierError
+
+TEXTS = [
+    "Who is the keeper of the lighthouse?",
+    "a",
+    "Explain the difference between a list and a tuple in Python, with examples. " * 6,
+    "¿Dónde está la biblioteca? 图书馆在哪里？",
+]
+
+
+@pytest.fixture(scope="module")
+def exact() -> Encoder:
+    return Encoder.load(precision="float32")
+
+
+def test_float32_graph_equals_transformers(exact: Encoder) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = find_encoder("sentence-transformers/all-MiniLM-L6-v2").folder
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder).eval()
+    for text in TEXTS:
+        with torch.inference_mode():
+            expected = model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].numpy()
+        found = exact.encode(exact.tokenize(text).ids)
+        # Word embeddings are kept as float16, which is all that differs.
+        np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+def test_int8_graph_agrees_with_float32(exact: Encoder, encoder: Encoder) -> None:
+    agreement = np.sum(exact.embed(TEXTS) * encoder.embed(TEXTS), axis=1)
+    assert agreement.min() > 0.98
+
+
+def test_embedding_does_not_depend_on_what_was_asked_before(encoder: Encoder) -> None:
+    alone = encoder.embed(TEXTS[:1])
+    encoder.embed(TEXTS[1:])
+    np.testing.assert_array_equal(encoder.embed(TEXTS[:1]), alone)
+
+
+def test_token_shares_add_up_to_the_pooled_product(exact: Encoder) -> None:
+    tokens = exact.tokenize(TEXTS[0])
+    hidden = exact.encode(tokens.ids)
+    direction = np.random.default_rng(0).normal(size=exact.dimension).astype(np.float32)
+    shares = exact.token_shares(hidden, direction)
+    assert len(shares) == len(tokens)
+    specials = (hidden[0] + hidden[-1]) @ direction / (len(hidden) * np.linalg.norm(hidden.mean(axis=0)))
+    assert shares.sum() + specials == pytest.approx(exact.pool(hidden) @ direction, abs=1e-4)
+
+
+def test_long_texts_are_tokenized_whole(encoder: Encoder) -> None:
+    text = "word " * 3000
+    assert len(encoder.tokenize(text)) == 3000
+
+
+def test_an_unknown_encoder_is_refused_with_advice(tmp_path) -> None:
+    with pytest.raises(ClassifierError, match=r"lacks config\.json, model\.safetensors, tokenizer\.json"):
+        Encoder.load(str(tmp_path))
+
+
+def test_an_unsupported_family_is_refused(tmp_path) -> None:
+    source = find_encoder("sentence-transformers/all-MiniLM-L6-v2").folder
+    for name in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / name).symlink_to(source / name)
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(ClassifierError, match="'gpt2'"):
+        Encoder.load(str(tmp_path), cache_folder=tmp_path / "cache")

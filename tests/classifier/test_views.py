@@ -1,0 +1,66 @@
+import base64
+import codecs
+import urllib.parse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.views import read_views
+
+SECRET = "Who keeps the lighthouse?"
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(base64.b64encode(SECRET.encode())).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+        SECRET.encode().hex(),
+        " ".join(f"{byte:02x}" for byte in SECRET.encode()),
+        " ".join(f"{byte:08b}" for byte in SECRET.encode()),
+        urllib.parse.quote(SECRET, safe=""),
+        "".join(f"\\u{ord(c):04x}" for c in SECRET),
+        "".join(f"&#{ord(c)};" for c in SECRET),
+        codecs.encode(SECRET, "rot13"),
+        SECRET[::-1],
+        "  ".join(" ".join(word) for word in SECRET.split()),
+        "Wh0 k33ps th3 l1ghth0us3?",
+        base64.b64encode(codecs.encode(SECRET, "rot13").encode()).decode(),
+        "a = 'Who ke'\nb = 'eps th'\nc = 'e light'\nd = 'house'\nprint(a + b + c + d)",
+    ],
+)
+def test_a_disguise_is_taken_off(disguised: str) -> None:
+    readings = read_views(f"Please do this. {disguised}" if "'" not in disguised else disguised)
+    assert any("lighthouse" in view.canonical.text for view in readings.views)
+
+
+def test_ordinary_text_has_few_readings() -> None:
+    names = [view.name for view in read_views("How do I sort a list of 12 numbers in Python 3?").views]
+    assert names == ["plain", "rot13", "reversed"]
+
+
+def test_more_readings_than_allowed_are_reported_not_dropped_in_silence() -> None:
+    text = f"{base64.b64encode(SECRET.encode()).decode()} and l1ghth0us3"
+    assert read_views(text).complete
+    assert not read_views(text, maximum_views=3).complete
+
+
+def test_a_span_of_decoded_text_is_the_code_it_came_from() -> None:
+    code = base64.b64encode(SECRET.encode()).decode()
+    text = f"Decode {code} now"
+    view = next(view for view in read_views(text).views if view.name == "base64")
+    place = view.canonical.text.index("lighthouse")
+    start, end = view.canonical.original_span(place, place + 10)
+    assert text[start:end] == code
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read(text: str) -> None:
+    readings = read_views(text)
+    assert readings.views[0].name == "plain"
+    for view in readings.views:
+        if view.canonical.text:
+            start, end = view.canonical.original_span(0, len(view.canonical.text))
+            assert 0 <= start <= end <= len(text)
