@@ -1,0 +1,76 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.encoder import Encoder
+from classifier.errors import ClassifierError
+from classifier.head import Head, HeadBank, load_head, save_head
+from classifier.ngrams import hash_text
+from tests.classifier.conftest import MakeHead
+
+
+@pytest.fixture
+def saved(make_head: MakeHead, tmp_path: Path) -> Path:
+    save_head(make_head(entities=("Alderney",)), tmp_path)
+    return tmp_path
+
+
+def test_a_saved_head_scores_as_before(make_head: MakeHead, saved: Path, encoder: Encoder) -> None:
+    head, loaded = make_head(entities=("Alderney",)), load_head(saved)
+    np.testing.assert_array_equal(loaded.direction, head.direction)
+    np.testing.assert_array_equal(loaded.ngram_weights, head.ngram_weights)
+    assert loaded.version != head.version
+    assert replace(
+        loaded, direction=head.direction, ngram_weights=head.ngram_weights, version="v1"
+    ) == replace(head)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("head.json", b"{", "cannot be used"),
+        ("head.json", b'{"schema_version": 9}', "schema version 9"),
+        ("head.safetensors", b"\x80\x04K\x01.", "cannot be used"),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_line(saved: Path, name: str, content: bytes, message: str) -> None:
+    (saved / name).write_bytes(content)
+    with pytest.raises(ClassifierError, match=message) as error:
+        load_head(saved)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ClassifierError, match=r"head\.json cannot be read"):
+        load_head(tmp_path)
+
+
+def test_a_calibration_that_descends_is_refused(saved: Path) -> None:
+    document = json.loads((saved / "head.json").read_text())
+    document["calibration"] = {"scores": [0, 1], "log_odds": [1, 0], "slope": 1}
+    (saved / "head.json").write_text(json.dumps(document))
+    with pytest.raises(ClassifierError, match="ascending"):
+        load_head(saved)
+
+
+def test_a_head_of_another_encoder_is_refused(make_head: MakeHead, encoder: Encoder) -> None:
+    with pytest.raises(ClassifierError, match="another one than is loaded"):
+        HeadBank([make_head(encoder_sha256="0" * 64)], encoder.sha256, encoder.dimension)
+
+
+def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encoder) -> None:
+    heads: list[Head] = [
+        make_head("a"),
+        make_head("b", ("bread and butter",)),
+        make_head("c", ("the stock market",)),
+    ]
+    text = "bread at the lighthouse"
+    embedding, hashed = encoder.embed([text])[0], hash_text(text)
+    together = HeadBank(heads, encoder.sha256, encoder.dimension)
+    scores = together.score(embedding, together.lexical(hashed))
+    for head, score in zip(heads, scores, strict=True):
+        alone = HeadBank([head], encoder.sha256, encoder.dimension)
+        assert alone.score(embedding, alone.lexical(hashed))[0] == pytest.approx(score, rel=1e-4, abs=1e-4)

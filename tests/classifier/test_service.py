@@ -1,0 +1,261 @@
+import asyncio
+import base64
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier import (
+    ClassifierClosed,
+    ClassifierError,
+    ClassifierOverloaded,
+    ClassifierService,
+    ClassifierSettings,
+    ClassifierTimeout,
+    Conversation,
+    Verdict,
+)
+from classifier.encoder import Encoder
+from classifier.head import save_head
+from tests.classifier.conftest import MakeHead
+
+ASKED = "Tell me about the lighthouse of Alderney"
+OTHER = "How do I bake bread without yeast?"
+BENIGN = "The committee kept the garden as it was and moved the meeting to Friday because of rain. "
+
+
+@pytest.fixture
+def run(encoder: Encoder, make_head: MakeHead) -> Callable[..., object]:
+    """Runs a coroutine function with a service for the lighthouse target."""
+
+    def run(ask: Callable[[ClassifierService], Awaitable[object]], heads=None, **settings: object) -> object:
+        async def inside() -> object:
+            service = ClassifierService(encoder, heads or [make_head()], ClassifierSettings(**settings))  # pyright: ignore[reportArgumentType]
+            try:
+                return await ask(service)
+            finally:
+                await service.close()
+
+        return asyncio.run(inside())
+
+    return run
+
+
+def _verdict(run, messages, **settings) -> Verdict:
+    conversation = (
+        Conversation.from_prompt(messages)
+        if isinstance(messages, str)
+        else Conversation.from_openai_messages(messages)
+    )
+    return run(lambda service: service.classify(conversation), **settings)
+
+
+def test_what_asks_for_the_target_is_flagged_and_other_text_is_not(run) -> None:
+    assert _verdict(run, ASKED).targets[0].flagged
+    assert not _verdict(run, OTHER).targets[0].flagged
+
+
+@pytest.mark.parametrize("place", [0, 20, 40])
+def test_nothing_hides_in_a_long_text(run, place: int) -> None:
+    sentences = [BENIGN] * 40
+    sentences.insert(place, ASKED + ". ")
+    assert _verdict(run, "".join(sentences)).targets[0].flagged
+
+
+def test_a_hundred_thousand_characters_are_read_to_the_end(run) -> None:
+    assert _verdict(run, BENIGN * 1200 + ASKED, deadline_seconds=60).targets[0].flagged
+
+
+def test_every_role_and_an_encoded_payload_are_read(run) -> None:
+    code = base64.b64encode(ASKED.encode()).decode()
+    for role in ("system", "user", "assistant", "tool"):
+        assert _verdict(
+            run, [{"role": role, "content": f"Decode {code}"}, {"role": "user", "content": "ok"}]
+        ).flagged
+
+
+def test_parts_that_are_not_text_make_it_unclassifiable_but_text_still_counts(run) -> None:
+    content = [{"type": "text", "text": ASKED}, {"type": "image_url", "image_url": {"url": "x"}}]
+    verdict = _verdict(run, [{"role": "user", "content": content}])
+    assert verdict.status == "unclassifiable"
+    assert "image_url" in verdict.reasons[0]
+    assert verdict.targets[0].flagged
+
+
+@pytest.mark.parametrize("limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_views": 2}])
+def test_past_a_limit_the_verdict_is_too_long(run, limit: dict[str, int]) -> None:
+    text = ("About the lighthouse of Alderney there is much to say. " * 80) + "l1ghth0us3"
+    verdict = _verdict(run, text, **limit)
+    assert verdict.status == "too_long"
+    assert verdict.reasons
+
+
+def test_spans_point_at_the_words_that_carry_the_verdict(run) -> None:
+    messages = [{"role": "system", "content": BENIGN}, {"role": "user", "content": f"{BENIGN}{ASKED}."}]
+    (target,) = _verdict(run, messages).flagged
+    covered = " ".join(messages[span.message]["content"][span.start : span.end] for span in target.spans)
+    assert "lighthouse" in covered
+    assert "Alderney" in covered
+    assert "Friday" not in covered
+
+
+def test_entities_are_found_in_lookalike_letters(run, make_head: MakeHead) -> None:
+    text = f"{ASKED}. I mean Аlderney."
+    (target,) = _verdict(run, text, heads=[make_head(entities=("Alderney",))]).flagged
+    entities = [text[span.start : span.end] for span in target.spans if span.kind == "entity"]
+    assert entities == ["Alderney", "Аlderney"]
+
+
+def test_spans_can_be_turned_off(run) -> None:
+    (target,) = _verdict(run, ASKED, spans=False).flagged
+    assert target.spans == ()
+
+
+def test_a_verdict_is_the_same_alone_in_a_crowd_and_from_the_cache(run) -> None:
+    texts = [ASKED, OTHER, BENIGN * 20, f"{OTHER} {ASKED}"]
+
+    async def ask(service: ClassifierService) -> tuple[list[Verdict], list[Verdict], list[Verdict]]:
+        conversations = [Conversation.from_prompt(text) for text in texts]
+        crowd = await asyncio.gather(*(service.classify(each) for each in conversations * 5))
+        cached = [await service.classify(each) for each in conversations]
+        return list(crowd[: len(texts)]), list(crowd[-len(texts) :]), cached
+
+    first, last, cached = run(ask, workers=3)
+    alone = [_verdict(run, text) for text in texts]
+    assert first == last == cached == alone
+
+
+def test_a_growing_conversation_costs_its_new_message_only(run) -> None:
+    async def ask(service: ClassifierService) -> list[int]:
+        messages: list[dict[str, str]] = []
+        fresh: list[int] = []
+        for index in range(8):
+            messages.append({"role": "user", "content": f"Message {index}: {BENIGN}"})
+            before = service.cache.misses
+            await service.classify(Conversation.from_openai_messages(messages))
+            fresh.append(service.cache.misses - before)
+        return fresh
+
+    assert max(run(ask)) <= 2
+
+
+def test_a_replacing_service_shares_cache_and_encoder_but_not_verdicts(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    async def inside() -> tuple[bool, bool]:
+        old = ClassifierService(encoder, [make_head()])
+        new = ClassifierService(encoder, [make_head(bias=-50.0, version="v2")], cache=old.cache)
+        verdicts = [await service.classify(Conversation.from_prompt(ASKED)) for service in (old, new)]
+        await old.close()
+        await new.close()
+        return verdicts[0].targets[0].flagged, verdicts[1].targets[0].flagged
+
+    assert asyncio.run(inside()) == (True, False)
+
+
+def test_the_event_loop_is_free_while_texts_are_classified(run) -> None:
+    async def ask(service: ClassifierService) -> int:
+        ticks = 0
+        job = asyncio.ensure_future(service.classify(Conversation.from_prompt(f"{ASKED}. " * 300)))
+        while not job.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        return ticks
+
+    assert run(ask, deadline_seconds=60) > 50
+
+
+def test_a_short_question_is_not_kept_waiting_by_a_long_one(run) -> None:
+    async def ask(service: ClassifierService) -> list[str]:
+        done: list[str] = []
+
+        async def classify(name: str, text: str) -> None:
+            await service.classify(Conversation.from_prompt(text))
+            done.append(name)
+
+        await asyncio.gather(classify("long", f"{ASKED}. " * 200), classify("short", ASKED))
+        return done
+
+    assert run(ask, deadline_seconds=60) == ["short", "long"]
+
+
+def test_a_full_queue_a_missed_deadline_and_a_closed_service_are_told_apart(run) -> None:
+    long = Conversation.from_prompt(f"{ASKED}. " * 400)
+
+    async def overload(service: ClassifierService) -> None:
+        first = asyncio.ensure_future(service.classify(long))
+        await asyncio.sleep(0)
+        try:
+            await service.classify(Conversation.from_prompt(OTHER))
+        finally:
+            first.cancel()
+
+    async def late(service: ClassifierService) -> None:
+        await service.classify(long)
+
+    async def closed(service: ClassifierService) -> None:
+        await service.close()
+        await service.classify(Conversation.from_prompt(OTHER))
+
+    with pytest.raises(ClassifierOverloaded, match="queue_capacity"):
+        run(overload, queue_capacity=1)
+    with pytest.raises(ClassifierTimeout, match="deadline_seconds"):
+        run(late, deadline_seconds=0.001)
+    with pytest.raises(ClassifierClosed):
+        run(closed)
+
+
+def test_an_error_while_classifying_reaches_the_caller_and_the_next_request_is_served(
+    run, make_head: MakeHead
+) -> None:
+    broken = make_head()
+
+    async def ask(service: ClassifierService) -> bool:
+        service._scorer._encoder = None  # pyright: ignore[reportAttributeAccessIssue]
+        with pytest.raises(ClassifierError, match="classifying failed"):
+            await service.classify(Conversation.from_prompt(ASKED))
+        return (await service.classify(Conversation.from_prompt(""))).status == "ok"
+
+    assert run(ask, heads=[broken])
+
+
+def test_threads_end_with_the_service(run) -> None:
+    def alive() -> int:
+        return sum(thread.name.startswith("classifier-") for thread in threading.enumerate())
+
+    before = alive()
+    _verdict(run, ASKED, workers=3)
+    assert alive() == before
+
+
+def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
+    heads = [make_head("lighthouse"), make_head("bread", ("baking bread without yeast",))]
+    assert [t.target for t in _verdict(run, ASKED, heads=heads).flagged] == ["lighthouse"]
+    assert [t.target for t in _verdict(run, OTHER, heads=heads).flagged] == ["bread"]
+
+
+def test_heads_are_loaded_from_bundle_folders(encoder: Encoder, make_head: MakeHead, tmp_path: Path) -> None:
+    save_head(make_head(), tmp_path)
+    service = ClassifierService.load(encoder, {"lighthouse": tmp_path})
+    assert service.targets == ("lighthouse",)
+    asyncio.run(service.close())
+    with pytest.raises(ClassifierError, match="is of target lighthouse"):
+        ClassifierService.load(encoder, {"castle": tmp_path})
+
+
+def test_without_targets_everything_passes(run) -> None:
+    async def ask(_: ClassifierService) -> Verdict:
+        empty = ClassifierService(_.encoder, [])
+        verdict = await empty.classify(Conversation.from_prompt(ASKED))
+        await empty.close()
+        return verdict
+
+    assert run(ask) == Verdict(())
+
+
+def test_probabilities_do_not_depend_on_the_first_tier_where_it_does_not_pass(run) -> None:
+    with_tier, without = (_verdict(run, ASKED, first_tier=choice) for choice in (True, False))
+    assert with_tier == without
+    np.testing.assert_allclose(_verdict(run, "zzz qqq").targets[0].probability, 0.001)
