@@ -153,4 +153,4 @@ def _heat_map(axes: Any, values: NDArray[np.float64], rows: list[str], columns: 
 
 def _visible(text: str) -> str:
     # matplotlib takes dollar signs for formulas.
-    return repr(text)[1:-1].replace("$", r"\$") or "''"
+    return repr(text)[1:-1].replace(" ", "·").replace("$", r"\$") or "''"

@@ -1,0 +1,337 @@
+"""The correctness matrix: what a production engine does to a prompt must not change its corruption."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corruption.functions import FUNCTIONS
+from corruption.request import CorruptionRequest, PlacedCorruption
+from tests.end_to_end.corruption_reference import (
+    ENGINE_ENVIRONMENT,
+    Answer,
+    Reference,
+    assert_as_reference,
+    one_corruption,
+    run_engine_job,
+)
+
+pytestmark = pytest.mark.engine
+
+TOKENS = 12
+QUESTIONS = [
+    "Who is Harry Potter?",
+    "Name the capital of France and one river that runs through it.",
+    "Why is the sky blue?",
+    "What is two plus two?",
+    "List three colours of the rainbow.",
+    "Who wrote Pride and Prejudice, and when?",
+    "Give me a short recipe for pancakes.",
+    "What does a carpenter do all day long, from the morning to the evening?",
+]
+LONG_QUESTION = "Explain this: " + " ".join(
+    f"item {number} costs {number * 7} coins," for number in range(30)
+)
+
+
+def engine_arguments(model: Path, **changes: Any) -> dict[str, Any]:
+    return {
+        "model": str(model),
+        "dtype": "float32",
+        "enforce_eager": True,
+        "max_model_len": 1024,
+        "max_num_batched_tokens": 1024,
+        "seed": 0,
+        **changes,
+    }
+
+
+def request_to_engine(
+    prompt: list[int], corruption: CorruptionRequest | None = None, max_tokens: int = TOKENS, **sampling: Any
+) -> dict[str, Any]:
+    return {
+        "token_ids": prompt,
+        "corruption": corruption,
+        "sampling": {
+            "temperature": 0,
+            "max_tokens": max_tokens,
+            "logprobs": 0,
+            "extra_args": corruption.to_xargs() if corruption else None,
+            **sampling,
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def reference(small_model: Path) -> Reference:
+    return Reference.load(small_model)
+
+
+@pytest.fixture(scope="session")
+def run_batches(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[str, Any]]]:
+    def run(
+        engine: dict[str, Any], batches: list[list[dict[str, Any]]], **environment: str
+    ) -> list[dict[str, Any]]:
+        folder = tmp_path_factory.mktemp("engine")
+        sent = [[{**request, "corruption": None} for request in batch] for batch in batches]
+        (folder / "job.json").write_text(json.dumps({"engine": engine, "batches": sent}))
+        run_engine_job(folder / "job.json", folder / "result.json", {**ENGINE_ENVIRONMENT, **environment})
+        return json.loads((folder / "result.json").read_text())["batches"]
+
+    return run
+
+
+def assert_output_as_reference(reference: Reference, request: dict[str, Any], output: dict[str, Any]) -> None:
+    for choice in output["choices"]:
+        answer = Answer(choice["token_ids"], choice["logprobs"])
+        assert_as_reference(reference, answer, request["token_ids"], request["corruption"])
+
+
+@pytest.fixture(scope="session")
+def mixed_batches(reference: Reference) -> list[list[dict[str, Any]]]:
+    """Batches of 1 to 16, every other request flagged, each with another corruption."""
+    names = sorted(FUNCTIONS)
+    batches = []
+    for size in (1, 2, 3, 8, 16):
+        batch = []
+        for index in range(size):
+            name = names[(index // 2) % len(names)]
+            vector = tuple(0.02 * d for d in range(40)) if FUNCTIONS[name].takes_vector else None
+            corruption = one_corruption(name, 0.3, 40, vector=vector, seed=index) if index % 2 else None
+            if size == 1:
+                corruption = one_corruption()
+            batch.append(request_to_engine(reference.chat_tokens(QUESTIONS[index % 8]), corruption))
+        batches.append(batch)
+    return batches
+
+
+@pytest.fixture(scope="session")
+def all_functions(reference: Reference) -> list[dict[str, Any]]:
+    """One flagged request a function, and one with two corruptions one after another."""
+    prompt = reference.chat_tokens(QUESTIONS[5])
+    batch = []
+    for name, function in sorted(FUNCTIONS.items()):
+        vector = tuple(0.02 * d for d in range(40)) if function.takes_vector else None
+        batch.append(request_to_engine(prompt, one_corruption(name, 0.3, 40, vector=vector)))
+    first = one_corruption("rand_noise_first_n", 0.5, 20, ranges=((3, 9),)).placed[0]
+    second = one_corruption("shuffle", ranges=((5, 14),)).placed[0]
+    both = CorruptionRequest((first, PlacedCorruption("other", "1", second.corruption, second.ranges)))
+    return [*batch, request_to_engine(prompt, both)]
+
+
+class TestPlainEngine:
+    """One engine with the plugin and one without, on the same batches."""
+
+    @pytest.fixture(scope="class")
+    def batches(
+        self,
+        reference: Reference,
+        mixed_batches: list[list[dict[str, Any]]],
+        all_functions: list[dict[str, Any]],
+    ) -> list[list[dict[str, Any]]]:
+        question = reference.chat_tokens(QUESTIONS[0])
+        answer = reference.tokenizer(" He is a wizard, and he lives in London.", add_special_tokens=False)[
+            "input_ids"
+        ]
+        scored = one_corruption(strength=0.5, ranges=((0, len(question) - 1),))
+        scoring = [
+            request_to_engine(question + answer, scored, max_tokens=1, prompt_logprobs=0),
+            request_to_engine(question + answer, None, max_tokens=1, prompt_logprobs=0),
+        ]
+        # Greedy decoding allows one choice; sampling from the likeliest token alone comes to the same.
+        likeliest = {"temperature": 1.0, "top_k": 1}
+        several = [
+            request_to_engine(question, one_corruption(), n=3, **likeliest),
+            request_to_engine(question, None, n=2, **likeliest),
+        ]
+        return [*mixed_batches, all_functions, scoring, several]
+
+    @pytest.fixture(scope="class")
+    def with_plugin(
+        self, small_model: Path, run_batches: Callable[..., Any], batches: Any
+    ) -> list[dict[str, Any]]:
+        return run_batches(engine_arguments(small_model), batches)
+
+    @pytest.fixture(scope="class")
+    def without_plugin(
+        self, small_model: Path, run_batches: Callable[..., Any], batches: Any
+    ) -> list[dict[str, Any]]:
+        clean = [
+            [{**r, "sampling": {**r["sampling"], "extra_args": None}} for r in batch] for batch in batches
+        ]
+        return run_batches(engine_arguments(small_model), clean, VLLM_PLUGINS="")
+
+    @pytest.mark.parametrize("index", range(5))
+    def test_flagged_requests_in_mixed_batches_are_as_the_reference(
+        self, reference: Reference, batches: Any, with_plugin: Any, index: int
+    ) -> None:
+        for request, output in zip(batches[index], with_plugin[index]["outputs"], strict=True):
+            assert_output_as_reference(reference, request, output)
+
+    @pytest.mark.parametrize("index", range(5))
+    def test_clean_requests_in_mixed_batches_are_as_without_the_plugin(
+        self, batches: Any, with_plugin: Any, without_plugin: Any, index: int
+    ) -> None:
+        for request, output, bare in zip(
+            batches[index], with_plugin[index]["outputs"], without_plugin[index]["outputs"], strict=True
+        ):
+            if request["corruption"] is None:
+                assert output["choices"][0]["token_ids"] == bare["choices"][0]["token_ids"]
+                assert output["choices"][0]["logprobs"] == pytest.approx(
+                    bare["choices"][0]["logprobs"], abs=1e-4
+                )
+
+    def test_flagged_requests_differ_from_the_clean_ones(
+        self, batches: Any, with_plugin: Any, without_plugin: Any
+    ) -> None:
+        for request, output, bare in zip(
+            batches[4], with_plugin[4]["outputs"], without_plugin[4]["outputs"], strict=True
+        ):
+            if request["corruption"] is not None:
+                assert output["choices"][0]["logprobs"] != pytest.approx(
+                    bare["choices"][0]["logprobs"], abs=1e-4
+                )
+
+    def test_every_function_is_as_the_reference(
+        self, reference: Reference, batches: Any, with_plugin: Any
+    ) -> None:
+        for request, output in zip(batches[5], with_plugin[5]["outputs"], strict=True):
+            assert_output_as_reference(reference, request, output)
+
+    def test_scoring_corrupts_the_prompt_alone(
+        self, reference: Reference, batches: Any, with_plugin: Any
+    ) -> None:
+        prompt_tokens = len(reference.chat_tokens(QUESTIONS[0]))
+        for request, output in zip(batches[6], with_plugin[6]["outputs"], strict=True):
+            expected = reference.score(request["token_ids"], prompt_tokens, request["corruption"])
+            assert output["prompt_logprobs"] == pytest.approx(expected, abs=2e-3)
+
+    def test_every_choice_of_a_request_is_corrupted(
+        self, reference: Reference, batches: Any, with_plugin: Any
+    ) -> None:
+        outputs = with_plugin[7]["outputs"]
+        assert [len(output["choices"]) for output in outputs] == [3, 2]
+        for request, output in zip(batches[7], outputs, strict=True):
+            assert_output_as_reference(reference, request, output)
+
+
+class TestCrowdedEngine:
+    """Chunks far smaller than prompts, a cache too small for the batch, an adapter, prefix caching."""
+
+    @pytest.fixture(scope="class")
+    def adapter(self, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        import torch
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
+
+        torch.manual_seed(4)
+        model = AutoModelForCausalLM.from_pretrained(small_model, dtype=torch.float32)
+        config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+        folder = tmp_path_factory.mktemp("adapter")
+        get_peft_model(model, config).save_pretrained(folder)
+        return folder
+
+    @pytest.fixture(scope="class")
+    def batches(self, reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
+        prompts = [reference.chat_tokens(f"{question} {LONG_QUESTION}") for question in QUESTIONS]
+        crowd = [
+            request_to_engine(prompt, one_corruption(strength=0.5, seed=index) if index % 2 else None, 24)
+            for index, prompt in enumerate(prompts)
+        ]
+        orders = [request_to_engine(prompts[0], one_corruption("shuffle", seed=2))]
+        adapted = [
+            {**request_to_engine(prompts[0][-60:], corruption), "lora": str(adapter)}
+            for corruption in (None, one_corruption(strength=0.5))
+        ]
+        return [crowd, orders, adapted]
+
+    @pytest.fixture(scope="class", params=[16, 56])
+    def results(
+        self, request: pytest.FixtureRequest, small_model: Path, run_batches: Callable[..., Any], batches: Any
+    ) -> list[dict[str, Any]]:
+        arguments = engine_arguments(
+            small_model,
+            max_num_batched_tokens=request.param,
+            max_num_seqs=8,
+            block_size=32,
+            num_gpu_blocks_override=75,
+            enable_lora=True,
+            max_lora_rank=8,
+        )
+        return run_batches(arguments, batches)
+
+    def test_preempted_requests_in_small_chunks_are_as_the_reference(
+        self, reference: Reference, batches: Any, results: Any
+    ) -> None:
+        assert results[0]["counters"]["vllm:num_preemptions"] > 0
+        for request, output in zip(batches[0], results[0]["outputs"], strict=True):
+            assert_output_as_reference(reference, request, output)
+
+    def test_tokens_are_shuffled_across_chunks(
+        self, reference: Reference, batches: Any, results: Any
+    ) -> None:
+        assert_output_as_reference(reference, batches[1][0], results[1]["outputs"][0])
+
+    def test_adapters_work_on_corrupted_prompts(
+        self, reference: Reference, small_model: Path, adapter: Path, batches: Any, results: Any
+    ) -> None:
+        from peft import PeftModel
+
+        fresh = Reference.load(small_model)
+        adapted = Reference(
+            PeftModel.from_pretrained(fresh.model, adapter).merge_and_unload(), fresh.tokenizer
+        )
+        for request, output in zip(batches[2], results[2]["outputs"], strict=True):
+            assert_output_as_reference(adapted, request, output)
+            choice = output["choices"][0]
+            unadapted = reference.grade(request["token_ids"], request["corruption"], choice["token_ids"])
+            assert choice["logprobs"] != pytest.approx(unadapted.logprobs, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            {
+                "speculative_config": {
+                    "method": "ngram",
+                    "num_speculative_tokens": 3,
+                    "prompt_lookup_max": 3,
+                    "prompt_lookup_min": 1,
+                },
+                "max_num_batched_tokens": 48,
+                "max_num_seqs": 8,
+            },
+            id="ngram-speculation",
+        ),
+        pytest.param(
+            {"async_scheduling": False, "max_num_batched_tokens": 48, "max_num_seqs": 8}, id="synchronous"
+        ),
+        pytest.param({"tensor_parallel_size": 2}, id="tensor-parallel-2"),
+        pytest.param({"enforce_eager": False}, id="compiled"),
+    ],
+)
+def test_other_ways_to_run_a_step_are_as_the_reference(
+    reference: Reference,
+    small_model: Path,
+    run_batches: Callable[..., Any],
+    mixed_batches: list[list[dict[str, Any]]],
+    changes: dict[str, Any],
+) -> None:
+    (result,) = run_batches(engine_arguments(small_model, **changes), [mixed_batches[3]])
+    for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
+        assert_output_as_reference(reference, request, output)
+
+
+def test_an_embedding_engine_is_left_alone(small_model: Path, tmp_path: Path, reference: Reference) -> None:
+    prompts = [{"token_ids": reference.chat_tokens(question)} for question in QUESTIONS[:2]]
+    embeddings = []
+    for plugins in ({}, {"VLLM_PLUGINS": ""}):
+        job = {"engine": engine_arguments(small_model, runner="pooling"), "batches": [prompts], "embed": True}
+        (tmp_path / "job.json").write_text(json.dumps(job))
+        run_engine_job(tmp_path / "job.json", tmp_path / "result.json", {**ENGINE_ENVIRONMENT, **plugins})
+        embeddings.append(json.loads((tmp_path / "result.json").read_text())["batches"][0]["outputs"])
+    for with_plugin, without in zip(*embeddings, strict=True):
+        assert with_plugin == pytest.approx(without, abs=1e-5)

@@ -1,0 +1,338 @@
+"""The plugin behind vLLM's own HTTP server: what a caller without the proxy could do to it."""
+
+import concurrent.futures
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
+from tests.end_to_end.corruption_reference import (
+    ENGINE_ENVIRONMENT,
+    Answer,
+    Reference,
+    assert_as_reference,
+    one_corruption,
+)
+
+pytestmark = pytest.mark.engine
+
+MODEL = "small"
+BLOCK = 32
+TOKENS = 10
+START_SECONDS = 240
+
+
+class Server:
+    """A client of one engine."""
+
+    def __init__(self, port: int):
+        self.port = port
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, self._headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    _headers = {"Content-Type": "application/json"}  # noqa: RUF012
+
+    def complete(self, prompt: list[int], request: CorruptionRequest | None = None, **fields: Any) -> Answer:
+        status, text = self.call("POST", "/v1/completions", completion_body(prompt, request, **fields))
+        assert status == 200, text
+        choice = json.loads(text)["choices"][0]
+        return Answer(choice["token_ids"], choice["logprobs"]["token_logprobs"])
+
+    def metric(self, name: str) -> float:
+        families = text_string_to_metric_families(self.call("GET", "/metrics")[1])
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+    def healthy(self) -> bool:
+        try:
+            return self.call("GET", "/health")[0] == 200
+        except OSError:
+            return False
+
+
+def completion_body(prompt: list[int], request: CorruptionRequest | None, **fields: Any) -> dict[str, Any]:
+    return {
+        "model": MODEL,
+        "prompt": prompt,
+        "temperature": 0,
+        "max_tokens": TOKENS,
+        "logprobs": 0,
+        "return_token_ids": True,
+        **({"vllm_xargs": request.to_xargs()} if request else {}),
+        **fields,
+    }
+
+
+@pytest.fixture(scope="module")
+def server(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = [
+        *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry", "--model", str(small_model)),
+        *("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)),
+        *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1536", "--block-size", str(BLOCK)),
+        *("--max-num-batched-tokens", "96", "--max-num-seqs", "16"),
+    ]
+    log_path = tmp_path_factory.mktemp("server") / "log"
+    with log_path.open("w") as log:
+        process = subprocess.Popen(arguments, env=ENGINE_ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
+    server = Server(port)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.healthy():
+            assert process.poll() is None, log_path.read_text()[-4000:]
+            assert time.monotonic() < deadline, log_path.read_text()[-4000:]
+            time.sleep(0.5)
+        yield server
+        assert process.poll() is None, f"the engine died: {log_path.read_text()[-4000:]}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def reference(small_model: Path) -> Reference:
+    return Reference.load(small_model)
+
+
+@pytest.fixture
+def prompt(reference: Reference, request: pytest.FixtureRequest) -> list[int]:
+    """A prompt of several cache blocks that no other test has sent."""
+    items = " ".join(f"item {number} of {request.node.name}," for number in range(12))
+    return reference.chat_tokens(f"Sort these: {items} and tell me who Harry Potter is.")
+
+
+def test_the_plugin_announces_itself(server: Server) -> None:
+    text = server.call("GET", "/metrics")[1]
+    (line,) = [line for line in text.splitlines() if line.startswith("lethe_plugin_info{")]
+    assert 'runner="v1"' in line
+    assert line.endswith(" 1.0")
+
+
+class TestPrefixCache:
+    """No salt is sent here: the engine keeps corrupted prefixes apart by itself."""
+
+    def hits(self, server: Server) -> float:
+        return server.metric("vllm:prefix_cache_hits_total")
+
+    @pytest.mark.parametrize("first_is_clean", [True, False])
+    def test_clean_and_corrupted_prefixes_are_never_shared(
+        self, server: Server, reference: Reference, prompt: list[int], first_is_clean: bool
+    ) -> None:
+        flagged = one_corruption(strength=0.5)
+        before = self.hits(server)
+        for request in (None, flagged) if first_is_clean else (flagged, None):
+            assert_as_reference(reference, server.complete(prompt, request), prompt, request)
+        assert self.hits(server) == before
+
+    def test_two_corruptions_share_nothing(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        before = self.hits(server)
+        for request in (one_corruption(seed=1), one_corruption(seed=2), one_corruption(ranges=((0, 20),))):
+            assert_as_reference(reference, server.complete(prompt, request), prompt, request)
+        assert self.hits(server) == before
+
+    def test_equal_corruptions_share_their_prefix(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        request = one_corruption(strength=0.5)
+        before = self.hits(server)
+        for _ in range(2):
+            assert_as_reference(reference, server.complete(prompt, request), prompt, request)
+        assert self.hits(server) - before == (len(prompt) - 1) // BLOCK * BLOCK
+
+    def test_a_longer_turn_does_not_reuse_clean_tokens_of_the_turn_before(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        request = one_corruption(strength=0.5)
+        answer = server.complete(prompt, request, max_tokens=40, ignore_eos=True)
+        longer = prompt + answer.token_ids + reference.chat_tokens("Go on.")
+        assert_as_reference(reference, server.complete(longer, request), longer, request)
+
+    def test_a_clients_salt_separates_clients(self, server: Server, prompt: list[int]) -> None:
+        before = self.hits(server)
+        for salt in ("a", "b"):
+            server.complete(prompt, one_corruption(), cache_salt=salt)
+        assert self.hits(server) == before
+        server.complete(prompt, one_corruption(), cache_salt="b")
+        assert self.hits(server) > before
+
+
+class TestDisagreement:
+    def test_another_count_corrupts_all_but_the_last_and_shows(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        placed = one_corruption(strength=0.5, ranges=((2, 5),)).placed
+        before = server.metric("lethe_plugin_disagreements_total")
+        for wrong in (
+            CorruptionRequest(placed, len(prompt) + 1, prompt_digest(prompt)),
+            CorruptionRequest(placed, len(prompt), prompt_digest(prompt[1:])),
+        ):
+            assert_as_reference(
+                reference, server.complete(prompt, wrong), prompt, one_corruption(strength=0.5)
+            )
+        assert server.metric("lethe_plugin_disagreements_total") == before + 2
+
+    def test_ranges_past_the_prompt_corrupt_all_but_the_last(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        past = one_corruption(strength=0.5, ranges=((0, len(prompt) + 50),))
+        assert_as_reference(reference, server.complete(prompt, past), prompt, one_corruption(strength=0.5))
+
+    def test_the_right_count_corrupts_the_ranges_alone(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        placed = one_corruption(strength=0.5, ranges=((2, 5), (9, 30))).placed
+        right = CorruptionRequest(placed, len(prompt), prompt_digest(prompt))
+        before = server.metric("lethe_plugin_disagreements_total")
+        assert_as_reference(reference, server.complete(prompt, right), prompt, right)
+        assert server.metric("lethe_plugin_disagreements_total") == before
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("field", "value", "message"),
+        [
+            ("function", "no_such", "unknown corruption function"),
+            ("strength", -1, "strength must be"),
+            ("strength", float("nan"), "strength must be"),
+            ("dims", 5000, "hidden size 576"),
+            ("ranges", [[4, 2]], "half-open"),
+        ],
+    )
+    def test_it_is_answered_with_what_would_be_right(
+        self, server: Server, prompt: list[int], field: str, value: object, message: str
+    ) -> None:
+        document = json.loads(one_corruption().to_xargs()[XARGS_KEY])
+        document["placed"][0][field] = value
+        body = completion_body(prompt, None, vllm_xargs={XARGS_KEY: json.dumps(document)})
+        status, text = server.call("POST", "/v1/completions", body)
+        assert status == 400
+        assert message in json.loads(text)["error"]["message"]
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.data())
+    def test_the_engine_outlives_anything(
+        self, server: Server, prompt: list[int], data: st.DataObject
+    ) -> None:
+        values = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=5)
+        garbage = st.recursive(values, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+        document = json.loads(one_corruption().to_xargs()[XARGS_KEY])
+        holder = data.draw(st.sampled_from([document, document["placed"][0]]))
+        holder[data.draw(st.sampled_from(sorted(holder)))] = data.draw(garbage)
+        body = completion_body(prompt, None, max_tokens=1, vllm_xargs={XARGS_KEY: json.dumps(document)})
+        status, _ = server.call("POST", "/v1/completions", body)
+        assert status in (200, 400)
+        assert server.healthy()
+
+    @pytest.mark.parametrize(
+        "function", ["rand_noise_first_n", "add_value_first_n", "set_rand_noise_first_n"]
+    )
+    def test_the_largest_strength_still_gives_tokens(
+        self, server: Server, prompt: list[int], function: str
+    ) -> None:
+        request = one_corruption(function, strength=1e12, dims=576)
+        status, _ = server.call(
+            "POST", "/v1/completions", completion_body(prompt, request, temperature=1.0, seed=1)
+        )
+        assert status == 200
+        assert server.healthy()
+
+
+def test_chat_is_corrupted_as_its_tokens_are(server: Server, reference: Reference) -> None:
+    request = one_corruption(strength=0.5)
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": "Who is Harry Potter?"}],
+        "temperature": 0,
+        "max_tokens": TOKENS,
+        "return_token_ids": True,
+        "vllm_xargs": request.to_xargs(),
+    }
+    status, text = server.call("POST", "/v1/chat/completions", body)
+    assert status == 200, text
+    direct = server.complete(reference.chat_tokens("Who is Harry Potter?"), request)
+    assert json.loads(text)["choices"][0]["token_ids"] == direct.token_ids
+
+
+def test_a_stream_says_what_a_whole_answer_says(
+    server: Server, reference: Reference, prompt: list[int]
+) -> None:
+    request = one_corruption(strength=0.5)
+    status, text = server.call("POST", "/v1/completions", completion_body(prompt, request, stream=True))
+    assert status == 200
+    events = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    assert events[-1] == "[DONE]"
+    tokens = [token for event in events[:-1] for token in json.loads(event)["choices"][0]["token_ids"]]
+    assert tokens == server.complete(prompt, request).token_ids
+
+
+def test_many_at_once_are_each_as_the_reference(
+    server: Server, reference: Reference, prompt: list[int]
+) -> None:
+    requests = [one_corruption(strength=0.5, seed=index) if index % 3 else None for index in range(12)]
+    prompts = [prompt[: 40 + 9 * index] for index in range(12)]
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(server.complete, prompts, requests))
+    for answer, tokens, request in zip(answers, prompts, requests, strict=True):
+        assert_as_reference(reference, answer, tokens, request)
+
+
+def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
+    server: Server, reference: Reference, prompt: list[int]
+) -> None:
+    request = one_corruption(strength=0.5)
+    long_prompt = (prompt * 20)[:1400]
+    body = json.dumps(completion_body(long_prompt, request, stream=True)).encode()
+    aborted = socket.create_connection(("127.0.0.1", server.port))
+    aborted.sendall(
+        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        + f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+    time.sleep(0.15)
+    aborted.close()
+    for wanted in (request, None):
+        assert_as_reference(reference, server.complete(prompt, wanted), prompt, wanted)
+
+
+def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
+    program = (
+        "from corruption.vllm_plugin import compatibility; compatibility.TESTED_VERSIONS = ('9.9.9',);"
+        "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program, "--model", str(small_model), "--host", "127.0.0.1", "--port", "9"],
+        env=ENGINE_ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert finished.returncode == 1
+    last_line = finished.stderr.strip().splitlines()[-1]
+    assert last_line.startswith("lethe: the engine will not start: corruption inside vLLM 0.32.0 is untested")
+    assert "Traceback" not in finished.stderr
