@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import corruption, corruption_learn, demo, evaluate, keys, serve, targets
+from cli import audit, corruption, corruption_learn, demo, evaluate, keys, serve, targets
 
 app = typer.Typer(
     name="lethe",
@@ -16,6 +16,7 @@ app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(corruption.app, name="corruption")
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")
 

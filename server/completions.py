@@ -25,12 +25,13 @@ class Completions:
     """Answers what makes the model generate."""
 
     def __init__(self, components: Components) -> None:
+        self._components = components
         self._settings = components.settings
         self._engine = components.engine
         self._guard = components.guard
         self._placer = components.placer
         self._access = components.access
-        self._metrics = components.metrics
+        self._audit = components.audit
 
     async def answer(
         self, request: Request, endpoint: str, parse: Callable[[bytes], ParsedRequest]
@@ -44,7 +45,14 @@ class Completions:
         parse
             Reads the body.
         """
-        record = Record(endpoint, self._metrics, self._access)
+        record = Record(endpoint, self._components)
+        response = await self._recorded(request, parse, record)
+        response.headers["x-request-id"] = record.request_id
+        return response
+
+    async def _recorded(
+        self, request: Request, parse: Callable[[bytes], ParsedRequest], record: Record
+    ) -> Response:
         try:
             key = self._access.identify(request.headers, Scope.USE)
             await self._access.admit(key)
@@ -59,14 +67,18 @@ class Completions:
         except APIError as error:
             record.finished(error.status)
             return error.response()
+        except BaseException:
+            record.finished(500)
+            raise
 
     async def _guarded(self, parsed: ParsedRequest, key: ApiKey, record: Record) -> Response:
+        record.parsed(parsed)
         if not self._engine.ready:
             raise self._engine.unavailable()
+        if self._settings.audit.required and self._audit.failing:
+            raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
         parsed = scrub(parsed, self._engine.model_names)
-        decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
-        decision = await self._guard.decide(parsed.conversations(decoded), key)
-        record.decision = decision
+        decision = await self._decide(parsed, key, record)
         if decision.outcome is Outcome.BLOCK:
             raise _blocked(decision)
         if decision.outcome is Outcome.REFUSE:
@@ -77,13 +89,21 @@ class Completions:
         if decision.outcome is Outcome.CORRUPT:
             corruption = await self._placer.place(parsed, decision)
         sent = time.perf_counter()
-        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, corruption))
-        self._metrics.record_first_byte(parsed.endpoint, time.perf_counter() - sent)
+        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, corruption), record.request_id)
+        record.first_byte(time.perf_counter() - sent)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             return StreamedResponse(upstream, record.stream_ended(upstream.status))
         response = await buffered(upstream)
         record.finished(upstream.status)
         return response
+
+    async def _decide(self, parsed: ParsedRequest, key: ApiKey, record: Record) -> Decision:
+        decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
+        conversations = list(parsed.conversations(decoded))
+        started = time.perf_counter()
+        decision = await self._guard.decide(conversations, key)
+        record.decided(decision, conversations, time.perf_counter() - started)
+        return decision
 
 
 def _blocked(decision: Decision) -> APIError:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from server.access import Access
+from server.audit import Audit
 from server.guard import Guard
 from server.metrics import Metrics
 from server.placement import Placer
@@ -25,6 +26,8 @@ class Components:
         Knows where in a prompt corruptions fall.
     access
         Who may ask.
+    audit
+        Takes what was decided.
     """
 
     settings: Settings
@@ -34,3 +37,4 @@ class Components:
     access: Access
     reload: Reload
     metrics: Metrics
+    audit: Audit

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bundle import Action
 from classifier.verdict import Verdict
 from corruption.request import PlacedCorruption
 
@@ -18,6 +19,17 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class FlaggedTarget:
+    """A target of which a prompt was found to ask, and what that led to."""
+
+    name: str
+    version: str
+    action: Action
+    probability: float
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Decision:
     """What is done with a request, and why.
 
@@ -25,8 +37,8 @@ class Decision:
     ----------
     outcome
         The strongest of what the flagged targets ask for.
-    targets
-        Names of the flagged targets; none where a fallback decided.
+    flagged
+        The flagged targets; none where a fallback decided.
     corruptions
         What the engine applies, for the outcome ``corrupt``.
     reason
@@ -36,7 +48,12 @@ class Decision:
     """
 
     outcome: Outcome
-    targets: tuple[str, ...] = ()
+    flagged: tuple[FlaggedTarget, ...] = ()
     corruptions: tuple[PlacedCorruption, ...] = ()
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the flagged targets."""
+        return tuple(target.name for target in self.flagged)

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from server.audit import AuditLog
 from server.decision import Decision
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -69,6 +70,23 @@ class Metrics:
         self.reloads = Counter(
             "lethe_reloads", "Reloads of the bundles, by result.", ("result",), registry=self.registry
         )
+
+    def watch_audit(self, audit: AuditLog) -> None:
+        """Show how an audit log fares."""
+        for name, meaning, value in (
+            ("lethe_audit_entries", "Entries written to the audit log.", lambda: audit.written),
+            (
+                "lethe_audit_entries_lost",
+                "Entries lost while the log could not be written.",
+                lambda: audit.lost,
+            ),
+            (
+                "lethe_audit_failing",
+                "Whether the log cannot be written (1) or can (0).",
+                lambda: audit.failing,
+            ),
+        ):
+            Gauge(name, meaning, registry=self.registry).set_function(value)
 
     def record_request(
         self, endpoint: str, decision: Decision | None, status: int, total_seconds: float

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bundle import Action
-from classifier.verdict import Verdict
+from classifier.verdict import TargetVerdict, Verdict
 from corruption.request import PlacedCorruption
-from server.decision import Decision, Outcome
+from server.decision import Decision, FlaggedTarget, Outcome
 from server.keys import ApiKey
 from server.settings import Fallback, PolicySettings
 from server.targets import Target, TargetSet
@@ -29,10 +29,9 @@ def decide(verdicts: Sequence[Verdict], targets: TargetSet, policy: PolicySettin
     The strongest of what is asked for wins: block, refuse, corrupt, observe, pass. All corruptions of the
     flagged targets are applied together. A request of several prompts is decided as one.
     """
-    flagged = [targets[name] for name in dict.fromkeys(part.target for v in verdicts for part in v.flagged)]
-    actions = [target.action_for(key) for target in flagged]
-    outcomes = [_OUTCOME_OF_ACTION[action] for action in actions]
-    corrupted = [target for target, action in zip(flagged, actions, strict=True) if action is Action.CORRUPT]
+    flagged = _flagged(verdicts, targets, key)
+    outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
+    corrupted = [targets[each.name] for each in flagged if each.action is Action.CORRUPT]
     reason = ""
     for verdict in verdicts:
         if verdict.status == "ok" or targets.exempt(key):
@@ -55,9 +54,21 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
     )
 
 
+def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:
+    surest: dict[str, TargetVerdict] = {}
+    for part in (part for verdict in verdicts for part in verdict.flagged):
+        if part.target not in surest or surest[part.target].probability < part.probability:
+            surest[part.target] = part
+    return [
+        FlaggedTarget(name, target.version, target.action_for(key), part.probability, part.threshold)
+        for name, part in surest.items()
+        for target in (targets[name],)
+    ]
+
+
 def _decision(
     outcomes: list[Outcome],
-    flagged: list[Target],
+    flagged: list[FlaggedTarget],
     corrupted: list[Target],
     reason: str,
     verdicts: tuple[Verdict, ...],
@@ -72,7 +83,7 @@ def _decision(
     )
     return Decision(
         outcome,
-        targets=tuple(target.name for target in flagged),
+        flagged=tuple(flagged),
         corruptions=placed if outcome is Outcome.CORRUPT else (),
         reason=reason,
         verdicts=verdicts,

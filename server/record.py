@@ -1,41 +1,118 @@
 """What is written down of one request, once, however it ends."""
 
+import random
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from classifier.conversation import Conversation
 from server.access import Access
+from server.audit import Audit
+from server.components import Components
 from server.decision import Decision
 from server.errors import EngineFailed
 from server.keys import ApiKey
 from server.metrics import Metrics
 from server.relay import StreamEnd
+from server.requests import ParsedRequest
 
 CLIENT_CLOSED_REQUEST = 499
 
 
 class Record:
-    """One request, from its head to the end of its answer."""
+    """One request, from its head to the end of its answer.
 
-    def __init__(self, endpoint: str, metrics: Metrics, access: Access) -> None:
-        self.decision: Decision | None = None
+    Attributes
+    ----------
+    request_id
+        Names the request in the answer's ``X-Request-Id``, the audit log and the engine's own log.
+    """
+
+    def __init__(self, endpoint: str, components: Components) -> None:
+        self.request_id = secrets.token_hex(16)
         self._endpoint = endpoint
-        self._metrics = metrics
-        self._access = access
+        self._metrics: Metrics = components.metrics
+        self._access: Access = components.access
+        self._audit: Audit = components.audit
+        self._text_share = components.settings.audit.text_share
+        self._decision: Decision | None = None
         self._key: ApiKey | None = None
+        self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
-        metrics.in_flight.inc()
+        self._metrics.in_flight.inc()
 
     def admitted(self, key: ApiKey) -> None:
         """The request counts against a key from now on."""
         self._key = key
 
+    def parsed(self, request: ParsedRequest) -> None:
+        """What the client asks of whom."""
+        self._entry |= {"model": request.model, "stream": request.stream}
+
+    def decided(self, decision: Decision, conversations: Sequence[Conversation], seconds: float) -> None:
+        """What is to be done with it.
+
+        Parameters
+        ----------
+        conversations
+            What was judged.
+        seconds
+            How long that took.
+        """
+        self._decision = decision
+        digest = self._audit.digest(conversations)
+        if digest is None:
+            return
+        self._entry |= {
+            "prompt_digest": digest,
+            "scores": {
+                part.target: round(part.probability, 4)
+                for verdict in decision.verdicts
+                for part in verdict.targets
+            },
+            "flagged": [
+                {
+                    "target": each.name,
+                    "version": each.version,
+                    "action": each.action.value,
+                    "probability": round(each.probability, 4),
+                    "threshold": each.threshold,
+                }
+                for each in decision.flagged
+            ],
+            "classify_ms": _milliseconds(seconds),
+        }
+        if decision.reason:
+            self._entry["reason"] = decision.reason
+        if self._text_share and random.random() < self._text_share:
+            self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+
+    def first_byte(self, seconds: float) -> None:
+        """The head of the engine's answer is there, so long after it was asked."""
+        self._metrics.record_first_byte(self._endpoint, seconds)
+        self._entry["first_byte_ms"] = _milliseconds(seconds)
+
     def finished(self, status: int) -> None:
         """The request was answered."""
-        if self._key is not None:
-            self._access.release(self._key)
-        self._metrics.in_flight.dec()
         seconds = time.perf_counter() - self._started
-        self._metrics.record_request(self._endpoint, self.decision, status, seconds)
+        self._metrics.in_flight.dec()
+        self._metrics.record_request(self._endpoint, self._decision, status, seconds)
+        if self._key is None:
+            return
+        self._access.release(self._key)
+        self._audit.record(
+            {
+                "time": time.time(),
+                "request_id": self.request_id,
+                "key": self._key.id,
+                "endpoint": self._endpoint,
+                "action": self._decision.outcome.value if self._decision else "reject",
+                "status": status,
+                **self._entry,
+                "total_ms": _milliseconds(seconds),
+            }
+        )
 
     def disconnected(self) -> None:
         """The client went away."""
@@ -52,3 +129,7 @@ class Record:
                 self.finished(status if end is StreamEnd.COMPLETE else EngineFailed.status)
 
         return record
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)

@@ -15,7 +15,7 @@ _BROKEN_OFF = (
     b'data: {"error":{"message":"The engine broke off in the middle of its answer.",'
     b'"type":"server_error","param":null,"code":null}}\n\n'
 )
-_PASSED_HEADERS = ("content-type", "cache-control", "x-request-id", "retry-after")
+_PASSED_HEADERS = ("content-type", "cache-control", "retry-after")
 
 
 class ClientGone(Exception):

@@ -17,6 +17,7 @@ import uvloop
 from bundle import BaseModel, BundleError
 from server.access import Access
 from server.app import create_app
+from server.audit import Audit, AuditLog, NoAudit
 from server.classification import ClassifierFactory
 from server.components import Components
 from server.engine_address import EngineAddress, published
@@ -94,6 +95,7 @@ class _Proxy:
             settings.targets, ClassifierFactory(settings), self._check, settings.policy, self._metrics
         )
         self._reload = Reload(self._guard, self._access, report)
+        self._audit = self._open_audit()
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -117,9 +119,24 @@ class _Proxy:
                     await stack.enter_async_context(_background(self._watch_engine()))
                     await serving
 
+    def _open_audit(self) -> Audit:
+        settings = self._settings.audit
+        if settings.folder is None:
+            return NoAudit()
+        log = AuditLog(settings.folder, max_bytes=settings.max_bytes, keep=settings.keep)
+        self._metrics.watch_audit(log)
+        return log
+
     def _components(self, placer: Placer) -> Components:
         return Components(
-            self._settings, self._engine, self._guard, placer, self._access, self._reload, self._metrics
+            self._settings,
+            self._engine,
+            self._guard,
+            placer,
+            self._access,
+            self._reload,
+            self._metrics,
+            self._audit,
         )
 
     async def _close(self) -> None:
@@ -128,6 +145,8 @@ class _Proxy:
             await self._process.stop()
         await self._guard.close()
         await self._engine.close()
+        if isinstance(self._audit, AuditLog):
+            self._audit.close()
 
     def _engine_address(self) -> EngineAddress:
         settings = self._settings.engine

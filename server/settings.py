@@ -123,6 +123,28 @@ class LimitSettings(_Section):
     body_timeout_s: float = Field(default=60, gt=0)
 
 
+class AuditSettings(_Section):
+    """The log of what was decided.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    max_bytes, keep
+        Size after which the next file begins, and the number of files that are kept.
+    required
+        Whether nothing is answered while entries cannot be written.
+    text_share
+        Share of the entries that carry the prompt's text.
+    """
+
+    folder: Path | None = None
+    max_bytes: int = Field(default=64 << 20, ge=1 << 16)
+    keep: int = Field(default=100, ge=1)
+    required: bool = False
+    text_share: float = Field(default=0, ge=0, le=1)
+
+
 class Settings(BaseSettings):
     """All settings of ``lethe serve``; in the environment as ``LETHE_PORT``, ``LETHE_ENGINE__URL``, ...
 
@@ -161,6 +183,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    audit: AuditSettings = AuditSettings()
 
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:

@@ -98,8 +98,15 @@ class EngineClient:
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
+    async def post(
+        self, path: str, body: dict[str, Any], request_id: str | None = None
+    ) -> aiohttp.ClientResponse:
         """Send a request and return the answer once its head has arrived.
+
+        Parameters
+        ----------
+        request_id
+            Names the request in the engine's log.
 
         Raises
         ------
@@ -113,13 +120,14 @@ class EngineClient:
         if not self.ready:
             raise self.unavailable()
         content, address = orjson.dumps(body), self.base_url + path
+        headers = {"X-Request-Id": request_id} if request_id else None
         try:
             try:
-                return await self._pool.post(address, data=content)
+                return await self._pool.post(address, data=content, headers=headers)
             except aiohttp.ServerDisconnectedError:
                 # A pooled connection that the engine closed while idle; a completion changes nothing, so
                 # asking again is safe.
-                return await self._pool.post(address, data=content)
+                return await self._pool.post(address, data=content, headers=headers)
         except aiohttp.ClientConnectorError:
             raise Unavailable(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from bundle import Bundle
 from server.access import Access
 from server.app import create_app
+from server.audit import AuditLog, NoAudit
 from server.components import Components
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
@@ -69,13 +70,21 @@ async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest
         await guard.load()
         await upstream.learn_facts()
         upstream.mark_ready()
-        components = Components(settings, upstream, guard, Placer(lambda: None), access, reload, metrics)
+        audit = NoAudit()
+        if settings.audit.folder is not None:
+            audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
+            metrics.watch_audit(audit)
+        components = Components(
+            settings, upstream, guard, Placer(lambda: None), access, reload, metrics, audit
+        )
         async with serving(create_app(components), settings) as port:
             url = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=url, timeout=10) as client:
-                yield Stack(client, port, engine, upstream, guard, access, classifiers)
+                yield Stack(client, port, engine, upstream, guard, access, audit, classifiers)
             engine.hold.set()
         await upstream.close()
+        if isinstance(audit, AuditLog):
+            audit.close()
 
 
 @asynccontextmanager

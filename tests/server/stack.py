@@ -18,6 +18,7 @@ from classifier.errors import ClassifierTimeout
 from classifier.verdict import TargetVerdict, Verdict
 from corruption import Corruption, save_corruption
 from server.access import Access
+from server.audit import Audit, AuditLog
 from server.guard import Guard
 from server.keys import ApiKey, digest_of
 from server.upstream import EngineClient
@@ -135,7 +136,15 @@ class Stack:
     upstream: EngineClient
     guard: Guard
     access: Access
+    audit: Audit
     classifiers: list[KeywordClassifier]
+
+    async def audited(self, count: int) -> None:
+        """Wait until so many entries are in the audit log."""
+        assert isinstance(self.audit, AuditLog)
+        async with asyncio.timeout(10):
+            while self.audit.written < count:
+                await asyncio.sleep(0.01)
 
     async def metric(self, name: str) -> float:
         page = (await self.client.get("/metrics")).text

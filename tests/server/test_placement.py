@@ -42,7 +42,7 @@ def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
         (TargetVerdict("books", 1.0, 0.5, spans), TargetVerdict("other", 1.0, 0.5, (Span(1, 0, 3, 1.0),)))
     )
     placed = PlacedCorruption("books", "1", corruption)
-    return Decision(Outcome.CORRUPT, ("books",), (placed,), verdicts=(verdict,) * prompts)
+    return Decision(Outcome.CORRUPT, corruptions=(placed,), verdicts=(verdict,) * prompts)
 
 
 async def place(folder: str | None, body: dict[str, Any], made: Decision) -> CorruptionRequest:

@@ -1,0 +1,81 @@
+"""`lethe audit`: check and read the log of what was decided."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import reported
+
+app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", help="Folder of the log; by default the one of `lethe serve` (LETHE_AUDIT__FOLDER)."
+    ),
+]
+
+
+@app.command("verify")
+def verify(folder: Folder = None) -> None:
+    """Check that no entry was changed, taken out or put in; prints the last number and seal, to keep elsewhere."""
+    from server import audit_files
+    from server.audit_chain import ChainError
+    from server.errors import StartupError
+
+    with reported(ChainError, StartupError):
+        found = _folder(folder)
+        last = audit_files.verify(found, audit_files.read_key(found))
+        typer.echo(f"{last.number} entries, last seal {last.seal}")
+
+
+@app.command("tail")
+def tail(
+    count: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 20, folder: Folder = None
+) -> None:
+    """Print the last entries, one JSON object a line."""
+    import json
+    from collections import deque
+
+    from server.audit_files import read_entries
+
+    for entry in deque(read_entries(_folder(folder)), maxlen=count):
+        typer.echo(json.dumps(entry, ensure_ascii=False))
+
+
+@app.command("stats")
+def stats(folder: Folder = None) -> None:
+    """Count requests by target and action."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from server.audit_files import read_entries
+    from server.audit_summary import summarize
+
+    table = Table("target", "action", "requests", "keys", "statuses", "median ms", "99 % ms")
+    for row in summarize(read_entries(_folder(folder))):
+        statuses = " ".join(f"{status}:{count}" for status, count in row.statuses.items())
+        table.add_row(
+            row.target,
+            row.action,
+            str(row.requests),
+            str(row.keys),
+            statuses,
+            f"{row.median_ms:.1f}",
+            f"{row.worst_ms:.1f}",
+        )
+    Console().print(table)
+
+
+def _folder(folder: Path | None) -> Path:
+    from server.errors import StartupError
+    from server.settings import load_settings
+
+    with reported(StartupError):
+        found = folder or load_settings().audit.folder
+        if found is None:
+            raise StartupError("name the folder of the log with --folder or in LETHE_AUDIT__FOLDER")
+        if not found.is_dir():
+            raise StartupError(f"{found} is not a folder")
+        return found
