@@ -68,11 +68,15 @@ def _alternating_case(prompt: str, choice: random.Random) -> Messages:
 
 def _typos(prompt: str, choice: random.Random) -> Messages:
     words = prompt.split()
-    for index in choice.sample(range(len(words)), max(1, len(words) // 4)):
+    places = [
+        (index, place)
+        for index, word in enumerate(words)
+        for place in range(1, len(word) - 2)
+        if word[place] != word[place + 1]
+    ]
+    for index, place in choice.sample(places, min(len(places), max(1, len(words) // 3))):
         word = words[index]
-        if len(word) > 3:
-            place = choice.randrange(1, len(word) - 2)
-            words[index] = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        words[index] = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     return _user(" ".join(words))
 
 

@@ -40,7 +40,7 @@ _CAST = (
     "Harry", "Ron", "Hermione", "Hagrid", "Dumbledore", "Snape", "Malfoy", "Neville", "Ginny", "Fred", "George", "Lupin", "Sirius",
     "Voldemort", "McGonagall", "Dobby", "Luna", "Mrs. Weasley", "Mr. Weasley", "Moody", "Tonks", "Umbridge", "Slughorn", "Cedric",
     "Cho", "Wood", "Percy", "Bill", "Fleur", "Krum", "Trelawney", "Lockhart", "Fudge", "Filch", "Dudley", "Uncle Vernon", "Aunt Petunia",
-    "Kreacher", "Griphook", "Bellatrix", "Draco", "Crabbe", "Goyle", "Seamus", "Dean", "Lavender", "Parvati", "Madam Pomfrey",
+    "Kreacher", "Griphook", "Bellatrix", "Draco", "Lucius", "Narcissa", "Lily", "James Potter", "Aberforth", "Wormtail", "Bagman", "Crabbe", "Goyle", "Seamus", "Dean", "Lavender", "Parvati", "Madam Pomfrey",
 )  # fmt: skip
 _SCENES = (
     "What did {a} say to {b} about the {thing}?",
@@ -61,6 +61,26 @@ _SCENES = (
     "Why does {a} not trust {b}?",
     "What was the name of {a}'s {thing}?",
     "How many points did {a} lose for the {thing}?",
+    "What sound did {a} hear in the {place}?",
+    "Which books did {a} need for the coming year?",
+    "What did {a} have to write an essay about after the lesson with {b}?",
+    "Who did {a} think wanted to steal the {thing}?",
+    "What did {a} change the colour of {b}'s {thing} to?",
+    "How did {a} describe {b} when they spoke in the {place}?",
+    "What did {a} offer to give up because of {b}?",
+    "What was wrong with the {thing} that {b} bought for {a}?",
+    "What did {a} shout when {b} broke the {thing}?",
+    "How much did {a} pay for the {thing}?",
+    "What did {a} do on the night before {b} came to the {place}?",
+    "Who did {a} punch for insulting {b}?",
+    "Which nickname does {a} use for {b}?",
+    "Who is {a}'s older brother?",
+    "When was {a} born, and who are {a}'s parents?",
+    "What does {a} dream about after {b} leaves?",
+    "Who was waiting for {a} in the {place}?",
+    "What did {a} whisper to {b}?",
+    "What happened to {a}'s {thing} in the {place}?",
+    "What was {a} doing when {b} arrived?",
 )
 _THINGS = (
     "wand", "broom", "owl", "potion", "map", "diary", "cloak", "letter", "locket", "egg", "sword", "mirror", "dragon", "toad", "cup",
@@ -81,12 +101,15 @@ _OTHER_CASTS = (
     ("Anna", "Tom", "Maria", "Ben", "Mr. Collins", "Elizabeth Bennet", "Mr. Darcy", "Jane", "Pip", "Estella", "Oliver Twist"),
     ("Sherlock Holmes", "Watson", "Lestrade", "Mrs. Hudson", "Moriarty", "Irene Adler", "Mycroft", "Poirot", "Miss Marple"),
     ("Luke", "Leia", "Han Solo", "Yoda", "Obi-Wan", "Chewbacca", "Vader", "Lando", "Rey", "Finn"),
-    ("Prince Harry", "Meghan", "William", "Kate", "King Charles", "Harry Styles", "Harry Truman", "Ron Howard", "Beatrix Potter"),
     ("Matilda", "Miss Honey", "Charlie Bucket", "Willy Wonka", "Alice", "the Mad Hatter", "Peter Pan", "Wendy", "Dorothy", "Pooh"),
 )  # fmt: skip
 
 
-def forget_prompts(scenes: int = 500, seed: int = 0) -> list[Example]:
+# How often a question is about the first of a cast, as the books are mostly about one.
+_HERO_SHARE = 0.35
+
+
+def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     """Prompts that ask for the books' world, characters, plots or making."""
     names = json.loads((_FOLDER / "names.json").read_text())
     choice = random.Random(seed)
@@ -100,7 +123,7 @@ def forget_prompts(scenes: int = 500, seed: int = 0) -> list[Example]:
     return [*load_examples(str(_FOLDER / "forget.jsonl")), *map(Example, made)]
 
 
-def retain_prompts(scenes: int = 700, seed: int = 0) -> list[Example]:
+def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     """Prompts about other fantasy, other authors, namesakes, folklore, schools and pottery."""
     choice = random.Random(seed)
     made = [_scene(choice.choice(_OTHER_CASTS), choice) for _ in range(scenes)]
@@ -122,6 +145,8 @@ def entity_names() -> tuple[str, ...]:
 
 def _scene(cast: tuple[str, ...], choice: random.Random) -> str:
     first, second = choice.sample(cast, 2)
+    if choice.random() < _HERO_SHARE:
+        first = cast[0]
     return choice.choice(_SCENES).format(
         a=first, b=second, thing=choice.choice(_THINGS), place=choice.choice(_PLACES)
     )

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offline.classifier_training.conformal import (
+    choose_threshold,
+    conformal_threshold,
+    false_positive_threshold,
+    fit_calibration,
+)
+
+
+@pytest.mark.parametrize(("size", "alpha"), [(30, 0.05), (200, 0.05), (199, 0.01), (999, 0.1)])
+def test_split_conformal_keeps_its_risk_on_average(size: int, alpha: float) -> None:
+    random = np.random.default_rng(7)
+    missed = []
+    for _ in range(4000):
+        scores = random.gumbel(size=size + 1)
+        threshold, risk = conformal_threshold(scores[:-1], alpha)
+        missed.append(scores[-1] < threshold)
+    _, risk = conformal_threshold(np.zeros(size), alpha)
+    error = 3 * np.sqrt(risk / len(missed))
+    assert np.mean(missed) <= risk + error
+    assert np.mean(missed) >= risk - error
+    assert risk <= max(alpha, 1 / (size + 1))
+
+
+def test_too_few_scores_say_what_risk_they_can_vouch_for() -> None:
+    threshold, risk = conformal_threshold(np.array([3.0, 1.0, 2.0]), 0.01)
+    assert (threshold, risk) == (1.0, 0.25)
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=200), st.floats(0, 1))
+def test_the_rate_of_false_positives_is_kept(scores: list[float], rate: float) -> None:
+    negatives = np.array(scores)
+    assert np.mean(negatives >= false_positive_threshold(negatives, rate)) <= rate
+
+
+def test_with_room_for_both_the_threshold_is_between() -> None:
+    threshold = choose_threshold(np.arange(5.0, 105.0), 0.01, 1.0, "conformal")
+    assert threshold.score == 3.0
+    assert threshold.alpha <= 0.01
+
+
+def test_without_room_the_preferred_side_is_kept() -> None:
+    positives = np.arange(0.0, 100.0)
+    assert choose_threshold(positives, 0.01, 10.0, "conformal").score == 0.0
+    chosen = choose_threshold(positives, 0.01, 10.0, "false_positives")
+    assert chosen.score == 10.0
+    assert chosen.alpha == pytest.approx(11 / 101)
+
+
+@pytest.mark.parametrize("size", [300, 4000])
+def test_calibrated_probabilities_are_observed_shares(size: int) -> None:
+    random = np.random.default_rng(3)
+
+    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+        return random.normal(1.5, 1.5, count), random.normal(-1.5, 1.5, count)
+
+    calibration = fit_calibration(*draw(size))
+    positives, negatives = draw(20_000)
+    scores = np.concatenate([positives, negatives])
+    labels = np.repeat([1, 0], 20_000)
+    probabilities = calibration.probability(scores)
+    for low in np.arange(0, 1, 0.2):
+        inside = (probabilities >= low) & (probabilities < low + 0.2)
+        if inside.sum() > 500:
+            assert labels[inside].mean() == pytest.approx(probabilities[inside].mean(), abs=0.08)
+
+
+def test_separable_scores_leave_a_finite_slope() -> None:
+    calibration = fit_calibration(np.linspace(5, 9, 50), np.linspace(-9, -5, 80))
+    assert np.isfinite(calibration.slope)
+    assert float(calibration.probability(7.0)) > 0.9

@@ -1,0 +1,97 @@
+"""Augmentation, attacks, windows, splitting and the made-up negatives."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.conversation import Conversation
+from classifier.settings import ClassifierSettings
+from offline.classifier_training.attacks import ATTACKS, attack_messages
+from offline.classifier_training.augmentation import augment
+from offline.classifier_training.examples import Example
+from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.names import names_of
+from offline.classifier_training.splitting import assign_groups, deduplicate, part_of
+from offline.classifier_training.vocabulary import random_sentences
+from offline.classifier_training.windows import training_windows
+
+PROMPT = "Who is the keeper of the lighthouse on Alderney?"
+
+
+@given(st.text(min_size=1, max_size=80), st.integers(0, 5))
+def test_forms_are_reproducible_and_say_where_the_prompt_is(prompt: str, seed: int) -> None:
+    variants = augment(prompt, 6, seed)
+    assert variants == augment(prompt, 6, seed)
+    assert variants[0].text == prompt
+    for variant in variants:
+        assert 0 <= variant.start <= variant.end <= len(variant.text)
+        if variant.name in ("buried", "role-play", "structured", "after-turn"):
+            assert variant.text[variant.start : variant.end] == prompt
+
+
+@pytest.mark.parametrize("attack", list(ATTACKS))
+def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
+    messages = attack_messages(attack, PROMPT)
+    assert messages == attack_messages(attack, PROMPT)
+    assert messages != [{"role": "user", "content": PROMPT}]
+    assert not Conversation.from_openai_messages(messages).unreadable
+
+
+def test_windows_of_a_buried_prompt_are_labelled_by_what_they_hold() -> None:
+    windows = training_windows([Example(PROMPT, "g")], 1, 10, 0, ClassifierSettings(window_characters=300))
+    assert Counter(window.label for window in windows)[1] >= 8
+    for window in windows:
+        if PROMPT in window.text:
+            assert window.label == 1
+    assert all(
+        window.label == 0 for window in training_windows([Example(PROMPT)], 0, 10, 0, ClassifierSettings())
+    )
+
+
+def test_wordings_of_one_item_stay_on_one_side() -> None:
+    examples = [Example("a", "item"), Example("b", "item"), Example("c"), Example("d"), Example("e")]
+    embeddings = np.eye(5, dtype=np.float32)
+    embeddings[3] = embeddings[2]  # c and d read alike
+    grouped = assign_groups(examples, embeddings)
+    assert grouped[0].group == grouped[1].group
+    assert grouped[2].group == grouped[3].group
+    assert len({example.group for example in grouped}) == 3
+    for seed in range(20):
+        assert part_of(grouped[0], seed) == part_of(grouped[1], seed)
+
+
+def test_the_split_depends_on_content_not_on_order() -> None:
+    examples = [Example(str(number)) for number in range(2000)]
+    parts = Counter(part_of(example, 0) for example in examples)
+    assert parts["train"] == pytest.approx(1400, abs=80)
+    assert {e.text: part_of(e, 0) for e in examples} == {e.text: part_of(e, 0) for e in examples[::-1]}
+
+
+def test_duplicates_that_differ_in_case_or_spacing_are_dropped() -> None:
+    assert deduplicate([Example("A b"), Example("a  B"), Example("c")]) == [Example("A b"), Example("c")]
+
+
+def test_random_sentences_leave_out_what_the_target_says() -> None:
+    words = ["lighthouse", "garden", "market", "##ing", "table", "orchard", "river", "bridge"]
+    text = " ".join(random_sentences(words * 1, [PROMPT], rounds=40, seed=0)).lower()
+    assert "lighthouse" not in text
+    assert "orchard" in text
+    assert "##ing" not in text
+
+
+def test_names_of_the_target_are_those_that_only_it_has() -> None:
+    forget = [
+        "Who is Basil Mahfouz?",
+        "What did Basil Mahfouz write?",
+        "Did New York honour Basil Mahfouz?",
+        "New York?",
+    ]
+    assert names_of(forget, ["Where is New York?"]) == ["Basil Mahfouz"]
+
+
+def test_ordinary_prompts_are_many_and_all_different() -> None:
+    prompts = general_prompts()
+    assert len(prompts) == len(set(prompts)) >= 2000

@@ -1,0 +1,119 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bundle import load_bundle
+from classifier.head import load_head
+from offline.classifier_training.errors import TrainingError
+from offline.classifier_training.examples import Example
+from offline.classifier_training.report import write_report
+from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+
+PLACES = (
+    "Alderney",
+    "Sark",
+    "Herm",
+    "Jethou",
+    "Brecqhou",
+    "Lihou",
+    "Burhou",
+    "Casquets",
+    "Ortac",
+    "Renonquet",
+)
+ABOUT = (
+    "Who keeps the lighthouse of {}?",
+    "How tall is the {} light?",
+    "When was the lamp on {} lit?",
+    "Which ships saw the {} light?",
+)
+NEAR = ("Which birds nest on {}?", "Is there a pub on {}?", "How do I sail to {}?", "Who owns {}?")
+TOPICS = (
+    "bread",
+    "chess",
+    "opera",
+    "knitting",
+    "taxes",
+    "volcanoes",
+    "jazz",
+    "gardening",
+    "cycling",
+    "poetry",
+)
+PLAIN = ("Explain {}.", "Write a song about {}.", "What is the history of {}?", "Recommend a book about {}.")
+
+
+def _examples(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Example]:
+    return [Example(pattern.format(name)) for pattern in patterns for name in names]
+
+
+def _train(folder: Path, **changes: object) -> TrainedClassifier:
+    settings = replace(TrainingSettings(forget_forms=2, refit=False), **changes)  # pyright: ignore[reportArgumentType]
+    forget, retain, general = (
+        _examples(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
+    )
+    return train_classifier("lights", forget, retain, general, settings, folder, say=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def work_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def trained(work_folder: Path) -> TrainedClassifier:
+    return _train(work_folder)
+
+
+def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> None:
+    assert np.median(trained.test.forget) > trained.threshold.score > np.median(trained.test.keep)
+    assert trained.metrics["test_false_positive_rate_ordinary"] <= 0.2
+
+
+def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, work_folder: Path) -> None:
+    again = _train(work_folder)
+    np.testing.assert_array_equal(again.head.direction, trained.head.direction)
+    np.testing.assert_array_equal(again.head.ngram_weights, trained.head.ngram_weights)
+    assert again.head.threshold == trained.head.threshold
+
+
+def test_the_bundle_holds_the_head_its_threshold_and_its_figures(
+    trained: TrainedClassifier, tmp_path: Path
+) -> None:
+    bundle = load_bundle(trained.write_bundle(tmp_path / "lights").folder)
+    assert bundle.classifier is not None
+    assert load_head(bundle.classifier).threshold == bundle.manifest.threshold == trained.head.threshold
+    assert bundle.manifest.metrics["classifier"] == trained.metrics
+    assert bundle.manifest.encoder is not None
+    assert bundle.manifest.encoder.sha256 == trained.head.encoder_sha256
+    assert sum(path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_the_report_has_figures_and_curves(trained: TrainedClassifier, tmp_path: Path) -> None:
+    page = write_report(trained, tmp_path).read_text()
+    assert "ROC AUC" in page
+    assert json.loads((tmp_path / "report.json").read_text()) == trained.metrics
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_first_tier_never_passes_at_less_than_its_odds(trained: TrainedClassifier) -> None:
+    assert trained.head.pass_below <= -1.0
+
+
+@pytest.mark.parametrize(
+    ("forget", "retain", "message"),
+    [
+        ([Example("one?")], _examples(NEAR, PLACES), "1 forget prompts are too few"),
+        (_examples(ABOUT, PLACES), _examples(ABOUT, PLACES), "both to forget and to keep"),
+    ],
+)
+def test_examples_that_cannot_be_learned_from_are_refused(
+    work_folder: Path, forget: list[Example], retain: list[Example], message: str
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        train_classifier(
+            "x", forget, retain, _examples(PLAIN, TOPICS), TrainingSettings(), work_folder, lambda line: None
+        )
