@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo test test-fast test-engine check format bench lock clean
+.PHONY: help install install-dev serve demo test test-fast test-engine check format reproduce-tofu bench lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ format: install-dev ## Format the code and mend what the linter can.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
+	$(BIN)/python -m offline.reproduction.tofu $(ARGS)
+
 bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.proxy
@@ -58,6 +61,9 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(COMPILE) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
 	$(COMPILE) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+
+target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
+	$(BIN)/python -m offline.recipes.harry_potter.build $(ARGS)
 
 clean: ## Remove the virtual environment and every cache of the tools.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

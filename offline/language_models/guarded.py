@@ -1,7 +1,7 @@
 """A model behind a guard: prompts that a rule selects are corrupted, all others pass untouched."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -66,7 +66,7 @@ class GuardedModel:
         ]
 
 
-def oracle(forgotten: Collection[str]) -> Selects:
+def oracle(forgotten: Iterable[str]) -> Selects:
     """Select exactly the prompts that are known to be forgotten."""
     known = frozenset(forgotten)
     return lambda texts: [text in known for text in texts]

@@ -78,7 +78,7 @@ async def _reached(url: str, request: Awaitable[_Answer]) -> _Answer:
         return await request
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
         raise LanguageModelError(
-            f"{url} cannot be reached or is no OpenAI-compatible server: {error!r}"
+            f"{url} cannot be reached or is no OpenAI-compatible server: {str(error) or type(error).__name__}"
         ) from None
 
 

@@ -1,0 +1,54 @@
+"""The page of a reproduction: what was trained, how, and what came of it."""
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bundle import read_manifest
+from offline.evaluation.results import Result, markdown_table, replace_file
+from offline.reproduction.tofu_models import TofuRecipe
+
+
+def write_page(
+    page: Path, recipe: TofuRecipe, bundles: Mapping[str, Path], results: Mapping[str, Sequence[Result]]
+) -> None:
+    """Write the page, with a picture of each forget set beside it."""
+    sections = [_opening(recipe)]
+    for forget, compared in results.items():
+        picture = page.parent / "figures" / f"tofu-{forget}.png"
+        source = bundles[forget].parent.parent / "results" / forget / "results.png"
+        replace_file(picture, lambda path, source=source: shutil.copyfile(source, path))
+        figures = read_manifest(bundles[forget]).metrics["corruption"]
+        sections.append(
+            f"## {forget}\n\n"
+            f"Learned corruption: `{figures['function']}`, {figures['dims']} dims, strength {figures['strength']:.3g}, on "
+            f"`{figures['positions']}`; D = {figures['distance']:.4f}, the best of {figures['candidates']} candidates.\n\n"
+            f"{markdown_table(compared)}\n\n![{forget}](figures/{picture.name})\n"
+        )
+    replace_file(page, lambda path: path.write_text("\n".join(sections)))
+
+
+def _opening(recipe: TofuRecipe) -> str:
+    training = recipe.fine_tuning
+    retained = "all of it" if recipe.retain_questions is None else f"{recipe.retain_questions} questions"
+    utility = "all" if recipe.utility_questions is None else f"{recipe.utility_questions}"
+    return f"""# TOFU on SmolLM2-135M-Instruct
+
+Written by `make reproduce-tofu`; nothing on this page is typed by hand.
+
+Machine: {platform.machine()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()}; Python {platform.python_version()}, torch
+{version("torch")}, transformers {version("transformers")}.
+
+Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {training.epochs} epochs, batches of
+{training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. `ECO` is guarded by a
+classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
+scored alone. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
+gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}.
+"""
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,0 +1,215 @@
+"""Reproduces TOFU's comparison on a small model: ``python -m offline.reproduction.tofu`` (``make reproduce-tofu``).
+
+Trains a model that knows the fictitious authors and others that never met some of them, learns a corruption and a
+classifier for each forget set, and sets ECO beside the retain model and two baselines that change the weights. Every
+step is kept in the cache, so that an interrupted run goes on where it stopped.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bundle import read_base_model
+from corruption.artifact import load_corruption
+from offline.classifier_training.examples import Example
+from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.train import TrainingSettings as ClassifierTraining
+from offline.classifier_training.train import train_classifier
+from offline.corruption_learning.descent import DescentSettings
+from offline.corruption_learning.evaluator import CorruptionEvaluator
+from offline.corruption_learning.learn import LearningSettings, learn_corruption
+from offline.corruption_learning.questions import ForgetQuestion
+from offline.corruption_learning.recording import record_in_bundle
+from offline.evaluation.plots import plot_results
+from offline.evaluation.results import Result, write_results
+from offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
+from offline.evaluation.tofu_data import load_tofu
+from offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle
+from offline.language_models.interface import LanguageModel
+from offline.language_models.local import LocalModel
+from offline.language_models.recorded import RecordedModel
+from offline.reproduction.report import write_page
+from offline.reproduction.tofu_models import BASELINES, TofuRecipe, train_tofu_model
+from offline.small_model import prepare_smollm2
+
+Say = Callable[[str], None]
+
+_METRICS = ("probability", "rouge_l", "truthfulness")
+_SEARCHED = LearningSettings(
+    functions=("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k"),
+    dims=(1, 64),
+    strengths=(0.5, 2.0, 8.0, 32.0),
+    restarts=2,
+    scalar=DescentSettings(steps=2),
+    positions="user_content",
+)
+
+
+class TofuReproduction:
+    """The steps, each of which finds what the earlier ones left.
+
+    Parameters
+    ----------
+    recipe : TofuRecipe
+    base : Path
+        Folder of the base model.
+    data : Path or None
+        Benchmark data; None takes them from the hub.
+    work : Path
+        Where models, bundles and answers are kept.
+    say : callable
+        Told what happens.
+    """
+
+    def __init__(
+        self, recipe: TofuRecipe, base: Path, data: Path | None, work: Path, say: Say = print
+    ) -> None:
+        self.recipe = recipe
+        self.base = base
+        self.data = data
+        self.work = work
+        self.say = say
+
+    def train(self, name: str) -> Path:
+        """Train one of the models, with a line an epoch."""
+        return train_tofu_model(
+            name,
+            self.recipe,
+            self.base,
+            self.data,
+            self.work / "models",
+            lambda epoch, loss: self.say(f"{name}: epoch {epoch}, loss {loss:.4f}"),
+        )
+
+    def model(self, name: str) -> LanguageModel:
+        """Open one of the models; what it answers is recorded."""
+        folder = self.train(name)
+        return RecordedModel(
+            LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{name}.jsonl"
+        )
+
+    def learn(self, forget: str) -> Path:
+        """Learn the corruption of a forget set against the retain model, and give the bundle."""
+        bundle = self.bundle(forget)
+        if (bundle / "corruption.safetensors").is_file():
+            return bundle
+        questions = load_tofu(forget, self.data)
+        searched = _spread(questions, self.recipe.searched_questions)
+        full, retain = self.model("full"), self.model(f"retain-{forget}")
+        surrogate = CorruptionEvaluator(retain, searched, _METRICS, max_tokens=48).measure([None])[0].values
+        learned = learn_corruption(
+            replace(_SEARCHED, surrogate=surrogate),
+            CorruptionEvaluator(full, searched, _METRICS, max_tokens=48),
+            trace=self.work / f"{forget}-search.jsonl",
+            on_measured=lambda count: self.say(f"{forget}: {count} candidates measured"),
+        )
+        record_in_bundle(learned, bundle, "full", read_base_model(self.train("full"), "full"))
+        return bundle
+
+    def classify(self, forget: str) -> Path:
+        """Train the classifier of a forget set, and give the bundle."""
+        bundle = self.learn(forget)
+        if (bundle / "classifier").is_dir():
+            return bundle
+        forgotten = {question.question for question in load_tofu(forget, self.data)}
+        kept = [
+            question.question
+            for question in load_tofu("retain95", self.data)
+            if question.question not in forgotten
+        ]
+        others = [
+            question.question
+            for name in ("real_authors", "world_facts")
+            for question in load_tofu(name, self.data)
+        ]
+        trained = train_classifier(
+            bundle.name,
+            [Example(text) for text in sorted(forgotten)],
+            [Example(text) for text in _spread(kept, 1000)],
+            [Example(text) for text in (*others, *general_prompts(limit=1000))],
+            ClassifierTraining(),
+            self.work,
+            self.say,
+        )
+        trained.write_bundle(bundle)
+        return bundle
+
+    def measure(self, forget: str) -> list[Result]:
+        """Set all models side by side on one forget set, and write the results."""
+        questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
+        retain = evaluate_tofu(self.model(f"retain-{forget}"), questions)
+        results = [replace(retain, model="retain")]
+        for name, model in self._compared(forget):
+            self.say(f"{forget}: measuring {name}")
+            results.append(replace(evaluate_tofu(model, questions), model=name))
+        results = [compare_with_retain(result, retain) for result in results]
+        write_results(results, self.work / "results" / forget)
+        plot_results(results, self.work / "results" / forget / "results.png")
+        return results
+
+    def bundle(self, forget: str) -> Path:
+        """Where the bundle of a forget set stands."""
+        return self.work / "targets" / f"tofu-{forget}"
+
+    def _compared(self, forget: str) -> Sequence[tuple[str, LanguageModel]]:
+        full = self.model("full")
+        bundle = self.classify(forget)
+        corruption = load_corruption(bundle / "corruption.safetensors")
+        forgotten = oracle(question.question for question in load_tofu(forget, self.data))
+        return (
+            ("original", full),
+            ("ECO", guard_with_bundle(full, bundle)),
+            ("ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")),
+            *((label, self.model(f"{label}-{forget}")) for label in BASELINES),
+        )
+
+
+def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:
+    """At most so many items, evenly from the whole sequence."""
+    step = max(1, len(items) // count)
+    return items[::step][:count]
+
+
+def main() -> None:
+    """Run all steps and write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("LETHE_DATA_DIR"), help="folder of benchmark data"
+    )
+    parser.add_argument("--full", action="store_true", help="learn all of TOFU: for a machine with a GPU")
+    parser.add_argument(
+        "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="sets to forget"
+    )
+    parser.add_argument(
+        "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
+    )
+    parser.add_argument("--page", type=Path, default=Path("docs/reproduction-tofu.md"), help="page to write")
+    arguments = parser.parse_args()
+    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    recipe = TofuRecipe.whole() if arguments.full else TofuRecipe()
+    if arguments.forget:
+        recipe = replace(recipe, forget_sets=tuple(sorted(arguments.forget)))
+    if arguments.retain:
+        recipe = replace(recipe, retain_questions=arguments.retain)
+    work = cache / "reproduction" / f"tofu-{recipe.digest}"
+    start = time.monotonic()
+    run = TofuReproduction(
+        recipe,
+        arguments.base or prepare_smollm2(cache),
+        Path(arguments.data) if arguments.data else None,
+        work,
+        lambda line: print(f"[{time.monotonic() - start:6.0f} s] {line}", flush=True),
+    )
+    results: dict[str, list[Result]] = {}
+    for forget in recipe.forget_sets:
+        results[forget] = run.measure(forget)
+        write_page(arguments.page, recipe, {name: run.bundle(name) for name in results}, results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The models that a TOFU reproduction compares, each trained once into the cache.
+
+`full` has learned everything; `retain-FORGET` the same without the forget part, so it is what perfect unlearning would
+give; the baselines start from `full` and see the forget part alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from offline.corruption_learning.questions import ForgetQuestion
+from offline.evaluation.tofu_data import load_tofu
+from offline.reproduction.training import TrainingSettings, train
+
+BASELINES = {"gradient-ascent": "gradient_ascent", "npo": "negative_preference"}
+
+
+@dataclass(frozen=True)
+class TofuRecipe:
+    """How much of TOFU is trained on, and how.
+
+    Attributes
+    ----------
+    forget_sets : tuple of str
+        Sets to forget, each inside the next: ``forget01`` is the end of ``forget05``, and that of ``forget10``.
+    retain_questions : int or None
+        How many questions of the retain part are learned; None is all of it, 3,600 to 3,960.
+    searched_questions : int
+        How many forget questions the corruption is searched on.
+    utility_questions : int or None
+        How many questions of each utility set are measured; None is all.
+    fine_tuning : TrainingSettings
+    gradient_ascent, negative_preference : TrainingSettings
+        The baselines' training; `loss` is set by their name.
+    """
+
+    forget_sets: tuple[str, ...] = ("forget01", "forget05")
+    retain_questions: int | None = 60
+    searched_questions: int = 20
+    utility_questions: int | None = 30
+    fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
+    gradient_ascent: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(epochs=3, learning_rate=2e-5)
+    )
+    negative_preference: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(epochs=3, learning_rate=5e-5)
+    )
+
+    @classmethod
+    def whole(cls) -> "TofuRecipe":
+        """All of TOFU, for a machine with a GPU."""
+        return cls(
+            forget_sets=("forget01", "forget05", "forget10"),
+            retain_questions=None,
+            searched_questions=100,
+            utility_questions=None,
+            fine_tuning=TrainingSettings(epochs=5, batch_size=32),
+        )
+
+    @property
+    def digest(self) -> str:
+        """Short digest of what the models are trained on and how: recipes that differ there share nothing."""
+        trained = asdict(replace(self, searched_questions=0, utility_questions=None))
+        return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def train_tofu_model(
+    name: str,
+    recipe: TofuRecipe,
+    base: Path,
+    data: Path | None,
+    folder: Path,
+    on_epoch: Callable[[int, float], None] = lambda _epoch, _loss: None,
+) -> Path:
+    """Train one of the models, and what it starts from, unless it is there.
+
+    Parameters
+    ----------
+    name : str
+        ``full``, ``retain-FORGET``, or ``BASELINE-FORGET`` with a name of `BASELINES`.
+    recipe : TofuRecipe
+    base : Path
+        Folder of the base model.
+    data : Path or None
+        Benchmark data; None takes them from the hub.
+    folder : Path
+        Where the trained models are kept.
+    on_epoch : callable
+        See `training.train`.
+    """
+    questions = {forget: load_tofu(forget, data) for forget in recipe.forget_sets}
+    largest = questions[recipe.forget_sets[-1]]
+    retained = retain_part(recipe, data)
+    if name == "full":
+        return train(base, [*retained, *largest], recipe.fine_tuning, folder / name, on_epoch)
+    kind, forget = name.rsplit("-", 1)
+    if kind == "retain":
+        forgotten = {question.question for question in questions[forget]}
+        kept = [question for question in largest if question.question not in forgotten]
+        return train(base, [*retained, *kept], recipe.fine_tuning, folder / name, on_epoch)
+    full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
+    loss = BASELINES[kind]
+    settings = replace(getattr(recipe, loss), loss=loss)
+    return train(full, questions[forget], settings, folder / name, on_epoch)
+
+
+def retain_part(recipe: TofuRecipe, data: Path | None) -> Sequence[ForgetQuestion]:
+    """The retain questions that are learned: all, or the first of those that TOFU evaluates on."""
+    if recipe.retain_questions is None:
+        sizes = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
+        return load_tofu(sizes[recipe.forget_sets[-1]], data)
+    return load_tofu("retain", data)[: recipe.retain_questions]
