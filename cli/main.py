@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, corruption, corruption_learn, demo, evaluate, keys, serve, targets
+from cli import audit, corruption, corruption_learn, demo, evaluate, keys, report, serve, targets
 
 app = typer.Typer(
     name="lethe",
@@ -15,6 +15,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")

@@ -1,0 +1,19 @@
+"""`lethe report`: the model card of a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import reported
+
+
+def report(bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")]) -> None:
+    """Write README.md and report.html into a bundle, from what was measured when it was made."""
+    from bundle import BundleError
+    from corruption.artifact import CorruptionError
+    from offline.report import CARD, PAGE, write_report
+
+    with reported(BundleError, CorruptionError):
+        written = write_report(bundle)
+        typer.echo(f"{written.folder / CARD}\n{written.folder / PAGE}")
