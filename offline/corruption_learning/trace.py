@@ -14,6 +14,7 @@ from typing import Any
 from corruption.artifact import Corruption
 from offline.corruption_learning.evaluator import CorruptionEvaluator
 from offline.corruption_learning.objective import Measurement
+from offline.json_lines import append_lines, read_whole_lines
 
 _KEPT_OUTPUTS = 3
 
@@ -80,25 +81,15 @@ class MeasurementTrace:
         return self._measured[key]
 
     def _open(self, path: Path) -> None:
-        fingerprint = _fingerprint(self.evaluator)
+        header = {"search": _fingerprint(self.evaluator)}
+        rows = read_whole_lines(path)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps({"search": fingerprint}) + "\n")
-            return
-        lines = path.read_text().splitlines()
-        try:
-            header = json.loads(lines[0])["search"] if lines else None
-        except (ValueError, KeyError, TypeError):
-            header = None
-        if header != fingerprint:
+            append_lines(path, [header])
+        elif rows[:1] != [header]:
             raise TraceError(
                 f"{path} records a search on another model, questions or metrics; remove it or name another file"
             )
-        for line in lines[1:]:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue  # the last line of an interrupted run may be cut short
+        for row in rows[1:]:
             self._measured[row["key"]] = Measurement(row["values"], tuple(row["outputs"]))
 
     def _record(self, key: str, about: dict[str, Any], measurement: Measurement) -> None:
@@ -111,8 +102,7 @@ class MeasurementTrace:
             "values": dict(measurement.values),
             "outputs": measurement.outputs[:_KEPT_OUTPUTS],
         }
-        with self.path.open("a") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        append_lines(self.path, [row])
 
 
 def _fingerprint(evaluator: CorruptionEvaluator) -> str:

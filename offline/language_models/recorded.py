@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offline.json_lines import append_lines, read_whole_lines
 from offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
 
 
@@ -38,7 +39,7 @@ class RecordedModel:
         self.path = path
         self.chunk = chunk
         self.on_answered = on_answered
-        self._answers = _read(path)
+        self._answers: dict[str, Any] = dict(read_whole_lines(path))
 
     @property
     def name(self) -> str:
@@ -69,26 +70,11 @@ class RecordedModel:
         return [self._answers[key] for key in keys]
 
     def _record(self, keys: Sequence[str], answers: Sequence[Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            for key, answer in zip(keys, answers, strict=True):
-                plain = answer.tolist() if isinstance(answer, np.ndarray) else answer
-                self._answers[key] = plain
-                file.write(json.dumps([key, plain], ensure_ascii=False) + "\n")
+        plain = [answer.tolist() if isinstance(answer, np.ndarray) else answer for answer in answers]
+        append_lines(self.path, zip(keys, plain, strict=True))
+        self._answers.update(zip(keys, plain, strict=True))
 
 
 def _key(method: str, task: Any) -> str:
     document = json.dumps([method, asdict(task)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(document.encode()).hexdigest()[:24]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    answers: dict[str, Any] = {}
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                key, answer = json.loads(line)
-            except ValueError:
-                continue  # the last line of an interrupted run may be cut short
-            answers[key] = answer
-    return answers

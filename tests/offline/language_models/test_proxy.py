@@ -1,0 +1,75 @@
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from corruption.artifact import Corruption
+from offline.language_models import Choice, Generation, LanguageModelError, Prompt
+from offline.language_models.proxy import ProxyModel
+
+
+class OpenAIServer(BaseHTTPRequestHandler):
+    """Answers as an OpenAI-compatible server does, and echoes what it was asked."""
+
+    def do_GET(self):
+        self.answer(200, {"data": [{"id": "small"}]})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.headers.get("Authorization") != "Bearer key":
+            self.answer(401, {"error": {"message": "no such key"}})
+        elif self.path == "/v1/chat/completions":
+            top = [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3.0}]
+            message = {"content": f"chat: {body['messages'][0]['content']}"}
+            self.answer(
+                200, {"choices": [{"message": message, "logprobs": {"content": [{"top_logprobs": top}]}}]}
+            )
+        else:
+            choice = {"text": f"text: {body['prompt']}", "logprobs": {"top_logprobs": [{" A": -0.2}]}}
+            self.answer(200, {"choices": [choice]})
+
+    def answer(self, status, document):
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def log_message(self, *_arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OpenAIServer)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_chats_and_raw_prompts_go_their_own_way(url):
+    model = ProxyModel.connect(url, api_key="key")
+    tasks = [Generation(Prompt("Who?"), 4), Generation(Prompt("Once", chat=False), 4)]
+    assert model.generate(tasks) == ["chat: Who?", "text: Once"]
+
+
+def test_letters_are_found_among_the_likeliest_tokens(url):
+    model = ProxyModel.connect(url, api_key="key")
+    chat, raw = model.choose(
+        [Choice(Prompt("Which?"), ("A", "B", "C")), Choice(Prompt("Which?", chat=False), (" A", " B"))]
+    )
+    assert chat.tolist() == [-0.1, -3.0, -float("inf")]
+    assert raw.tolist() == [-0.2, -float("inf")]
+
+
+def test_what_a_proxy_refuses_is_said_in_its_words(url):
+    with pytest.raises(LanguageModelError, match="401: no such key"):
+        ProxyModel.connect(url).generate([Generation(Prompt("Who?"), 4)])
+
+
+def test_a_proxy_takes_no_corruption(url):
+    task = Generation(Prompt("Who?"), 4, Corruption("shuffle", 1.0, 1))
+    with pytest.raises(LanguageModelError, match="on its engine"):
+        ProxyModel.connect(url, api_key="key").generate([task])
