@@ -1,5 +1,7 @@
 """Corruptions carried out on torch tensors, in any dtype and on any device."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def change_rows(rows: Tensor, corruption: Corruption, sites: Tensor) -> Tensor:
     parameters = Parameters(
         strength=float(corruption.strength),
         dims=min(corruption.dims, rows.shape[1]),
-        vector=None if vector is None else torch.tensor(vector, dtype=torch.float32, device=rows.device),
+        vector=None if vector is None else _on_device(vector, rows.device),
     )
     changed = function.apply(rows, parameters, SeededNoise(corruption.seed, sites))
     limit = min(_MAX_MAGNITUDE, torch.finfo(rows.dtype).max)
@@ -54,3 +56,10 @@ def corrupt_prompt(embeddings: Tensor, plan: Plan) -> Tensor:
         rows, sites = (torch.from_numpy(array).to(embeddings.device) for array in (stage.rows, stage.sites))
         corrupted[rows] = change_rows(corrupted[rows], stage.corruption, sites)
     return corrupted
+
+
+@lru_cache(maxsize=64)
+def _on_device(vector: tuple[float, ...], device: torch.device) -> Tensor:
+    # Copying from ordinary memory waits for the device, which a step of an engine must not do each time.
+    with torch.inference_mode(False):
+        return torch.tensor(vector, dtype=torch.float32, device=device)

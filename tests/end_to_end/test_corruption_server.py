@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,9 @@ def reference(small_model: Path) -> Reference:
 @pytest.fixture
 def prompt(reference: Reference, request: pytest.FixtureRequest) -> list[int]:
     """A prompt of several cache blocks that no other test has sent."""
-    items = " ".join(f"item {number} of {request.node.name}," for number in range(12))
-    return reference.chat_tokens(f"Sort these: {items} and tell me who Harry Potter is.")
+    number = zlib.crc32(request.node.name.encode())
+    items = " ".join(f"item {number + index}," for index in range(8))
+    return reference.chat_tokens(f"{number}: sort these: {items} and tell me who Harry Potter is.")
 
 
 def test_the_plugin_announces_itself(server: Server) -> None:
@@ -255,9 +257,7 @@ class TestBadInput:
         self, server: Server, prompt: list[int], function: str
     ) -> None:
         request = one_corruption(function, strength=1e12, dims=576)
-        status, _ = server.call(
-            "POST", "/v1/completions", completion_body(prompt, request, temperature=1.0, seed=1)
-        )
+        status, _ = server.call("POST", "/v1/completions", completion_body(prompt, request, temperature=1.0))
         assert status == 200
         assert server.healthy()
 
