@@ -1,6 +1,7 @@
 import pytest
 
 from corruption.artifact import Corruption
+from corruption.positions import PromptTokenizer
 from corruption.request import prompt_digest
 from offline.language_models import LanguageModelError, Prompt
 from offline.language_models.encoding import PromptEncoder, corruption_request, selected_ranges
@@ -37,6 +38,17 @@ def test_ranges_follow_the_strategy(encoder):
     content = Corruption("zero_out_first_n", 1.0, 1, positions="user_content")
     assert selected_ranges(encoded, everything) == ((0, len(encoded.token_ids) - 1),)
     assert selected_ranges(encoded, content) == (encoded.content,)
+
+
+@pytest.mark.parametrize(
+    "text", ["Who is Orla Quintrell?", "user", "Zoë's naïve café, 東京 and 🦊🦊 together", "a\n\nb  c"]
+)
+def test_a_corruption_is_learned_on_the_tokens_that_the_proxy_corrupts(encoder, tiny_model_folder, text):
+    served = PromptTokenizer.load(tiny_model_folder).chat([{"role": "user", "content": text}])
+    encoded = encoder.encode(Prompt(text))
+    corruption = Corruption("zero_out_first_n", 1.0, 1, positions="user_content")
+    assert encoded.token_ids == served.token_ids
+    assert selected_ranges(encoded, corruption) == served.ranges("user_content")
 
 
 def test_spans_of_a_classifier_are_refused(encoder):
