@@ -128,16 +128,20 @@ class Encoder:
         pooled = hidden[0] if self._pools_first_token else hidden.mean(axis=0)
         return pooled / max(float(np.linalg.norm(pooled)), 1e-12)
 
-    def token_shares(
-        self, hidden: NDArray[np.float32], direction: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """How much each token of a window, specials left out, adds to ``pool(hidden) @ direction``.
+    def without_specials(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The rows of a window's own tokens."""
+        return hidden[len(self._before) : len(hidden) - len(self._after)]
 
-        Exact where the embedding is the tokens' mean; the first token's embedding cannot be shared out.
+    def pool_segment(
+        self, hidden: NDArray[np.float32], ids: NDArray[np.int64], start: int, end: int
+    ) -> NDArray[np.float32]:
+        """The embedding of a window's tokens from `start` to `end`, (dimension,), of unit length.
+
+        Taken from the window's own pass, unless the encoder pools its first token: then the segment is encoded alone.
         """
-        pooled = hidden.mean(axis=0)
-        shares = hidden @ direction / (len(hidden) * max(float(np.linalg.norm(pooled)), 1e-12))
-        return shares[len(self._before) : len(hidden) - len(self._after)]
+        if self._pools_first_token:
+            return self.pool(self.encode(ids[start:end]))
+        return self.pool(self.without_specials(hidden)[start:end])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts as (N, dimension), each cut to the encoder's length; for offline work."""

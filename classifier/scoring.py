@@ -13,6 +13,7 @@ from classifier.canonical import CanonicalText
 from classifier.encoder import Encoder, TokenizedText
 from classifier.head import HeadBank
 from classifier.ngrams import hash_text
+from classifier.segments import split_segments
 from classifier.settings import ClassifierSettings
 from classifier.spans import TextSpan, evidence_spans
 from classifier.views import read_views
@@ -101,21 +102,37 @@ class Scorer:
         return np.full(len(self.bank), -np.inf, np.float32)
 
     def score_window(self, window: Window) -> TextScores:
-        """Encode one window and score it; spans are in the characters of the original text."""
+        """Encode one window and score it whole and by sentence; spans are in the characters of the original text."""
         tokens = self._encoder.tokenize(window.text)
-        scores = self.nothing_found()
+        found = [self._score_piece(window, piece) for piece in _pieces(tokens, self._encoder.maximum_tokens)]
+        return combine(self.nothing_found(), True, found)
+
+    def _score_piece(self, window: Window, tokens: TokenizedText) -> TextScores:
+        hidden = self._encoder.encode(tokens.ids)
+        whole = self.bank.score(self._encoder.pool(hidden), window.lexical)
+        scores = whole.copy()
+        evidence: dict[int, list[tuple[int, int]]] = {}
+        for start, end in split_segments(window.text, tokens):
+            lexical = self.bank.lexical(hash_text(window.text[tokens.starts[start] : tokens.ends[end - 1]]))
+            if not np.any(lexical >= self._needed):
+                continue
+            segment = self.bank.score(self._encoder.pool_segment(hidden, tokens.ids, start, end), lexical)
+            np.maximum(scores, segment, out=scores)
+            for index in np.flatnonzero(segment >= self._score_thresholds):
+                evidence.setdefault(int(index), []).append((start, end))
+        if not self._settings.spans:
+            return TextScores(scores)
+        rows = self._encoder.without_specials(hidden)
         spans: dict[int, tuple[TextSpan, ...]] = {}
-        for piece in _pieces(tokens, self._encoder.maximum_tokens):
-            hidden = self._encoder.encode(piece.ids)
-            piece_scores = self.bank.score(self._encoder.pool(hidden), window.lexical)
-            np.maximum(scores, piece_scores, out=scores)
-            if self._settings.spans:
-                for index in np.flatnonzero(piece_scores >= self._score_thresholds):
-                    head = self.bank.heads[index]
-                    found = evidence_spans(self._encoder, head, window.text, piece, hidden)
-                    spans[int(index)] = spans.get(int(index), ()) + tuple(
-                        span.shifted(window.start).in_original(window.canonical) for span in found
-                    )
+        for index in np.flatnonzero(scores >= self._score_thresholds):
+            ranges = evidence.get(int(index), [(0, len(tokens))])
+            spans[int(index)] = tuple(
+                span.shifted(window.start).in_original(window.canonical)
+                for start, end in ranges
+                for span in evidence_spans(
+                    self.bank.heads[index], window.text, tokens[start:end], rows[start:end]
+                )
+            )
         return TextScores(scores, spans=spans)
 
     def score_text(self, text: str) -> TextScores:

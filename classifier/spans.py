@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.canonical import CanonicalText, canonicalise
-from classifier.encoder import Encoder, TokenizedText
+from classifier.encoder import TokenizedText
 from classifier.head import Head
 from classifier.ngrams import hash_text
 from classifier.verdict import SpanKind
@@ -42,7 +42,7 @@ class TextSpan:
 
 
 def evidence_spans(
-    encoder: Encoder, head: Head, text: str, tokens: TokenizedText, hidden: NDArray[np.float32]
+    head: Head, text: str, tokens: TokenizedText, hidden: NDArray[np.float32]
 ) -> tuple[TextSpan, ...]:
     """The words that raise a head's score the most, neighbours joined.
 
@@ -51,17 +51,18 @@ def evidence_spans(
     text
         The window's text; offsets of `tokens` and of the result refer to it.
     hidden
-        The encoder's output for the window, specials included.
+        (T, dimension): the encoder's output for `tokens`.
     """
     words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
     if not words:
         return (TextSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
     shares = np.zeros(len(words))
-    token_shares = encoder.token_shares(hidden, head.direction)
+    length = max(float(np.linalg.norm(hidden.mean(axis=0))), 1e-12)
+    token_shares = hidden @ head.direction / (len(hidden) * length)
     starts = np.array([start for start, _ in words])
     place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
     np.add.at(shares, place, token_shares)
-    whole = hash_text(text).value
+    whole = hash_text(text[int(tokens.starts[0]) : int(tokens.ends[-1])]).value
     for index, (start, end) in enumerate(words):
         buckets = hash_text(text[start:end]).buckets
         shares[index] += head.lexical_share * whole * float(head.ngram_weights[buckets].sum())

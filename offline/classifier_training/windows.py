@@ -10,8 +10,10 @@ from classifier.windows import split_windows
 from offline.classifier_training.augmentation import Variant, augment
 from offline.classifier_training.examples import Example
 
-# A window that holds less of a hidden prompt than this is left out: it is of neither class.
+# A window that holds less of a hidden prompt than this is left out, and so is one that holds less of it than of other
+# text: they are of neither class. The classifier finds a prompt among other text by its sentences.
 _HELD_WHOLE = 0.9
+_OWN_SHARE = 0.4
 _NONSENSE_EVERY = 5
 
 
@@ -55,5 +57,5 @@ def _windows(variant: Variant, label: int, settings: ClassifierSettings) -> Iter
         held = min(end, variant.end) - max(start, variant.start)
         if label == 0 or held <= 0:
             yield window, 0
-        elif held >= _HELD_WHOLE * held_wanted or held >= _HELD_WHOLE * (end - start):
+        elif held >= _OWN_SHARE * (end - start) and held >= _HELD_WHOLE * min(held_wanted, end - start):
             yield window, 1

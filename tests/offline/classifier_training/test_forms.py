@@ -40,12 +40,13 @@ def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
     assert not Conversation.from_openai_messages(messages).unreadable
 
 
-def test_windows_of_a_buried_prompt_are_labelled_by_what_they_hold() -> None:
+def test_windows_are_labelled_by_what_they_hold() -> None:
     windows = training_windows([Example(PROMPT, "g")], 1, 10, 0, ClassifierSettings(window_characters=300))
-    assert Counter(window.label for window in windows)[1] >= 8
+    assert Counter(window.label for window in windows)[1] >= 6
     for window in windows:
         if PROMPT in window.text:
             assert window.label == 1
+            assert len(PROMPT) >= 0.4 * len(window.text)
     assert all(
         window.label == 0 for window in training_windows([Example(PROMPT)], 0, 10, 0, ClassifierSettings())
     )
