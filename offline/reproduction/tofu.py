@@ -185,6 +185,7 @@ def main() -> None:
     parser.add_argument(
         "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="sets to forget"
     )
+    parser.add_argument("--retain", type=int, help="how many retain questions are learned")
     parser.add_argument(
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )

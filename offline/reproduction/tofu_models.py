@@ -37,9 +37,9 @@ class TofuRecipe:
     """
 
     forget_sets: tuple[str, ...] = ("forget01", "forget05")
-    retain_questions: int | None = 60
+    retain_questions: int | None = 40
     searched_questions: int = 20
-    utility_questions: int | None = 30
+    utility_questions: int | None = 12
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     gradient_ascent: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(epochs=3, learning_rate=2e-5)

@@ -41,7 +41,7 @@ class TrainingSettings:
     """
 
     loss: str = "fine_tuning"
-    epochs: int = 6
+    epochs: int = 5
     batch_size: int = 8
     learning_rate: float = 2e-4
     weight_decay: float = 0.01
