@@ -182,10 +182,9 @@ class HeadBank:
     def __len__(self) -> int:
         return len(self.heads)
 
-    def lexical(self, text: HashedText) -> NDArray[np.float32]:
-        """Lexical scores of a text, (H,)."""
-        total = self._ngram_weights[text.buckets].sum(axis=0, dtype=np.float32)
-        return total * np.float32(text.value) + self._ngram_bias
+    def lexical(self, text: HashedText, stretches: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+        """Lexical scores of stretches of a text, (len(stretches), H)."""
+        return (text.scores(self._ngram_weights, stretches) + self._ngram_bias).astype(np.float32)
 
     def score(self, embedding: NDArray[np.float32], lexical: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores of a window, (H,), from its embedding (dimension,) and its lexical scores (H,)."""

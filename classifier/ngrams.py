@@ -1,9 +1,11 @@
 """Hashed character n-grams and words of a text, computed with numpy over the whole text at once.
 
 This is what the first tier and the lexical part of every head read. Hashes are of code points, so they are
-the same on every machine and in every process.
+the same on every machine and in every process. A text is hashed once, whatever the number of its windows and
+sentences: the n-grams of a stretch are those of the text that lie within it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,46 +17,95 @@ _CHARACTER_SIZES = (3, 4, 5)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 16)
+_SPACE = 32
+_ASCII_ALPHANUMERIC = np.array([chr(point).isalnum() for point in range(128)])
 
 
 @dataclass(frozen=True)
-class HashedText:
-    """The n-grams of a text.
-
-    Attributes
-    ----------
-    buckets
-        (N,) int64: the bucket of each distinct n-gram.
-    value
-        What each of them counts: 1 / sqrt(N), so the features have unit length.
-    """
+class _Section:
+    """The n-grams of one kind, in order: their buckets, and the stretch of normalised text that each covers."""
 
     buckets: NDArray[np.int64]
-    value: float
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
 
-def hash_text(text: str) -> HashedText:
-    """Hash the character 3-, 4- and 5-grams, the words and the pairs of words of a text.
+class HashedText:
+    """The character 3-, 4- and 5-grams, the words and the pairs of words of a text.
 
     Case and punctuation do not count: every run of characters that are neither letters nor digits is one
     space. See Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009.
     """
-    points = _normalised_points(text)
-    if len(points) < 3:
-        return HashedText(np.empty(0, np.int64), 0.0)
-    hashes = [_windows_hashed(points, size) for size in _CHARACTER_SIZES if len(points) >= size]
-    hashes += _words_hashed(points)
-    buckets = np.unique(np.concatenate(hashes))
-    return HashedText(buckets.astype(np.int64), float(len(buckets)) ** -0.5)
+
+    def __init__(self, text: str) -> None:
+        points, self._origins = _normalise(text)
+        self._spaces = points == _SPACE
+        self._sections: list[_Section] = []
+        for size in _CHARACTER_SIZES:
+            if len(points) >= size:
+                starts = np.arange(len(points) - size + 1)
+                self._sections.append(_Section(_windows_hashed(points, size), starts, starts + size))
+        self._sections += _words_hashed(points)
+        self.buckets = np.concatenate(
+            [section.buckets for section in self._sections] or [np.empty(0, np.int64)]
+        )
+
+    @property
+    def value(self) -> float:
+        """What each n-gram counts: one over the root of their number."""
+        return max(len(self.buckets), 1) ** -0.5
+
+    def scores(
+        self, weights: NDArray[np.float32], stretches: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
+        """Weighted sums over the n-grams of stretches of the text, (len(stretches), H).
+
+        Parameters
+        ----------
+        weights
+            (BUCKETS, H).
+        stretches
+            Half-open character ranges of the text.
+        """
+        first = np.searchsorted(self._origins, [start for start, _ in stretches], side="left")
+        last = np.searchsorted(self._origins, [end for _, end in stretches], side="left")
+        # A space beside a stretch belongs to it, as it would if the stretch stood alone.
+        before, after = np.maximum(first - 1, 0), np.minimum(last, len(self._spaces) - 1)
+        first -= self._spaces[before] & ~self._spaces[np.minimum(first, len(self._spaces) - 1)]
+        last += self._spaces[after] & ~self._spaces[np.maximum(last - 1, 0)]
+        totals = np.zeros((len(stretches), weights.shape[1]))
+        counts = np.zeros(len(stretches), np.int64)
+        for section in self._sections:
+            cumulative = np.zeros((len(section.buckets) + 1, weights.shape[1]), np.float64)
+            np.cumsum(weights[section.buckets], axis=0, out=cumulative[1:])
+            low = np.searchsorted(section.starts, first, side="left")
+            high = np.maximum(np.searchsorted(section.ends, last, side="right"), low)
+            totals += cumulative[high] - cumulative[low]
+            counts += high - low
+        return (totals / np.sqrt(np.maximum(counts, 1))[:, None]).astype(np.float32)
 
 
-def _normalised_points(text: str) -> NDArray[np.uint64]:
-    words = "".join(character if character.isalnum() else " " for character in text.lower()).split()
-    spaced = f" {' '.join(words)} "
-    return np.frombuffer(spaced.encode("utf-32-le"), np.uint32).astype(np.uint64)
+def _normalise(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Code points of the text in lower case between single spaces, and the place of each in the text."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = "".join(low if len(low := character.lower()) == 1 else character for character in text)
+    points = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), np.uint32)
+    if lowered.isascii():
+        alphanumeric = _ASCII_ALPHANUMERIC[points]
+    else:
+        alphanumeric = np.fromiter(map(str.isalnum, lowered), bool, len(lowered))
+    follows_word = np.concatenate([[True], alphanumeric[:-1]]) if len(points) else np.empty(0, bool)
+    kept = np.flatnonzero(alphanumeric | follows_word)
+    spelled = np.where(alphanumeric[kept], points[kept], _SPACE).astype(np.uint64)
+    if not len(spelled) or spelled[0] != _SPACE:
+        spelled, kept = np.concatenate([[np.uint64(_SPACE)], spelled]), np.concatenate([[-1], kept])
+    if spelled[-1] != _SPACE:
+        spelled, kept = np.append(spelled, np.uint64(_SPACE)), np.append(kept, len(text))
+    return spelled, kept
 
 
-def _windows_hashed(points: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+def _windows_hashed(points: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
     count = len(points) - size + 1
     total = np.full(count, size, np.uint64)
     for offset in range(size):
@@ -62,9 +113,11 @@ def _windows_hashed(points: NDArray[np.uint64], size: int) -> NDArray[np.uint64]
     return _to_buckets(total)
 
 
-def _words_hashed(points: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
-    spaces = np.flatnonzero(points == 32)
+def _words_hashed(points: NDArray[np.uint64]) -> list[_Section]:
+    spaces = np.flatnonzero(points == _SPACE)
     starts, ends = spaces[:-1] + 1, spaces[1:]
+    if not len(starts):
+        return []
     mixed = (points + np.uint64(1)) * _MIXER
     mixed ^= mixed >> np.uint64(29)
     # Position inside the word enters the hash, so that anagrams differ.
@@ -73,9 +126,12 @@ def _words_hashed(points: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
     weighted = mixed[1:] * (np.uint64(2) * place.astype(np.uint64) + np.uint64(3))
     words = np.add.reduceat(weighted, starts - 1) * _MULTIPLIER
     pairs = words[:-1] * _MIXER + words[1:]
-    return [_to_buckets(words), _to_buckets(pairs)]
+    return [
+        _Section(_to_buckets(words), starts - 1, ends + 1),
+        _Section(_to_buckets(pairs), starts[:-1] - 1, ends[1:] + 1),
+    ]
 
 
-def _to_buckets(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _to_buckets(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     hashes = hashes ^ (hashes >> np.uint64(31))
-    return (hashes * _MIXER) >> _SHIFT
+    return ((hashes * _MIXER) >> _SHIFT).astype(np.int64)

@@ -4,6 +4,7 @@ Synchronous and free of state. The service calls it step by step; the training j
 calibrated is what runs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from classifier.canonical import CanonicalText
 from classifier.encoder import Encoder, TokenizedText
 from classifier.head import HeadBank
-from classifier.ngrams import hash_text
-from classifier.segments import split_segments
+from classifier.ngrams import HashedText
+from classifier.segments import split_sentences
 from classifier.settings import ClassifierSettings
 from classifier.spans import TextSpan, evidence_spans
-from classifier.views import read_views
+from classifier.views import View, read_views
 from classifier.windows import split_windows
 
 _TOKEN_OVERLAP = 32
@@ -30,10 +31,20 @@ class Window:
     start: int
     end: int
     lexical: NDArray[np.float32]
+    sentences: tuple["Sentence", ...] = ()
 
     @property
     def text(self) -> str:
         return self.canonical.text[self.start : self.end]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A stretch of a window, in its characters, and its lexical scores (H,)."""
+
+    start: int
+    end: int
+    lexical: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -88,15 +99,33 @@ class Scorer:
         readings = read_views(text, maximum_views=settings.maximum_views)
         windows: list[Window] = []
         for view in readings.views:
-            for start, end in split_windows(
-                view.canonical.text, settings.window_characters, settings.window_overlap
-            ):
-                lexical = self.bank.lexical(hash_text(view.canonical.text[start:end]))
-                needed = self._speculative_needed if view.speculative else self._needed
-                if not np.any(lexical >= needed):
-                    continue
-                windows.append(Window(view.canonical, start, end, lexical))
+            windows += self._suspicious_windows(view)
         return PreparedText(tuple(windows), readings.complete)
+
+    def _suspicious_windows(self, view: View) -> Iterator[Window]:
+        text = view.canonical.text
+        needed = self._speculative_needed if view.speculative else self._needed
+        ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
+        inside = [split_sentences(text[start:end]) for start, end in ranges]
+        sentences = [
+            (start + first, start + last)
+            for (start, _), found in zip(ranges, inside, strict=True)
+            for first, last in found
+        ]
+        lexical = self.bank.lexical(HashedText(text), ranges + sentences)
+        suspicious = np.any(lexical >= needed, axis=1)
+        if not suspicious.any():
+            return
+        place = len(ranges)
+        for index, ((start, end), found) in enumerate(zip(ranges, inside, strict=True)):
+            kept = tuple(
+                Sentence(first, last, lexical[place + offset])
+                for offset, (first, last) in enumerate(found)
+                if suspicious[place + offset]
+            )
+            place += len(found)
+            if kept or suspicious[index]:
+                yield Window(view.canonical, start, end, lexical[index], kept)
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -112,13 +141,15 @@ class Scorer:
         whole = self.bank.score(self._encoder.pool(hidden), window.lexical)
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
-        for start, end in split_segments(window.text, tokens):
-            lexical = self.bank.lexical(hash_text(window.text[tokens.starts[start] : tokens.ends[end - 1]]))
-            if not np.any(lexical >= self._needed):
+        for sentence in window.sentences:
+            start = int(np.searchsorted(tokens.ends, sentence.start, side="right"))
+            end = int(np.searchsorted(tokens.starts, sentence.end, side="left"))
+            if start >= end:
                 continue
-            segment = self.bank.score(self._encoder.pool_segment(hidden, tokens.ids, start, end), lexical)
-            np.maximum(scores, segment, out=scores)
-            for index in np.flatnonzero(segment >= self._score_thresholds):
+            embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
+            sentence_scores = self.bank.score(embedding, sentence.lexical)
+            np.maximum(scores, sentence_scores, out=scores)
+            for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
         if not self._settings.spans:
             return TextScores(scores)

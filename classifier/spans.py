@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from classifier.canonical import CanonicalText, canonicalise
 from classifier.encoder import TokenizedText
 from classifier.head import Head
-from classifier.ngrams import hash_text
+from classifier.ngrams import HashedText
 from classifier.verdict import SpanKind
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -62,10 +62,11 @@ def evidence_spans(
     starts = np.array([start for start, _ in words])
     place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
     np.add.at(shares, place, token_shares)
-    whole = hash_text(text[int(tokens.starts[0]) : int(tokens.ends[-1])]).value
-    for index, (start, end) in enumerate(words):
-        buckets = hash_text(text[start:end]).buckets
-        shares[index] += head.lexical_share * whole * float(head.ngram_weights[buckets].sum())
+    stretch = text[int(tokens.starts[0]) : int(tokens.ends[-1])]
+    lexical = HashedText(text).scores(head.ngram_weights[:, None], words)[:, 0]
+    # Each word's n-grams count by the root of their own number there, and by that of all of them in the score.
+    scale = np.array([len(HashedText(text[start:end]).buckets) for start, end in words]) ** 0.5
+    shares += head.lexical_share * lexical * scale * HashedText(stretch).value
     largest = shares.max()
     if largest <= 0:
         return (TextSpan(words[0][0], words[-1][1], float(shares.sum())),)

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from classifier.ngrams import BUCKETS, hash_text
+from classifier.ngrams import BUCKETS, HashedText
 
 LEXICAL_LIMIT = 8.0
 _FOLDS = 5
@@ -39,7 +39,7 @@ class FittedHead:
 
 def ngram_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
     """Hashed n-grams of texts, (N, BUCKETS)."""
-    hashed = [hash_text(text) for text in texts]
+    hashed = [HashedText(text) for text in texts]
     ends = np.cumsum([0] + [len(each.buckets) for each in hashed])
     columns = np.concatenate([each.buckets for each in hashed]) if hashed else np.empty(0, np.int64)
     values = (

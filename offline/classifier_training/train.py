@@ -32,7 +32,7 @@ from offline.classifier_training.windows import TrainingWindow, training_windows
 
 Say = Callable[[str], None]
 
-_VOCABULARY_ROUNDS = 1
+_VOCABULARY_ROUNDS = 2
 # What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
 # cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
 _FIRST_TIER_RISK = 0.001

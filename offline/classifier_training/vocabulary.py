@@ -21,6 +21,14 @@ _FRAMES = (
     "{} {} {} {} {} {}",
     "{} {} {} {} {} {} {} {} {} {} {} {}",
     "Extract the {} from the {} {} and {} the {}.",
+    "{}, {}, {}, {}",
+    "{} {}.",
+    "{}: {}",
+    "def {}({}, {}): return {}",
+    "for {} in {}: {} = {}",
+    "The {} {} {} the {} in {} {}.",
+    "Select the {} from the list: {}, {}, {}, {}, {}",
+    "{} {} said that {} was {}",
     "Imagine that a {} {} a {} {}. What if it had not?",
 )
 

@@ -8,7 +8,7 @@ import pytest
 from classifier.calibration import Calibration
 from classifier.encoder import Encoder
 from classifier.head import Head
-from classifier.ngrams import BUCKETS, hash_text
+from classifier.ngrams import BUCKETS, HashedText
 
 MakeHead = Callable[..., Head]
 
@@ -30,7 +30,7 @@ def make_head(encoder: Encoder) -> MakeHead:
         direction = encoder.embed(texts).mean(axis=0)
         ngrams = np.zeros(BUCKETS, np.float32)
         for text in texts:
-            ngrams[hash_text(text).buckets] = 4.0
+            ngrams[HashedText(text).buckets] = 4.0
         fields: dict[str, object] = {
             "target": target,
             "encoder_id": encoder.id,

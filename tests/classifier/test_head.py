@@ -8,7 +8,7 @@ import pytest
 from classifier.encoder import Encoder
 from classifier.errors import ClassifierError
 from classifier.head import Head, HeadBank, load_head, save_head
-from classifier.ngrams import hash_text
+from classifier.ngrams import HashedText
 from tests.classifier.conftest import MakeHead
 
 
@@ -68,9 +68,11 @@ def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encod
         make_head("c", ("the stock market",)),
     ]
     text = "bread at the lighthouse"
-    embedding, hashed = encoder.embed([text])[0], hash_text(text)
+    embedding, hashed = encoder.embed([text])[0], HashedText(text)
     together = HeadBank(heads, encoder.sha256, encoder.dimension)
-    scores = together.score(embedding, together.lexical(hashed))
+    scores = together.score(embedding, together.lexical(hashed, [(0, len(text))])[0])
     for head, score in zip(heads, scores, strict=True):
         alone = HeadBank([head], encoder.sha256, encoder.dimension)
-        assert alone.score(embedding, alone.lexical(hashed))[0] == pytest.approx(score, rel=1e-4, abs=1e-4)
+        assert alone.score(embedding, alone.lexical(hashed, [(0, len(text))])[0])[0] == pytest.approx(
+            score, rel=1e-4, abs=1e-4
+        )
