@@ -101,7 +101,7 @@ class Completions:
         decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
         conversations = list(parsed.conversations(decoded))
         started = time.perf_counter()
-        decision = await self._guard.decide(conversations, key)
+        decision = await self._guard.decide(conversations, key, parsed.demanded_output())
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
 

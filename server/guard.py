@@ -140,7 +140,12 @@ class Guard:
         if self._in_force is not None:
             await self._in_force.retire()
 
-    async def decide(self, conversations: Iterable[Conversation], key: ApiKey = ANYONE) -> Decision:
+    async def decide(
+        self,
+        conversations: Iterable[Conversation],
+        key: ApiKey = ANYONE,
+        demanded: Conversation | None = None,
+    ) -> Decision:
         """Decide on a request.
 
         Parameters
@@ -149,6 +154,8 @@ class Guard:
             What the model will read, one for each prompt of the request.
         key
             Who asks.
+        demanded
+            What the answer is made to contain, if anything.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
@@ -156,8 +163,9 @@ class Guard:
         with self._in_force as in_force:
             try:
                 verdicts = [await in_force.classifier.classify(each) for each in conversations]
+                demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._metrics.classifier_errors.inc()
                 return decide_without_verdict(in_force.targets, self._policy, key)
             self._metrics.record_classification(time.perf_counter() - started)
-            return decide(verdicts, in_force.targets, self._policy, key)
+            return decide(verdicts, in_force.targets, self._policy, key, demand)

@@ -23,17 +23,32 @@ _OUTCOME_OF_FALLBACK = {
 }
 
 
-def decide(verdicts: Sequence[Verdict], targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
+def decide(
+    verdicts: Sequence[Verdict],
+    targets: TargetSet,
+    policy: PolicySettings,
+    key: ApiKey,
+    demand: Verdict | None = None,
+) -> Decision:
     """Decide on a request from the verdicts on its prompts.
 
     The strongest of what is asked for wins: block, refuse, corrupt, observe, pass. All corruptions of the
     flagged targets are applied together. A request of several prompts is decided as one.
+
+    Parameters
+    ----------
+    demand
+        The verdict on what the answer is made to contain. A corrupted prompt does not corrupt that, so where it
+        asks for what is to be corrupted, the request is refused.
     """
-    flagged = _flagged(verdicts, targets, key)
+    demands = [demand] if demand else []
+    flagged = _flagged([*verdicts, *demands], targets, key)
     outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
+    if any(each.action is Action.CORRUPT for each in _flagged(demands, targets, key)):
+        outcomes.append(Outcome.REFUSE)
     corrupted = [targets[each.name] for each in flagged if each.action is Action.CORRUPT]
     reason = ""
-    for verdict in verdicts:
+    for verdict in (*verdicts, *demands):
         if verdict.status == "ok" or targets.exempt(key):
             continue
         fallback = policy.on_too_long if verdict.status == "too_long" else policy.on_unclassifiable

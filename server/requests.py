@@ -15,6 +15,7 @@ from fastapi import Request
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
+from server.messages import leftovers
 
 TokenIds = Annotated[list[pydantic.StrictInt], pydantic.Field(min_length=1)]
 
@@ -24,6 +25,8 @@ class _Body(pydantic.BaseModel):
 
     model: str | None = None
     stream: bool | None = None
+    response_format: dict[str, Any] | None = None
+    structured_outputs: dict[str, Any] | None = None
 
 
 class ChatMessage(pydantic.BaseModel):
@@ -40,6 +43,7 @@ class ChatCompletionBody(_Body):
 
     messages: Annotated[list[ChatMessage], pydantic.Field(min_length=1)]
     tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
     documents: list[dict[str, Any]] | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 
@@ -54,6 +58,10 @@ class CompletionBody(_Body):
         | Annotated[list[TokenIds], pydantic.Field(min_length=1)]
     )
     suffix: str | None = None
+
+
+_TEMPLATE_ARGUMENTS = ("chat_template_kwargs", "tool_choice", "response_format")
+_FREE_FORMATS = ("text", "json_object")
 
 
 @dataclass(frozen=True)
@@ -101,17 +109,31 @@ class ParsedRequest:
             The text of `token_id_prompts`, in their order.
         """
         if self.is_chat:
+            messages = self.body["messages"]
             extra = [*(self.body.get("tools") or ()), *(self.body.get("documents") or ())]
-            # A template may print any of its arguments into the prompt.
-            if self.body.get("chat_template_kwargs"):
-                extra.append(self.body["chat_template_kwargs"])
-            yield Conversation.from_openai_messages(self.body["messages"], extra)
+            # A template may print any of these into the prompt.
+            extra += [value for name in _TEMPLATE_ARGUMENTS if (value := self.body.get(name))]
+            yield Conversation.from_openai_messages(messages, extra + leftovers(messages))
             return
         prompt = self.body["prompt"]
         texts = decoded_prompts or ([prompt] if isinstance(prompt, str) else prompt)
         suffix = self.body.get("suffix") or ""
         for text in texts:
             yield Conversation.from_prompt(text + suffix)
+
+    def demanded_output(self) -> Conversation | None:
+        """What the answer is made to contain by a format, a grammar or a demanded tool call; None for nothing.
+
+        What a grammar forces is generated text, which no corruption of the prompt reaches.
+        """
+        body = self.body
+        demands = [body[name] for name in ("response_format", "structured_outputs") if body.get(name)]
+        demands = [demand for demand in demands if demand.get("type") not in _FREE_FORMATS]
+        if body.get("tool_choice") not in (None, "none", "auto"):
+            demands += [body["tool_choice"], *(body.get("tools") or ())]
+        if not demands:
+            return None
+        return Conversation.from_prompt(orjson.dumps(demands).decode())
 
 
 async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from server.errors import BadRequest, NotFound
+from server.messages import check_messages
 from server.requests import ParsedRequest
 
 DENIED = {
@@ -14,6 +15,7 @@ DENIED = {
     "chat_template": "the server's own template is used",
     "kv_transfer_params": "it steers this server's own engine",
     "ec_transfer_params": "it steers this server's own engine",
+    "return_mm_kwargs": "a prompt must be text or token ids",
 }
 
 
@@ -30,7 +32,7 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
     NotFound
         The request names another model, an adapter for one.
     BadRequest
-        The request sets a denied field, or asks for beam search.
+        The request sets a denied field, asks for beam search, or has messages that may not be sent.
     """
     body = dict(request.body)
     for field, reason in DENIED.items():
@@ -38,6 +40,10 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
             raise BadRequest(
                 f"{field} cannot be set here: {reason}", param=field, code="unsupported_parameter"
             )
+    # Ids are given by this server; another client's could be named otherwise.
+    body.pop("request_id", None)
+    if request.is_chat:
+        check_messages(body["messages"])
     if body.get("use_beam_search"):
         # vLLM expands a beam into requests of its own, which do not carry what guards the first.
         raise BadRequest(

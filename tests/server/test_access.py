@@ -121,7 +121,7 @@ async def test_no_secret_is_kept(keys: Path) -> None:
 async def test_an_exempt_keys_requests_are_observed_and_pass(stack: Stack, keys: Path, targets: Path) -> None:
     exempt = new_key(stack, keys, exempt={"books"})
     await ask(stack, exempt, "potter")
-    image = [{"type": "image_url", "image_url": {"url": "http://x"}}]
+    image = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
     await stack.client.post(PATH, json={"messages": [{"role": "user", "content": image}]}, headers=exempt)
     assert ["vllm_xargs" in sent for _, sent in stack.engine.requests] == [False, False]
     write_target(targets, "films", Action.CORRUPT)
