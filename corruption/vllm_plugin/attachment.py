@@ -5,23 +5,47 @@ model has not run. Both are methods of the runner's own objects.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm.config import VllmConfig
 from vllm.distributed.parallel_state import get_pp_group
+from vllm.engine.arg_utils import EngineArgs
 from vllm.logger import init_logger
 from vllm.v1.worker.worker_base import WorkerWrapperBase
 
 from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
-from corruption.vllm_plugin.embedding import CorruptibleEmbedding
 from corruption.vllm_plugin.step import FlaggedPrompts
+
+if TYPE_CHECKING:
+    from corruption.vllm_plugin.embedding import CorruptibleEmbedding
 
 logger = init_logger("vllm.lethe.attachment")
 
 
+class WorkerGuard:
+    """Mixed into vLLM's worker class by name, so that a worker which cannot import it does not start.
+
+    vLLM only logs a plugin that fails on import, and a worker on another node may lack the package.
+    """
+
+
 def guard_workers() -> None:
     """Attach to the model runner of every worker of this process, once its model is loaded."""
+    replace_method(EngineArgs, "create_engine_config", _require_guard)
     replace_method(WorkerWrapperBase, "init_device", _attach_after)
+
+
+def _require_guard(original: Callable[..., VllmConfig]) -> Callable[..., VllmConfig]:
+    def create_engine_config(self: EngineArgs, *args: Any, **kwargs: Any) -> VllmConfig:
+        config = original(self, *args, **kwargs)
+        # An operator's own extension keeps its place; workers then attach without being held to it.
+        if not config.parallel_config.worker_extension_cls:
+            config.parallel_config.worker_extension_cls = (
+                f"{WorkerGuard.__module__}.{WorkerGuard.__qualname__}"
+            )
+        return config
+
+    return create_engine_config
 
 
 def _attach_after(original: Callable[..., None]) -> Callable[..., None]:
@@ -148,7 +172,10 @@ def attach_v2(runner: Any) -> None:
     logger.info("Corruption is attached to the V2 model runner.")
 
 
-def _corruptible_embedding(runner: Any) -> CorruptibleEmbedding:
+def _corruptible_embedding(runner: Any) -> "CorruptibleEmbedding":
+    # vLLM's layers are imported by workers alone; every process of an engine imports this module.
+    from corruption.vllm_plugin.embedding import CorruptibleEmbedding
+
     return CorruptibleEmbedding(
         runner.model,
         max_tokens=runner.max_num_tokens,
