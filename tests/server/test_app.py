@@ -192,7 +192,10 @@ async def test_a_failed_reload_leaves_the_old_targets_in_force(stack: Stack, tar
     assert await stack.metric('lethe_reloads_total{result="error"}') == 1
 
 
-UNCLASSIFIABLE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}
+UNCLASSIFIABLE = {
+    "role": "user",
+    "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}],
+}
 
 
 async def test_what_cannot_be_classified_is_blocked_by_default(stack: Stack) -> None:
