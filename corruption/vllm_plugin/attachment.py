@@ -102,20 +102,26 @@ def attach_v1(runner: Any) -> None:
     prompts = FlaggedPrompts(runner.model_config.get_hidden_size())
     embedding = _corruptible_embedding(runner)
 
-    def preprocessing(preprocess: Callable[..., Any]) -> Callable[..., Any]:
-        def preprocess_with_corruption(scheduler_output: Any, *args: Any, **kwargs: Any) -> Any:
+    def updating(update_states: Callable[..., Any]) -> Callable[..., Any]:
+        def update_and_note(scheduler_output: Any) -> Any:
             for request_id in scheduler_output.finished_req_ids:
                 prompts.discard(request_id)
             for request in scheduler_output.scheduled_new_reqs:
                 parameters = request.sampling_params
                 prompts.add(request.req_id, parameters and parameters.extra_args, request.prompt_token_ids)
+            return update_states(scheduler_output)
+
+        return update_and_note
+
+    def preprocessing(preprocess: Callable[..., Any]) -> Callable[..., Any]:
+        def corrupt_then_preprocess(scheduler_output: Any, *args: Any, **kwargs: Any) -> Any:
             batch = runner.input_batch
             step = prompts.step(batch.req_ids, batch.num_computed_tokens_cpu, runner.query_start_loc.np)
             if step is not None:
                 embedding.fill(step, runner.input_ids.gpu[: scheduler_output.total_num_scheduled_tokens])
             return preprocess(scheduler_output, *args, **kwargs)
 
-        return preprocess_with_corruption
+        return corrupt_then_preprocess
 
     def forwarding(forward: Callable[..., Any]) -> Callable[..., Any]:
         def forward_then_clear(*args: Any, **kwargs: Any) -> Any:
@@ -125,6 +131,8 @@ def attach_v1(runner: Any) -> None:
 
         return forward_then_clear
 
+    # Ends of requests also come with steps that have no tokens, which are not preprocessed.
+    replace_method(runner, "_update_states", updating)
     replace_method(runner, "_preprocess", preprocessing)
     replace_method(runner, "_model_forward", forwarding)
     logger.info("Corruption is attached to the V1 model runner.")

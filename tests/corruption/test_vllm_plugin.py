@@ -29,7 +29,7 @@ from corruption.request import (
     prompt_digest,
 )
 from corruption.vllm_plugin.admission import admit, settle
-from corruption.vllm_plugin.attachment import attach_v2, require_supported_layout
+from corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
 from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
 from corruption.vllm_plugin.embedding import find_embedding_owner
 from corruption.vllm_plugin.step import FlaggedPrompts
@@ -329,6 +329,93 @@ class TestEmbeddingOwner:
             find_embedding_owner(Direct())
 
 
+def new_request_data(name: str, request: CorruptionRequest | None, prompt: list[int]) -> Any:
+    from vllm.v1.core.sched.output import NewRequestData
+
+    return NewRequestData(
+        req_id=name,
+        prompt_token_ids=prompt,
+        mm_features=[],
+        sampling_params=SamplingParams(extra_args=request.to_xargs() if request else None),
+        pooling_params=None,
+        block_ids=([],),
+        num_computed_tokens=0,
+        lora_request=None,
+        prefill_token_ids=prompt,
+    )
+
+
+def model_config() -> Any:
+    return SimpleNamespace(get_hidden_size=lambda: WIDTH, get_vocab_size=lambda: 64, dtype=torch.float32)
+
+
+class StandInV1Runner:
+    """The V1 runner's touch points, and its step in their order."""
+
+    def __init__(self, model: nn.Module):
+        self.model = model
+        self.model_config = model_config()
+        self.max_num_tokens = 32
+        self.device = torch.device("cpu")
+        self.input_ids = SimpleNamespace(gpu=torch.zeros(32, dtype=torch.int32))
+        self.query_start_loc = SimpleNamespace(np=np.zeros(9, dtype=np.int32))
+        self.input_batch = SimpleNamespace(req_ids=[], num_computed_tokens_cpu=np.zeros(8, dtype=np.int32))
+
+    def _update_states(self, scheduler_output: Any) -> None: ...
+
+    def _preprocess(self, scheduler_output: Any, num_input_tokens: int) -> Tensor:
+        return self.input_ids.gpu[:num_input_tokens]
+
+    def _model_forward(self, input_ids: Tensor) -> Tensor:
+        return self.model(input_ids)
+
+    def execute(
+        self, new: list[Any], finished: set[str], batch: dict[str, tuple[int, list[int]]]
+    ) -> list[Tensor]:
+        tokens = [token for _, part in batch.values() for token in part]
+        output = SimpleNamespace(
+            scheduled_new_reqs=new, finished_req_ids=finished, total_num_scheduled_tokens=len(tokens)
+        )
+        self._update_states(output)
+        if not tokens:
+            return []
+        counts = [len(part) for _, part in batch.values()]
+        self.input_batch.req_ids = list(batch)
+        self.input_batch.num_computed_tokens_cpu[: len(batch)] = [computed for computed, _ in batch.values()]
+        self.query_start_loc.np[: len(batch) + 1] = np.concatenate([[0], np.cumsum(counts)])
+        self.input_ids.gpu[: len(tokens)] = torch.tensor(tokens, dtype=torch.int32)
+        return list(self._model_forward(self._preprocess(output, len(tokens))).split(counts))
+
+
+class TestV1Runner:
+    @pytest.fixture
+    def runner(self, model: nn.Module) -> StandInV1Runner:
+        runner = StandInV1Runner(model)
+        attach_v1(runner)
+        return runner
+
+    def test_chunks_beside_a_clean_request_are_as_the_reference(self, runner: StandInV1Runner) -> None:
+        request = a_request(function="shuffle")
+        table = runner.model.get_parameter("embed_tokens.weight").data
+        expected = corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT)))
+        first = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
+        _, start = runner.execute(first, set(), {"clean": (0, PROMPT), "flagged": (0, PROMPT[:4])})
+        clean, end = runner.execute([], set(), {"clean": (6, [3]), "flagged": (4, PROMPT[4:])})
+        assert torch.equal(torch.cat([start, end]), expected)
+        assert torch.equal(clean, table[[3]])
+
+    def test_marks_are_gone_after_the_forward_pass(self, runner: StandInV1Runner) -> None:
+        runner.execute([new_request_data("r", a_request(), PROMPT)], set(), {"r": (0, PROMPT)})
+        table = runner.model.get_parameter("embed_tokens.weight").data
+        assert torch.equal(runner.model(torch.tensor(PROMPT)), table[PROMPT])
+
+    def test_a_request_that_ends_with_an_empty_step_is_forgotten(self, runner: StandInV1Runner) -> None:
+        runner.execute([new_request_data("r", a_request(), PROMPT)], set(), {"r": (0, PROMPT)})
+        runner.execute([], {"r"}, {})
+        (rows,) = runner.execute([], set(), {"r": (0, PROMPT)})
+        assert torch.equal(rows, runner.model.get_parameter("embed_tokens.weight").data[PROMPT])
+
+
 class TestV2Runner:
     """The V2 runner's touch points, driven with its own batches and requests."""
 
@@ -352,13 +439,10 @@ class TestV2Runner:
 
             def prepare_attn(self, *args: Any, **kwargs: Any) -> Any: ...
 
-        config = SimpleNamespace(
-            get_hidden_size=lambda: WIDTH, get_vocab_size=lambda: 64, dtype=torch.float32
-        )
         runner = SimpleNamespace(
             model=model,
             model_state=State(),
-            model_config=config,
+            model_config=model_config(),
             max_num_tokens=32,
             device=torch.device("cpu"),
         )
@@ -366,22 +450,7 @@ class TestV2Runner:
         return runner
 
     def add(self, runner: Any, name: str, request: CorruptionRequest | None, prompt: list[int]) -> None:
-        from vllm.v1.core.sched.output import NewRequestData
-
-        runner.model_state.add_request(
-            0,
-            NewRequestData(
-                req_id=name,
-                prompt_token_ids=prompt,
-                mm_features=[],
-                sampling_params=SamplingParams(extra_args=request.to_xargs() if request else None),
-                pooling_params=None,
-                block_ids=([],),
-                num_computed_tokens=0,
-                lora_request=None,
-                prefill_token_ids=prompt,
-            ),
-        )
+        runner.model_state.add_request(0, new_request_data(name, request, prompt))
 
     def forward(
         self, runner: Any, names: list[str], computed: list[int], tokens: list[list[int]]
