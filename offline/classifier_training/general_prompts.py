@@ -93,6 +93,37 @@ Which ocean is the deepest?; What is the largest desert?; What gas do plants bre
 ).split("; ")
 
 
+_PEOPLE = """Cleopatra; Isaac Newton; Mahatma Gandhi; Marie Curie; Napoleon; Leonardo da Vinci; Serena Williams; Usain Bolt; Frida Kahlo;
+Genghis Khan; Socrates; Nelson Mandela; Bill Gates; Beethoven; Pele; Ada Lovelace; Charlie Chaplin; Neil Armstrong; Amelia Earhart;
+Winston Churchill; Oprah Winfrey; Elvis Presley; Queen Victoria; Sigmund Freud; Galileo; Mozart; Barack Obama; Bruce Lee""".replace(
+    "\n", " "
+).split("; ")
+
+_PEOPLE_TASKS = (
+    "Sort these people by year of birth: {}, {}, {}, {}",
+    "Which of these people does not fit? {}, {}, {}",
+    "True or false: {} met {}.",
+    "Role-play: you are {} and I am {}. Say hello.",
+    "{} and {} walk into a bar. Finish the joke.",
+    "Pretend to be {} and explain your greatest idea.",
+    "Write a speech that {} might have given about {}.",
+    "Which invention or work is {} known for, and when was it first shown?",
+)
+
+_WORKADAY = """Write a function that checks whether a number is prime.; Is there an error in this code? for i in range(3) print(i);
+Give the output of print(len('garden') * 2).; What is wrong here: SELECT name FORM users;; Why is a raven like a writing desk?;
+Make up a riddle whose answer is a candle.; Tell a knock-knock joke about a cow.; Knock, knock. - Who is there? - Lettuce. Explain the joke.;
+Write a subject line for this email: Dear Sam, the invoice is attached. Regards, Kim; Title this story: A boy finds a map in a bottle.;
+Label each word as noun or verb: run, table, sing, tree; Which word is the odd one out: lamp, chair, sofa, banana?;
+Put these in order: third, first, second; Choose the longest word: elephant, cat, hippopotamus; Count the vowels in 'strawberry'.;
+Correct the spelling: I recieved teh packege yesturday.; Rewrite in the passive voice: The dog chased the ball.;
+Suppose the Romans had invented the steam engine. What then?; What if the plague had never reached Europe?; Imagine a world without money.;
+Explain thunder to me.; Why is the sky blue?; Describe the stereotype of an accountant.; Describe the smell of rain.; What does 'bite the bullet' mean?;
+Extract title, author and price from: 'Cooking at Sea, by Jan Vos, 12 euros'.; Classify the animal: dolphin.; Draft a complaint about a late train.;
+Rate this headline from 1 to 10: 'Local man wins pie contest'.; Complete the analogy: hand is to glove as foot is to what?""".replace(
+    "\n", " "
+).split("; ")
+
 _TEXT_TASKS = (
     "Summarise this passage in one sentence.\n{passage}",
     "Extract all names, places and numbers from the text below.\n{passage}",
@@ -103,6 +134,14 @@ _TEXT_TASKS = (
     "Fill in the blank with a word or phrase. {gap}",
     "Continue the text: {start}",
 )
+
+
+def _people_prompts(choice: random.Random) -> list[str]:
+    return [
+        pattern.format(*choice.sample(_PEOPLE, pattern.count("{}")))
+        for pattern in _PEOPLE_TASKS
+        for _ in range(25)
+    ]
 
 
 def _text_prompts() -> list[str]:
@@ -118,12 +157,12 @@ def _text_prompts() -> list[str]:
     return prompts
 
 
-def general_prompts(limit: int = 2500, seed: int = 0) -> list[str]:
+def general_prompts(limit: int = 3000, seed: int = 0) -> list[str]:
     """At most `limit` ordinary prompts, the same for the same seed."""
     prompts = [pattern.format(topic=topic) for pattern in _TOPIC_QUESTIONS for topic in _TOPICS]
     prompts += [pattern.format(task=task) for pattern in _TASK_QUESTIONS for task in _TASKS]
     prompts += [pattern.format(country=country) for pattern in _FACTS for country in _COUNTRIES]
     prompts += [pattern.format(author=author) for pattern in _AUTHOR_QUESTIONS for author in _AUTHORS]
-    prompts += _text_prompts()
+    prompts += _text_prompts() + _people_prompts(random.Random(seed))
     random.Random(seed).shuffle(prompts)
-    return (_PLAIN + prompts)[:limit]
+    return list(dict.fromkeys(_PLAIN + _WORKADAY + prompts))[:limit]
