@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Lethe's images:  docker build --target proxy|engine-cpu|engine-gpu|offline .
+# Lethe's images:  docker build --target proxy|engine-cpu|engine-gpu|engine-ray|router|offline .
 # What installs is a word of the Makefile, so that an image and a host are installed alike.
 ARG PYTHON_VERSION=3.11
 ARG VLLM_VERSION=0.32.0
@@ -7,7 +7,7 @@ ARG VLLM_VERSION=0.32.0
 ARG ENGINE=gpu
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS python
-# The home folder is the cache, the one place that is written to: models, encoders, compiled graphs.
+# The home folder is the cache (models, encoders, compiled graphs); keys and audit log have a folder of their own.
 ENV HOME=/var/cache/lethe \
     LETHE_CACHE_DIR=/var/cache/lethe \
     PATH=/opt/lethe/bin:$PATH \
@@ -15,7 +15,7 @@ ENV HOME=/var/cache/lethe \
     PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 lethe \
     && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
-    && install --directory --owner lethe --group lethe /var/cache/lethe
+    && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe
 COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
 
 FROM python AS builder
@@ -45,6 +45,9 @@ COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip make install VENV=/opt/lethe ENGINE=gpu EDITABLE=
 
 FROM ${ENGINE}-build AS offline-build
+
+FROM builder AS router-build
+RUN --mount=type=cache,target=/root/.cache/pip make requirements-router VENV=/opt/lethe
 
 FROM python AS proxy
 COPY --from=proxy-build /opt/lethe /opt/lethe
@@ -96,6 +99,21 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
     CMD ["python3", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
 ENTRYPOINT ["with-engine-key", "python3", "-m", "vllm.entrypoints.launchers.api_server.entry"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct"]
+
+FROM engine-gpu AS engine-ray
+USER 0:0
+WORKDIR /src
+RUN make install-ray PYTHON=python3
+WORKDIR /var/cache/lethe
+USER 10001:10001
+
+FROM python AS router
+COPY --from=router-build /opt/lethe /opt/lethe
+USER 10001:10001
+EXPOSE 8000 29000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
+    CMD ["python", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+ENTRYPOINT ["vllm-router", "--host", "0.0.0.0", "--port", "8000", "--prometheus-host", "0.0.0.0", "--prometheus-port", "29000"]
 
 FROM python AS offline
 # Triton compiles a launcher in C for each kernel.

