@@ -2,35 +2,52 @@
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
-from server.access import Access
-from server.errors import Conflict
+from server.components import Components
+from server.errors import BadRequest, Conflict
 from server.guard import Guard
 from server.keys import Scope
-from server.reload import Reload, ReloadError
+from server.relay import buffered
+from server.reload import ReloadError
+from server.requests import read_body
 
 
-def admin_routes(access: Access, guard: Guard, reload: Reload) -> APIRouter:
-    """The routes under ``/admin``."""
-    router = APIRouter(prefix="/admin")
+def admin_routes(components: Components) -> APIRouter:
+    """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
+    router = APIRouter()
+    access, guard, settings = components.access, components.guard, components.settings
 
-    @router.get("/targets")
+    @router.get("/admin/targets")
     async def targets(request: Request) -> dict[str, Any]:
         """The targets in force."""
         access.identify(request.headers, Scope.ADMIN)
         return _in_force(guard)
 
-    @router.post("/reload")
+    @router.post("/admin/reload")
     async def reload_all(request: Request) -> dict[str, Any]:
         """Load bundles and keys anew; on an error all that was in force stays."""
         access.identify(request.headers, Scope.ADMIN)
         try:
-            await reload.try_all()
+            await components.reload.try_all()
         except ReloadError as error:
             raise Conflict(f"What was in force stays: {error}") from None
         return _in_force(guard)
 
+    async def tokenizer(request: Request) -> Response:
+        """Turn text into token ids, or ids into text, as vLLM does."""
+        access.identify(request.headers, Scope.ADMIN)
+        raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
+        try:
+            body = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"the body is not valid JSON: {error}") from None
+        return await buffered(await components.engine.post(request.url.path, body))
+
+    router.post("/tokenize")(tokenizer)
+    router.post("/detokenize")(tokenizer)
     return router
 
 

@@ -14,12 +14,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.routing import request_response
 
+from server import embeddings_request, responses_request
 from server.admin import admin_routes
 from server.completions import Completions
 from server.components import Components
 from server.errors import APIError, error_response
 from server.keys import Scope
-from server.requests import ChatCompletionBody, CompletionBody, parse_chat_completion, parse_completion
+from server.requests import (
+    CHAT,
+    COMPLETION,
+    ChatCompletionBody,
+    CompletionBody,
+    parse_chat_completion,
+    parse_completion,
+)
 
 
 def create_app(components: Components) -> FastAPI:
@@ -44,19 +52,15 @@ def create_app(components: Components) -> FastAPI:
         )
     completions, surroundings = Completions(components), _Surroundings(components)
 
-    async def chat_completion(request: Request) -> Response:
-        return await completions.answer(request, "/v1/chat/completions", parse_chat_completion)
-
-    async def completion(request: Request) -> Response:
-        return await completions.answer(request, "/v1/completions", parse_completion)
-
-    for path, endpoint, body in (
-        ("/v1/chat/completions", chat_completion, ChatCompletionBody),
-        ("/v1/completions", completion, CompletionBody),
+    for path, parse, body in (
+        (CHAT, parse_chat_completion, ChatCompletionBody),
+        (COMPLETION, parse_completion, CompletionBody),
+        (responses_request.ENDPOINT, responses_request.parse_responses, responses_request.ResponsesBody),
+        (embeddings_request.ENDPOINT, embeddings_request.parse_embeddings, embeddings_request.EmbeddingsBody),
     ):
         app.router.add_api_route(
             path,
-            endpoint,
+            completions.route(path, parse),
             methods=["POST"],
             openapi_extra=_body_schema(body),
             route_class_override=_RawRoute,
@@ -66,7 +70,7 @@ def create_app(components: Components) -> FastAPI:
     app.get("/ready")(surroundings.ready)
     app.get("/metrics")(surroundings.metrics_page)
     app.get("/metrics/engine")(surroundings.engine_metrics_page)
-    app.include_router(admin_routes(components.access, components.guard, components.reload))
+    app.include_router(admin_routes(components))
     return app
 
 

@@ -1,7 +1,8 @@
 """The way of a completion request, from its bytes to the record of its end."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -15,6 +16,8 @@ from server.record import CLIENT_CLOSED_REQUEST, Record
 from server.refusal import refusal_response
 from server.relay import ClientGone, StreamedResponse, buffered, cancelled_on_disconnect
 from server.requests import ParsedRequest, read_body
+from server.responses_refusal import responses_refusal
+from server.responses_request import ResponsesRequest
 from server.rewrite import rewrite
 from server.scrub import scrub
 
@@ -22,7 +25,7 @@ _BLOCKED = "This request could not be checked and is not answered: "
 
 
 class Completions:
-    """Answers what makes the model generate."""
+    """Answers what is asked of the model."""
 
     def __init__(self, components: Components) -> None:
         self._components = components
@@ -33,22 +36,24 @@ class Completions:
         self._access = components.access
         self._audit = components.audit
 
-    async def answer(
-        self, request: Request, endpoint: str, parse: Callable[[bytes], ParsedRequest]
-    ) -> Response:
-        """Answer a request, recording it whatever becomes of it.
+    def route(
+        self, endpoint: str, parse: Callable[[bytes], ParsedRequest]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """What answers the requests of a route, recording each whatever becomes of it.
 
         Parameters
         ----------
-        endpoint
-            The route, for the record.
         parse
             Reads the body.
         """
-        record = Record(endpoint, self._components)
-        response = await self._recorded(request, parse, record)
-        response.headers["x-request-id"] = record.request_id
-        return response
+
+        async def answer(request: Request) -> Response:
+            record = Record(endpoint, self._components)
+            response = await self._recorded(request, parse, record)
+            response.headers["x-request-id"] = record.request_id
+            return response
+
+        return answer
 
     async def _recorded(
         self, request: Request, parse: Callable[[bytes], ParsedRequest], record: Record
@@ -82,14 +87,15 @@ class Completions:
         if decision.outcome is Outcome.BLOCK:
             raise _blocked(decision)
         if decision.outcome is Outcome.REFUSE:
-            model = next(iter(self._engine.model_names), "")
             record.finished(200)
-            return refusal_response(parsed, model, self._settings.policy.refusal)
+            return self._refusal(parsed)
         corruption = None
         if decision.outcome is Outcome.CORRUPT:
             corruption = await self._placer.place(parsed, decision)
         sent = time.perf_counter()
-        upstream = await self._engine.post(parsed.endpoint, rewrite(parsed, corruption), record.request_id)
+        upstream = await self._engine.post(
+            parsed.endpoint, rewrite(parsed, corruption, record.request_id), record.request_id
+        )
         record.first_byte(time.perf_counter() - sent)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             return StreamedResponse(upstream, record.stream_ended(upstream.status))
@@ -97,11 +103,18 @@ class Completions:
         record.finished(upstream.status)
         return response
 
+    def _refusal(self, parsed: ParsedRequest) -> Response:
+        model = next(iter(self._engine.model_names), "")
+        answer = responses_refusal if isinstance(parsed, ResponsesRequest) else refusal_response
+        return answer(parsed, model, self._settings.policy.refusal)
+
     async def _decide(self, parsed: ParsedRequest, key: ApiKey, record: Record) -> Decision:
         decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
         conversations = list(parsed.conversations(decoded))
         started = time.perf_counter()
         decision = await self._guard.decide(conversations, key, parsed.demanded_output())
+        if not parsed.generates and decision.outcome in (Outcome.CORRUPT, Outcome.REFUSE):
+            decision = replace(decision, outcome=Outcome.OBSERVE, corruptions=())
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
 

@@ -31,8 +31,13 @@ _READ_FIELDS = {
 }
 
 
-def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
+def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:
     """Refuse what would carry a prompt past the classifier, or have the engine fetch something.
+
+    Parameters
+    ----------
+    field
+        The body's name for the messages.
 
     Raises
     ------
@@ -41,7 +46,7 @@ def check_messages(messages: Sequence[Mapping[str, Any]]) -> None:
         or is of two kinds at once.
     """
     for index, message in enumerate(messages):
-        place = f"messages.{index}"
+        place = f"{field}.{index}"
         if message.get("role") not in ROLES:
             raise BadRequest(f"{place}.role must be one of {', '.join(ROLES)}", param=f"{place}.role")
         content = message.get("content")

@@ -77,7 +77,7 @@ def _tokenize(tokenizer: PromptTokenizer, request: ParsedRequest) -> TokenizedPr
     body = request.body
     try:
         if not request.is_chat:
-            return tokenizer.text(body["prompt"]) if isinstance(body["prompt"], str) else None
+            return tokenizer.text(body["prompt"]) if isinstance(body.get("prompt"), str) else None
         arguments = dict(body.get("chat_template_kwargs") or {})
         for name in ("add_generation_prompt", "continue_final_message", "documents"):
             if body.get(name) is not None:

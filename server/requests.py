@@ -5,7 +5,7 @@ about targets.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,12 +15,16 @@ from fastapi import Request
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
-from server.messages import leftovers
+from server.messages import check_messages, leftovers
 
+CHAT = "/v1/chat/completions"
+COMPLETION = "/v1/completions"
 TokenIds = Annotated[list[pydantic.StrictInt], pydantic.Field(min_length=1)]
 
 
-class _Body(pydantic.BaseModel):
+class GuardedBody(pydantic.BaseModel):
+    """The fields that every guarded body may have; every further one passes through."""
+
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
     model: str | None = None
@@ -38,7 +42,7 @@ class ChatMessage(pydantic.BaseModel):
     content: str | list[dict[str, Any] | str] | None = None
 
 
-class ChatCompletionBody(_Body):
+class ChatCompletionBody(GuardedBody):
     """The guarded part of a chat completion request."""
 
     messages: Annotated[list[ChatMessage], pydantic.Field(min_length=1)]
@@ -48,7 +52,7 @@ class ChatCompletionBody(_Body):
     chat_template_kwargs: dict[str, Any] | None = None
 
 
-class CompletionBody(_Body):
+class CompletionBody(GuardedBody):
     """The guarded part of a plain completion request."""
 
     prompt: (
@@ -74,10 +78,13 @@ class ParsedRequest:
         The engine's path, such as ``/v1/chat/completions``.
     body
         The whole JSON object, as the engine will get it but for what later steps change.
+    generates
+        Whether the answer is text.
     """
 
     endpoint: str
     body: dict[str, Any]
+    generates = True
 
     @property
     def model(self) -> str | None:
@@ -89,16 +96,22 @@ class ParsedRequest:
 
     @property
     def is_chat(self) -> bool:
-        return "messages" in self.body
+        return self.endpoint == CHAT
+
+    def check(self) -> None:
+        """Refuse what would carry a prompt past the classifier.
+
+        Raises
+        ------
+        BadRequest
+            The request has such a thing.
+        """
+        if self.is_chat:
+            check_messages(self.body["messages"], "messages")
 
     def token_id_prompts(self) -> list[list[int]]:
         """The prompts that came as token ids; empty for text."""
-        prompt = self.body.get("prompt")
-        if self.is_chat or not isinstance(prompt, list):
-            return []
-        if isinstance(prompt[0], int):
-            return [prompt]
-        return prompt if isinstance(prompt[0], list) else []
+        return [] if self.is_chat else token_id_lists(self.body["prompt"])
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """Everything of the request that the model will read, one conversation for each prompt.
@@ -126,14 +139,22 @@ class ParsedRequest:
 
         What a grammar forces is generated text, which no corruption of the prompt reaches.
         """
-        body = self.body
-        demands = [body[name] for name in ("response_format", "structured_outputs") if body.get(name)]
-        demands = [demand for demand in demands if demand.get("type") not in _FREE_FORMATS]
-        if body.get("tool_choice") not in (None, "none", "auto"):
-            demands += [body["tool_choice"], *(body.get("tools") or ())]
-        if not demands:
-            return None
-        return Conversation.from_prompt(orjson.dumps(demands).decode())
+        return demanded([self.body.get("response_format"), self.body.get("structured_outputs")], self.body)
+
+
+def token_id_lists(prompt: str | list[Any]) -> list[list[int]]:
+    """The token ids of a prompt or of several; empty for text."""
+    if isinstance(prompt, str) or isinstance(prompt[0], str):
+        return []
+    return [prompt] if isinstance(prompt[0], int) else prompt
+
+
+def demanded(formats: Sequence[Any], body: dict[str, Any]) -> Conversation | None:
+    """What formats, and a tool that a body demands to be called, make an answer contain; None for nothing."""
+    demands = [each for each in formats if isinstance(each, dict) and each.get("type") not in _FREE_FORMATS]
+    if body.get("tool_choice") not in (None, "none", "auto"):
+        demands += [body["tool_choice"], *(body.get("tools") or ())]
+    return Conversation.from_prompt(orjson.dumps(demands).decode()) if demands else None
 
 
 async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:
@@ -174,16 +195,16 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes
 
 
 def parse_chat_completion(raw: bytes) -> ParsedRequest:
-    """Parse the body of ``POST /v1/chat/completions``; see `_parse` for errors."""
-    return _parse("/v1/chat/completions", raw, ChatCompletionBody)
+    """Parse the body of ``POST /v1/chat/completions``; see `parse_body` for errors."""
+    return ParsedRequest(CHAT, parse_body(raw, ChatCompletionBody))
 
 
 def parse_completion(raw: bytes) -> ParsedRequest:
-    """Parse the body of ``POST /v1/completions``; see `_parse` for errors."""
-    return _parse("/v1/completions", raw, CompletionBody)
+    """Parse the body of ``POST /v1/completions``; see `parse_body` for errors."""
+    return ParsedRequest(COMPLETION, parse_body(raw, CompletionBody))
 
 
-def _parse(endpoint: str, raw: bytes, shape: type[_Body]) -> ParsedRequest:
+def parse_body(raw: bytes, shape: type[GuardedBody]) -> dict[str, Any]:
     """Parse a body and check the fields that the guard depends on.
 
     Raises
@@ -205,7 +226,7 @@ def _parse(endpoint: str, raw: bytes, shape: type[_Body]) -> ParsedRequest:
         first = error.errors()[0]
         param = _field_name(first["loc"])
         raise InvalidBody(f"{param}: {first['msg']}", param=param) from None
-    return ParsedRequest(endpoint, body)
+    return body
 
 
 def _field_name(location: tuple[int | str, ...]) -> str:

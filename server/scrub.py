@@ -1,9 +1,9 @@
 """What a client may not set: everything that reaches the plugin, names an adapter, or carries a prompt past the classifier."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from server.errors import BadRequest, NotFound
-from server.messages import check_messages
 from server.requests import ParsedRequest
 
 DENIED = {
@@ -42,8 +42,7 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
             )
     # Ids are given by this server; another client's could be named otherwise.
     body.pop("request_id", None)
-    if request.is_chat:
-        check_messages(body["messages"])
+    request.check()
     if body.get("use_beam_search"):
         # vLLM expands a beam into requests of its own, which do not carry what guards the first.
         raise BadRequest(
@@ -61,4 +60,4 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
             param="model",
             code="model_not_found",
         )
-    return ParsedRequest(request.endpoint, body)
+    return replace(request, body=body)

@@ -87,7 +87,10 @@ class RecordingEngine:
             [
                 web.post("/v1/chat/completions", self.complete),
                 web.post("/v1/completions", self.complete),
+                web.post("/v1/responses", self.complete),
+                web.post("/v1/embeddings", self.complete),
                 web.post("/detokenize", self.detokenize),
+                web.post("/tokenize", self.complete),
                 web.get("/v1/models", self.models),
                 web.get("/metrics", self.metrics),
                 web.get("/health", self.health),

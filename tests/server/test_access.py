@@ -18,6 +18,14 @@ from tests.server.stack import Stack, chat, error_of, write_target
 pytestmark = pytest.mark.anyio
 
 PATH = "/v1/chat/completions"
+BODIES = {
+    PATH: chat("hi"),
+    "/v1/completions": {"prompt": "hi"},
+    "/v1/responses": {"input": "hi"},
+    "/v1/embeddings": {"input": "hi"},
+    "/tokenize": {"prompt": "hi"},
+    "/admin/reload": {},
+}
 
 
 @pytest.fixture
@@ -83,6 +91,9 @@ async def test_probes_need_no_key(stack: Stack) -> None:
         ("GET", "/v1/models", Scope.USE),
         ("GET", "/metrics", Scope.OBSERVE),
         ("GET", "/metrics/engine", Scope.OBSERVE),
+        ("POST", "/v1/responses", Scope.USE),
+        ("POST", "/v1/embeddings", Scope.USE),
+        ("POST", "/tokenize", Scope.ADMIN),
         ("GET", "/admin/targets", Scope.ADMIN),
         ("POST", "/admin/reload", Scope.ADMIN),
     ],
@@ -90,7 +101,7 @@ async def test_probes_need_no_key(stack: Stack) -> None:
 async def test_every_route_needs_its_scope_and_no_other_will_do(
     stack: Stack, keys: Path, method: str, path: str, scope: Scope
 ) -> None:
-    content = {"json": chat("hi") | {"prompt": "hi"}} if method == "POST" else {}
+    content = {"json": BODIES[path]} if method == "POST" else {}
     with_scope = new_key(stack, keys, scopes={scope})
     assert (await stack.client.request(method, path, headers=with_scope, **content)).status_code == 200
     others = new_key(stack, keys, scopes=set(Scope) - {scope})

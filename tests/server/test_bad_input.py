@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.embeddings_request import parse_embeddings
 from server.errors import BadRequest, InvalidBody, NotFound
 from server.requests import ParsedRequest, parse_chat_completion, parse_completion
+from server.responses_request import parse_responses
 from server.scrub import DENIED, scrub
 from tests.server.stack import MODEL, Stack, chat, error_of
 
@@ -153,10 +155,16 @@ async def test_a_malformed_salt_is_refused(stack: Stack, salt: Any) -> None:
         ("GET", "/nowhere", 404),
         ("GET", "/v1/chat/completions", 405),
         ("POST", "/v1/load_lora_adapter", 404),
-        ("POST", "/tokenize", 404),
+        ("POST", "/tokenize", 403),
+        ("POST", "/detokenize", 403),
+        ("POST", "/v1/responses/x/cancel", 404),
+        ("GET", "/v1/responses/x", 404),
+        ("POST", "/v1/messages", 404),
+        ("POST", "/inference/v1/generate", 404),
+        ("POST", "/pooling", 404),
+        ("POST", "/v1/chat/completions/batch", 404),
         ("POST", "//v1/chat/completions", 404),
         ("POST", "/v1/../v1/chat/completions/x", 404),
-        ("POST", "/v1/embeddings", 404),
     ],
 )
 async def test_no_other_route_leads_to_the_engine(stack: Stack, method: str, path: str, status: int) -> None:
@@ -175,14 +183,27 @@ JSON_VALUES = st.recursive(
     max_leaves=20,
 )
 FIELDS = st.sampled_from(
-    ["model", "messages", "prompt", "stream", "tools", "documents", "suffix", "cache_salt", *sorted(DENIED)]
+    [
+        *(
+            "model",
+            "messages",
+            "prompt",
+            "input",
+            "instructions",
+            "stream",
+            "tools",
+            "tool_choice",
+            "documents",
+        ),
+        *("suffix", "response_format", "text", "cache_salt", *sorted(DENIED)),
+    ]
 )
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(FIELDS, JSON_VALUES, max_size=5))
 def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str, Any]) -> None:
-    for parse in (parse_chat_completion, parse_completion):
+    for parse in (parse_chat_completion, parse_completion, parse_responses, parse_embeddings):
         try:
             request = scrub(parse(json.dumps(body).encode()), {"m"})
         except (BadRequest, InvalidBody, NotFound):
@@ -191,3 +212,4 @@ def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str,
         assert not DENIED.keys() & request.body.keys()
         token_ids = request.token_id_prompts()
         list(request.conversations(["decoded"] * len(token_ids)))
+        request.demanded_output()

@@ -121,7 +121,8 @@ DEMANDED = {
 async def test_an_answer_cannot_be_made_to_begin_with_what_is_corrupted(
     stack: Stack, path: str, fields: dict[str, Any]
 ) -> None:
-    response = await stack.client.post(path, json=chat("hi") | {"prompt": "hi"} | fields)
+    body = chat("hi") if path == CHAT else {"prompt": "hi"}
+    response = await stack.client.post(path, json=body | fields)
     assert response.json()["choices"][0]["finish_reason"] == "content_filter"
     assert stack.engine.requests == []
 
@@ -156,3 +157,16 @@ async def test_a_flagged_answer_looks_like_any_other(stack: Stack) -> None:
     names = [sorted(answer.headers) for answer in answers]
     assert names[0] == names[1]
     assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "potter", **chat("hi")}),
+        ("/v1/responses", {"input": "potter", "prompt": None, **chat("hi")}),
+        (CHAT, {"prompt": "hi", "input": "hi", **chat("potter")}),
+    ],
+)
+async def test_another_routes_prompt_beside_hides_nothing(stack: Stack, path: str, body: dict) -> None:
+    await stack.client.post(path, json=body)
+    assert "vllm_xargs" in stack.engine.requests[0][1]
