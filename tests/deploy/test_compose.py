@@ -1,0 +1,251 @@
+"""The compose files, read as Docker Compose itself reads them: each overlay on the base."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from server.settings import load_settings
+
+STACKS = {
+    "base": ("docker-compose.yml",),
+    "cpu": ("docker-compose.yml", "deploy/compose/cpu.yml"),
+    "tensor-parallel": ("docker-compose.yml", "deploy/compose/tensor-parallel.yml"),
+    "replicas": ("docker-compose.yml", "deploy/compose/replicas.yml"),
+    "ray": ("docker-compose.yml", "deploy/compose/ray.yml"),
+    "ray-worker": ("deploy/compose/ray-worker.yml",),
+}
+GUARDED = [name for name in STACKS if name != "ray-worker"]
+OWN_IMAGES = {"lethe-proxy", "lethe-engine", "lethe-engine-cpu", "lethe-engine-ray", "lethe-router"}
+
+
+def environment(**variables: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
+
+
+def read_stack(repository: Path, name: str, **variables: str) -> dict[str, Any]:
+    command = [Path(sys.executable).parent / "docker-compose", "--project-directory", "."]
+    for file in STACKS[name]:
+        command += ["--file", file]
+    result = subprocess.run(
+        [*command, "config", "--format", "json"],
+        cwd=repository,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert not result.stderr, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="session")
+def stacks(repository: Path) -> Mapping[str, dict[str, Any]]:
+    """Every stack as Docker Compose understands it."""
+    return {name: read_stack(repository, name, LETHE_MODEL="org/model") for name in STACKS}
+
+
+def services_of(stack: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The services whose name is a kind, or a kind and a number."""
+    return {
+        name: service for name, service in stack["services"].items() if re.fullmatch(rf"{kind}(-\d+)?", name)
+    }
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_only_the_way_in_and_grafana_are_published_and_on_loopback(
+    stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    published = {
+        service: port["host_ip"]
+        for service, settings in stacks[name]["services"].items()
+        for port in settings.get("ports", ())
+    }
+    way_in = {"replicas": {"nginx", "grafana"}, "ray-worker": set()}.get(name, {"proxy", "grafana"})
+    assert published == dict.fromkeys(way_in, "127.0.0.1")
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_engines_share_a_network_with_none_but_those_who_guard_or_watch_them(
+    stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    services = stacks[name]["services"]
+    proxies, engines = services_of(stacks[name], "proxy"), services_of(stacks[name], "engine")
+    reachable_from = {
+        service
+        for service, settings in services.items()
+        if any(set(settings["networks"]) & set(engine["networks"]) for engine in engines.values())
+    }
+    assert reachable_from - {"router"} == {*proxies, *engines, "prometheus"}
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_proxies_wait_for_a_healthy_engine_and_hold_its_key(
+    stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    services = stacks[name]["services"]
+    guards = {**services_of(stacks[name], "proxy"), **services_of(stacks[name], "engine")}
+    for service in guards.values():
+        assert service["environment"]["ENGINE_KEY_FILE"] == "/run/secrets/engine_key"
+        assert "engine_key" in {secret["source"] for secret in service["secrets"]}
+    for proxy in services_of(stacks[name], "proxy").values():
+        (upstream,) = proxy["depends_on"]
+        assert proxy["depends_on"][upstream]["condition"] == "service_healthy"
+        assert proxy["environment"]["LETHE_ENGINE__URL"] == f"http://{upstream}:8000"
+        if upstream == "router":
+            waited_for = services[upstream]["depends_on"]
+            assert set(waited_for) == set(services_of(stacks[name], "engine"))
+            assert {wait["condition"] for wait in waited_for.values()} == {"service_healthy"}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_services_are_hardened_and_bounded(stacks: Mapping[str, dict[str, Any]], name: str) -> None:
+    for service in stacks[name]["services"].values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert int(service["deploy"]["resources"]["limits"]["memory"]) > 0
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_everything_that_a_service_names_is_there(
+    repository: Path, stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    stack = stacks[name]
+    images = re.findall(r"^FROM \S+ AS (\S+)$", (repository / "Dockerfile").read_text(), re.MULTILINE)
+    for service in stack["services"].values():
+        assert ("build" in service) == (service["image"] in OWN_IMAGES)
+        if "build" in service:
+            assert service["build"]["target"] in images
+            assert Path(service["build"]["context"]) == repository
+        for volume in service.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert Path(volume["source"]).exists(), volume["source"]
+            else:
+                assert volume["source"] in stack["volumes"]
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_gpus_are_reserved_where_there_are_any(stacks: Mapping[str, dict[str, Any]], name: str) -> None:
+    holders = [
+        [device.get("count") or device["device_ids"] for device in reserved]
+        for service in stacks[name]["services"].values()
+        if (reserved := service["deploy"]["resources"].get("reservations", {}).get("devices"))
+    ]
+    expected = {"cpu": [], "tensor-parallel": [[2]], "replicas": [[["0"]], [["1"]]]}
+    assert holders == expected.get(name, [[1]])
+
+
+def test_tensor_parallel_engine_gets_the_gpus_that_it_splits_the_model_over(repository: Path) -> None:
+    stack = read_stack(repository, "tensor-parallel", LETHE_MODEL="org/model", LETHE_GPUS="4")
+    engine = stack["services"]["engine"]
+    assert engine["command"][-2:] == ["--tensor-parallel-size", "4"]
+    assert [d["count"] for d in engine["deploy"]["resources"]["reservations"]["devices"]] == [4]
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_proxies_are_given_settings_that_exist(
+    stacks: Mapping[str, dict[str, Any]], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for proxy in services_of(stacks[name], "proxy").values():
+        given = {key: value for key, value in proxy["environment"].items() if key.startswith("LETHE_")}
+        for key, value in given.items():
+            monkeypatch.setenv(key, value)
+        settings = load_settings()
+        for key, value in given.items():
+            found: Any = settings
+            for part in key.removeprefix("LETHE_").lower().split("__"):
+                found = getattr(found, part)
+            assert str(found).rstrip("/") == value
+
+
+def test_no_two_proxies_write_one_log_or_one_cache(stacks: Mapping[str, dict[str, Any]]) -> None:
+    proxies = list(services_of(stacks["replicas"], "proxy").values())
+    assert len(proxies) == 2
+    logs = {proxy["environment"]["LETHE_AUDIT__FOLDER"] for proxy in proxies}
+    caches = {
+        volume["source"]
+        for proxy in proxies
+        for volume in proxy["volumes"]
+        if volume["target"] == "/var/cache/lethe"
+    }
+    assert len(logs) == len(caches) == 2
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_prometheus_asks_every_proxy_and_every_engine(
+    stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    mounts = stacks[name]["services"]["prometheus"]["volumes"]
+    (folder,) = (Path(m["source"]) for m in mounts if m["target"] == "/etc/prometheus/targets")
+    for file, kind in (("proxies.yml", "proxy"), ("engines.yml", "engine")):
+        asked = {
+            target for group in yaml.safe_load((folder / file).read_text()) for target in group["targets"]
+        }
+        assert asked == {f"{service}:8000" for service in services_of(stacks[name], kind)}
+
+
+def test_replicas_are_all_behind_their_balancers(
+    repository: Path, stacks: Mapping[str, dict[str, Any]]
+) -> None:
+    configuration = (repository / "deploy" / "compose" / "nginx.conf").read_text()
+    balanced = re.findall(r"^\s*server (\S+):8000 ", configuration, re.MULTILINE)
+    assert set(balanced) == set(services_of(stacks["replicas"], "proxy"))
+    command = stacks["replicas"]["services"]["router"]["command"]
+    routed = set(command[command.index("--worker-urls") + 1 :])
+    assert routed == {f"http://{name}:8000" for name in services_of(stacks["replicas"], "engine")}
+
+
+def test_every_variable_is_documented(repository: Path) -> None:
+    page = (repository / "docs" / "deploying.md").read_text()
+    for file in {file for files in STACKS.values() for file in files}:
+        for variable in re.findall(r"(?<!\$)\$\{(\w+)", (repository / file).read_text()):
+            assert f"`{variable}`" in page, f"{variable} of {file}"
+
+
+@pytest.fixture
+def secrets(repository: Path, tmp_path: Path) -> Path:
+    """What create-secrets makes; `docker compose run ... proxy` runs the proxy's own command here."""
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(
+        f"""#!/bin/sh
+while [ "$1" != proxy ]; do shift; done
+shift
+LETHE_KEYS={tmp_path}/keys.yaml exec {Path(sys.executable).parent}/lethe "$@"
+"""
+    )
+    docker.chmod(0o755)
+    folder = tmp_path / "secrets"
+    for _ in range(2):
+        subprocess.run(
+            [repository / "deploy" / "compose" / "create-secrets"],
+            env={"LETHE_SECRETS": str(folder), "PATH": f"{docker.parent}:/usr/bin:/bin"},
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+def test_every_secret_is_made_once_and_kept_from_others(
+    stacks: Mapping[str, dict[str, Any]], secrets: Path
+) -> None:
+    named = {Path(secret["file"]).name for stack in stacks.values() for secret in stack["secrets"].values()}
+    assert {file.name for file in secrets.iterdir()} == named
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o444}
+    assert len((secrets / "engine_key").read_text()) == 64
+    assert (secrets / "engine_key").read_text() != (secrets / "grafana_password").read_text()
+
+
+def test_prometheus_key_may_observe_and_nothing_else(secrets: Path) -> None:
+    (key,) = yaml.safe_load((secrets.parent / "keys.yaml").read_text())["keys"]
+    assert key["scopes"] == ["observe"]
+    assert (secrets / "observe_key").read_text().strip()
