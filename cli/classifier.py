@@ -45,6 +45,9 @@ def train(
     prefer_conformal: Annotated[
         bool, typer.Option(help="Where both cannot be had, keep the risk on false negatives.")
     ] = False,
+    vocabulary_rounds: Annotated[
+        int, typer.Option(min=0, help="How often each word of the encoder stands in random negatives.")
+    ] = 2,
     refit: Annotated[bool, typer.Option(help="Fit once more on all examples in the end.")] = True,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
 ) -> None:
@@ -68,6 +71,7 @@ def train(
             false_positive_rate=false_positive_rate,
             near_false_positive_rate=near_false_positive_rate,
             prefer="conformal" if prefer_conformal else "false_positives",
+            vocabulary_rounds=vocabulary_rounds,
             refit=refit,
             entities=tuple(name.strip() for name in names if name.strip()),
         )

@@ -32,7 +32,6 @@ from offline.classifier_training.windows import TrainingWindow, training_windows
 
 Say = Callable[[str], None]
 
-_VOCABULARY_ROUNDS = 2
 # What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
 # cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
 _FIRST_TIER_RISK = 0.001
@@ -56,6 +55,8 @@ class TrainingSettings:
         Which is kept where the scores leave no room for both, ``conformal`` or ``false_positives``.
     maximum_negatives
         Negative windows to fit on at most; with more at hand the hardest are chosen.
+    vocabulary_rounds
+        How often each word of the encoder's vocabulary stands in the random sentences; see `vocabulary`.
     refit
         Whether the head that is kept is fitted once more on all examples, with the threshold found before. It
         misses less, above all of items that no other example resembles, but the guarantee of split conformal
@@ -73,6 +74,7 @@ class TrainingSettings:
     near_false_positive_rate: float = 0.05
     prefer: Preference = "false_positives"
     maximum_negatives: int = 20_000
+    vocabulary_rounds: int = 2
     refit: bool = True
     entities: tuple[str, ...] = ()
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
@@ -187,7 +189,10 @@ def _fit(
     kept += [
         TrainingWindow(sentence, 0, sentence)
         for sentence in random_sentences(
-            store.encoder.vocabulary, [e.text for e in examples.forget], _VOCABULARY_ROUNDS, settings.seed
+            store.encoder.vocabulary,
+            [e.text for e in examples.forget],
+            settings.vocabulary_rounds,
+            settings.seed,
         )
     ]
     say(f"embedding {len(shown) + len(kept)} training windows")

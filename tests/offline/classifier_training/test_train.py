@@ -51,7 +51,7 @@ def _examples(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Example
 
 
 def _train(folder: Path, **changes: object) -> TrainedClassifier:
-    settings = replace(TrainingSettings(forget_forms=2, refit=False), **changes)  # pyright: ignore[reportArgumentType]
+    settings = replace(TrainingSettings(forget_forms=2, vocabulary_rounds=0, refit=False), **changes)  # pyright: ignore[reportArgumentType]
     forget, retain, general = (
         _examples(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
     )
