@@ -59,6 +59,8 @@ class Completions:
         self, request: Request, parse: Callable[[bytes], ParsedRequest], record: Record
     ) -> Response:
         try:
+            if record.others_under_way >= self._settings.limits.max_requests:
+                raise Unavailable("Too many requests are under way.", code="overloaded", retry_after_s=1)
             key = self._access.identify(request.headers, Scope.USE)
             await self._access.admit(key)
             record.admitted(key)
@@ -98,7 +100,8 @@ class Completions:
         )
         record.first_byte(time.perf_counter() - sent)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return StreamedResponse(upstream, record.stream_ended(upstream.status))
+            stall = self._settings.limits.stall_timeout_s
+            return StreamedResponse(upstream, stall, record.stream_ended(upstream.status))
         response = await buffered(upstream)
         record.finished(upstream.status)
         return response

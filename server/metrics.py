@@ -54,7 +54,9 @@ class Metrics:
             "Requests whose client went away before the end of the answer.",
             registry=self.registry,
         )
-        self.in_flight = Gauge("lethe_requests_in_flight", "Requests under way.", registry=self.registry)
+        self._under_way = 0
+        in_flight = Gauge("lethe_requests_in_flight", "Requests under way.", registry=self.registry)
+        in_flight.set_function(lambda: self._under_way)
         self.engine_up = Gauge(
             "lethe_engine_up", "Whether the engine answers (1) or not (0).", registry=self.registry
         )
@@ -70,6 +72,15 @@ class Metrics:
         self.reloads = Counter(
             "lethe_reloads", "Reloads of the bundles, by result.", ("result",), registry=self.registry
         )
+
+    def begin_request(self) -> int:
+        """Count a request as under way; how many others are."""
+        self._under_way += 1
+        return self._under_way - 1
+
+    def end_request(self) -> None:
+        """Count it no longer."""
+        self._under_way -= 1
 
     def watch_audit(self, audit: AuditLog) -> None:
         """Show how an audit log fares."""

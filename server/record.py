@@ -27,6 +27,8 @@ class Record:
     ----------
     request_id
         Names the request in the answer's ``X-Request-Id``, the audit log and the engine's own log.
+    others_under_way
+        How many requests were under way when it came.
     """
 
     def __init__(self, endpoint: str, components: Components) -> None:
@@ -40,7 +42,7 @@ class Record:
         self._key: ApiKey | None = None
         self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
-        self._metrics.in_flight.inc()
+        self.others_under_way = self._metrics.begin_request()
 
     def admitted(self, key: ApiKey) -> None:
         """The request counts against a key from now on."""
@@ -96,7 +98,7 @@ class Record:
     def finished(self, status: int) -> None:
         """The request was answered."""
         seconds = time.perf_counter() - self._started
-        self._metrics.in_flight.dec()
+        self._metrics.end_request()
         self._metrics.record_request(self._endpoint, self._decision, status, seconds)
         if self._key is None:
             return

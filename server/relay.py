@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum, auto
+from typing import Any
 
 import aiohttp
 from fastapi.responses import Response
@@ -11,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from server.errors import EngineFailed
 
+# What was passed on may end within a line, which must not swallow the event.
 _BROKEN_OFF = (
-    b'data: {"error":{"message":"The engine broke off in the middle of its answer.",'
+    b'\n\ndata: {"error":{"message":"The engine broke off in the middle of its answer.",'
     b'"type":"server_error","param":null,"code":null}}\n\n'
 )
 _PASSED_HEADERS = ("content-type", "cache-control", "retry-after")
@@ -69,6 +71,29 @@ async def buffered(upstream: aiohttp.ClientResponse) -> Response:
     return Response(content, upstream.status, headers=_passed_headers(upstream))
 
 
+class _Patience:
+    """A bound on each of many waits, by one timer that is moved rather than made anew."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._now = asyncio.get_running_loop().time
+
+    async def __aenter__(self) -> "_Patience":
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._timeout.__aexit__(*error)
+
+    def __enter__(self) -> None:
+        self._timeout.reschedule(self._now() + self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._timeout.expired():
+            self._timeout.reschedule(None)
+
+
 class StreamEnd(Enum):
     """How a stream ended."""
 
@@ -84,32 +109,42 @@ class StreamedResponse(Response):
     ----------
     upstream
         The engine's answer, its head already read.
+    stall_timeout_s
+        A client that takes nothing for so long, while pieces wait for it, is taken to be gone.
     on_end
         Called once, with how the stream ended.
     """
 
-    def __init__(self, upstream: aiohttp.ClientResponse, on_end: Callable[[StreamEnd], None]) -> None:
+    def __init__(
+        self, upstream: aiohttp.ClientResponse, stall_timeout_s: float, on_end: Callable[[StreamEnd], None]
+    ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
         self._upstream = upstream
+        self._stall_timeout_s = stall_timeout_s
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         end = StreamEnd.CLIENT_GONE
         try:
-            async with cancelled_on_disconnect(receive):
+            async with cancelled_on_disconnect(receive), _Patience(self._stall_timeout_s) as patience:
                 await send(
                     {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
                 )
-                try:
-                    async for piece in self._upstream.content.iter_any():
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    last, end = b"", StreamEnd.COMPLETE
-                except (aiohttp.ClientError, TimeoutError):
-                    # The status line is long gone, so the error has to travel as an event, as vLLM's own do.
-                    last, end = _BROKEN_OFF, StreamEnd.ENGINE_FAILED
-                await send({"type": "http.response.body", "body": last, "more_body": False})
-        except ClientGone:
+                pieces = self._upstream.content.iter_any()
+                while True:
+                    try:
+                        piece = await anext(pieces, b"")
+                        more, finished = bool(piece), StreamEnd.COMPLETE
+                    except (aiohttp.ClientError, TimeoutError):
+                        # The status line is long gone, so the error has to travel as an event, as vLLM's do.
+                        piece, more, finished = _BROKEN_OFF, False, StreamEnd.ENGINE_FAILED
+                    with patience:
+                        await send({"type": "http.response.body", "body": piece, "more_body": more})
+                    if not more:
+                        end = finished
+                        break
+        except (ClientGone, TimeoutError):
             end = StreamEnd.CLIENT_GONE
         finally:
             # Closing the connection is what makes the engine stop generating.

@@ -88,6 +88,7 @@ class _Proxy:
             self._address.api_key,
             connect_timeout_s=settings.engine.connect_timeout_s,
             read_timeout_s=settings.engine.read_timeout_s,
+            total_timeout_s=settings.engine.total_timeout_s,
         )
         self._process = self._make_process()
         self._access = Access(settings.keys, TokenBuckets())

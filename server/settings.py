@@ -49,8 +49,8 @@ class EngineSettings(_Section):
         by default the model's own.
     args
         Further arguments for vLLM's server.
-    startup_timeout_s, connect_timeout_s, read_timeout_s
-        How long to wait for the engine to load, to accept a connection, and to send the next bytes.
+    startup_timeout_s, connect_timeout_s, read_timeout_s, total_timeout_s
+        How long to wait for the engine to load, to accept a connection, to send the next bytes, and to finish.
     """
 
     url: pydantic.AnyHttpUrl | None = None
@@ -62,6 +62,7 @@ class EngineSettings(_Section):
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
+    total_timeout_s: float = Field(default=3600, gt=0)
 
 
 class PolicySettings(_Section):
@@ -116,11 +117,17 @@ class LimitSettings(_Section):
         Longest head of a request.
     header_timeout_s, body_timeout_s
         How long a client may take to send its head, and its body.
+    stall_timeout_s
+        How long a client may take nothing of a stream that waits for it.
+    max_requests
+        How many requests may be under way at a time; more are told to come back.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
     header_timeout_s: float = Field(default=20, gt=0)
     body_timeout_s: float = Field(default=60, gt=0)
+    stall_timeout_s: float = Field(default=60, gt=0)
+    max_requests: int = Field(default=4096, ge=1)
 
 
 class AuditSettings(_Section):

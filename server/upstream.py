@@ -7,10 +7,13 @@ from typing import Any
 import aiohttp
 import orjson
 
+from server.circuit_breaker import CircuitBreaker
 from server.errors import APIError, EngineFailed, EngineTimeout, StartupError, Unavailable
 
 PLUGIN_GAUGE = "lethe_plugin_info"
 _RETRY_AFTER_S = 5
+_FAILURES_TO_OPEN = 5
+_OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
 
@@ -45,13 +48,23 @@ class EngineClient:
         Where the engine listens, without ``/v1``.
     api_key
         Sent as a bearer token.
-    connect_timeout_s, read_timeout_s
-        How long to wait for a connection, and for each next piece of an answer.
+    connect_timeout_s, read_timeout_s, total_timeout_s
+        How long to wait for a connection, for each next piece of an answer, and for the whole of it.
+    breaker
+        Keeps requests away from an engine that does not answer them.
     """
 
     def __init__(
-        self, base_url: str, api_key: str | None, *, connect_timeout_s: float, read_timeout_s: float
+        self,
+        base_url: str,
+        api_key: str | None,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        total_timeout_s: float | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
+        self._breaker = breaker or CircuitBreaker(_FAILURES_TO_OPEN, _OPEN_S)
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
@@ -59,7 +72,7 @@ class EngineClient:
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s
+            total=total_timeout_s, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
         self._session: aiohttp.ClientSession | None = None
 
@@ -119,8 +132,20 @@ class EngineClient:
         """
         if not self.ready:
             raise self.unavailable()
+        if not self._breaker.allows():
+            raise Unavailable("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
+        try:
+            answer = await self._post(path, body, {"X-Request-Id": request_id} if request_id else None)
+        except APIError:
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return answer
+
+    async def _post(
+        self, path: str, body: dict[str, Any], headers: dict[str, str] | None
+    ) -> aiohttp.ClientResponse:
         content, address = orjson.dumps(body), self.base_url + path
-        headers = {"X-Request-Id": request_id} if request_id else None
         try:
             try:
                 return await self._pool.post(address, data=content, headers=headers)

@@ -61,7 +61,13 @@ async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest
     metrics = Metrics()
     engine = RecordingEngine()
     async with engine.running():
-        upstream = EngineClient(engine.url, "engine-key", connect_timeout_s=1, read_timeout_s=5)
+        upstream = EngineClient(
+            engine.url,
+            "engine-key",
+            connect_timeout_s=settings.engine.connect_timeout_s,
+            read_timeout_s=settings.engine.read_timeout_s,
+            total_timeout_s=settings.engine.total_timeout_s,
+        )
         guard = Guard(targets, build, lambda targets: None, settings.policy, metrics)
         await upstream.open()
         access = Access(settings.keys, TokenBuckets())

@@ -1,0 +1,169 @@
+"""Engines that hang, lie or are gone, and clients that do not take what they asked for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from server.circuit_breaker import CircuitBreaker
+from tests.server.stack import Stack, chat, error_of
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/v1/chat/completions"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@asynccontextmanager
+async def engine_that_says(stack: Stack, *content: bytes | None) -> AsyncIterator[None]:
+    """In the engine's place, something that sends these bytes and closes; at None it says no more and stays."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in content:
+            if piece is None:
+                await reader.read()
+            else:
+                writer.write(piece)
+                await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    stack.upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\x01garbage\r\n\r\n",
+        b"HTTP/9.9 abc\r\n\r\n",
+        HEAD + b"Content-Length: 100\r\n\r\n{",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
+    ],
+    ids=["nothing", "garbage", "version", "cut-off", "bad-chunk", "two-lengths"],
+)
+async def test_what_is_no_answer_is_a_502(stack: Stack, content: bytes) -> None:
+    async with engine_that_says(stack, content):
+        response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 502
+    assert "broke off" in error_of(response)["message"]
+
+
+# aiohttp does not tell a reader of a body that its chunks stopped making sense; the total deadline does.
+@pytest.mark.settings(engine={"total_timeout_s": 1})
+@pytest.mark.parametrize("rest", [b"", b"zz\r\n", b"5\r\nda"], ids=["cut-off", "bad-chunk", "half-chunk"])
+async def test_a_stream_that_turns_to_garbage_ends_in_an_error_event(stack: Stack, rest: bytes) -> None:
+    event = b'data: {"a":1}\n\n'
+    async with engine_that_says(stack, STREAM + b"%x\r\n%s\r\n" % (len(event), event), rest):
+        response = await stack.client.post(PATH, json=chat("hi", stream=True))
+    events = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data")]
+    assert "broke off" in json.loads(events[-1])["error"]["message"]
+    assert await stack.metric(
+        'lethe_requests_total{action="pass",endpoint="/v1/chat/completions",status="502"'
+    )
+
+
+@pytest.mark.settings(engine={"read_timeout_s": 0.2})
+async def test_an_engine_that_accepts_and_says_nothing_is_a_504(stack: Stack) -> None:
+    async with engine_that_says(stack, None):
+        response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 504
+
+
+@pytest.mark.settings(engine={"read_timeout_s": 0.2})
+async def test_a_stream_that_stands_still_ends_in_an_error_event(stack: Stack) -> None:
+    stack.engine.holds = True
+    response = await stack.client.post(PATH, json=chat("hi", stream=True))
+    assert "broke off" in response.text
+    await asyncio.wait_for(stack.engine.cancelled.wait(), 5)
+
+
+@pytest.mark.settings(engine={"total_timeout_s": 0.3})
+@pytest.mark.parametrize("stream", [True, False])
+async def test_nothing_lasts_longer_than_the_total_deadline(stack: Stack, stream: bool) -> None:
+    stack.engine.holds = True
+    response = await stack.client.post(PATH, json=chat("hi", stream=stream))
+    assert ("broke off" in response.text) if stream else (response.status_code == 504)
+    await asyncio.wait_for(stack.engine.cancelled.wait(), 5)
+
+
+async def test_an_engine_that_is_gone_is_a_503_and_is_left_alone_after_a_while(stack: Stack) -> None:
+    async with engine_that_says(stack, b""):
+        pass
+    messages = []
+    for _ in range(7):
+        response = await stack.client.post(PATH, json=chat("hi"))
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) > 0
+        messages.append(error_of(response)["message"])
+    assert ["refuses connections" in message for message in messages] == [True] * 5 + [False] * 2
+
+
+@pytest.mark.settings(limits={"stall_timeout_s": 0.2})
+async def test_a_client_that_takes_nothing_frees_the_engine(stack: Stack) -> None:
+    stack.engine.pieces = [b"data: " + b"x" * (1 << 20) + b"\n\n"] * 64
+    body = json.dumps(chat("hi", stream=True)).encode()
+    _, writer = await asyncio.open_connection("127.0.0.1", stack.port, limit=1024)
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    await asyncio.wait_for(stack.engine.cancelled.wait(), 8)
+    while await stack.metric("lethe_requests_in_flight"):
+        await asyncio.sleep(0.01)
+    assert await stack.metric("lethe_client_disconnects_total") == 1
+    writer.transport.abort()
+
+
+@pytest.mark.settings(limits={"max_requests": 2})
+async def test_more_requests_than_may_be_under_way_are_told_to_come_back(stack: Stack) -> None:
+    stack.engine.holds = True
+    served = [asyncio.create_task(stack.client.post(PATH, json=chat("hi"))) for _ in range(2)]
+    while len(stack.engine.requests) < 2:
+        await asyncio.sleep(0.01)
+    response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 503
+    assert error_of(response)["code"] == "overloaded"
+    assert int(response.headers["retry-after"]) > 0
+    stack.engine.hold.set()
+    assert [(await task).status_code for task in served] == [200, 200]
+    assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
+
+
+class TestCircuitBreaker:
+    """By a clock that is set by hand."""
+
+    @pytest.fixture
+    def clock(self) -> dict[str, float]:
+        return {"now": 0.0}
+
+    @pytest.fixture
+    def breaker(self, clock: dict[str, float]) -> CircuitBreaker:
+        return CircuitBreaker(3, 10, lambda: clock["now"])
+
+    async def test_it_opens_after_failures_in_a_row(self, breaker: CircuitBreaker) -> None:
+        for outcome in (breaker.failed, breaker.failed, breaker.succeeded, breaker.failed, breaker.failed):
+            outcome()
+            assert breaker.allows()
+        breaker.failed()
+        assert not breaker.allows()
+
+    async def test_after_a_pause_one_request_decides(
+        self, breaker: CircuitBreaker, clock: dict[str, float]
+    ) -> None:
+        for _ in range(3):
+            breaker.failed()
+        clock["now"] = 10
+        assert [breaker.allows(), breaker.allows()] == [True, False]
+        breaker.failed()
+        clock["now"] = 19
+        assert not breaker.allows()
+        clock["now"] = 20
+        assert breaker.allows()
+        breaker.succeeded()
+        assert [breaker.allows(), breaker.allows()] == [True, True]
