@@ -235,17 +235,22 @@ class TestCrowdedEngine:
 
     @pytest.fixture(scope="class")
     def batches(self, reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
-        prompts = [reference.chat_tokens(f"{question} {LONG_QUESTION}") for question in QUESTIONS]
+        corruptions = [one_corruption(strength=0.5, seed=index) if index % 2 else None for index in range(8)]
         crowd = [
-            request_to_engine(prompt, one_corruption(strength=0.5, seed=index) if index % 2 else None, 24)
-            for index, prompt in enumerate(prompts)
+            request_to_engine(reference.chat_tokens(question), corruption, max_tokens=60, ignore_eos=True)
+            for question, corruption in zip(QUESTIONS, corruptions, strict=True)
+        ]
+        prompts = [reference.chat_tokens(f"{question} {LONG_QUESTION}") for question in QUESTIONS]
+        long_prompts = [
+            request_to_engine(prompt, corruption)
+            for prompt, corruption in zip(prompts[:4], corruptions[:4], strict=True)
         ]
         orders = [request_to_engine(prompts[0], one_corruption("shuffle", seed=2))]
         adapted = [
             {**request_to_engine(prompts[0][-60:], corruption), "lora": str(adapter)}
             for corruption in (None, one_corruption(strength=0.5))
         ]
-        return [crowd, orders, adapted]
+        return [crowd, long_prompts, orders, adapted]
 
     @pytest.fixture(scope="class", params=[16, 56])
     def results(
@@ -253,26 +258,33 @@ class TestCrowdedEngine:
     ) -> list[dict[str, Any]]:
         arguments = engine_arguments(
             small_model,
+            max_model_len=512,
             max_num_batched_tokens=request.param,
             max_num_seqs=8,
             block_size=32,
-            num_gpu_blocks_override=75,
+            num_gpu_blocks_override=24,
             enable_lora=True,
             max_lora_rank=8,
         )
         return run_batches(arguments, batches)
 
-    def test_preempted_requests_in_small_chunks_are_as_the_reference(
+    def test_preempted_requests_are_as_the_reference(
         self, reference: Reference, batches: Any, results: Any
     ) -> None:
         assert results[0]["counters"]["vllm:num_preemptions"] > 0
         for request, output in zip(batches[0], results[0]["outputs"], strict=True):
             assert_output_as_reference(reference, request, output)
 
+    def test_prompts_in_small_chunks_are_as_the_reference(
+        self, reference: Reference, batches: Any, results: Any
+    ) -> None:
+        for request, output in zip(batches[1], results[1]["outputs"], strict=True):
+            assert_output_as_reference(reference, request, output)
+
     def test_tokens_are_shuffled_across_chunks(
         self, reference: Reference, batches: Any, results: Any
     ) -> None:
-        assert_output_as_reference(reference, batches[1][0], results[1]["outputs"][0])
+        assert_output_as_reference(reference, batches[2][0], results[2]["outputs"][0])
 
     def test_adapters_work_on_corrupted_prompts(
         self, reference: Reference, small_model: Path, adapter: Path, batches: Any, results: Any
@@ -283,7 +295,7 @@ class TestCrowdedEngine:
         adapted = Reference(
             PeftModel.from_pretrained(fresh.model, adapter).merge_and_unload(), fresh.tokenizer
         )
-        for request, output in zip(batches[2], results[2]["outputs"], strict=True):
+        for request, output in zip(batches[3], results[3]["outputs"], strict=True):
             assert_output_as_reference(adapted, request, output)
             choice = output["choices"][0]
             unadapted = reference.grade(request["token_ids"], request["corruption"], choice["token_ids"])
@@ -309,7 +321,6 @@ class TestCrowdedEngine:
         pytest.param(
             {"async_scheduling": False, "max_num_batched_tokens": 48, "max_num_seqs": 8}, id="synchronous"
         ),
-        pytest.param({"tensor_parallel_size": 2}, id="tensor-parallel-2"),
         pytest.param({"enforce_eager": False}, id="compiled"),
     ],
 )
@@ -323,6 +334,43 @@ def test_other_ways_to_run_a_step_are_as_the_reference(
     (result,) = run_batches(engine_arguments(small_model, **changes), [mixed_batches[3]])
     for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
         assert_output_as_reference(reference, request, output)
+
+
+@pytest.fixture(scope="session")
+def divisible_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model with the small model's tokenizer, and heads that two ranks can share."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(6)
+    tokenizer = AutoTokenizer.from_pretrained(small_model)
+    config = LlamaConfig(
+        vocab_size=49152,
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        initializer_range=0.3,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    folder = tmp_path_factory.mktemp("divisible")
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_tensor_parallel_ranks_agree_with_the_reference(
+    divisible_model: Path, run_batches: Callable[..., Any], mixed_batches: list[list[dict[str, Any]]]
+) -> None:
+    arguments = engine_arguments(divisible_model, tensor_parallel_size=2)
+    (result,) = run_batches(arguments, [mixed_batches[3]], VLLM_CPU_OMP_THREADS_BIND="0|1")
+    whole = Reference.load(divisible_model)
+    for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
+        assert_output_as_reference(whole, request, output)
 
 
 def test_an_embedding_engine_is_left_alone(small_model: Path, tmp_path: Path, reference: Reference) -> None:
