@@ -97,10 +97,12 @@ class Scorer:
             return PreparedText((), True)
         settings = self._settings
         readings = read_views(text, maximum_views=settings.maximum_views)
-        windows: list[Window] = []
+        # Most windows of a reading that changes a few words are those of the plain one, and are read once.
+        windows: dict[str, Window] = {}
         for view in readings.views:
-            windows += self._suspicious_windows(view)
-        return PreparedText(tuple(windows), readings.complete)
+            for window in self._suspicious_windows(view):
+                windows.setdefault(window.text, window)
+        return PreparedText(tuple(windows.values()), readings.complete)
 
     def _suspicious_windows(self, view: View) -> Iterator[Window]:
         text = view.canonical.text

@@ -28,10 +28,11 @@ _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-f
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/]{1,3}\w(?!\w)){3,}")
 _WORD_GAP = re.compile(r"[ \t]{2,3}| [./|*·-] ")
-_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*[0134578@$|!]\S*")
+_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*")
 _LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
 _LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
+_LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
 
 
@@ -203,7 +204,7 @@ def _read_leet_one_as_l(text: str) -> CanonicalText | None:
 def _read_literals(text: str) -> CanonicalText | None:
     """Join the quoted pieces that code would join."""
     matches = list(_LITERAL.finditer(text))
-    if len(matches) < 2:
+    if len(matches) < 2 or not _LITERAL_IN_CODE.search(text):
         return None
     joined = "".join(match[2] for match in matches)
     starts = np.concatenate([np.arange(*match.span(2), dtype=np.int32) for match in matches])

@@ -64,3 +64,8 @@ def test_any_text_can_be_read(text: str) -> None:
         if view.canonical.text:
             start, end = view.canonical.original_span(0, len(view.canonical.text))
             assert 0 <= start <= end <= len(text)
+
+
+def test_dialogue_and_exclamation_marks_are_no_disguise() -> None:
+    text = '"Come here!" said Anna. "Never!" cried Tom, and it was the 3 of May.'
+    assert [view.name for view in read_views(text).views] == ["plain", "rot13", "reversed"]
