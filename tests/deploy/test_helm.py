@@ -1,0 +1,275 @@
+"""The chart, rendered by Helm and held against Kubernetes' schemas."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import kubernetes_validate
+import pytest
+import yaml
+
+from server.settings import load_settings
+
+Objects = list[dict[str, Any]]
+Render = Callable[..., Objects]
+
+KUBERNETES = ("1.27", "1.37")
+OPEN = {"proxy": {"keys": {"open": True}}}
+VALUES: dict[str, dict[str, Any]] = {
+    "open": OPEN,
+    "keys, own targets and settings": {
+        "proxy": {
+            "keys": {"existingSecret": "client-keys"},
+            "targets": {"existingClaim": "bundles"},
+            "settings": {"policy": {"on_error": "corrupt"}},
+            "autoscaling": {"enabled": False},
+            "nodeSelector": {"pool": "cpu"},
+            "tolerations": [{"key": "pool", "operator": "Exists"}],
+        },
+        "engineKey": {"existingSecret": "shared-key"},
+        "images": {"pullSecrets": [{"name": "registry"}]},
+    },
+    "four GPUs each": {
+        **OPEN,
+        "engine": {
+            "replicas": 3,
+            "model": "org/model",
+            "gpus": 4,
+            "args": ["--max-model-len", "8192"],
+            "hubToken": {"existingSecret": "hub"},
+            "cache": {"storageClass": "fast"},
+            "runtimeClassName": "nvidia",
+            "nodeSelector": {"pool": "gpu"},
+            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        },
+    },
+    "no GPU": {**OPEN, "engine": {"gpus": 0}},
+    "no network policy": {**OPEN, "networkPolicy": {"enabled": False}},
+    "monitoring": {
+        "proxy": {"keys": {"existingSecret": "client-keys"}},
+        "monitoring": {"enabled": True, "existingSecret": "observe", "labels": {"release": "prometheus"}},
+        "networkPolicy": {
+            "scrapeFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+            ]
+        },
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def chart_folder(repository: Path) -> Path:
+    return repository / "deploy" / "helm"
+
+
+@pytest.fixture(scope="session")
+def render(chart_folder: Path) -> Iterator[Render]:
+    with helm_python.Chart.load(str(chart_folder)) as chart:
+
+        def rendered(values: Mapping[str, Any]) -> Objects:
+            files = chart.render(dict(values), name="demo", namespace="models")
+            return [
+                document
+                for name, text in files.items()
+                if name.endswith(".yaml")
+                for document in yaml.safe_load_all(text)
+                if document
+            ]
+
+        yield rendered
+
+
+def the(objects: Objects, kind: str, name: str) -> dict[str, Any]:
+    (found,) = (o for o in objects if o["kind"] == kind and o["metadata"]["name"] == f"demo-lethe-{name}")
+    return found
+
+
+def pod_of(workload: dict[str, Any]) -> dict[str, Any]:
+    return workload["spec"]["template"]["spec"]
+
+
+def selects(selector: Mapping[str, str], workload: dict[str, Any]) -> bool:
+    return selector.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_chart_has_no_faults_and_is_of_the_projects_version(chart_folder: Path, repository: Path) -> None:
+    report = helm_python.lint(str(chart_folder))
+    assert not report["errors"]
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    assert yaml.safe_load((chart_folder / "Chart.yaml").read_text())["appVersion"] == project["version"]
+
+
+@pytest.mark.parametrize("kubernetes", KUBERNETES)
+@pytest.mark.parametrize("case", VALUES)
+def test_objects_are_kubernetes_own(render: Render, case: str, kubernetes: str) -> None:
+    checked = 0
+    for item in render(VALUES[case]):
+        if not item["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(item, kubernetes, strict=True)
+            checked += 1
+    assert checked >= 8
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_proxies_and_engines_are_never_taken_for_each_other(render: Render, case: str) -> None:
+    objects = render(VALUES[case])
+    workloads = {
+        "proxy": the(objects, "Deployment", "proxy"),
+        "engine": the(objects, "StatefulSet", "engine"),
+    }
+    for name, workload in workloads.items():
+        selectors = [
+            workload["spec"]["selector"]["matchLabels"],
+            the(objects, "Service", name)["spec"]["selector"],
+            the(objects, "PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"],
+        ]
+        for selector in selectors:
+            assert [other for other in workloads if selects(selector, workloads[other])] == [name]
+
+
+def test_engines_are_reached_by_proxies_alone(render: Render) -> None:
+    objects = render(OPEN)
+    policy = the(objects, "NetworkPolicy", "engine")["spec"]
+    engine, proxy = the(objects, "StatefulSet", "engine"), the(objects, "Deployment", "proxy")
+    assert selects(policy["podSelector"]["matchLabels"], engine)
+    assert policy["policyTypes"] == ["Ingress"]
+    (rule,) = policy["ingress"]
+    (peer,) = rule["from"]
+    assert set(peer) == {"podSelector"}
+    assert selects(peer["podSelector"]["matchLabels"], proxy)
+    assert not selects(peer["podSelector"]["matchLabels"], engine)
+    (port,) = rule["ports"]
+    (container,) = pod_of(engine)["containers"]
+    assert [p["containerPort"] for p in container["ports"]] == [port["port"]]
+    assert the(objects, "Service", "engine")["spec"].get("type", "ClusterIP") == "ClusterIP"
+
+
+def test_only_named_scrapers_are_let_in_as_well(render: Render) -> None:
+    values = VALUES["monitoring"]
+    (rule,) = the(render(values), "NetworkPolicy", "engine")["spec"]["ingress"]
+    assert rule["from"][1:] == values["networkPolicy"]["scrapeFrom"]
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_proxies_and_engines_share_one_key(render: Render, case: str) -> None:
+    objects = render(VALUES[case])
+    secrets = {
+        volume["secret"]["secretName"]
+        for workload in (the(objects, "Deployment", "proxy"), the(objects, "StatefulSet", "engine"))
+        for volume in pod_of(workload)["volumes"]
+        if volume["name"] == "engine-key"
+    }
+    made = {o["metadata"]["name"] for o in objects if o["kind"] == "Secret"}
+    own = VALUES[case].get("engineKey", {}).get("existingSecret")
+    assert secrets == ({own} if own else made)
+    assert made == (set() if own else {"demo-lethe-engine-key"})
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_pods_are_hardened_and_mount_what_they_have(render: Render, case: str) -> None:
+    objects = render(VALUES[case])
+    for workload in (the(objects, "Deployment", "proxy"), the(objects, "StatefulSet", "engine")):
+        pod = pod_of(workload)
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["automountServiceAccountToken"] is False
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        claims = {c["metadata"]["name"] for c in workload["spec"].get("volumeClaimTemplates", ())}
+        assert mounted == {volume["name"] for volume in pod["volumes"]} | claims
+        assert "/var/cache/lethe" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_proxies_are_given_settings_that_exist(
+    render: Render, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = render(VALUES[case])
+    (container,) = pod_of(the(objects, "Deployment", "proxy"))["containers"]
+    for variable in container["env"]:
+        if variable["name"].startswith("LETHE_"):
+            monkeypatch.setenv(variable["name"], variable["value"])
+    file = tmp_path / "lethe.yaml"
+    file.write_text(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
+    settings = load_settings(file)
+    assert str(settings.engine.url) == "http://demo-lethe-engine:8000/"
+    assert (settings.keys is None) == VALUES[case]["proxy"]["keys"].get("open", False)
+    assert settings.policy.on_error == VALUES[case]["proxy"].get("settings", {}).get("policy", {}).get(
+        "on_error", "block"
+    )
+
+
+def test_proxies_can_be_sent_to_a_router_instead(render: Render) -> None:
+    settings = {"engine": {"url": "http://router:8000", "read_timeout_s": 60}}
+    objects = render({"proxy": {"keys": {"open": True}, "settings": settings}})
+    assert yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"]) == settings
+
+
+def test_engine_splits_its_model_over_its_gpus(render: Render) -> None:
+    (container,) = pod_of(the(render(VALUES["four GPUs each"]), "StatefulSet", "engine"))["containers"]
+    assert container["args"] == [
+        *("--model", "org/model"),
+        *("--tensor-parallel-size", "4"),
+        *("--max-model-len", "8192"),
+    ]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 4
+
+
+def test_engine_without_gpus_asks_for_none(render: Render) -> None:
+    (container,) = pod_of(the(render(VALUES["no GPU"]), "StatefulSet", "engine"))["containers"]
+    assert "--enforce-eager" in container["args"]
+    assert "nvidia.com/gpu" not in container["resources"]["limits"]
+
+
+def test_number_of_proxies_has_one_master(render: Render) -> None:
+    scaled = render(OPEN)
+    assert "replicas" not in the(scaled, "Deployment", "proxy")["spec"]
+    target = the(scaled, "HorizontalPodAutoscaler", "proxy")["spec"]["scaleTargetRef"]
+    assert target == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "demo-lethe-proxy"}
+    fixed = render(VALUES["keys, own targets and settings"])
+    assert the(fixed, "Deployment", "proxy")["spec"]["replicas"] == 2
+    assert "HorizontalPodAutoscaler" not in {o["kind"] for o in fixed}
+
+
+def test_monitors_find_services_and_name_the_jobs_that_the_rules_ask_for(
+    render: Render, repository: Path
+) -> None:
+    objects = render(VALUES["monitoring"])
+    for name in ("proxy", "engine"):
+        monitor = the(objects, "ServiceMonitor", name)
+        service = the(objects, "Service", name)
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        (endpoint,) = monitor["spec"]["endpoints"]
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+        assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": f"lethe-{name}"}]
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    for name in ("alerts", "recording"):
+        file = repository / "deploy" / "prometheus" / "rules" / f"{name}.yml"
+        assert the(objects, "PrometheusRule", name)["spec"] == yaml.safe_load(file.read_text())
+
+
+def test_engines_that_cannot_be_reached_are_not_scraped(render: Render) -> None:
+    values = {**OPEN, "monitoring": {"enabled": True}}
+    monitors = [o["metadata"]["name"] for o in render(values) if o["kind"] == "ServiceMonitor"]
+    assert monitors == ["demo-lethe-proxy"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "proxy.keys.existingSecret"),
+        ({"proxy": {"keys": {"existingSecret": "k"}}, "monitoring": {"enabled": True}}, "scope observe"),
+        ({**OPEN, "engine": {"gpus": -1}}, "gpus"),
+        ({**OPEN, "engines": {}}, "engines"),
+        ({"proxy": {"keys": {"open": True}, "settings": {"host": "::"}}}, "host"),
+    ],
+)
+def test_values_that_would_not_do_are_refused_by_name(
+    render: Render, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(helm_python.HelmError, match=message):
+        render(values)
