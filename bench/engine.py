@@ -5,6 +5,7 @@ others are stopped, so that what the machine does meanwhile falls on all alike; 
 """
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="let vLLM compile the model")
     parser.add_argument("--serve", choices=[BARE, PROMPT_EMBEDS, PLUGIN], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    # So that the engines, which are in process groups of their own, end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
     model = options.model or prepare_smollm2(cache)
     if options.serve:
@@ -118,9 +121,12 @@ class Engine:
             start_new_session=True,
         )
         os.close(writer)
+        self._variant = variant
         self._answers = os.fdopen(reader)
+
+    def wait_until_ready(self) -> None:
         if self._answers.readline().strip() != "ready":
-            raise SystemExit(f"the engine '{variant}' did not start")
+            raise SystemExit(f"the engine '{self._variant}' did not start")
         self._signal(signal.SIGSTOP)
 
     def tokens_per_second(self, batch: int, share: float) -> float:
@@ -132,7 +138,8 @@ class Engine:
         return rate
 
     def stop(self) -> None:
-        self._signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            self._signal(signal.SIGKILL)
         self._process.wait()
 
     def _signal(self, number: int) -> None:
@@ -146,6 +153,7 @@ def measure(model: Path, rounds: int, compiled: bool) -> dict[tuple[str, float, 
     try:
         for variant in (BARE, PLUGIN, PROMPT_EMBEDS):
             engines[variant] = Engine(model, variant, compiled)
+            engines[variant].wait_until_ready()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
             for batch in BATCHES:
