@@ -77,8 +77,15 @@ class _Connection(asyncio.Protocol):
             self.finished.set_exception(error)
 
 
-def run_load(port: int, path: str, body: bytes, connections: int, seconds: float) -> LoadResult:
+def run_load(
+    port: int, path: str, body: bytes, connections: int, seconds: float, key: str | None = None
+) -> LoadResult:
     """Load a server on loopback for some seconds.
+
+    Parameters
+    ----------
+    key
+        Sent as a bearer token.
 
     Raises
     ------
@@ -86,6 +93,8 @@ def run_load(port: int, path: str, body: bytes, connections: int, seconds: float
         A request was not answered with 200.
     """
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    if key:
+        head += f"Authorization: Bearer {key}\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     return uvloop.run(_run(port, request, connections, seconds))
 

@@ -11,13 +11,15 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.load import LoadResult, run_load
 from bench.page import machine, table, write_section
 from bundle import load_bundles, update_bundle
 from server.engine_process import free_loopback_port
+from server.key_file import create_key
 
 PROXY_CORE, LOAD_CORE = "0", "1"
 SECONDS = 5.0
@@ -34,12 +36,22 @@ def main() -> None:
         nothing = Path(folder) / "nothing"
         nothing.mkdir()
         rows = []
-        with _proxy(engine, nothing) as no_targets, _proxy(engine, targets) as guarded:
+        _, key = create_key(Path(folder) / "keys.yaml", requests_per_minute=10**9, concurrency=10**6)
+        recorded = {
+            "LETHE_KEYS": str(Path(folder) / "keys.yaml"),
+            "LETHE_AUDIT__FOLDER": str(Path(folder) / "audit"),
+        }
+        with (
+            _proxy(engine, nothing) as no_targets,
+            _proxy(engine, targets) as guarded,
+            _proxy(engine, targets, recorded) as audited,
+        ):
             cases = {
-                "bare engine": (engine, CLEAN),
-                "proxy, no targets": (no_targets, CLEAN),
-                "proxy, clean prompt, verdict cached": (guarded, CLEAN),
-                "proxy, flagged prompt, verdict cached": (guarded, FLAGGED),
+                "bare engine": Case(engine, CLEAN),
+                "proxy, no targets": Case(no_targets, CLEAN),
+                "proxy, clean prompt, verdict cached": Case(guarded, CLEAN),
+                "proxy, flagged prompt, verdict cached": Case(guarded, FLAGGED),
+                "proxy, clean prompt, verdict cached, keys and audit": Case(audited, CLEAN, key),
             }
             for connections in (1, 32):
                 results = _interleaved(cases, connections)
@@ -55,13 +67,23 @@ def main() -> None:
     )
 
 
-def _interleaved(cases: dict[str, tuple[int, str]], connections: int) -> dict[str, LoadResult]:
+@dataclass(frozen=True)
+class Case:
+    """A server and what it is asked, with the key that it wants."""
+
+    port: int
+    prompt: str
+    key: str | None = None
+
+
+def _interleaved(cases: dict[str, Case], connections: int) -> dict[str, LoadResult]:
     results: dict[str, list[LoadResult]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
-        for name, (port, prompt) in cases.items():
-            body = json.dumps({"model": "mock", "messages": [{"role": "user", "content": prompt}]}).encode()
-            run_load(port, PATH, body, connections, 0.5)
-            results[name].append(run_load(port, PATH, body, connections, SECONDS))
+        for name, case in cases.items():
+            messages = [{"role": "user", "content": case.prompt}]
+            body = json.dumps({"model": "mock", "messages": messages}).encode()
+            run_load(case.port, PATH, body, connections, 0.5, case.key)
+            results[name].append(run_load(case.port, PATH, body, connections, SECONDS, case.key))
     return {
         name: sorted(rounds, key=lambda result: result.quantile(0.5))[ROUNDS // 2]
         for name, rounds in results.items()
@@ -103,17 +125,17 @@ def mock_engine() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _proxy(engine: int, targets: Path) -> Iterator[int]:
+def _proxy(engine: int, targets: Path, environment: Mapping[str, str] | None = None) -> Iterator[int]:
     port = free_loopback_port()
     command = ["taskset", "-c", PROXY_CORE, sys.executable, "-m", "cli.main", "serve"]
     command += ["--port", str(port), "--engine-url", f"http://127.0.0.1:{engine}", "--targets", str(targets)]
-    with _running(command, f"http://127.0.0.1:{port}/ready"):
+    with _running(command, f"http://127.0.0.1:{port}/ready", environment):
         yield port
 
 
 @contextlib.contextmanager
-def _running(command: list[str], url: str) -> Iterator[None]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+def _running(command: list[str], url: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | (environment or {}))
     try:
         for _ in range(600):
             if process.poll() is not None:
