@@ -1,6 +1,6 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
-``python -m bench.classifier [accuracy|attacks|latency|encoder ...]``, all by default. Needs LETHE_DATA_DIR.
+``python -m bench.classifier [encoder|latency|shipped|accuracy|attacks ...]``, all by default. Needs LETHE_DATA_DIR.
 """
 
 import asyncio
@@ -61,22 +61,34 @@ def _accuracy() -> None:
         head = _trained(task)
         print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
         rows += _accuracy_rows(encoder, head, task.name, task.positives, task.negatives)
-    shipped = {**harry_potter_questions(), "MUSE-Books, passages": harry_potter_passages()}
-    rows += _accuracy_rows(
-        encoder, _shipped_head(), "harry-potter (shipped)", shipped, harry_potter_negatives()
+    note = (
+        "Heads are trained on the sets' training sides and the project's own ordinary prompts; no test prompt is seen in training. "
+        "MUSE-News is trained on sentences of the articles and tried on questions about them."
     )
+    _write_accuracy("Accuracy on the field's data sets", "accuracy", note, rows)
+
+
+def _shipped() -> None:
+    asked = {**harry_potter_questions(), "MUSE-Books, passages": harry_potter_passages()}
+    rows = _accuracy_rows(Encoder.load(), _shipped_head(), "harry-potter", asked, harry_potter_negatives())
+    note = (
+        "The shipped head, trained on the project's own prompts alone. Both sides of MUSE-Books are about the books; many of its "
+        "questions name nothing of them. Prompts of the other sets that name Harry Potter are left out."
+    )
+    _write_accuracy("Accuracy of the shipped target", "shipped", note, rows)
+
+
+def _write_accuracy(title: str, part: str, note: str, rows: list[list[str]]) -> None:
     body = (
         f"{machine('onnxruntime', 'scikit-learn', 'numpy')}.\n\n"
-        "Whole pipeline: readings, first tier, int8 encoder, head, threshold. Heads are trained on the sets' training sides and "
-        "the project's own ordinary prompts; no test prompt is seen in training. MUSE-News is trained on sentences of the articles "
-        "and tried on questions about them. Of the first tier: share of prompts that it let pass without the encoder, and how "
-        "many that would have been flagged it lost.\n\n"
+        f"Whole pipeline: readings, first tier, int8 encoder, head, threshold. {note} Of the first tier: share of prompts that it "
+        "let pass without the encoder, and how many that would have been flagged it lost.\n\n"
         + table(
             ["classifier", "test set", "prompts", "flagged", "goal", "passed by first tier", "lost by it"],
             rows,
         )
     )
-    write_section(_PAGE, "Accuracy", f"{_COMMAND} (part `accuracy`)", body)
+    write_section(_PAGE, title, f"{_COMMAND} ARGS={part}", body)
 
 
 def _trained(task: Task) -> Head:
@@ -166,7 +178,7 @@ def _attacks() -> None:
         "costs. Goal: at most 5 % bypass. No attack's wrapper or passage is used in training.\n\n"
         + table(header, rows)
     )
-    write_section(_PAGE, "Attack suite", f"{_COMMAND} (part `attacks`)", body)
+    write_section(_PAGE, "Attack suite", f"{_COMMAND} ARGS=attacks", body)
 
 
 def _encoder() -> None:
@@ -188,7 +200,7 @@ def _encoder() -> None:
         f"1st percentile {np.quantile(agreement, 0.01):.4f}, least {agreement.min():.4f}.\n\n"
         + table(["tokens", "float32 p50, ms", "p99", "int8 p50, ms", "p99"], rows)
     )
-    write_section(_PAGE, "Encoder", f"{_COMMAND} (part `encoder`)", body)
+    write_section(_PAGE, "Encoder", f"{_COMMAND} ARGS=encoder", body)
 
 
 def _latency() -> None:
@@ -222,7 +234,7 @@ def _latency() -> None:
         "Goals: mean of ordinary prompts at most 1 ms; any one of 512 tokens at most 20 ms; 100 targets at most 1.2 times one.\n\n"
         + table(["prompts", "cold mean, ms", "p50", "p99", "largest", "cached p50"], rows)
     )
-    write_section(_PAGE, "Latency", f"{_COMMAND} (part `latency`)", body)
+    write_section(_PAGE, "Latency", f"{_COMMAND} ARGS=latency", body)
 
 
 def _latency_row(
@@ -268,6 +280,7 @@ def _seconds(work: Callable[[], object]) -> float:
 _MEASUREMENTS: dict[str, Callable[[], None]] = {
     "encoder": _encoder,
     "latency": _latency,
+    "shipped": _shipped,
     "accuracy": _accuracy,
     "attacks": _attacks,
 }
