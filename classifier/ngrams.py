@@ -76,13 +76,24 @@ class HashedText:
         totals = np.zeros((len(stretches), weights.shape[1]))
         counts = np.zeros(len(stretches), np.int64)
         for section in self._sections:
-            cumulative = np.zeros((len(section.buckets) + 1, weights.shape[1]), np.float64)
-            np.cumsum(weights[section.buckets], axis=0, out=cumulative[1:])
             low = np.searchsorted(section.starts, first, side="left")
             high = np.maximum(np.searchsorted(section.ends, last, side="right"), low)
-            totals += cumulative[high] - cumulative[low]
+            totals += _sums_between(weights[section.buckets], low, high)
             counts += high - low
         return (totals / np.sqrt(np.maximum(counts, 1))[:, None]).astype(np.float32)
+
+
+def _sums_between(
+    rows: NDArray[np.float32], low: NDArray[np.int64], high: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sums of rows from each `low` to its `high`: rows are added up once, between neighbouring bounds."""
+    bounds = np.unique(np.concatenate([low, high, [0, len(rows)]]))
+    if len(bounds) < 2:
+        return np.zeros((len(low), rows.shape[1]))
+    between = np.add.reduceat(rows, bounds[:-1], axis=0)
+    cumulative = np.zeros((len(bounds), rows.shape[1]))
+    np.cumsum(between, axis=0, out=cumulative[1:])
+    return cumulative[np.searchsorted(bounds, high)] - cumulative[np.searchsorted(bounds, low)]
 
 
 def _normalise(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
