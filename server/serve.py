@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from uvicorn.config import LOGGING_CONFIG
 
 from bundle import BaseModel, BundleError
 from server.access import Access
@@ -25,6 +26,7 @@ from server.engine_process import EngineProcess, engine_command, free_loopback_p
 from server.errors import StartupError
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
+from server.log import log_as_json
 from server.metrics import Metrics
 from server.placement import Placer
 from server.rate_limit import TokenBuckets
@@ -69,6 +71,8 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
     StartupError
         Something that the proxy needs is not as it must be.
     """
+    if settings.log_format == "json":
+        report = log_as_json()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Proxy(settings, model, report).run())
@@ -257,6 +261,7 @@ class _Server(uvicorn.Server):
                 app,
                 lifespan="off",
                 log_level="warning",
+                log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
                 access_log=False,
                 server_header=False,
                 date_header=False,

@@ -167,6 +167,8 @@ class Settings(BaseSettings):
         Where prepared models and encoders are kept.
     max_body_bytes
         A larger request body is answered with 413.
+    log_format
+        Lines for people, or JSON.
     cors_origins
         Origins whose pages may call the proxy from a browser; none by default.
     drain_timeout_s
@@ -184,6 +186,7 @@ class Settings(BaseSettings):
     keys: Path | None = None
     cache_dir: Path = Path.home() / ".cache" / "lethe"
     max_body_bytes: int = Field(default=4 << 20, ge=1024)
+    log_format: Literal["text", "json"] = "text"
     cors_origins: tuple[str, ...] = ()
     drain_timeout_s: int = Field(default=30, ge=0)
     limits: LimitSettings = LimitSettings()

@@ -103,3 +103,19 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, taken_port: int) -> None
     )
     line = serve("--config", config, "--engine-url", "http://127.0.0.1:1", cache=tmp_path)
     assert "no engine answers at http://127.0.0.1:1" in line
+
+
+def test_what_is_reported_can_be_json(tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    command = [sys.executable, "-m", "cli.main", "serve", "--engine-url", "http://127.0.0.1:1"]
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "LETHE_PORT": str(free_loopback_port()),
+        "LETHE_TARGETS": str(tmp_path / "targets"),
+        "LETHE_LOG_FORMAT": "json",
+        "LETHE_ENGINE__STARTUP_TIMEOUT_S": "0.1",
+    }
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    reported = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert "waiting for http://127.0.0.1:1" in reported[0]["message"]
