@@ -26,6 +26,8 @@ def tiny_model_folder(small_model: Path, tmp_path_factory: pytest.TempPathFactor
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+    # On a model this small a second thread spends its time waiting for the first.
+    torch.set_num_threads(1)
     tokenizer = AutoTokenizer.from_pretrained(small_model)
     torch.manual_seed(0)
     config = LlamaConfig(

@@ -8,7 +8,7 @@ step is kept in the cache, so that an interrupted run goes on where it stopped.
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,10 +99,14 @@ class TofuReproduction:
         questions = load_tofu(forget, self.data)
         searched = _spread(questions, self.recipe.searched_questions)
         full, retain = self.model("full"), self.model(f"retain-{forget}")
-        surrogate = CorruptionEvaluator(retain, searched, _METRICS, max_tokens=48).measure([None])[0].values
+        surrogate = (
+            CorruptionEvaluator(retain, searched, _METRICS, max_tokens=self.recipe.answer_tokens)
+            .measure([None])[0]
+            .values
+        )
         learned = learn_corruption(
             replace(_SEARCHED, surrogate=surrogate),
-            CorruptionEvaluator(full, searched, _METRICS, max_tokens=48),
+            CorruptionEvaluator(full, searched, _METRICS, max_tokens=self.recipe.answer_tokens),
             trace=self.work / f"{forget}-search.jsonl",
             on_measured=lambda count: self.say(f"{forget}: {count} candidates measured"),
         )
@@ -137,14 +141,17 @@ class TofuReproduction:
         trained.write_bundle(bundle)
         return bundle
 
-    def measure(self, forget: str) -> list[Result]:
-        """Set all models side by side on one forget set, and write the results."""
+    def measure(self, forget: str, *, classifier: bool = True) -> list[Result]:
+        """Set all models side by side on one forget set, and write the results.
+
+        Without a classifier, ECO is guarded by the oracle's labels alone.
+        """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
-        retain = evaluate_tofu(self.model(f"retain-{forget}"), questions)
+        retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
         results = [replace(retain, model="retain")]
-        for name, model in self._compared(forget):
+        for name, model in self._compared(forget, classifier):
             self.say(f"{forget}: measuring {name}")
-            results.append(replace(evaluate_tofu(model, questions), model=name))
+            results.append(replace(evaluate_tofu(model, questions, self.recipe.answer_tokens), model=name))
         results = [compare_with_retain(result, retain) for result in results]
         write_results(results, self.work / "results" / forget)
         plot_results(results, self.work / "results" / forget / "results.png")
@@ -154,17 +161,15 @@ class TofuReproduction:
         """Where the bundle of a forget set stands."""
         return self.work / "targets" / f"tofu-{forget}"
 
-    def _compared(self, forget: str) -> Sequence[tuple[str, LanguageModel]]:
+    def _compared(self, forget: str, classifier: bool) -> Iterator[tuple[str, LanguageModel]]:
         full = self.model("full")
-        bundle = self.classify(forget)
-        corruption = load_corruption(bundle / "corruption.safetensors")
+        yield "original", full
+        corruption = load_corruption(self.learn(forget) / "corruption.safetensors")
         forgotten = oracle(question.question for question in load_tofu(forget, self.data))
-        return (
-            ("original", full),
-            ("ECO", guard_with_bundle(full, bundle)),
-            ("ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")),
-            *((label, self.model(f"{label}-{forget}")) for label in BASELINES),
-        )
+        yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
+        if classifier:
+            yield "ECO", guard_with_bundle(full, self.classify(forget))
+        yield from ((label, self.model(f"{label}-{forget}")) for label in BASELINES)
 
 
 def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:

@@ -31,6 +31,8 @@ class TofuRecipe:
         How many forget questions the corruption is searched on.
     utility_questions : int or None
         How many questions of each utility set are measured; None is all.
+    answer_tokens : int
+        Length of the generated answers.
     fine_tuning : TrainingSettings
     gradient_ascent, negative_preference : TrainingSettings
         The baselines' training; `loss` is set by their name.
@@ -40,6 +42,7 @@ class TofuRecipe:
     retain_questions: int | None = 40
     searched_questions: int = 20
     utility_questions: int | None = 12
+    answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     gradient_ascent: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(epochs=3, learning_rate=2e-5)
@@ -62,7 +65,7 @@ class TofuRecipe:
     @property
     def digest(self) -> str:
         """Short digest of what the models are trained on and how: recipes that differ there share nothing."""
-        trained = asdict(replace(self, searched_questions=0, utility_questions=None))
+        trained = asdict(replace(self, searched_questions=0, utility_questions=None, answer_tokens=0))
         return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:8]
 
 
