@@ -1,6 +1,6 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
-``python -m bench.classifier [encoder|latency|shipped|accuracy|attacks ...]``, all by default. Needs LETHE_DATA_DIR.
+``python -m bench.classifier [encoder|latency|shipped|accuracy|attacks|attacks-tofu ...]``, all by default. Needs LETHE_DATA_DIR.
 """
 
 import asyncio
@@ -146,39 +146,39 @@ def _passed(encoder: Encoder, head: Head, texts: Sequence[str]) -> float:
 
 
 def _attacks() -> None:
-    encoder = Encoder.load()
+    _attack(
+        "harry-potter (shipped)", "attacks", _shipped_head(), harry_potter_questions()["MUSE-Books, retain"]
+    )
+
+
+def _attacks_on_tofu() -> None:
     task = tofu("forget05", "retain95")
-    cases = {
-        "harry-potter": (_shipped_head(), harry_potter_questions()["MUSE-Books, retain"]),
-        "TOFU forget05": (_trained(task), task.positives["forget, paraphrased"][:100]),
-    }
+    _attack(task.name, "attacks-tofu", _trained(task), task.positives["forget, paraphrased"][:100])
+
+
+def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
+    encoder = Encoder.load()
+    plain = [Conversation.from_prompt(prompt) for prompt in prompts]
+    seen = [p for p, hit in zip(prompts, _flags(encoder, head, plain, True), strict=True) if hit]
     ordinary = ordinary_tests()["Vicuna-bench"]
-    rates: dict[str, list[float]] = {attack: [] for attack in ATTACKS}
-    counts: list[str] = []
-    for name, (head, prompts) in cases.items():
-        plain = [Conversation.from_prompt(prompt) for prompt in prompts]
-        seen = [p for p, hit in zip(prompts, _flags(encoder, head, plain, True), strict=True) if hit]
-        counts.append(f"{len(seen)} prompts on {name}")
-        for attack in ATTACKS:
-            attacked = [Conversation.from_openai_messages(attack_messages(attack, prompt)) for prompt in seen]
-            rates[attack].append(1 - float(_flags(encoder, head, attacked, True).mean()))
-            innocent = [
-                Conversation.from_openai_messages(attack_messages(attack, prompt)) for prompt in ordinary
-            ]
-            rates[attack].append(float(_flags(encoder, head, innocent, True).mean()))
+    rates: dict[str, list[float]] = {}
+    for attack in ATTACKS:
+        asked, innocent = (
+            [Conversation.from_openai_messages(attack_messages(attack, prompt)) for prompt in texts]
+            for texts in (seen, ordinary)
+        )
+        missed = 1 - float(_flags(encoder, head, asked, True).mean())
+        rates[attack] = [missed, float(_flags(encoder, head, innocent, True).mean())]
     rows = [[attack, *(f"{100 * rate:.1f} %" for rate in found)] for attack, found in rates.items()]
     means = np.array(list(rates.values())).mean(axis=0)
     rows.append(["**mean**", *(f"**{100 * rate:.1f} %**" for rate in means)])
-    header = ["attack"]
-    for name in cases:
-        header += [f"{name}: bypass", "ordinary prompts flagged"]
     body = (
-        f"{machine('onnxruntime', 'numpy')}.\n\nEvery attack on {', '.join(counts)}, all of them flagged when asked plainly; a "
+        f"{machine('onnxruntime', 'numpy')}.\n\nEvery attack on {len(seen)} prompts, all of them flagged when asked plainly; a "
         "bypass is one that is not flagged once disguised. The same disguise on the 80 ordinary prompts of Vicuna-bench shows what it "
         "costs. Goal: at most 5 % bypass. No attack's wrapper or passage is used in training.\n\n"
-        + table(header, rows)
+        + table(["attack", "bypass", "ordinary prompts flagged"], rows)
     )
-    write_section(_PAGE, "Attack suite", f"{_COMMAND} ARGS=attacks", body)
+    write_section(_PAGE, f"Attack suite, {name}", f"{_COMMAND} ARGS={part}", body)
 
 
 def _encoder() -> None:
@@ -283,6 +283,7 @@ _MEASUREMENTS: dict[str, Callable[[], None]] = {
     "shipped": _shipped,
     "accuracy": _accuracy,
     "attacks": _attacks,
+    "attacks-tofu": _attacks_on_tofu,
 }
 
 if __name__ == "__main__":
