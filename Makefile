@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu bench bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu bench bench-engine bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ format: install-dev ## Format the code and mend what the linter can.
 
 reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
 	$(BIN)/python -m offline.reproduction.tofu $(ARGS)
+
+bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.engine $(ARGS)
 
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)

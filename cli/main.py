@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, corruption, corruption_learn, demo, evaluate, keys, report, serve, targets
+from cli import audit, classifier, corruption, corruption_learn, demo, evaluate, keys, report, serve, targets
 
 app = typer.Typer(
     name="lethe",
@@ -16,6 +16,7 @@ app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
