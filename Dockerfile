@@ -123,6 +123,6 @@ RUN apt-get update \
 COPY --from=offline-build /opt/lethe /opt/lethe
 USER 10001:10001
 VOLUME /var/cache/lethe
-WORKDIR /work
+WORKDIR /var/lib/lethe
 ENTRYPOINT ["with-engine-key", "lethe"]
 CMD ["--help"]
