@@ -98,8 +98,12 @@ class EngineClient:
 
     async def open(self) -> None:
         """Open the connection pool; must run inside the event loop."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+        self._session = self._make_session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
+        self._new_connection = self._make_session(aiohttp.TCPConnector(limit=0, force_close=True))
+
+    def _make_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
             headers=self._headers,
             timeout=self._timeout,
             auto_decompress=False,
@@ -110,6 +114,7 @@ class EngineClient:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+            await self._new_connection.close()
 
     async def post(
         self, path: str, body: dict[str, Any], request_id: str | None = None
@@ -150,9 +155,9 @@ class EngineClient:
             try:
                 return await self._pool.post(address, data=content, headers=headers)
             except aiohttp.ServerDisconnectedError:
-                # A pooled connection that the engine closed while idle; a completion changes nothing, so
-                # asking again is safe.
-                return await self._pool.post(address, data=content, headers=headers)
+                # A pooled connection that the engine closed while idle, and so may every other one be; a
+                # completion changes nothing, so asking again is safe.
+                return await self._new_connection.post(address, data=content, headers=headers)
         except aiohttp.ClientConnectorError:
             raise Unavailable(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S

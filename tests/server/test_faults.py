@@ -106,6 +106,32 @@ async def test_an_engine_that_is_gone_is_a_503_and_is_left_alone_after_a_while(s
     assert ["refuses connections" in message for message in messages] == [True] * 5 + [False] * 2
 
 
+async def test_connections_that_the_engine_closed_while_idle_cost_no_request(stack: Stack) -> None:
+    answer = HEAD + b"Content-Length: 2\r\n\r\n{}"
+    connections: list[asyncio.StreamWriter] = []
+    three = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        if len(connections) == 3:
+            three.set()
+        await reader.readuntil(b"}]}")
+        await three.wait()
+        writer.write(answer)
+        # The next request on this connection is left unanswered, as when it meets the closing on its way.
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    stack.upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        bodies = [chat("hi") for _ in range(3)]
+        first = await asyncio.gather(*(stack.client.post(PATH, json=body) for body in bodies))
+        assert [response.status_code for response in first] == [200] * 3
+        assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
+    assert len(connections) == 4
+
+
 @pytest.mark.settings(limits={"stall_timeout_s": 0.2})
 async def test_a_client_that_takes_nothing_frees_the_engine(stack: Stack) -> None:
     stack.engine.pieces = [b"data: " + b"x" * (1 << 20) + b"\n\n"] * 64
