@@ -81,6 +81,7 @@ bench-classifier: install-dev ## Measure the classifier on real data (needs LETH
 bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.engine
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
