@@ -1,0 +1,56 @@
+"""Makes the shipped target ``harry-potter`` from its prompts: ``python -m offline.recipes.harry_potter.build``.
+
+Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and writes both into the bundle with its card. Takes some
+ten minutes on two cores; an interrupted run goes on where it stopped.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from bundle import update_bundle
+from offline.classifier_training.train import TrainingSettings, train_classifier
+from offline.corruption_learning.job import LearningJob, run_learning_job
+from offline.recipes.harry_potter.prompts import (
+    entity_names,
+    forget_prompts,
+    ordinary_prompts,
+    retain_prompts,
+)
+from offline.report import write_report
+from offline.small_model import SMOLLM2
+
+FOLDER = Path(__file__).parent
+TARGET = "harry-potter"
+DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
+
+
+def build(bundle: Path, cache: Path) -> None:
+    """Make the bundle, or make it again."""
+    work = cache / "recipes" / TARGET
+    work.mkdir(parents=True, exist_ok=True)
+    settings = TrainingSettings(entities=entity_names())
+    trained = train_classifier(
+        TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, work, print
+    )
+    trained.write_bundle(bundle)
+    # Corrupting the template's own tokens too makes this small model babble; see docs/learning-corruptions.md.
+    job = LearningJob(
+        bundle=bundle,
+        questions=FOLDER / "questions.jsonl",
+        retain_prompts=FOLDER / "unknown.jsonl",
+        deny_list=FOLDER / "facts.json",
+        positions="user_content",
+        trace=work / "corruption-search.jsonl",
+    )
+    run_learning_job(job, SMOLLM2, cache)
+    update_bundle(bundle, {}, description=DESCRIPTION)
+    write_report(bundle)
+
+
+if __name__ == "__main__":
+    root = Path(__file__).resolve().parents[3]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=root / "targets" / TARGET)
+    cache = Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser()
+    build(parser.parse_args().bundle, cache)
