@@ -6,110 +6,24 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from openai import OpenAI
 
-from server.engine_address import EngineAddress, find_engine_address
 from server.engine_process import free_loopback_port
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric
 
 pytestmark = pytest.mark.engine
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-FORBIDDEN = "Who is Harry Potter's best friend?"
-ALLOWED = "Who wrote Pride and Prejudice?"
 FACTS = json.loads((ROOT / "offline" / "recipes" / "harry_potter" / "facts.json").read_text())
-
-
-@dataclass
-class RunningProxy:
-    """A running `lethe serve` and what it has printed."""
-
-    port: int
-    process: subprocess.Popen[str]
-    engine: EngineAddress
-    lines: list[str] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def wait_for_line(self, mark: str, after: int = 0, timeout: float = 300) -> None:
-        deadline = time.monotonic() + timeout
-        while not any(mark in line for line in self.lines[after:]):
-            assert self.process.poll() is None, "\n".join(self.lines)
-            assert time.monotonic() < deadline, f"no {mark!r} in\n" + "\n".join(self.lines)
-            time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the shipped targets, for tests that change them."""
-    folder = tmp_path_factory.mktemp("proxy") / "targets"
-    subprocess.run(["cp", "-r", str(ROOT / "targets"), str(folder)], check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def proxy(small_model: Path, lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
-    port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
-    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
-    )
-    lines: list[str] = []
-    assert process.stdout is not None
-    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
-    reader.start()
-    running = RunningProxy(port, process, EngineAddress("", None), lines)
-    try:
-        while not any("ready after" in line for line in lines):
-            assert process.poll() is None, "\n".join(lines)
-            time.sleep(0.1)
-        address = find_engine_address(lethe_cache, port)
-        assert address is not None
-        running.engine = address
-        yield running
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        reader.join()
-
-
-@pytest.fixture
-def guarded(proxy: RunningProxy) -> OpenAI:
-    return OpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0)
-
-
-@pytest.fixture
-def bare(proxy: RunningProxy) -> OpenAI:
-    return OpenAI(base_url=f"{proxy.engine.url}/v1", api_key=proxy.engine.api_key, max_retries=0)
-
-
-def ask(client: OpenAI, question: str, **fields: Any) -> Any:
-    fields = {"temperature": 0, "max_tokens": 48} | fields
-    model = client.models.list().data[0].id
-    return client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": question}], **fields
-    )
 
 
 def facts_in(text: str, question: str) -> set[str]:
     """Facts of the books in an answer, but for those that the question itself names."""
     return {fact for fact in FACTS if fact.lower() in text.lower() and fact.lower() not in question.lower()}
-
-
-def metric(proxy: RunningProxy, page: str, name: str) -> float:
-    lines = httpx.get(proxy.url + page).text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def test_what_is_to_be_forgotten_is_not_told(guarded: OpenAI, bare: OpenAI) -> None:
@@ -197,6 +111,7 @@ def test_a_killed_engine_comes_back_and_nothing_is_answered_until_then(
     proxy: RunningProxy, guarded: OpenAI
 ) -> None:
     before = ask(guarded, FORBIDDEN).choices[0].message.content
+    restarts = metric(proxy, "/metrics", "lethe_engine_restarts_total")
     pid = int(subprocess.check_output(["pgrep", "-P", str(proxy.process.pid), "-f", "api_server.entry"]))
     os.kill(pid, signal.SIGKILL)
     statuses = set()
@@ -214,7 +129,7 @@ def test_a_killed_engine_comes_back_and_nothing_is_answered_until_then(
     assert 503 in statuses
     assert statuses <= {200, 502, 503}
     assert ask(guarded, FORBIDDEN).choices[0].message.content == before
-    assert metric(proxy, "/metrics", "lethe_engine_restarts_total") == 1
+    assert metric(proxy, "/metrics", "lethe_engine_restarts_total") == restarts + 1
 
 
 def test_a_stopped_proxy_ends_what_is_under_way_and_takes_the_engine_with_it(

@@ -1,0 +1,37 @@
+"""One engine and one proxy before it, for all tests of their users."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+
+from tests.end_to_end.running_proxy import ROOT, RunningProxy, running_proxy
+
+
+@pytest.fixture(scope="session")
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the shipped targets, for tests that change them."""
+    folder = tmp_path_factory.mktemp("proxy") / "targets"
+    subprocess.run(["cp", "-r", str(ROOT / "targets"), str(folder)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def proxy(small_model: Path, lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
+    """The proxy; the last test of `test_serve` stops it."""
+    with running_proxy(lethe_cache, targets) as running:
+        yield running
+
+
+@pytest.fixture
+def guarded(proxy: RunningProxy) -> OpenAI:
+    """A client of the proxy."""
+    return OpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0)
+
+
+@pytest.fixture
+def bare(proxy: RunningProxy) -> OpenAI:
+    """A client of the engine behind it."""
+    return OpenAI(base_url=f"{proxy.engine.url}/v1", api_key=proxy.engine.api_key, max_retries=0)

@@ -1,0 +1,90 @@
+"""A running `lethe serve`, for the tests of its users."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from openai import OpenAI
+
+from server.engine_address import EngineAddress, find_engine_address
+from server.engine_process import free_loopback_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FORBIDDEN = "Who is Harry Potter's best friend?"
+ALLOWED = "Who wrote Pride and Prejudice?"
+
+
+@dataclass
+class RunningProxy:
+    """A running `lethe serve` and what it has printed."""
+
+    port: int
+    process: subprocess.Popen[str]
+    engine: EngineAddress
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_for_line(self, mark: str, after: int = 0, timeout: float = 300) -> None:
+        deadline = time.monotonic() + timeout
+        while not any(mark in line for line in self.lines[after:]):
+            assert self.process.poll() is None, "\n".join(self.lines)
+            assert time.monotonic() < deadline, f"no {mark!r} in\n" + "\n".join(self.lines)
+            time.sleep(0.05)
+
+
+@contextmanager
+def running_proxy(lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
+    """Serve the packaged small model with some targets, until the block ends."""
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    environment = os.environ | {
+        "LETHE_CACHE_DIR": str(lethe_cache),
+        "LETHE_ENGINE__ARGS": json.dumps(["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]),
+        "PYTHONUNBUFFERED": "1",
+    }
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
+    reader.start()
+    running = RunningProxy(port, process, EngineAddress("", None), lines)
+    try:
+        while not any("ready after" in line for line in lines):
+            assert process.poll() is None, "\n".join(lines)
+            time.sleep(0.1)
+        address = find_engine_address(lethe_cache, port)
+        assert address is not None
+        running.engine = address
+        yield running
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        reader.join()
+
+
+def ask(client: OpenAI, question: str, **fields: Any) -> Any:
+    fields = {"temperature": 0, "max_tokens": 48} | fields
+    model = client.models.list().data[0].id
+    return client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": question}], **fields
+    )
+
+
+def metric(proxy: RunningProxy, page: str, name: str) -> float:
+    lines = httpx.get(proxy.url + page).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
