@@ -50,11 +50,12 @@ tags:
 |{{ "---|" * (table.columns | length) }}
 {% for row in table.rows %}| {{ row | join(" | ") }} |
 {% endfor %}
+
 {% endfor %}
 {% for picture in pictures %}
 ![{{ picture }}]({{ picture }})
-{% endfor %}
 
+{% endfor %}
 ## Use
 
 Put this folder among the bundles that `lethe serve --targets` names. Its files' hashes are checked when it is loaded.
