@@ -22,32 +22,33 @@ FROM python AS builder
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
     && rm -rf /var/lib/apt/lists/*
-ENV HOME=/root
+ENV HOME=/root \
+    PIP_CACHE_DIR=/var/cache/pip
 WORKDIR /src
 COPY Makefile ./
 COPY requirements requirements
 
 FROM builder AS proxy-build
-RUN --mount=type=cache,target=/root/.cache/pip make requirements-proxy VENV=/opt/lethe
+RUN --mount=type=cache,target=/var/cache/pip make requirements-proxy VENV=/opt/lethe
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip make install-proxy VENV=/opt/lethe EDITABLE=
+RUN --mount=type=cache,target=/var/cache/pip make install-proxy VENV=/opt/lethe EDITABLE=
 
 FROM builder AS cpu-build
 # Where PyTorch's CPU builds are found, if not on the index that pip asks by itself.
 ARG PIP_EXTRA_INDEX_URL=
-RUN --mount=type=cache,target=/root/.cache/pip make requirements-cpu VENV=/opt/lethe
+RUN --mount=type=cache,target=/var/cache/pip make requirements-cpu VENV=/opt/lethe
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip make install VENV=/opt/lethe ENGINE=cpu EDITABLE=
+RUN --mount=type=cache,target=/var/cache/pip make install VENV=/opt/lethe ENGINE=cpu EDITABLE=
 
 FROM builder AS gpu-build
-RUN --mount=type=cache,target=/root/.cache/pip make requirements-gpu VENV=/opt/lethe
+RUN --mount=type=cache,target=/var/cache/pip make requirements-gpu VENV=/opt/lethe
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/pip make install VENV=/opt/lethe ENGINE=gpu EDITABLE=
+RUN --mount=type=cache,target=/var/cache/pip make install VENV=/opt/lethe ENGINE=gpu EDITABLE=
 
 FROM ${ENGINE}-build AS offline-build
 
 FROM builder AS router-build
-RUN --mount=type=cache,target=/root/.cache/pip make requirements-router VENV=/opt/lethe
+RUN --mount=type=cache,target=/var/cache/pip make requirements-router VENV=/opt/lethe
 
 FROM python AS proxy
 COPY --from=proxy-build /opt/lethe /opt/lethe
