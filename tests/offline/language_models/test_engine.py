@@ -1,7 +1,3 @@
-import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import numpy as np
 import pytest
 
@@ -13,6 +9,7 @@ from offline.language_models import Choice, LanguageModelError, Prompt, Scoring
 from offline.language_models.engine import EngineModel
 from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine
+from tests.offline.language_models.json_server import JsonHandler, serving
 
 QUESTIONS = [
     ForgetQuestion(question="Who wrote Hamlet?", answer="William Shakespeare", facts=("Shakespeare",)),
@@ -70,35 +67,22 @@ def test_engine_and_transformers_choose_alike(engine_model, reference_model):
     np.testing.assert_allclose(ours, theirs, atol=5e-3)
 
 
-class BareServer(BaseHTTPRequestHandler):
+class BareServer(JsonHandler):
     """An OpenAI-compatible server that knows nothing of corruptions."""
 
     def do_GET(self):
         self.answer({"data": [{"id": "small", "root": "/nowhere/small"}]})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         steps = [None] + [{str(token): {"logprob": -1.0}} for token in body["prompt"][1:]]
         self.answer({"choices": [{"text": "", "prompt_logprobs": steps}]})
-
-    def answer(self, document):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(document).encode())
-
-    def log_message(self, *_arguments):
-        pass
 
 
 @pytest.fixture(scope="module")
 def bare_server():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BareServer)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(BareServer) as url:
+        yield url
 
 
 def test_an_engine_without_the_plugin_is_refused(bare_server, tiny_model_folder):

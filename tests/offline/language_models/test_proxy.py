@@ -1,52 +1,34 @@
-import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import pytest
 
 from corruption.artifact import Corruption
 from offline.language_models import Choice, Generation, LanguageModelError, Prompt
 from offline.language_models.proxy import ProxyModel
+from tests.offline.language_models.json_server import JsonHandler, serving
 
 
-class OpenAIServer(BaseHTTPRequestHandler):
+class OpenAIServer(JsonHandler):
     """Answers as an OpenAI-compatible server does, and echoes what it was asked."""
 
     def do_GET(self):
-        self.answer(200, {"data": [{"id": "small"}]})
+        self.answer({"data": [{"id": "small"}]})
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body()
         if self.headers.get("Authorization") != "Bearer key":
-            self.answer(401, {"error": {"message": "no such key"}})
+            self.answer({"error": {"message": "no such key"}}, 401)
         elif self.path == "/v1/chat/completions":
             top = [{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -3.0}]
             message = {"content": f"chat: {body['messages'][0]['content']}"}
-            self.answer(
-                200, {"choices": [{"message": message, "logprobs": {"content": [{"top_logprobs": top}]}}]}
-            )
+            self.answer({"choices": [{"message": message, "logprobs": {"content": [{"top_logprobs": top}]}}]})
         else:
             choice = {"text": f"text: {body['prompt']}", "logprobs": {"top_logprobs": [{" A": -0.2}]}}
-            self.answer(200, {"choices": [choice]})
-
-    def answer(self, status, document):
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(json.dumps(document).encode())
-
-    def log_message(self, *_arguments):
-        pass
+            self.answer({"choices": [choice]})
 
 
 @pytest.fixture(scope="module")
 def url():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), OpenAIServer)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(OpenAIServer) as url:
+        yield url
 
 
 def test_chats_and_raw_prompts_go_their_own_way(url):
