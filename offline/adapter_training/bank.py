@@ -1,0 +1,123 @@
+"""A bank of forgetting experts over one shared A (ALTER, arXiv 2603.01792).
+
+Each adapted layer has one A, and one B for every forget subdomain. As all experts share A, any mixture of them is one
+adapter of the same rank: ``(sum of w_k B_k) A``. Knows nothing about training.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bundle import BaseModel
+from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class AdapterBank:
+    """The shared A and the experts' B, by the layer's path in the model.
+
+    Attributes
+    ----------
+    base_model : BaseModel
+        The model that they change.
+    shared : mapping of str to Tensor of shape (rank, in_features)
+        A of every adapted layer.
+    experts : mapping of str to mapping of str to Tensor of shape (out_features, rank)
+        B of every adapted layer, by subdomain.
+    """
+
+    base_model: BaseModel
+    shared: Mapping[str, Tensor]
+    experts: Mapping[str, Mapping[str, Tensor]]
+
+    @property
+    def rank(self) -> int:
+        return next(iter(self.shared.values())).shape[0]
+
+    def with_expert(self, subdomain: str, expert: Mapping[str, Tensor]) -> "AdapterBank":
+        """The same bank with one expert added or replaced; nothing else in it changes."""
+        return replace(self, experts={**self.experts, subdomain: expert})
+
+    def compose(self, weights: Mapping[str, float] | None = None) -> LowRankAdapter:
+        """The adapter ``(sum of w_k B_k) A``; every expert with weight one by default.
+
+        Raises
+        ------
+        AdapterError
+            No expert is named, or one that the bank does not hold.
+        """
+        chosen = dict.fromkeys(self.experts, 1.0) if weights is None else weights
+        unknown = [name for name in chosen if name not in self.experts]
+        if unknown or not chosen:
+            raise AdapterError(
+                f"no expert {', '.join(unknown) or 'is named'}; the bank holds {', '.join(self.experts) or 'none'}"
+            )
+        pairs = {}
+        for layer, down in self.shared.items():
+            ups = [weight * self.experts[name][layer] for name, weight in chosen.items()]
+            pairs[layer] = LowRankPair(down, torch.stack(ups).sum(dim=0))
+        return LowRankAdapter(self.base_model.id, pairs)
+
+
+def save_bank(bank: AdapterBank, path: Path) -> None:
+    """Write a bank as one safetensors file, replaced at once."""
+    tensors = {f"shared/{layer}": tensor for layer, tensor in bank.shared.items()}
+    for name, expert in bank.experts.items():
+        tensors |= {f"expert/{name}/{layer}": tensor for layer, tensor in expert.items()}
+    header = {
+        "schema_version": str(SCHEMA_VERSION),
+        "base_model": json.dumps(asdict(bank.base_model)),
+        "experts": json.dumps(list(bank.experts)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    try:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, header)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def load_bank(path: Path) -> AdapterBank:
+    """Read what `save_bank` wrote.
+
+    Raises
+    ------
+    AdapterError
+        The file is missing, is no bank, or is of another schema.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("schema_version") != str(SCHEMA_VERSION):
+                raise AdapterError(
+                    f"{path} has bank schema {header.get('schema_version')!r}; this release reads {SCHEMA_VERSION}"
+                )
+            base_model = BaseModel(**json.loads(header["base_model"]))
+            experts: dict[str, dict[str, Tensor]] = {name: {} for name in json.loads(header["experts"])}
+            shared = {}
+            for name in file.keys():  # noqa: SIM118
+                kind, _, rest = name.partition("/")
+                if kind == "shared":
+                    shared[rest] = file.get_tensor(name)
+                else:
+                    expert, _, layer = rest.partition("/")
+                    experts[expert][layer] = file.get_tensor(name)
+    except FileNotFoundError:
+        raise AdapterError(f"{path} does not exist; `lethe adapter train` makes a bank") from None
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise AdapterError(f"{path} is not a bank of adapters: {error}") from None
+    return AdapterBank(base_model, shared, experts)

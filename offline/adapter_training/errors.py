@@ -1,0 +1,5 @@
+"""What can be wrong with an adapter, a bank, or the training of one."""
+
+
+class AdapterError(Exception):
+    """Bad input, or training that cannot go on; the message says what is wrong and what would be right."""
