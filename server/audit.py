@@ -4,6 +4,7 @@ Knows nothing about HTTP. A disk that is full or slow never holds a request up: 
 bound, and whoever must not serve unrecorded asks `AuditLog.failing` first.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from server.errors import StartupError
 _GATHER_S = 0.02
 _RETRY_S = 0.5
 _BATCH = 2000
+_PATIENCE_S = 3
 
 
 class Audit(Protocol):
@@ -37,6 +40,10 @@ class Audit(Protocol):
         """Take an entry; it is written soon."""
         ...
 
+    async def recorded(self, entry: dict[str, Any]) -> bool:
+        """Take an entry and wait for it to be written; whether it was, within a few seconds."""
+        ...
+
     def digest(self, conversations: Iterable[Conversation]) -> str | None:
         """What stands for a prompt: equal for equal prompts, and told to nobody without the key."""
         ...
@@ -49,6 +56,10 @@ class NoAudit:
 
     def record(self, entry: dict[str, Any]) -> None:
         """Drop it."""
+
+    async def recorded(self, entry: dict[str, Any]) -> bool:
+        """It never is."""
+        return False
 
     def digest(self, conversations: Iterable[Conversation]) -> str | None:
         """There is no key to digest with."""
@@ -77,6 +88,8 @@ class AuditLog:
         self._keep = keep
         self._capacity = capacity
         self._waiting: deque[dict[str, Any]] = deque()
+        # By the identity of an entry that waits, which lives at least as long.
+        self._awaited: dict[int, Future[None]] = {}
         self._wake = threading.Event()
         self._closing = False
         self._file: int | None = None
@@ -114,6 +127,17 @@ class AuditLog:
         self._waiting.append(entry)
         if not self._wake.is_set():
             self._wake.set()
+
+    async def recorded(self, entry: dict[str, Any]) -> bool:
+        """Take an entry and wait for it to be written; whether it was, within a few seconds."""
+        written = self._awaited[id(entry)] = Future()
+        lost = self.lost
+        self.record(entry)
+        if self.lost > lost:
+            del self._awaited[id(entry)]
+            return False
+        done, _ = await asyncio.wait({asyncio.wrap_future(written)}, timeout=_PATIENCE_S)
+        return bool(done)
 
     def digest(self, conversations: Iterable[Conversation]) -> str:
         """What stands for a prompt: equal for equal prompts, and told to nobody without the key."""
@@ -185,7 +209,10 @@ class AuditLog:
         self._last = link
         self.written += count
         for _ in range(count):
-            self._waiting.popleft()
+            entry = self._waiting.popleft()
+            waiter = self._awaited.pop(id(entry), None)
+            if waiter is not None and waiter.set_running_or_notify_cancel():
+                waiter.set_result(None)
         return True
 
     def _append(self, content: bytes) -> None:

@@ -13,6 +13,7 @@ from server.errors import StartupError
 
 _KEY_NAME = "key"
 _KEY_BYTES = 32
+_TAIL_BYTES = 256 << 10
 
 
 def audit_files(folder: Path) -> list[Path]:
@@ -81,3 +82,19 @@ def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
     for path in audit_files(folder):
         with path.open("rb") as lines:
             yield from (orjson.loads(line) for line in lines if line.endswith(b"\n"))
+
+
+def last_entries(folder: Path, count: int) -> list[dict[str, Any]]:
+    """The newest whole entries, newest first; those older than the last part of a file may be missed."""
+    found: list[dict[str, Any]] = []
+    for path in reversed(audit_files(folder)):
+        with path.open("rb") as file:
+            start = max(0, path.stat().st_size - _TAIL_BYTES)
+            file.seek(start)
+            lines = file.read().splitlines(keepends=True)
+        # The first may be half a line where reading began within the file, the last where one is being written.
+        whole = [line for line in lines[1 if start else 0 :] if line.endswith(b"\n")]
+        found += [orjson.loads(line) for line in reversed(whole[-(count - len(found)) :])]
+        if len(found) >= count:
+            break
+    return found

@@ -37,7 +37,7 @@ class Completions:
         self._audit = components.audit
 
     def route(
-        self, endpoint: str, parse: Callable[[bytes], ParsedRequest]
+        self, endpoint: str, parse: Callable[[bytes], ParsedRequest], scope: Scope = Scope.USE
     ) -> Callable[[Request], Awaitable[Response]]:
         """What answers the requests of a route, recording each whatever becomes of it.
 
@@ -45,25 +45,26 @@ class Completions:
         ----------
         parse
             Reads the body.
+        scope
+            What a key must have to ask here.
         """
 
         async def answer(request: Request) -> Response:
             record = Record(endpoint, self._components)
-            response = await self._recorded(request, parse, record)
+            response = await self._recorded(request, parse, scope, record)
             response.headers["x-request-id"] = record.request_id
             return response
 
         return answer
 
     async def _recorded(
-        self, request: Request, parse: Callable[[bytes], ParsedRequest], record: Record
+        self, request: Request, parse: Callable[[bytes], ParsedRequest], scope: Scope, record: Record
     ) -> Response:
         try:
             if record.others_under_way >= self._settings.limits.max_requests:
                 raise Unavailable("Too many requests are under way.", code="overloaded", retry_after_s=1)
-            key = self._access.identify(request.headers, Scope.USE)
-            await self._access.admit(key)
-            record.admitted(key)
+            key = self._access.identify(request.headers, scope)
+            record.admitted(key, await self._access.admit(key))
             settings = self._settings
             raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
             async with cancelled_on_disconnect(request.receive):

@@ -16,7 +16,7 @@ import pytest
 from classifier.conversation import Conversation
 from server.audit import AuditLog
 from server.audit_chain import ChainError, Link
-from server.audit_files import audit_files, read_entries, read_key, verify
+from server.audit_files import audit_files, last_entries, read_entries, read_key, verify
 from server.errors import StartupError
 from tests.server.stack import MODEL, Stack, chat, error_of
 
@@ -225,3 +225,27 @@ async def test_nothing_is_answered_while_a_required_log_cannot_be_written(
     small_disk(1 << 30)
     await stack.audited(2)
     assert (await stack.client.post("/v1/chat/completions", json=chat("hi"))).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_an_entry_can_be_waited_for_until_it_is_on_the_disk(tmp_path: Path) -> None:
+    with log(tmp_path) as opened:
+        assert await opened.recorded({"event": "first"})
+        assert [entry["event"] for entry in last_entries(tmp_path, 1)] == ["first"]
+
+
+def test_the_newest_entries_come_first_and_from_older_files_too(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"audit-{number:012d}.jsonl").write_bytes(
+            b"".join(b'{"n":%d}\n' % (10 * number + i) for i in range(2))
+        )
+    assert [entry["n"] for entry in last_entries(tmp_path, 3)] == [21, 20, 11]
+    assert len(last_entries(tmp_path, 50)) == 6
+
+
+def test_the_newest_entries_of_a_long_log_are_found_without_reading_all(tmp_path: Path) -> None:
+    line = b'{"n":1,"filler":"%s"}\n' % (b"x" * 1000)
+    (tmp_path / "audit-000000000001.jsonl").write_bytes(line * 1000 + b'{"n":2}\n{"half')
+    found = last_entries(tmp_path, 1000)
+    assert found[0]["n"] == 2
+    assert 200 < len(found) < 300
