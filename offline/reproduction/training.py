@@ -88,7 +88,7 @@ def train(
         return destination
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = PromptEncoder.from_pretrained(str(base))
-    examples = [_example(encoder, question) for question in questions]
+    examples = [encode_example(encoder, question) for question in questions]
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model.to(device).train()
     reference = _reference_scores(model, examples, settings)
@@ -98,7 +98,7 @@ def train(
     )
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     state_file = destination.with_name(f"{destination.name}.state.safetensors")
-    first_epoch = _restore(model, optimizer, state_file)
+    first_epoch = restore_state(model, optimizer, state_file)
     saved = time.monotonic()
     for epoch in range(first_epoch, settings.epochs):
         shuffled = torch.randperm(
@@ -119,15 +119,20 @@ def train(
             losses.append(loss.item())
         on_epoch(epoch + 1, sum(losses) / len(losses))
         if time.monotonic() - saved > _SAVE_INTERVAL_S and epoch + 1 < settings.epochs:
-            _save_state(model, optimizer, epoch + 1, state_file)
+            save_state(model, optimizer, epoch + 1, state_file)
             saved = time.monotonic()
-    _save_model(model, encoder, destination)
+    save_model(model, encoder, destination)
     state_file.unlink(missing_ok=True)
     return destination
 
 
-def answer_scores(model: Any, examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
-    """Log-probability of each example's answer and its number of tokens, both of shape (batch,)."""
+def answer_scores(
+    model: Any, examples: Sequence[Example], *, half_precision: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each example's answer and its number of tokens, both of shape (batch,).
+
+    Half precision runs the pass in bfloat16, else it runs in the weights' own precision.
+    """
     longest = max(len(example.token_ids) for example in examples)
     device = model.device
     token_ids = torch.zeros(len(examples), longest, dtype=torch.long, device=device)  # (batch, longest)
@@ -138,7 +143,7 @@ def answer_scores(model: Any, examples: Sequence[Example]) -> tuple[Tensor, Tens
         token_ids[row, :length] = torch.tensor(example.token_ids, device=device)
         is_answer[row, example.answer : length] = True
         mask[row, :length] = 1
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision):
         first = int(is_answer.any(dim=0).nonzero()[0])
         kept = torch.arange(first - 1, longest - 1, device=device)
         logits = model(input_ids=token_ids, attention_mask=mask, logits_to_keep=kept, use_cache=False).logits
@@ -147,7 +152,8 @@ def answer_scores(model: Any, examples: Sequence[Example]) -> tuple[Tensor, Tens
     return scores.sum(dim=1), is_answer.sum(dim=1)
 
 
-def _example(encoder: PromptEncoder, question: ForgetQuestion) -> Example:
+def encode_example(encoder: PromptEncoder, question: ForgetQuestion) -> Example:
+    """A question and its answer as tokens, the end of the turn behind it."""
     prompt = list(encoder.encode(Prompt(question.question)).token_ids)
     answer = [*encoder.encode_answer(question.answer), encoder.tokenizer.eos_token_id]
     return Example(prompt + answer, answer=len(prompt))
@@ -170,7 +176,8 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
-def _save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: Path) -> None:
+def save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: Path) -> None:
+    """Keep what training goes on from, replacing `path` at once."""
     state = {f"model.{name}": value.detach() for name, value in model.named_parameters()}
     for index, values in optimizer.state_dict()["state"].items():
         state |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
@@ -180,7 +187,7 @@ def _save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: 
     os.replace(temporary, path)
 
 
-def _restore(model: Any, optimizer: torch.optim.Optimizer, path: Path) -> int:
+def restore_state(model: Any, optimizer: torch.optim.Optimizer, path: Path) -> int:
     """Take up a saved state, and give the number of epochs that it has behind it."""
     if not path.is_file():
         return 0
@@ -201,10 +208,14 @@ def _restore(model: Any, optimizer: torch.optim.Optimizer, path: Path) -> int:
     return epoch
 
 
-def _save_model(model: Any, encoder: PromptEncoder, destination: Path) -> None:
+def save_model(
+    model: Any, encoder: PromptEncoder, destination: Path, dtype: torch.dtype = torch.bfloat16
+) -> None:
+    """Write a model folder, complete or not at all."""
     staging = destination.with_name(f".{destination.name}-partial")
     shutil.rmtree(staging, ignore_errors=True)
     staging.parent.mkdir(parents=True, exist_ok=True)
-    model.to(torch.bfloat16).save_pretrained(staging)
+    model.to(dtype).save_pretrained(staging)
     encoder.tokenizer.save_pretrained(staging)
+    shutil.rmtree(destination, ignore_errors=True)
     os.replace(staging, destination)
