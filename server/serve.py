@@ -158,7 +158,7 @@ class _Proxy:
         settings = self._settings.engine
         if self._model is None:
             key = settings.api_key.get_secret_value() if settings.api_key else None
-            return EngineAddress(str(settings.url), key)
+            return EngineAddress(str(settings.url[0]), key)
         return EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key())
 
     def _tokenizer(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -27,19 +28,56 @@ class Fallback(StrEnum):
     CORRUPT = "corrupt"
 
 
+class SeveralAdapters(StrEnum):
+    """What becomes of a request that several adapters are asked for, and no composed one stands for all of them."""
+
+    REFUSE = "refuse"
+    SUREST = "surest"
+
+
 class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
+class AdapterSettings(_Section):
+    """How engines are given the adapters of targets.
+
+    Attributes
+    ----------
+    slots
+        How many adapters the engine that the proxy starts can apply in one batch. By default twice those in force
+        at the start, so that a reload fits; none if there are none.
+    max_rank
+        Greatest rank of an adapter there; by default the greatest at the start.
+    folder
+        Where copies of the adapters are put for running engines: a folder that their hosts share.
+    engine_folder
+        The same folder as the engines see it, if by another path.
+    """
+
+    slots: int | None = Field(default=None, ge=1)
+    max_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] | None = None
+    folder: Path | None = None
+    engine_folder: Path | None = None
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], pydantic.BeforeValidator(_split), NoDecode]
+
+
 class EngineSettings(_Section):
-    """The engine behind the proxy.
+    """The engines behind the proxy.
 
     Attributes
     ----------
     url
-        Base URL of a running vLLM with Lethe's plugin. Without it the proxy starts one of its own on loopback.
+        Base URL of a running vLLM with Lethe's plugin, or of several that serve the same model. Without one the
+        proxy starts an engine of its own on loopback.
     api_key
-        Key that a running engine asks for.
+        Key that running engines ask for.
     model
         Hub id or folder of the model for the engine that the proxy starts.
     served_model_name
@@ -51,9 +89,11 @@ class EngineSettings(_Section):
         Further arguments for vLLM's server.
     startup_timeout_s, connect_timeout_s, read_timeout_s, total_timeout_s
         How long to wait for the engine to load, to accept a connection, to send the next bytes, and to finish.
+    adapters
+        How engines are given adapters.
     """
 
-    url: pydantic.AnyHttpUrl | None = None
+    url: Addresses = ()
     api_key: pydantic.SecretStr | None = None
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1)
@@ -63,6 +103,7 @@ class EngineSettings(_Section):
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
     total_timeout_s: float = Field(default=3600, gt=0)
+    adapters: AdapterSettings = AdapterSettings()
 
 
 class PolicySettings(_Section):
@@ -76,6 +117,9 @@ class PolicySettings(_Section):
         The request has parts that are not text.
     on_too_long
         The request is longer than the classifier looks at.
+    several_adapters
+        Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
+        one of the surest verdict and leave the other targets as they are.
     refusal
         What a refused client is told.
     """
@@ -83,6 +127,7 @@ class PolicySettings(_Section):
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
     on_too_long: Fallback = Fallback.BLOCK
+    several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
 
 

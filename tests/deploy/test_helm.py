@@ -196,7 +196,7 @@ def test_proxies_are_given_settings_that_exist(
     file = tmp_path / "lethe.yaml"
     file.write_text(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
     settings = load_settings(file)
-    assert str(settings.engine.url) == "http://demo-lethe-engine:8000/"
+    assert [str(url) for url in settings.engine.url] == ["http://demo-lethe-engine:8000/"]
     assert (settings.keys is None) == VALUES[case]["proxy"]["keys"].get("open", False)
     assert settings.policy.on_error == VALUES[case]["proxy"].get("settings", {}).get("policy", {}).get(
         "on_error", "block"

@@ -27,8 +27,19 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
     assert settings.host == "0.0.0.0"
     assert settings.engine.model == "from-command-line"
     assert settings.engine.args == ("--seed", "1")
-    assert str(settings.engine.url) == "http://engine:8000/"
+    assert [str(url) for url in settings.engine.url] == ["http://engine:8000/"]
     assert settings.policy.on_error is Fallback.CORRUPT
+
+
+def test_several_engines_are_named_with_commas_or_as_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lethe.yaml"
+    file.write_text("engine: {url: [http://a:1, http://b:2]}")
+    listed = load_settings(file).engine.url
+    monkeypatch.setenv("LETHE_ENGINE__URL", "http://a:1, http://b:2")
+    assert load_settings().engine.url == listed
+    assert [url.host for url in listed] == ["a", "b"]
 
 
 def test_the_shipped_targets_are_the_default() -> None:
@@ -40,7 +51,7 @@ def test_the_shipped_targets_are_the_default() -> None:
     [
         ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
         ({"port": "x"}, "port: .* got 'x'"),
-        ({"engine": {"url": "nowhere"}}, r"engine\.url: .* got 'nowhere'"),
+        ({"engine": {"url": "nowhere"}}, r"engine\.url\.0: .* got 'nowhere'"),
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
         ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass' or 'corrupt'"),
         ({"max_body_bytes": 1}, "max_body_bytes"),
