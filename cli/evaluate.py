@@ -20,7 +20,10 @@ def evaluate(
     ] = None,
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Also measure the first --model or --engine behind this bundle's guard."),
+        typer.Option(
+            help="Also measure the first --model or --engine behind this bundle's guard, which then scores given "
+            "answers for --through-proxy."
+        ),
     ] = None,
     retain: Annotated[
         str | None, typer.Option(help="Model that never saw the forget part: folder or hub id.")
@@ -54,21 +57,21 @@ def evaluate(
     from offline.evaluation.results import markdown_table
     from offline.language_models.engine import EngineModel
     from offline.language_models.guarded import guard_with_bundle
-    from offline.language_models.interface import LanguageModelError
+    from offline.language_models.interface import LanguageModel, LanguageModelError
     from offline.language_models.opening import identified, open_local, open_proxy
 
     with reported(LanguageModelError, DataError, BundleError, ClassifierError, ValueError):
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
         settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit)
-        models = [
+        models: list[LanguageModel] = [
             *(open_local(name, cache) for name in model or ()),
             *(EngineModel.connect(url, tokenizer=tokenizer, api_key=api_key) for url in engine or ()),
         ]
         if bundle and not models:
             raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")
-        if bundle:
-            models.append(guard_with_bundle(models[0], bundle, identified(models[0], cache)))
-        models += [open_proxy(url, api_key=api_key) for url in through_proxy or ()]
+        guarded = guard_with_bundle(models[0], bundle, identified(models[0], cache)) if bundle else None
+        models += [guarded] if guarded else []
+        models += [open_proxy(url, api_key=api_key, scorer=guarded) for url in through_proxy or ()]
         if not models:
             raise LanguageModelError("nothing to measure: name a --model, an --engine or a --through-proxy")
         console = Console(stderr=True)

@@ -40,15 +40,21 @@ def open_engine(
     return engine
 
 
-def open_proxy(url: str, *, served_name: str | None = None, api_key: str | None = None) -> ProxyModel:
-    """Connect to a running proxy.
+def open_proxy(
+    url: str,
+    *,
+    served_name: str | None = None,
+    api_key: str | None = None,
+    scorer: LanguageModel | None = None,
+) -> ProxyModel:
+    """Connect to a running proxy; `scorer` scores given answers in its place.
 
     Raises
     ------
     LanguageModelError
         There is none.
     """
-    return ProxyModel.connect(url, served_name=served_name, api_key=api_key)
+    return ProxyModel.connect(url, served_name=served_name, api_key=api_key, scorer=scorer)
 
 
 def model_folder(model: str, cache: Path) -> Path | None:

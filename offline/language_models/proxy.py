@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offline.language_models.http import post_all, served_models
-from offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
+from offline.language_models.interface import Choice, Generation, LanguageModel, LanguageModelError, Scoring
 
 _TOP_TOKENS = 20
 
@@ -24,16 +24,33 @@ class ProxyModel:
     api_key : str or None
     concurrency : int
         Requests in flight.
+    scorer : LanguageModel, optional
+        Scores given answers in its place: the proxy's engine or the same model, behind the same bundle's guard.
     """
 
-    def __init__(self, url: str, served_name: str, api_key: str | None = None, concurrency: int = 32) -> None:
+    def __init__(
+        self,
+        url: str,
+        served_name: str,
+        api_key: str | None = None,
+        concurrency: int = 32,
+        scorer: LanguageModel | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.served_name = served_name
         self.concurrency = concurrency
+        self.scorer = scorer
         self._api_key = api_key
 
     @classmethod
-    def connect(cls, url: str, *, served_name: str | None = None, api_key: str | None = None) -> "ProxyModel":
+    def connect(
+        cls,
+        url: str,
+        *,
+        served_name: str | None = None,
+        api_key: str | None = None,
+        scorer: LanguageModel | None = None,
+    ) -> "ProxyModel":
         """Find out what a proxy serves.
 
         Raises
@@ -47,26 +64,29 @@ class ProxyModel:
             raise LanguageModelError(
                 f"{url} does not serve {name!r}; it serves {', '.join(models) or 'nothing'}"
             )
-        return cls(url, name, api_key)
+        return cls(url, name, api_key, scorer=scorer)
 
     @property
     def name(self) -> str:
         return f"{self.served_name} through the proxy"
 
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
-        """Not possible for more than no task.
+        """See `LanguageModel.score`; the scorer answers.
 
         Raises
         ------
         LanguageModelError
-            A proxy takes an answer that is to be scored for part of the prompt, and would corrupt it too.
+            There is none: a proxy takes an answer that is to be scored for part of the prompt, and would corrupt it
+            too.
         """
-        if tasks:
+        if not tasks:
+            return []
+        if self.scorer is None:
             raise LanguageModelError(
                 "answers cannot be scored through the proxy, which would corrupt them with the prompt; "
-                "score with --engine or --model and --bundle, which asks the same classifier"
+                "name its --engine and its --bundle too, and the same classifier decides about the question alone"
             )
-        return []
+        return self.scorer.score(tasks)
 
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""

@@ -45,7 +45,8 @@ Machine: {platform.machine()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, 
 Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {training.epochs} epochs, batches of
 {training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. `ECO` is guarded by a
 classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
-scored alone. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
+scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were generated through the proxy, and given
+answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
 gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}.
 """
 

@@ -7,8 +7,11 @@ step is kept in the cache, so that an interrupted run goes on where it stopped.
 
 import argparse
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +33,10 @@ from offline.evaluation.tofu_data import load_tofu
 from offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle
 from offline.language_models.interface import LanguageModel
 from offline.language_models.local import LocalModel
+from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
 from offline.reproduction.report import write_page
+from offline.reproduction.serving import served
 from offline.reproduction.tofu_models import BASELINES, TofuRecipe, train_tofu_model
 from offline.small_model import prepare_smollm2
 
@@ -141,15 +146,16 @@ class TofuReproduction:
         trained.write_bundle(bundle)
         return bundle
 
-    def measure(self, forget: str, *, classifier: bool = True) -> list[Result]:
+    def measure(self, forget: str, *, classifier: bool = True, cache: Path | None = None) -> list[Result]:
         """Set all models side by side on one forget set, and write the results.
 
-        Without a classifier, ECO is guarded by the oracle's labels alone.
+        Without a classifier, ECO is guarded by the oracle's labels alone. With a cache folder for the proxy, ECO is
+        also measured as it is served.
         """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
         retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
         results = [replace(retain, model="retain")]
-        for name, model in self._compared(forget, classifier):
+        for name, model in self._compared(forget, classifier, cache):
             self.say(f"{forget}: measuring {name}")
             results.append(replace(evaluate_tofu(model, questions, self.recipe.answer_tokens), model=name))
         results = [compare_with_retain(result, retain) for result in results]
@@ -161,7 +167,9 @@ class TofuReproduction:
         """Where the bundle of a forget set stands."""
         return self.work / "targets" / f"tofu-{forget}"
 
-    def _compared(self, forget: str, classifier: bool) -> Iterator[tuple[str, LanguageModel]]:
+    def _compared(
+        self, forget: str, classifier: bool, cache: Path | None
+    ) -> Iterator[tuple[str, LanguageModel]]:
         full = self.model("full")
         yield "original", full
         corruption = load_corruption(self.learn(forget) / "corruption.safetensors")
@@ -169,7 +177,21 @@ class TofuReproduction:
         yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
         if classifier:
             yield "ECO", guard_with_bundle(full, self.classify(forget))
+        if classifier and cache:
+            with self._served(forget, cache) as model:
+                yield "ECO, served", RecordedModel(model, self.work / "answers" / f"served-{forget}.jsonl")
         yield from ((label, self.model(f"{label}-{forget}")) for label in BASELINES)
+
+    @contextmanager
+    def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:
+        """The full model behind the proxy; its engine scores given answers where the bundle's classifier flags."""
+        bundle = self.classify(forget)
+        with tempfile.TemporaryDirectory() as targets:
+            shutil.copytree(bundle, Path(targets) / bundle.name)
+            self.say(f"{forget}: starting the proxy and its engine")
+            with served(self.train("full"), Path(targets), cache) as running:
+                engine = open_engine(running.engine_url, api_key=running.engine_key)
+                yield open_proxy(running.url, scorer=guard_with_bundle(engine, bundle))
 
 
 def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:
@@ -213,7 +235,7 @@ def main() -> None:
     )
     results: dict[str, list[Result]] = {}
     for forget in recipe.forget_sets:
-        results[forget] = run.measure(forget)
+        results[forget] = run.measure(forget, cache=cache)
         write_page(arguments.page, recipe, {name: run.bundle(name) for name in results}, results)
 
 

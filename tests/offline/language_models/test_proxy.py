@@ -1,7 +1,7 @@
 import pytest
 
 from corruption.artifact import Corruption
-from offline.language_models import Choice, Generation, LanguageModelError, Prompt
+from offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
 from offline.language_models.proxy import ProxyModel
 from tests.offline.language_models.json_server import JsonHandler, serving
 
@@ -55,3 +55,11 @@ def test_a_proxy_takes_no_corruption(url):
     task = Generation(Prompt("Who?"), 4, Corruption("shuffle", 1.0, 1))
     with pytest.raises(LanguageModelError, match="on its engine"):
         ProxyModel.connect(url, api_key="key").generate([task])
+
+
+def test_given_answers_are_scored_by_the_scorer_or_not_at_all(url, tiny_model):
+    tasks = [Scoring(Prompt("Who?"), "Orla")]
+    with pytest.raises(LanguageModelError, match="--bundle"):
+        ProxyModel.connect(url).score(tasks)
+    scored = ProxyModel.connect(url, scorer=tiny_model).score(tasks)
+    assert scored[0].tolist() == tiny_model.score(tasks)[0].tolist()

@@ -1,0 +1,85 @@
+"""A model behind the real proxy, for as long as a measurement takes: classifier, policy, plugin and engine as in production."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from offline.language_models.interface import LanguageModelError
+
+_START_S = 600
+_STOP_S = 60
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Where the proxy listens, and where its engine does with the key that this one asks for."""
+
+    url: str
+    engine_url: str
+    engine_key: str | None
+
+
+@contextmanager
+def served(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
+    """Serve a model with some targets by ``lethe serve``, until the block ends.
+
+    Parameters
+    ----------
+    model : Path
+        Model folder.
+    targets : Path
+        Folder of bundles.
+    cache : Path
+        Cache folder of the proxy; its log is kept there.
+
+    Raises
+    ------
+    LanguageModelError
+        It does not become ready; the message names its log.
+    """
+    port = _free_port()
+    log = cache / "logs" / f"reproduction-{port}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lethe = [sys.executable, "-m", "cli.main", "serve"]
+    options = ["--port", str(port), "--model", str(model), "--targets", str(targets)]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*lethe, *options],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"LETHE_CACHE_DIR": str(cache)},
+        )
+    try:
+        _wait_until_ready(process, f"http://127.0.0.1:{port}/ready", log)
+        engine = json.loads((cache / "run" / f"engine-of-{port}.json").read_text())
+        yield ServedModel(f"http://127.0.0.1:{port}", engine["url"], engine["api_key"])
+    finally:
+        process.terminate()
+        process.wait(_STOP_S)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            pass
+        time.sleep(0.5)
+    raise LanguageModelError(f"the proxy did not become ready; see {log}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
