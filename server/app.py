@@ -18,6 +18,7 @@ from server import embeddings_request, responses_request
 from server.admin import admin_routes
 from server.completions import Completions
 from server.components import Components
+from server.console import console_routes
 from server.errors import APIError, error_response
 from server.keys import Scope
 from server.requests import (
@@ -71,6 +72,8 @@ def create_app(components: Components) -> FastAPI:
     app.get("/metrics")(surroundings.metrics_page)
     app.get("/metrics/engine")(surroundings.engine_metrics_page)
     app.include_router(admin_routes(components))
+    if components.settings.console.enabled:
+        app.include_router(console_routes(components, completions))
     return app
 
 

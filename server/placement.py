@@ -50,6 +50,11 @@ class Placer:
             return everywhere
         return await asyncio.to_thread(self._place, request, decision) or everywhere
 
+    async def tokenized(self, request: ParsedRequest) -> TokenizedPrompt | None:
+        """A request's prompt as the engine's tokens; None where they cannot be known here."""
+        tokenizer = await asyncio.to_thread(self._get_tokenizer)
+        return tokenizer and await asyncio.to_thread(_tokenize, tokenizer, request)
+
     def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | None:
         tokenizer = self._get_tokenizer()
         # Several prompts share one corruption request, and ranges can speak of one of them only.

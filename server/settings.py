@@ -212,6 +212,22 @@ class Settings(BaseSettings):
         Where prepared models and encoders are kept.
     max_body_bytes
         A larger request body is answered with 413.
+class ConsoleSettings(_Section):
+    """The page for administrators at ``/console``.
+
+    Attributes
+    ----------
+    enabled
+        Whether there is one.
+    bare_answers
+        Whether administrators can have the model's answers without the guard there, to compare. Each is written
+        to the audit log before it is given, so this needs one.
+    """
+
+    enabled: bool = True
+    bare_answers: bool = False
+
+
     log_format
         Lines for people, or JSON.
     cors_origins
@@ -254,6 +270,17 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
     Raises
     ------
     StartupError
+    console: ConsoleSettings = ConsoleSettings()
+
+    @pydantic.field_validator("console")
+    @classmethod
+    def _bare_answers_are_audited(
+        cls, console: ConsoleSettings, info: pydantic.ValidationInfo
+    ) -> ConsoleSettings:
+        audit: AuditSettings | None = info.data.get("audit")
+        if console.bare_answers and not (info.data.get("keys") and audit and audit.folder):
+            raise ValueError("bare_answers needs keys, and audit.folder to record them in")
+        return console
         A value is unknown or not acceptable; the message names each one.
     """
     document = _read_yaml(config) if config else {}

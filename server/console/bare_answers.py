@@ -1,0 +1,91 @@
+"""The model's answers without the guard: the one place where unguarded text leaves the engine.
+
+Not there at all unless the operator says so. Then: for administrators' keys alone, from the console's own page
+alone, each written to the audit log before the engine is asked, and counted. What the engine gets is made here
+from a prompt and two numbers, so that nothing else can be asked of it.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from prometheus_client import Counter
+
+from classifier.conversation import Conversation
+from server.components import Components
+from server.console.door import administrator
+from server.console.prompt import PlaygroundBody, read_request
+from server.errors import Unavailable
+from server.key_limits import Release
+from server.keys import ApiKey
+from server.record import CLIENT_CLOSED_REQUEST
+from server.relay import ClientGone, StreamedResponse, StreamEnd, buffered, cancelled_on_disconnect
+from server.requests import CHAT
+
+
+class BareAnswers:
+    """Answers without the guard."""
+
+    def __init__(self, components: Components) -> None:
+        self._settings = components.settings
+        self._engine = components.engine
+        self._access = components.access
+        self._audit = components.audit
+        self._given = Counter(
+            "lethe_console_bare_answers",
+            "Answers without the guard that administrators were given in the console.",
+            registry=components.metrics.registry,
+        )
+
+    def route(self) -> Callable[[Request], Awaitable[Response]]:
+        """What answers the route."""
+
+        async def answer(request: Request) -> Response:
+            key = administrator(request, self._access)
+            body = await read_request(request, self._settings, PlaygroundBody)
+            release = await self._access.admit(key)
+            try:
+                async with cancelled_on_disconnect(request.receive):
+                    return await self._answer(body, key, release)
+            except ClientGone:
+                release()
+                return Response(status_code=CLIENT_CLOSED_REQUEST)
+            except BaseException:
+                release()
+                raise
+
+        return answer
+
+    async def _answer(self, body: PlaygroundBody, key: ApiKey, release: Release) -> Response:
+        request_id = secrets.token_hex(16)
+        if not await self._audit.recorded(self._entry(body, key, request_id)):
+            raise Unavailable("The audit log cannot be written, so no bare answer is given.", retry_after_s=5)
+        self._given.inc()
+        # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
+        content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
+        upstream = await self._engine.post(CHAT, content, request_id)
+        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
+            stall = self._settings.limits.stall_timeout_s
+            response: Response = StreamedResponse(upstream, stall, _at_end(release))
+        else:
+            response = await buffered(upstream)
+            release()
+        response.headers["x-request-id"] = request_id
+        return response
+
+    def _entry(self, body: PlaygroundBody, key: ApiKey, request_id: str) -> dict[str, Any]:
+        return {
+            "time": time.time(),
+            "event": "bare_answer",
+            "request_id": request_id,
+            "key": key.id,
+            "prompt_digest": self._audit.digest([Conversation.from_prompt(body.prompt)]),
+            "max_tokens": body.max_tokens,
+        }
+
+
+def _at_end(release: Release) -> Callable[[StreamEnd], None]:
+    return lambda end: release()

@@ -1,0 +1,89 @@
+"""What goes on now: counters as they stand, the engine's load, and the last decisions. Rates are the page's to work out."""
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry
+
+from server.audit_files import last_entries
+from server.components import Components
+from server.console.door import administrator
+from server.errors import APIError
+
+_DECISIONS = 50
+_ENGINE_METRICS = {
+    "vllm:num_requests_running": "running",
+    "vllm:num_requests_waiting": "waiting",
+    "vllm:kv_cache_usage_perc": "kv_cache",
+    "lethe_plugin_corrupted_requests_total": "corrupted",
+}
+_ENGINE_LINE = re.compile(
+    rf"^({'|'.join(map(re.escape, _ENGINE_METRICS))})(?:{{[^}}]*}})? (\S+)", re.MULTILINE
+)
+_TIMES = {
+    "lethe_request_seconds": "request",
+    "lethe_upstream_first_byte_seconds": "first_byte",
+    "lethe_classify_seconds": "classify",
+}
+
+
+def live_routes(components: Components) -> APIRouter:
+    """The route that the page asks every other second."""
+    router = APIRouter()
+
+    @router.get("/live")
+    async def live(request: Request) -> dict[str, Any]:
+        """All of it."""
+        administrator(request, components.access)
+        return {
+            "time": time.time(),
+            **_counted(components.metrics.registry),
+            "engine": await _engine(components),
+            "decisions": await asyncio.to_thread(_decisions, components),
+        }
+
+    return router
+
+
+def _counted(registry: CollectorRegistry) -> dict[str, Any]:
+    """Requests by what became of them, and the histograms of times summed over routes."""
+    requests: list[dict[str, Any]] = []
+    times: dict[str, defaultdict[str, float]] = {name: defaultdict(float) for name in _TIMES.values()}
+    in_flight = 0.0
+    for family in registry.collect():
+        for sample in family.samples:
+            if sample.name == "lethe_requests_total":
+                requests.append(dict(sample.labels) | {"count": sample.value})
+            elif sample.name == "lethe_requests_in_flight":
+                in_flight = sample.value
+            elif family.name in _TIMES and "le" in sample.labels:
+                times[_TIMES[family.name]][sample.labels["le"]] += sample.value
+    return {"requests": requests, "in_flight": in_flight, "seconds": times}
+
+
+async def _engine(components: Components) -> dict[str, Any]:
+    engine = components.engine
+    state: dict[str, Any] = {"ready": engine.ready, "reason": engine.unavailable_because}
+    try:
+        page = await engine.metrics_text()
+    except APIError:
+        return state
+    load: defaultdict[str, float] = defaultdict(float)
+    for name, value in _ENGINE_LINE.findall(page):
+        load[_ENGINE_METRICS[name]] += float(value)
+    return state | load
+
+
+def _decisions(components: Components) -> list[dict[str, Any]] | None:
+    """The newest entries of the audit log; None where none is kept."""
+    folder = components.settings.audit.folder
+    if folder is None:
+        return None
+    entries = last_entries(folder, _DECISIONS)
+    return [
+        {name: value for name, value in entry.items() if name not in ("seal", "text")} for entry in entries
+    ]

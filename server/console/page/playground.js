@@ -1,0 +1,106 @@
+// One prompt, asked of the bare engine and through the guard, side by side, with what the guard made of it.
+import { Fault, get, post, stream } from "./api.js";
+import { badge, byId, duration, meter, options } from "./elements.js";
+import { countIn, markedText, markedTokens } from "./marks.js";
+
+let session = { bare_answers: false };
+let asking = null;
+let judgement = null;
+
+export function setSession(opened) {
+  session = opened;
+}
+
+export async function openPlayground() {
+  if (!session.bare_answers) {
+    byId("bare-times").textContent =
+      "Off: the operator has not allowed answers without the guard here (console.bare_answers).";
+  }
+  try {
+    const { targets } = await get("/console/api/targets");
+    options(byId("shown-target"), targets.filter((each) => each.in_force).map((each) => each.name), "every target");
+  } catch (fault) {
+    byId("ask-fault").textContent = fault.message;
+  }
+}
+
+export const stopAsking = () => asking?.abort();
+
+async function askBoth(event) {
+  event?.preventDefault();
+  stopAsking();
+  const mine = (asking = new AbortController());
+  const body = {
+    prompt: byId("prompt").value,
+    max_tokens: byId("max-tokens").valueAsNumber,
+    temperature: byId("temperature").valueAsNumber,
+  };
+  byId("ask-fault").textContent = "";
+  byId("ask-status").textContent = "Asking";
+  byId("stop").disabled = false;
+  const asked = [judge(body, mine.signal), answer("guarded", body, mine.signal)];
+  if (session.bare_answers) asked.push(answer("bare", body, mine.signal));
+  const outcomes = await Promise.allSettled(asked);
+  if (asking !== mine) return;
+  byId("stop").disabled = true;
+  const failed = outcomes.find((each) => each.status === "rejected" && each.reason.name !== "AbortError");
+  if (failed) byId("ask-fault").textContent = failed.reason instanceof Fault ? failed.reason.message : "The connection broke.";
+  byId("ask-status").textContent = failed ? "Failed" : mine.signal.aborted ? "Stopped" : `Answered; ${judgement?.outcome ?? ""}`;
+}
+
+async function answer(side, body, signal) {
+  const text = byId(`${side}-answer`);
+  const times = byId(`${side}-times`);
+  text.textContent = times.textContent = "";
+  text.classList.add("waiting");
+  const started = performance.now();
+  const since = () => duration((performance.now() - started) / 1000);
+  let first = "";
+  try {
+    for await (const piece of stream(`/console/api/${side}`, body, signal)) {
+      first ||= since();
+      text.textContent += piece;
+    }
+    times.textContent = `first words after ${first || since()}, all after ${since()}`;
+  } finally {
+    text.classList.remove("waiting");
+  }
+}
+
+async function judge(body, signal) {
+  judgement = await post("/console/api/judge", body, signal);
+  byId("outcome").replaceWith(Object.assign(badge(judgement.outcome), { id: "outcome" }));
+  byId("verdicts").replaceChildren(...judgement.targets.map((part) => meter(part, part.flagged ? part.action : "")));
+  byId("verdict-note").textContent = [judgement.reason, `judged in ${duration(judgement.classify_ms / 1000)}`].filter(Boolean).join("; ");
+  byId("judgement").hidden = false;
+  showMarks();
+}
+
+function showMarks() {
+  if (!judgement) return;
+  const chosen = byId("shown-target").value;
+  const shown = judgement.targets.filter((part) => !chosen || part.target === chosen);
+  byId("words").replaceChildren(...markedText(judgement.text, shown.flatMap((part) => part.spans)));
+  const corrupted = Object.entries(judgement.corrupted).filter(([target]) => !chosen || target === chosen);
+  const ranges = corrupted.flatMap(([, each]) => each ?? []);
+  if (judgement.tokens === null) {
+    byId("tokens").replaceChildren();
+    byId("tokens-note").textContent = corrupted.length
+      ? "Every token but the last. The tokenizer is not known here (engine.tokenizer)."
+      : "Nothing.";
+    return;
+  }
+  byId("tokens").replaceChildren(...markedTokens(judgement.rendered, judgement.tokens, ranges));
+  const marked = countIn(ranges);
+  byId("tokens-note").textContent = marked
+    ? `${marked} of ${judgement.tokens.length} tokens, struck through. ⏎ is a line's end.`
+    : `None of ${judgement.tokens.length} tokens.`;
+}
+
+byId("ask").addEventListener("submit", askBoth);
+byId("stop").addEventListener("click", stopAsking);
+byId("shown-target").addEventListener("change", showMarks);
+byId("playground").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("ask").requestSubmit();
+  if (event.key === "Escape") stopAsking();
+});

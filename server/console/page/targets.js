@@ -1,0 +1,100 @@
+// The targets: what there is, what each card says, and how each is in force.
+import { get, getBlob, post } from "./api.js";
+import { badge, byId, make } from "./elements.js";
+
+const STATES = { enabled: "Enable", shadow: "Shadow", disabled: "Disable" };
+let figures = [];
+
+export async function openTargets() {
+  await guarded(async () => show(await get("/console/api/targets")));
+}
+
+async function guarded(work, done = "") {
+  byId("targets-fault").textContent = "";
+  try {
+    await work();
+    byId("targets-note").textContent = done;
+  } catch (fault) {
+    byId("targets-fault").textContent = fault.message;
+  }
+}
+
+function show({ targets, writable }) {
+  const focused = document.activeElement?.id;
+  byId("target-list").replaceChildren(...targets.map((target) => row(target, writable)));
+  if (!targets.length) byId("target-list").append(make("p", {}, "There are no bundles."));
+  if (focused) byId(focused)?.focus();
+}
+
+function row(target, writable) {
+  const switches = Object.entries(STATES).map(([state, word]) =>
+    make("button", {
+      type: "button",
+      id: `${target.name}-${state}`,
+      disabled: !writable,
+      "aria-pressed": String(target.state === state),
+      onclick: () => change(target, state),
+    }, word),
+  );
+  const card = make("button", { type: "button", id: `${target.name}-card`, disabled: !target.has_card, onclick: () => showCard(target.name) }, "Model card");
+  return make(
+    "article",
+    { class: "card" },
+    make(
+      "div",
+      { class: "target-head" },
+      make("h2", {}, target.name),
+      badge(target.state),
+      make("div", { class: "group", role: "group", "aria-label": `How ${target.name} is in force` }, ...switches),
+      card,
+    ),
+    make("p", { class: "text" }, target.description),
+    make("p", { class: "hint" }, facts(target).join(" · ")),
+    ...(writable ? [] : [make("p", { class: "hint" }, "The folder of bundles is read-only here; change it where it is kept, with lethe targets.")]),
+  );
+}
+
+function facts(target) {
+  const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
+  const stale = target.in_force && target.in_force !== target.version ? `version ${target.in_force} is in force` : "";
+  return [`version ${target.version}`, stale, `action ${target.action}`, share, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+}
+
+async function change(target, state) {
+  await guarded(async () => show(await post(`/console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+}
+
+async function showCard(name) {
+  await guarded(async () => {
+    const { html } = await get(`/console/api/targets/${name}/card`);
+    const card = byId("target-card");
+    figures.forEach(URL.revokeObjectURL);
+    figures = [];
+    const parsed = new DOMParser().parseFromString(html, "text/html");
+    for (const image of parsed.querySelectorAll("img")) await loadFigure(image, name);
+    card.replaceChildren(...parsed.body.childNodes);
+    card.hidden = false;
+    card.focus();
+  });
+}
+
+// Figures need the key, which an image's address cannot carry.
+async function loadFigure(image, target) {
+  const path = image.getAttribute("src");
+  image.removeAttribute("src");
+  image.alt ||= path;
+  try {
+    const url = URL.createObjectURL(await getBlob(`/console/api/targets/${target}/figures/${path}`));
+    figures.push(url);
+    image.src = url;
+  } catch {
+    image.replaceWith(`(no figure ${path})`);
+  }
+}
+
+byId("reload").addEventListener("click", () =>
+  guarded(async () => {
+    await post("/admin/reload");
+    show(await get("/console/api/targets"));
+  }, "Reloaded."),
+);

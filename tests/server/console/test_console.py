@@ -1,0 +1,278 @@
+"""What the console's routes give, to whom, and what they write down."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bundle import Action
+from server.audit_files import read_entries
+from server.console.page_files import SECURITY_HEADERS
+from server.errors import StartupError
+from server.settings import load_settings
+from tests.server.stack import MODEL, Stack, error_of
+
+pytestmark = pytest.mark.anyio
+
+API = "/console/api"
+ROUTES = [
+    ("GET", "/session"),
+    ("POST", "/guarded"),
+    ("POST", "/bare"),
+    ("POST", "/judge"),
+    ("POST", "/classify"),
+    ("GET", "/live"),
+    ("GET", "/targets"),
+    ("GET", "/targets/books/card"),
+    ("GET", "/targets/books/figures/figures/plot.png"),
+    ("POST", "/targets/books"),
+]
+bare_answers = pytest.mark.settings(console={"bare_answers": True})
+
+
+async def test_the_page_is_anybodys_and_tells_nothing_of_this_proxy(log: Path, stack: Stack) -> None:
+    page = await stack.client.get("/console")
+    assert page.status_code == 200
+    for name in ("books", "films", MODEL):
+        assert name not in page.text
+    assert "inline" not in page.headers["content-security-policy"]
+    for name in ("console.js", "console.css", "icon.svg", "api.js"):
+        file = await stack.client.get(f"/console/{name}")
+        assert file.status_code == 200
+        for header, value in SECURITY_HEADERS.items():
+            assert file.headers[header] == value
+        unchanged = await stack.client.get(
+            f"/console/{name}", headers={"If-None-Match": file.headers["etag"]}
+        )
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+
+
+async def test_nothing_but_the_pages_own_files_is_given(stack: Stack) -> None:
+    for path in ("routes.py", "..%2froutes.py", "%2e%2e/routes.py", "page/console.js"):
+        assert (await stack.client.get(f"/console/{path}")).status_code == 404
+
+
+@bare_answers
+async def test_no_other_key_opens_any_of_it(log: Path, secrets: dict[str, str], stack: Stack) -> None:
+    for method, route in ROUTES:
+        for headers, status in (
+            ({}, 401),
+            ({"Authorization": f"Bearer {secrets['use']}"}, 403),
+            ({"Authorization": f"Bearer {secrets['observe']}"}, 403),
+        ):
+            answer = await stack.client.request(method, API + route, json={"prompt": "hi"}, headers=headers)
+            assert answer.status_code == status, (route, headers)
+    assert not stack.engine.requests
+
+
+@pytest.mark.settings(console={"enabled": False})
+async def test_it_can_be_left_out(admin: httpx.AsyncClient) -> None:
+    for path in ("/console", "/console/console.js", f"{API}/session"):
+        assert (await admin.get(path)).status_code == 404
+
+
+async def test_without_keys_nobody_gets_in(targets: Path, tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="needs keys"):
+        load_settings(None, {"console": {"bare_answers": True}, "audit": {"folder": tmp_path}})
+    with pytest.raises(StartupError, match=r"audit\.folder"):
+        load_settings(None, {"console": {"bare_answers": True}, "keys": tmp_path})
+
+
+async def test_bare_answers_are_not_there_unless_the_operator_says_so(
+    admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    assert (await admin.post(f"{API}/bare", json={"prompt": "hi"})).status_code == 404
+    assert (await admin.get(f"{API}/session")).json()["bare_answers"] is False
+    assert not stack.engine.requests
+
+
+@bare_answers
+async def test_a_bare_answer_is_streamed_and_was_written_down_before(
+    admin: httpx.AsyncClient, stack: Stack, log: Path
+) -> None:
+    answer = await admin.post(f"{API}/bare", json={"prompt": "Harry Potter?", "max_tokens": 5})
+    assert answer.content == b"".join(stack.engine.pieces)
+    [(path, sent)] = stack.engine.requests
+    assert path == "/v1/chat/completions"
+    assert len(sent.pop("cache_salt")) == 32
+    assert sent == {
+        "messages": [{"role": "user", "content": "Harry Potter?"}],
+        "max_tokens": 5,
+        "temperature": 0,
+        "stream": True,
+    }
+    [entry] = read_entries(log)
+    assert (entry["event"], entry["request_id"]) == ("bare_answer", answer.headers["x-request-id"])
+    assert "potter" not in json.dumps(entry).lower()
+    guarded = await admin.post(f"{API}/guarded", json={"prompt": "Harry Potter?"})
+    assert guarded.status_code == 200
+    await stack.audited(2)
+    assert [each["prompt_digest"] for each in read_entries(log)] == [entry["prompt_digest"]] * 2
+    page = (await admin.get(f"{API}/live")).json()
+    assert [each.get("event") for each in page["decisions"]] == [None, "bare_answer"]
+
+
+@bare_answers
+async def test_no_bare_answer_is_given_that_cannot_be_written_down(
+    admin: httpx.AsyncClient, stack: Stack, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.audit._PATIENCE_S", 0.2)
+    await admin.post(f"{API}/bare", json={"prompt": "first"})
+    monkeypatch.setattr(os, "write", _no_space)
+    refused = await admin.post(f"{API}/bare", json={"prompt": "second"})
+    assert refused.status_code == 503
+    assert "audit log" in error_of(refused)["message"]
+    assert len(stack.engine.requests) == 1
+
+
+def _no_space(descriptor: int, content: Any) -> int:
+    raise OSError(28, "No space left on device")
+
+
+@bare_answers
+async def test_another_sites_page_is_not_answered_even_with_the_key(
+    admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    for site in ("cross-site", "same-site", "none"):
+        for route in ("bare", "judge"):
+            headers = {"Sec-Fetch-Site": site}
+            answer = await admin.post(f"{API}/{route}", json={"prompt": "hi"}, headers=headers)
+            assert answer.status_code == 403
+    assert not stack.engine.requests
+
+
+@bare_answers
+async def test_nothing_but_a_prompt_can_be_asked_of_the_bare_engine(
+    admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"vllm_xargs": {}},
+        {"model": "an-adapter"},
+        {"messages": []},
+        {"prompt": ""},
+        {"prompt": ["a"]},
+        {"max_tokens": 0},
+        {"max_tokens": 100_000},
+        {"temperature": 9},
+    ]
+    for fields in wrong:
+        answer = await admin.post(f"{API}/bare", json={"prompt": "hi"} | fields)
+        assert answer.status_code == 422
+        assert error_of(answer)["message"].startswith(next(iter(fields)))
+    assert not stack.engine.requests
+
+
+async def test_the_guarded_answer_goes_the_way_of_every_clients(
+    admin: httpx.AsyncClient, stack: Stack, log: Path
+) -> None:
+    for prompt in ("Harry Potter?", "hello"):
+        await admin.post(f"{API}/guarded", json={"prompt": prompt})
+    flagged, clean = (sent for _, sent in stack.engine.requests)
+    assert "lethe" in flagged["vllm_xargs"]
+    assert flagged["cache_salt"].startswith("lethe-")
+    assert not {"vllm_xargs", "cache_salt"} & clean.keys()
+    await stack.audited(2)
+    assert [entry["action"] for entry in read_entries(log)] == ["corrupt", "pass"]
+
+
+async def test_a_prompt_is_judged_without_asking_the_model(admin: httpx.AsyncClient, stack: Stack) -> None:
+    judged = (await admin.post(f"{API}/judge", json={"prompt": "Harry Potter?"})).json()
+    assert judged["outcome"] == "corrupt"
+    assert judged["text"] == "Harry Potter?"
+    assert {part["target"]: part["flagged"] for part in judged["targets"]} == {"books": True, "films": True}
+    assert judged["corrupted"] == {"books": None, "films": None}
+    clean = (await admin.post(f"{API}/judge", json={"prompt": "hello"})).json()
+    assert (clean["outcome"], clean["corrupted"]) == ("pass", {})
+    assert not stack.engine.requests
+
+
+async def test_a_prompt_without_a_verdict_says_why(admin: httpx.AsyncClient) -> None:
+    answer = await admin.post(f"{API}/judge", json={"prompt": "time out"})
+    assert answer.status_code == 503
+    assert "did not answer" in error_of(answer)["message"]
+
+
+async def test_texts_are_classified_together(admin: httpx.AsyncClient) -> None:
+    answer = await admin.post(f"{API}/classify", json={"texts": ["potter", "hello"]})
+    first, second = answer.json()["results"]
+    assert [part["flagged"] for part in first["targets"]] == [True, True]
+    assert [part["flagged"] for part in second["targets"]] == [False, False]
+    for texts in ([], ["a"] * 65, [1]):
+        assert (await admin.post(f"{API}/classify", json={"texts": texts})).status_code == 422
+
+
+async def test_what_goes_on_is_shown(admin: httpx.AsyncClient, stack: Stack) -> None:
+    await admin.post(f"{API}/guarded", json={"prompt": "Harry Potter?"})
+    await stack.audited(1)
+    page = (await admin.get(f"{API}/live")).json()
+    assert {row["target"]: row["count"] for row in page["requests"]} == {"books": 1, "films": 1}
+    assert page["seconds"]["request"]["+Inf"] == 1
+    assert page["engine"] == {"ready": True, "reason": None, "running": 0}
+    [entry] = page["decisions"]
+    assert entry["action"] == "corrupt"
+    assert not {"seal", "text"} & entry.keys()
+
+
+async def test_a_card_is_shown_as_text_that_cannot_do_anything(admin: httpx.AsyncClient) -> None:
+    html = (await admin.get(f"{API}/targets/books/card")).json()["html"]
+    assert "<td>0.9</td>" in html
+    assert "<script" not in html
+    assert "tags:" not in html
+    figure = await admin.get(f"{API}/targets/books/figures/figures/plot.png")
+    assert figure.headers["content-type"] == "image/png"
+    for path in (
+        "books/figures/target.json",
+        "books/figures/corruption.safetensors",
+        "books/figures/%2e%2e/x.png",
+        "nobody/card",
+    ):
+        assert (await admin.get(f"{API}/targets/{path}")).status_code == 404
+
+
+async def test_a_target_is_switched_and_in_force_at_once(
+    admin: httpx.AsyncClient, stack: Stack, log: Path
+) -> None:
+    async def switch(**body: Any) -> dict[str, Any]:
+        answer = await admin.post(f"{API}/targets/books", json=body)
+        assert answer.status_code == 200
+        return next(each for each in answer.json()["targets"] if each["name"] == "books")
+
+    assert (await switch(state="shadow"))["state"] == "shadow"
+    assert stack.guard.targets["books"].action is Action.OBSERVE
+    assert (await switch(state="disabled"))["in_force"] is None
+    assert [target.name for target in stack.guard.targets] == ["films"]
+    assert (await switch(state="enabled", percent=10))["percent"] == 10
+    assert stack.guard.targets["books"].action is Action.CORRUPT
+    await stack.audited(3)
+    changes = [(entry["target"], entry["state"]) for entry in read_entries(log)]
+    assert changes == [("books", "shadow"), ("books", "disabled"), ("books", "enabled")]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status"),
+    [
+        ("nobody", {"state": "shadow"}, 404),
+        ("books", {"state": "asleep"}, 422),
+        ("books", {"state": "enabled", "percent": 101}, 400),
+    ],
+)
+async def test_a_target_cannot_be_switched_to_what_there_is_not(
+    admin: httpx.AsyncClient, stack: Stack, name: str, body: dict[str, Any], status: int
+) -> None:
+    answer = await admin.post(f"{API}/targets/{name}", json=body)
+    assert answer.status_code == status
+    error_of(answer)
+    assert len(stack.guard.targets) == 2
+
+
+async def test_a_switch_that_cannot_come_into_force_is_taken_back(
+    admin: httpx.AsyncClient, stack: Stack, keys: Path, targets: Path
+) -> None:
+    keys.write_text("keys: nonsense")
+    answer = await admin.post(f"{API}/targets/books", json={"state": "disabled"})
+    assert answer.status_code == 409
+    assert (targets / "deployment.yaml").read_text() == ""
+    assert len(stack.guard.targets) == 2
