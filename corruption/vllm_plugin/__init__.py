@@ -14,7 +14,9 @@ def register() -> None:
     from corruption.vllm_plugin.admission import guard_admission
     from corruption.vllm_plugin.attachment import guard_workers
     from corruption.vllm_plugin.compatibility import require_tested_vllm
+    from corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
 
     require_tested_vllm()
     guard_admission()
     guard_workers()
+    keep_clean_rows_clean()

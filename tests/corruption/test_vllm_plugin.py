@@ -31,6 +31,7 @@ from corruption.request import (
 from corruption.vllm_plugin.admission import admit, settle
 from corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
 from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
+from corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
 from corruption.vllm_plugin.embedding import find_embedding_owner
 from corruption.vllm_plugin.step import FlaggedPrompts
 from corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
@@ -525,3 +526,25 @@ class TestV2Runner:
         )
         (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
         assert not rows[:5].any()
+
+
+def test_rows_without_an_adapter_get_nothing_of_the_last_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vllm.lora.ops.torch_ops import lora_ops
+    from vllm.lora.punica_wrapper import punica_cpu
+
+    for module in (lora_ops, punica_cpu):
+        for name in ("bgmv_expand", "bgmv_expand_slice"):
+            monkeypatch.setattr(module, name, getattr(module, name))
+    keep_clean_rows_clean()
+    shrunk, weights = torch.ones(3, 2), torch.ones(2, 1, 4, 2)
+    for expand, rest in (
+        (punica_cpu.bgmv_expand, (True,)),
+        (punica_cpu.bgmv_expand_slice, (0, 4, True)),
+    ):
+        output = torch.full((3, 4), 5.0)
+        expand(shrunk, weights, output, torch.tensor([0, -1, 1]), *rest)
+        assert output[:, 0].tolist() == [7, 5, 7]
+    output = torch.full((3, 4), 5.0)
+    lengths = torch.tensor([2, 1])
+    punica_cpu.sgmv_expand(shrunk, weights, output, lengths, lengths, torch.tensor([-1, 0]), 2, 2, 3, True)
+    assert output[:, 0].tolist() == [5, 5, 7]
