@@ -18,8 +18,19 @@ class Action(StrEnum):
 
     CORRUPT = "corrupt"
     ADAPTER = "adapter"
+    ADAPTER_AND_CORRUPT = "adapter+corrupt"
     REFUSE = "refuse"
     OBSERVE = "observe"
+
+    @property
+    def corrupts(self) -> bool:
+        """Whether the prompt is corrupted."""
+        return self in (Action.CORRUPT, Action.ADAPTER_AND_CORRUPT)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether the answer is made with an adapter."""
+        return self in (Action.ADAPTER, Action.ADAPTER_AND_CORRUPT)
 
 
 class _Frozen(pydantic.BaseModel):
@@ -50,6 +61,9 @@ class Manifest(_Frozen):
         The target's name: lower case letters, digits and dashes.
     threshold
         The probability above which the classifier's verdict is positive.
+    composes
+        For a bundle whose adapter was composed of other targets' adapters: their names. It has no classifier, and
+        its adapter is used where exactly those are asked for at once.
     files
         SHA-256 of every other file of the bundle, by its path inside the folder.
     metrics
@@ -61,6 +75,7 @@ class Manifest(_Frozen):
     description: str = ""
     action: Action = Action.CORRUPT
     threshold: float = pydantic.Field(default=0.5, ge=0.0, le=1.0)
+    composes: tuple[str, ...] = ()
     base_model: BaseModelReference | None = None
     encoder: EncoderReference | None = None
     files: dict[str, str] = {}
