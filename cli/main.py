@@ -2,7 +2,19 @@
 
 import typer
 
-from cli import audit, classifier, corruption, corruption_learn, demo, evaluate, keys, report, serve, targets
+from cli import (
+    audit,
+    classifier,
+    corruption,
+    corruption_learn,
+    demo,
+    evaluate,
+    keys,
+    recover,
+    report,
+    serve,
+    targets,
+)
 
 app = typer.Typer(
     name="lethe",
@@ -18,6 +30,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
+app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")

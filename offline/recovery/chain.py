@@ -1,0 +1,105 @@
+"""The file that names a chain: where it starts, and the stages that were trained one after the other."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+
+from offline.recovery.errors import RecoveryError
+
+
+class Stage(pydantic.BaseModel):
+    """One domain of the chain.
+
+    Attributes
+    ----------
+    name : str
+    checkpoint : Path
+        The model after this stage: a model folder, or a PEFT LoRA folder.
+    questions : Path
+        JSON lines with ``question`` and ``answer`` that the stage taught, or was to unlearn.
+    goal : str
+        ``learn`` or ``forget``.
+    score : str
+        ``probability`` of the answer per token, or ``exact``: of the answer as a whole, which is the expected reward
+        of an answer that is either right or wrong. A stage that forgets scores one minus it.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    name: str = pydantic.Field(min_length=1)
+    checkpoint: Path
+    questions: Path
+    goal: Literal["learn", "forget"] = "learn"
+    score: Literal["probability", "exact"] = "probability"
+
+
+class ChainFile(pydantic.BaseModel):
+    """A chain of checkpoints, of which stage k gave number k and the base is number 0.
+
+    Attributes
+    ----------
+    base : Path
+        The model folder that the first stage started from.
+    stages : tuple of Stage
+    adapters : str
+        What an adapter of the chain is: ``stacked`` upon those of all earlier stages, or a ``snapshot`` of one adapter
+        that was trained on.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    base: Path
+    stages: tuple[Stage, ...] = pydantic.Field(min_length=2)
+    adapters: Literal["stacked", "snapshot"] = "stacked"
+
+    def stage_number(self, name: str | None) -> int:
+        """Number of the harmed stage, from 1; the first one where none is named.
+
+        Raises
+        ------
+        RecoveryError
+            There is no such stage, or nothing was trained after it.
+        """
+        names = [stage.name for stage in self.stages]
+        if name is None:
+            return 1
+        if name not in names:
+            raise RecoveryError(f"the chain has no stage {name!r}; its stages are {', '.join(names)}")
+        if name == names[-1]:
+            raise RecoveryError(
+                f"nothing was trained after {name!r}, so nothing can have harmed it; name an earlier stage"
+            )
+        return names.index(name) + 1
+
+
+def read_chain(path: Path) -> ChainFile:
+    """Read a chain from TOML; its paths count from the file's own folder.
+
+    Raises
+    ------
+    RecoveryError
+        The file is missing or malformed, or two stages have one name.
+    """
+    try:
+        chain = ChainFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RecoveryError(f"{path} does not exist") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecoveryError(f"{path} cannot be read as TOML: {error}") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecoveryError(f"{path}: {where}: {first['msg']}") from None
+    names = [stage.name for stage in chain.stages]
+    if len(set(names)) < len(names):
+        raise RecoveryError(f"{path}: every stage needs a name of its own, not {', '.join(names)}")
+    folder = path.parent
+    stages = tuple(
+        stage.model_copy(
+            update={"checkpoint": folder / stage.checkpoint, "questions": folder / stage.questions}
+        )
+        for stage in chain.stages
+    )
+    return chain.model_copy(update={"base": folder / chain.base, "stages": stages})

@@ -1,0 +1,48 @@
+"""A domain: what a stage of the chain was trained on, and how it is scored.
+
+The arithmetic of recovery knows a domain by two functions alone, so it serves whatever has a differentiable loss.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Model = Any
+Measure = Callable[[Model, Sequence[Any]], Tensor]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One domain.
+
+    Attributes
+    ----------
+    name : str
+    fit : sequence
+        Examples that gradients are taken on.
+    held_out : sequence
+        Examples that settings are chosen on.
+    test : sequence
+        Examples that are reported on, and used for nothing else.
+    losses : callable
+        Loss of each of some examples, shape (examples,), differentiable.
+    scores : callable
+        Score of each of some examples, shape (examples,), the higher the better.
+    """
+
+    name: str
+    fit: Sequence[Any]
+    held_out: Sequence[Any]
+    test: Sequence[Any]
+    losses: Measure
+    scores: Measure
+
+
+@torch.no_grad()
+def mean_of(measure: Measure, model: Model, examples: Sequence[Any], batch_size: int = 8) -> float:
+    """Mean of a loss or score over examples."""
+    parts = [measure(model, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
+    return torch.cat(parts).double().mean().item()

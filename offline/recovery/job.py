@@ -1,0 +1,260 @@
+"""The jobs behind `lethe recover`: diagnose, rollback, refresh. Each goes on where it was stopped, and ends in the report."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from offline.evaluation.results import Result, read_results, replace_file, write_results
+from offline.json_lines import append_lines, read_whole_lines
+from offline.recovery.conflict import SELECTIONS, top
+from offline.recovery.damage import damage
+from offline.recovery.edits import describe, overlap
+from offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
+from offline.recovery.refresh import RefreshSettings, Step, Watched, refresh
+from offline.recovery.report import write_report
+from offline.recovery.rollback import (
+    EVERYTHING,
+    Candidate,
+    RollbackSettings,
+    best,
+    grid,
+    recovered,
+    rolled_back,
+)
+from offline.recovery.sensitivity import curvature_along
+from offline.recovery.workspace import Workspace
+
+Say = Callable[[str], None]
+SHARES = (0.0001, 0.001, 0.01, 0.1)
+KEPT, RECOVERED = "kept by later domains", "recovered"
+START, FULL, END, REFRESHED = "before its stage", "full rollback", "end of the chain", "refresh"
+ROLLBACKS = {
+    "conflict": "conflict rollback",
+    "random": "random control",
+    "largest": "largest edits",
+    EVERYTHING: EVERYTHING,
+}
+_STATES = (START, FULL, END, *ROLLBACKS.values(), REFRESHED)
+
+
+def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
+    """Describe the edits, and set the damage that was foretold beside the measured one.
+
+    Parameters
+    ----------
+    work : Workspace
+    exact : int
+        How many examples the exact curvature is taken on; 0 leaves it out.
+    say : callable
+        Told what happens.
+    """
+    start = work.checkpoints.vector(work.number - 1)
+    own = work.origin - start
+    edits = {
+        f"of {work.harmed}": describe(own, start, work.layout),
+        "of what came after": describe(work.edit, work.origin, work.layout),
+    }
+    overlaps = [overlap(own, work.edit, share) for share in SHARES]
+    del start, own
+    domain = work.domains[work.harmed]
+    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    curvature = None
+    if exact:
+        work.layout.write(work.model, work.origin)
+        curvature = curvature_along(
+            work.model,
+            domain.losses,
+            domain.fit[:exact],
+            work.layout,
+            work.edit,
+            lambda done, total: say(f"exact curvature: {done} of {total} examples"),
+        )
+    say("measuring the damage")
+    harm = damage(work.model, domain, work.layout, work.origin, work.edit, found, curvature)
+    scores = SELECTIONS["conflict"](found.fisher, work.edit, 0)
+    whole = scores.sum().item()
+    carried = {
+        str(share): scores[top(scores, max(1, int(share * work.layout.size)))].sum().item()
+        / max(whole, 1e-30)
+        for share in SHARES
+    }
+    _write_json(
+        work.folder / "diagnosis.json",
+        {
+            "harmed": work.harmed,
+            "coordinates": work.layout.size,
+            "examples": {"fit": len(domain.fit), "held_out": len(domain.held_out), "test": len(domain.test)},
+            "edits": {name: asdict(edit) for name, edit in edits.items()},
+            "overlaps": [asdict(each) for each in overlaps],
+            "damage": asdict(harm)
+            | {"foretold": harm.foretold, "exact_examples": min(exact, len(domain.fit))},
+            "conflict_share_of_diagonal_damage": carried,
+        },
+    )
+    plot_edits(edits, overlaps, work.folder / "edits.png")
+    plot_damage(harm, work.folder / "damage.png")
+    _measure_ends(work, say)
+    write_report(work.folder)
+
+
+def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, say: Say = print) -> None:
+    """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
+
+    Parameters
+    ----------
+    work : Workspace
+    settings : RollbackSettings
+    save : bool
+        Write the model that the chosen conflict rollback gives, as ``rolled-back``.
+    say : callable
+        Told what happens.
+    """
+    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    fisher = found.fisher
+    trace = work.folder / "candidates.jsonl"
+    known = {
+        (c.selection, c.share, c.strength): c for c in (Candidate(**row) for row in read_whole_lines(trace))
+    }
+    final = work.scores(work.final, "held_out")
+    limit = len(
+        top(SELECTIONS["conflict"](fisher, work.edit, 0), int(max(settings.shares) * work.layout.size))
+    )
+    _measure_ends(work, say)
+    chosen: dict[str, Candidate | None] = {}
+    tried: list[Candidate] = []
+    everything = list(grid(settings, list(SELECTIONS)))
+    for selection in (*SELECTIONS, EVERYTHING):
+        ranked = None
+        if selection in SELECTIONS:
+            ranked = top(SELECTIONS[selection](fisher, work.edit, settings.seed), limit)
+        mine = []
+        for key in (each for each in everything if each[0] == selection):
+            if key not in known:
+                _, share, strength = key
+                where = _first(ranked, share, work.layout.size)
+                scores = work.scores(rolled_back(work.final, work.edit, where, strength), "held_out")
+                known[key] = Candidate(*key, scores)
+                append_lines(trace, [asdict(known[key])])
+            mine.append(known[key])
+            say(f"{len(tried) + len(mine)} of {len(everything)} rollbacks measured")
+        tried += mine
+        pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
+        parameters = work.final
+        if pick:
+            where = _first(ranked, pick.share, work.layout.size)
+            parameters = rolled_back(work.final, work.edit, where, pick.strength)
+        _add_state(work, ROLLBACKS[selection], parameters)
+        if save and selection == "conflict":
+            say(f"the model stands in {work.save(parameters, 'rolled-back')}")
+    before = work.scores(work.origin, "held_out")
+    _write_json(
+        work.folder / "rollback.json",
+        {
+            "settings": asdict(settings),
+            "held_out": {"full rollback": before, "end of the chain": final},
+            "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
+        },
+    )
+    plot_rollback(tried, chosen, work.harmed, before, final, settings.keep, work.folder / "rollback.png")
+    write_report(work.folder)
+
+
+def refresh_domain(
+    work: Workspace, settings: RefreshSettings, share: float = 0.01, save: bool = True, say: Say = print
+) -> None:
+    """Train a little on the harmed domain, and watch the conflict coordinates.
+
+    Parameters
+    ----------
+    work : Workspace
+    settings : RefreshSettings
+    share : float
+        Which share of all coordinates is watched.
+    save : bool
+        Write the model, as ``refreshed``.
+    say : callable
+        Told what happens.
+    """
+    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    count = max(1, int(share * work.layout.size))
+    conflict = top(SELECTIONS["conflict"](found.fisher, work.edit, 0), count)
+    control = top(SELECTIONS["random"](found.fisher, work.edit, settings.seed), len(conflict))
+    del found
+    _measure_ends(work, say)
+    domain = work.domains[work.harmed]
+    work.layout.write(work.model, work.final)
+    steps = refresh(
+        work.model,
+        domain,
+        work.layout,
+        Watched(work.origin, conflict, control),
+        settings,
+        work.folder / "refresh.jsonl",
+        lambda step: say(_told(step, settings.steps)),
+    )
+    parameters = work.layout.read(work.model)
+    _add_state(work, REFRESHED, parameters)
+    if save:
+        say(f"the model stands in {work.save(parameters, 'refreshed')}")
+    _write_json(
+        work.folder / "refresh.json",
+        {
+            "settings": asdict(settings),
+            "share": share,
+            "coordinates": len(conflict),
+            "before": asdict(steps[0]),
+            "after": asdict(steps[-1]),
+        },
+    )
+    plot_refresh(steps, work.folder / "refresh.png")
+    write_report(work.folder)
+
+
+def _first(ranked: Tensor | None, share: float, size: int) -> Tensor | None:
+    return None if ranked is None else ranked[: max(1, int(share * size))]
+
+
+def _measure_ends(work: Workspace, say: Say) -> None:
+    """Score what the rollbacks lie between on the test examples, once."""
+    if not (work.folder / "results.json").is_file():
+        say("measuring the ends of the chain")
+        _add_state(work, START, work.checkpoints.vector(work.number - 1))
+        _add_state(work, FULL, work.origin)
+        _add_state(work, END, work.final)
+
+
+def _add_state(work: Workspace, state: str, parameters: Tensor) -> None:
+    """Score a state on the test examples, and put it into the results."""
+    path = work.folder / "results.json"
+    results = {result.model: result for result in (read_results(path) if path.is_file() else [])}
+    results[state] = Result("recovery", state, work.scores(parameters, "test"))
+    if {FULL, END} <= results.keys():
+        before, after = results[FULL].scores, results[END].scores
+        results = {
+            name: Result("recovery", name, _compared(result.scores, before, after, work.harmed))
+            for name, result in results.items()
+        }
+    write_results([results[name] for name in _STATES if name in results], work.folder)
+
+
+def _compared(
+    scores: Mapping[str, float], before: Mapping[str, float], after: Mapping[str, float], harmed: str
+) -> dict[str, float]:
+    """A state's scores, with what it recovers and what the later domains keep, the worst of them."""
+    own = {name: value for name, value in scores.items() if name not in (KEPT, RECOVERED)}
+    back = recovered(own[harmed], before[harmed], after[harmed])
+    shares = [own[name] / after[name] for name in own if name != harmed and after[name] > 0]
+    return own | ({} if back is None else {RECOVERED: back}) | ({KEPT: min(shares)} if shares else {})
+
+
+def _told(step: Step, steps: int) -> str:
+    loss = "" if step.loss is None else f", loss {step.loss:.3f}"
+    return f"refresh: step {step.step} of {steps}{loss}, conflict norm {step.conflict:.4g}"
+
+
+def _write_json(path: Path, document: Mapping[str, Any] | Sequence[Any]) -> None:
+    replace_file(path, lambda temporary: temporary.write_text(json.dumps(document, indent=1) + "\n"))

@@ -1,0 +1,104 @@
+"""Domains of questions and answers for a causal language model.
+
+A loss is the negative log-likelihood of the whole answer in nats, summed over its tokens: only then is the mean of
+squared gradients an estimate of its Hessian. A domain that was to be forgotten has the loss of NPO instead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from offline.corruption_learning.questions import ForgetQuestion, load_questions
+from offline.language_models.encoding import PromptEncoder
+from offline.recovery.chain import Stage
+from offline.recovery.domain import Domain, Measure, Model
+from offline.recovery.errors import RecoveryError
+from offline.reproduction.losses import negative_preference
+from offline.reproduction.training import Example, answer_scores, encode_example
+
+LEAST_QUESTIONS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredExample:
+    """A question as tokens.
+
+    Attributes
+    ----------
+    example : Example
+    reference : float
+        Log-probability of the answer before the stage; 0 where no loss asks for it.
+    """
+
+    example: Example
+    reference: float = 0.0
+
+
+def load_domain(stage: Stage, encoder: PromptEncoder, before: Model | None) -> Domain:
+    """Read a stage's questions and split them: of every four, two to fit, one held out, one to test.
+
+    Parameters
+    ----------
+    stage : Stage
+    encoder : PromptEncoder
+    before : model or None
+        The model that the stage started from, which a stage that forgets is measured against.
+
+    Raises
+    ------
+    QuestionsError
+        The file cannot be read.
+    RecoveryError
+        It holds fewer questions than can be split.
+    """
+    questions = load_questions(stage.questions)
+    if len(questions) < LEAST_QUESTIONS:
+        raise RecoveryError(
+            f"{stage.questions} holds {len(questions)} questions; at least {LEAST_QUESTIONS} are needed "
+            "to fit, to choose and to test on"
+        )
+    examples = [
+        _scored(question, encoder, before if stage.goal == "forget" else None) for question in questions
+    ]
+    return Domain(
+        stage.name,
+        fit=examples[0::2],
+        held_out=examples[1::4],
+        test=examples[3::4],
+        losses=_LOSSES[stage.goal],
+        scores=lambda model, chosen: _scores(model, chosen, stage),
+    )
+
+
+def _scored(question: ForgetQuestion, encoder: PromptEncoder, before: Model | None) -> ScoredExample:
+    example = encode_example(encoder, question)
+    if before is None:
+        return ScoredExample(example)
+    with torch.no_grad():
+        return ScoredExample(example, answer_scores(before, [example])[0].item())
+
+
+def _learning(model: Model, examples: Sequence[ScoredExample]) -> Tensor:
+    return -_answers(model, examples)
+
+
+def _forgetting(model: Model, examples: Sequence[ScoredExample]) -> Tensor:
+    answers = _answers(model, examples)
+    reference = torch.tensor([each.reference for each in examples], device=answers.device)
+    return torch.stack([negative_preference(*each, each[0]) for each in zip(answers, reference, strict=True)])
+
+
+def _answers(model: Model, examples: Sequence[ScoredExample]) -> Tensor:
+    """Log-probability of each answer, shape (examples,), in the weights' own precision."""
+    return answer_scores(model, [each.example for each in examples], half_precision=False)[0]
+
+
+def _scores(model: Model, examples: Sequence[ScoredExample], stage: Stage) -> Tensor:
+    answers, tokens = answer_scores(model, [each.example for each in examples])
+    probability = (answers / tokens if stage.score == "probability" else answers).exp()
+    return 1.0 - probability if stage.goal == "forget" else probability
+
+
+_LOSSES: Mapping[str, Measure] = {"learn": _learning, "forget": _forgetting}

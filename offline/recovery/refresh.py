@@ -1,0 +1,175 @@
+"""A short refresh: a few steps of training on the harmed domain, and what they do to the conflict coordinates."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from offline.json_lines import append_lines, read_whole_lines
+from offline.recovery.domain import Domain, Model
+from offline.recovery.errors import RecoveryError
+from offline.recovery.parameters import Layout
+from offline.reproduction.training import restore_state, save_state
+
+_SAVE_EVERY = 10
+
+
+@dataclass(frozen=True)
+class RefreshSettings:
+    """How it is trained.
+
+    Attributes
+    ----------
+    steps : int
+    batch_size : int
+    learning_rate : float
+        Held constant.
+    optimizer : str
+        ``adamw`` or ``sgd``.
+    clip_norm : float
+        Longest step of gradient that is taken as it is.
+    seed : int
+        Of the order of the examples.
+    """
+
+    steps: int = 10
+    batch_size: int = 8
+    learning_rate: float = 5e-5
+    optimizer: str = "adamw"
+    clip_norm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in _OPTIMIZERS:
+            raise RecoveryError(f"optimizers are {', '.join(_OPTIMIZERS)}, not {self.optimizer!r}")
+        if self.steps < 1 or self.batch_size < 1 or not self.learning_rate > 0:
+            raise RecoveryError(
+                "a refresh needs at least one step, one example a step, and a learning rate above 0"
+            )
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the parameters stand, seen from the end of the harmed domain's stage.
+
+    Attributes
+    ----------
+    step : int
+    loss : float or None
+        Mean loss of the batch of this step, before it was taken; None at the start.
+    conflict : float
+        Norm of what the conflict coordinates differ by.
+    control : float
+        The same on as many random coordinates.
+    everything : float
+        The same on all.
+    """
+
+    step: int
+    loss: float | None
+    conflict: float
+    control: float
+    everything: float
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What the steps are measured against.
+
+    Attributes
+    ----------
+    origin : Tensor
+        Parameters after the harmed domain's stage, shape (N,).
+    conflict, control : Tensor
+        Indices of equally many coordinates.
+    """
+
+    origin: Tensor
+    conflict: Tensor
+    control: Tensor
+
+    def step(self, number: int, loss: float | None, parameters: Tensor) -> Step:
+        difference = parameters - self.origin
+        norms = [difference[where].norm().item() for where in (self.conflict, self.control, slice(None))]
+        return Step(number, loss, *norms)
+
+
+def refresh(
+    model: Model,
+    domain: Domain,
+    layout: Layout,
+    watched: Watched,
+    settings: RefreshSettings,
+    trace: Path,
+    on_step: Callable[[Step], None] = lambda _step: None,
+) -> list[Step]:
+    """Train the model from where it stands, on what the domain fits on.
+
+    The state is kept beside the trace, so that a refresh that was stopped goes on.
+
+    Parameters
+    ----------
+    model, domain, layout
+    watched : Watched
+    settings : RefreshSettings
+    trace : Path
+        JSON lines, one a step.
+    on_step : callable
+        Told every step.
+
+    Raises
+    ------
+    RecoveryError
+        The loss is not a number; what was saved last is kept.
+    """
+    layout.freeze_others(model)
+    optimizer = _OPTIMIZERS[settings.optimizer](layout.parameters(model), lr=settings.learning_rate)
+    state = trace.with_suffix(".state.safetensors")
+    done = restore_state(model, optimizer, state)
+    steps = [Step(**row) for row in read_whole_lines(trace)][: done + 1] if done else []
+    trace.unlink(missing_ok=True)
+    append_lines(trace, (asdict(step) for step in steps))
+    if not steps:
+        _record(steps, watched.step(0, None, layout.read(model)), trace, on_step)
+    for number in range(done + 1, settings.steps + 1):
+        loss = domain.losses(model, _batch(domain.fit, number - 1, settings)).mean()
+        if not math.isfinite(loss.item()):
+            raise RecoveryError(
+                f"the loss of {domain.name!r} is {loss.item()} at step {number}; lower the learning rate"
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(layout.parameters(model), settings.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        _record(steps, watched.step(number, loss.item(), layout.read(model)), trace, on_step)
+        if number % _SAVE_EVERY == 0 and number < settings.steps:
+            save_state(model, optimizer, number, state)
+    state.unlink(missing_ok=True)
+    return steps
+
+
+def _batch(examples: Sequence[Any], step: int, settings: RefreshSettings) -> list[Any]:
+    """The examples of a step; every pass over them has an order of its own."""
+    size = min(settings.batch_size, len(examples))
+    per_pass = len(examples) // size
+    generator = torch.Generator().manual_seed(settings.seed + step // per_pass)
+    order = torch.randperm(len(examples), generator=generator).tolist()
+    start = (step % per_pass) * size
+    return [examples[i] for i in order[start : start + size]]
+
+
+def _record(steps: list[Step], step: Step, trace: Path, on_step: Callable[[Step], None]) -> None:
+    steps.append(step)
+    append_lines(trace, [asdict(step)])
+    on_step(step)
+
+
+def _adamw(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(parameters, lr=lr, weight_decay=0.0)
+
+
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": _adamw, "sgd": torch.optim.SGD}

@@ -1,0 +1,156 @@
+"""The report of a recovery as Markdown, out of the JSON files that its jobs have left so far."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from offline.evaluation.results import markdown_table, read_results, replace_file
+
+REPORT = "report.md"
+
+
+def write_report(folder: Path) -> None:
+    """Write ``report.md`` of what is there."""
+    replace_file(folder / REPORT, lambda path: path.write_text("# Recovery\n\n" + render_report(folder)))
+
+
+def render_report(folder: Path, heading: str = "##", pictures: str = "") -> str:
+    """The report's sections.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the jobs wrote.
+    heading : str
+        Marks of a section's heading.
+    pictures : str
+        What the pictures' names begin with, where they have been moved.
+    """
+    parts = {
+        "Scores": _scores(folder),
+        "Edits": _edits(folder, pictures),
+        "Damage": _damage(folder, pictures),
+        "Rollback": _rollback(folder, pictures),
+        "Refresh": _refresh(folder, pictures),
+    }
+    return "\n\n".join(f"{heading} {title}\n\n{body}" for title, body in parts.items() if body) + "\n"
+
+
+def _scores(folder: Path) -> str:
+    path = folder / "results.json"
+    if not path.is_file():
+        return ""
+    return (
+        f"On test examples that nothing was fitted to or chosen on.\n\n{markdown_table(read_results(path))}"
+    )
+
+
+def _edits(folder: Path, pictures: str) -> str:
+    found = _read(folder / "diagnosis.json")
+    if not found:
+        return ""
+    rows = [
+        [
+            name,
+            f"{edit['norm']:.4g}",
+            *(_percent(edit[key]) for key in ("relative_norm", "unchanged", "concentration")),
+        ]
+        for name, edit in found["edits"].items()
+    ]
+    shapes = _table(
+        ["edit", "norm", "of the parameters'", "unchanged coordinates", "in its largest 1 %"], rows
+    )
+    overlaps = _table(
+        [
+            "largest coordinates",
+            "shared by the edits",
+            "by chance",
+            "conflict set of that size: share of diagonal damage",
+        ],
+        [
+            [
+                _percent(each["share"]),
+                _percent(each["shared"]),
+                _percent(each["by_chance"]),
+                _percent(found["conflict_share_of_diagonal_damage"][str(each["share"])]),
+            ]
+            for each in found["overlaps"]
+        ],
+    )
+    return (
+        f"{found['coordinates']:,} coordinates; norms and shares are of squared length (concentration) and of counts "
+        f"(unchanged).\n\n{shapes}\n\n{overlaps}\n\n![edits]({pictures}edits.png)"
+    )
+
+
+def _damage(folder: Path, pictures: str) -> str:
+    found = _read(folder / "diagnosis.json")
+    if not found:
+        return ""
+    harm = found["damage"]
+    rows = [["measured", "", "", f"{harm['measured']:.4g}"]]
+    for name, total in harm["foretold"].items():
+        second = total - harm["first_order"]
+        rows.append([name, f"{harm['first_order']:.4g}", f"{second:.4g}", f"{total:.4g}"])
+    examples = found["examples"]["fit"]
+    exact = (
+        f" The exact Hessian is of {harm['exact_examples']} of them." if harm["hessian"] is not None else ""
+    )
+    table = _table(["curvature from", "first order", "second order", "change of the loss"], rows)
+    return (
+        f"Loss of {found['harmed']!r} in nats an answer, along all later edits, on {examples} examples.{exact}\n\n"
+        f"{table}\n\n![damage]({pictures}damage.png)"
+    )
+
+
+def _rollback(folder: Path, pictures: str) -> str:
+    found = _read(folder / "rollback.json")
+    if not found:
+        return ""
+    rows = [
+        [name, _percent(pick["share"]), f"{pick['strength']:g}"] if pick else [name, "", "nothing helps"]
+        for name, pick in found["chosen"].items()
+    ]
+    keep = _percent(found["settings"]["keep"])
+    return (
+        f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score.\n\n"
+        f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
+    )
+
+
+def _refresh(folder: Path, pictures: str) -> str:
+    found = _read(folder / "refresh.json")
+    if not found:
+        return ""
+    rows = [
+        [label, f"{found['before'][key]:.4g}", f"{found['after'][key]:.4g}", _change(found, key)]
+        for key, label in (
+            ("conflict", f"conflict coordinates ({_percent(found['share'])})"),
+            ("control", "as many random ones"),
+            ("everything", "all coordinates"),
+        )
+    ]
+    settings = found["settings"]
+    return (
+        f"{settings['steps']} steps of {settings['batch_size']} examples, {settings['optimizer']}, learning rate "
+        f"{settings['learning_rate']:g}. Distance from the end of the harmed stage:\n\n"
+        f"{_table(['', 'before', 'after', 'change'], rows)}\n\n![refresh]({pictures}refresh.png)"
+    )
+
+
+def _change(found: dict[str, Any], key: str) -> str:
+    before, after = found["before"][key], found["after"][key]
+    return f"{100 * (after / before - 1):+.2f} %" if before else ""
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.is_file() else {}

@@ -1,0 +1,136 @@
+"""A chain laid open: its vectors, its domains, and the model that they are put into."""
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from offline.evaluation.results import replace_file
+from offline.language_models.encoding import PromptEncoder
+from offline.recovery.chain import ChainFile
+from offline.recovery.checkpoints import Checkpoints
+from offline.recovery.domain import Domain, mean_of
+from offline.recovery.errors import RecoveryError
+from offline.recovery.parameters import Layout
+from offline.recovery.questions import load_domain
+from offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
+from offline.reproduction.training import save_model
+
+
+class Workspace:
+    """What the jobs work on.
+
+    Parameters
+    ----------
+    chain : ChainFile
+    harmed : str or None
+        Name of the domain to recover; the first stage where None.
+    folder : Path
+        Where everything is written.
+
+    Raises
+    ------
+    RecoveryError
+        The chain cannot be used, or the folder holds the results of another one.
+    """
+
+    def __init__(self, chain: ChainFile, harmed: str | None, folder: Path) -> None:
+        self.chain = chain
+        self.number = chain.stage_number(harmed)
+        self.folder = folder
+        self.checkpoints = Checkpoints(chain)
+        self._refuse_other_results()
+        # Attention that can be differentiated twice.
+        self.model: Any = AutoModelForCausalLM.from_pretrained(
+            chain.base, dtype=torch.float32, attn_implementation="eager"
+        )
+        self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        unknown = sorted(self.layout.shapes.keys() - dict(self.model.named_parameters()).keys())
+        if unknown:
+            raise RecoveryError(
+                f"{chain.base} stores {unknown[0]}, which the loaded model knows under another name; "
+                "save the chain again with this version of transformers"
+            )
+
+    @property
+    def harmed(self) -> str:
+        """Name of the domain to recover."""
+        return self.chain.stages[self.number - 1].name
+
+    @property
+    def layout(self) -> Layout:
+        return self.checkpoints.layout
+
+    @cached_property
+    def origin(self) -> Tensor:
+        """Parameters after the harmed domain's stage, shape (N,)."""
+        return self.checkpoints.vector(self.number)
+
+    @cached_property
+    def edit(self) -> Tensor:
+        """What all later stages changed, shape (N,)."""
+        return self.final - self.origin
+
+    @cached_property
+    def final(self) -> Tensor:
+        """Parameters at the end of the chain, shape (N,)."""
+        return self.checkpoints.vector(len(self.chain.stages))
+
+    @cached_property
+    def domains(self) -> dict[str, Domain]:
+        """The harmed domain and all later ones, by name."""
+        encoder = PromptEncoder.from_pretrained(str(self.chain.base))
+        found = {}
+        for before, stage in enumerate(self.chain.stages):
+            if before < self.number - 1:
+                continue
+            if stage.goal == "forget":
+                self.layout.write(self.model, self.checkpoints.vector(before))
+            found[stage.name] = load_domain(stage, encoder, self.model)
+        return found
+
+    def scores(self, parameters: Tensor, part: str) -> dict[str, float]:
+        """Score of every domain on its ``held_out`` or ``test`` examples, at some parameters (N,)."""
+        self.layout.write(self.model, parameters)
+        return {
+            name: mean_of(domain.scores, self.model, getattr(domain, part))
+            for name, domain in self.domains.items()
+        }
+
+    def sensitivity(self, on_example: OnExample = lambda _done, _total: None) -> Sensitivity:
+        """How the harmed domain's loss answers to a move, from its stage's end; computed once and kept."""
+        path = self.folder / "sensitivity.safetensors"
+        if path.is_file():
+            return Sensitivity(**load_file(path))
+        self.layout.write(self.model, self.origin)
+        domain = self.domains[self.harmed]
+        found = sensitivity(self.model, domain.losses, domain.fit, self.layout, self.edit, on_example)
+        replace_file(path, lambda temporary: save_file(vars(found), temporary))
+        return found
+
+    def save(self, parameters: Tensor, name: str) -> Path:
+        """Write a model folder with some parameters (N,), in the precision that the base is stored in."""
+        self.layout.write(self.model, parameters)
+        stored = json.loads((self.chain.base / "config.json").read_text())
+        dtype = getattr(torch, stored.get("dtype") or stored.get("torch_dtype") or "float32")
+        encoder = PromptEncoder.from_pretrained(str(self.chain.base))
+        save_model(self.model, encoder, self.folder / name, dtype)
+        self.model.to(torch.float32)
+        return self.folder / name
+
+    def _refuse_other_results(self) -> None:
+        identity = json.dumps([self.chain.model_dump(mode="json"), self.harmed], sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        path = self.folder / "chain.sha256"
+        if not path.is_file():
+            replace_file(path, lambda temporary: temporary.write_text(digest + "\n"))
+        elif path.read_text().strip() != digest:
+            raise RecoveryError(
+                f"{self.folder} holds the results of another chain or another harmed stage; name another folder"
+            )

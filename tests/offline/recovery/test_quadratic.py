@@ -1,0 +1,195 @@
+"""The arithmetic of recovery where everything is known in closed form."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from offline.recovery.conflict import SELECTIONS, top
+from offline.recovery.damage import damage
+from offline.recovery.errors import RecoveryError
+from offline.recovery.refresh import RefreshSettings, Watched, refresh
+from offline.recovery.rollback import Candidate, best, recovered, rolled_back
+from offline.recovery.sensitivity import curvature_along, sensitivity
+from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
+
+seeds = st.integers(0, 10_000)
+
+
+def sensitivity_of(chain: QuadraticChain, at: torch.Tensor | None = None):
+    chain.layout.write(chain.model, chain.origin if at is None else at)
+    return sensitivity(chain.model, chain.domain.losses, chain.domain.fit, chain.layout, chain.edit)
+
+
+def damage_of(chain: QuadraticChain):
+    found = sensitivity_of(chain)
+    chain.layout.write(chain.model, chain.origin)
+    curvature = curvature_along(chain.model, chain.domain.losses, chain.domain.fit, chain.layout, chain.edit)
+    return damage(chain.model, chain.domain, chain.layout, chain.origin, chain.edit, found, curvature)
+
+
+def test_the_gradient_is_that_of_the_formula():
+    chain = quadratic_chain()
+    elsewhere = chain.origin + 1.0
+    found = sensitivity_of(chain, elsewhere)
+    gradients = (elsewhere - chain.centres) @ chain.hessian
+    torch.testing.assert_close(found.gradient, gradients.mean(dim=0))
+    torch.testing.assert_close(found.fisher, gradients.square().mean(dim=0))
+    torch.testing.assert_close(
+        found.slopes.double(), gradients @ chain.edit, check_dtype=False, rtol=1e-5, atol=1e-6
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds)
+def test_damage_to_second_order_is_the_measured_one_on_a_quadratic(seed):
+    chain = quadratic_chain(seed)
+    found = damage_of(chain)
+    exact = 0.5 * (chain.edit @ chain.hessian @ chain.edit).item()
+    assert found.hessian == pytest.approx(exact)
+    assert found.first_order == pytest.approx(0.0, abs=1e-9)
+    assert found.foretold["Hessian, exact"] == pytest.approx(found.measured)
+    assert found.measured == pytest.approx(chain.loss(chain.origin + chain.edit) - chain.loss(chain.origin))
+    for share, change in found.path:
+        assert change == pytest.approx(share**2 * exact, abs=1e-9)
+
+
+def test_both_orders_are_needed_away_from_the_minimum():
+    chain = quadratic_chain(3)
+    moved = chain.__class__(**(vars(chain) | {"origin": chain.origin + 0.5}))
+    found = damage_of(moved)
+    assert abs(found.first_order) > 0.01
+    assert found.first_order + (found.hessian or 0.0) == pytest.approx(found.measured)
+
+
+def test_the_fisher_diagonal_is_the_hessians_where_examples_scatter_as_the_model_says():
+    """Of a Gaussian with precision A, centres scatter with covariance 1/A, and the Fisher information is A."""
+    chain = quadratic_chain(1, diagonal=True)
+    generator = torch.Generator().manual_seed(5)
+    scales = chain.hessian.diagonal().rsqrt()
+    centres = chain.origin + scales * torch.randn(4000, SIZE, generator=generator, dtype=torch.float64)
+    found = sensitivity(chain.model, chain.domain.losses, list(centres), chain.layout, chain.edit)
+    torch.testing.assert_close(found.fisher, chain.hessian.diagonal(), rtol=0.15, atol=0.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.floats(0.05, 1.0))
+def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(seed, strength):
+    chain = quadratic_chain(seed, diagonal=True)
+    curvature = chain.hessian.diagonal()
+    chosen = top(SELECTIONS["conflict"](curvature, chain.edit, 0), 4)
+    parameters = rolled_back(chain.origin + chain.edit, chain.edit, chosen, strength)
+    # Along each chosen coordinate the damage falls to its (1 - lambda)^2; the others keep theirs.
+    each = 0.5 * curvature * chain.edit.square()
+    left = each.sum() - (1 - (1 - strength) ** 2) * each[chosen].sum()
+    assert chain.loss(parameters) - chain.loss(chain.origin) == pytest.approx(left.item())
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.integers(1, SIZE))
+def test_no_set_of_that_size_heals_a_diagonal_quadratic_more_than_the_conflict_set(seed, count):
+    chain = quadratic_chain(seed, diagonal=True)
+    curvature = chain.hessian.diagonal()
+
+    def loss(selection: str) -> float:
+        chosen = top(SELECTIONS[selection](curvature, chain.edit, seed), count)
+        return chain.loss(rolled_back(chain.origin + chain.edit, chain.edit, chosen, 1.0))
+
+    assert loss("conflict") <= min(loss("random"), loss("largest")) + 1e-12
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.floats(0.0, 1.0))
+def test_rolling_everything_back_interpolates_and_ends_where_the_edit_began(seed, strength):
+    chain = quadratic_chain(seed)
+    final = chain.origin + chain.edit
+    everything = torch.arange(SIZE)
+    torch.testing.assert_close(rolled_back(final, chain.edit, None, 1.0), chain.origin)
+    torch.testing.assert_close(
+        rolled_back(final, chain.edit, None, strength), rolled_back(final, chain.edit, everything, strength)
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(seeds)
+def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_curvature(
+    tmp_path_factory, seed
+):
+    chain = quadratic_chain(seed)
+    rate, count = 0.1, 7
+    everything = torch.arange(SIZE)
+    chain.layout.write(chain.model, chain.origin + chain.edit)
+    steps = refresh(
+        chain.model,
+        chain.domain,
+        chain.layout,
+        Watched(chain.origin, everything[:3], everything[-3:]),
+        RefreshSettings(steps=count, batch_size=6, learning_rate=rate, optimizer="sgd", clip_norm=math.inf),
+        tmp_path_factory.mktemp("refresh") / "trace.jsonl",
+    )
+    contraction = torch.linalg.matrix_power(torch.eye(SIZE) - rate * chain.hessian, count)
+    left = contraction @ chain.edit
+    torch.testing.assert_close(chain.layout.read(chain.model), chain.origin + left)
+    assert [step.step for step in steps] == list(range(count + 1))
+    assert steps[0].conflict == pytest.approx(chain.edit[:3].norm().item())
+    assert steps[-1].conflict == pytest.approx(left[:3].norm().item())
+    assert steps[-1].control == pytest.approx(left[-3:].norm().item())
+    assert steps[-1].everything == pytest.approx(left.norm().item())
+
+
+def test_a_refresh_that_was_stopped_goes_on_to_the_same_end(tmp_path):
+    def run(trace, stop_after=None):
+        chain = quadratic_chain(2)
+        chain.layout.write(chain.model, chain.origin + chain.edit)
+        watched = Watched(chain.origin, torch.arange(3), torch.arange(3, 6))
+
+        def on_step(step):
+            if step.step == stop_after:
+                raise KeyboardInterrupt
+
+        settings = RefreshSettings(steps=25, batch_size=4, learning_rate=0.05)
+        return refresh(chain.model, chain.domain, chain.layout, watched, settings, trace, on_step)
+
+    whole = run(tmp_path / "whole.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped.jsonl", stop_after=17)
+    assert run(tmp_path / "stopped.jsonl") == whole
+    assert (tmp_path / "stopped.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
+
+
+def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
+    chain = quadratic_chain()
+    chain.layout.write(chain.model, torch.full((SIZE,), math.inf, dtype=torch.float64))
+    watched = Watched(chain.origin, torch.arange(1), torch.arange(1))
+    with pytest.raises(RecoveryError, match="lower the learning rate"):
+        refresh(chain.model, chain.domain, chain.layout, watched, RefreshSettings(), tmp_path / "trace.jsonl")
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.integers(1, 40))
+def test_a_set_holds_no_coordinate_that_was_never_edited(seed, count):
+    generator = torch.Generator().manual_seed(seed)
+    edit = torch.randn(30, generator=generator) * (torch.rand(30, generator=generator) < 0.3)
+    fisher = torch.rand(30, generator=generator)
+    for selection in SELECTIONS.values():
+        chosen = top(selection(fisher, edit, seed), count)
+        assert (edit[chosen] != 0).all()
+        assert len(chosen.unique()) == len(chosen) <= count
+
+
+def test_the_best_rollback_keeps_the_later_domains_and_recovers_most():
+    final = {"first": 0.4, "second": 0.9}
+    keeps = Candidate("conflict", 0.01, 1.0, {"first": 0.6, "second": 0.88})
+    keeps_less = Candidate("conflict", 0.001, 1.0, {"first": 0.5, "second": 0.9})
+    loses = Candidate("conflict", 0.1, 1.0, {"first": 0.9, "second": 0.5})
+    harms = Candidate("random", 0.1, 1.0, {"first": 0.3, "second": 0.9})
+    assert best([keeps_less, keeps, loses], "first", final, 0.95) == keeps
+    assert best([loses, harms], "first", final, 0.95) is None
+    assert best([], "first", final, 0.95) is None
+
+
+def test_what_was_not_lost_cannot_be_recovered():
+    assert recovered(0.7, before=0.9, after=0.5) == pytest.approx(0.5)
+    assert recovered(0.7, before=0.5, after=0.5) is None
