@@ -83,14 +83,16 @@ bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.m
 	$(BIN)/python -m bench.proxy
 	$(BIN)/python -m bench.engine
 
+# What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
+SERVING := --extra redis --extra tracing
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
-	$(COMPILE) --output-file requirements/proxy.txt
+	$(COMPILE) $(SERVING) --output-file requirements/proxy.txt
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
-	$(COMPILE) --extra gpu --extra offline --output-file requirements/gpu.txt
-	$(COMPILE) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-	$(COMPILE) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
+	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
+	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
 	$(BIN)/python -m offline.recipes.harry_potter.build $(ARGS)

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers
 
 from server.errors import Forbidden, TooManyRequests, Unauthorized
 from server.key_file import read_keys
+from server.key_limits import KeyLimits, LimitReached, Release
 from server.keys import ANYONE, ApiKey, KeyRing, Scope
-from server.rate_limit import RateLimiter
 
 
 class Access:
@@ -18,15 +18,14 @@ class Access:
     ----------
     keys
         The file of keys. Without one everybody may use and observe, and nobody may administer.
-    limiter
+    limits
         Counts the requests of keys that have a limit.
     """
 
-    def __init__(self, keys: Path | None, limiter: RateLimiter) -> None:
+    def __init__(self, keys: Path | None, limits: KeyLimits) -> None:
         self._file = keys
-        self._limiter = limiter
+        self._limits = limits
         self._ring: KeyRing | None = None
-        self._under_way: dict[str, int] = {}
 
     @property
     def is_open(self) -> bool:
@@ -63,38 +62,26 @@ class Access:
             raise Forbidden(f"The key {key.id} does not have the scope {scope.value}.")
         return key
 
-    async def admit(self, key: ApiKey) -> None:
-        """Count a request against its key's limits; `release` must be called at its end.
+    async def admit(self, key: ApiKey) -> Release:
+        """Count a request against its key's limits; what is returned must be called at its end, once.
 
         Raises
         ------
         TooManyRequests
             The key has used up its rate, or as many requests as it may have are under way.
         """
-        if key.concurrency is not None and self._under_way.get(key.id, 0) >= key.concurrency:
+        try:
+            return await self._limits.admit(key)
+        except LimitReached as reached:
+            allowed = {
+                "rate": f"send {key.requests_per_minute} requests a minute",
+                "concurrency": f"have {key.concurrency} requests under way at a time",
+            }
             raise TooManyRequests(
-                f"The key {key.id} may have {key.concurrency} requests under way at a time.",
-                code="concurrency_limit_exceeded",
-                retry_after_s=1,
-            )
-        self._under_way[key.id] = self._under_way.get(key.id, 0) + 1
-        if key.requests_per_minute is not None:
-            try:
-                wait = await self._limiter.take(key.id, key.requests_per_minute)
-            except BaseException:
-                self.release(key)
-                raise
-            if wait > 0:
-                self.release(key)
-                raise TooManyRequests(
-                    f"The key {key.id} may send {key.requests_per_minute} requests a minute.",
-                    code="rate_limit_exceeded",
-                    retry_after_s=math.ceil(wait),
-                )
-
-    def release(self, key: ApiKey) -> None:
-        """The end of a request that was admitted."""
-        self._under_way[key.id] -= 1
+                f"The key {key.id} may {allowed[reached.limit]}.",
+                code=f"{reached.limit}_limit_exceeded",
+                retry_after_s=math.ceil(reached.retry_after_s),
+            ) from None
 
     def _find(self, headers: Headers) -> ApiKey:
         scheme, _, secret = headers.get("authorization", "").partition(" ")

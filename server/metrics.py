@@ -1,13 +1,32 @@
 """What the proxy tells Prometheus."""
 
+from collections.abc import Callable, Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from server.audit import AuditLog
 from server.decision import Decision
+from server.redis_limits import RedisLimits
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _NO_TARGET = "none"
+
+
+class _ReadCounter(Collector):
+    """A counter whose count is kept elsewhere, and read when it is asked for."""
+
+    def __init__(self, name: str, meaning: str, read: Callable[[], int], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._meaning = meaning
+        self._read = read
+        registry.register(self)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """One sample."""
+        yield CounterMetricFamily(self._name, self._meaning, value=self._read())
 
 
 class Metrics:
@@ -72,6 +91,9 @@ class Metrics:
         self.reloads = Counter(
             "lethe_reloads", "Reloads of the bundles, by result.", ("result",), registry=self.registry
         )
+        # A series that is born with its first count shows no rise.
+        for result in ("ok", "error"):
+            self.reloads.labels(result)
 
     def begin_request(self) -> int:
         """Count a request as under way; how many others are."""
@@ -84,20 +106,27 @@ class Metrics:
 
     def watch_audit(self, audit: AuditLog) -> None:
         """Show how an audit log fares."""
-        for name, meaning, value in (
-            ("lethe_audit_entries", "Entries written to the audit log.", lambda: audit.written),
-            (
-                "lethe_audit_entries_lost",
-                "Entries lost while the log could not be written.",
-                lambda: audit.lost,
-            ),
-            (
-                "lethe_audit_failing",
-                "Whether the log cannot be written (1) or can (0).",
-                lambda: audit.failing,
-            ),
-        ):
-            Gauge(name, meaning, registry=self.registry).set_function(value)
+        _ReadCounter(
+            "lethe_audit_entries", "Entries written to the audit log.", lambda: audit.written, self.registry
+        )
+        _ReadCounter(
+            "lethe_audit_entries_lost",
+            "Entries lost while the log could not be written.",
+            lambda: audit.lost,
+            self.registry,
+        )
+        Gauge(
+            "lethe_audit_failing", "Whether the log cannot be written (1) or can (0).", registry=self.registry
+        ).set_function(lambda: audit.failing)
+
+    def watch_redis(self, limits: RedisLimits) -> None:
+        """Show how the Redis fares in which limits are counted."""
+        Gauge(
+            "lethe_redis_up", "Whether Redis answered (1) or not (0) when last asked.", registry=self.registry
+        ).set_function(lambda: limits.answers)
+        _ReadCounter(
+            "lethe_redis_errors", "Questions that Redis did not answer.", lambda: limits.errors, self.registry
+        )
 
     def record_request(
         self, endpoint: str, decision: Decision | None, status: int, total_seconds: float

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from classifier.conversation import Conversation
-from server.access import Access
 from server.audit import Audit
 from server.components import Components
 from server.decision import Decision
 from server.errors import EngineFailed
+from server.key_limits import Release, nothing_to_release
 from server.keys import ApiKey
 from server.metrics import Metrics
 from server.relay import StreamEnd
@@ -35,18 +35,19 @@ class Record:
         self.request_id = secrets.token_hex(16)
         self._endpoint = endpoint
         self._metrics: Metrics = components.metrics
-        self._access: Access = components.access
         self._audit: Audit = components.audit
         self._text_share = components.settings.audit.text_share
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
+        self._release = nothing_to_release
         self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
         self.others_under_way = self._metrics.begin_request()
 
-    def admitted(self, key: ApiKey) -> None:
-        """The request counts against a key from now on."""
+    def admitted(self, key: ApiKey, release: Release) -> None:
+        """The request counts against a key from now on, until `release` is called."""
         self._key = key
+        self._release = release
 
     def parsed(self, request: ParsedRequest) -> None:
         """What the client asks of whom."""
@@ -102,7 +103,7 @@ class Record:
         self._metrics.record_request(self._endpoint, self._decision, status, seconds)
         if self._key is None:
             return
-        self._access.release(self._key)
+        self._release()
         self._audit.record(
             {
                 "time": time.time(),

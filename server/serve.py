@@ -27,10 +27,11 @@ from server.engine_process import EngineProcess, engine_command, free_loopback_p
 from server.errors import StartupError
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
+from server.key_limits import KeyLimits, LocalLimits
 from server.log import log_as_json
 from server.metrics import Metrics
 from server.placement import Placer
-from server.rate_limit import TokenBuckets
+from server.redis_limits import RedisLimits
 from server.reload import Reload
 from server.settings import Settings
 from server.targets import TargetSet, check_base_model, check_plugin
@@ -96,7 +97,8 @@ class _Proxy:
             total_timeout_s=settings.engine.total_timeout_s,
         )
         self._process = self._make_process()
-        self._access = Access(settings.keys, TokenBuckets())
+        self._limits = self._make_limits()
+        self._access = Access(settings.keys, self._limits)
         self._guard = Guard(
             settings.targets, ClassifierFactory(settings), self._check, settings.policy, self._metrics
         )
@@ -112,6 +114,7 @@ class _Proxy:
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
+                await self._limits.open()
                 await self._engine.open()
                 await self._guard.load()
                 stack.enter_context(published(self._address, settings.cache_dir, settings.port))
@@ -124,6 +127,16 @@ class _Proxy:
                             await stack.enter_async_context(_background(self._watch_changes(path)))
                     await stack.enter_async_context(_background(self._watch_engine()))
                     await serving
+
+    def _make_limits(self) -> KeyLimits:
+        settings = self._settings.redis
+        if settings.url is None:
+            return LocalLimits()
+        limits = RedisLimits(
+            settings.url.get_secret_value(), timeout_s=settings.timeout_s, report=self._report
+        )
+        self._metrics.watch_redis(limits)
+        return limits
 
     def _open_audit(self) -> Audit:
         settings = self._settings.audit
@@ -151,6 +164,7 @@ class _Proxy:
             await self._process.stop()
         await self._guard.close()
         await self._engine.close()
+        await self._limits.close()
         if isinstance(self._audit, AuditLog):
             self._audit.close()
 

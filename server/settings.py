@@ -1,5 +1,6 @@
-"""Settings of the proxy: defaults, then a YAML file, then the environment, then the command line."""
+"""Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,9 +11,11 @@ from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NestedSecretsSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from server.errors import StartupError
@@ -45,8 +48,8 @@ class AdapterSettings(_Section):
     Attributes
     ----------
     slots
-        How many adapters the engine that the proxy starts can apply in one batch. By default twice those in force
-        at the start, so that a reload fits; none if there are none.
+        How many adapters the engine that the proxy starts can apply in one batch. By default one more than are in
+        force at the start; none if there are none.
     max_rank
         Greatest rank of an adapter there; by default the greatest at the start.
     folder
@@ -175,6 +178,21 @@ class LimitSettings(_Section):
     max_requests: int = Field(default=4096, ge=1)
 
 
+class RedisSettings(_Section):
+    """Where the limits of keys are counted for several proxies together.
+
+    Attributes
+    ----------
+    url
+        ``redis://``, ``rediss://`` or ``unix://``; without one each proxy counts for itself.
+    timeout_s
+        How long a request waits for it, before the proxy counts for itself.
+    """
+
+    url: pydantic.SecretStr | None = None
+    timeout_s: float = Field(default=0.25, gt=0)
+
+
 class AuditSettings(_Section):
     """The log of what was decided.
 
@@ -197,21 +215,6 @@ class AuditSettings(_Section):
     text_share: float = Field(default=0, ge=0, le=1)
 
 
-class Settings(BaseSettings):
-    """All settings of ``lethe serve``; in the environment as ``LETHE_PORT``, ``LETHE_ENGINE__URL``, ...
-
-    Attributes
-    ----------
-    targets
-        Folder of the bundles in force.
-    keys
-        File of API keys, kept by ``lethe keys``; without one every client is served.
-    watch
-        Whether changes of targets and keys come into force by themselves.
-    cache_dir
-        Where prepared models and encoders are kept.
-    max_body_bytes
-        A larger request body is answered with 413.
 class ConsoleSettings(_Section):
     """The page for administrators at ``/console``.
 
@@ -228,6 +231,23 @@ class ConsoleSettings(_Section):
     bare_answers: bool = False
 
 
+class Settings(BaseSettings):
+    """All settings of ``lethe serve``; in the environment as ``LETHE_PORT``, ``LETHE_ENGINE__URL``, ...
+
+    In the folder that the environment's ``LETHE_SECRETS_DIR`` names, a file ``lethe_engine__api_key`` holds that one.
+
+    Attributes
+    ----------
+    targets
+        Folder of the bundles in force.
+    keys
+        File of API keys, kept by ``lethe keys``; without one every client is served.
+    watch
+        Whether changes of targets and keys come into force by themselves.
+    cache_dir
+        Where prepared models and encoders are kept.
+    max_body_bytes
+        A larger request body is answered with 413.
     log_format
         Lines for people, or JSON.
     cors_origins
@@ -254,7 +274,19 @@ class ConsoleSettings(_Section):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    redis: RedisSettings = RedisSettings()
     audit: AuditSettings = AuditSettings()
+    console: ConsoleSettings = ConsoleSettings()
+
+    @pydantic.field_validator("console")
+    @classmethod
+    def _bare_answers_are_audited(
+        cls, console: ConsoleSettings, info: pydantic.ValidationInfo
+    ) -> ConsoleSettings:
+        audit: AuditSettings | None = info.data.get("audit")
+        if console.bare_answers and not (info.data.get("keys") and audit and audit.folder):
+            raise ValueError("bare_answers needs keys, and audit.folder to record them in")
+        return console
 
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
@@ -270,17 +302,6 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
     Raises
     ------
     StartupError
-    console: ConsoleSettings = ConsoleSettings()
-
-    @pydantic.field_validator("console")
-    @classmethod
-    def _bare_answers_are_audited(
-        cls, console: ConsoleSettings, info: pydantic.ValidationInfo
-    ) -> ConsoleSettings:
-        audit: AuditSettings | None = info.data.get("audit")
-        if console.bare_answers and not (info.data.get("keys") and audit and audit.folder):
-            raise ValueError("bare_answers needs keys, and audit.folder to record them in")
-        return console
         A value is unknown or not acceptable; the message names each one.
     """
     document = _read_yaml(config) if config else {}
@@ -295,13 +316,18 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, document)
+            secrets = NestedSecretsSettingsSource(
+                file_secret_settings, os.environ.get("LETHE_SECRETS_DIR"), secrets_dir_missing="error"
+            )
+            return init_settings, env_settings, secrets, InitSettingsSource(settings_cls, document)
 
     try:
         return WithFile(**(overrides or {}))
     except pydantic.ValidationError as error:
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise StartupError(f"bad settings: {faults}") from None
+    except SettingsError as error:
+        raise StartupError(f"bad settings: {error}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from server.audit import AuditLog, NoAudit
 from server.components import Components
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
+from server.key_limits import KeyLimits, LocalLimits
 from server.metrics import Metrics
 from server.placement import Placer
-from server.rate_limit import TokenBuckets
 from server.reload import Reload
 from server.settings import Settings
 from server.upstream import EngineClient
@@ -48,7 +48,15 @@ def keys() -> Path | None:
 
 
 @pytest.fixture
-async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
+def limits() -> KeyLimits:
+    """What counts the requests of keys."""
+    return LocalLimits()
+
+
+@pytest.fixture
+async def stack(
+    targets: Path, keys: Path | None, limits: KeyLimits, request: pytest.FixtureRequest
+) -> AsyncIterator[Stack]:
     """The proxy with the settings of the test's ``settings`` mark, if it has one."""
     mark = request.node.get_closest_marker("settings")
     settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
@@ -70,7 +78,7 @@ async def stack(targets: Path, keys: Path | None, request: pytest.FixtureRequest
         )
         guard = Guard(targets, build, lambda targets: None, settings.policy, metrics)
         await upstream.open()
-        access = Access(settings.keys, TokenBuckets())
+        access = Access(settings.keys, limits)
         access.load()
         reload = Reload(guard, access, lambda line: None)
         await guard.load()

@@ -11,9 +11,9 @@ import pytest
 from bundle import Action
 from server.errors import StartupError
 from server.key_file import create_key, read_keys, revoke_key
+from server.key_limits import LimitReached, LocalLimits
 from server.keys import KeyRing, Scope, digest_of
-from server.rate_limit import TokenBuckets
-from tests.server.stack import Stack, chat, error_of, write_target
+from tests.server.stack import Stack, api_key, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -177,14 +177,22 @@ async def test_a_refused_body_gives_its_place_back(stack: Stack, keys: Path) -> 
 
 async def test_a_bucket_fills_evenly() -> None:
     now = 0.0
-    buckets = TokenBuckets(lambda: now)
-    assert [await buckets.take("a", 2) for _ in range(3)] == [0, 0, 30]
+    limits = LocalLimits(lambda: now)
+
+    async def wait() -> float:
+        try:
+            await limits.admit(api_key("a", requests_per_minute=2))
+        except LimitReached as reached:
+            return reached.retry_after_s
+        return 0
+
+    assert [await wait() for _ in range(3)] == [0, 0, 30]
     now = 29.0
-    assert await buckets.take("a", 2) == pytest.approx(1)
+    assert await wait() == pytest.approx(1)
     now = 30.0
-    assert [await buckets.take("a", 2) for _ in range(2)] == [0, 30]
+    assert [await wait() for _ in range(2)] == [0, 30]
     now = 1e6
-    assert [await buckets.take("a", 2) for _ in range(3)] == [0, 0, 30]
+    assert [await wait() for _ in range(3)] == [0, 0, 30]
 
 
 async def test_a_reload_puts_new_keys_in_force_and_shows_what_is(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from server.errors import StartupError
 from server.settings import Fallback, load_settings
@@ -81,3 +82,41 @@ def test_a_bad_file_is_told(tmp_path: Path, content: str, message: str) -> None:
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="cannot read"):
         load_settings(tmp_path / "nowhere.yaml")
+
+
+def test_secrets_may_stand_in_files_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "lethe_engine__api_key").write_text("from-file\n")
+    (secrets / "lethe_redis__url").write_text("redis://:password@redis\n")
+    (secrets / "lethe_keys").write_text("/etc/keys.yaml\n")
+    (secrets / "of_another_program").write_text("x")
+    file = tmp_path / "lethe.yaml"
+    file.write_text("engine: {api_key: from-yaml, model: m}\n")
+    monkeypatch.setenv("LETHE_SECRETS_DIR", str(secrets))
+    settings = load_settings(file)
+    assert settings.engine.api_key == SecretStr("from-file")
+    assert settings.engine.model == "m"
+    assert settings.redis.url == SecretStr("redis://:password@redis")
+    assert settings.keys == Path("/etc/keys.yaml")
+    assert "password" not in repr(settings)
+    monkeypatch.setenv("LETHE_ENGINE__API_KEY", "from-environment")
+    assert load_settings(file).engine.api_key == SecretStr("from-environment")
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_SECRETS_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(StartupError, match="nowhere"):
+        load_settings()
+
+
+def test_a_bad_secret_is_told_without_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lethe_redis__timeout_s").write_text("soon")
+    (tmp_path / "lethe_engine__api_key").write_text("")
+    monkeypatch.setenv("LETHE_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(StartupError, match=r"redis\.timeout_s"):
+        load_settings()
