@@ -15,17 +15,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bundle import read_base_model
 from corruption.artifact import load_corruption
-from offline.classifier_training.examples import Example
-from offline.classifier_training.general_prompts import general_prompts
-from offline.classifier_training.train import TrainingSettings as ClassifierTraining
-from offline.classifier_training.train import train_classifier
 from offline.corruption_learning.descent import DescentSettings
 from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.learn import LearningSettings, learn_corruption
+from offline.corruption_learning.learn import LearningSettings
 from offline.corruption_learning.questions import ForgetQuestion
-from offline.corruption_learning.recording import record_in_bundle
 from offline.evaluation.plots import plot_results
 from offline.evaluation.results import Result, write_results
 from offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
@@ -35,6 +29,7 @@ from offline.language_models.interface import LanguageModel
 from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
+from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
 from offline.reproduction.tofu_models import BASELINES, TofuRecipe, train_tofu_model
@@ -99,29 +94,21 @@ class TofuReproduction:
     def learn(self, forget: str) -> Path:
         """Learn the corruption of a forget set against the retain model, and give the bundle."""
         bundle = self.bundle(forget)
-        if (bundle / "corruption.safetensors").is_file():
+        if has_corruption(bundle):
             return bundle
-        questions = load_tofu(forget, self.data)
-        searched = _spread(questions, self.recipe.searched_questions)
-        full, retain = self.model("full"), self.model(f"retain-{forget}")
-        surrogate = (
-            CorruptionEvaluator(retain, searched, _METRICS, max_tokens=self.recipe.answer_tokens)
-            .measure([None])[0]
-            .values
+        searched = _spread(load_tofu(forget, self.data), self.recipe.searched_questions)
+        full, retain = (
+            CorruptionEvaluator(self.model(name), searched, _METRICS, max_tokens=self.recipe.answer_tokens)
+            for name in ("full", f"retain-{forget}")
         )
-        learned = learn_corruption(
-            replace(_SEARCHED, surrogate=surrogate),
-            CorruptionEvaluator(full, searched, _METRICS, max_tokens=self.recipe.answer_tokens),
-            trace=self.work / f"{forget}-search.jsonl",
-            on_measured=lambda count: self.say(f"{forget}: {count} candidates measured"),
-        )
-        record_in_bundle(learned, bundle, "full", read_base_model(self.train("full"), "full"))
-        return bundle
+        settings = replace(_SEARCHED, surrogate=retain.measure([None])[0].values)
+        trace = self.work / f"{forget}-search.jsonl"
+        return learn_into(bundle, settings, full, self.train("full"), trace, self.say)
 
     def classify(self, forget: str) -> Path:
         """Train the classifier of a forget set, and give the bundle."""
         bundle = self.learn(forget)
-        if (bundle / "classifier").is_dir():
+        if has_classifier(bundle):
             return bundle
         forgotten = {question.question for question in load_tofu(forget, self.data)}
         kept = [
@@ -134,17 +121,9 @@ class TofuReproduction:
             for name in ("real_authors", "world_facts")
             for question in load_tofu(name, self.data)
         ]
-        trained = train_classifier(
-            bundle.name,
-            [Example(text) for text in sorted(forgotten)],
-            [Example(text) for text in _spread(kept, 1000)],
-            [Example(text) for text in (*others, *general_prompts(limit=1000))],
-            ClassifierTraining(),
-            self.work,
-            self.say,
+        return train_classifier_into(
+            bundle, sorted(forgotten), _spread(kept, 1000), others, self.work, self.say
         )
-        trained.write_bundle(bundle)
-        return bundle
 
     def measure(self, forget: str, *, classifier: bool = True, cache: Path | None = None) -> list[Result]:
         """Set all models side by side on one forget set, and write the results.
