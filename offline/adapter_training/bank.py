@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -35,19 +35,26 @@ class AdapterBank:
         A of every adapted layer.
     experts : mapping of str to mapping of str to Tensor of shape (out_features, rank)
         B of every adapted layer, by subdomain.
+    provenance : mapping of str to str
+        Digest of the texts and settings that each expert was trained with.
     """
 
     base_model: BaseModel
     shared: Mapping[str, Tensor]
-    experts: Mapping[str, Mapping[str, Tensor]]
+    experts: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rank(self) -> int:
         return next(iter(self.shared.values())).shape[0]
 
-    def with_expert(self, subdomain: str, expert: Mapping[str, Tensor]) -> "AdapterBank":
+    def with_expert(self, name: str, expert: Mapping[str, Tensor], provenance: str) -> "AdapterBank":
         """The same bank with one expert added or replaced; nothing else in it changes."""
-        return replace(self, experts={**self.experts, subdomain: expert})
+        return replace(
+            self,
+            experts={**self.experts, name: expert},
+            provenance={**self.provenance, name: provenance},
+        )
 
     def compose(self, weights: Mapping[str, float] | None = None) -> LowRankAdapter:
         """The adapter ``(sum of w_k B_k) A``; every expert with weight one by default.
@@ -78,7 +85,7 @@ def save_bank(bank: AdapterBank, path: Path) -> None:
     header = {
         "schema_version": str(SCHEMA_VERSION),
         "base_model": json.dumps(asdict(bank.base_model)),
-        "experts": json.dumps(list(bank.experts)),
+        "experts": json.dumps({name: bank.provenance[name] for name in bank.experts}),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
@@ -107,7 +114,8 @@ def load_bank(path: Path) -> AdapterBank:
                     f"{path} has bank schema {header.get('schema_version')!r}; this release reads {SCHEMA_VERSION}"
                 )
             base_model = BaseModel(**json.loads(header["base_model"]))
-            experts: dict[str, dict[str, Tensor]] = {name: {} for name in json.loads(header["experts"])}
+            provenance: dict[str, str] = json.loads(header["experts"])
+            experts: dict[str, dict[str, Tensor]] = {name: {} for name in provenance}
             shared = {}
             for name in file.keys():  # noqa: SIM118
                 kind, _, rest = name.partition("/")
@@ -120,4 +128,4 @@ def load_bank(path: Path) -> AdapterBank:
         raise AdapterError(f"{path} does not exist; `lethe adapter train` makes a bank") from None
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise AdapterError(f"{path} is not a bank of adapters: {error}") from None
-    return AdapterBank(base_model, shared, experts)
+    return AdapterBank(base_model, shared, experts, provenance)

@@ -1,0 +1,116 @@
+"""Forget and retain texts of one step as tensors, and the log-probabilities at the positions that the losses read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from offline.adapter_training.entropy import MarkedText
+from offline.adapter_training.texts import TokenizedText
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded texts.
+
+    Attributes
+    ----------
+    token_ids, attention_mask : Tensor of shape (texts, tokens)
+    positions : mapping of str to bool Tensor of shape (texts, tokens)
+        The tokens that one loss reads, by its name.
+    """
+
+    token_ids: Tensor
+    attention_mask: Tensor
+    positions: Mapping[str, Tensor]
+
+    @property
+    def read(self) -> Tensor:
+        """Tokens that any loss reads, of shape (texts, tokens)."""
+        return torch.stack(list(self.positions.values())).any(dim=0)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model expects at the n tokens of a batch that are read.
+
+    Attributes
+    ----------
+    log_p : Tensor of shape (n, vocabulary)
+        Log-probabilities.
+    taken : Tensor of shape (n,)
+        Log-probability of the token that stands there.
+    """
+
+    log_p: Tensor
+    taken: Tensor
+
+
+def shared_batch(forget: Sequence[MarkedText], retain: Sequence[MarkedText], device: torch.device) -> Batch:
+    """For phase I: the high-entropy tokens of all texts."""
+    marked = [*forget, *retain]
+    return _batch([m.text for m in marked], {"high": [m.high for m in marked]}, device)
+
+
+def expert_batch(
+    forget: Sequence[MarkedText],
+    retain: Sequence[MarkedText],
+    replaced: Sequence[TokenizedText],
+    device: torch.device,
+) -> Batch:
+    """For phase II: what to forget, what to retain, and the structure around what is forgotten.
+
+    With texts that replace the forgotten ones, their answers stand in the place of the low-entropy tokens.
+    """
+    texts = [*(m.text for m in forget), *(m.text for m in retain), *replaced]
+    nothing = [np.zeros(len(text.token_ids), dtype=bool) for text in texts]
+    low, high, kept = list(nothing), list(nothing), list(nothing)
+    for row, marked in enumerate(forget):
+        high[row] = marked.high
+        if not replaced:
+            low[row] = marked.low_answer
+    for row, marked in enumerate(retain, start=len(forget)):
+        kept[row] = _answer_to_end(marked.text)
+    for row, text in enumerate(replaced, start=len(forget) + len(retain)):
+        low[row] = _answer_to_end(text)
+    return _batch(texts, {"forget": low, "high": high, "retain": kept}, device)
+
+
+def score(model: nn.Module, batch: Batch) -> Scores:
+    """Run a model over a batch."""
+    read = batch.read
+    columns = read.any(dim=0).nonzero().squeeze(1)  # (columns,)
+    logits = model(
+        input_ids=batch.token_ids,
+        attention_mask=batch.attention_mask,
+        logits_to_keep=columns - 1,  # what stands at a token was expected one token before
+        use_cache=False,
+    ).logits  # (texts, columns, vocabulary)
+    log_p = logits[read[:, columns]].float().log_softmax(dim=1)
+    return Scores(log_p, log_p.gather(1, batch.token_ids[read].unsqueeze(1)).squeeze(1))
+
+
+def _batch(
+    texts: Sequence[TokenizedText], positions: Mapping[str, Sequence[np.ndarray]], device: torch.device
+) -> Batch:
+    longest = max(len(text.token_ids) for text in texts)
+    token_ids = torch.zeros(len(texts), longest, dtype=torch.long)
+    attention = torch.zeros_like(token_ids)
+    masks = {name: torch.zeros_like(token_ids, dtype=torch.bool) for name in positions}
+    for row, text in enumerate(texts):
+        length = len(text.token_ids)
+        token_ids[row, :length] = torch.tensor(text.token_ids)
+        attention[row, :length] = 1
+        for name, mask in masks.items():
+            mask[row, :length] = torch.from_numpy(positions[name][row])
+    return Batch(
+        token_ids.to(device), attention.to(device), {name: mask.to(device) for name, mask in masks.items()}
+    )
+
+
+def _answer_to_end(text: TokenizedText) -> np.ndarray:
+    inside = np.zeros(len(text.token_ids), dtype=bool)
+    inside[text.answer[0] :] = True
+    return inside

@@ -1,0 +1,67 @@
+"""The forgetting losses by name. To add one, add it to the table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from offline.reproduction.losses import fine_tuning, gradient_ascent, negative_preference
+
+
+@dataclass(frozen=True)
+class AnswerScores:
+    """Log-probabilities of the answers' chosen tokens, summed by text.
+
+    Attributes
+    ----------
+    changed, base : Tensor of shape (texts,)
+        Under the changed and under the base model.
+    tokens : Tensor of shape (texts,)
+        How many tokens were summed.
+    """
+
+    changed: Tensor
+    base: Tensor
+    tokens: Tensor
+
+
+@dataclass(frozen=True)
+class ForgettingLoss:
+    """One way to forget.
+
+    Attributes
+    ----------
+    compute : callable
+        From the scores of the low-entropy answer tokens, and NPO's beta, to a loss.
+    replaces : bool
+        The scores are those of another answer that is taught instead, all of its tokens.
+    keeps : bool
+        The retain cross-entropy belongs to it, at equal weight.
+    """
+
+    compute: Callable[[AnswerScores, float], Tensor]
+    replaces: bool = False
+    keeps: bool = False
+
+
+def _npo(scores: AnswerScores, beta: float) -> Tensor:
+    return negative_preference(scores.changed, scores.base, scores.tokens, beta)
+
+
+def _ascent(scores: AnswerScores, _beta: float) -> Tensor:
+    return gradient_ascent(scores.changed, scores.base, scores.tokens)
+
+
+def _imitation(scores: AnswerScores, _beta: float) -> Tensor:
+    return fine_tuning(scores.changed, scores.base, scores.tokens)
+
+
+FORGETTING_LOSSES: dict[str, ForgettingLoss] = {
+    # Zhang et al., arXiv 2404.05868.
+    "npo": ForgettingLoss(_npo),
+    # Maini et al., arXiv 2401.06121, section 4, for this one and the last.
+    "gradient_ascent": ForgettingLoss(_ascent),
+    # Liu et al., arXiv 2203.12817.
+    "gradient_difference": ForgettingLoss(_ascent, keeps=True),
+    "replacement": ForgettingLoss(_imitation, replaces=True),
+}

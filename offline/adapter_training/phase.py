@@ -1,0 +1,241 @@
+"""One phase of training, top to bottom: phase I learns the shared A, phase II one expert's B over it.
+
+In one process or, under ``accelerate launch``, in many. The state is saved on the way, and a phase that was stopped goes
+on from it. Knows nothing about banks and files of texts.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from offline.adapter_training.batches import expert_batch, score, shared_batch
+from offline.adapter_training.checkpoint import restore_state, save_state
+from offline.adapter_training.entropy import MarkedText
+from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.losses import layered_loss, shared_loss
+from offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
+from offline.adapter_training.settings import AdapterSettings
+from offline.adapter_training.texts import TokenizedText
+
+Weights = Mapping[str, Tensor]
+_GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one phase trains, and on what.
+
+    Attributes
+    ----------
+    name : str
+        For records: ``shared``, or the subdomain.
+    shared : mapping of str to Tensor or None
+        A by layer; None in phase I, which learns it.
+    forget, retain : sequence of MarkedText
+    replaced : sequence of TokenizedText
+        For every forget text what is taught instead; empty if nothing is.
+    digest : str
+        Of settings and texts: a state of another digest is not taken up.
+    """
+
+    name: str
+    shared: Weights | None
+    forget: Sequence[MarkedText]
+    retain: Sequence[MarkedText]
+    replaced: Sequence[TokenizedText]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did.
+
+    Attributes
+    ----------
+    phase : str
+    step, steps : int
+        Counted from 1, and how many there are.
+    epoch : int
+        Counted from 1.
+    terms : dict of str to float
+        The weighted terms of the loss, which is their sum.
+    gradient_norm : float
+        Before clipping to 1.
+    learning_rate : float
+    """
+
+    phase: str
+    step: int
+    steps: int
+    epoch: int
+    terms: dict[str, float]
+    gradient_norm: float
+    learning_rate: float
+
+
+def open_base(base: Path, settings: AdapterSettings) -> tuple[Any, Switch]:
+    """Load the base model with changes of zero in its layers.
+
+    Raises
+    ------
+    AdapterError
+        It cannot be loaded, lacks a named layer, or the rank is too large for one.
+    """
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, settings.dtype))
+    except (OSError, ValueError) as error:
+        raise AdapterError(f"{base} cannot be loaded as a causal language model: {error}") from None
+    torch.manual_seed(settings.seed)
+    switch = attach(model, settings.target_modules, settings.rank)
+    model.eval()
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        # Checkpoints are made in training mode only, but dropout would part the changed model from the base.
+        for module in model.modules():
+            if getattr(module, "gradient_checkpointing", False):
+                module.training = True
+    return model, switch
+
+
+def run_phase(
+    base: Path,
+    phase: Phase,
+    settings: AdapterSettings,
+    accelerator: Accelerator,
+    state: Path,
+    on_step: Callable[[Step], None],
+) -> dict[str, Tensor]:
+    """Train one phase, and give A by layer (phase I) or B by layer (phase II).
+
+    Parameters
+    ----------
+    base : Path
+        Folder of the base model.
+    phase : Phase
+    settings : AdapterSettings
+    accelerator : Accelerator
+    state : Path
+        File of the state under way; removed by the caller once the outcome is kept.
+    on_step : callable
+        Told of every step, in the main process.
+
+    Raises
+    ------
+    AdapterError
+        The base model does not fit the settings, or the loss is no longer a finite number; the state of the last
+        checkpoint before that is kept.
+    """
+    first = phase.shared is None
+    epochs = settings.shared_epochs if first else settings.epochs
+    rate = settings.shared_learning_rate if first else settings.learning_rate
+    loss_terms = shared_loss if first else layered_loss
+
+    model, switch = open_base(base, settings)
+    if phase.shared is not None:
+        load_weights(model, phase.shared)
+    for layer in low_rank_layers(model).values():
+        layer.down.requires_grad_(first)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    done = restore_state(state, model, optimizer.optimizer, phase.digest)
+
+    steps_per_epoch = math.ceil(len(phase.forget) / settings.batch_size)
+    steps = epochs * steps_per_epoch
+    for step in range(done, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * _warm_then_cosine(step, steps)
+        forget = _share(_of_step(len(phase.forget), step, settings), accelerator)
+        retain = _share(_of_step(len(phase.retain), step, settings, wraps=True), accelerator)
+        forget_texts, retain_texts = [phase.forget[i] for i in forget], [phase.retain[i] for i in retain]
+        if first:
+            batch = shared_batch(forget_texts, retain_texts, accelerator.device)
+        else:
+            replaced = [phase.replaced[i] for i in forget] if phase.replaced else []
+            batch = expert_batch(forget_texts, retain_texts, replaced, accelerator.device)
+
+        with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
+            with torch.no_grad(), switch.off():
+                unchanged = score(model, batch)
+            changed = score(model, batch)
+        terms = loss_terms(changed, unchanged, batch, settings)
+        accelerator.backward(torch.stack(list(terms.values())).sum())
+        norm = float(accelerator.clip_grad_norm_(model.parameters(), _GRADIENT_NORM))
+        values = {name: float(accelerator.reduce(term.detach(), "mean")) for name, term in terms.items()}
+        if not all(map(math.isfinite, (*values.values(), norm))):
+            raise AdapterError(_not_finite(phase.name, step + 1, values, norm, state))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+        epoch_ends = (step + 1) % steps_per_epoch == 0
+        if epoch_ends or (step + 1) % settings.checkpoint_steps == 0:
+            save_state(
+                state, model, optimizer.optimizer, step + 1, phase.digest, writes=accelerator.is_main_process
+            )
+        if accelerator.is_main_process:
+            learning_rate = optimizer.param_groups[0]["lr"]
+            epoch = step // steps_per_epoch + 1
+            on_step(Step(phase.name, step + 1, steps, epoch, values, norm, learning_rate))
+
+    layers = low_rank_layers(accelerator.unwrap_model(model))
+    outcome = {path: whole(layer.down if first else layer.up) for path, layer in layers.items()}
+    accelerator.free_memory()
+    return outcome
+
+
+def _of_step(count: int, step: int, settings: AdapterSettings, *, wraps: bool = False) -> list[int]:
+    """Which of the texts one step takes; each epoch has an order of its own.
+
+    Parameters
+    ----------
+    count : int
+        How many texts there are.
+    step : int
+    settings : AdapterSettings
+    wraps : bool
+        Always take a full batch, running on into the next epoch; otherwise an epoch's last batch may be short.
+    """
+    size = settings.batch_size
+    if wraps:
+        wanted = [divmod(i, count) for i in range(step * size, (step + 1) * size)]
+    else:
+        epoch, inside = divmod(step, math.ceil(count / size))
+        wanted = [(epoch, i) for i in range(inside * size, min((inside + 1) * size, count))]
+    orders = {
+        epoch: torch.randperm(count, generator=torch.Generator().manual_seed(settings.seed + epoch)).tolist()
+        for epoch in {epoch for epoch, _ in wanted}
+    }
+    return [orders[epoch][i] for epoch, i in wanted]
+
+
+def _share(chosen: list[int], accelerator: Accelerator) -> list[int]:
+    """This process's part of a batch; where it does not divide, its first texts are taken twice."""
+    world = accelerator.num_processes
+    missing = -len(chosen) % world
+    return [*chosen, *islice(cycle(chosen), missing)][accelerator.process_index :: world]
+
+
+def _warm_then_cosine(step: int, steps: int) -> float:
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def _not_finite(phase: str, step: int, values: Mapping[str, float], norm: float, state: Path) -> str:
+    terms = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    kept = (
+        f"the last good checkpoint is kept in {state}" if state.is_file() else "there was no checkpoint yet"
+    )
+    return (
+        f"{phase}: step {step} gave a loss that is not finite ({terms}; gradient norm {norm:.4g}); {kept}. "
+        "Lower the learning rate or the weight of the term that ran away, or train in float32"
+    )

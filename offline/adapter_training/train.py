@@ -1,0 +1,274 @@
+"""Trains a bank: entropies, then the shared A, then an expert for every subdomain that the bank does not hold yet.
+
+Every finished step of this is kept in the work folder, so that training that was stopped goes on, and a subdomain that
+comes later costs its own expert and nothing else.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from numpy.typing import NDArray
+
+from bundle import BaseModel
+from offline.adapter_training.bank import AdapterBank, load_bank, save_bank
+from offline.adapter_training.entropy import (
+    MarkedText,
+    entropy_file,
+    entropy_threshold,
+    measure_entropies,
+    read_entropies,
+    weights_fingerprint,
+    write_entropies,
+)
+from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.forgetting import FORGETTING_LOSSES
+from offline.adapter_training.phase import Phase, Step, open_base, run_phase
+from offline.adapter_training.settings import AdapterSettings
+from offline.adapter_training.texts import SourceText, TokenizedText, refuse_shared_texts, tokenize_texts
+from offline.json_lines import append_lines
+from offline.language_models.encoding import PromptEncoder
+
+_SUBDOMAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+@dataclass(frozen=True)
+class BankTraining:
+    """What a training needs, and where it keeps what it makes.
+
+    Attributes
+    ----------
+    base : Path
+        Folder of the base model.
+    base_model : BaseModel
+        Its identity.
+    forget : mapping of str to sequence of SourceText
+        By subdomain.
+    retain : sequence of SourceText
+    settings : AdapterSettings
+    bank : Path
+        File of the bank; its experts stay, and those of `forget` are added.
+    work : Path
+        Folder of the trace, the cached entropies and the state under way.
+    """
+
+    base: Path
+    base_model: BaseModel
+    forget: Mapping[str, Sequence[SourceText]]
+    retain: Sequence[SourceText]
+    settings: AdapterSettings
+    bank: Path
+    work: Path
+
+    @property
+    def trace(self) -> Path:
+        """JSON lines: settings, then every step."""
+        return self.work / "trace.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainedBank:
+    """The outcome, with the texts as they were marked."""
+
+    bank: AdapterBank
+    forget: Mapping[str, Sequence[MarkedText]]
+    retain: Sequence[MarkedText]
+
+
+def check_training(training: BankTraining) -> None:
+    """Find what is wrong with the input before anything is loaded.
+
+    Raises
+    ------
+    AdapterError
+        A side is empty, the sides overlap, a name cannot be one, or the bank belongs to another model or already holds an
+        expert of that name that was trained otherwise.
+    """
+    if not training.forget or not all(training.forget.values()):
+        raise AdapterError("there is nothing to forget: give at least one text for every subdomain")
+    if not training.retain:
+        raise AdapterError(
+            "there is nothing to retain: without retain texts, what is forgotten takes the rest along"
+        )
+    for name, texts in training.forget.items():
+        if not _SUBDOMAIN_NAME.fullmatch(name):
+            raise AdapterError(
+                f"subdomain {name!r}: a name has lower case letters, digits and dashes, at most 63"
+            )
+        if FORGETTING_LOSSES[training.settings.forgetting].replaces and any(
+            t.question is None for t in texts
+        ):
+            raise AdapterError(
+                f"{name} has bare texts; the loss {training.settings.forgetting} needs questions"
+            )
+    refuse_shared_texts(training.forget, training.retain)
+    if not training.bank.is_file():
+        return
+    bank = load_bank(training.bank)
+    if bank.base_model.embedding_sha256 != training.base_model.embedding_sha256:
+        raise AdapterError(
+            f"{training.bank} was trained for {bank.base_model.id}, and {training.base_model.id} has other "
+            "embeddings; name another bank"
+        )
+    if bank.rank != training.settings.rank:
+        raise AdapterError(f"{training.bank} has rank {bank.rank}, the settings say {training.settings.rank}")
+    for name in training.forget.keys() & bank.experts.keys():
+        if bank.provenance[name] != _digest(training, name):
+            raise AdapterError(
+                f"{training.bank} already holds an expert {name} that was trained on other texts or with other "
+                "settings; name the subdomain or the bank otherwise"
+            )
+
+
+def train_bank(
+    training: BankTraining,
+    say: Callable[[str], None] = lambda _line: None,
+    on_step: Callable[[Step], None] = lambda _step: None,
+) -> TrainedBank:
+    """Train what the bank lacks.
+
+    Parameters
+    ----------
+    training : BankTraining
+    say : callable
+        Told what begins, in the main process.
+    on_step : callable
+        Told of every step, in the main process.
+
+    Raises
+    ------
+    AdapterError
+        As `check_training` and `phase.run_phase` say.
+    """
+    check_training(training)
+    settings, work = training.settings, training.work
+    accelerator = Accelerator()
+    if not accelerator.is_main_process:
+        say = on_step = lambda _line: None
+    if settings.batch_size < accelerator.num_processes:
+        raise AdapterError(
+            f"a batch of {settings.batch_size} texts cannot be shared by {accelerator.num_processes} processes"
+        )
+    encoder = PromptEncoder.from_pretrained(str(training.base))
+    forget = {
+        name: tokenize_texts(texts, encoder, settings.max_tokens) for name, texts in training.forget.items()
+    }
+    retain = tokenize_texts(training.retain, encoder, settings.max_tokens)
+    marked, marked_retain = _mark(training, forget, retain, accelerator, say)
+
+    started = time.monotonic()
+
+    def record(step: Step) -> None:
+        append_lines(training.trace, [{**asdict(step), "seconds": round(time.monotonic() - started, 2)}])
+        on_step(step)
+
+    if accelerator.is_main_process:
+        append_lines(
+            training.trace, [{"settings": asdict(settings), "base_model": asdict(training.base_model)}]
+        )
+
+    if training.bank.is_file():
+        bank = load_bank(training.bank)
+    else:
+        say("phase I: the shared A")
+        everything = [text for texts in marked.values() for text in texts]
+        digest = _digest(training, *training.forget)
+        phase = Phase("shared", None, everything, marked_retain, (), digest)
+        state = work / "shared.state.safetensors"
+        shared = run_phase(training.base, phase, settings, accelerator, state, record)
+        bank = AdapterBank(training.base_model, shared)
+        _keep(bank, training.bank, state, accelerator)
+    for name in forget:
+        if name in bank.experts:
+            say(f"{name}: the bank has its expert")
+            continue
+        say(f"phase II: {name}")
+        replaced: Sequence[TokenizedText] = ()
+        if FORGETTING_LOSSES[settings.forgetting].replaces:
+            taught = [replace(text, answer=settings.replacement) for text in training.forget[name]]
+            replaced = tokenize_texts(taught, encoder, settings.max_tokens)
+        phase = Phase(name, bank.shared, marked[name], marked_retain, replaced, _digest(training, name))
+        state = work / f"{name}.state.safetensors"
+        expert = run_phase(training.base, phase, settings, accelerator, state, record)
+        bank = bank.with_expert(name, expert, phase.digest)
+        _keep(bank, training.bank, state, accelerator)
+    return TrainedBank(bank, marked, marked_retain)
+
+
+def _mark(
+    training: BankTraining,
+    forget: Mapping[str, Sequence[TokenizedText]],
+    retain: Sequence[TokenizedText],
+    accelerator: Accelerator,
+    say: Callable[[str], None],
+) -> tuple[dict[str, list[MarkedText]], list[MarkedText]]:
+    """Every text with its entropies and the one threshold."""
+    settings = training.settings
+    texts = [*(text for part in forget.values() for text in part), *retain]
+    fingerprint = weights_fingerprint(training.base)
+    path = entropy_file(training.work, texts, fingerprint, settings.dtype, settings.tsallis_q)
+    entropies = read_entropies(path, texts)
+    # Whoever came late would find the file of whoever was early, and not take part in measuring.
+    accelerator.wait_for_everyone()
+    if entropies is None:
+        say(f"entropies of {len(texts)} texts under the base model")
+        entropies = _measure(training.base, settings, texts, accelerator)
+        if accelerator.is_main_process:
+            write_entropies(path, entropies)
+    threshold = entropy_threshold(texts, entropies, settings.entropy_quantile)
+    everything = iter(
+        [MarkedText(text, entropy, threshold) for text, entropy in zip(texts, entropies, strict=True)]
+    )
+    marked = {name: [next(everything) for _ in part] for name, part in forget.items()}
+    return marked, list(everything)
+
+
+def _measure(
+    base: Path, settings: AdapterSettings, texts: Sequence[TokenizedText], accelerator: Accelerator
+) -> list[NDArray[np.float32]]:
+    """Entropies of all texts, each process measuring a part."""
+    model, switch = open_base(base, settings)
+    model = accelerator.prepare_model(model, evaluation_mode=True)
+    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i].token_ids))
+    batches = [by_length[i : i + settings.batch_size] for i in range(0, len(texts), settings.batch_size)]
+    # A model that is spread over the processes needs all of them in every pass.
+    missing = -len(batches) % accelerator.num_processes
+    mine = [*batches, *batches[:1] * missing][accelerator.process_index :: accelerator.num_processes]
+    found = {}
+    with switch.off():
+        for batch in mine:
+            chosen = [texts[i] for i in batch]
+            found |= dict(
+                zip(
+                    batch,
+                    measure_entropies(model, chosen, settings.tsallis_q, accelerator.device),
+                    strict=True,
+                )
+            )
+    for part in gather_object([found]):
+        found |= part
+    accelerator.free_memory()
+    return [found[i] for i in range(len(texts))]
+
+
+def _keep(bank: AdapterBank, path: Path, state: Path, accelerator: Accelerator) -> None:
+    """Put the bank into its file, after which the state that led to it is of no use."""
+    if accelerator.is_main_process:
+        save_bank(bank, path)
+        state.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
+
+
+def _digest(training: BankTraining, *subdomains: str) -> str:
+    """Stands for the settings, the retain texts and the forget texts of some subdomains."""
+    texts = [[asdict(text) for text in training.forget[name]] for name in subdomains]
+    kept = [asdict(text) for text in training.retain]
+    key = json.dumps([training.settings.digest, texts, kept])
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
