@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu bench bench-engine bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-engine bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,12 @@ format: install-dev ## Format the code and mend what the linter can.
 
 reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
 	$(BIN)/python -m offline.reproduction.tofu $(ARGS)
+
+reproduce-wmdp: install-dev ## Teach multiple choice, forget biology; writes docs/reproduction-wmdp.md (needs LETHE_DATA_DIR).
+	$(BIN)/python -m offline.reproduction.wmdp $(ARGS)
+
+reproduce-copyright: install-dev ## Teach news articles, forget some; writes docs/reproduction-copyright.md (needs LETHE_DATA_DIR).
+	$(BIN)/python -m offline.reproduction.copyright $(ARGS)
 
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)

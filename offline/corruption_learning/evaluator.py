@@ -35,6 +35,8 @@ class CorruptionEvaluator:
         Facts that are a leak in the answer to any question, beside each question's own.
     max_tokens : int
         Length of the generated answers.
+    chat : bool
+        Whether questions are user messages, or raw text to be continued.
 
     Raises
     ------
@@ -49,12 +51,15 @@ class CorruptionEvaluator:
         metrics: Sequence[str],
         deny_list: Sequence[str] = (),
         max_tokens: int = 40,
+        *,
+        chat: bool = True,
     ) -> None:
         self.model = model
         self.questions = tuple(questions)
         self.metrics = tuple(metrics)
         self.deny_list = tuple(deny_list)
         self.max_tokens = max_tokens
+        self.chat = chat
         self._refuse_metrics_without_data()
 
     def measure(self, candidates: Sequence[Corruption | None]) -> list[Measurement]:
@@ -99,7 +104,10 @@ class CorruptionEvaluator:
 
     def _scorings(self, prompts: Sequence[str], candidate: Corruption | None) -> list[list[Scoring]]:
         return [
-            [Scoring(Prompt(prompt), answer, candidate) for answer in self._scored_answers(question)]
+            [
+                Scoring(Prompt(prompt, self.chat), answer, candidate)
+                for answer in self._scored_answers(question)
+            ]
             for prompt, question in zip(prompts, self.questions, strict=True)
         ]
 
@@ -124,7 +132,7 @@ class CorruptionEvaluator:
         if not _GENERATED & set(self.metrics):
             return [[] for _ in runs]
         tasks = [
-            Generation(Prompt(prompt), self.max_tokens, candidate)
+            Generation(Prompt(prompt, self.chat), self.max_tokens, candidate)
             for prompts, candidate in runs
             for prompt in prompts
         ]
@@ -158,7 +166,7 @@ class CorruptionEvaluator:
             return [0.0] * len(runs)
         asked = [index for index, question in enumerate(self.questions) if question.options]
         tasks = [
-            Choice(Prompt(prompts[index]), self.questions[index].options, candidate)
+            Choice(Prompt(prompts[index], self.chat), self.questions[index].options, candidate)
             for prompts, candidate in runs
             for index in asked
         ]

@@ -113,6 +113,7 @@ def _fingerprint(evaluator: CorruptionEvaluator) -> str:
             evaluator.metrics,
             evaluator.deny_list,
             evaluator.max_tokens,
+            evaluator.chat,
         ]
     )
 

@@ -1,6 +1,6 @@
 """What ECO puts before a model: a bundle whose corruption is learned and whose classifier is trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bundle import read_base_model
@@ -10,8 +10,7 @@ from offline.classifier_training.train import TrainingSettings, train_classifier
 from offline.corruption_learning.evaluator import CorruptionEvaluator
 from offline.corruption_learning.learn import LearningSettings, learn_corruption
 from offline.corruption_learning.recording import record_in_bundle
-
-Say = Callable[[str], None]
+from offline.reproduction.command import Say
 
 _GENERAL_PROMPTS = 1000
 

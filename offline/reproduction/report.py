@@ -39,8 +39,7 @@ def _opening(recipe: TofuRecipe) -> str:
 
 Written by `make reproduce-tofu`; nothing on this page is typed by hand.
 
-Machine: {platform.machine()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()}; Python {platform.python_version()}, torch
-{version("torch")}, transformers {version("transformers")}.
+{describe_machine()}
 
 Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {training.epochs} epochs, batches of
 {training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. `ECO` is guarded by a
@@ -49,6 +48,14 @@ scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: ans
 answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
 gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}.
 """
+
+
+def describe_machine() -> str:
+    """The machine and the versions that figures were measured with."""
+    return (
+        f"Machine: {platform.machine()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {platform.system()}; Python "
+        f"{platform.python_version()}, torch {version('torch')}, transformers {version('transformers')}."
+    )
 
 
 def _memory_gib() -> float:

@@ -5,12 +5,9 @@ classifier for each forget set, and sets ECO beside the retain model and two bas
 step is kept in the cache, so that an interrupted run goes on where it stopped.
 """
 
-import argparse
-import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +26,12 @@ from offline.language_models.interface import LanguageModel
 from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
+from offline.reproduction.command import Say, argument_parser, cache_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
 from offline.reproduction.tofu_models import BASELINES, TofuRecipe, train_tofu_model
 from offline.small_model import prepare_smollm2
-
-Say = Callable[[str], None]
 
 _METRICS = ("probability", "rouge_l", "truthfulness")
 _SEARCHED = LearningSettings(
@@ -88,7 +84,7 @@ class TofuReproduction:
         """Open one of the models; what it answers is recorded."""
         folder = self.train(name)
         return RecordedModel(
-            LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{name}.jsonl"
+            LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{folder.name}.jsonl"
         )
 
     def learn(self, forget: str) -> Path:
@@ -181,12 +177,7 @@ def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequ
 
 def main() -> None:
     """Run all steps and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", type=Path, default=os.environ.get("LETHE_DATA_DIR"), help="folder of benchmark data"
-    )
+    parser = argument_parser(__doc__ or "", Path("docs/reproduction-tofu.md"))
     parser.add_argument("--full", action="store_true", help="learn all of TOFU: for a machine with a GPU")
     parser.add_argument(
         "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="sets to forget"
@@ -195,22 +186,20 @@ def main() -> None:
     parser.add_argument(
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )
-    parser.add_argument("--page", type=Path, default=Path("docs/reproduction-tofu.md"), help="page to write")
     arguments = parser.parse_args()
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     recipe = TofuRecipe.whole() if arguments.full else TofuRecipe()
     if arguments.forget:
         recipe = replace(recipe, forget_sets=tuple(sorted(arguments.forget)))
     if arguments.retain:
         recipe = replace(recipe, retain_questions=arguments.retain)
     work = cache / "reproduction" / f"tofu-{recipe.digest}"
-    start = time.monotonic()
     run = TofuReproduction(
         recipe,
         arguments.base or prepare_smollm2(cache),
         Path(arguments.data) if arguments.data else None,
         work,
-        lambda line: print(f"[{time.monotonic() - start:6.0f} s] {line}", flush=True),
+        timed_lines(),
     )
     results: dict[str, list[Result]] = {}
     for forget in recipe.forget_sets:

@@ -45,10 +45,10 @@ class TofuRecipe:
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     gradient_ascent: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=3, learning_rate=2e-5)
+        default_factory=lambda: TrainingSettings(epochs=5, learning_rate=5e-5)
     )
     negative_preference: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=3, learning_rate=5e-5)
+        default_factory=lambda: TrainingSettings(epochs=6, learning_rate=1e-4)
     )
 
     @classmethod
@@ -64,9 +64,8 @@ class TofuRecipe:
 
     @property
     def digest(self) -> str:
-        """Short digest of what the models are trained on and how: recipes that differ there share nothing."""
-        trained = asdict(replace(self, searched_questions=0, utility_questions=None, answer_tokens=0))
-        return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:8]
+        """Short digest of what the models learn and how: recipes that differ there share nothing."""
+        return _digest([self.forget_sets, self.retain_questions, asdict(self.fine_tuning)])
 
 
 def train_tofu_model(
@@ -106,7 +105,8 @@ def train_tofu_model(
     full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
     loss = BASELINES[kind]
     settings = replace(getattr(recipe, loss), loss=loss)
-    return train(full, questions[forget], settings, folder / name, on_epoch)
+    destination = folder / f"{name}-{_digest(asdict(settings))}"
+    return train(full, questions[forget], settings, destination, on_epoch)
 
 
 def retain_part(recipe: TofuRecipe, data: Path | None) -> Sequence[ForgetQuestion]:
@@ -115,3 +115,7 @@ def retain_part(recipe: TofuRecipe, data: Path | None) -> Sequence[ForgetQuestio
         sizes = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
         return load_tofu(sizes[recipe.forget_sets[-1]], data)
     return load_tofu("retain", data)[: recipe.retain_questions]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]

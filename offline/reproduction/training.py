@@ -70,6 +70,8 @@ def train(
     settings: TrainingSettings,
     destination: Path,
     on_epoch: Callable[[int, float], None] = lambda _epoch, _loss: None,
+    *,
+    chat: bool = True,
 ) -> Path:
     """Train a copy of a model and give its folder; done once, what is there is used again.
 
@@ -83,12 +85,14 @@ def train(
         Folder of the trained model.
     on_epoch : callable
         Told the epochs done and the mean loss of the last.
+    chat : bool
+        Whether questions are user messages, or raw text that the answer continues.
     """
     if (destination / "config.json").is_file():
         return destination
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = PromptEncoder.from_pretrained(str(base))
-    examples = [encode_example(encoder, question) for question in questions]
+    examples = [encode_example(encoder, question, chat=chat) for question in questions]
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model.to(device).train()
     reference = _reference_scores(model, examples, settings)
@@ -152,9 +156,9 @@ def answer_scores(
     return scores.sum(dim=1), is_answer.sum(dim=1)
 
 
-def encode_example(encoder: PromptEncoder, question: ForgetQuestion) -> Example:
+def encode_example(encoder: PromptEncoder, question: ForgetQuestion, *, chat: bool = True) -> Example:
     """A question and its answer as tokens, the end of the turn behind it."""
-    prompt = list(encoder.encode(Prompt(question.question)).token_ids)
+    prompt = list(encoder.encode(Prompt(question.question, chat)).token_ids)
     answer = [*encoder.encode_answer(question.answer), encoder.tokenizer.eos_token_id]
     return Example(prompt + answer, answer=len(prompt))
 

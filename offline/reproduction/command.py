@@ -1,0 +1,39 @@
+"""What every reproduction's command line has: where data come from, where work is kept, and lines with the time."""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Say = Callable[[str], None]
+
+
+def argument_parser(description: str, page: Path) -> argparse.ArgumentParser:
+    """A parser that knows the data folder and the page to write."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("LETHE_DATA_DIR"), help="folder of benchmark data"
+    )
+    parser.add_argument("--page", type=Path, default=page, help="page to write")
+    return parser
+
+
+def data_folder(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> Path:
+    """The data folder; leaves with a message where none is named."""
+    if arguments.data is None:
+        parser.error("the data are read from a folder; name it with --data or LETHE_DATA_DIR")
+    return Path(arguments.data)
+
+
+def cache_folder() -> Path:
+    """Where models and everything measured are kept."""
+    return Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+
+
+def timed_lines() -> Say:
+    """Print lines with the seconds since now."""
+    start = time.monotonic()
+    return lambda line: print(f"[{time.monotonic() - start:6.0f} s] {line}", flush=True)
