@@ -50,7 +50,7 @@ class Completions:
         """
 
         async def answer(request: Request) -> Response:
-            record = Record(endpoint, self._components)
+            record = Record(endpoint, self._components, request.headers)
             response = await self._recorded(request, parse, scope, record)
             response.headers["x-request-id"] = record.request_id
             return response
@@ -95,16 +95,16 @@ class Completions:
         corruption = None
         if decision.outcome is Outcome.CORRUPT:
             corruption = await self._placer.place(parsed, decision)
-        sent = time.perf_counter()
+        record.asked(parsed)
         upstream = await self._engine.post(
             parsed.endpoint, rewrite(parsed, corruption, record.request_id), record.request_id
         )
-        record.first_byte(time.perf_counter() - sent)
+        record.first_byte()
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             stall = self._settings.limits.stall_timeout_s
             return StreamedResponse(upstream, stall, record.stream_ended(upstream.status))
         response = await buffered(upstream)
-        record.finished(upstream.status)
+        record.finished(upstream.status, bytes(response.body))
         return response
 
     def _refusal(self, parsed: ParsedRequest) -> Response:

@@ -9,6 +9,7 @@ from server.metrics import Metrics
 from server.placement import Placer
 from server.reload import Reload
 from server.settings import Settings
+from server.tracing import Tracing
 from server.upstream import EngineClient
 
 
@@ -38,3 +39,4 @@ class Components:
     reload: Reload
     metrics: Metrics
     audit: Audit
+    tracing: Tracing

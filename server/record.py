@@ -3,7 +3,7 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from classifier.conversation import Conversation
@@ -31,8 +31,9 @@ class Record:
         How many requests were under way when it came.
     """
 
-    def __init__(self, endpoint: str, components: Components) -> None:
+    def __init__(self, endpoint: str, components: Components, headers: Mapping[str, str]) -> None:
         self.request_id = secrets.token_hex(16)
+        self._trace = components.tracing.begin(endpoint, headers, self.request_id)
         self._endpoint = endpoint
         self._metrics: Metrics = components.metrics
         self._audit: Audit = components.audit
@@ -64,6 +65,7 @@ class Record:
             How long that took.
         """
         self._decision = decision
+        self._trace.decided(decision, seconds)
         digest = self._audit.digest(conversations)
         if digest is None:
             return
@@ -91,13 +93,27 @@ class Record:
         if self._text_share and random.random() < self._text_share:
             self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
 
-    def first_byte(self, seconds: float) -> None:
-        """The head of the engine's answer is there, so long after it was asked."""
+    def asked(self, request: ParsedRequest) -> None:
+        """The engine is asked now."""
+        self._trace.asked(request)
+        self._asked = time.perf_counter()
+
+    def first_byte(self) -> None:
+        """The head of the engine's answer is there."""
+        seconds = time.perf_counter() - self._asked
+        self._trace.first_byte(seconds)
         self._metrics.record_first_byte(self._endpoint, seconds)
         self._entry["first_byte_ms"] = _milliseconds(seconds)
 
-    def finished(self, status: int) -> None:
-        """The request was answered."""
+    def finished(self, status: int, answer: bytes | None = None) -> None:
+        """The request was answered.
+
+        Parameters
+        ----------
+        answer
+            The engine's answer, if that came whole.
+        """
+        self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
         self._metrics.end_request()
         self._metrics.record_request(self._endpoint, self._decision, status, seconds)

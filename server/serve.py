@@ -35,6 +35,7 @@ from server.redis_limits import RedisLimits
 from server.reload import Reload
 from server.settings import Settings
 from server.targets import TargetSet, check_base_model, check_plugin
+from server.tracing import NoTracing, Tracing
 from server.upstream import EngineClient
 from server.watch import watch
 
@@ -104,6 +105,7 @@ class _Proxy:
         )
         self._reload = Reload(self._guard, self._access, report)
         self._audit = self._open_audit()
+        self._tracing = self._start_tracing()
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -146,6 +148,16 @@ class _Proxy:
         self._metrics.watch_audit(log)
         return log
 
+    def _start_tracing(self) -> Tracing:
+        settings = self._settings.tracing
+        if settings.endpoint is None:
+            return NoTracing()
+        try:
+            from server.open_telemetry import OpenTelemetry
+        except ModuleNotFoundError:
+            raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
+        return OpenTelemetry(settings)
+
     def _components(self, placer: Placer) -> Components:
         return Components(
             self._settings,
@@ -156,6 +168,7 @@ class _Proxy:
             self._reload,
             self._metrics,
             self._audit,
+            self._tracing,
         )
 
     async def _close(self) -> None:
@@ -167,6 +180,7 @@ class _Proxy:
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
             self._audit.close()
+        self._tracing.close()
 
     def _engine_address(self) -> EngineAddress:
         settings = self._settings.engine

@@ -92,6 +92,8 @@ class EngineSettings(_Section):
         Further arguments for vLLM's server.
     startup_timeout_s, connect_timeout_s, read_timeout_s, total_timeout_s
         How long to wait for the engine to load, to accept a connection, to send the next bytes, and to finish.
+    health_interval_s
+        How long to wait between two looks at a running engine's health.
     adapters
         How engines are given adapters.
     """
@@ -106,6 +108,7 @@ class EngineSettings(_Section):
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
     total_timeout_s: float = Field(default=3600, gt=0)
+    health_interval_s: float = Field(default=2, gt=0)
     adapters: AdapterSettings = AdapterSettings()
 
 
@@ -193,6 +196,24 @@ class RedisSettings(_Section):
     timeout_s: float = Field(default=0.25, gt=0)
 
 
+class TracingSettings(_Section):
+    """Where traces of requests go, by OpenTelemetry.
+
+    Attributes
+    ----------
+    endpoint
+        A collector's address for traces, OTLP over HTTP; without one there are none.
+    share
+        Share of the requests that are traced.
+    accept_parent
+        Whether a client's ``traceparent`` is continued, which also lets it decide on what is traced.
+    """
+
+    endpoint: pydantic.AnyHttpUrl | None = None
+    share: float = Field(default=1, ge=0, le=1)
+    accept_parent: bool = False
+
+
 class AuditSettings(_Section):
     """The log of what was decided.
 
@@ -275,6 +296,7 @@ class Settings(BaseSettings):
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
     redis: RedisSettings = RedisSettings()
+    tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
     console: ConsoleSettings = ConsoleSettings()
 

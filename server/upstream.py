@@ -9,6 +9,7 @@ import orjson
 
 from server.circuit_breaker import CircuitBreaker
 from server.errors import APIError, EngineFailed, EngineTimeout, StartupError, Unavailable
+from server.tracing import TRACE_HEADERS
 
 PLUGIN_GAUGE = "lethe_plugin_info"
 _RETRY_AFTER_S = 5
@@ -140,7 +141,8 @@ class EngineClient:
         if not self._breaker.allows():
             raise Unavailable("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
         try:
-            answer = await self._post(path, body, {"X-Request-Id": request_id} if request_id else None)
+            headers = {"X-Request-Id": request_id, **TRACE_HEADERS.get()} if request_id else None
+            answer = await self._post(path, body, headers)
         except APIError:
             self._breaker.failed()
             raise

@@ -23,6 +23,7 @@ from server.metrics import Metrics
 from server.placement import Placer
 from server.reload import Reload
 from server.settings import Settings
+from server.tracing import NoTracing, Tracing
 from server.upstream import EngineClient
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
@@ -54,8 +55,14 @@ def limits() -> KeyLimits:
 
 
 @pytest.fixture
+def tracing() -> Tracing:
+    """Who is told of the traces of requests."""
+    return NoTracing()
+
+
+@pytest.fixture
 async def stack(
-    targets: Path, keys: Path | None, limits: KeyLimits, request: pytest.FixtureRequest
+    targets: Path, keys: Path | None, limits: KeyLimits, tracing: Tracing, request: pytest.FixtureRequest
 ) -> AsyncIterator[Stack]:
     """The proxy with the settings of the test's ``settings`` mark, if it has one."""
     mark = request.node.get_closest_marker("settings")
@@ -89,7 +96,7 @@ async def stack(
             audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
             metrics.watch_audit(audit)
         components = Components(
-            settings, upstream, guard, Placer(lambda: None), access, reload, metrics, audit
+            settings, upstream, guard, Placer(lambda: None), access, reload, metrics, audit, tracing
         )
         async with serving(create_app(components), settings) as port:
             url = f"http://127.0.0.1:{port}"

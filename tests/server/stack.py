@@ -50,7 +50,8 @@ class RecordingEngine:
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
-            return web.json_response({"id": "x", "choices": [], "model": body.get("model")})
+            usage = {"prompt_tokens": 3, "completion_tokens": 2}
+            return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         try:
