@@ -8,7 +8,7 @@ import typer
 from cli.errors import reported
 
 if TYPE_CHECKING:
-    from server.serve import LocalModel
+    from server.fleet import LocalModel
     from server.settings import Settings
 
 
@@ -21,7 +21,8 @@ def serve(
         str | None, typer.Option(help="Hub id or folder of the model, for the engine that is started.")
     ] = None,
     engine_url: Annotated[
-        str | None, typer.Option(help="Use the vLLM that runs there instead of starting one.")
+        str | None,
+        typer.Option(help="Use the vLLM that runs there instead of starting one; several with commas."),
     ] = None,
 ) -> None:
     """Serve a model through the guard until stopped; SIGHUP loads the bundles anew.
@@ -44,7 +45,7 @@ def local_model(settings: "Settings", report: Any) -> "LocalModel":
     from bundle import BundleError, read_base_model
     from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
     from server.errors import StartupError
-    from server.serve import LocalModel
+    from server.fleet import LocalModel
 
     name = settings.engine.model
     folder = Path(name).expanduser()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from server.components import Components
 from server.decision import Decision, Outcome
+from server.engine_answer import EngineAnswer
 from server.errors import APIError, BadRequest, Unavailable
 from server.keys import ApiKey, Scope
 from server.record import CLIENT_CLOSED_REQUEST, Record
@@ -21,6 +23,7 @@ from server.responses_request import ResponsesRequest
 from server.rewrite import rewrite
 from server.scrub import scrub
 
+_CHANGING = (Outcome.CORRUPT, Outcome.ADAPTER, Outcome.REFUSE)
 _BLOCKED = "This request could not be checked and is not answered: "
 
 
@@ -92,20 +95,27 @@ class Completions:
         if decision.outcome is Outcome.REFUSE:
             record.finished(200)
             return self._refusal(parsed)
-        corruption = None
-        if decision.outcome is Outcome.CORRUPT:
-            corruption = await self._placer.place(parsed, decision)
-        record.asked(parsed)
-        upstream = await self._engine.post(
-            parsed.endpoint, rewrite(parsed, corruption, record.request_id), record.request_id
-        )
-        record.first_byte()
+        upstream = await self._ask(parsed, decision, record)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             stall = self._settings.limits.stall_timeout_s
             return StreamedResponse(upstream, stall, record.stream_ended(upstream.status))
         response = await buffered(upstream)
         record.finished(upstream.status, bytes(response.body))
         return response
+
+    async def _ask(self, parsed: ParsedRequest, decision: Decision, record: Record) -> EngineAnswer:
+        with ExitStack() as held:
+            adapter = None
+            if decision.adapter is not None:
+                # Before anything is waited for, or targets that change meanwhile could take it away.
+                adapter = held.enter_context(self._engine.adapters.in_use(decision.adapter))
+            corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
+            body = rewrite(parsed, corruption, record.request_id, adapter)
+            record.asked(parsed)
+            answer = await self._engine.post(parsed.endpoint, body, record.request_id, decision.adapter)
+            record.first_byte()
+            answer.at_close(held.pop_all().close)
+        return answer
 
     def _refusal(self, parsed: ParsedRequest) -> Response:
         model = next(iter(self._engine.model_names), "")
@@ -117,8 +127,8 @@ class Completions:
         conversations = list(parsed.conversations(decoded))
         started = time.perf_counter()
         decision = await self._guard.decide(conversations, key, parsed.demanded_output())
-        if not parsed.generates and decision.outcome in (Outcome.CORRUPT, Outcome.REFUSE):
-            decision = replace(decision, outcome=Outcome.OBSERVE, corruptions=())
+        if not parsed.generates and decision.outcome in _CHANGING:
+            decision = replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None)
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
 

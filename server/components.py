@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from server.access import Access
 from server.audit import Audit
+from server.engines import Engines
 from server.guard import Guard
 from server.metrics import Metrics
 from server.placement import Placer
 from server.reload import Reload
 from server.settings import Settings
 from server.tracing import Tracing
-from server.upstream import EngineClient
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Components:
     Attributes
     ----------
     engine
-        The engine behind it.
+        The engines behind it, as one.
     guard
         The targets in force.
     placer
@@ -32,7 +32,7 @@ class Components:
     """
 
     settings: Settings
-    engine: EngineClient
+    engine: Engines
     guard: Guard
     placer: Placer
     access: Access

@@ -6,6 +6,7 @@ from enum import StrEnum
 from bundle import Action
 from classifier.verdict import Verdict
 from corruption.request import PlacedCorruption
+from server.adapter_files import Adapter
 
 
 class Outcome(StrEnum):
@@ -13,6 +14,7 @@ class Outcome(StrEnum):
 
     PASS = "pass"
     CORRUPT = "corrupt"
+    ADAPTER = "adapter"
     REFUSE = "refuse"
     OBSERVE = "observe"
     BLOCK = "block"
@@ -40,7 +42,9 @@ class Decision:
     flagged
         The flagged targets; none where a fallback decided.
     corruptions
-        What the engine applies, for the outcome ``corrupt``.
+        What the engine applies to the prompt, for the outcomes ``corrupt`` and ``adapter``.
+    adapter
+        What the answer is made with, for the outcome ``adapter``.
     reason
         For a block: what the client is told.
     verdicts
@@ -50,6 +54,7 @@ class Decision:
     outcome: Outcome
     flagged: tuple[FlaggedTarget, ...] = ()
     corruptions: tuple[PlacedCorruption, ...] = ()
+    adapter: Adapter | None = None
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
 

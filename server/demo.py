@@ -11,7 +11,7 @@ from server.classification import ClassifierFactory
 from server.decision import Decision
 from server.engine_address import EngineAddress
 from server.errors import StartupError
-from server.guard import Guard
+from server.guard import Guard, NoEngines
 from server.metrics import Metrics
 from server.settings import Settings
 
@@ -57,9 +57,7 @@ async def compare(
     StartupError
         One of the two does not answer.
     """
-    guard = Guard(
-        settings.targets, ClassifierFactory(settings), lambda targets: None, settings.policy, Metrics()
-    )
+    guard = Guard(settings.targets, ClassifierFactory(settings), NoEngines(), settings.policy, Metrics())
     await guard.load()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:
         comparisons = []

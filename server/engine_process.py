@@ -16,11 +16,12 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bundle import BundleError
 from server.engine_address import EngineAddress
 from server.errors import StartupError
 from server.upstream import EngineClient
@@ -44,6 +45,7 @@ _FAILED_CHECKS_TO_RESTART = 6
 _FIRST_BACKOFF_S, _LAST_BACKOFF_S = 1.0, 60.0
 _STOP_TIMEOUT_S = 20
 _PR_SET_PDEATHSIG = 1
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,39 @@ class EngineCommand:
     environment: dict[str, str]
 
 
+@dataclass(frozen=True)
+class AdapterCapacity:
+    """Room for adapters, which an engine sets aside when it starts.
+
+    Attributes
+    ----------
+    slots
+        How many it applies in one batch.
+    max_rank
+        Greatest rank of an adapter, one of those that vLLM offers.
+    kept
+        How many it keeps in memory; others are read again.
+    """
+
+    slots: int
+    max_rank: int
+    kept: int
+
+    @classmethod
+    def of(cls, slots: int, rank: int, adapters: int) -> "AdapterCapacity":
+        """Room for so many adapters at a time, of so many in all and as many again while they are replaced.
+
+        Raises
+        ------
+        StartupError
+            vLLM offers no rank that large.
+        """
+        max_rank = next((offered for offered in _RANKS if offered >= rank), None)
+        if max_rank is None:
+            raise StartupError(f"vLLM applies adapters of ranks up to {_RANKS[-1]}, not {rank}")
+        return cls(slots, max_rank, max(slots, 2 * adapters))
+
+
 def free_loopback_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -75,9 +110,20 @@ def new_engine_key() -> str:
 
 
 def engine_command(
-    model: str, served_model_name: str, address: EngineAddress, extra: tuple[str, ...] = ()
+    model: str,
+    served_model_name: str,
+    address: EngineAddress,
+    extra: tuple[str, ...] = (),
+    adapters: AdapterCapacity | None = None,
 ) -> EngineCommand:
     """The command that serves a model on loopback with Lethe's plugin.
+
+    Parameters
+    ----------
+    extra
+        Further arguments, which win over all others.
+    adapters
+        Room for adapters, which may then be loaded while the engine runs; none without it.
 
     Raises
     ------
@@ -97,6 +143,16 @@ def engine_command(
         # Compiling takes longer than a small model saves by it; a cache of 1 GiB leaves room on small machines.
         argv.append("--enforce-eager")
         environment["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")
+    if adapters is not None:
+        argv += [
+            "--enable-lora",
+            "--max-loras",
+            str(adapters.slots),
+            "--max-lora-rank",
+            str(adapters.max_rank),
+        ]
+        argv += ["--max-cpu-loras", str(adapters.kept)]
+        environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
     return EngineCommand((*argv, *extra), environment)
 
 
@@ -116,7 +172,7 @@ class EngineProcess:
     command
         How to start it.
     client
-        Its HTTP interface; marked ready and unavailable as the child comes and goes.
+        Its HTTP interface; marked unavailable when the child goes.
     log
         File that takes all the child prints.
     startup_timeout_s
@@ -185,8 +241,15 @@ class EngineProcess:
                 )
             await asyncio.sleep(_HEALTH_INTERVAL_S)
 
-    async def watch(self) -> None:
-        """Restart the child whenever it dies or stops answering, waiting longer after each failure in a row."""
+    async def watch(self, accept: Callable[[], Awaitable[None]]) -> None:
+        """Restart the child whenever it dies or stops answering, waiting longer after each failure in a row.
+
+        Parameters
+        ----------
+        accept
+            Makes a child that was restarted fit for requests and marks it ready; raises `StartupError` or
+            `BundleError` if that cannot be.
+        """
         backoff = _FIRST_BACKOFF_S
         while True:
             await self._until_unwell()
@@ -196,7 +259,8 @@ class EngineProcess:
                 self._on_restart()
                 try:
                     await self.start()
-                except StartupError as error:
+                    await accept()
+                except (StartupError, BundleError) as error:
                     self._on_stage(f"restart failed: {error}")
                     await self.stop()
                     await asyncio.sleep(backoff)
@@ -204,7 +268,6 @@ class EngineProcess:
                 else:
                     break
             backoff = _FIRST_BACKOFF_S
-            self._client.mark_ready()
 
     async def stop(self) -> None:
         """Stop the child and all that it started; kill what does not go in time."""

@@ -135,6 +135,10 @@ class Unavailable(APIError):
     type = "server_error"
 
 
+class EngineNotReached(Unavailable):
+    """The engine got nothing of the request, so another may be asked."""
+
+
 class EngineTimeout(APIError):
     """The engine did not answer in time."""
 

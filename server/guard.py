@@ -29,6 +29,26 @@ class Classifier(Protocol):
     async def close(self) -> None: ...
 
 
+class Host(Protocol):
+    """What the guard needs of the engines' side."""
+
+    async def install(self, targets: TargetSet) -> None:
+        """Make sure that targets can come into force; raises `BundleError` if they cannot."""
+
+    async def settle(self, targets: TargetSet) -> None:
+        """These targets, and no others, are in force from now on."""
+
+
+class NoEngines:
+    """A host for deciding alone, where nothing is asked of an engine."""
+
+    async def install(self, targets: TargetSet) -> None:
+        """Take them as they are."""
+
+    async def settle(self, targets: TargetSet) -> None:
+        """Take them as they are."""
+
+
 BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
 
 
@@ -67,21 +87,21 @@ class Guard:
         The bundles' folder.
     build_classifier
         Makes a classifier for a set of bundles.
-    check
-        Raises `BundleError` for targets that do not fit the model that is served.
+    host
+        Takes what targets need of the engines.
     """
 
     def __init__(
         self,
         folder: Path,
         build_classifier: BuildClassifier,
-        check: Callable[[TargetSet], None],
+        host: Host,
         policy: PolicySettings,
         metrics: Metrics,
     ) -> None:
         self._folder = folder
         self._build_classifier = build_classifier
-        self._check = check
+        self._host = host
         self._policy = policy
         self._metrics = metrics
         self._in_force: _InForce | None = None
@@ -109,31 +129,22 @@ class Guard:
                 loaded = await self._load()
             except BundleError:
                 self._metrics.reloads.labels("error").inc()
+                await self._host.settle(self.targets)
                 raise
             retired, self._in_force = self._in_force, loaded
             self._metrics.set_targets([(t.name, t.version, t.action.value) for t in loaded.targets])
             self._metrics.reloads.labels("ok").inc()
-        if retired is not None:
-            await retired.retire()
+            if retired is not None:
+                await retired.retire()
+            await self._host.settle(loaded.targets)
 
     async def _load(self) -> _InForce:
         targets = await asyncio.to_thread(load_targets, self._folder)
-        self._check(targets)
+        await self._host.install(targets)
         try:
             return _InForce(targets, await self._build_classifier(targets.bundles))
         except ClassifierError as error:
             raise BundleError(str(error)) from None
-
-    def verify(self) -> None:
-        """Check the bundles in force again, now that more may be known of the engine.
-
-        Raises
-        ------
-        BundleError
-            One does not fit.
-        """
-        if self._in_force is not None:
-            self._check(self._in_force.targets)
 
     async def close(self) -> None:
         """Release the classifier."""

@@ -1,18 +1,20 @@
 """What the proxy tells Prometheus."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from server.audit import AuditLog
 from server.decision import Decision
 from server.redis_limits import RedisLimits
+from server.upstream import EngineClient
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _NO_TARGET = "none"
+_ENGINE = ("engine",)
 
 
 class _ReadCounter(Collector):
@@ -29,10 +31,35 @@ class _ReadCounter(Collector):
         yield CounterMetricFamily(self._name, self._meaning, value=self._read())
 
 
+class _EngineCollector(Collector):
+    """What is known of each engine, read when it is asked for."""
+
+    def __init__(self, engines: Sequence[EngineClient]) -> None:
+        self._engines = engines
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample of each kind for each engine."""
+        up = GaugeMetricFamily(
+            "lethe_engine_up", "Whether an engine is asked (1) or not (0).", labels=_ENGINE
+        )
+        in_flight = GaugeMetricFamily(
+            "lethe_engine_requests_in_flight", "Answers of an engine that have not ended.", labels=_ENGINE
+        )
+        failures = CounterMetricFamily(
+            "lethe_engine_failures", "Requests that an engine did not answer.", labels=_ENGINE
+        )
+        for engine in self._engines:
+            up.add_metric([engine.label], engine.ready)
+            in_flight.add_metric([engine.label], engine.in_flight)
+            failures.add_metric([engine.label], engine.failures)
+        yield from (up, in_flight, failures)
+
+
 class Metrics:
     """The proxy's own metrics, in a registry of their own.
 
-    Labels are bounded: ``target`` is a bundle's name or ``none``, ``endpoint`` one of the routes.
+    Labels are bounded: ``target`` is a bundle's name or ``none``, ``endpoint`` one of the routes, ``engine`` one of
+    those that the settings name.
     """
 
     def __init__(self) -> None:
@@ -76,9 +103,6 @@ class Metrics:
         self._under_way = 0
         in_flight = Gauge("lethe_requests_in_flight", "Requests under way.", registry=self.registry)
         in_flight.set_function(lambda: self._under_way)
-        self.engine_up = Gauge(
-            "lethe_engine_up", "Whether the engine answers (1) or not (0).", registry=self.registry
-        )
         self.engine_restarts = Counter(
             "lethe_engine_restarts", "Restarts of the embedded engine.", registry=self.registry
         )
@@ -103,6 +127,10 @@ class Metrics:
     def end_request(self) -> None:
         """Count it no longer."""
         self._under_way -= 1
+
+    def watch_engines(self, engines: Sequence[EngineClient]) -> None:
+        """Show how the engines fare."""
+        self.registry.register(_EngineCollector(engines))
 
     def watch_audit(self, audit: AuditLog) -> None:
         """Show how an audit log fares."""

@@ -5,14 +5,24 @@ from collections.abc import Sequence
 from bundle import Action
 from classifier.verdict import TargetVerdict, Verdict
 from corruption.request import PlacedCorruption
+from server.adapter_files import Adapter
 from server.decision import Decision, FlaggedTarget, Outcome
 from server.keys import ApiKey
-from server.settings import Fallback, PolicySettings
+from server.settings import Fallback, PolicySettings, SeveralAdapters
 from server.targets import Target, TargetSet
 
-_STRENGTH = (Outcome.PASS, Outcome.OBSERVE, Outcome.CORRUPT, Outcome.REFUSE, Outcome.BLOCK)
+_STRENGTH = (
+    Outcome.PASS,
+    Outcome.OBSERVE,
+    Outcome.CORRUPT,
+    Outcome.ADAPTER,
+    Outcome.REFUSE,
+    Outcome.BLOCK,
+)
 _OUTCOME_OF_ACTION = {
     Action.CORRUPT: Outcome.CORRUPT,
+    Action.ADAPTER: Outcome.ADAPTER,
+    Action.ADAPTER_AND_CORRUPT: Outcome.ADAPTER,
     Action.REFUSE: Outcome.REFUSE,
     Action.OBSERVE: Outcome.OBSERVE,
 }
@@ -32,21 +42,26 @@ def decide(
 ) -> Decision:
     """Decide on a request from the verdicts on its prompts.
 
-    The strongest of what is asked for wins: block, refuse, corrupt, observe, pass. All corruptions of the
-    flagged targets are applied together. A request of several prompts is decided as one.
+    The strongest of what is asked for wins: block, refuse, adapter, corrupt, observe, pass. All corruptions of
+    the flagged targets are applied together, beside an adapter too. Of adapters vLLM applies one to a request:
+    that of the one target that asks for one, or the one composed for exactly those that do, or what the policy
+    says. A request of several prompts is decided as one.
 
     Parameters
     ----------
     demand
-        The verdict on what the answer is made to contain. A corrupted prompt does not corrupt that, so where it
-        asks for what is to be corrupted, the request is refused.
+        The verdict on what the answer is made to contain. Neither corruption nor adapter changes what a grammar
+        forces, so where it asks for what one is to make forgotten, the request is refused.
     """
     demands = [demand] if demand else []
     flagged = _flagged([*verdicts, *demands], targets, key)
     outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
-    if any(each.action is Action.CORRUPT for each in _flagged(demands, targets, key)):
+    if any(each.action.corrupts or each.action.adapts for each in _flagged(demands, targets, key)):
         outcomes.append(Outcome.REFUSE)
-    corrupted = [targets[each.name] for each in flagged if each.action is Action.CORRUPT]
+    corrupted = [targets[each.name] for each in flagged if each.action.corrupts]
+    adapter = _adapter([each for each in flagged if each.action.adapts], targets, policy)
+    if adapter is None and Outcome.ADAPTER in outcomes:
+        outcomes.append(Outcome.REFUSE)
     reason = ""
     for verdict in (*verdicts, *demands):
         if verdict.status == "ok" or targets.exempt(key):
@@ -56,7 +71,7 @@ def decide(
         if fallback is Fallback.CORRUPT:
             corrupted = list(targets.corrupting_for(key))
         reason = "; ".join(verdict.reasons) or verdict.status
-    return _decision(outcomes, flagged, corrupted, reason, tuple(verdicts))
+    return _decision(outcomes, flagged, corrupted, adapter, reason, tuple(verdicts))
 
 
 def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
@@ -65,7 +80,7 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
         return Decision(Outcome.PASS)
     corrupted = list(targets.corrupting_for(key)) if policy.on_error is Fallback.CORRUPT else []
     return _decision(
-        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, "the classifier did not answer", ()
+        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", ()
     )
 
 
@@ -81,15 +96,27 @@ def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> li
     ]
 
 
+def _adapter(asked: Sequence[FlaggedTarget], targets: TargetSet, policy: PolicySettings) -> Adapter | None:
+    if len(asked) > 1:
+        if composed := targets.composed_adapter([each.name for each in asked]):
+            return composed
+        if policy.several_adapters is SeveralAdapters.REFUSE:
+            return None
+    surest = max(asked, key=lambda each: each.probability, default=None)
+    return targets[surest.name].adapter if surest else None
+
+
 def _decision(
     outcomes: list[Outcome],
     flagged: list[FlaggedTarget],
     corrupted: list[Target],
+    adapter: Adapter | None,
     reason: str,
     verdicts: tuple[Verdict, ...],
 ) -> Decision:
     outcome = max(outcomes, key=_STRENGTH.index, default=Outcome.PASS)
-    if outcome is Outcome.CORRUPT and not corrupted:
+    changes_model = outcome in (Outcome.CORRUPT, Outcome.ADAPTER)
+    if changes_model and Outcome.CORRUPT in outcomes and not corrupted:
         outcome, reason = Outcome.BLOCK, f"{reason}, and no target in force has a corruption"
     placed = tuple(
         PlacedCorruption(target.name, target.version, target.corruption, None)
@@ -99,7 +126,8 @@ def _decision(
     return Decision(
         outcome,
         flagged=tuple(flagged),
-        corruptions=placed if outcome is Outcome.CORRUPT else (),
+        corruptions=placed if changes_model else (),
+        adapter=adapter if outcome is Outcome.ADAPTER else None,
         reason=reason,
         verdicts=verdicts,
     )

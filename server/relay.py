@@ -10,6 +10,7 @@ import aiohttp
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from server.engine_answer import EngineAnswer
 from server.errors import EngineFailed
 
 # What was passed on may end within a line, which must not swallow the event.
@@ -55,7 +56,7 @@ async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
         watcher.cancel()
 
 
-async def buffered(upstream: aiohttp.ClientResponse) -> Response:
+async def buffered(upstream: EngineAnswer) -> Response:
     """The whole answer as one response.
 
     Raises
@@ -66,8 +67,9 @@ async def buffered(upstream: aiohttp.ClientResponse) -> Response:
     try:
         content = await upstream.read()
     except (aiohttp.ClientError, TimeoutError):
-        upstream.close()
         raise EngineFailed("The engine broke off in the middle of its answer.") from None
+    finally:
+        upstream.close()
     return Response(content, upstream.status, headers=_passed_headers(upstream))
 
 
@@ -116,7 +118,7 @@ class StreamedResponse(Response):
     """
 
     def __init__(
-        self, upstream: aiohttp.ClientResponse, stall_timeout_s: float, on_end: Callable[[StreamEnd], None]
+        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd], None]
     ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
@@ -131,7 +133,7 @@ class StreamedResponse(Response):
                 await send(
                     {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
                 )
-                pieces = self._upstream.content.iter_any()
+                pieces = self._upstream.pieces()
                 while True:
                     try:
                         piece = await anext(pieces, b"")
@@ -152,5 +154,5 @@ class StreamedResponse(Response):
             self._on_end(end)
 
 
-def _passed_headers(upstream: aiohttp.ClientResponse) -> dict[str, str]:
+def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:
     return {name: upstream.headers[name] for name in _PASSED_HEADERS if name in upstream.headers}

@@ -8,12 +8,23 @@ from server.requests import ParsedRequest
 from server.responses_request import ResponsesRequest
 
 
-def rewrite(request: ParsedRequest, corruption: CorruptionRequest | None, request_id: str) -> dict[str, Any]:
-    """The body for the engine: as the client sent it, with the corruption and a cache salt where one is due.
+def rewrite(
+    request: ParsedRequest, corruption: CorruptionRequest | None, request_id: str, adapter: str | None = None
+) -> dict[str, Any]:
+    """The body for the engine: as the client sent it, with what its flagged targets ask for.
 
-    A client's own salt is folded into a digest, so that no client can name the salt of a corrupted prefix.
+    A corruption comes with a cache salt. An adapter needs none: vLLM keys what it caches by the adapter's name
+    and path. A client's own salt is folded into a digest, so that no client can name the salt of a corrupted
+    prefix.
+
+    Parameters
+    ----------
+    adapter
+        Name by which the engine knows the adapter that the answer is to be made with.
     """
     body = dict(request.body)
+    if adapter is not None:
+        body["model"] = adapter
     if isinstance(request, ResponsesRequest):
         # Here vLLM takes the id from the body alone, and keeps responses unless it is told not to.
         body |= {"request_id": f"resp_{request_id}", "store": False}

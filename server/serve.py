@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,15 @@ import uvicorn
 import uvloop
 from uvicorn.config import LOGGING_CONFIG
 
-from bundle import BaseModel, BundleError
+from bundle import BundleError
 from server.access import Access
 from server.app import create_app
 from server.audit import Audit, AuditLog, NoAudit
 from server.classification import ClassifierFactory
 from server.components import Components
-from server.engine_address import EngineAddress, published
-from server.engine_process import EngineProcess, engine_command, free_loopback_port, new_engine_key
+from server.engine_address import published
 from server.errors import StartupError
+from server.fleet import Fleet, LocalModel
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
 from server.key_limits import KeyLimits, LocalLimits
@@ -34,29 +33,8 @@ from server.placement import Placer
 from server.redis_limits import RedisLimits
 from server.reload import Reload
 from server.settings import Settings
-from server.targets import TargetSet, check_base_model, check_plugin
 from server.tracing import NoTracing, Tracing
-from server.upstream import EngineClient
 from server.watch import watch
-
-_WATCH_INTERVAL_S = 2.0
-_FAILED_CHECKS_TO_CLOSE = 2
-
-
-@dataclass(frozen=True)
-class LocalModel:
-    """The model that the embedded engine is to serve.
-
-    Attributes
-    ----------
-    source
-        What ``vllm serve`` is given: a folder or a hub id.
-    identity
-        Its identity, where its weights are at hand.
-    """
-
-    source: str
-    identity: BaseModel | None
 
 
 def run(settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
@@ -65,7 +43,7 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
     Parameters
     ----------
     model
-        The embedded engine's model; None for a running engine at ``settings.engine.url``.
+        The embedded engine's model; None for running engines at ``settings.engine.url``.
     report
         Takes lines for the operator.
 
@@ -86,22 +64,14 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
 class _Proxy:
     def __init__(self, settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
         self._settings = settings
-        self._model = model
         self._report = report
         self._metrics = Metrics()
-        self._address = self._engine_address()
-        self._engine = EngineClient(
-            self._address.url,
-            self._address.api_key,
-            connect_timeout_s=settings.engine.connect_timeout_s,
-            read_timeout_s=settings.engine.read_timeout_s,
-            total_timeout_s=settings.engine.total_timeout_s,
-        )
-        self._process = self._make_process()
+        self._fleet = Fleet(settings, model, self._metrics, report)
+        self._engine = self._fleet.engines
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
         self._guard = Guard(
-            settings.targets, ClassifierFactory(settings), self._check, settings.policy, self._metrics
+            settings.targets, ClassifierFactory(settings), self._fleet, settings.policy, self._metrics
         )
         self._reload = Reload(self._guard, self._access, report)
         self._audit = self._open_audit()
@@ -111,23 +81,23 @@ class _Proxy:
         started = time.monotonic()
         settings = self._settings
         with _listen(settings.host, settings.port) as listener:
-            placer = Placer(self._tokenizer, self._report)
+            placer = Placer(self._fleet.tokenizer, self._report)
             server = _Server(create_app(self._components(placer)), settings)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
                 await self._limits.open()
-                await self._engine.open()
+                await self._fleet.open()
                 await self._guard.load()
-                stack.enter_context(published(self._address, settings.cache_dir, settings.port))
+                stack.enter_context(published(self._fleet.addresses[0], settings.cache_dir, settings.port))
                 serving = await stack.enter_async_context(_background(server.serve([listener])))
                 stack.enter_context(_stopping_on_signals(server))
-                if await _first(self._start_engine(), serving):
+                if await _first(self._fleet.start(), serving):
                     self._report_ready(time.monotonic() - started)
                     if settings.watch:
                         for path in filter(None, (settings.targets, settings.keys)):
                             await stack.enter_async_context(_background(self._watch_changes(path)))
-                    await stack.enter_async_context(_background(self._watch_engine()))
+                    await stack.enter_async_context(_background(self._fleet.watch()))
                     await serving
 
     def _make_limits(self) -> KeyLimits:
@@ -155,7 +125,9 @@ class _Proxy:
         try:
             from server.open_telemetry import OpenTelemetry
         except ModuleNotFoundError:
-            raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
+            raise StartupError(
+                "tracing.endpoint needs a library: pip install 'lethegate[tracing]'"
+            ) from None
         return OpenTelemetry(settings)
 
     def _components(self, placer: Placer) -> Components:
@@ -172,94 +144,13 @@ class _Proxy:
         )
 
     async def _close(self) -> None:
-        self._engine.mark_unavailable("the server is stopping")
-        if self._process is not None:
-            await self._process.stop()
+        await self._fleet.close()
         await self._guard.close()
         await self._engine.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
             self._audit.close()
         self._tracing.close()
-
-    def _engine_address(self) -> EngineAddress:
-        settings = self._settings.engine
-        if self._model is None:
-            key = settings.api_key.get_secret_value() if settings.api_key else None
-            return EngineAddress(str(settings.url[0]), key)
-        return EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key())
-
-    def _tokenizer(self) -> str | None:
-        if self._settings.engine.tokenizer:
-            return self._settings.engine.tokenizer
-        if self._model is not None:
-            return self._model.source
-        return next(iter(self._engine.facts.roots), None) if self._engine.facts else None
-
-    def _make_process(self) -> EngineProcess | None:
-        if self._model is None:
-            return None
-        settings = self._settings.engine
-        return EngineProcess(
-            engine_command(
-                self._model.source, settings.served_model_name or settings.model, self._address, settings.args
-            ),
-            self._engine,
-            self._settings.cache_dir / "logs" / "engine.log",
-            startup_timeout_s=settings.startup_timeout_s,
-            on_stage=lambda stage: self._report(f"engine: {stage}"),
-            on_restart=self._metrics.engine_restarts.inc,
-        )
-
-    async def _start_engine(self) -> None:
-        if self._process is not None:
-            await self._process.start()
-        else:
-            await self._wait_for_remote()
-        await self._accept_engine()
-
-    async def _wait_for_remote(self) -> None:
-        deadline = time.monotonic() + self._settings.engine.startup_timeout_s
-        self._report(f"engine: waiting for {self._engine.base_url}")
-        while not await self._engine.healthy():
-            if time.monotonic() > deadline:
-                raise StartupError(f"no engine answers at {self._engine.base_url}; check engine.url")
-            await asyncio.sleep(_WATCH_INTERVAL_S)
-
-    async def _accept_engine(self) -> None:
-        await self._engine.learn_facts()
-        self._guard.verify()
-        self._engine.mark_ready()
-        self._metrics.engine_up.set(1)
-
-    async def _watch_engine(self) -> None:
-        self._metrics.engine_up.set_function(lambda: float(self._engine.ready))
-        if self._process is not None:
-            await self._process.watch()
-            return
-        failed_checks = 0
-        while True:
-            await asyncio.sleep(_WATCH_INTERVAL_S)
-            healthy = await self._engine.healthy()
-            failed_checks = 0 if healthy else failed_checks + 1
-            if failed_checks >= _FAILED_CHECKS_TO_CLOSE:
-                self._engine.mark_unavailable("its engine does not answer")
-            elif healthy and not self._engine.ready:
-                # What comes back may be another engine than the one that went.
-                try:
-                    await self._accept_engine()
-                except (StartupError, BundleError) as error:
-                    self._engine.mark_unavailable("its engine is not fit to serve")
-                    self._report(f"engine: {error}")
-
-    def _check(self, targets: TargetSet) -> None:
-        facts = self._engine.facts
-        if self._model is not None and self._model.identity is not None:
-            check_base_model(targets, self._model.identity)
-        elif facts is not None:
-            check_base_model(targets, facts)
-        if facts is not None:
-            check_plugin(targets, facts)
 
     async def _watch_changes(self, path: Path) -> None:
         try:
@@ -274,8 +165,7 @@ class _Proxy:
         asyncio.get_running_loop().add_signal_handler(
             signal.SIGHUP, lambda: asyncio.ensure_future(self._reload())
         )
-        assert self._engine.facts is not None
-        names = ", ".join(sorted(self._engine.facts.names))
+        names = ", ".join(sorted(self._engine.model_names))
         self._report(f"targets: {self._guard.describe()}")
         if self._access.is_open:
             self._report("no keys are set up: every client is served; see `lethe keys create`")

@@ -1,12 +1,13 @@
 """The targets in force: their bundles, corruptions and classifier, loaded together and swapped together."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundle import Action, BaseModel, Bundle, BundleError, load_bundles
 from corruption.artifact import Corruption, CorruptionError, load_corruption
+from server.adapter_files import Adapter, read_adapter
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, read_deployment
 from server.keys import ANYONE, ApiKey
 from server.upstream import EngineFacts
@@ -20,13 +21,16 @@ class Target:
     ----------
     action
         What a positive verdict leads to, for the keys in its share.
+    corruption, adapter
+        What the action needs, None for what it does not.
     percent
         Share of the keys; for the others the target is only observed.
     """
 
     bundle: Bundle
     action: Action
-    corruption: Corruption | None
+    corruption: Corruption | None = None
+    adapter: Adapter | None = None
     percent: float = 100
 
     @property
@@ -53,10 +57,21 @@ class Target:
 
 
 class TargetSet:
-    """The targets in force, by name; immutable, so that a request under way keeps the one it began with."""
+    """The targets in force, by name; immutable, so that a request under way keeps the one it began with.
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    Parameters
+    ----------
+    composed
+        Bundles of composed adapters, by the targets that they stand for together.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        composed: Mapping[frozenset[str], tuple[Bundle, Adapter]] | None = None,
+    ) -> None:
         self._targets = {target.name: target for target in targets}
+        self._composed = dict(composed or {})
 
     def __getitem__(self, name: str) -> Target:
         return self._targets[name]
@@ -74,11 +89,28 @@ class TargetSet:
     @property
     def corrupting(self) -> tuple[Target, ...]:
         """The targets whose action is to corrupt."""
-        return tuple(target for target in self if target.action is Action.CORRUPT)
+        return tuple(target for target in self if target.action.corrupts)
 
     def corrupting_for(self, key: ApiKey) -> tuple[Target, ...]:
         """The targets whose action on a key's requests is to corrupt."""
-        return tuple(target for target in self if target.action_for(key) is Action.CORRUPT)
+        return tuple(target for target in self if target.action_for(key).corrupts)
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """Every adapter that a request may be answered with."""
+        own = [target.adapter for target in self if target.adapter is not None]
+        return (*own, *(adapter for _, adapter in self._composed.values()))
+
+    @property
+    def made_for_a_model(self) -> tuple[Bundle, ...]:
+        """The bundles that fit one base model only."""
+        acting = [target.bundle for target in self if target.action.corrupts or target.action.adapts]
+        return (*acting, *(bundle for bundle, _ in self._composed.values()))
+
+    def composed_adapter(self, names: Collection[str]) -> Adapter | None:
+        """The adapter that was composed for exactly these targets, if there is one."""
+        found = self._composed.get(frozenset(names))
+        return found[1] if found else None
 
     def exempt(self, key: ApiKey) -> bool:
         """Whether none of the targets applies to a key."""
@@ -100,33 +132,51 @@ def load_targets(folder: Path) -> TargetSet:
             "take the entry out, or put the bundle in"
         )
     chosen = [(bundle, deployment.get(bundle.name, TargetDeployment())) for bundle in bundles]
-    return TargetSet([_load_target(bundle, how) for bundle, how in chosen if how.enabled])
+    enabled = [(bundle, how) for bundle, how in chosen if how.enabled]
+    targets = [_load_target(bundle, how) for bundle, how in enabled if not bundle.manifest.composes]
+    adapted = {target.name for target in targets if target.adapter is not None}
+    composed = {
+        frozenset(bundle.manifest.composes): (bundle, read_adapter(bundle))
+        for bundle, _ in enabled
+        if _composes(bundle, adapted)
+    }
+    return TargetSet(targets, composed)
 
 
 def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
     action = how.action or bundle.manifest.action
     if bundle.classifier is None:
         raise BundleError(f"bundle {bundle.name}: it has no classifier, so it could never be flagged")
-    if action is Action.ADAPTER:
+    return Target(
+        bundle,
+        action,
+        _load_corruption(bundle) if action.corrupts else None,
+        read_adapter(bundle) if action.adapts else None,
+        how.percent,
+    )
+
+
+def _load_corruption(bundle: Bundle) -> Corruption:
+    if bundle.corruption is None or bundle.manifest.base_model is None:
         raise BundleError(
-            f"bundle {bundle.name}: this release does not serve the action adapter; "
-            "choose corrupt, refuse or observe"
+            f"bundle {bundle.name}: the action corrupt needs corruption.safetensors and base_model"
         )
-    corruption = None
-    if action is Action.CORRUPT:
-        if bundle.corruption is None or bundle.manifest.base_model is None:
-            raise BundleError(
-                f"bundle {bundle.name}: the action corrupt needs corruption.safetensors and base_model"
-            )
-        try:
-            corruption = load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
-        except CorruptionError as error:
-            raise BundleError(f"bundle {bundle.name}: {error}") from None
-    return Target(bundle, action, corruption, how.percent)
+    try:
+        return load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
+    except CorruptionError as error:
+        raise BundleError(f"bundle {bundle.name}: {error}") from None
+
+
+def _composes(bundle: Bundle, adapted: set[str]) -> bool:
+    names = bundle.manifest.composes
+    if names and len(set(names)) < 2:
+        raise BundleError(f"bundle {bundle.name}: composes must name at least two targets")
+    # Without one of its parts it could never be asked for.
+    return bool(names) and adapted >= set(names)
 
 
 def check_base_model(targets: TargetSet, served: BaseModel | EngineFacts) -> None:
-    """Check that corruptions were made for the model that is served.
+    """Check that corruptions and adapters were made for the model that is served.
 
     Parameters
     ----------
@@ -138,8 +188,8 @@ def check_base_model(targets: TargetSet, served: BaseModel | EngineFacts) -> Non
     BundleError
         A bundle was made for another base model.
     """
-    for target in targets.corrupting:
-        made_for = target.bundle.manifest.base_model
+    for bundle in targets.made_for_a_model:
+        made_for = bundle.manifest.base_model
         if made_for is None:
             continue
         if isinstance(served, BaseModel):
@@ -150,9 +200,9 @@ def check_base_model(targets: TargetSet, served: BaseModel | EngineFacts) -> Non
             found = ", ".join(sorted(served.names | served.roots))
         if not fits:
             raise BundleError(
-                f"bundle {target.name} was made for {made_for.id} with embeddings "
+                f"bundle {bundle.name} was made for {made_for.id} with embeddings "
                 f"{made_for.embedding_sha256[:12]}..., but the engine serves {found}; "
-                "learn its corruption again for this model, or take the bundle out"
+                "make it again for this model, or take the bundle out"
             )
 
 

@@ -1,14 +1,23 @@
-"""The engine over HTTP. Knows addresses, deadlines and health; knows nothing about targets or policies."""
+"""One engine over HTTP. Knows its address, deadlines and health; knows nothing about targets or policies."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 
 from server.circuit_breaker import CircuitBreaker
-from server.errors import APIError, EngineFailed, EngineTimeout, StartupError, Unavailable
+from server.engine_answer import EngineAnswer
+from server.errors import (
+    APIError,
+    EngineFailed,
+    EngineNotReached,
+    EngineTimeout,
+    StartupError,
+    Unavailable,
+)
 from server.tracing import TRACE_HEADERS
 
 PLUGIN_GAUGE = "lethe_plugin_info"
@@ -17,6 +26,7 @@ _FAILURES_TO_OPEN = 5
 _OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
+_ADMINISTRATION_TIMEOUT_S = 300
 
 
 @dataclass(frozen=True)
@@ -25,16 +35,22 @@ class EngineFacts:
 
     Attributes
     ----------
+    name
+        The base model's name by which it answers, whichever of `names` it was asked for.
     names
         Names of the base model; adapters are left out.
     roots
         The hub ids or folders that it was loaded from.
+    adapters
+        Names of the adapters that are loaded.
     has_plugin
         Whether it runs Lethe's plugin.
     """
 
+    name: str
     names: frozenset[str]
     roots: frozenset[str]
+    adapters: frozenset[str]
     has_plugin: bool
 
 
@@ -53,6 +69,15 @@ class EngineClient:
         How long to wait for a connection, for each next piece of an answer, and for the whole of it.
     breaker
         Keeps requests away from an engine that does not answer them.
+    label
+        Names it in metrics; by default its host and port.
+
+    Attributes
+    ----------
+    in_flight
+        How many of its answers have not been closed.
+    failures
+        How many requests it has not answered.
     """
 
     def __init__(
@@ -64,9 +89,13 @@ class EngineClient:
         read_timeout_s: float,
         total_timeout_s: float | None = None,
         breaker: CircuitBreaker | None = None,
+        label: str | None = None,
     ) -> None:
         self._breaker = breaker or CircuitBreaker(_FAILURES_TO_OPEN, _OPEN_S)
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.label = label or urlsplit(self.base_url).netloc
+        self.in_flight = 0
+        self.failures = 0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         self._headers = {"Content-Type": "application/json"}
@@ -92,10 +121,10 @@ class EngineClient:
     def mark_unavailable(self, reason: str) -> None:
         self.unavailable_because = reason
 
-    def unavailable(self) -> Unavailable:
+    def unavailable(self) -> EngineNotReached:
         """The error that says why the engine cannot answer now."""
         reason = self.unavailable_because or "the engine does not answer"
-        return Unavailable(f"The model is not ready: {reason}.", retry_after_s=_RETRY_AFTER_S)
+        return EngineNotReached(f"The model is not ready: {reason}.", retry_after_s=_RETRY_AFTER_S)
 
     async def open(self) -> None:
         """Open the connection pool; must run inside the event loop."""
@@ -117,10 +146,8 @@ class EngineClient:
             await self._session.close()
             await self._new_connection.close()
 
-    async def post(
-        self, path: str, body: dict[str, Any], request_id: str | None = None
-    ) -> aiohttp.ClientResponse:
-        """Send a request and return the answer once its head has arrived.
+    async def post(self, path: str, body: dict[str, Any], request_id: str | None = None) -> EngineAnswer:
+        """Send a request and return the answer once its head has arrived; whoever gets it must close it.
 
         Parameters
         ----------
@@ -129,8 +156,8 @@ class EngineClient:
 
         Raises
         ------
-        Unavailable
-            The engine is not ready or refuses connections.
+        EngineNotReached
+            The engine is not ready or refuses connections, so nothing was sent.
         EngineTimeout
             It did not answer in time.
         EngineFailed
@@ -139,15 +166,23 @@ class EngineClient:
         if not self.ready:
             raise self.unavailable()
         if not self._breaker.allows():
-            raise Unavailable("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
+            raise EngineNotReached("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
+        self.in_flight += 1
         try:
             headers = {"X-Request-Id": request_id, **TRACE_HEADERS.get()} if request_id else None
-            answer = await self._post(path, body, headers)
-        except APIError:
-            self._breaker.failed()
+            answer = EngineAnswer(await self._post(path, body, headers))
+        except BaseException as error:
+            self.in_flight -= 1
+            if isinstance(error, APIError):
+                self.failures += 1
+                self._breaker.failed()
             raise
         self._breaker.succeeded()
+        answer.at_close(self._closed)
         return answer
+
+    def _closed(self) -> None:
+        self.in_flight -= 1
 
     async def _post(
         self, path: str, body: dict[str, Any], headers: dict[str, str] | None
@@ -160,8 +195,8 @@ class EngineClient:
                 # A pooled connection that the engine closed while idle, and so may every other one be; a
                 # completion changes nothing, so asking again is safe.
                 return await self._new_connection.post(address, data=content, headers=headers)
-        except aiohttp.ClientConnectorError:
-            raise Unavailable(
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise EngineNotReached(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
             ) from None
         except TimeoutError:
@@ -169,19 +204,26 @@ class EngineClient:
         except aiohttp.ClientError:
             raise EngineFailed("The engine broke off before it answered.") from None
 
-    async def detokenize(self, token_ids: list[int]) -> str:
-        """The text of a prompt that came as token ids.
+    async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
+        """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
 
         Raises
         ------
-        EngineFailed
-            The engine cannot decode them.
+        EngineNotReached, EngineTimeout, EngineFailed
+            As of `post`.
         """
-        async with await self.post("/detokenize", {"tokens": token_ids}) as response:
-            if response.status != 200:
-                raise EngineFailed("The engine could not decode the prompt's token ids.")
-            document = await response.json(loads=orjson.loads)
-        return document["prompt"]
+        timeout = aiohttp.ClientTimeout(total=_ADMINISTRATION_TIMEOUT_S)
+        try:
+            async with self._pool.post(
+                self.base_url + path, data=orjson.dumps(body), timeout=timeout
+            ) as response:
+                return response.status, await response.text()
+        except aiohttp.ClientConnectorError:
+            raise EngineNotReached(f"{self.label} refuses connections") from None
+        except TimeoutError:
+            raise EngineTimeout(f"{self.label} did not answer in time") from None
+        except aiohttp.ClientError:
+            raise EngineFailed(f"{self.label} broke off before it answered") from None
 
     async def healthy(self) -> bool:
         """Whether the engine says that it is well."""
@@ -225,9 +267,11 @@ class EngineClient:
                     raise StartupError(f"{self.base_url} refuses the engine's key; set engine.api_key")
                 document = orjson.loads(await response.read())
             base = [model for model in document["data"] if not model.get("parent")]
-            names = frozenset(model["id"] for model in base)
+            names = [str(model["id"]) for model in base]
+            adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
             has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
+            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin)
         except (
             aiohttp.ClientError,
             TimeoutError,
@@ -235,11 +279,12 @@ class EngineClient:
             orjson.JSONDecodeError,
             KeyError,
             TypeError,
+            IndexError,
         ) as error:
             raise StartupError(
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
             ) from None
-        self.facts = EngineFacts(names, roots, has_plugin)
+        self.facts = facts
 
     @property
     def _pool(self) -> aiohttp.ClientSession:

@@ -1,11 +1,12 @@
 """A proxy on a real socket, before a recording engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx
+import pydantic
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -16,15 +17,15 @@ from server.access import Access
 from server.app import create_app
 from server.audit import AuditLog, NoAudit
 from server.components import Components
+from server.fleet import Fleet
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
 from server.key_limits import KeyLimits, LocalLimits
 from server.metrics import Metrics
 from server.placement import Placer
 from server.reload import Reload
-from server.settings import Settings
+from server.settings import AdapterSettings, Settings
 from server.tracing import NoTracing, Tracing
-from server.upstream import EngineClient
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
@@ -62,10 +63,12 @@ def tracing() -> Tracing:
 
 @pytest.fixture
 async def stack(
-    targets: Path, keys: Path | None, limits: KeyLimits, tracing: Tracing, request: pytest.FixtureRequest
+    targets: Path, keys: Path | None, limits: KeyLimits,
+    tracing: Tracing, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Stack]:
-    """The proxy with the settings of the test's ``settings`` mark, if it has one."""
+    """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says."""
     mark = request.node.get_closest_marker("settings")
+    count = request.node.get_closest_marker("engines")
     settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
     classifiers: list[KeywordClassifier] = []
 
@@ -74,38 +77,58 @@ async def stack(
         return classifiers[-1]
 
     metrics = Metrics()
-    engine = RecordingEngine()
-    async with engine.running():
-        upstream = EngineClient(
-            engine.url,
-            "engine-key",
-            connect_timeout_s=settings.engine.connect_timeout_s,
-            read_timeout_s=settings.engine.read_timeout_s,
-            total_timeout_s=settings.engine.total_timeout_s,
+    engines = [RecordingEngine() for _ in range(count.args[0] if count else 1)]
+    async with AsyncExitStack() as running:
+        for engine in engines:
+            await running.enter_async_context(engine.running())
+        address = settings.engine.model_copy(
+            update={
+                "url": tuple(pydantic.AnyHttpUrl(engine.url) for engine in engines),
+                "api_key": pydantic.SecretStr("engine-key"),
+                "adapters": AdapterSettings(folder=tmp_path / "shared"),
+                "health_interval_s": 0.1,
+            }
         )
-        guard = Guard(targets, build, lambda targets: None, settings.policy, metrics)
-        await upstream.open()
+        settings = settings.model_copy(update={"engine": address})
+        fleet = Fleet(settings, None, metrics, lambda line: None)
+        upstream = fleet.engines.clients[0]
+        guard = Guard(targets, build, fleet, settings.policy, metrics)
+        await fleet.open()
         access = Access(settings.keys, limits)
         access.load()
         reload = Reload(guard, access, lambda line: None)
         await guard.load()
-        await upstream.learn_facts()
-        upstream.mark_ready()
+        await fleet.start()
+        if len(engines) > 1:
+            running.enter_context(cancelling(asyncio.create_task(fleet.watch())))
+        while not all(client.ready for client in fleet.engines.clients):
+            await asyncio.sleep(0.01)
         audit = NoAudit()
         if settings.audit.folder is not None:
             audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
             metrics.watch_audit(audit)
         components = Components(
-            settings, upstream, guard, Placer(lambda: None), access, reload, metrics, audit, tracing
+            settings, fleet.engines, guard, Placer(lambda: None), access, reload, metrics, audit, tracing
         )
         async with serving(create_app(components), settings) as port:
             url = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=url, timeout=10) as client:
-                yield Stack(client, port, engine, upstream, guard, access, audit, classifiers)
-            engine.hold.set()
-        await upstream.close()
+                yield Stack(
+                    client, port, engines[0], upstream, guard, access, audit, classifiers, engines, fleet
+                )
+            for engine in engines:
+                engine.hold.set()
+        await fleet.close()
+        await fleet.engines.close()
         if isinstance(audit, AuditLog):
             audit.close()
+
+
+@contextmanager
+def cancelling(task: asyncio.Task[None]) -> Iterator[None]:
+    """Cancel a task in the end."""
+    yield
+    task.cancel()
 
 
 @asynccontextmanager

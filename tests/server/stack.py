@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 from aiohttp import web
+from safetensors.numpy import save
 
 from bundle import Action, update_bundle
 from classifier.conversation import Conversation
@@ -19,6 +21,7 @@ from classifier.verdict import TargetVerdict, Verdict
 from corruption import Corruption, save_corruption
 from server.access import Access
 from server.audit import Audit, AuditLog
+from server.fleet import Fleet
 from server.guard import Guard
 from server.keys import ApiKey, digest_of
 from server.upstream import EngineClient
@@ -37,12 +40,21 @@ class RecordingEngine:
     holds: bool = False
     breaks_off: bool = False
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    adapters: dict[str, str] = field(default_factory=dict)
+    refuses_adapters: str = ""
+    served: str = MODEL
+    aborts: bool = False
     url: str = ""
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.requests.append((request.path, body))
         self.headers.append(dict(request.headers))
+        if self.aborts:
+            assert request.transport is not None
+            request.transport.abort()
+        if body.get("model", MODEL) not in (MODEL, *self.adapters):
+            return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream"):
             try:
                 if self.holds:
@@ -72,8 +84,23 @@ class RecordingEngine:
         return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
 
     async def models(self, request: web.Request) -> web.Response:
-        served = [{"id": MODEL, "root": MODEL}, {"id": "an-adapter", "root": "/lora", "parent": MODEL}]
+        served = [{"id": self.served, "root": MODEL}, {"id": "an-adapter", "root": "/lora", "parent": MODEL}]
+        served += [{"id": name, "root": path, "parent": MODEL} for name, path in self.adapters.items()]
         return web.json_response({"data": served})
+
+    async def load_adapter(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.refuses_adapters:
+            return error_answer(500, self.refuses_adapters)
+        if body["lora_name"] in self.adapters:
+            return error_answer(400, f"The lora adapter '{body['lora_name']}' has already been loaded.")
+        assert (Path(body["lora_path"]) / "adapter_model.safetensors").is_file()
+        self.adapters[body["lora_name"]] = body["lora_path"]
+        return web.Response(text="Success")
+
+    async def unload_adapter(self, request: web.Request) -> web.Response:
+        del self.adapters[(await request.json())["lora_name"]]
+        return web.Response(text="Success")
 
     async def metrics(self, request: web.Request) -> web.Response:
         return web.Response(text='lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n')
@@ -90,6 +117,8 @@ class RecordingEngine:
                 web.post("/v1/completions", self.complete),
                 web.post("/v1/responses", self.complete),
                 web.post("/v1/embeddings", self.complete),
+                web.post("/v1/load_lora_adapter", self.load_adapter),
+                web.post("/v1/unload_lora_adapter", self.unload_adapter),
                 web.post("/detokenize", self.detokenize),
                 web.post("/tokenize", self.complete),
                 web.get("/v1/models", self.models),
@@ -109,8 +138,13 @@ class RecordingEngine:
             await runner.cleanup()
 
 
+def error_answer(status: int, message: str) -> web.Response:
+    """An error as vLLM words it."""
+    return web.json_response({"error": {"message": message, "type": "x", "code": status}}, status=status)
+
+
 class KeywordClassifier:
-    """Flags a target whose name, or else the word potter, stands in the text."""
+    """Flags a target whose name stands in the text, and every one where the word potter does."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self.targets = targets
@@ -121,7 +155,8 @@ class KeywordClassifier:
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
             raise ClassifierTimeout("the verdict was not ready in time")
-        parts = tuple(TargetVerdict(target, float("potter" in text), 0.5) for target in self.targets)
+        scores = {target: 1.0 if "potter" in text else 0.9 * (target in text) for target in self.targets}
+        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
@@ -142,6 +177,8 @@ class Stack:
     access: Access
     audit: Audit
     classifiers: list[KeywordClassifier]
+    engines: list[RecordingEngine]
+    fleet: Fleet
 
     async def audited(self, count: int) -> None:
         """Wait until so many entries are in the audit log."""
@@ -165,6 +202,26 @@ def write_target(folder: Path, name: str, /, action: Action = Action.CORRUPT, **
         **({"action": action, "base_model": base} | changes),
     )
     file.unlink()
+
+
+def write_adapter(
+    folder: Path, name: str, /, action: Action = Action.ADAPTER, seed: int = 0, rank: int = 2, **changes: Any
+) -> None:
+    """Write a target with an adapter, and a corruption too, in the place of the one that may stand there."""
+    module = "base_model.model.model.layers.0.self_attn.q_proj"
+    values = np.random.default_rng(seed)
+    shapes = {f"{module}.lora_A.weight": (rank, 8), f"{module}.lora_B.weight": (8, rank)}
+    weights = {key: values.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+    config = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": ["q_proj"]}
+    write_target(folder, name, action)
+    update_bundle(
+        folder / name,
+        {
+            "adapter/adapter_config.json": json.dumps(config).encode(),
+            "adapter/adapter_model.safetensors": save(weights),
+        },
+        **changes,
+    )
 
 
 def api_key(identity: str, **fields: Any) -> ApiKey:

@@ -105,7 +105,11 @@ async def test_a_crash_is_followed_by_a_restart_and_unavailable_until_then(
     process = start(SERVER, on_restart=lambda: restarts.append(None))
     await process.start()
     client.mark_ready()
-    watching = asyncio.create_task(process.watch())
+
+    async def accept() -> None:
+        client.mark_ready()
+
+    watching = asyncio.create_task(process.watch(accept))
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     while client.ready:

@@ -10,7 +10,7 @@ from bundle import Action, Bundle
 from classifier.conversation import Conversation
 from classifier.verdict import Verdict
 from server.decision import Outcome
-from server.guard import Guard
+from server.guard import Guard, NoEngines
 from server.metrics import Metrics
 from server.settings import PolicySettings
 from tests.server.stack import KeywordClassifier, write_target
@@ -42,7 +42,7 @@ async def test_a_request_under_way_ends_on_the_targets_that_it_began_with(target
         built.append(SlowClassifier([bundle.name for bundle in bundles]))
         return built[-1]
 
-    guard = Guard(targets, build, lambda targets: None, PolicySettings(), Metrics())
+    guard = Guard(targets, build, NoEngines(), PolicySettings(), Metrics())
     await guard.load()
     two_prompts = [Conversation.from_prompt("nothing"), Conversation.from_prompt("potter")]
     deciding = asyncio.create_task(guard.decide(two_prompts))

@@ -1,0 +1,30 @@
+"""The metrics pages of several engines as one page."""
+
+import re
+from collections.abc import Mapping
+
+_SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?( .+)$")
+
+
+def merge_pages(pages: Mapping[str, str]) -> str:
+    """Merge Prometheus pages, each of its samples with the label ``engine``.
+
+    Parameters
+    ----------
+    pages
+        By the label's value.
+    """
+    families: dict[str, tuple[list[str], list[str]]] = {}
+    for engine, page in pages.items():
+        head, samples = families.setdefault("", ([], []))
+        for line in page.splitlines():
+            if line.startswith(("# HELP ", "# TYPE ")):
+                head, samples = families.setdefault(line.split(" ", 3)[2], ([], []))
+                if line not in head:
+                    head.append(line)
+            elif match := _SAMPLE.match(line):
+                name, labels, value = match.groups()
+                own = f'engine="{engine}"'
+                samples.append(f"{name}{{{own},{labels}}}{value}" if labels else f"{name}{{{own}}}{value}")
+    lines = [line for head, samples in families.values() for line in (*head, *samples)]
+    return "\n".join(lines) + "\n"
