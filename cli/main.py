@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    adapter,
     audit,
     classifier,
     corruption,
@@ -30,6 +31,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
+app.add_typer(adapter.app, name="adapter")
 app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")

@@ -59,7 +59,7 @@ class LowRankLinear(nn.Module):
         return y + linear(linear(x.to(self.down.dtype), self.down), self.up).to(y.dtype)
 
 
-def attach(model: nn.Module, target_modules: Sequence[str], rank: int) -> Switch:
+def attach(model: Any, target_modules: Sequence[str], rank: int) -> Switch:
     """Freeze a model, and put a change of the given rank into every layer of the given names.
 
     Raises
@@ -67,7 +67,13 @@ def attach(model: nn.Module, target_modules: Sequence[str], rank: int) -> Switch
     AdapterError
         A name fits no linear layer, or the rank is larger than a layer's own.
     """
-    linears = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    # The output layer often shares its weights with the embeddings, and engines adapt neither alike.
+    head = model.get_output_embeddings()
+    linears = {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head
+    }
     names = {path.rpartition(".")[2] for path in linears}
     missing = [name for name in target_modules if name not in names]
     if missing:

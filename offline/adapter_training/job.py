@@ -1,0 +1,177 @@
+"""The job behind `lethe adapter train`: from files and a model's name to a bank and a bundle, with progress."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bundle import Bundle, load_bundle, read_base_model
+from offline.adapter_training.bank import load_bank
+from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.phase import Step
+from offline.adapter_training.plots import plot_entropies, plot_losses
+from offline.adapter_training.recording import record_in_bundle, refuse_other_base_model
+from offline.adapter_training.settings import AdapterSettings
+from offline.adapter_training.texts import read_texts
+from offline.adapter_training.token_page import write_token_page
+from offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
+from offline.json_lines import read_whole_lines
+from offline.language_models.encoding import PromptEncoder
+from offline.language_models.opening import model_folder
+
+
+@dataclass(frozen=True)
+class AdapterJob:
+    """What to forget, from which files, into which bundle.
+
+    Attributes
+    ----------
+    bundle : Path
+    forget : mapping of str to Path
+        File of each subdomain.
+    retain : Path
+    model : str
+        Folder or hub id of the base model.
+    work : Path
+        Folder of the trace, pictures, cached entropies and the state under way.
+    bank : Path or None
+        The bank to add to; by default one in the work folder.
+    settings : AdapterSettings
+    """
+
+    bundle: Path
+    forget: Mapping[str, Path]
+    retain: Path
+    model: str
+    work: Path
+    bank: Path | None = None
+    settings: AdapterSettings = field(default_factory=AdapterSettings)
+
+
+def run_adapter_job(job: AdapterJob, cache: Path) -> Bundle:
+    """Train what is missing, and put the mixture of the job's experts, each of weight one, into the bundle.
+
+    All that can be wrong with the input is found before training starts.
+
+    Raises
+    ------
+    AdapterError, LanguageModelError, BundleError
+        As their messages say.
+    """
+    forget = {name: read_texts(path) for name, path in job.forget.items()}
+    retain = read_texts(job.retain)
+    base = _weights_folder(job.model, cache)
+    base_model = read_base_model(base, job.model)
+    refuse_other_base_model(job.bundle, base_model)
+    bank = job.bank or job.work / "bank.safetensors"
+    training = BankTraining(base, base_model, forget, retain, job.settings, bank, job.work)
+    check_training(training)
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not PartialState().is_main_process) as progress:
+        task = progress.add_task(f"record in {training.trace}", total=None)
+
+        def on_step(step: Step) -> None:
+            loss = sum(step.terms.values())
+            description = f"{step.phase}: epoch {step.epoch}, loss {loss:.3f}"
+            progress.update(task, description=description, completed=step.step, total=step.steps)
+
+        trained = train_bank(training, console.print, on_step)
+    return _record(job, training, trained)
+
+
+def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: Path, dtype: str) -> Bundle:
+    """Write a mixture of a bank's experts into a bundle.
+
+    A mixture of several is to be used where exactly the targets of their names are asked for at once.
+
+    Raises
+    ------
+    AdapterError, BundleError
+        As their messages say.
+    """
+    bank = load_bank(bank_file)
+    refuse_other_base_model(bundle, bank.base_model)
+    figures = {"rank": bank.rank, "experts": dict(weights)}
+    composes = tuple(weights) if len(weights) > 1 else ()
+    adapter = bank.compose(weights)
+    return record_in_bundle(adapter, bundle, bank.base_model, figures, None, composes, getattr(torch, dtype))
+
+
+def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bundle:
+    """Draw the pictures and write the bundle, in the main process; the others read it."""
+    state = PartialState()
+    if state.is_main_process:
+        losses, entropies = job.work / "adapter-losses.png", job.work / "adapter-entropies.png"
+        plot_losses(training.trace, ("shared", *training.forget), losses)
+        plot_entropies(trained, entropies)
+        tokenizer = PromptEncoder.from_pretrained(str(training.base)).tokenizer
+        write_token_page(trained, tokenizer, job.work / "adapter-tokens.html")
+        record_in_bundle(
+            trained.bank.compose(dict.fromkeys(training.forget, 1.0)),
+            job.bundle,
+            training.base_model,
+            _figures(training, trained),
+            {path.name: path for path in (losses, entropies)},
+            dtype=getattr(torch, job.settings.dtype),
+        )
+    state.wait_for_everyone()
+    return load_bundle(job.bundle)
+
+
+def _figures(training: BankTraining, trained: TrainedBank) -> dict[str, object]:
+    """What the training was and came to; the last step of every phase stands for its end."""
+    last = {line["phase"]: line for line in read_whole_lines(training.trace) if "phase" in line}
+    settings = training.settings
+    return {
+        "model": training.base_model.id,
+        "rank": settings.rank,
+        "layers": len(trained.bank.shared),
+        "forgetting": settings.forgetting,
+        "threshold of entropy": trained.retain[0].threshold,
+        "texts": {
+            **{name: len(texts) for name, texts in training.forget.items()},
+            "retain": len(training.retain),
+        },
+        "last step": {name: last[name]["terms"] for name in training.forget if name in last},
+    }
+
+
+def _weights_folder(model: str, cache: Path) -> Path:
+    """The folder of a base model's weights; a hub id is downloaded."""
+    folder = model_folder(model, cache)
+    if folder is not None:
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(
+            snapshot_download(model, allow_patterns=["*.json", "*.jinja", "*.model", "*.safetensors"])
+        )
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise AdapterError(f"{model} is no model folder and cannot be downloaded: {error}") from None
+
+
+def subdomains(target: str, forget: Sequence[str]) -> dict[str, Path]:
+    """Subdomains from ``NAME=PATH`` or ``PATH``: one alone is named after the target, several after their files.
+
+    Raises
+    ------
+    AdapterError
+        Two have one name.
+    """
+    named: dict[str, Path] = {}
+    for item in forget:
+        name, given, path = item.partition("=")
+        if not given:
+            name, path = (target if len(forget) == 1 else Path(item).stem), item
+        if name in named:
+            raise AdapterError(f"two subdomains are named {name}; name them apart, as NAME=PATH")
+        named[name] = Path(path)
+    return named

@@ -1,0 +1,79 @@
+"""Writes an adapter into a target's bundle, with what its training recorded."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bundle import Action, BaseModel, Bundle, BundleError, load_bundle, update_bundle
+from bundle.manifest import BaseModelReference
+from offline.adapter_training.peft_folder import LowRankAdapter, peft_files
+
+
+def refuse_other_base_model(folder: Path, base_model: BaseModel) -> None:
+    """Refuse a bundle whose corruption was learned for another model, before any long work.
+
+    Raises
+    ------
+    BundleError
+        The bundle cannot be read, or its base model is another one.
+    """
+    if not folder.exists():
+        return
+    bundle = load_bundle(folder)
+    recorded = bundle.manifest.base_model
+    if bundle.corruption and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
+        raise BundleError(
+            f"bundle {bundle.name} holds a corruption for {recorded.id}, and this model is {base_model.id} with other "
+            "embeddings; train into a bundle of its own"
+        )
+
+
+def record_in_bundle(
+    adapter: LowRankAdapter,
+    folder: Path,
+    base_model: BaseModel,
+    figures: Mapping[str, Any],
+    pictures: Mapping[str, Path] | None = None,
+    composes: tuple[str, ...] = (),
+    dtype: torch.dtype = torch.float32,
+) -> Bundle:
+    """Put an adapter and what is known of it into a bundle, as one step.
+
+    A bundle that has nothing else to act with, or is new, gets the action ``adapter``; one with a corruption keeps its
+    action.
+
+    Parameters
+    ----------
+    adapter : LowRankAdapter
+    folder : Path
+        The bundle; made if it is not there.
+    base_model : BaseModel
+    figures : mapping
+        For the manifest's metrics, under ``adapter``.
+    pictures : mapping of str to Path
+        By name; they stand in ``figures/``.
+    composes : tuple of str
+        For a mixture: the targets whose adapters are in it.
+    dtype : torch.dtype
+        Type of the adapter's weights in the bundle.
+
+    Raises
+    ------
+    BundleError
+        The bundle that stands there cannot be read, or the name cannot be one.
+    """
+    changes: dict[str, Any] = {
+        "base_model": BaseModelReference(**asdict(base_model)),
+        "metrics": {"adapter": dict(figures)},
+        "composes": composes,
+    }
+    if not folder.exists() or load_bundle(folder).corruption is None:
+        changes["action"] = Action.ADAPTER
+    with tempfile.TemporaryDirectory() as scratch:
+        files = {f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()}
+        files |= {f"figures/{name}": path for name, path in (pictures or {}).items()}
+        return update_bundle(folder, files, **changes)
