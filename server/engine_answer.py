@@ -19,7 +19,7 @@ class EngineAnswer:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self._renaming: _Renaming | None = None
+        self._renaming: Renaming | None = None
         self._at_close: list[Callable[[], None]] = []
         self.status = response.status
         self.headers: CIMultiDictProxy[str] = response.headers
@@ -33,7 +33,7 @@ class EngineAnswer:
             Of letters, digits and dashes, which JSON writes as they are, and such that it occurs nowhere but
             where the engine put it.
         """
-        self._renaming = _Renaming(old.encode(), orjson.dumps(new)[1:-1])
+        self._renaming = Renaming(old, new)
 
     def at_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the answer is closed."""
@@ -66,13 +66,15 @@ class EngineAnswer:
             self._at_close.pop()()
 
 
-class _Renaming:
-    """Replaces a name in a stream whose pieces may end within it."""
+class Renaming:
+    """Replaces a name in JSON whose pieces may end within it; see `EngineAnswer.rename`."""
 
-    def __init__(self, old: bytes, new: bytes) -> None:
-        self._old, self._new = old, new
+    def __init__(self, old: str, new: str) -> None:
+        self._old = old.encode()
+        self._new = orjson.dumps(new)[1:-1]
 
     def whole(self, content: bytes) -> bytes:
+        """All of it at once."""
         return content.replace(self._old, self._new)
 
     async def through(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from uvicorn.server import ServerState
 
 from bundle import Bundle
+from classifier.errors import ClassifierError
 from server.access import Access
 from server.app import create_app
 from server.audit import AuditLog, NoAudit
@@ -63,8 +64,12 @@ def tracing() -> Tracing:
 
 @pytest.fixture
 async def stack(
-    targets: Path, keys: Path | None, limits: KeyLimits,
-    tracing: Tracing, tmp_path: Path, request: pytest.FixtureRequest
+    targets: Path,
+    keys: Path | None,
+    limits: KeyLimits,
+    tracing: Tracing,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stack]:
     """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says."""
     mark = request.node.get_closest_marker("settings")
@@ -73,6 +78,8 @@ async def stack(
     classifiers: list[KeywordClassifier] = []
 
     async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
+        if any(bundle.name == "unreadable" for bundle in bundles):
+            raise ClassifierError("the head of unreadable cannot be read")
         classifiers.append(KeywordClassifier([bundle.name for bundle in bundles]))
         return classifiers[-1]
 
