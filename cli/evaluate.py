@@ -33,7 +33,8 @@ def evaluate(
         str | None, typer.Option(envvar="LETHE_ENGINE__API_KEY", help="Key of engine and proxy.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(envvar="LETHE_DATA_DIR", help="Folder of benchmark data.")
+        Path | None,
+        typer.Option(envvar="LETHE_DATA_DIR", help="Folder of benchmark data; the hub by default."),
     ] = None,
     out: Annotated[
         Path,
@@ -62,7 +63,7 @@ def evaluate(
 
     with reported(LanguageModelError, DataError, BundleError, ClassifierError, ValueError):
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-        settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit)
+        settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit, cache)
         models: list[LanguageModel] = [
             *(open_local(name, cache) for name in model or ()),
             *(EngineModel.connect(url, tokenizer=tokenizer, api_key=api_key) for url in engine or ()),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from offline.evaluation import copyrighted, general, muse, tofu
 from offline.evaluation.data import DataError
+from offline.evaluation.hub import fetch_benchmark
 from offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
 from offline.evaluation.plots import plot_results
 from offline.evaluation.results import Result, write_results
@@ -25,7 +26,7 @@ class EvaluationSettings:
     benchmark : str
         One of `BENCHMARKS`.
     data : Path or None
-        Folder of benchmark data; None takes TOFU from the hub.
+        Folder of benchmark data; None takes them from the hub.
     forget : str
         TOFU's forget set.
     corpus : str
@@ -34,6 +35,8 @@ class EvaluationSettings:
         Of multiple choice, see `multiple_choice.choice_task`.
     limit : int or None
         Most questions of every set except TOFU's forget set.
+    cache : Path
+        Where what the hub gives is kept.
     """
 
     benchmark: str
@@ -42,6 +45,7 @@ class EvaluationSettings:
     corpus: str = "books"
     prompt_format: str = "plain"
     limit: int | None = None
+    cache: Path = Path("~/.cache/lethe")
 
 
 Measure = Callable[[LanguageModel], Result]
@@ -96,9 +100,11 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
     if settings.benchmark == "tofu":
         questions = tofu.TofuQuestions.load(settings.forget, data, limit)
         return lambda model: tofu.evaluate_tofu(model, questions), tofu.compare_with_retain
+    if settings.benchmark not in BENCHMARKS:
+        raise DataError(f"benchmarks are {', '.join(BENCHMARKS)}, not {settings.benchmark!r}")
     if data is None:
-        raise DataError(
-            f"the {settings.benchmark} benchmark is read from a folder; name it with --data or LETHE_DATA_DIR"
+        data = fetch_benchmark(
+            settings.benchmark, settings.corpus, settings.cache.expanduser() / "benchmark-data"
         )
     match settings.benchmark:
         case "muse":
@@ -113,7 +119,7 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
         case "general":
             prompts = general.load_general(data, limit)
             return lambda model: general.evaluate_general(model, prompts), general.compare_with_bare
-        case "wmdp" | "mmlu":
+        case _:
             choices = (load_wmdp(data) if settings.benchmark == "wmdp" else load_mmlu(data))[:limit]
             return (
                 lambda model: evaluate_multiple_choice(
@@ -121,8 +127,6 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
                 ),
                 None,
             )
-        case _:
-            raise DataError(f"benchmarks are {', '.join(BENCHMARKS)}, not {settings.benchmark!r}")
 
 
 def _recorded(model: LanguageModel, destination: Path, on_progress: Callable[[str], None]) -> RecordedModel:

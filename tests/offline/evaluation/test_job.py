@@ -77,7 +77,7 @@ def test_a_guard_corrupts_what_its_rule_selects_alone(data, tiny_model, tmp_path
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (EvaluationSettings("poetry"), "read from a folder"),
+        (EvaluationSettings("poetry"), "benchmarks are tofu, muse"),
         (EvaluationSettings("muse", corpus="films"), "corpora news, books"),
         (EvaluationSettings("tofu", forget="forget10"), r"forget10_perturbed\.json is missing"),
     ],
@@ -85,9 +85,8 @@ def test_a_guard_corrupts_what_its_rule_selects_alone(data, tiny_model, tmp_path
 def test_data_that_are_not_there_are_refused_before_anything_is_asked(settings, message, data, tmp_path):
     from dataclasses import replace
 
-    given = settings if settings.benchmark == "poetry" else replace(settings, data=data)
     with pytest.raises(DataError, match=message):
-        evaluate(given, [Silent()], tmp_path)
+        evaluate(replace(settings, data=data), [Silent()], tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{broken", "[]", '{"question": "Who?"}'])
