@@ -125,9 +125,7 @@ class _Proxy:
         try:
             from server.open_telemetry import OpenTelemetry
         except ModuleNotFoundError:
-            raise StartupError(
-                "tracing.endpoint needs a library: pip install 'lethegate[tracing]'"
-            ) from None
+            raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
         return OpenTelemetry(settings)
 
     def _components(self, placer: Placer) -> Components:
