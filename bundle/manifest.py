@@ -62,8 +62,8 @@ class Manifest(_Frozen):
     threshold
         The probability above which the classifier's verdict is positive.
     composes
-        For a bundle whose adapter was composed of other targets' adapters: their names. It has no classifier, and
-        its adapter is used where exactly those are asked for at once.
+        For a bundle whose adapter was composed of other targets' adapters: their names. Its adapter is used where
+        exactly those are asked for at once; it needs no classifier, unless it is a target of its own too.
     files
         SHA-256 of every other file of the bundle, by its path inside the folder.
     metrics

@@ -133,7 +133,7 @@ def load_targets(folder: Path) -> TargetSet:
         )
     chosen = [(bundle, deployment.get(bundle.name, TargetDeployment())) for bundle in bundles]
     enabled = [(bundle, how) for bundle, how in chosen if how.enabled]
-    targets = [_load_target(bundle, how) for bundle, how in enabled if not bundle.manifest.composes]
+    targets = [_load_target(bundle, how) for bundle, how in enabled if not _only_composes(bundle)]
     adapted = {target.name for target in targets if target.adapter is not None}
     composed = {
         frozenset(bundle.manifest.composes): (bundle, read_adapter(bundle))
@@ -165,6 +165,10 @@ def _load_corruption(bundle: Bundle) -> Corruption:
         return load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
     except CorruptionError as error:
         raise BundleError(f"bundle {bundle.name}: {error}") from None
+
+
+def _only_composes(bundle: Bundle) -> bool:
+    return bool(bundle.manifest.composes) and bundle.classifier is None
 
 
 def _composes(bundle: Bundle, adapted: set[str]) -> bool:

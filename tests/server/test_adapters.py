@@ -169,6 +169,13 @@ class TestSeveralAdapters:
         await stack.client.post(PATH, json=chat("books"))
         assert models_asked(stack) == [self.name(stack, "both"), self.name(stack, "books")]
 
+    async def test_a_composed_one_may_be_a_target_too(self, stack: Stack, targets: Path) -> None:
+        write_adapter(targets, "both", seed=2, composes=("books", "films"))
+        await stack.guard.load()
+        await stack.client.post(PATH, json=chat("both"))
+        await stack.client.post(PATH, json=chat("books films"))
+        assert models_asked(stack) == [self.name(stack, "both")] * 2
+
 
 class TestReload:
     """Adapters come and go with the bundles, while requests are under way."""
