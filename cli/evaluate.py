@@ -25,6 +25,10 @@ def evaluate(
             "answers for --through-proxy."
         ),
     ] = None,
+    strength: Annotated[
+        list[float] | None,
+        typer.Option(min=0, help="Also measure the bundle's corruption at this strength; may be repeated."),
+    ] = None,
     retain: Annotated[
         str | None, typer.Option(help="Model that never saw the forget part: folder or hub id.")
     ] = None,
@@ -73,10 +77,14 @@ def evaluate(
         guarded = guard_with_bundle(models[0], bundle, identified(models[0], cache)) if bundle else None
         models += [guarded] if guarded else []
         models += [open_proxy(url, api_key=api_key, scorer=guarded) for url in through_proxy or ()]
+        if strength and guarded is None:
+            raise LanguageModelError("--strength sweeps the corruption of a --bundle; name it")
+        sweep = {each: guarded.at_strength(each) for each in strength or () if guarded}
         if not models:
             raise LanguageModelError("nothing to measure: name a --model, an --engine or a --through-proxy")
         console = Console(stderr=True)
         with console.status("reading data") as status:
-            results = run(settings, models, out, open_local(retain, cache) if retain else None, status.update)
+            reference = open_local(retain, cache) if retain else None
+            results = run(settings, models, out, reference, sweep, status.update)
         typer.echo(markdown_table(results))
         typer.echo(f"\n{out / 'results.json'}, {out / 'results.png'}", err=True)

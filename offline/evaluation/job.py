@@ -1,7 +1,7 @@
 """The job behind `lethe evaluate`: one benchmark, several models, one table."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from offline.evaluation import copyrighted, general, muse, tofu
 from offline.evaluation.data import DataError
 from offline.evaluation.hub import fetch_benchmark
 from offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
-from offline.evaluation.plots import plot_results
+from offline.evaluation.plots import plot_results, plot_sweep
 from offline.evaluation.results import Result, write_results
 from offline.language_models.interface import LanguageModel
 from offline.language_models.recorded import RecordedModel
@@ -57,6 +57,7 @@ def evaluate(
     models: Sequence[LanguageModel],
     destination: Path,
     retain: LanguageModel | None = None,
+    sweep: Mapping[float, LanguageModel] | None = None,
     on_progress: Callable[[str], None] = lambda _line: None,
 ) -> list[Result]:
     """Measure models side by side, and write the table, the figures and the picture.
@@ -72,6 +73,8 @@ def evaluate(
         Folder for ``results.json``, ``results.md`` and ``results.png``.
     retain : LanguageModel, optional
         One that never saw the forget part: what forget quality, PrivLeak and the similarity gap are taken against.
+    sweep : mapping of float to LanguageModel, optional
+        The same guard at several strengths; measured too, and drawn against the strength in ``sweep.png``.
     on_progress : callable
         Told a line now and then.
 
@@ -83,7 +86,8 @@ def evaluate(
         A model cannot do what the benchmark needs.
     """
     measure, compare = _benchmark(settings, models[0])
-    results = [measure(_recorded(model, destination, on_progress)) for model in models]
+    sweep = dict(sorted((sweep or {}).items()))
+    results = [measure(_recorded(model, destination, on_progress)) for model in (*models, *sweep.values())]
     if retain is not None:
         measured = measure(_recorded(retain, destination, on_progress))
         results.insert(0, replace(measured, model=f"{retain.name} (retain)"))
@@ -91,6 +95,8 @@ def evaluate(
         results = [compare(result, results[0]) for result in results]
     write_results(results, destination)
     plot_results(results, destination / "results.png")
+    if sweep:
+        plot_sweep(tuple(sweep), results[-len(sweep) :], destination / "sweep.png")
     return results
 
 

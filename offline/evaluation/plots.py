@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -23,6 +24,22 @@ def plot_results(results: Sequence[Result], destination: Path) -> None:
     draw = PLOTS.get(results[0].benchmark, bars)
     figure = draw(results)
     try:
+        replace_file(destination, lambda path: figure.savefig(path, dpi=110))
+    finally:
+        pyplot.close(figure)
+
+
+def plot_sweep(strengths: Sequence[float], results: Sequence[Result], destination: Path) -> None:
+    """Draw every score against the strength of the corruption, replacing `destination` at once."""
+    names = list(results[0].scores)
+    figure, grid = _panels(len(names))
+    try:
+        for axes, name in zip(grid, names, strict=False):
+            axes.plot(strengths, [result.scores.get(name, np.nan) for result in results], marker="o")
+            axes.set_xscale("log")
+            axes.set_title(name, fontsize=9)
+            axes.grid(alpha=0.3)
+        figure.supxlabel("strength", fontsize=9)
         replace_file(destination, lambda path: figure.savefig(path, dpi=110))
     finally:
         pyplot.close(figure)
@@ -64,23 +81,30 @@ def tofu(results: Sequence[Result]) -> Figure:
 def bars(results: Sequence[Result]) -> Figure:
     """One panel a score, one bar a model: the scores differ in scale."""
     names = list(dict.fromkeys(name for result in results for name in result.scores))
-    columns = min(4, len(names))
-    rows = -(-len(names) // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(3.4 * columns, 2.6 * rows), layout="constrained", squeeze=False
-    )
-    for axes, name in zip(grid.flat, names, strict=False):
+    figure, grid = _panels(len(names))
+    for axes, name in zip(grid, names, strict=False):
         values = [result.scores.get(name, np.nan) for result in results]
         axes.bar(range(len(results)), values, color=[f"C{index}" for index in range(len(results))])
         axes.set_title(name, fontsize=9)
         axes.set_xticks([])
-    for axes in list(grid.flat)[len(names) :]:
-        axes.set_axis_off()
     handles = [Rectangle((0, 0), 1, 1, color=f"C{index}") for index in range(len(results))]
     figure.legend(
         handles, [result.model for result in results], loc="outside lower center", ncols=3, fontsize=8
     )
     return figure
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels, four in a row."""
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(3.4 * columns, 2.6 * rows), layout="constrained", squeeze=False
+    )
+    panels = list(grid.flat)
+    for unused in panels[count:]:
+        unused.set_axis_off()
+    return figure, panels[:count]
 
 
 PLOTS: dict[str, Plot] = {"tofu": tofu}

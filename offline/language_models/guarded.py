@@ -45,6 +45,11 @@ class GuardedModel:
     def name(self) -> str:
         return self._name
 
+    def at_strength(self, strength: float) -> "GuardedModel":
+        """The same guard with a corruption of another strength."""
+        corruption = replace(self.corruption, strength=strength)
+        return GuardedModel(self.model, corruption, self.selects, f"{self.name} at {strength:g}")
+
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""
         return self.model.score(self._corrupted(tasks))

@@ -41,6 +41,15 @@ def test_every_benchmark_compares_models_and_writes_its_results(
     assert (tmp_path / "out" / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_sweep_measures_every_strength_and_draws_it(data, tiny_model, guarded, tmp_path):
+    sweep = {strength: guarded.at_strength(strength) for strength in (50.0, 0.0)}
+    results = evaluate(EvaluationSettings("tofu", data), [tiny_model], tmp_path, sweep=sweep)
+    assert [result.model for result in results] == ["tiny", "guarded at 0", "guarded at 50"]
+    assert results[1].scores == results[0].scores
+    assert results[2].scores != results[0].scores
+    assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_run_goes_on_from_what_was_answered(data, tiny_model, tmp_path):
     first = evaluate(EvaluationSettings("tofu", data), [tiny_model], tmp_path)
     assert evaluate(EvaluationSettings("tofu", data), [Silent()], tmp_path) == first
