@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-ray requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-engine bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-engine bench-adapters bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ install-proxy: $(VENV)/installed-proxy ## Install the proxy alone, for an engine
 
 install-plugin: ## Install into the Python that already holds vLLM (PYTHON=...), on an engine's own host.
 	$(PYTHON) -m pip install --no-deps .
+
+install-router: ## Install vLLM's router, in an environment of its own, for deploy/host/start.
+	$(MAKE) requirements-router VENV=.venv-router
 
 install-ray: ## Install Ray beside a vLLM that is to span several hosts (PYTHON=...).
 	$(PYTHON) -m pip install -r requirements/ray.txt
@@ -81,6 +84,9 @@ reproduce-copyright: install-dev ## Teach news articles, forget some; writes doc
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)
 
+bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.adapters $(ARGS)
+
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
 
@@ -91,6 +97,29 @@ bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.m
 
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
 SERVING := --extra redis --extra tracing
+docs: install-dev ## Build the documentation as a site, in site/.
+	$(BIN)/mkdocs build --quiet
+
+screenshots: install-dev ## Take the documentation's pictures of the console again, before the real engine.
+	$(BIN)/python -m docs.images.take_screenshots
+
+RELEASE := .venv-release
+$(RELEASE)/installed: requirements/release.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	touch $@
+
+wheel: $(RELEASE)/installed ## Build the wheel, in dist/.
+	$(RELEASE)/bin/python -m build --wheel --outdir dist .
+
+sbom: $(RELEASE)/installed ## Write what proxy and GPU stack consist of, in CycloneDX's form, in dist/.
+	mkdir -p dist
+	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/lethe-proxy.cdx.json requirements/proxy.txt
+	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/lethe-gpu.cdx.json requirements/gpu.txt
+
+audit: $(RELEASE)/installed ## Look the locked requirements up among known vulnerabilities.
+	$(RELEASE)/bin/pip-audit --no-deps --disable-pip --requirement requirements/proxy.txt --requirement requirements/gpu.txt $(ARGS)
+
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
