@@ -31,7 +31,7 @@ from offline.recovery.workspace import Workspace
 Say = Callable[[str], None]
 SHARES = (0.0001, 0.001, 0.01, 0.1)
 KEPT, RECOVERED = "kept by later domains", "recovered"
-START, FULL, END, REFRESHED = "before its stage", "full rollback", "end of the chain", "refresh"
+START, FULL, END, REFRESHED = "start of its stage", "full rollback", "end of the chain", "refresh"
 ROLLBACKS = {
     "conflict": "conflict rollback",
     "random": "random control",
@@ -220,17 +220,16 @@ def _first(ranked: Tensor | None, share: float, size: int) -> Tensor | None:
 
 def _measure_ends(work: Workspace, say: Say) -> None:
     """Score what the rollbacks lie between on the test examples, once."""
-    if not (work.folder / "results.json").is_file():
-        say("measuring the ends of the chain")
-        _add_state(work, START, work.checkpoints.vector(work.number - 1))
-        _add_state(work, FULL, work.origin)
-        _add_state(work, END, work.final)
+    measured = {result.model for result in _results(work)}
+    for state, number in ((START, work.number - 1), (FULL, work.number), (END, len(work.chain.stages))):
+        if state not in measured:
+            say(f"measuring the {state}")
+            _add_state(work, state, work.checkpoints.vector(number))
 
 
 def _add_state(work: Workspace, state: str, parameters: Tensor) -> None:
     """Score a state on the test examples, and put it into the results."""
-    path = work.folder / "results.json"
-    results = {result.model: result for result in (read_results(path) if path.is_file() else [])}
+    results = {result.model: result for result in _results(work)}
     results[state] = Result("recovery", state, work.scores(parameters, "test"))
     if {FULL, END} <= results.keys():
         before, after = results[FULL].scores, results[END].scores
@@ -239,6 +238,11 @@ def _add_state(work: Workspace, state: str, parameters: Tensor) -> None:
             for name, result in results.items()
         }
     write_results([results[name] for name in _STATES if name in results], work.folder)
+
+
+def _results(work: Workspace) -> list[Result]:
+    path = work.folder / "results.json"
+    return read_results(path) if path.is_file() else []
 
 
 def _compared(

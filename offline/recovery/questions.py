@@ -36,15 +36,8 @@ class ScoredExample:
     reference: float = 0.0
 
 
-def load_domain(stage: Stage, encoder: PromptEncoder, before: Model | None) -> Domain:
-    """Read a stage's questions and split them: of every four, two to fit, one held out, one to test.
-
-    Parameters
-    ----------
-    stage : Stage
-    encoder : PromptEncoder
-    before : model or None
-        The model that the stage started from, which a stage that forgets is measured against.
+def read_questions(stage: Stage) -> tuple[ForgetQuestion, ...]:
+    """Read a stage's questions.
 
     Raises
     ------
@@ -59,6 +52,22 @@ def load_domain(stage: Stage, encoder: PromptEncoder, before: Model | None) -> D
             f"{stage.questions} holds {len(questions)} questions; at least {LEAST_QUESTIONS} are needed "
             "to fit, to choose and to test on"
         )
+    return questions
+
+
+def question_domain(
+    stage: Stage, questions: Sequence[ForgetQuestion], encoder: PromptEncoder, before: Model
+) -> Domain:
+    """Split a stage's questions: of every four, two to fit, one held out, one to test.
+
+    Parameters
+    ----------
+    stage : Stage
+    questions : sequence of ForgetQuestion
+    encoder : PromptEncoder
+    before : model
+        The model that the stage started from, which a stage that forgets is measured against; no other uses it.
+    """
     examples = [
         _scored(question, encoder, before if stage.goal == "forget" else None) for question in questions
     ]

@@ -18,7 +18,7 @@ from offline.recovery.checkpoints import Checkpoints
 from offline.recovery.domain import Domain, mean_of
 from offline.recovery.errors import RecoveryError
 from offline.recovery.parameters import Layout
-from offline.recovery.questions import load_domain
+from offline.recovery.questions import question_domain, read_questions
 from offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
 from offline.reproduction.training import save_model
 
@@ -45,6 +45,7 @@ class Workspace:
         self.number = chain.stage_number(harmed)
         self.folder = folder
         self.checkpoints = Checkpoints(chain)
+        self._questions = [read_questions(stage) for stage in chain.stages]
         self._refuse_other_results()
         # Attention that can be differentiated twice.
         self.model: Any = AutoModelForCausalLM.from_pretrained(
@@ -92,7 +93,7 @@ class Workspace:
                 continue
             if stage.goal == "forget":
                 self.layout.write(self.model, self.checkpoints.vector(before))
-            found[stage.name] = load_domain(stage, encoder, self.model)
+            found[stage.name] = question_domain(stage, self._questions[before], encoder, self.model)
         return found
 
     def scores(self, parameters: Tensor, part: str) -> dict[str, float]:

@@ -1,0 +1,127 @@
+import json
+import math
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from cli.main import app
+from offline.evaluation.results import read_results
+from offline.recovery.chain import read_chain
+from offline.recovery.errors import RecoveryError
+from offline.recovery.job import diagnose, refresh_domain, roll_back
+from offline.recovery.refresh import RefreshSettings
+from offline.recovery.rollback import RollbackSettings
+from offline.recovery.workspace import Workspace
+from tests.offline.recovery.conftest import write_chain
+
+SETTINGS = RollbackSettings(shares=(0.01, 0.2), strengths=(1.0,), keep=0.0)
+
+
+def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_path):
+    work = Workspace(adapter_chain, None, tmp_path)
+    diagnose(work, exact=2, say=lambda _line: None)
+    roll_back(work, SETTINGS, say=lambda _line: None)
+    refresh_domain(work, RefreshSettings(steps=3, batch_size=2), say=lambda _line: None)
+
+    results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
+    assert list(results) == [
+        "start of its stage", "full rollback", "end of the chain", "conflict rollback", "random control",
+        "largest edits", "interpolation", "refresh",
+    ]  # fmt: skip
+    assert results["end of the chain"]["kept by later domains"] == 1.0
+    diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())
+    assert diagnosis["coordinates"] == work.layout.size
+    assert diagnosis["damage"]["exact_examples"] == 2
+    report = (tmp_path / "report.md").read_text()
+    for section in ("Scores", "Edits", "Damage", "Rollback", "Refresh"):
+        assert f"## {section}" in report
+    for picture in ("edits", "damage", "rollback", "refresh"):
+        assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+        assert f"({picture}.png)" in report
+    for name in ("rolled-back", "refreshed"):
+        AutoModelForCausalLM.from_pretrained(tmp_path / name)
+
+
+def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordinates_alone(
+    full_chain, tmp_path
+):
+    trace = tmp_path / "candidates.jsonl"
+    work = Workspace(full_chain, None, tmp_path)
+
+    def stop(line: str) -> None:
+        if line.startswith("3 of"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_back(work, SETTINGS, say=stop)
+    before = trace.read_text().splitlines()
+    assert len(before) == 3
+    roll_back(work, SETTINGS, say=lambda _line: None)
+    after = trace.read_text().splitlines()
+    assert after[:3] == before
+    tried = [(row["selection"], row["share"]) for row in map(json.loads, after)]
+    assert sorted(tried) == sorted(
+        [(kind, share) for kind in ("conflict", "random", "largest") for share in (0.01, 0.2)]
+        + [("interpolation", 1.0)]
+    )
+
+    chosen = json.loads((tmp_path / "rollback.json").read_text())["chosen"]["conflict"]
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "rolled-back", dtype=torch.float32)
+    taken = work.final - work.layout.read(model)
+    moved = taken != 0
+    expected = int(chosen["share"] * work.layout.size) if chosen else 0
+    assert 0.9 * expected <= moved.sum() <= expected
+    torch.testing.assert_close(taken[moved], work.edit[moved], rtol=1e-3, atol=1e-6)
+
+
+def test_a_folder_with_another_chains_results_is_left_alone(full_chain, adapter_chain, tmp_path):
+    Workspace(full_chain, None, tmp_path)
+    with pytest.raises(RecoveryError, match="results of another chain"):
+        Workspace(adapter_chain, None, tmp_path)
+
+
+def test_a_stage_that_forgets_starts_from_npos_loss_at_its_reference(
+    chain_folder, tiny_model_folder, tmp_path
+):
+    path = write_chain(chain_folder, "forget.toml", tiny_model_folder, "{}", 'goal = "forget"')
+    work = Workspace(read_chain(path), None, tmp_path)
+    domain = work.domains["red"]
+    work.layout.write(work.model, work.checkpoints.vector(0))
+    with torch.no_grad():
+        losses = domain.losses(work.model, domain.fit)
+    # 2 / beta * log 2, with NPO's beta of 0.1; the reference was scored in half precision.
+    torch.testing.assert_close(losses, torch.full_like(losses, 20 * math.log(2)), rtol=0.02, atol=0.0)
+    scores = work.scores(work.final, "test")
+    assert all(0 <= score <= 1 for score in scores.values())
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["recover", *map(str, arguments)])
+
+
+def test_the_command_prints_the_report(chain_folder, tmp_path):
+    result = run("diagnose", chain_folder / "full.toml", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "## Damage" in result.output
+
+
+def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_model_folder, tmp_path):
+    chain, out = chain_folder / "full.toml", tmp_path / "out"
+    (chain_folder / "few.jsonl").write_text('{"question": "q", "answer": "a"}\n')
+    few = chain_folder / "few.toml"
+    few.write_text(chain.read_text().replace("red.jsonl", "few.jsonl"))
+    cases = {
+        ("diagnose", tmp_path / "none.toml", "--out", out): "does not exist",
+        ("diagnose", chain, "--harmed", "blue", "--out", out): "name an earlier stage",
+        ("rollback", chain, "--rho", "2", "--out", out): "rho is a share",
+        ("rollback", chain, "--strength", "0", "--out", out): "lambda is above 0",
+        ("refresh", chain, "--learning-rate", "0", "--out", out): "a learning rate above 0",
+        ("diagnose", few, "--out", tmp_path / "few"): "at least 4 are needed",
+    }
+    for arguments, message in cases.items():
+        result = run(*arguments)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
