@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-engine bench-adapters bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz bench-adapters bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -90,9 +90,15 @@ bench-adapters: install-dev ## Measure the engine with adapters; writes docs/ben
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
 
-bench: install-dev ## Measure the proxy and the engine; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.startup
+bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy
+	$(BIN)/python -m bench.streaming
+
+fuzz: install-dev ## Send 10,000 requests made from the OpenAPI document; writes docs/fuzzing.md.
+	$(BIN)/python -m bench.fuzz $(ARGS)
+
+bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.engine
 
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.

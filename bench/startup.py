@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from bench.page import machine, table, write_section
-from bench.proxy import mock_engine, targets_for_the_mock
+from bench.servers import mock_engine, targets_for_the_mock
 from server.engine_process import free_loopback_port
 
 ROUNDS = 3

@@ -15,11 +15,12 @@ from fastapi import Request
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
-from server.messages import check_messages, leftovers
+from server.messages import ROLES, check_messages, leftovers
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
-TokenIds = Annotated[list[pydantic.StrictInt], pydantic.Field(min_length=1)]
+TokenId = Annotated[pydantic.StrictInt, pydantic.Field(ge=0, lt=2**31)]
+TokenIds = Annotated[list[TokenId], pydantic.Field(min_length=1)]
 
 
 class GuardedBody(pydantic.BaseModel):
@@ -38,7 +39,7 @@ class ChatMessage(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
-    role: str
+    role: Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": ROLES})]
     content: str | list[dict[str, Any] | str] | None = None
 
 

@@ -60,7 +60,8 @@ class ResponsesRequest(ParsedRequest):
                     param=f"tools.{index}",
                 )
         for index, item in enumerate(self._items()):
-            if item.get("type", "message") not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
+            # A type may be of any type, a list for one.
+            if str(item.get("type", "message")) not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
                 raise BadRequest(
                     f"input.{index}: an item must be one of {', '.join(_MESSAGE_OF_ITEM)}, and readable",
                     param=f"input.{index}",

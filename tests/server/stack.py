@@ -53,7 +53,7 @@ class RecordingEngine:
         if self.aborts:
             assert request.transport is not None
             request.transport.abort()
-        if body.get("model", MODEL) not in (MODEL, *self.adapters):
+        if (body.get("model") or MODEL) not in (MODEL, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream"):
             try:

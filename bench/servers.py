@@ -1,0 +1,153 @@
+"""What is measured side by side, each as a process on a core of its own: the proxy, and others like it."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from bundle import load_bundles, update_bundle
+from server.engine_process import free_loopback_port
+
+PROXY_CORE, LOAD_CORE = "0", "1"
+LITELLM = "litellm[proxy]==1.108.7"
+
+_NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log stderr error;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  upstream engine {{ server 127.0.0.1:{engine}; keepalive 128; }}
+  server {{
+    listen 127.0.0.1:{port};
+    keepalive_requests 1000000000;
+    location / {{
+      proxy_pass http://engine;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+    }}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def mock_engine() -> Iterator[int]:
+    """Run a mock engine; gives its port."""
+    port = free_loopback_port()
+    with _running(LOAD_CORE, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
+        yield port
+
+
+@contextlib.contextmanager
+def lethe(engine: int, targets: Path, environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """Run the proxy; gives its port."""
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    command += ["--engine-url", f"http://127.0.0.1:{engine}"]
+    with _running(PROXY_CORE, command, port, "/ready", environment):
+        yield port
+
+
+@contextlib.contextmanager
+def passthrough(engine: int) -> Iterator[int]:
+    """Run the bare passthrough; gives its port."""
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "bench.passthrough", str(port), f"http://127.0.0.1:{engine}"]
+    with _running(PROXY_CORE, command, port, "/health"):
+        yield port
+
+
+@contextlib.contextmanager
+def nginx(engine: int, folder: Path) -> Iterator[int]:
+    """Run nginx; gives its port."""
+    port = free_loopback_port()
+    folder.mkdir()
+    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, engine=engine, port=port))
+    with _running(PROXY_CORE, ["nginx", "-c", str(folder / "nginx.conf")], port, "/health"):
+        yield port
+
+
+@contextlib.contextmanager
+def litellm(engine: int, folder: Path) -> Iterator[int]:
+    """Run LiteLLM's proxy with one worker; gives its port."""
+    port = free_loopback_port()
+    folder.mkdir()
+    parameters = {"model": "openai/mock", "api_base": f"http://127.0.0.1:{engine}/v1", "api_key": "none"}
+    models = {"model_list": [{"model_name": "mock", "litellm_params": parameters}]}
+    (folder / "config.yaml").write_text(yaml.safe_dump(models))
+    command = [str(_litellm_command()), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--num_workers", "1", "--telemetry", "False"]
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    with _running(PROXY_CORE, command, port, "/health/liveliness", quiet):
+        yield port
+
+
+def installed_nginx() -> bool:
+    """Whether there is an nginx to compare with; Debian's package is called so."""
+    return shutil.which("nginx") is not None
+
+
+def targets_for_the_mock(folder: Path) -> Path:
+    """A copy of the shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
+    shipped = Path(__file__).resolve().parent.parent / "targets"
+    for bundle in load_bundles(shipped):
+        files = {name: bundle.folder / name for name in bundle.manifest.files}
+        fields = bundle.manifest.model_dump(exclude={"files", "schema_version", "base_model"})
+        base = bundle.manifest.base_model
+        assert base is not None
+        update_bundle(folder / bundle.name, files, **fields, base_model=base.model_dump() | {"id": "mock"})
+    return folder
+
+
+def _litellm_command() -> Path:
+    """LiteLLM in an environment of its own, installed on first use."""
+    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    folder = cache / "bench" / LITELLM.replace("[proxy]==", "-")
+    command = folder / "bin" / "litellm"
+    if not command.exists():
+        print(f"installing {LITELLM} into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", LITELLM], check=True)
+    return command
+
+
+@contextlib.contextmanager
+def _running(
+    core: str, command: list[str], port: int, path: str, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    process = subprocess.Popen(
+        ["taskset", "-c", core, *command],
+        stdout=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
+    )
+    try:
+        for _ in range(1200):
+            if process.poll() is not None:
+                raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as response,
+            ):
+                if response.status == 200:
+                    break
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait()

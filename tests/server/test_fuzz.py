@@ -1,0 +1,45 @@
+"""Whatever is sent, nothing fails inside and nothing malformed reaches the engine; ``make fuzz`` sends far more."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from bench.checking_engine import malformed
+from bench.fuzz import fuzz
+from tests.server.stack import MODEL, Stack
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_requests_made_from_the_openapi_document(stack: Stack) -> None:
+    document = (await stack.client.get("/openapi.json")).json()
+    url = f"http://127.0.0.1:{stack.port}"
+    seen = await asyncio.to_thread(fuzz, document, url, None, 40, repeatable=True)
+    assert seen.faults == []
+    for (path, body), headers in zip(stack.engine.requests, stack.engine.headers, strict=True):
+        lowered = {name.lower(): value for name, value in headers.items()}
+        assert malformed(path, lowered, orjson.dumps(body), MODEL) is None
+    asked = {path for path, _ in stack.engine.requests}
+    assert asked == {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fault"),
+    [
+        ("/v1/chat/completions", b"{", "no JSON"),
+        ("/v1/chat/completions", b'{"a":1,"a":2}', "a key stands twice"),
+        ("/v1/chat/completions", b'{"a":NaN}', "NaN"),
+        ("/v1/chat/completions", b'{"messages":[{"role":"user","content":3}]}', "content"),
+        ("/v1/chat/completions", b'{"chat_template":"x","messages":[{"role":"user"}]}', "chat_template"),
+        ("/v1/chat/completions", b'{"vllm_xargs":{"x":1},"messages":[{"role":"user"}]}', "xargs"),
+        ("/v1/chat/completions", b'{"model":"an-adapter","messages":[{"role":"user"}]}', "an-adapter"),
+        ("/v1/responses", b'{"input":"hi"}', "is kept"),
+        ("/v1/completions", b'{"prompt":{"a":1}}', "has"),
+        ("/v1/rerank", b"{}", "came to"),
+    ],
+)
+def test_the_rules_that_this_is_judged_by_see_faults(path: str, body: bytes, fault: str) -> None:
+    found = malformed(path, {"x-request-id": "0" * 32}, body)
+    assert found is not None
+    assert fault in found
