@@ -1,0 +1,171 @@
+"""The console in a browser, as a person uses it: by mouse, by keyboard, light and dark."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.server.stack import Stack
+
+pytestmark = [pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
+
+PIECE = 'data: {{"choices":[{{"delta":{{"content":"{}"}}}}]}}\n\n'
+DONE = b"data: [DONE]\n\n"
+SECTIONS = ("playground", "targets", "live", "data")
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for all tests here, so that they can share a browser."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed; it is in Debian's package of that name")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, admin: httpx.AsyncClient, stack: Stack) -> AsyncIterator[Page]:
+    """The page, before a key was entered; a fault in its scripts, or of its policy, fails the test."""
+    stack.engine.pieces = [PIECE.format(word).encode() for word in ("Ron", " ", "Weasley")] + [DONE]
+    faults: list[str] = []
+    opened = await browser.new_page(base_url=str(admin.base_url), viewport={"width": 1200, "height": 900})
+    opened.set_default_timeout(20_000)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
+    await opened.goto("/console")
+    yield opened
+    await opened.close()
+    assert not faults
+
+
+async def enter(page: Page, secrets: dict[str, str]) -> None:
+    await page.get_by_label("A key of scope").fill(secrets["admin"])
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#playground")).to_be_visible()
+
+
+async def test_only_an_administrators_key_opens_it_and_only_in_this_tab(
+    page: Page, secrets: dict[str, str]
+) -> None:
+    await page.get_by_label("A key of scope").fill(secrets["use"])
+    await page.get_by_role("button", name="Open").click()
+    await expect(page.get_by_role("alert").first).to_contain_text("does not have the scope admin")
+    await enter(page, secrets)
+    await page.reload()
+    await expect(page.locator("#playground")).to_be_visible()
+    await page.get_by_role("button", name="Forget the key").click()
+    await expect(page.locator("#door")).to_be_visible()
+    assert secrets["admin"] not in await page.evaluate(
+        "JSON.stringify([localStorage, sessionStorage, document.cookie])"
+    )
+
+
+async def test_a_prompt_is_asked_of_both_by_keyboard_alone(
+    page: Page, secrets: dict[str, str], stack: Stack
+) -> None:
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_text("Skip to the content")).to_be_focused()
+    await enter(page, secrets)
+    await page.get_by_role("textbox", name="Prompt").fill("Who is Harry Potter's friend? <b>")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#bare-answer")).to_have_text("Ron Weasley")
+    await expect(page.locator("#guarded-answer")).to_have_text("Ron Weasley")
+    await expect(page.locator("#outcome")).to_have_text("corrupt")
+    await expect(page.locator("#words")).to_have_text("Who is Harry Potter's friend? <b>")
+    await expect(page.get_by_role("img", name="books: probability 1.000 of 0.500")).to_be_visible()
+    bare = [sent for _, sent in stack.engine.requests if "vllm_xargs" not in sent]
+    assert [len(bare), len(stack.engine.requests)] == [1, 2]
+
+
+async def test_an_answer_under_way_is_stopped_by_escape_and_in_the_engine(
+    page: Page, secrets: dict[str, str], stack: Stack
+) -> None:
+    stack.engine.holds = True
+    await enter(page, secrets)
+    await page.get_by_role("textbox", name="Prompt").press("Control+Enter")
+    await expect(page.locator("#bare-answer")).to_have_text("Ron")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#ask-status")).to_have_text("Stopped")
+    await stack.engine.cancelled.wait()
+
+
+async def test_spans_and_tokens_are_marked_by_characters_not_code_units(page: Page) -> None:
+    marked = await page.evaluate(
+        """async () => {
+            const { markedText, markedTokens } = await import("/console/marks.js");
+            const words = markedText("𝒂 Potter", [{start: 2, end: 8, weight: 2, kind: "evidence"}]);
+            const tokens = markedTokens("𝒂 Potter", [[0, 1], [0, 1], [1, 8]], [[2, 3]]);
+            return [words.map((each) => each.textContent ?? each), tokens.map((each) => [each.textContent, each.className])];
+        }"""
+    )
+    assert marked == [["𝒂 ", "Potter"], [["𝒂", ""], ["", ""], [" Potter", "corrupted"]]]
+
+
+async def test_a_target_is_shadowed_and_its_card_read(
+    page: Page, secrets: dict[str, str], stack: Stack
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    await page.get_by_role("group", name="How books is in force").get_by_role("button", name="Shadow").click()
+    await expect(page.locator("#targets-note")).to_have_text("books: shadow.")
+    assert stack.guard.targets["books"].action == "observe"
+    await page.get_by_role("button", name="Model card").first.click()
+    figure = page.get_by_role("img", name="plot")
+    await expect(figure).to_be_visible()
+    assert await figure.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+    await expect(page.locator("#target-card")).to_be_focused()
+
+
+async def test_own_prompts_are_split_and_what_was_judged_wrongly_is_shown(
+    page: Page, secrets: dict[str, str]
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Your data").click()
+    await page.locator("#forget").fill('{"question": "Who is Potter?"}\n{"text": "Who has the scar?"}')
+    await page.locator("#retain-file").set_input_files(
+        {
+            "name": "keep.txt",
+            "mimeType": "text/plain",
+            "buffer": b"hello\n\nWho sells pots?\nHow is potter's clay made?",
+        }
+    )
+    await page.get_by_role("button", name="Judge").click()
+    await expect(page.locator("#trial-outcome")).to_contain_text("1 of 2 (50 %)")
+    await expect(page.locator("#trial-outcome")).to_contain_text("1 of 3 (33 %)")
+    await expect(page.locator("#trial-wrong tbody tr")).to_have_count(2)
+    await page.locator("#forget").fill('{"answer": "x"}')
+    await page.get_by_role("button", name="Judge").click()
+    await expect(page.locator("#trial-fault")).to_contain_text("Entry 1 has none of text, prompt")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_keeps_anybody_out(
+    page: Page, secrets: dict[str, str], stack: Stack, scheme: str
+) -> None:
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    assert not (await Axe().run(page)).response["violations"]
+    await enter(page, secrets)
+    await page.get_by_role("textbox", name="Prompt").press("Control+Enter")
+    await expect(page.locator("#judgement")).to_be_visible()
+    await stack.audited(2)
+    for section in SECTIONS:
+        await page.goto(f"/console#{section}")
+        await expect(page.locator(f"#{section} h1")).to_be_visible()
+        if section == "live":
+            await expect(page.locator("#decisions tbody tr")).not_to_have_count(0)
+        if section == "targets":
+            await page.get_by_role("button", name="Model card").first.click()
+            await expect(page.locator("#target-card")).to_be_visible()
+        found = await Axe().run(page)
+        assert not found.response["violations"], f"{section}: {found.generate_report()}"
