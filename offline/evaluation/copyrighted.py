@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from classifier.encoder import Encoder
 from offline.evaluation.results import Result
 from offline.language_models import Generation, LanguageModel, Prompt, Scoring
 from offline.metrics.fluency import perplexity, unique_token_ratio
 from offline.metrics.rouge import rouge_l
-from offline.metrics.similarity import average_similarity_gap, bleu, meteor
+from offline.metrics.similarity import average_similarity_gap, bleu, embedding_similarity, meteor
 
 SIMILARITIES: dict[str, Callable[[str, str], float]] = {
     "ROUGE-L": lambda reference, output: rouge_l(reference, output).f_measure,
     "BLEU": bleu,
     "METEOR": meteor,
 }
+EMBEDDING_SIMILARITY = "embedding similarity"
 
 
 def evaluate_copyright(
@@ -23,6 +25,7 @@ def evaluate_copyright(
     passages: Sequence[tuple[str, str]],
     reference: LanguageModel | None = None,
     max_tokens: int = 128,
+    encoder: Encoder | None = None,
 ) -> Result:
     """Let a model continue protected passages.
 
@@ -35,7 +38,10 @@ def evaluate_copyright(
         The clean model, under which the perplexity of the outputs is taken.
     max_tokens : int
         Length of the continuations.
+    encoder : Encoder, optional
+        Embeds both texts for the likeness of their meaning; the default encoder in full precision if none is given.
     """
+    encoder = encoder or Encoder.load(precision="float32")
     outputs = model.generate(
         [Generation(Prompt(beginning, chat=False), max_tokens) for beginning, _ in passages]
     )
@@ -45,6 +51,11 @@ def evaluate_copyright(
         )
         for name, similar in SIMILARITIES.items()
     }
+    scores[EMBEDDING_SIMILARITY] = float(
+        np.mean(
+            [_likeness(encoder, text, output) for (_, text), output in zip(passages, outputs, strict=True)]
+        )
+    )
     scores["unique token ratio"] = float(np.mean([unique_token_ratio(output.split()) for output in outputs]))
     if reference is not None:
         scores["perplexity (median)"] = _median_perplexity(reference, passages, outputs)
@@ -53,8 +64,21 @@ def evaluate_copyright(
 
 def compare_with_retain(result: Result, retain: Result) -> Result:
     """Add the average similarity gap to a model that never saw the text."""
-    gap = average_similarity_gap(*([r.scores[name] for name in SIMILARITIES] for r in (result, retain)))
+    gap = average_similarity_gap(
+        *([r.scores[name] for name in (*SIMILARITIES, EMBEDDING_SIMILARITY)] for r in (result, retain))
+    )
     return replace(result, scores={**result.scores, "average similarity gap": gap})
+
+
+def _likeness(encoder: Encoder, text: str, output: str) -> float:
+    """BERTScore's F1 over the encoder's token embeddings; 0 for an output without tokens."""
+    sides = []
+    for part in (text, output):
+        token_ids = encoder.tokenize(part).ids[: encoder.maximum_tokens]
+        if not len(token_ids):
+            return 0.0
+        sides.append(encoder.without_specials(encoder.encode(token_ids)))
+    return embedding_similarity(*sides).f1
 
 
 def _median_perplexity(
