@@ -124,7 +124,8 @@ sbom: $(RELEASE)/installed ## Write what proxy and GPU stack consist of, in Cycl
 	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/lethe-gpu.cdx.json requirements/gpu.txt
 
 audit: $(RELEASE)/installed ## Look the locked requirements up among known vulnerabilities.
-	$(RELEASE)/bin/pip-audit --no-deps --disable-pip --requirement requirements/proxy.txt --requirement requirements/gpu.txt $(ARGS)
+	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements/proxy.txt $(ARGS)
+	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements/gpu.txt $(ARGS)
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
