@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz bench-adapters bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz soak bench-adapters bench-classifier lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough a
 
 fuzz: install-dev ## Send 10,000 requests made from the OpenAPI document; writes docs/fuzzing.md.
 	$(BIN)/python -m bench.fuzz $(ARGS)
+
+soak: install-dev ## Ask the proxy all kinds of things for a quarter of an hour; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.soak $(ARGS)
 
 bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.startup

@@ -47,20 +47,25 @@ http {{
 
 
 @contextlib.contextmanager
-def mock_engine() -> Iterator[int]:
-    """Run a mock engine; gives its port."""
+def mock_engine(core: str | None = LOAD_CORE) -> Iterator[int]:
+    """Run a mock engine; gives its port. Without a core of its own it runs where its parent may."""
     port = free_loopback_port()
-    with _running(LOAD_CORE, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
+    with _running(core, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
         yield port
 
 
 @contextlib.contextmanager
-def lethe(engine: int, targets: Path, environment: Mapping[str, str] | None = None) -> Iterator[int]:
-    """Run the proxy; gives its port."""
+def lethe(
+    engine: int,
+    targets: Path,
+    environment: Mapping[str, str] | None = None,
+    core: str | None = PROXY_CORE,
+) -> Iterator[int]:
+    """Run the proxy; gives its port. Without a core of its own it runs where its parent may."""
     port = free_loopback_port()
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
     command += ["--engine-url", f"http://127.0.0.1:{engine}"]
-    with _running(PROXY_CORE, command, port, "/ready", environment):
+    with _running(core, command, port, "/ready", environment):
         yield port
 
 
@@ -129,10 +134,10 @@ def _litellm_command() -> Path:
 
 @contextlib.contextmanager
 def _running(
-    core: str, command: list[str], port: int, path: str, environment: Mapping[str, str] | None = None
+    core: str | None, command: list[str], port: int, path: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
     process = subprocess.Popen(
-        ["taskset", "-c", core, *command],
+        command if core is None else ["taskset", "-c", core, *command],
         stdout=subprocess.DEVNULL,
         env=os.environ | (environment or {}),
     )
