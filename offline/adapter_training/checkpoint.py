@@ -4,6 +4,7 @@ One safetensors file, put together from all processes, so that a run goes on wit
 """
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ _OPTIONS = StateDictOptions(
     full_state_dict=True,
     cpu_offload=True,
     ignore_frozen_params=True,
-    flatten_optimizer_state_dict=True,
     strict=False,
 )
 
@@ -25,17 +25,13 @@ def save_state(
     path: Path, model: Any, optimizer: torch.optim.Optimizer, steps: int, digest: str, *, writes: bool
 ) -> None:
     """Save the state, replaced at once; every process takes part, and one of them writes."""
-    weights, moments = get_state_dict(model, optimizer, options=_OPTIONS)
+    weights, optimizer_state = get_state_dict(model, optimizer, options=_OPTIONS)
     if not writes:
         return
-    tensors, numbers = {}, {}
-    for kind, values in (("model", weights), ("optimizer", moments)):
-        for name, value in values.items():
-            if isinstance(value, torch.Tensor):
-                tensors[f"{kind}/{name}"] = value.contiguous()
-            else:
-                numbers[f"{kind}/{name}"] = value
-    header = {"steps": str(steps), "digest": digest, "numbers": json.dumps(numbers)}
+    tensors = {f"model/{name}": value.contiguous() for name, value in weights.items()}
+    for name, moments in optimizer_state["state"].items():
+        tensors |= {f"optimizer/{name}/{kind}": value.contiguous() for kind, value in moments.items()}
+    header = {"steps": str(steps), "digest": digest, "groups": json.dumps(optimizer_state["param_groups"])}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".partial")
     save_file(tensors, temporary, header)
@@ -50,9 +46,18 @@ def restore_state(path: Path, model: Any, optimizer: torch.optim.Optimizer, dige
         header = file.metadata()
         if header["digest"] != digest:
             return 0
-        values: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    values |= json.loads(header["numbers"])
-    weights = {k.removeprefix("model/"): v for k, v in values.items() if k.startswith("model/")}
-    moments = {k.removeprefix("optimizer/"): v for k, v in values.items() if k.startswith("optimizer/")}
-    set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments, options=_OPTIONS)
+        values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights: dict[str, Any] = {}
+    moments: dict[str, dict[str, Any]] = defaultdict(dict)
+    for key, value in values.items():
+        owner, _, name = key.partition("/")
+        if owner == "model":
+            weights[name] = value
+        else:
+            parameter, _, kind = name.partition("/")
+            moments[parameter][kind] = value
+    optimizer_state: dict[str, Any] = {"state": dict(moments), "param_groups": json.loads(header["groups"])}
+    set_state_dict(
+        model, optimizer, model_state_dict=weights, optim_state_dict=optimizer_state, options=_OPTIONS
+    )
     return int(header["steps"])

@@ -172,14 +172,14 @@ def run_phase(
         values = {name: float(accelerator.reduce(term.detach(), "mean")) for name, term in terms.items()}
         if not all(map(math.isfinite, (*values.values(), norm))):
             raise AdapterError(_not_finite(phase.name, step + 1, values, norm, state))
+        # Only here is it known that the weights which the last step left are good ones.
+        due = step % steps_per_epoch == 0 or step % settings.checkpoint_steps == 0
+        if due and step > done:
+            save_state(
+                state, model, optimizer.optimizer, step, phase.digest, writes=accelerator.is_main_process
+            )
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-
-        epoch_ends = (step + 1) % steps_per_epoch == 0
-        if epoch_ends or (step + 1) % settings.checkpoint_steps == 0:
-            save_state(
-                state, model, optimizer.optimizer, step + 1, phase.digest, writes=accelerator.is_main_process
-            )
         if accelerator.is_main_process:
             learning_rate = optimizer.param_groups[0]["lr"]
             epoch = step // steps_per_epoch + 1
@@ -187,6 +187,8 @@ def run_phase(
 
     layers = low_rank_layers(accelerator.unwrap_model(model))
     outcome = {path: whole(layer.down if first else layer.up) for path, layer in layers.items()}
+    if not all(bool(weights.isfinite().all()) for weights in outcome.values()):
+        raise AdapterError(_not_finite(phase.name, steps, {}, math.inf, state))
     accelerator.free_memory()
     return outcome
 

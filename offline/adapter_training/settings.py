@@ -45,7 +45,7 @@ class AdapterSettings:
     gradient_checkpointing : bool
         Trade time for memory.
     checkpoint_steps : int
-        The state is saved after so many steps, and after every epoch.
+        The state is saved every so many steps, and between epochs.
     seed : int
     """
 

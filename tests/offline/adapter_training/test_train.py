@@ -1,0 +1,213 @@
+"""What training a bank changes, and what it leaves alone."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from offline.adapter_training.bank import AdapterBank, load_bank
+from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.low_rank import attach, load_weights
+from offline.adapter_training.peft_folder import write_peft_folder
+from offline.adapter_training.texts import SourceText
+from offline.adapter_training.train import BankTraining, TrainedBank, train_bank
+from offline.json_lines import read_whole_lines
+from offline.language_models.interface import Prompt, Scoring
+from offline.language_models.local import LocalModel
+from tests.offline.adapter_training.conftest import BREAD, FENS, MARSH, MakeTraining
+
+
+@pytest.fixture
+def bank_file(training: BankTraining, trained: TrainedBank, tmp_path: Path) -> Path:
+    """A copy of the bank with the expert `marsh`."""
+    return Path(shutil.copy(training.bank, tmp_path / "bank.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def bank_with_fens(
+    make_training: MakeTraining,
+    training: BankTraining,
+    trained: TrainedBank,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AdapterBank:
+    """The bank after the expert `fens` was added to its file."""
+    work = tmp_path_factory.mktemp("fens")
+    file = Path(shutil.copy(training.bank, work / "bank.safetensors"))
+    train_bank(make_training(work, {"fens": FENS}))
+    return load_bank(file)
+
+
+def assert_same(left, right) -> None:
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def mean_log_probability(model: LocalModel, texts: tuple[SourceText, ...]) -> float:
+    scores = model.score([Scoring(Prompt(text.question or ""), text.answer) for text in texts])
+    return float(sum(score.mean() for score in scores) / len(scores))
+
+
+def test_an_expert_forgets_its_subdomain_and_spares_the_rest(
+    trained: TrainedBank, tiny_model_folder: Path
+) -> None:
+    model = LocalModel.from_pretrained(str(tiny_model_folder), dtype="float32")
+    before = [mean_log_probability(model, texts) for texts in (MARSH, BREAD)]
+    attach(model.model, ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"), 4)
+    load_weights(model.model, trained.bank.shared, trained.bank.experts["marsh"])
+
+    forgotten, kept = (mean_log_probability(model, texts) for texts in (MARSH, BREAD))
+
+    assert forgotten < before[0] - 0.5
+    assert kept > before[1] - 0.1
+
+
+def test_what_is_exported_is_what_was_trained(
+    trained: TrainedBank, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    from peft import PeftModel
+
+    token_ids = torch.arange(20).reshape(2, 10) + 500
+    ours = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float32)
+    plain = ours(input_ids=token_ids).logits
+    switch = attach(ours, [path.rpartition(".")[2] for path in trained.bank.shared], 4)
+    assert torch.equal(ours(input_ids=token_ids).logits, plain), "B starts at zero and changes nothing"
+
+    load_weights(ours, trained.bank.shared, trained.bank.experts["marsh"])
+    folder = write_peft_folder(trained.bank.compose(), tmp_path / "adapter")
+    theirs = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float32), str(folder)
+    )
+
+    changed = ours(input_ids=token_ids).logits
+    assert not torch.allclose(changed, plain, atol=1e-2)
+    torch.testing.assert_close(theirs(input_ids=token_ids).logits, changed, atol=1e-4, rtol=1e-4)
+    with switch.off():
+        assert torch.equal(ours(input_ids=token_ids).logits, plain), "off, it is the base model"
+
+
+def test_a_later_expert_leaves_the_shared_a_and_the_earlier_expert_as_they_are(
+    trained: TrainedBank, bank_with_fens: AdapterBank
+) -> None:
+    assert list(bank_with_fens.experts) == ["marsh", "fens"]
+    assert_same(bank_with_fens.shared, trained.bank.shared)
+    assert_same(bank_with_fens.experts["marsh"], trained.bank.experts["marsh"])
+    assert any(weights.abs().sum() > 0 for weights in bank_with_fens.experts["fens"].values())
+
+
+def test_an_interrupted_phase_ends_as_one_that_was_not(
+    make_training: MakeTraining, trained: TrainedBank, tmp_path: Path
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(step) -> None:
+        if (step.phase, step.step) == ("marsh", 4):
+            raise Stopped
+
+    training = make_training(tmp_path)
+    with pytest.raises(Stopped):
+        train_bank(training, on_step=stop)
+    steps = []
+    resumed = train_bank(training, on_step=steps.append)
+
+    assert steps[0].phase == "marsh"
+    assert steps[0].step > 1
+    assert_same(resumed.bank.experts["marsh"], trained.bank.experts["marsh"])
+    assert not list(tmp_path.glob("*.state.safetensors"))
+
+
+def test_trained_again_nothing_is_done_again(training: BankTraining, trained: TrainedBank) -> None:
+    said, steps = [], []
+    again = train_bank(training, said.append, steps.append)
+    assert steps == []
+    assert said == ["marsh: the bank has its expert"]
+    assert_same(again.bank.experts["marsh"], trained.bank.experts["marsh"])
+
+
+def test_gradient_checkpointing_changes_nothing_but_the_memory(
+    make_training: MakeTraining, bank_with_fens: AdapterBank, bank_file: Path, tmp_path: Path
+) -> None:
+    training = make_training(tmp_path, {"fens": FENS}, bank=bank_file, gradient_checkpointing=True)
+    checkpointed = train_bank(training).bank.experts["fens"]
+    for layer, weights in bank_with_fens.experts["fens"].items():
+        torch.testing.assert_close(checkpointed[layer], weights)
+
+
+@pytest.mark.parametrize("forgetting", ["gradient_difference", "replacement"])
+def test_the_other_forgetting_losses_go_down_too(
+    forgetting: str, make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    steps = []
+    train_bank(
+        make_training(tmp_path, {"fens": FENS}, bank=bank_file, forgetting=forgetting), on_step=steps.append
+    )
+    assert steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
+    make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    training = make_training(
+        tmp_path, {"fens": FENS}, bank=bank_file, learning_rate=1e25, checkpoint_steps=1, epochs=8
+    )
+    kept = []
+    with pytest.raises(AdapterError, match="not finite"):
+        train_bank(training, on_step=lambda step: kept.append(step.step))
+    assert kept, "the first step has a loss"
+    assert list(load_bank(bank_file).experts) == ["marsh"]
+    for state in tmp_path.glob("*.state.safetensors"):
+        from safetensors.torch import load_file
+
+        assert all(tensor.isfinite().all() for tensor in load_file(state).values())
+
+
+def test_every_step_is_recorded(training: BankTraining, trained: TrainedBank) -> None:
+    lines = read_whole_lines(training.trace)
+    steps = [(line["phase"], line["step"]) for line in lines if "phase" in line]
+    assert steps == [("shared", 1), ("shared", 2), *(("marsh", n) for n in range(1, 5))]
+    assert lines[0]["settings"]["npo_beta"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"forget": {"marsh": ()}}, "nothing to forget"),
+        ({"forget": {}}, "nothing to forget"),
+        ({"retain": ()}, "nothing to retain"),
+        ({"retain": (*BREAD, MARSH[2])}, "1 of 5 texts of marsh are also in the retain texts"),
+        ({"forget": {"marsh": MARSH, "bog": MARSH[:1]}}, "1 of 1 texts of bog are also in marsh"),
+        ({"forget": {"The Marsh": MARSH}}, "lower case letters"),
+        ({"rank": 17}, "rank 17 is too large"),
+        ({"target_modules": ("q_proj", "c_attn")}, "no linear layer named c_attn; it has down_proj"),
+        (
+            {"forget": {"marsh": (SourceText("A bare text."),)}, "forgetting": "replacement"},
+            "needs questions",
+        ),
+    ],
+)
+def test_bad_input_is_refused_before_training(
+    changes: dict, message: str, make_training: MakeTraining, tmp_path: Path
+) -> None:
+    steps = []
+    with pytest.raises(AdapterError, match=message):
+        train_bank(make_training(tmp_path, **changes), on_step=steps.append)
+    assert steps == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"forget": {"marsh": MARSH[:3]}}, "already holds an expert marsh"),
+        ({"rank": 2}, "has rank 4, the settings say 2"),
+        ({"forget": {"fens": FENS}, "target_modules": ("q_proj",)}, "adapts other layers"),
+    ],
+)
+def test_a_bank_is_not_added_to_by_what_does_not_fit_it(
+    changes: dict, message: str, make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    before = bank_file.read_bytes()
+    with pytest.raises(AdapterError, match=message):
+        train_bank(make_training(tmp_path, bank=bank_file, **changes))
+    assert bank_file.read_bytes() == before
