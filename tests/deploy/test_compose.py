@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 import yaml
 
@@ -91,11 +92,12 @@ def test_proxies_wait_for_a_healthy_engine_and_hold_its_key(
     stacks: Mapping[str, dict[str, Any]], name: str
 ) -> None:
     services = stacks[name]["services"]
-    guards = {**services_of(stacks[name], "proxy"), **services_of(stacks[name], "engine")}
-    for service in guards.values():
-        assert service["environment"]["ENGINE_KEY_FILE"] == "/run/secrets/engine_key"
-        assert "engine_key" in {secret["source"] for secret in service["secrets"]}
+    for engine in services_of(stacks[name], "engine").values():
+        assert engine["environment"]["ENGINE_KEY_FILE"] == "/run/secrets/engine_key"
+        assert "engine_key" in {secret["source"] for secret in engine["secrets"]}
     for proxy in services_of(stacks[name], "proxy").values():
+        named = {secret["target"]: secret["source"] for secret in proxy["secrets"]}
+        assert named["lethe_engine__api_key"] == "engine_key"
         (upstream,) = proxy["depends_on"]
         assert proxy["depends_on"][upstream]["condition"] == "service_healthy"
         assert proxy["environment"]["LETHE_ENGINE__URL"] == f"http://{upstream}:8000"
@@ -156,6 +158,8 @@ def test_proxies_are_given_settings_that_exist(
 ) -> None:
     for proxy in services_of(stacks[name], "proxy").values():
         given = {key: value for key, value in proxy["environment"].items() if key.startswith("LETHE_")}
+        assert given.pop("LETHE_SECRETS_DIR") == "/run/secrets"
+        given |= {secret["target"].upper(): "redis://secret" for secret in proxy["secrets"]}
         for key, value in given.items():
             monkeypatch.setenv(key, value)
         settings = load_settings()
@@ -163,7 +167,10 @@ def test_proxies_are_given_settings_that_exist(
             found: Any = settings
             for part in key.removeprefix("LETHE_").lower().split("__"):
                 found = getattr(found, part)
-            assert str(found).rstrip("/") == value
+            if isinstance(found, tuple):
+                (found,) = found
+            shown = found.get_secret_value() if isinstance(found, pydantic.SecretStr) else str(found)
+            assert shown.rstrip("/") == value
 
 
 def test_no_two_proxies_write_one_log_or_one_cache(stacks: Mapping[str, dict[str, Any]]) -> None:
@@ -201,6 +208,16 @@ def test_replicas_are_all_behind_their_balancers(
     command = stacks["replicas"]["services"]["router"]["command"]
     routed = set(command[command.index("--worker-urls") + 1 :])
     assert routed == {f"http://{name}:8000" for name in services_of(stacks["replicas"], "engine")}
+
+
+def test_proxies_share_their_limits_with_nobody_else(stacks: Mapping[str, dict[str, Any]]) -> None:
+    services = stacks["replicas"]["services"]
+    (network,) = services["redis"]["networks"]
+    sharing = {name for name, service in services.items() if network in service["networks"]}
+    assert sharing == {"redis", *services_of(stacks["replicas"], "proxy")}
+    assert stacks["replicas"]["networks"][network]["internal"]
+    for proxy in services_of(stacks["replicas"], "proxy").values():
+        assert ("redis_url", "lethe_redis__url") in {(s["source"], s["target"]) for s in proxy["secrets"]}
 
 
 def test_every_variable_is_documented(repository: Path) -> None:
@@ -243,6 +260,8 @@ def test_every_secret_is_made_once_and_kept_from_others(
     assert {file.stat().st_mode & 0o777 for file in secrets.iterdir()} == {0o444}
     assert len((secrets / "engine_key").read_text()) == 64
     assert (secrets / "engine_key").read_text() != (secrets / "grafana_password").read_text()
+    password = (secrets / "redis_password").read_text()
+    assert (secrets / "redis_url").read_text() == f"redis://:{password}@redis:6379"
 
 
 def test_prometheus_key_may_observe_and_nothing_else(secrets: Path) -> None:

@@ -1,0 +1,210 @@
+"""Two proxies and two engines, with all that stands between, as `deploy/host/start` runs them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from offline.small_model import SMOLLM2
+from server.audit_files import read_entries
+from server.engine_process import free_loopback_port
+from server.key_file import create_key
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT
+
+pytestmark = pytest.mark.engine
+
+PATIENCE_S = 240
+ROUTER_PLACES = (Path(sys.executable).parent, ROOT / ".venv-router" / "bin")
+
+
+@dataclass
+class Replicas:
+    """The running stack."""
+
+    base: int
+    folder: Path
+    key: str
+    limited: str
+
+    def url(self, part: int) -> str:
+        return f"http://127.0.0.1:{self.base + part}"
+
+    def ask(self, part: int, prompt: str, key: str | None = None) -> httpx.Response:
+        """Ask nginx (0), a proxy (1, 2) or an engine (5, 6)."""
+        body = {"messages": [{"role": "user", "content": prompt}], "temperature": 0, "max_tokens": 12}
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        return httpx.post(f"{self.url(part)}/v1/chat/completions", json=body, headers=headers, timeout=60)
+
+    def corrupted_by(self, engine: int) -> float:
+        """How many requests an engine has corrupted; none while it does not answer."""
+        try:
+            lines = httpx.get(f"{self.url(engine)}/metrics").text.splitlines()
+        except httpx.TransportError:
+            return 0
+        name = "lethe_plugin_corrupted_requests_total"
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    def process_of(self, name: str) -> int:
+        return int(self._control("pid", name))
+
+    def states(self) -> str:
+        return self._control("status")
+
+    def _control(self, *words: str) -> str:
+        program = Path(sys.executable).parent / "supervisorctl"
+        command = [program, "--serverurl", f"unix://{self.folder}/supervisor.sock", *words]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+    def log_tails(self) -> str:
+        logs = sorted((self.folder / "logs").glob("*.log"))
+        return "\n".join(f"== {log.name}\n" + "\n".join(log.read_text().splitlines()[-8:]) for log in logs)
+
+
+@pytest.fixture(scope="module")
+def replicas(small_model: Path, lethe_cache: Path) -> Iterator[Replicas]:
+    routers = [place for place in ROUTER_PLACES if (place / "vllm-router").exists()]
+    missing = [program for program in ("nginx", "redis-server") if shutil.which(program) is None]
+    if missing or not routers:
+        pytest.skip(f"not installed: {', '.join(missing or ['vllm-router (make install-router)'])}")
+    # A socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="lethe-") as name:
+        folder = Path(name)
+        targets = shutil.copytree(ROOT / "targets", folder / "targets")
+        _, key = create_key(folder / "keys.yaml", name="client")
+        _, limited = create_key(folder / "keys.yaml", name="limited", requests_per_minute=6)
+        base = free_ports(7)
+        environment = os.environ | {
+            "LETHE_BASE_PORT": str(base),
+            "LETHE_BIN": str(Path(sys.executable).parent),
+            "LETHE_CACHE_DIR": str(lethe_cache),
+            # Where every batch gives the same tokens.
+            "LETHE_ENGINE_ARGS": "--enforce-eager --dtype float32 --max-model-len 1024",
+            "LETHE_ENGINE__TOKENIZER": str(small_model),
+            "LETHE_KEYS": str(folder / "keys.yaml"),
+            "LETHE_MODEL": str(small_model),
+            "LETHE_MODEL_NAME": SMOLLM2,
+            "LETHE_ROUTER_BIN": str(routers[0]),
+            "LETHE_ROUTER_POLICY": "round_robin",
+            "LETHE_RUN": name,
+            "LETHE_TARGETS": str(targets),
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+        }
+        with open(folder / "out", "w") as out:
+            process = subprocess.Popen(
+                [ROOT / "deploy" / "host" / "start"], env=environment, stdout=out, stderr=out
+            )
+        running = Replicas(base, folder, key, limited)
+        try:
+            until(lambda: all(ready(running, part) for part in (0, 1, 2)), running)
+            yield running
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(90)
+
+
+def free_ports(count: int) -> int:
+    """The first of some free ports in a row."""
+    while True:
+        base = free_loopback_port()
+        if base + count < 65536 and all(is_free(base + offset) for offset in range(count)):
+            return base
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def ready(replicas: Replicas, part: int) -> bool:
+    try:
+        return httpx.get(f"{replicas.url(part)}/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def until(holds: Any, replicas: Replicas) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"{replicas.states()}\n{replicas.log_tails()}"
+        time.sleep(0.3)
+
+
+def text_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return answer.json()["choices"][0]["message"]["content"]
+
+
+def test_every_way_through_gives_the_same_corrupted_answer(replicas: Replicas) -> None:
+    engine_key = (replicas.folder / "engine_key").read_text()
+    bare = {text_of(replicas.ask(engine, FORBIDDEN, engine_key)) for engine in (5, 6)}
+    guarded = {text_of(replicas.ask(part, FORBIDDEN)) for part in (0, 0, 1, 1, 2, 2)}
+    assert len(bare) == len(guarded) == 1
+    assert bare != guarded
+    assert all(replicas.corrupted_by(engine) for engine in (5, 6))
+    # What nobody is to forget is answered alike by all.
+    clean = {text_of(replicas.ask(part, ALLOWED)) for part in (0, 1, 2)}
+    assert clean == {text_of(replicas.ask(5, ALLOWED, engine_key))}
+
+
+def test_a_keys_limit_holds_for_both_proxies_together(replicas: Replicas) -> None:
+    statuses = Counter(
+        replicas.ask(1 + number % 2, ALLOWED, replicas.limited).status_code for number in range(9)
+    )
+    # One more may come back while they are asked.
+    assert statuses in ({200: 6, 429: 3}, {200: 7, 429: 2})
+
+
+def test_no_way_around_leads_through_nginx(replicas: Replicas) -> None:
+    for path in ("/admin/targets", "/metrics", "/console", "/console/api/session"):
+        assert httpx.get(replicas.url(0) + path).status_code == 404
+    for engine in (3, 5, 6):
+        assert replicas.ask(engine, FORBIDDEN).status_code == 401
+
+
+def test_an_engine_killed_under_load_lets_nothing_through_and_comes_back(replicas: Replicas) -> None:
+    guarded = text_of(replicas.ask(0, FORBIDDEN))
+    answers: list[httpx.Response] = []
+    stop = threading.Event()
+
+    def load() -> None:
+        while not stop.is_set():
+            answers.append(replicas.ask(0, FORBIDDEN))
+            time.sleep(0.05)
+
+    with ThreadPoolExecutor(3) as pool:
+        loads = [pool.submit(load) for _ in range(3)]
+        until(lambda: len(answers) >= 6, replicas)
+        os.killpg(replicas.process_of("engine:engine-2"), signal.SIGKILL)
+        before_death = len(answers)
+        until(lambda: len(answers) >= before_death + 30, replicas)
+        while_dead = answers[before_death : before_death + 30]
+        until(lambda: replicas.corrupted_by(6) > 0, replicas)
+        recovered = len(answers)
+        until(lambda: len(answers) >= recovered + 8, replicas)
+        stop.set()
+        for each in loads:
+            each.result()
+    assert {text_of(each) for each in answers if each.status_code == 200} == {guarded}
+    failed = [each for each in answers if each.status_code != 200]
+    assert {each.status_code for each in failed} <= {500, 502, 503, 504}
+    # The other engine goes on answering: what fails is what the dead one had, and what was sent before that was seen.
+    assert sum(each.status_code == 200 for each in while_dead) >= 15
+    assert all(each.status_code == 200 for each in answers[recovered:])
+    recorded = [entry for log in (1, 2) for entry in read_entries(replicas.folder / f"audit-{log}")]
+    assert sum(entry.get("status") == 200 for entry in recorded) >= sum(
+        each.status_code == 200 for each in answers
+    )
