@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from offline.adapter_training.errors import AdapterError
+from offline.adapter_training.peft_folder import LowRankAdapter
 
 
 class Switch:
@@ -56,7 +57,9 @@ class LowRankLinear(nn.Module):
         y = self.base(x)
         if not self.switch.on:
             return y
-        return y + linear(linear(x.to(self.down.dtype), self.down), self.up).to(y.dtype)
+        if not torch.is_autocast_enabled(x.device.type):
+            x = x.to(self.down.dtype)
+        return y + linear(linear(x, self.down), self.up).to(y.dtype)
 
 
 def attach(model: Any, target_modules: Sequence[str], rank: int) -> Switch:
@@ -99,6 +102,23 @@ def attach(model: Any, target_modules: Sequence[str], rank: int) -> Switch:
 def low_rank_layers(model: nn.Module) -> dict[str, LowRankLinear]:
     """The changed layers, by the path that they have in the base model."""
     return {path: module for path, module in model.named_modules() if isinstance(module, LowRankLinear)}
+
+
+def adapt(model: Any, adapter: LowRankAdapter) -> None:
+    """Put an adapter into a model, to stay.
+
+    Raises
+    ------
+    AdapterError
+        It was made for other layers.
+    """
+    attach(model, sorted({path.rpartition(".")[2] for path in adapter.pairs}), adapter.rank)
+    pairs = adapter.pairs
+    load_weights(
+        model,
+        {path: pair.down for path, pair in pairs.items()},
+        {path: pair.up for path, pair in pairs.items()},
+    )
 
 
 @torch.no_grad()

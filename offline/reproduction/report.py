@@ -46,7 +46,9 @@ Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {tra
 classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
 scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were generated through the proxy, and given
 answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
-gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}.
+gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}. `ALTER` is an adapter of rank {recipe.alter.rank} over
+`original`, in force on every question; it sees the forget set and the retain part for {recipe.alter.epochs} epochs
+([adapters.md](adapters.md)).
 """
 
 

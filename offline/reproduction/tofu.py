@@ -26,11 +26,12 @@ from offline.language_models.interface import LanguageModel
 from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
+from offline.reproduction.alter import open_adapted, train_alter
 from offline.reproduction.command import Say, argument_parser, cache_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
-from offline.reproduction.tofu_models import BASELINES, TofuRecipe, train_tofu_model
+from offline.reproduction.tofu_models import BASELINES, TofuRecipe, retain_part, train_tofu_model
 from offline.small_model import prepare_smollm2
 
 _METRICS = ("probability", "rouge_l", "truthfulness")
@@ -86,6 +87,15 @@ class TofuReproduction:
         return RecordedModel(
             LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{folder.name}.jsonl"
         )
+
+    def adapted(self, forget: str) -> LanguageModel:
+        """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded."""
+        full, settings, name = self.train("full"), self.recipe.alter, f"alter-{forget}"
+        questions = {forget: load_tofu(forget, self.data)}
+        retained = retain_part(self.recipe, self.data)
+        bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
+        answers = self.work / "answers" / f"{name}-{settings.digest}.jsonl"
+        return RecordedModel(open_adapted(full, bank.compose(), name), answers)
 
     def learn(self, forget: str) -> Path:
         """Learn the corruption of a forget set against the retain model, and give the bundle."""
@@ -156,6 +166,7 @@ class TofuReproduction:
             with self._served(forget, cache) as model:
                 yield "ECO, served", RecordedModel(model, self.work / "answers" / f"served-{forget}.jsonl")
         yield from ((label, self.model(f"{label}-{forget}")) for label in BASELINES)
+        yield "ALTER", self.adapted(forget)
 
     @contextmanager
     def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from offline.adapter_training.settings import AdapterSettings
 from offline.corruption_learning.questions import ForgetQuestion
 from offline.evaluation.tofu_data import load_tofu
 from offline.reproduction.training import TrainingSettings, train
@@ -36,6 +37,8 @@ class TofuRecipe:
     fine_tuning : TrainingSettings
     gradient_ascent, negative_preference : TrainingSettings
         The baselines' training; `loss` is set by their name.
+    alter : AdapterSettings
+        Of the adapter that is set beside them.
     """
 
     forget_sets: tuple[str, ...] = ("forget01", "forget05")
@@ -50,6 +53,7 @@ class TofuRecipe:
     negative_preference: TrainingSettings = field(
         default_factory=lambda: TrainingSettings(epochs=6, learning_rate=1e-4)
     )
+    alter: AdapterSettings = field(default_factory=AdapterSettings)
 
     @classmethod
     def whole(cls) -> "TofuRecipe":

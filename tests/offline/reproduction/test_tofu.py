@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bundle import load_bundle
+from offline.adapter_training.settings import AdapterSettings
 from offline.corruption_learning.descent import DescentSettings
 from offline.evaluation.results import read_results
 from offline.reproduction import tofu
@@ -60,11 +61,12 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         fine_tuning=short,
         gradient_ascent=short,
         negative_preference=short,
+        alter=AdapterSettings(rank=2, epochs=1),
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
     results = run.measure("forget01", classifier=False)
     assert [result.model for result in results] == [
-        "retain", "original", "ECO, oracle labels", "gradient-ascent", "npo",
+        "retain", "original", "ECO, oracle labels", "gradient-ascent", "npo", "ALTER",
     ]  # fmt: skip
     scores = {result.model: result.scores for result in results}
     assert scores["retain"]["forget quality (p)"] == 1.0

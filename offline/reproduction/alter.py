@@ -1,0 +1,72 @@
+"""ALTER on TOFU: an adapter over the model that knows everything, trained to forget some of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bundle import read_base_model
+from offline.adapter_training.bank import AdapterBank
+from offline.adapter_training.low_rank import adapt
+from offline.adapter_training.peft_folder import LowRankAdapter
+from offline.adapter_training.phase import Step
+from offline.adapter_training.settings import AdapterSettings
+from offline.adapter_training.texts import SourceText
+from offline.adapter_training.train import BankTraining, train_bank
+from offline.corruption_learning.questions import ForgetQuestion
+from offline.language_models.local import LocalModel
+
+
+def train_alter(
+    full: Path,
+    forget: Mapping[str, Sequence[ForgetQuestion]],
+    retained: Sequence[ForgetQuestion],
+    settings: AdapterSettings,
+    folder: Path,
+    say: Callable[[str], None],
+) -> AdapterBank:
+    """Train an expert for every subdomain, unless it is there.
+
+    Parameters
+    ----------
+    full : Path
+        Folder of the model that is to forget.
+    forget : mapping of str to sequence of ForgetQuestion
+        By subdomain.
+    retained : sequence of ForgetQuestion
+        What it has learned besides, and is to keep.
+    settings : AdapterSettings
+    folder : Path
+        Where the bank of these settings is kept.
+    say : callable
+        Told what begins, and of every epoch.
+    """
+
+    def on_step(step: Step) -> None:
+        steps_per_epoch = step.steps // (
+            settings.shared_epochs if step.phase == "shared" else settings.epochs
+        )
+        if step.step % steps_per_epoch == 0:
+            terms = ", ".join(f"{name} {value:.3f}" for name, value in step.terms.items())
+            say(f"{step.phase}: epoch {step.epoch}, {terms}")
+
+    work = folder / settings.digest
+    training = BankTraining(
+        full,
+        read_base_model(full, full.name),
+        {name: _texts(questions) for name, questions in forget.items()},
+        _texts(retained),
+        settings,
+        work / "bank.safetensors",
+        work,
+    )
+    return train_bank(training, say, on_step).bank
+
+
+def open_adapted(full: Path, adapter: LowRankAdapter, name: str) -> LocalModel:
+    """The model with an adapter in force, to score and to generate."""
+    opened = LocalModel.from_pretrained(str(full), name=name)
+    adapt(opened.model, adapter)
+    return opened
+
+
+def _texts(questions: Sequence[ForgetQuestion]) -> tuple[SourceText, ...]:
+    return tuple(SourceText(question.answer, question.question) for question in questions)
