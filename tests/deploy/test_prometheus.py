@@ -16,6 +16,8 @@ from prometheus_client.metrics_core import Metric
 from corruption.vllm_plugin import telemetry
 from server.audit import AuditLog
 from server.metrics import Metrics
+from server.redis_limits import RedisLimits
+from server.upstream import EngineClient
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 # A word of a query that is followed by no bracket and is none of these is a metric.
@@ -60,10 +62,12 @@ def known_metrics(
     audit = AuditLog(tmp_path_factory.mktemp("audit"), max_bytes=1 << 20, keep=1)
     metrics.watch_audit(audit)
     audit.close()
+    metrics.watch_engines([EngineClient("http://engine", None, connect_timeout_s=1, read_timeout_s=1)])
+    metrics.watch_redis(RedisLimits("redis://127.0.0.1", timeout_s=1, report=print))
     own = [
-        (family, collector._labelnames)
+        (family, getattr(collector, "_labelnames", None) or getattr(family, "_labelnames", ()))
         for collector in metrics.registry._collector_to_names
-        for family in collector.describe()
+        for family in getattr(collector, "describe", collector.collect)()
     ]
     plugin = [
         (family, metric._labelnames)
