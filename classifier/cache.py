@@ -3,6 +3,10 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from classifier.scoring import TextScores
 
@@ -10,11 +14,19 @@ _ENTRY_OVERHEAD_BYTES = 600
 _SPAN_BYTES = 120
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    heads: tuple[str, ...]
+    scores: TextScores
+    size: int
+
+
 class ScoreCache:
     """A cache of `TextScores` by text, bounded in bytes.
 
-    Keys hold the fingerprint of the heads that scored, so a cache outlives a change of bundles without ever
-    serving what the old ones said. Texts themselves are not kept.
+    An entry says which heads scored. It answers for any of these, in whatever order, so a cache outlives a
+    change of bundles: a text is scored anew only where a head in force is one that it has not met. Texts
+    themselves are not kept.
     """
 
     def __init__(self, maximum_bytes: int) -> None:
@@ -22,36 +34,54 @@ class ScoreCache:
         self.bytes = 0
         self.hits = 0
         self.misses = 0
-        self._entries: OrderedDict[bytes, tuple[TextScores, int]] = OrderedDict()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
     @staticmethod
-    def key(text: str, fingerprint: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=16, key=fingerprint.encode()).digest()
+    def key(text: str, scorer: str) -> bytes:
+        """The key of a text as scored by one scorer; see `classifier.scoring.Scorer.fingerprint`."""
+        return hashlib.blake2b(text.encode(), digest_size=16, key=scorer.encode()).digest()
 
-    def get(self, key: bytes) -> TextScores | None:
+    def get(self, key: bytes, heads: tuple[str, ...]) -> TextScores | None:
+        """The scores of these heads, by `HeadBank.identities`; None where one of them is not known."""
         with self._lock:
             entry = self._entries.get(key)
-            if entry is None:
+            scores = _scores_of(entry, heads) if entry is not None else None
+            if scores is None:
                 self.misses += 1
                 return None
             self.hits += 1
             self._entries.move_to_end(key)
-            return entry[0]
+            return scores
 
-    def put(self, key: bytes, scores: TextScores) -> None:
+    def put(self, key: bytes, heads: tuple[str, ...], scores: TextScores) -> None:
         size = _ENTRY_OVERHEAD_BYTES + scores.scores.nbytes
         size += _SPAN_BYTES * sum(map(len, scores.spans.values()))
         if size > self.maximum_bytes:
             return
         with self._lock:
             if key in self._entries:
-                self.bytes -= self._entries.pop(key)[1]
-            self._entries[key] = (scores, size)
+                self.bytes -= self._entries.pop(key).size
+            self._entries[key] = _Entry(heads, scores, size)
             self.bytes += size
             while self.bytes > self.maximum_bytes:
-                _, (_, removed) = self._entries.popitem(last=False)
-                self.bytes -= removed
+                _, removed = self._entries.popitem(last=False)
+                self.bytes -= removed.size
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _scores_of(entry: _Entry, heads: Sequence[str]) -> TextScores | None:
+    if entry.heads == heads:
+        return entry.scores
+    places = {head: place for place, head in enumerate(entry.heads)}
+    wanted = [places.get(head) for head in heads]
+    if None in wanted:
+        return None
+    spans = {
+        index: entry.scores.spans[place]
+        for index, place in enumerate(wanted)
+        if place is not None and place in entry.scores.spans
+    }
+    return TextScores(entry.scores.scores[np.array(wanted, np.intp)], spans=spans)

@@ -3,6 +3,7 @@
 Knows ONNX Runtime and tokenizers; knows nothing about targets.
 """
 
+import functools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from tokenizers import Tokenizer
 from classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
 from classifier.errors import ClassifierError
 from classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
+
+_WORD_MARKS = ("Ġ", "▁")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class TokenizedText:
 
     def __getitem__(self, part: slice) -> "TokenizedText":
         return TokenizedText(self.ids[part], self.starts[part], self.ends[part])
+
+    def between(self, start: int, end: int) -> tuple[int, int]:
+        """The half-open range of tokens that a stretch of the text touches."""
+        first = int(np.searchsorted(self.ends, start, side="right"))
+        return first, int(np.searchsorted(self.starts, end, side="left"))
 
 
 class Encoder:
@@ -102,10 +110,14 @@ class Encoder:
         tokenizer.no_padding()
         return cls(files, session, tokenizer)
 
-    @property
-    def vocabulary(self) -> list[str]:
-        """The tokenizer's entries, pieces of words included."""
-        return list(self._tokenizer.get_vocab())
+    @functools.cached_property
+    def words(self) -> tuple[str, ...]:
+        """The tokenizer's whole words, in its own order, which goes by frequency; pieces of words are left out."""
+        entries = sorted(self._tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+        tokens = [token for token, _ in entries]
+        # Byte-pair and unigram tokenizers mark what begins a word, WordPiece what goes on with one.
+        begun = [token[1:] for token in tokens if token[:1] in _WORD_MARKS]
+        return tuple(begun or (token for token in tokens if not token.startswith("##")))
 
     def tokenize(self, text: str) -> TokenizedText:
         """Split a text into tokens, all of it, however long."""
@@ -157,7 +169,8 @@ def _cached_graph(files: EncoderFiles, precision: Precision, cache_folder: Path)
     path = cache_folder / f"{files.sha256[:16]}-{precision}-{GRAPH_VERSION}.onnx"
     if not path.exists():
         weights = {
-            _plain_name(name): value for name, value in load_file(files.folder / "model.safetensors").items()
+            _plain_name(name): value.astype(np.float32)
+            for name, value in load_file(files.folder / "model.safetensors").items()
         }
         try:
             model = build_graph(weights, EncoderShape.from_config(files.config), precision)

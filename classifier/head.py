@@ -167,9 +167,7 @@ class HeadBank:
                     "train it again, or load that encoder"
                 )
         self.heads = tuple(heads)
-        self.fingerprint = hashlib.sha256(
-            "".join(f"{head.target}@{head.version};" for head in heads).encode()
-        ).hexdigest()[:16]
+        self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
         columns = [head.ngram_weights for head in heads]
         self._ngram_weights = np.stack(columns, axis=1) if columns else np.zeros((BUCKETS, 0), np.float32)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)

@@ -4,7 +4,7 @@ Synchronous and free of state. The service calls it step by step; the training j
 calibrated is what runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from classifier.canonical import CanonicalText
 from classifier.encoder import Encoder, TokenizedText
 from classifier.head import HeadBank
+from classifier.lexicon import Lexicon
 from classifier.ngrams import HashedText
 from classifier.segments import split_sentences
 from classifier.settings import ClassifierSettings
@@ -21,11 +22,13 @@ from classifier.views import View, read_views
 from classifier.windows import split_windows
 
 _TOKEN_OVERLAP = 32
+# Suspicious sentences of an unsuspicious window are encoded alone where together they are shorter than this share of it.
+_ALONE_SHARE = 0.6
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window of one reading of a text that awaits the encoder."""
+    """A window of one reading of a text, or a sentence of one, that awaits the encoder."""
 
     canonical: CanonicalText
     start: int
@@ -81,53 +84,64 @@ class Scorer:
         self._encoder = encoder
         self.bank = bank
         self._settings = settings
+        # What scores depend on beside text and heads, for the keys of a cache.
+        self.fingerprint = f"{encoder.sha256[:40]}:{int(settings.spans)}"
         self._score_thresholds = np.array(
             [head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9)) for head in bank.heads],
             np.float32,
         )
 
+        names = [name for head in bank.heads for name in head.entities]
+        self._lexicon = Lexicon(encoder.words, names)
         self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
         # Nonsense is unlike any training text, so its score means little: a speculative reading must have
         # more n-grams of the target than of anything else before the encoder is asked.
         self._speculative_needed = np.maximum(bank.pass_below, 0.0)
 
+    def settled(self, scores: NDArray[np.float32]) -> bool:
+        """Whether reading on can change no verdict: every target is flagged, and nobody asks where."""
+        return not self._settings.spans and bool(np.all(scores >= self._score_thresholds))
+
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
         if not text.strip() or not len(self.bank):
             return PreparedText((), True)
-        settings = self._settings
-        readings = read_views(text, maximum_views=settings.maximum_views)
-        # Most windows of a reading that changes a few words are those of the plain one, and are read once.
-        windows: dict[str, Window] = {}
-        for view in readings.views:
-            for window in self._suspicious_windows(view):
-                windows.setdefault(window.text, window)
-        return PreparedText(tuple(windows.values()), readings.complete)
-
-    def _suspicious_windows(self, view: View) -> Iterator[Window]:
-        text = view.canonical.text
-        needed = self._speculative_needed if view.speculative else self._needed
-        ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
-        inside = [split_sentences(text[start:end]) for start, end in ranges]
-        sentences = [
-            (start + first, start + last)
-            for (start, _), found in zip(ranges, inside, strict=True)
-            for first, last in found
+        readings = read_views(text, self._lexicon, maximum_views=self._settings.maximum_views)
+        cuts = [self._cut(view) for view in readings.views]
+        # Readings are hashed in one go: for a short prompt the time is that of the calls, not of the letters.
+        joined = "\n".join(view.canonical.text for view in readings.views)
+        places = np.cumsum([0] + [len(view.canonical.text) + 1 for view in readings.views])
+        stretches = [
+            (int(place) + start, int(place) + end)
+            for place, windows in zip(places, cuts, strict=False)
+            for window in windows
+            for start, end in window
         ]
-        lexical = self.bank.lexical(HashedText(text), ranges + sentences)
-        suspicious = np.any(lexical >= needed, axis=1)
-        if not suspicious.any():
-            return
-        place = len(ranges)
-        for index, ((start, end), found) in enumerate(zip(ranges, inside, strict=True)):
-            kept = tuple(
-                Sentence(first, last, lexical[place + offset])
-                for offset, (first, last) in enumerate(found)
-                if suspicious[place + offset]
-            )
-            place += len(found)
-            if kept or suspicious[index]:
-                yield Window(view.canonical, start, end, lexical[index], kept)
+        lexical = self.bank.lexical(HashedText(joined), stretches)
+        # Most windows of a reading that changes a few words are those of the plain one, and are read once.
+        kept: dict[str, Window] = {}
+        row = 0
+        for view, windows in zip(readings.views, cuts, strict=True):
+            needed = self._speculative_needed if view.speculative else self._needed
+            for window in windows:
+                scores = lexical[row : row + len(window)]
+                row += len(window)
+                suspicious = np.any(scores >= needed, axis=1)
+                for found in _suspicious_windows(view, window, scores, suspicious):
+                    kept.setdefault(found.text, found)
+        return PreparedText(tuple(kept.values()), readings.complete)
+
+    def _cut(self, view: View) -> list[list[tuple[int, int]]]:
+        """The windows of a reading, each followed by its sentences, as ranges of the reading."""
+        text = view.canonical.text
+        ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
+        return [
+            [
+                (start, end),
+                *((start + first, start + last) for first, last in split_sentences(text[start:end])),
+            ]
+            for start, end in ranges
+        ]
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -144,8 +158,7 @@ class Scorer:
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
-            start = int(np.searchsorted(tokens.ends, sentence.start, side="right"))
-            end = int(np.searchsorted(tokens.starts, sentence.end, side="left"))
+            start, end = tokens.between(sentence.start, sentence.end)
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
@@ -185,6 +198,28 @@ class Scorer:
                 for head, score in zip(self.bank.heads, scores, strict=True)
             ]
         )
+
+
+def _suspicious_windows(
+    view: View,
+    ranges: Sequence[tuple[int, int]],
+    scores: NDArray[np.float32],
+    suspicious: NDArray[np.bool_],
+) -> list[Window]:
+    """What is to be encoded of a window: all of it, or its few suspicious sentences alone."""
+    (start, end), *sentences = ranges
+    kept = tuple(
+        Sentence(first - start, last - start, scores[index])
+        for index, (first, last) in enumerate(sentences, start=1)
+        if suspicious[index]
+    )
+    length = sum(sentence.end - sentence.start for sentence in kept)
+    if suspicious[0] or length > _ALONE_SHARE * (end - start):
+        return [Window(view.canonical, start, end, scores[0], kept)]
+    return [
+        Window(view.canonical, start + sentence.start, start + sentence.end, sentence.lexical)
+        for sentence in kept
+    ]
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

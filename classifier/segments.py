@@ -14,15 +14,19 @@ _LONGEST = 150
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Half-open character ranges of a text's sentences; none where it is a single one.
 
-    Sentences of a few characters join the next one; long ones are cut into ranges that overlap by half.
+    Sentences of a few characters join the next one, which also stands alone: what comes before it may be
+    the label of a field or the answer to another question. Long ones are cut into ranges that overlap by half.
     """
     sentences: list[tuple[int, int]] = []
-    start = 0
+    start = alone = 0
     for end in [match.end() for match in _SENTENCE_END.finditer(text)] + [len(text)]:
         if end - start < _SHORTEST and end < len(text):
+            alone = end
             continue
         sentences += _cut(start, end)
-        start = end
+        if start < alone and end - alone >= _SHORTEST:
+            sentences += _cut(alone, end)
+        start = alone = end
     return sentences if len(sentences) > 1 else []
 
 

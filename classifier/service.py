@@ -1,7 +1,7 @@
 """The classifier as the server uses it: conversations in, verdicts out, off the event loop."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from classifier.cache import ScoreCache
 from classifier.conversation import Conversation
 from classifier.encoder import Encoder
 from classifier.encoder_files import DEFAULT_ENCODER
+from classifier.encoder_shelf import EncoderShelf
 from classifier.errors import ClassifierError, ClassifierTimeout
 from classifier.head import Head, HeadBank, load_head
 from classifier.scoring import Scorer, TextScores
@@ -23,7 +24,7 @@ from classifier.workers import Job, WorkerPool
 class ClassifierService:
     """Classifies conversations on its own threads; one instance for a set of heads.
 
-    To change heads, load a second service with the first one's `encoder` and `cache`, swap, and close the
+    To change heads, load a second service with the first one's `encoders` and `cache`, swap, and close the
     first: it finishes what it was asked.
     """
 
@@ -33,29 +34,30 @@ class ClassifierService:
         heads: Sequence[Head],
         settings: ClassifierSettings | None = None,
         *,
+        own_encoders: Sequence[Encoder] = (),
         cache: ScoreCache | None = None,
     ) -> None:
         self.settings = settings or ClassifierSettings()
-        self.encoder = encoder
-        self.cache = cache or ScoreCache(self.settings.cache_bytes)
-        self._scorer = Scorer(encoder, HeadBank(heads, encoder.sha256, encoder.dimension), self.settings)
-        self._pool = WorkerPool(self._scorer, self.settings.workers, self.settings.queue_capacity)
+        self.cache = cache if cache is not None else ScoreCache(self.settings.cache_bytes)
+        self._heads = tuple(heads)
+        self._scorers = _scorers(encoder, own_encoders, heads, self.settings)
+        self._pool = WorkerPool(self.settings.workers, self.settings.queue_capacity)
 
     @classmethod
     def load(
         cls,
-        encoder: str | Encoder = DEFAULT_ENCODER,
+        encoder: str | EncoderShelf = DEFAULT_ENCODER,
         heads: Mapping[str, Path] | None = None,
         settings: ClassifierSettings | None = None,
         *,
         cache: ScoreCache | None = None,
     ) -> "ClassifierService":
-        """Load the heads of some targets, and the encoder unless one is given.
+        """Load the heads of some targets, and the encoders that are not loaded yet.
 
         Parameters
         ----------
         encoder
-            A name for `Encoder.load`, or an encoder in use (then loading costs a few milliseconds).
+            A name for `Encoder.load`, or a shelf with the encoders in use (then loading is a matter of milliseconds).
         heads
             By target, the ``classifier/`` folder of its bundle.
         cache
@@ -67,13 +69,13 @@ class ClassifierService:
             The encoder is not found, a head cannot be used, or it was trained on another encoder.
         """
         settings = settings or ClassifierSettings()
+        shelf = EncoderShelf(encoder, settings) if isinstance(encoder, str) else encoder
         loaded = [load_head(folder) for folder in (heads or {}).values()]
         for name, head in zip(heads or {}, loaded, strict=True):
             if head.target != name:
                 raise ClassifierError(f"the head given for target {name} is of target {head.target}")
-        if isinstance(encoder, str):
-            encoder = Encoder.load(encoder, precision=settings.precision, cache_folder=settings.cache_folder)
-        return cls(encoder, loaded, settings, cache=cache)
+        own = [own for folder in (heads or {}).values() if (own := shelf.own(folder)) is not None]
+        return cls(shelf.shared, loaded, settings, own_encoders=own, cache=cache)
 
     @property
     def waiting(self) -> int:
@@ -82,7 +84,7 @@ class ClassifierService:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return tuple(head.target for head in self._scorer.bank.heads)
+        return tuple(head.target for head in self._heads)
 
     async def classify(self, conversation: Conversation) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
@@ -97,18 +99,23 @@ class ClassifierService:
             The service was closed.
         """
         units, all_within = self._within_limit(conversation_units(conversation))
-        fingerprint = self._scorer.bank.fingerprint
-        keys = [ScoreCache.key(unit.text, fingerprint) for unit in units]
-        known = [self.cache.get(key) for key in keys]
-        unknown = [index for index, scores in enumerate(known) if scores is None]
-        if unknown:
-            fresh = await self._score([units[index].text for index in unknown])
-            for index, scores in zip(unknown, fresh, strict=True):
-                known[index] = scores
-                if scores.complete:
-                    self.cache.put(keys[index], scores)
-        scored = [(unit, scores) for unit, scores in zip(units, known, strict=True) if scores is not None]
-        return self._verdict(conversation, scored, all_within)
+        found = await asyncio.gather(*(self._scored(scorer, units) for scorer in self._scorers))
+        judged = dict(
+            verdict
+            for scorer, scored in zip(self._scorers, found, strict=True)
+            for verdict in self._judge(conversation, scorer, scored)
+        )
+        targets = tuple(judged[head.target] for head in self._heads)
+        complete = all_within and all(scores.complete for scored in found for _, scores in scored)
+        if not complete:
+            reason = (
+                f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
+                f"to encode, or {self.settings.maximum_views} readings of one message"
+            )
+            return Verdict(targets, "too_long", (reason, *conversation.unreadable))
+        if conversation.unreadable:
+            return Verdict(targets, "unclassifiable", conversation.unreadable)
+        return Verdict(targets)
 
     async def close(self) -> None:
         """Refuse new conversations, finish those that wait, and end the threads."""
@@ -124,11 +131,25 @@ class ClassifierService:
                 return units[:count], False
         return units, True
 
-    async def _score(self, texts: Sequence[str]) -> list[TextScores]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[TextScores]] = loop.create_future()
+    async def _scored(self, scorer: Scorer, units: Sequence[Unit]) -> list[tuple[Unit, TextScores]]:
+        """The units that were read, with their scores: from the cache, or from the workers."""
+        heads = scorer.bank.identities
+        keys = [ScoreCache.key(unit.text, scorer.fingerprint) for unit in units]
+        known = [self.cache.get(key, heads) for key in keys]
+        unknown = [index for index, scores in enumerate(known) if scores is None]
+        if unknown:
+            fresh = await self._score(scorer, [units[index].text for index in unknown])
+            for index, scores in zip(unknown, fresh, strict=True):
+                known[index] = scores
+                if scores is not None and scores.complete:
+                    self.cache.put(keys[index], heads, scores)
+        return [(unit, scores) for unit, scores in zip(units, known, strict=True) if scores is not None]
 
-        def settle(scores: list[TextScores] | None, error: BaseException | None) -> None:
+    async def _score(self, scorer: Scorer, texts: Sequence[str]) -> list[TextScores | None]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[TextScores | None]] = loop.create_future()
+
+        def settle(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
             if future.done():
                 return
             if error is not None:
@@ -136,11 +157,11 @@ class ClassifierService:
             else:
                 future.set_result(scores or [])
 
-        def finished(scores: list[TextScores] | None, error: BaseException | None) -> None:
+        def finished(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, scores, error)
 
-        job = Job(texts, self.settings.maximum_windows, finished)
+        job = Job(scorer, texts, self.settings.maximum_windows, finished)
         self._pool.submit(job)
         try:
             async with asyncio.timeout(self.settings.deadline_seconds):
@@ -153,34 +174,39 @@ class ClassifierService:
         finally:
             job.cancelled = True
 
-    def _verdict(
-        self, conversation: Conversation, scored: list[tuple[Unit, TextScores]], all_within: bool
-    ) -> Verdict:
-        scores = self._scorer.nothing_found()
+    def _judge(
+        self, conversation: Conversation, scorer: Scorer, scored: Sequence[tuple[Unit, TextScores]]
+    ) -> Iterator[tuple[str, TargetVerdict]]:
+        scores = scorer.nothing_found()
         for _, found in scored:
             np.maximum(scores, found.scores, out=scores)
-        targets: list[TargetVerdict] = []
         for index, (head, probability) in enumerate(
-            zip(self._scorer.bank.heads, self._scorer.probability(scores), strict=True)
+            zip(scorer.bank.heads, scorer.probability(scores), strict=True)
         ):
             verdict = TargetVerdict(head.target, float(probability), head.threshold)
             if verdict.flagged and self.settings.spans:
                 spans = _evidence(scored, index) + _entities(conversation, head)
                 verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
-            targets.append(verdict)
-        complete = all_within and all(found.complete for _, found in scored)
-        if not complete:
-            reason = (
-                f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
-                f"to encode, or {self.settings.maximum_views} readings of one message"
-            )
-            return Verdict(tuple(targets), "too_long", (reason, *conversation.unreadable))
-        if conversation.unreadable:
-            return Verdict(tuple(targets), "unclassifiable", conversation.unreadable)
-        return Verdict(tuple(targets))
+            yield head.target, verdict
 
 
-def _evidence(scored: list[tuple[Unit, TextScores]], index: int) -> tuple[Span, ...]:
+def _scorers(
+    encoder: Encoder, own_encoders: Sequence[Encoder], heads: Sequence[Head], settings: ClassifierSettings
+) -> tuple[Scorer, ...]:
+    """One scorer for each encoder that heads stand on."""
+    own = {each.sha256: each for each in own_encoders if each.sha256 != encoder.sha256}
+    banks = {sha256: [head for head in heads if head.encoder_sha256 == sha256] for sha256 in own}
+    # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
+    shared = [head for head in heads if head.encoder_sha256 not in own]
+    scorers = [Scorer(own[sha256], _bank(own[sha256], bank), settings) for sha256, bank in banks.items()]
+    return (Scorer(encoder, _bank(encoder, shared), settings), *scorers) if shared else tuple(scorers)
+
+
+def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
+    return HeadBank(heads, encoder.sha256, encoder.dimension)
+
+
+def _evidence(scored: Sequence[tuple[Unit, TextScores]], index: int) -> tuple[Span, ...]:
     spans = {
         Span(message, start, end, span.weight, span.kind)
         for unit, found in scored

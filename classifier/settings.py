@@ -19,7 +19,7 @@ class ClassifierSettings:
     first_tier
         Whether windows whose n-grams are clearly unrelated to every target are spared the encoder.
     spans
-        Whether verdicts say which stretches carry them.
+        Whether verdicts say which stretches carry them. Without, reading ends when every target is flagged.
     window_characters, window_overlap
         Length of a window and how much of it the next one shares, in characters.
     maximum_characters, maximum_windows
@@ -45,7 +45,7 @@ class ClassifierSettings:
     window_overlap: int = 64
     maximum_characters: int = 1_000_000
     maximum_windows: int = 512
-    maximum_views: int = 12
+    maximum_views: int = 16
     queue_capacity: int = 256
     deadline_seconds: float = 5.0
     cache_bytes: int = 64 << 20

@@ -46,12 +46,14 @@ def conversation_units(conversation: Conversation) -> list[Unit]:
     """The units of a conversation, newest message first.
 
     - Every message alone, whatever its role.
+    - The content parts of a message joined without a gap, where there are several.
     - Every message's beginning after the end of what came before it: a question in its context.
     - Every user turn's beginning after the end of the user turns before it, replies left out.
     - Runs of short user turns joined without a gap, as pieces of one word or name would be.
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     units = [_whole(index, message) for index, message in spoken]
+    units += [unit for index, message in spoken for unit in _joined_parts(index, message)]
     user = [(index, message) for index, message in spoken if message.role == "user"]
     units += _seams(spoken, "\n")
     if len(user) < len(spoken):
@@ -65,6 +67,12 @@ def conversation_units(conversation: Conversation) -> list[Unit]:
 
 def _whole(index: int, message: Message) -> Unit:
     return Unit(message.text, (Piece(0, index, 0, len(message.text)),))
+
+
+def _joined_parts(index: int, message: Message) -> Iterator[Unit]:
+    parts = [part for part in message.parts if part.kind == "content"]
+    if len(parts) > 1:
+        yield _join([(index, message.text[part.start : part.end], part.start) for part in parts], "")
 
 
 def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Unit]:

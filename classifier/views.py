@@ -10,12 +10,14 @@ import codecs
 import html
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.canonical import CanonicalText, canonicalise
+from classifier.lexicon import Lexicon
+from classifier.rewriting import substitute
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
@@ -26,14 +28,20 @@ _HEX = re.compile(
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-_SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/]{1,3}\w(?!\w)){3,}")
+_SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _WORD_GAP = re.compile(r"[ \t]{2,3}| [./|*·-] ")
+_PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*")
+_LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
+_LEET_SHARE = 0.3
 _LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
 _LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
+
+# Gives another reading of a text: its characters traced, or not; None where it shows no sign of the disguise.
+_Reader = Callable[[str], "CanonicalText | str | None"]
 
 
 @dataclass(frozen=True)
@@ -57,23 +65,30 @@ class Readings:
     complete: bool
 
 
-def read_views(text: str, *, maximum_views: int = 12, maximum_depth: int = 2) -> Readings:
+def read_views(
+    text: str, lexicon: Lexicon | None = None, *, maximum_views: int = 16, maximum_depth: int = 2
+) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
     Parameters
     ----------
+    lexicon
+        Known words; without them misspelt words and words without spaces are read as they stand.
     maximum_views
         How many readings to return at most, the plain one included.
     maximum_depth
         How many encodings inside one another to take off.
     """
+    readers = dict(_READERS)
+    if lexicon is not None:
+        readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
     views = [View("plain", canonicalise(text))]
     seen = {views[0].canonical.text}
     frontier = list(views)
     for _ in range(maximum_depth):
         found: list[View] = []
         for parent in frontier:
-            for view in _disguises(parent):
+            for view in _disguises(parent, readers):
                 if view.canonical.text in seen or not view.canonical.text.strip():
                     continue
                 if len(views) == maximum_views:
@@ -86,9 +101,9 @@ def read_views(text: str, *, maximum_views: int = 12, maximum_depth: int = 2) ->
     return Readings(tuple(views), complete=True)
 
 
-def _disguises(parent: View) -> Iterator[View]:
+def _disguises(parent: View, readers: Mapping[str, _Reader]) -> Iterator[View]:
     text = parent.canonical.text
-    for name, read in _READERS.items():
+    for name, read in readers.items():
         result = read(text)
         if result is not None:
             rewritten = result if isinstance(result, CanonicalText) else _whole(result, len(text))
@@ -106,39 +121,10 @@ def _whole(text: str, length: int) -> CanonicalText:
     return CanonicalText(text, np.zeros(len(text), np.int32), np.full(len(text), length, np.int32))
 
 
-def _substitute(
-    pattern: re.Pattern[str], text: str, read: Callable[[str], str | None]
-) -> CanonicalText | None:
-    """Replace what the pattern finds by its reading; each new character stands for all that it replaced."""
-    pieces: list[str] = []
-    starts: list[np.ndarray] = []
-    ends: list[np.ndarray] = []
-    done = 0
-
-    def keep(until: int) -> None:
-        pieces.append(text[done:until])
-        starts.append(np.arange(done, until, dtype=np.int32))
-        ends.append(np.arange(done + 1, until + 1, dtype=np.int32))
-
-    for match in pattern.finditer(text):
-        reading = read(match.group())
-        if reading is None:
-            continue
-        keep(match.start())
-        pieces.append(reading)
-        starts.append(np.full(len(reading), match.start(), np.int32))
-        ends.append(np.full(len(reading), match.end(), np.int32))
-        done = match.end()
-    if not pieces:
-        return None
-    keep(len(text))
-    return CanonicalText("".join(pieces), np.concatenate(starts), np.concatenate(ends))
-
-
 def _read_base64(text: str) -> CanonicalText | None:
     if "\n" in text:
         text = _WRAPPED.sub("", text) if not _BASE64.search(text) else text
-    return _substitute(_BASE64, text, _decode_base64)
+    return substitute(_BASE64, text, _decode_base64)
 
 
 def _decode_base64(blob: str) -> str | None:
@@ -151,13 +137,11 @@ def _decode_base64(blob: str) -> str | None:
 
 
 def _read_hex(text: str) -> CanonicalText | None:
-    return _substitute(
-        _HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
-    )
+    return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
 def _read_binary(text: str) -> CanonicalText | None:
-    return _substitute(
+    return substitute(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
     )
 
@@ -185,20 +169,27 @@ def _read_escapes(text: str) -> CanonicalText | None:
 
 def _read_spaced(text: str) -> CanonicalText | None:
     def close(run: str) -> str:
-        words = _WORD_GAP.split(run)
+        # Where marks part the letters, a space parts the words.
+        marked = 2 * sum(not (character.isalnum() or character.isspace()) for character in run) > len(run) / 2
+        words = (_PUNCTUATED_WORD_GAP if marked else _WORD_GAP).split(run)
         return " ".join(re.sub(r"[\W_]", "", word) for word in words)
 
-    return _substitute(_SPACED, text, close)
+    return substitute(_SPACED, text, close)
 
 
 def _read_leet(text: str) -> CanonicalText | None:
-    return _substitute(_LEET_WORD, text, lambda word: word.translate(_LEET))
+    return _spelled_out(text, _LEET)
 
 
 def _read_leet_one_as_l(text: str) -> CanonicalText | None:
-    if "1" not in text and "!" not in text:
-        return None
-    return _substitute(_LEET_WORD, text, lambda word: word.translate(_LEET_ONE_AS_L))
+    return _spelled_out(text, _LEET_ONE_AS_L) if "1" in text or "!" in text else None
+
+
+def _spelled_out(text: str, letters: dict[int, str]) -> CanonicalText | None:
+    disguised = len(_LEET_WORD.findall(text))
+    # Amid many such words, digits alone are words too ("15 7h3 0wl").
+    usual = disguised >= _LEET_SHARE * len(text.split())
+    return substitute(_LEET_ANY if usual else _LEET_WORD, text, lambda word: word.translate(letters))
 
 
 def _read_literals(text: str) -> CanonicalText | None:
@@ -225,7 +216,7 @@ def _read_reversed(text: str) -> CanonicalText | None:
     return CanonicalText(text[::-1], starts, starts + np.int32(1))
 
 
-_READERS: dict[str, Callable[[str], CanonicalText | None]] = {
+_READERS: dict[str, _Reader] = {
     "escapes": _read_escapes,
     "base64": _read_base64,
     "hex": _read_hex,
@@ -238,4 +229,4 @@ _READERS: dict[str, Callable[[str], CanonicalText | None]] = {
     "reversed": _read_reversed,
 }
 _SPECULATIVE = {"rot13", "reversed"}
-_NESTABLE = {"escapes", "base64", "hex", "binary", "spaced", "literals"}
+_NESTABLE = {"escapes", "base64", "hex", "binary", "spaced", "literals", "unjoined"}

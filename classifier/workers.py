@@ -9,45 +9,60 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from classifier.errors import ClassifierClosed, ClassifierOverloaded
 from classifier.scoring import Scorer, TextScores, Window, combine
+
+# Scores of a job's texts, None for a text that there was no need to read any more.
+Finished = Callable[[list[TextScores | None] | None, BaseException | None], None]
 
 
 class Job:
     """The texts of one conversation on their way to scores."""
 
     def __init__(
-        self,
-        texts: Sequence[str],
-        maximum_windows: int,
-        finished: Callable[[list[TextScores] | None, BaseException | None], None],
+        self, scorer: Scorer, texts: Sequence[str], maximum_windows: int, finished: Finished
     ) -> None:
         self.cancelled = False
+        self._scorer = scorer
         self._texts = deque(enumerate(texts))
         self._windows: deque[tuple[int, Window]] = deque()
         self._scored: list[list[TextScores]] = [[] for _ in texts]
         self._complete = [True for _ in texts]
+        self._highest = scorer.nothing_found()  # of the text that is being read
+        self._unread: list[int] = []
         self._windows_left = maximum_windows
         self._finished = finished
 
-    def step(self, scorer: Scorer) -> bool:
+    def step(self) -> bool:
         """Do one step; True when nothing is left to do."""
         if self._windows:
             index, window = self._windows.popleft()
-            self._scored[index].append(scorer.score_window(window))
+            scores = self._scorer.score_window(window)
+            self._scored[index].append(scores)
+            self._highest = np.maximum(self._highest, scores.scores)
+            if self._scorer.settled(self._highest):
+                self._windows.clear()
+                self._unread = [each for each, _ in self._texts]
+                self._texts.clear()
         elif self._texts:
             index, text = self._texts.popleft()
-            prepared = scorer.prepare(text)
+            prepared = self._scorer.prepare(text)
+            self._highest = self._scorer.nothing_found()
             allowed = prepared.windows[: self._windows_left]
             self._windows_left -= len(allowed)
             self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)
             self._windows.extend((index, window) for window in allowed)
         return not self._windows and not self._texts
 
-    def finish(self, scorer: Scorer) -> None:
-        floor = scorer.nothing_found()
+    def finish(self) -> None:
+        floor = self._scorer.nothing_found()
         parts = zip(self._complete, self._scored, strict=True)
-        self._finished([combine(floor, complete, scored) for complete, scored in parts], None)
+        scores: list[TextScores | None] = [combine(floor, complete, scored) for complete, scored in parts]
+        for index in self._unread:
+            scores[index] = None
+        self._finished(scores, None)
 
     def fail(self, error: BaseException) -> None:
         self._finished(None, error)
@@ -56,8 +71,7 @@ class Job:
 class WorkerPool:
     """A bounded queue of jobs and the threads that serve it."""
 
-    def __init__(self, scorer: Scorer, workers: int, capacity: int) -> None:
-        self._scorer = scorer
+    def __init__(self, workers: int, capacity: int) -> None:
         self._capacity = capacity
         self._jobs: deque[Job] = deque()
         self._unfinished = 0
@@ -102,9 +116,9 @@ class WorkerPool:
         while (job := self._next_job()) is not None:
             done = True
             try:
-                done = job.cancelled or job.step(self._scorer)
+                done = job.cancelled or job.step()
                 if done and not job.cancelled:
-                    job.finish(self._scorer)
+                    job.finish()
             except Exception as error:
                 job.fail(error)
             self._give_back(job, done)

@@ -1,18 +1,46 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.cache import ScoreCache
 from classifier.scoring import TextScores
+from classifier.spans import TextSpan
 
-SCORES = TextScores(np.zeros(3, np.float32))
+SPAN = TextSpan(0, 4, 1.0)
+SCORES = TextScores(np.array([1, 2, 3], np.float32), spans={1: (SPAN,)})
+HEADS = ("a@1", "b@1", "c@1")
 
 
-def test_other_heads_never_see_an_entry() -> None:
+@pytest.fixture
+def key() -> bytes:
+    return ScoreCache.key("text", "encoder")
+
+
+@pytest.fixture
+def cache(key: bytes) -> ScoreCache:
     cache = ScoreCache(1 << 20)
-    cache.put(ScoreCache.key("text", "heads v1"), SCORES)
-    assert cache.get(ScoreCache.key("text", "heads v1")) is SCORES
-    assert cache.get(ScoreCache.key("text", "heads v2")) is None
+    cache.put(key, HEADS, SCORES)
+    return cache
+
+
+def test_an_entry_answers_for_the_heads_that_scored(cache: ScoreCache, key: bytes) -> None:
+    assert cache.get(key, HEADS) is SCORES
+
+
+def test_a_changed_or_new_head_never_sees_an_entry(cache: ScoreCache, key: bytes) -> None:
+    assert cache.get(key, ("a@1", "b@2", "c@1")) is None
+    assert cache.get(key, (*HEADS, "d@1")) is None
+    assert cache.get(ScoreCache.key("text", "another encoder"), HEADS) is None
+
+
+def test_heads_that_stay_keep_their_scores_when_others_go_or_change_places(
+    cache: ScoreCache, key: bytes
+) -> None:
+    found = cache.get(key, ("c@1", "b@1"))
+    assert found is not None
+    assert list(found.scores) == [3, 2]
+    assert found.spans == {1: (SPAN,)}
 
 
 @given(st.lists(st.integers(0, 30), max_size=80))
@@ -20,13 +48,13 @@ def test_it_never_exceeds_its_memory_and_keeps_what_was_used_last(numbers: list[
     cache = ScoreCache(5_000)
     for number in numbers:
         key = ScoreCache.key(str(number), "v")
-        if cache.get(key) is None:
-            cache.put(key, SCORES)
+        if cache.get(key, HEADS) is None:
+            cache.put(key, HEADS, SCORES)
         assert cache.bytes <= cache.maximum_bytes
-        assert cache.get(key) is SCORES
+        assert cache.get(key, HEADS) is SCORES
 
 
-def test_a_cache_of_no_size_keeps_nothing() -> None:
+def test_a_cache_of_no_size_keeps_nothing(key: bytes) -> None:
     cache = ScoreCache(0)
-    cache.put(ScoreCache.key("text", "v"), SCORES)
+    cache.put(key, HEADS, SCORES)
     assert len(cache) == 0

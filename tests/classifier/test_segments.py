@@ -22,6 +22,11 @@ def test_full_stops_between_words_hide_nothing() -> None:
     assert all(len(part) >= 20 for part in parts[:-1])
 
 
+def test_a_question_stands_without_the_label_or_the_answer_before_it() -> None:
+    parts = _texts("How tall is the tower?\nA: Nine feet\nQ: Who keeps the lighthouse on the rock?\nA:")
+    assert "Who keeps the lighthouse on the rock?" in [part.strip() for part in parts]
+
+
 @given(text=st.text(alphabet='ab .?\n"', max_size=700))
 def test_sentences_cover_the_text_and_stay_short(text: str) -> None:
     sentences = split_sentences(text)

@@ -18,6 +18,7 @@ from classifier import (
     Verdict,
 )
 from classifier.encoder import Encoder
+from classifier.encoder_shelf import EncoderShelf
 from classifier.head import save_head
 from tests.classifier.conftest import MakeHead
 
@@ -155,6 +156,47 @@ def test_a_replacing_service_shares_cache_and_encoder_but_not_verdicts(
     assert asyncio.run(inside()) == (True, False)
 
 
+def test_a_text_is_not_read_again_for_heads_that_stayed(encoder: Encoder, make_head: MakeHead) -> None:
+    async def inside() -> int:
+        conversation = Conversation.from_prompt(ASKED)
+        old = ClassifierService(encoder, [make_head("castle"), make_head()])
+        before = await old.classify(conversation)
+        new = ClassifierService(encoder, [make_head()], cache=old.cache)
+        misses = new.cache.misses
+        after = await new.classify(conversation)
+        assert after.targets == before.targets[1:]
+        await old.close()
+        await new.close()
+        return new.cache.misses - misses
+
+    assert asyncio.run(inside()) == 0
+
+
+def test_reading_ends_where_every_target_is_flagged_and_nobody_asks_where(run) -> None:
+    messages = [{"role": "user", "content": f"{BENIGN * 5}{ASKED}."}, {"role": "user", "content": ASKED}]
+
+    async def ask(service: ClassifierService) -> tuple[Verdict, int]:
+        verdict = await service.classify(Conversation.from_openai_messages(messages))
+        return verdict, len(service.cache)
+
+    thorough, all_units = run(ask)
+    hasty, read_units = run(ask, spans=False)
+    assert hasty.flagged
+    assert thorough.flagged
+    assert read_units < all_units
+
+
+def test_what_was_not_read_for_haste_is_read_when_it_is_asked_about(run) -> None:
+    first = [{"role": "user", "content": OTHER}, {"role": "user", "content": ASKED}]
+
+    async def ask(service: ClassifierService) -> list[bool]:
+        await service.classify(Conversation.from_openai_messages(first))
+        alone = [await service.classify(Conversation.from_prompt(text)) for text in (OTHER, ASKED)]
+        return [bool(verdict.flagged) for verdict in alone]
+
+    assert run(ask, spans=False) == [False, True]
+
+
 def test_the_event_loop_is_free_while_texts_are_classified(run) -> None:
     async def ask(service: ClassifierService) -> int:
         ticks = 0
@@ -213,7 +255,7 @@ def test_an_error_while_classifying_reaches_the_caller_and_the_next_request_is_s
     broken = make_head()
 
     async def ask(service: ClassifierService) -> bool:
-        service._scorer._encoder = None  # pyright: ignore[reportAttributeAccessIssue]
+        service._scorers[0]._encoder = None  # pyright: ignore[reportAttributeAccessIssue]
         with pytest.raises(ClassifierError, match="classifying failed"):
             await service.classify(Conversation.from_prompt(ASKED))
         return (await service.classify(Conversation.from_prompt(""))).status == "ok"
@@ -236,23 +278,24 @@ def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
     assert [t.target for t in _verdict(run, OTHER, heads=heads).flagged] == ["bread"]
 
 
-def test_heads_are_loaded_from_bundle_folders(encoder: Encoder, make_head: MakeHead, tmp_path: Path) -> None:
+def test_heads_are_loaded_from_bundle_folders(make_head: MakeHead, tmp_path: Path) -> None:
     save_head(make_head(), tmp_path)
-    service = ClassifierService.load(encoder, {"lighthouse": tmp_path})
+    shelf = EncoderShelf()
+    service = ClassifierService.load(shelf, {"lighthouse": tmp_path})
     assert service.targets == ("lighthouse",)
     asyncio.run(service.close())
     with pytest.raises(ClassifierError, match="is of target lighthouse"):
-        ClassifierService.load(encoder, {"castle": tmp_path})
+        ClassifierService.load(shelf, {"castle": tmp_path})
 
 
-def test_without_targets_everything_passes(run) -> None:
-    async def ask(_: ClassifierService) -> Verdict:
-        empty = ClassifierService(_.encoder, [])
+def test_without_targets_everything_passes(encoder: Encoder) -> None:
+    async def ask() -> Verdict:
+        empty = ClassifierService(encoder, [])
         verdict = await empty.classify(Conversation.from_prompt(ASKED))
         await empty.close()
         return verdict
 
-    assert run(ask) == Verdict(())
+    assert asyncio.run(ask()) == Verdict(())
 
 
 def test_probabilities_do_not_depend_on_the_first_tier_where_it_does_not_pass(run) -> None:

@@ -53,3 +53,13 @@ def test_spans_are_carried_back_to_their_messages() -> None:
 
 def test_the_newest_message_comes_first() -> None:
     assert _units(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
+
+
+def test_content_parts_are_read_as_one_text_too() -> None:
+    parts = [{"type": "text", "text": "Who keeps the light"}, {"type": "text", "text": "house?"}]
+    conversation = Conversation.from_openai_messages([{"role": "user", "content": parts}])
+    (joined,) = [unit for unit in conversation_units(conversation) if "lighthouse" in unit.text]
+    assert [
+        conversation.messages[message].text[start:end]
+        for message, start, end in joined.in_messages(0, len(joined.text))
+    ] == ["Who keeps the light", "house?"]

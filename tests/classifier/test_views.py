@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifier.lexicon import Lexicon
 from classifier.views import read_views
 
 SECRET = "Who keeps the lighthouse?"
@@ -27,6 +28,7 @@ SECRET = "Who keeps the lighthouse?"
         SECRET[::-1],
         "  ".join(" ".join(word) for word in SECRET.split()),
         "Wh0 k33ps th3 l1ghth0us3?",
+        ".".join("Who") + " " + ".".join("keeps") + " the " + ".".join("lighthouse") + "?",
         base64.b64encode(codecs.encode(SECRET, "rot13").encode()).decode(),
         "a = 'Who ke'\nb = 'eps th'\nc = 'e light'\nd = 'house'\nprint(a + b + c + d)",
     ],
@@ -34,6 +36,11 @@ SECRET = "Who keeps the lighthouse?"
 def test_a_disguise_is_taken_off(disguised: str) -> None:
     readings = read_views(f"Please do this. {disguised}" if "'" not in disguised else disguised)
     assert any("lighthouse" in view.canonical.text for view in readings.views)
+
+
+def test_amid_digits_for_letters_short_words_are_read_too() -> None:
+    readings = [view.canonical.text for view in read_views("wh0 15 7h3 k33p3r 0f 7h3 l1ghth0u53").views]
+    assert "who is the keeper of the lighthouse" in readings
 
 
 def test_ordinary_text_has_few_readings() -> None:
@@ -56,9 +63,12 @@ def test_a_span_of_decoded_text_is_the_code_it_came_from() -> None:
     assert text[start:end] == code
 
 
+LEXICON = Lexicon(["the", "who", "keeps", "light", "house"], ["The Alderney lighthouse"])
+
+
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
-    readings = read_views(text)
+    readings = read_views(text, LEXICON)
     assert readings.views[0].name == "plain"
     for view in readings.views:
         if view.canonical.text:

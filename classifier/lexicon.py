@@ -1,0 +1,127 @@
+"""Known words: what a misspelt word may stand for, and where words that were run together part.
+
+The words are the encoder's own, the most frequent first, and the names of the targets. Knows nothing about models.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from classifier.canonical import CanonicalText
+from classifier.rewriting import substitute
+
+_WORD = re.compile(r"[^\W\d_]{4,24}")
+# Long runs of letters, as no ordinary word is; and runs of capitalised words.
+_RUN = re.compile(r"[^\W\d_]{14,}")
+_CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
+_LONGEST_WORD = 18
+_LONGEST_RUN = 600
+# A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
+_SHORTEST_FOR_ANY_SLIP = 6
+# What a letter that belongs to no word costs, in the logarithms of ranks that words cost.
+_STRAY_LETTER_COST = 14.0
+_NAME_COST = 6.0
+_WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
+
+
+class Lexicon:
+    """A set of words with their costs, indexed for misspellings.
+
+    Parameters
+    ----------
+    words
+        Words from the most to the least frequent.
+    names
+        Names, of one or several words.
+    """
+
+    def __init__(self, words: Sequence[str], names: Iterable[str] = ()) -> None:
+        self._costs: dict[str, float] = {}
+        for rank, word in enumerate(words):
+            if _WORD_SHAPE.fullmatch(word.lower()):
+                self._costs.setdefault(word.lower(), math.log(rank + 10))
+        for name in names:
+            for word in _WORD.findall(name.lower()):
+                self._costs[word] = min(self._costs.get(word, math.inf), _NAME_COST)
+        # Words by what is left of them without one letter: two that differ by one slip share an entry
+        # (the symmetric deletes of Garbe's SymSpell).
+        self._shortened: dict[str, list[str]] = {}
+        for word in self._costs:
+            if len(word) >= _SHORTEST_FOR_ANY_SLIP:
+                for shortened in {word, *_without_one_letter(word)}:
+                    self._shortened.setdefault(shortened, []).append(word)
+
+    def respell(self, text: str) -> CanonicalText | None:
+        """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
+        return substitute(_WORD, text, self._respelled)
+
+    def unjoin(self, text: str) -> CanonicalText | None:
+        """The text with words that stand without spaces between them parted; None if there are none."""
+        return substitute(_RUN, text, self._unjoined)
+
+    def _respelled(self, word: str) -> str | None:
+        lowered = word.lower()
+        if lowered in self._costs or lowered.removesuffix("s") in self._costs:
+            return None
+        found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
+        if not found and len(lowered) >= _SHORTEST_FOR_ANY_SLIP:
+            found = [
+                known
+                for shortened in {lowered, *_without_one_letter(lowered)}
+                for known in self._shortened.get(shortened, ())
+                if _one_slip_apart(lowered, known)
+            ]
+        if not found:
+            return None
+        best = min(found, key=lambda known: (self._costs[known], known))
+        return best.capitalize() if word[0].isupper() else best
+
+    def _unjoined(self, run: str) -> str | None:
+        if run.lower() in self._costs or len(run) > _LONGEST_RUN:
+            return None
+        parts = _CAPITALISED_WORD.findall(run)
+        if len(parts) < 3 or len(parts) > len(run) / 2:
+            parts = self._parted(run)
+        return " ".join(parts) if len(parts) > 1 else None
+
+    def _parted(self, run: str) -> list[str]:
+        """The cheapest way to cut a run into words."""
+        lowered = run.lower()
+        costs = [0.0] + [math.inf] * len(run)
+        previous = [0] * (len(run) + 1)
+        for end in range(1, len(run) + 1):
+            for start in range(max(0, end - _LONGEST_WORD), end):
+                word_cost = self._costs.get(lowered[start:end])
+                if word_cost is None:
+                    if end - start > 1:
+                        continue
+                    word_cost = _STRAY_LETTER_COST
+                if costs[start] + word_cost < costs[end]:
+                    costs[end], previous[end] = costs[start] + word_cost, start
+        cuts = [len(run)]
+        while cuts[-1]:
+            cuts.append(previous[cuts[-1]])
+        return [run[start:end] for end, start in zip(cuts[-2::-1], cuts[:0:-1], strict=True)]
+
+
+def _without_one_letter(word: str) -> Iterable[str]:
+    return (word[:place] + word[place + 1 :] for place in range(len(word)))
+
+
+def _with_two_letters_swapped(word: str) -> Iterable[str]:
+    return (
+        word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        for place in range(len(word) - 1)
+        if word[place] != word[place + 1]
+    )
+
+
+def _one_slip_apart(word: str, known: str) -> bool:
+    """Whether one letter was left out, added or replaced."""
+    if abs(len(word) - len(known)) > 1:
+        return False
+    first = next((i for i, (a, b) in enumerate(zip(word, known, strict=False)) if a != b), None)
+    if first is None:
+        return True
+    rest, known_rest = word[first:], known[first:]
+    return rest[1:] == known_rest[1:] or rest[1:] == known_rest or rest == known_rest[1:]
