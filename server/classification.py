@@ -1,26 +1,34 @@
-"""Builds the classifier for a set of bundles; one encoder serves all that are ever built."""
+"""Builds the classifier for a set of bundles; its encoders and its cache serve all that are ever built."""
 
 import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 from bundle import Bundle
+from classifier.cache import ScoreCache
 from classifier.conversation import Conversation
-from classifier.encoder import Encoder
+from classifier.encoder_shelf import EncoderShelf
 from classifier.service import ClassifierService
 from classifier.settings import ClassifierSettings
 from classifier.verdict import Verdict
+from corruption.artifact import load_corruption
 from server.guard import Classifier
+from server.placement import SPAN_KINDS
 from server.settings import Settings
 
 
 class ClassifierFactory:
-    """Called with bundles, gives their classifier; the encoder is loaded with the first that need one."""
+    """Called with bundles, gives their classifier.
+
+    Encoders are loaded when a bundle first needs them. Scores are handed from classifier to classifier: after a
+    change of bundles only texts that a new or changed head has not met are read again.
+    """
 
     def __init__(self, settings: Settings) -> None:
         options = settings.classifier.model_dump(exclude={"encoder"})
-        self._name = settings.classifier.encoder
         self._settings = ClassifierSettings(**options, cache_folder=settings.cache_dir / "encoders")
-        self._encoder: Encoder | None = None
+        self._encoders = EncoderShelf(settings.classifier.encoder, self._settings)
+        self._cache = ScoreCache(self._settings.cache_bytes)
 
     async def __call__(self, bundles: Sequence[Bundle]) -> Classifier:
         """Build a classifier.
@@ -30,16 +38,21 @@ class ClassifierFactory:
         ClassifierError
             The encoder cannot be found, or a bundle's head was not trained on it.
         """
+        return await asyncio.to_thread(self._build, bundles)
+
+    def _build(self, bundles: Sequence[Bundle]) -> Classifier:
         heads = {bundle.name: bundle.classifier for bundle in bundles if bundle.classifier}
         if not heads:
             return _NoTargets()
-        if self._encoder is None:
-            self._encoder = await asyncio.to_thread(self._load_encoder)
-        return ClassifierService.load(self._encoder, heads, self._settings)
+        settings = dataclasses.replace(
+            self._settings, spans=self._settings.spans and any(map(_falls_on_spans, bundles))
+        )
+        return ClassifierService.load(self._encoders, heads, settings, cache=self._cache)
 
-    def _load_encoder(self) -> Encoder:
-        settings = self._settings
-        return Encoder.load(self._name, precision=settings.precision, cache_folder=settings.cache_folder)
+
+def _falls_on_spans(bundle: Bundle) -> bool:
+    """Whether a bundle's corruption falls where the verdict says, rather than on the whole prompt."""
+    return bundle.corruption is not None and load_corruption(bundle.corruption).positions in SPAN_KINDS
 
 
 class _NoTargets:

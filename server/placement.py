@@ -18,7 +18,7 @@ from corruption.request import CorruptionRequest, PlacedCorruption
 from server.decision import Decision
 from server.requests import ParsedRequest
 
-_SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
+SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
 _TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
 
 
@@ -96,7 +96,7 @@ def _with_ranges(
     placed: PlacedCorruption, prompt: TokenizedPrompt, verdicts: Sequence[Verdict]
 ) -> PlacedCorruption:
     positions = placed.corruption.positions
-    spans = _spans(placed.target, verdicts, _SPAN_KINDS.get(positions))
+    spans = _spans(placed.target, verdicts, SPAN_KINDS.get(positions))
     return replace(placed, ranges=prompt.ranges(positions, spans))
 
 

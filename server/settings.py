@@ -146,6 +146,11 @@ class ClassifierSection(_Section):
         Folder or hub id of the sentence encoder.
     deadline_seconds
         How long a request waits for its verdict.
+    first_tier
+        Whether text whose n-grams are clearly unrelated to every target is spared the encoder.
+    spans
+        Whether verdicts say which words carry them, where a corruption in force falls on these alone. Without,
+        reading ends when every target is flagged, and such a corruption falls on the whole prompt.
     """
 
     encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
@@ -155,7 +160,9 @@ class ClassifierSection(_Section):
     queue_capacity: int = Field(default=256, ge=1)
     maximum_characters: int = Field(default=1_000_000, ge=1)
     maximum_windows: int = Field(default=512, ge=1)
-    maximum_views: int = Field(default=12, ge=1)
+    maximum_views: int = Field(default=16, ge=1)
+    first_tier: bool = True
+    spans: bool = True
     cache_bytes: int = Field(default=64 << 20, ge=0)
 
 
