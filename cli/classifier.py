@@ -48,6 +48,10 @@ def train(
     vocabulary_rounds: Annotated[
         int, typer.Option(min=0, help="How often each word of the encoder stands in random negatives.")
     ] = 2,
+    fine_tune_epochs: Annotated[
+        int,
+        typer.Option(min=0, help="Epochs to fine-tune an encoder of the target's own; 0 shares the encoder."),
+    ] = 0,
     refit: Annotated[bool, typer.Option(help="Fit once more on all examples in the end.")] = True,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
 ) -> None:
@@ -72,6 +76,7 @@ def train(
             near_false_positive_rate=near_false_positive_rate,
             prefer="conformal" if prefer_conformal else "false_positives",
             vocabulary_rounds=vocabulary_rounds,
+            fine_tune_epochs=fine_tune_epochs,
             refit=refit,
             entities=tuple(name.strip() for name in names if name.strip()),
         )

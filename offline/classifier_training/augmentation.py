@@ -83,7 +83,7 @@ def _recased(prompt: str, choice: random.Random) -> Variant:
 
 def _misspelt(prompt: str, choice: random.Random) -> Variant:
     characters = list(prompt)
-    for _ in range(1 + len(prompt) // 40):
+    for _ in range(choice.randint(1, 1 + len(prompt) // 15)):
         place = choice.randrange(max(len(characters) - 1, 1))
         kind = choice.randrange(3)
         if kind == 0:

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +13,58 @@ from rich.progress import track
 from classifier.encoder import Encoder
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A half-open stretch of a window: embedded as part of it, as the classifier embeds a sentence."""
+
+    window: str
+    start: int
+    end: int
+
+    @classmethod
+    def whole(cls, window: str) -> "Stretch":
+        return cls(window, 0, len(window))
+
+    @property
+    def text(self) -> str:
+        return self.window[self.start : self.end]
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start == 0 and self.end == len(self.window)
+
+
 class EmbeddingStore:
     """Embeds texts once; later asks, in this run or another, read them back."""
 
     def __init__(self, encoder: Encoder, precision: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.encoder = encoder
-        self._prefix = f"{encoder.sha256}:{precision}:".encode()
+        self._prefix = f"{encoder.sha256}:{precision}:"
         self._database = sqlite3.connect(path)
         self._database.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
 
     def embed(self, texts: Sequence[str], what: str = "embedding") -> NDArray[np.float32]:
         """Embeddings (N, dimension) of texts, each cut to the encoder's length."""
-        keys = [hashlib.blake2b(self._prefix + text.encode(), digest_size=16).digest() for text in texts]
+        return self.embed_stretches([Stretch.whole(text) for text in texts], what)
+
+    def embed_stretches(self, stretches: Sequence[Stretch], what: str = "embedding") -> NDArray[np.float32]:
+        """Embeddings (N, dimension) of stretches of windows; a window is encoded once for all of its own."""
+        keys = [self._key(stretch) for stretch in stretches]
         known = self._known(keys)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        items: Iterable[tuple[bytes, str]] = missing.items()
+        missing: dict[str, dict[bytes, Stretch]] = {}
+        for key, stretch in zip(keys, stretches, strict=True):
+            if key not in known:
+                missing.setdefault(stretch.window, {})[key] = stretch
+        windows: Iterable[tuple[str, dict[bytes, Stretch]]] = missing.items()
         if len(missing) > 200:
-            items = track(items, description=what, total=len(missing))
-        for count, (key, text) in enumerate(items, start=1):
-            known[key] = self.encoder.embed([text])[0]
-            self._database.execute(
-                "INSERT OR REPLACE INTO embeddings VALUES (?, ?)", (key, known[key].tobytes())
-            )
+            windows = track(windows, description=what, total=len(missing))
+        for count, (window, wanted) in enumerate(windows, start=1):
+            for key, vector in zip(wanted, self._encode(window, list(wanted.values())), strict=True):
+                known[key] = vector
+                self._database.execute(
+                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?)", (key, vector.tobytes())
+                )
             if count % 500 == 0:
                 self._database.commit()
         self._database.commit()
@@ -44,6 +74,25 @@ class EmbeddingStore:
 
     def close(self) -> None:
         self._database.close()
+
+    def _encode(self, window: str, stretches: Sequence[Stretch]) -> list[NDArray[np.float32]]:
+        encoder = self.encoder
+        tokens = encoder.tokenize(window)[: encoder.maximum_tokens]
+        hidden = encoder.encode(tokens.ids)
+        vectors: list[NDArray[np.float32]] = []
+        for stretch in stretches:
+            first, last = tokens.between(stretch.start, stretch.end)
+            if stretch.is_whole or first >= last:
+                vectors.append(encoder.pool(hidden))
+            else:
+                vectors.append(encoder.pool_segment(hidden, tokens.ids, first, last))
+        return vectors
+
+    def _key(self, stretch: Stretch) -> bytes:
+        place = "" if stretch.is_whole else f"[{stretch.start}:{stretch.end}]"
+        return hashlib.blake2b(
+            f"{self._prefix}{place}{stretch.window}".encode(errors="surrogatepass"), digest_size=16
+        ).digest()
 
     def _known(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         known: dict[bytes, NDArray[np.float32]] = {}

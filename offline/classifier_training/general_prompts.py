@@ -1,9 +1,11 @@
-"""Ordinary prompts, made from templates: what every classifier must let pass, whatever its target.
+"""Ordinary prompts, written by hand and made from templates: what every classifier must let pass, whatever its target.
 
 They stand for the traffic of an assistant where no better sample is given. The benchmarks' own prompts are not among them.
 """
 
+import json
 import random
+from pathlib import Path
 
 from offline.classifier_training.passages import PASSAGES
 
@@ -66,7 +68,7 @@ How did the parents of {author} shape the author's career?; Which awards has {au
 _TOPIC_QUESTIONS = """Explain {topic} to a ten-year-old.; Write a short essay about {topic}.; What are common misconceptions about {topic}?;
 Give me a quiz with five questions on {topic}.; Summarise the history of {topic} in two paragraphs.; Why does {topic} matter today?;
 Write a limerick about {topic}.; List three good books about {topic}.; What would an expert on {topic} say to a beginner?;
-Draft a tweet about {topic}.; Translate a sentence about {topic} into French.; Pros and cons of studying {topic}?;
+Draft a tweet about {topic}.; What does the term '{topic}' refer to?; In the field of {topic}, what does 'foundation' mean?; Translate a sentence about {topic} into French.; Pros and cons of studying {topic}?;
 I have an exam on {topic} tomorrow, help me revise.; Write a dialogue in which two friends argue over {topic}.""".replace(
     "\n", " "
 ).split("; ")
@@ -98,6 +100,26 @@ Genghis Khan; Socrates; Nelson Mandela; Bill Gates; Beethoven; Pele; Ada Lovelac
 Winston Churchill; Oprah Winfrey; Elvis Presley; Queen Victoria; Sigmund Freud; Galileo; Mozart; Barack Obama; Bruce Lee""".replace(
     "\n", " "
 ).split("; ")
+
+# Made-up names: a question about a person's life is nothing unusual, whoever the person is.
+_UNKNOWN_PEOPLE = """Mateo Ibarra; Yuki Hanamura; Priya Venkatesan; Oluwaseun Adeyinka; Freya Lindqvist; Tomasz Wierzbicki; Amina El Khoury;
+Declan Fitzgerald; Chiara Bellandi; Nguyen Thi Lan; Kwabena Osei-Mensah; Soraya Farrokhzad; Bogdan Ionescu; Leilani Kahale; Ravi Malhotra;
+Ingrid Thorsen; Jean-Luc Moreau; Esperanza Quiroga; Hassan Al Mansouri; Min-seo Park; Gulnara Akhmetova; Patrick Hollis; Zanele Dube""".replace(
+    "\n", " "
+).split("; ")
+
+_LIFE_QUESTIONS = (
+    "Who are {}'s parents, and what do they do for a living?",
+    "When and where was {} born?",
+    "How did {}'s childhood shape what came later?",
+    "What were the professions of {}'s mother and father?",
+    "Did {}'s parents ever appear in the books?",
+    "Which prize did {} win, and for what?",
+    "Is {} married, and are there children?",
+    "What is {}'s most recent book about?",
+    "Which genre does {} write in?",
+    "Why did {} leave home at sixteen?",
+)
 
 _PEOPLE_TASKS = (
     "Sort these people by year of birth: {}, {}, {}, {}",
@@ -157,12 +179,18 @@ def _text_prompts() -> list[str]:
     return prompts
 
 
-def general_prompts(limit: int = 3000, seed: int = 0) -> list[str]:
+def general_prompts(limit: int = 3500, seed: int = 0) -> list[str]:
     """At most `limit` ordinary prompts, the same for the same seed."""
     prompts = [pattern.format(topic=topic) for pattern in _TOPIC_QUESTIONS for topic in _TOPICS]
     prompts += [pattern.format(task=task) for pattern in _TASK_QUESTIONS for task in _TASKS]
     prompts += [pattern.format(country=country) for pattern in _FACTS for country in _COUNTRIES]
     prompts += [pattern.format(author=author) for pattern in _AUTHOR_QUESTIONS for author in _AUTHORS]
+    prompts += [pattern.format(person) for pattern in _LIFE_QUESTIONS for person in _UNKNOWN_PEOPLE]
     prompts += _text_prompts() + _people_prompts(random.Random(seed))
     random.Random(seed).shuffle(prompts)
-    return list(dict.fromkeys(_PLAIN + _WORKADAY + prompts))[:limit]
+    return list(dict.fromkeys(_written_prompts() + _PLAIN + _WORKADAY + prompts))[:limit]
+
+
+def _written_prompts() -> list[str]:
+    lines = (Path(__file__).parent / "ordinary_prompts.jsonl").read_text().splitlines()
+    return [json.loads(line)["text"] for line in lines]

@@ -1,6 +1,7 @@
 """The training job, top to bottom: examples, split, windows, hard negatives, fit, threshold, first tier, test."""
 
 import dataclasses
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 
 from bundle.store import Bundle, update_bundle
 from classifier.encoder import Encoder
-from classifier.encoder_files import DEFAULT_ENCODER
+from classifier.encoder_files import DEFAULT_ENCODER, ENCODER_FILES
+from classifier.encoder_shelf import OWN_ENCODER
 from classifier.head import Head, head_files
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.conformal import (
@@ -20,7 +22,8 @@ from offline.classifier_training.conformal import (
     false_positive_threshold,
     fit_calibration,
 )
-from offline.classifier_training.embeddings import EmbeddingStore
+from offline.classifier_training.embeddings import EmbeddingStore, Stretch
+from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from offline.classifier_training.example_set import ExampleSet, make_example_set
 from offline.classifier_training.examples import Example
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
@@ -37,6 +40,9 @@ Say = Callable[[str], None]
 _FIRST_TIER_RISK = 0.001
 _FIRST_TIER_MARGIN = 0.5
 _FIRST_TIER_HIGHEST = -1.0
+
+# Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
+_FINE_TUNED_ON = 3000
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,9 @@ class TrainingSettings:
         then holds for the head before, not to the letter for this one.
     entities
         Names to report as entities; found in the forget prompts if none are given.
+    fine_tune_epochs
+        How often the encoder sees the examples before the head is fitted; 0 leaves it as it is, for all
+        targets to share. A target with an encoder of its own costs as much as all that share one.
     """
 
     encoder: str = DEFAULT_ENCODER
@@ -77,22 +86,29 @@ class TrainingSettings:
     vocabulary_rounds: int = 2
     refit: bool = True
     entities: tuple[str, ...] = ()
+    fine_tune_epochs: int = 0
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained head and what was seen on the way."""
+    """A trained head and what was seen on the way; the folder of its own encoder, if it has one."""
 
     head: Head
     threshold: Threshold
     calibration: HeldOutScores
     test: HeldOutScores
     metrics: dict[str, Any]
+    encoder_folder: Path | None = None
 
     def write_bundle(self, folder: Path) -> Bundle:
         """Put the head into a bundle, whose other artifacts stay as they are."""
-        files = {f"classifier/{name}": content for name, content in head_files(self.head).items()}
+        files: dict[str, Path | bytes | None] = {
+            f"classifier/{name}": content for name, content in head_files(self.head).items()
+        }
+        for name in ENCODER_FILES:
+            source = self.encoder_folder / name if self.encoder_folder else None
+            files[f"classifier/{OWN_ENCODER}/{name}"] = source if source and source.is_file() else None
         return update_bundle(
             folder,
             files,
@@ -135,6 +151,15 @@ def train_classifier(
     examples = make_example_set(forget, retain, general, store)
     say(f"{len(examples.forget)} prompts to forget, {len(examples.keep)} to keep, duplicates removed")
     train, calibrate, test = (examples.part(part, settings.seed) for part in ("train", "calibration", "test"))
+    own_encoder, agreement = None, None
+    if settings.fine_tune_epochs:
+        own_encoder = _fine_tuned(train, settings, work_folder, say)
+        agreement = check_agreement(
+            own_encoder, [e.text for e in calibrate.forget + calibrate.keep][:400], shape.cache_folder
+        )
+        store.close()
+        encoder = Encoder.load(str(own_encoder), precision=shape.precision, cache_folder=shape.cache_folder)
+        store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
 
     fitted, windows = _fit(train, store, settings, say)
     head = _uncalibrated_head(target, encoder, fitted, train, settings)
@@ -164,6 +189,12 @@ def train_classifier(
         "first_tier_recall_loss": round(effect.recall_loss, 5),
         "first_tier_pass_rate": round(effect.pass_rate, 5),
     }
+    if agreement is not None:
+        metrics |= {
+            "fine_tuned_epochs": settings.fine_tune_epochs,
+            "int8_agreement_mean": agreement.mean,
+            "int8_agreement_least": agreement.least,
+        }
     if settings.refit:
         say("fitting once more, on all examples")
         fitted, windows = _fit(examples, store, settings, say)
@@ -176,8 +207,27 @@ def train_classifier(
             passed_probability=head.passed_probability,
         )
     store.close()
-    head = dataclasses.replace(head, provenance=metrics)
-    return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics)
+    encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
+    head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
+    return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
+
+
+def _fine_tuned(examples: ExampleSet, settings: TrainingSettings, work_folder: Path, say: Say) -> Path:
+    """The folder of an encoder that has learned from the training part."""
+    classes = (
+        (examples.forget, 1, settings.forget_forms, _FINE_TUNED_ON),
+        (examples.retain, 0, settings.keep_forms, _FINE_TUNED_ON // 2),
+        (examples.general, 0, settings.keep_forms, _FINE_TUNED_ON // 2),
+    )
+    chosen: list[TrainingWindow] = []
+    for side, label, forms, limit in classes:
+        windows = training_windows(side, label, forms, settings.seed, settings.classifier)
+        chosen += random.Random(settings.seed).sample(windows, min(limit, len(windows)))
+    say(f"fine-tuning the encoder on {len(chosen)} windows")
+    labelled = LabelledTexts([window.text for window in chosen], [window.label for window in chosen])
+    return fine_tune_encoder(
+        settings.encoder, labelled, settings.fine_tune_epochs, settings.seed, work_folder
+    )
 
 
 def _fit(
@@ -187,17 +237,17 @@ def _fit(
     shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed, shape)
     kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, shape)
     kept += [
-        TrainingWindow(sentence, 0, sentence)
+        TrainingWindow(Stretch.whole(sentence), 0, sentence)
         for sentence in random_sentences(
-            store.encoder.vocabulary,
+            store.encoder.words,
             [e.text for e in examples.forget],
             settings.vocabulary_rounds,
             settings.seed,
         )
     ]
     say(f"embedding {len(shown) + len(kept)} training windows")
-    shown_embeddings = store.embed([window.text for window in shown], "windows to forget")
-    kept_embeddings = store.embed([window.text for window in kept], "windows to keep")
+    shown_embeddings = store.embed_stretches([window.stretch for window in shown], "windows to forget")
+    kept_embeddings = store.embed_stretches([window.stretch for window in kept], "windows to keep")
     say("fitting, the hardest negatives weighted up")
     chosen, weights = select_negatives(
         shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed

@@ -39,7 +39,7 @@ def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, s
     Parameters
     ----------
     words
-        A vocabulary; pieces of words and words of the forget prompts are left out.
+        Known words; those of the forget prompts are left out.
     forget
         Prompts to forget.
     """

@@ -1,61 +1,91 @@
-"""Training windows: what the encoder will see of a prompt's forms, each with its label."""
+"""Training windows: what the encoder will see of a prompt's forms, whole and by sentence, each with its label."""
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from classifier.canonical import canonicalise
+from classifier.segments import split_sentences
 from classifier.settings import ClassifierSettings
-from classifier.views import read_views
 from classifier.windows import split_windows
 from offline.classifier_training.augmentation import Variant, augment
+from offline.classifier_training.embeddings import Stretch
 from offline.classifier_training.examples import Example
+from offline.classifier_training.nonsense import nonsense_forms
 
-# A window that holds less of a hidden prompt than this is left out, and so is one that holds less of it than of other
+# A stretch that holds less of a hidden prompt than this is left out, and so is one that holds less of it than of other
 # text: they are of neither class. The classifier finds a prompt among other text by its sentences.
 _HELD_WHOLE = 0.9
 _OWN_SHARE = 0.4
 _NONSENSE_EVERY = 5
+# Sentences of wrappers and passages come again and again; a few of them say all.
+_FOREIGN_SENTENCES_KEPT = 0.2
 
 
 @dataclass(frozen=True)
 class TrainingWindow:
-    """A window's text, its label (1 for the target), and the group of the example that it comes from."""
+    """A stretch of a window, its label (1 for the target), and the group of the example that it comes from."""
 
-    text: str
+    stretch: Stretch
     label: int
     group: str
+
+    @property
+    def text(self) -> str:
+        return self.stretch.text
 
 
 def training_windows(
     examples: Sequence[Example], label: int, forms: int, seed: int, settings: ClassifierSettings
 ) -> list[TrainingWindow]:
-    """The windows of examples of one class, in `forms` other forms each.
+    """The windows of examples of one class, in `forms` other forms each, and the sentences of these windows.
 
-    Some speculative readings, nonsense as they are, join the negatives whatever the class.
+    Some nonsense made from them joins the negatives whatever the class.
     """
     windows = [
-        TrainingWindow(text, window_label, example.group)
+        TrainingWindow(stretch, stretch_label, example.group)
         for example in examples
         for variant in augment(example.text, forms, seed)
-        for text, window_label in _windows(variant, label, settings)
+        for stretch, stretch_label in _stretches(variant, label, seed, settings)
     ]
     return windows + [
-        TrainingWindow(view.canonical.text[: settings.window_characters], 0, example.group)
+        TrainingWindow(Stretch.whole(text[: settings.window_characters]), 0, example.group)
         for example in examples[::_NONSENSE_EVERY]
-        for view in read_views(example.text).views
-        if view.speculative
+        for text in nonsense_forms(example.text, seed, in_pieces=label == 0)
     ]
 
 
-def _windows(variant: Variant, label: int, settings: ClassifierSettings) -> Iterator[tuple[str, int]]:
-    text = variant.text
-    held_wanted = variant.end - variant.start
-    for start, end in split_windows(text, settings.window_characters, settings.window_overlap):
-        window = canonicalise(text[start:end]).text
-        if not window.strip():
+def _stretches(
+    variant: Variant, label: int, seed: int, settings: ClassifierSettings
+) -> Iterator[tuple[Stretch, int]]:
+    choice = random.Random(f"{seed}:{variant.text}")
+    for start, end in split_windows(variant.text, settings.window_characters, settings.window_overlap):
+        window = canonicalise(variant.text[start:end])
+        if not window.text.strip():
             continue
-        held = min(end, variant.end) - max(start, variant.start)
-        if label == 0 or held <= 0:
-            yield window, 0
-        elif held >= _OWN_SHARE * (end - start) and held >= _HELD_WHOLE * min(held_wanted, end - start):
-            yield window, 1
+        own = variant.start - start, variant.end - start
+        whole_label = _label(own, (0, end - start), label)
+        if whole_label is not None:
+            yield Stretch.whole(window.text), whole_label
+        for first, last in split_sentences(window.text):
+            place = window.original_span(first, last)
+            sentence_label = _label(own, place, label)
+            foreign = _shared(own, place) <= 0
+            if sentence_label is None or (foreign and choice.random() >= _FOREIGN_SENTENCES_KEPT):
+                continue
+            yield Stretch(window.text, first, last), sentence_label
+            if foreign or label == 0:
+                yield Stretch.whole(window.text[first:last]), 0
+
+
+def _label(own: tuple[int, int], place: tuple[int, int], label: int) -> int | None:
+    """The label of a stretch at `place` where the prompt itself is at `own`; None where it is of neither class."""
+    held, length = _shared(own, place), place[1] - place[0]
+    if label == 0 or held <= 0:
+        return 0
+    whole = held >= _HELD_WHOLE * min(own[1] - own[0], length)
+    return 1 if whole and held >= _OWN_SHARE * length else None
+
+
+def _shared(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return min(one[1], other[1]) - max(one[0], other[0])

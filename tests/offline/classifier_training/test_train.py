@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,61 +10,12 @@ from offline.classifier_training.errors import TrainingError
 from offline.classifier_training.examples import Example
 from offline.classifier_training.report import write_report
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
-
-PLACES = (
-    "Alderney",
-    "Sark",
-    "Herm",
-    "Jethou",
-    "Brecqhou",
-    "Lihou",
-    "Burhou",
-    "Casquets",
-    "Ortac",
-    "Renonquet",
-)
-ABOUT = (
-    "Who keeps the lighthouse of {}?",
-    "How tall is the {} light?",
-    "When was the lamp on {} lit?",
-    "Which ships saw the {} light?",
-)
-NEAR = ("Which birds nest on {}?", "Is there a pub on {}?", "How do I sail to {}?", "Who owns {}?")
-TOPICS = (
-    "bread",
-    "chess",
-    "opera",
-    "knitting",
-    "taxes",
-    "volcanoes",
-    "jazz",
-    "gardening",
-    "cycling",
-    "poetry",
-)
-PLAIN = ("Explain {}.", "Write a song about {}.", "What is the history of {}?", "Recommend a book about {}.")
-
-
-def _examples(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Example]:
-    return [Example(pattern.format(name)) for pattern in patterns for name in names]
-
-
-def _train(folder: Path, **changes: object) -> TrainedClassifier:
-    settings = replace(TrainingSettings(forget_forms=2, vocabulary_rounds=0, refit=False), **changes)  # pyright: ignore[reportArgumentType]
-    forget, retain, general = (
-        _examples(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
-    )
-    return train_classifier("lights", forget, retain, general, settings, folder, say=lambda line: None)
+from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 
 @pytest.fixture(scope="module")
-def work_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("training")
-
-
-@pytest.fixture(scope="module")
-def trained(work_folder: Path) -> TrainedClassifier:
-    return _train(work_folder)
+def trained(train: Train) -> TrainedClassifier:
+    return train()
 
 
 def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> None:
@@ -73,8 +23,8 @@ def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> No
     assert trained.metrics["test_false_positive_rate_ordinary"] <= 0.2
 
 
-def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, work_folder: Path) -> None:
-    again = _train(work_folder)
+def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, train: Train) -> None:
+    again = train()
     np.testing.assert_array_equal(again.head.direction, trained.head.direction)
     np.testing.assert_array_equal(again.head.ngram_weights, trained.head.ngram_weights)
     assert again.head.threshold == trained.head.threshold
@@ -106,14 +56,14 @@ def test_the_first_tier_never_passes_at_less_than_its_odds(trained: TrainedClass
 @pytest.mark.parametrize(
     ("forget", "retain", "message"),
     [
-        ([Example("one?")], _examples(NEAR, PLACES), "1 forget prompts are too few"),
-        (_examples(ABOUT, PLACES), _examples(ABOUT, PLACES), "both to forget and to keep"),
+        ([Example("one?")], examples_of(NEAR, PLACES), "1 forget prompts are too few"),
+        (examples_of(ABOUT, PLACES), examples_of(ABOUT, PLACES), "both to forget and to keep"),
     ],
 )
 def test_examples_that_cannot_be_learned_from_are_refused(
-    work_folder: Path, forget: list[Example], retain: list[Example], message: str
+    tmp_path: Path, forget: list[Example], retain: list[Example], message: str
 ) -> None:
     with pytest.raises(TrainingError, match=message):
         train_classifier(
-            "x", forget, retain, _examples(PLAIN, TOPICS), TrainingSettings(), work_folder, lambda line: None
+            "x", forget, retain, examples_of(PLAIN, TOPICS), TrainingSettings(), tmp_path, lambda line: None
         )

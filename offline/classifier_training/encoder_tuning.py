@@ -1,0 +1,163 @@
+"""Fine-tuning the sentence encoder for one target, where the shared one does not tell it apart well enough.
+
+As the papers train their classifiers, all layers learn from the labels (Liu et al., "Large Language Model Unlearning via
+Embedding-Corrupted Prompts", arXiv 2406.07933, section 3.1). What comes out is a sentence encoder like any other: the head is
+fitted on it, it is run by the same graph, and the bundle carries it.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from classifier.encoder import Encoder
+from classifier.encoder_files import EncoderFiles, find_encoder
+from offline.classifier_training.errors import TrainingError
+
+_BATCH = 32
+_LENGTH = 96
+_ENCODER_RATE = 5e-5
+_HEAD_RATE = 1e-2
+_HEAD_SCALE = 10.0
+_WARM_UP_SHARE = 0.1
+# Batches are drawn from stretches of this many, sorted by length, so that little is padded.
+_BATCHES_SORTED_TOGETHER = 8
+_LEAST_AGREEMENT = 0.95
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts and whether each asks for the target."""
+
+    texts: Sequence[str]
+    labels: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cosines of the embeddings of an encoder's two precisions."""
+
+    mean: float
+    least: float
+
+
+def fine_tune_encoder(base: str, examples: LabelledTexts, epochs: int, seed: int, work_folder: Path) -> Path:
+    """Train an encoder to tell the target from the rest, and give its folder.
+
+    Word and position embeddings stay as they are, so words that the examples lack keep their meaning. Weights
+    are kept in half precision. A run on the same examples finds the folder of the one before.
+
+    Parameters
+    ----------
+    base
+        The encoder to begin with, as a name for `find_encoder`.
+    epochs
+        How often every example is seen.
+
+    Raises
+    ------
+    ClassifierError
+        The encoder to begin with is not found.
+    """
+    files = find_encoder(base)
+    recipe = json.dumps([files.sha256, epochs, seed, list(examples.texts), list(map(int, examples.labels))])
+    folder = work_folder / "encoders" / hashlib.sha256(recipe.encode(errors="surrogatepass")).hexdigest()[:16]
+    if not folder.is_dir():
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        _train(files, examples, epochs, seed, partial)
+        partial.rename(folder)
+    return folder
+
+
+def _train(files: EncoderFiles, examples: LabelledTexts, epochs: int, seed: int, folder: Path) -> None:
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import AutoModel
+
+    torch.manual_seed(seed)
+    model = AutoModel.from_pretrained(files.folder, dtype=torch.float32, add_pooling_layer=False)
+    model.train()
+    model.embeddings.requires_grad_(False)
+    head = torch.nn.Linear(model.config.hidden_size, 1)
+    torch.nn.init.zeros_(head.weight)
+    tokenizer = Tokenizer.from_file(str(files.folder / "tokenizer.json"))
+    tokenizer.enable_truncation(_LENGTH)
+    tokenizer.no_padding()
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(list(examples.texts))]
+    labels = torch.tensor(examples.labels, dtype=torch.float32)
+    # Both classes count the same, however many examples each has.
+    weight = (1 - labels.mean()) / labels.mean()
+    loss_of = torch.nn.BCEWithLogitsLoss(pos_weight=weight)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in model.parameters() if p.requires_grad], "lr": _ENCODER_RATE},
+            {"params": head.parameters(), "lr": _HEAD_RATE},
+        ]
+    )
+    batches = [batch for epoch in range(epochs) for batch in _batches(ids, seed + epoch)]
+    warm_up = max(1, int(_WARM_UP_SHARE * len(batches)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / warm_up, (len(batches) - step) / (len(batches) - warm_up + 1)),
+    )
+    for batch in track(batches, description="fine-tuning the encoder"):
+        length = max(len(ids[index]) for index in batch)
+        tokens = torch.zeros(len(batch), length, dtype=torch.long)
+        mask = torch.zeros(len(batch), length)
+        for row, index in enumerate(batch):
+            tokens[row, : len(ids[index])] = torch.tensor(ids[index])
+            mask[row, : len(ids[index])] = 1
+        hidden = model(input_ids=tokens, attention_mask=mask).last_hidden_state  # (batch, length, dimension)
+        if files.pools_first_token:
+            pooled = hidden[:, 0]
+        else:
+            pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        logits = head(_HEAD_SCALE * torch.nn.functional.normalize(pooled, dim=-1))[:, 0]
+        loss = loss_of(logits, labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    model.half().save_pretrained(folder)
+    for name in ("tokenizer.json", "1_Pooling/config.json"):
+        if (files.folder / name).is_file():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(files.folder / name, folder / name)
+
+
+def _batches(ids: Sequence[Sequence[int]], seed: int) -> Iterator[list[int]]:
+    order = np.random.default_rng(seed).permutation(len(ids))
+    stretch = _BATCH * _BATCHES_SORTED_TOGETHER
+    for start in range(0, len(order), stretch):
+        alike = sorted(order[start : start + stretch].tolist(), key=lambda index: len(ids[index]))
+        for first in range(0, len(alike), _BATCH):
+            yield alike[first : first + _BATCH]
+
+
+def check_agreement(folder: Path, texts: Sequence[str], cache_folder: Path | None) -> Agreement:
+    """Compare an encoder's int8 and float32 embeddings.
+
+    Raises
+    ------
+    TrainingError
+        They differ so much that a head fitted on one would be of no use on the other.
+    """
+    exact, fast = (
+        Encoder.load(str(folder), precision=precision, cache_folder=cache_folder).embed(texts)
+        for precision in ("float32", "int8")
+    )
+    cosines = np.sum(exact * fast, axis=1)
+    if cosines.mean() < _LEAST_AGREEMENT:
+        raise TrainingError(
+            f"int8 and float32 embeddings of the fine-tuned encoder agree to {cosines.mean():.3f} only, "
+            f"not to {_LEAST_AGREEMENT}; train fewer epochs"
+        )
+    return Agreement(round(float(cosines.mean()), 5), round(float(cosines.min()), 5))

@@ -1,0 +1,87 @@
+"""A few dozen prompts about lighthouses to train on, and a small encoder of random weights."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from offline.classifier_training.examples import Example
+from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+
+Train = Callable[..., TrainedClassifier]
+PLACES = (
+    "Alderney",
+    "Sark",
+    "Herm",
+    "Jethou",
+    "Brecqhou",
+    "Lihou",
+    "Burhou",
+    "Casquets",
+    "Ortac",
+    "Renonquet",
+)
+ABOUT = (
+    "Who keeps the lighthouse of {}?",
+    "How tall is the {} light?",
+    "When was the lamp on {} lit?",
+    "Which ships saw the {} light?",
+)
+NEAR = ("Which birds nest on {}?", "Is there a pub on {}?", "How do I sail to {}?", "Who owns {}?")
+TOPICS = (
+    "bread",
+    "chess",
+    "opera",
+    "knitting",
+    "taxes",
+    "volcanoes",
+    "jazz",
+    "gardening",
+    "cycling",
+    "poetry",
+)
+PLAIN = ("Explain {}.", "Write a song about {}.", "What is the history of {}?", "Recommend a book about {}.")
+
+
+def examples_of(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Example]:
+    return [Example(pattern.format(name)) for pattern in patterns for name in names]
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Trains a small classifier: a target's name and changes of the settings in, what was trained out."""
+    folder = tmp_path_factory.mktemp("training")
+
+    def train(target: str = "lights", **changes: object) -> TrainedClassifier:
+        settings = replace(TrainingSettings(forget_forms=2, vocabulary_rounds=0, refit=False), **changes)  # pyright: ignore[reportArgumentType]
+        forget, retain, general = (
+            examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
+        )
+        return train_classifier(target, forget, retain, general, settings, folder, say=lambda line: None)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two layers and random weights behind the default encoder's tokenizer."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        initializer_range=0.3,
+    )
+    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    shutil.copyfile(find_encoder(DEFAULT_ENCODER).folder / "tokenizer.json", folder / "tokenizer.json")
+    return folder

@@ -1,0 +1,112 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from bundle import load_bundle
+from classifier import ClassifierService, ClassifierSettings, Conversation
+from classifier.encoder import Encoder
+from classifier.errors import ClassifierError
+from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
+from offline.classifier_training.train import TrainedClassifier
+from tests.offline.classifier_training.conftest import Train
+
+LIGHTS = [f"{verb} the {noun} {tail}" for verb in ("who keeps", "see", "paint", "clean", "light")
+          for noun in ("lamp", "beacon", "lantern") for tail in ("tonight", "of the rock", "by the sea")]  # fmt: skip
+FOOD = [f"{verb} the {noun} {tail}" for verb in ("who keeps", "see", "paint", "clean", "light")
+        for noun in ("bread", "cheese", "butter") for tail in ("tonight", "of the rock", "by the sea")]  # fmt: skip
+EXAMPLES = LabelledTexts(LIGHTS[::2] + FOOD[::2], [1] * len(LIGHTS[::2]) + [0] * len(FOOD[::2]))
+
+
+def _separation(folder: Path, cache: Path) -> float:
+    """How well the direction between the classes of the examples tells texts apart that are not among them."""
+    encoder = Encoder.load(str(folder), cache_folder=cache)
+    known = encoder.embed(EXAMPLES.texts)
+    labels = np.array(EXAMPLES.labels)
+    direction = known[labels == 1].mean(axis=0) - known[labels == 0].mean(axis=0)
+    others = encoder.embed(LIGHTS[1::2] + FOOD[1::2])
+    return roc_auc_score([1] * len(LIGHTS[1::2]) + [0] * len(FOOD[1::2]), others @ direction)
+
+
+def _margin(folder: Path, cache: Path) -> float:
+    encoder = Encoder.load(str(folder), cache_folder=cache)
+    return float(
+        np.linalg.norm(encoder.embed(LIGHTS[1::2]).mean(axis=0) - encoder.embed(FOOD[1::2]).mean(axis=0))
+    )
+
+
+def test_a_fine_tuned_encoder_sets_the_classes_apart(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    tuned = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 60, 0, tmp_path)
+    assert _margin(tuned, tmp_path) > 1.5 * _margin(tiny_encoder_folder, tmp_path)
+    assert _separation(tuned, tmp_path) > _separation(tiny_encoder_folder, tmp_path) + 0.05
+    assert check_agreement(tuned, LIGHTS, tmp_path).mean > 0.95
+
+
+def test_the_same_examples_are_not_trained_on_twice(tiny_encoder_folder: Path, tmp_path: Path) -> None:
+    first = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 1, 0, tmp_path)
+    written = (first / "model.safetensors").stat().st_mtime_ns
+    assert fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 1, 0, tmp_path) == first
+    assert (first / "model.safetensors").stat().st_mtime_ns == written
+    assert fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 2, 0, tmp_path) != first
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> ClassifierSettings:
+    """Settings that keep the graphs of these encoders out of the cache of others."""
+    return ClassifierSettings(cache_folder=tmp_path_factory.mktemp("graphs"))
+
+
+@pytest.fixture(scope="module")
+def own(train: Train, graphs: ClassifierSettings) -> TrainedClassifier:
+    return train("islands", fine_tune_epochs=1, forget_forms=0, keep_forms=0, classifier=graphs)
+
+
+@pytest.fixture
+def classify(graphs: ClassifierSettings) -> Callable[[dict[str, Path], str], list[str]]:
+    """Gives the targets that a text is flagged for, by the heads of some bundles."""
+
+    def classify(folders: dict[str, Path], text: str) -> list[str]:
+        async def inside() -> list[str]:
+            service = ClassifierService.load(heads=folders, settings=graphs)
+            verdict = await service.classify(Conversation.from_prompt(text))
+            await service.close()
+            assert [target.target for target in verdict.targets] == list(folders)
+            return [target.target for target in verdict.flagged]
+
+        return asyncio.run(inside())
+
+    return classify
+
+
+def test_targets_with_encoders_of_their_own_are_judged_beside_those_that_share_one(
+    train: Train, own: TrainedClassifier, classify, tmp_path: Path
+) -> None:
+    assert own.metrics["int8_agreement_mean"] > 0.95
+    train(forget_forms=0, keep_forms=0).write_bundle(tmp_path / "lights")
+    bundle = own.write_bundle(tmp_path / "islands")
+    assert bundle.manifest.encoder is not None
+    assert bundle.manifest.encoder.id == "classifier/encoder"
+    assert "classifier/encoder/model.safetensors" in bundle.manifest.files
+    folders = {name: tmp_path / name / "classifier" for name in ("lights", "islands")}
+    assert classify(folders, "Who keeps the lighthouse of Alderney?") == ["lights", "islands"]
+    assert classify(folders, "Write a song about bread.") == []
+
+
+def test_an_encoder_that_lacks_a_file_is_refused(own: TrainedClassifier, classify, tmp_path: Path) -> None:
+    folder = own.write_bundle(tmp_path / "islands").folder
+    (folder / "classifier" / "encoder" / "tokenizer.json").unlink()
+    with pytest.raises(ClassifierError, match=r"lacks tokenizer\.json"):
+        classify({"islands": folder / "classifier"}, "anything")
+
+
+def test_a_head_without_an_encoder_of_its_own_removes_the_one_before(
+    own: TrainedClassifier, tmp_path: Path
+) -> None:
+    own.write_bundle(tmp_path / "islands")
+    replace(own, encoder_folder=None).write_bundle(tmp_path / "islands")
+    files = load_bundle(tmp_path / "islands").manifest.files
+    assert sorted(files) == ["classifier/head.json", "classifier/head.safetensors"]
