@@ -1,10 +1,12 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
 ``python -m bench.classifier [encoder|latency|shipped|accuracy|attacks|attacks-tofu ...]``, all by default. Needs LETHE_DATA_DIR.
+``accuracy`` trains a head for each of the field's data sets, minutes each; ``accuracy-forget05`` and the like measure one alone.
 """
 
 import asyncio
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,31 +43,22 @@ _FILLER = "The committee compared three proposals for the new library and kept t
 
 def main(names: Sequence[str]) -> None:
     """Run the named measurements."""
-    for name in names or list(_MEASUREMENTS):
-        _MEASUREMENTS[name]()
+    for name in names or ("",):
+        chosen = [each for each in _MEASUREMENTS if each.startswith(name)]
+        if not chosen:
+            raise SystemExit(f"{name} is none of {', '.join(_MEASUREMENTS)}, nor the beginning of one")
+        for each in chosen:
+            _MEASUREMENTS[each]()
 
 
-def _accuracy() -> None:
-    rows: list[list[str]] = []
-    encoder = Encoder.load()
-    for task in (
-        tofu("forget01", "retain99"),
-        tofu("forget05", "retain95"),
-        tofu("forget10", "retain90"),
-        muse_news(),
-        wmdp("bio"),
-        wmdp("chem"),
-        wmdp("cyber"),
-    ):
-        started = time.perf_counter()
-        head = _trained(task)
-        print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
-        rows += _accuracy_rows(encoder, head, task.name, task.positives, task.negatives)
-    note = (
-        "Heads are trained on the sets' training sides and the project's own ordinary prompts; no test prompt is seen in training. "
-        "MUSE-News is trained on sentences of the articles and tried on questions about them."
-    )
-    _write_accuracy("Accuracy on the field's data sets", "accuracy", note, rows)
+def _accuracy(name: str) -> None:
+    task = _TASKS[name]()
+    started = time.perf_counter()
+    head = _trained(task)
+    print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
+    rows = _accuracy_rows(Encoder.load(), head, task.name, task.positives, task.negatives)
+    note = "The head is trained on the set's training side and the project's own ordinary prompts; no test prompt is seen in training."
+    _write_accuracy(f"Accuracy, {task.name}", f"accuracy-{name}", note, rows)
 
 
 def _shipped() -> None:
@@ -211,7 +204,7 @@ def _latency() -> None:
     rows: list[list[str]] = []
     for count in (1, 10, 100):
         heads = [dataclasses.replace(head, target=f"t{index}", version=f"{index}") for index in range(count)]
-        settings = ClassifierSettings(spans=count == 1)
+        settings = ClassifierSettings(spans=False)
         rows.append(_latency_row(f"ordinary prompts, {count} targets", encoder, heads, settings, ordinary))
         for tokens in (14, 128, 512):
             size = int(tokens * 4.4)
@@ -223,14 +216,15 @@ def _latency() -> None:
             )
             joined = " ".join(passages)
             about = [_cut_tokens(encoder, joined[index * 4000 :], tokens) for index in range(30)]
-            rows.append(
-                _latency_row(
-                    f"about the target, {tokens} tokens, {count} targets", encoder, heads, settings, about
-                )
-            )
+            kinds = {"": settings, ", with spans": ClassifierSettings(spans=True)}
+            for suffix, chosen in kinds.items():
+                if count == 1 or not suffix:
+                    label = f"about the target, {tokens} tokens, {count} targets{suffix}"
+                    rows.append(_latency_row(label, encoder, heads, chosen, about))
     body = (
         f"{machine('onnxruntime', 'numpy')}; one worker on one core, int8, through `ClassifierService.classify` one after another. Cold: "
         "never seen. Cached: asked again. Many targets are copies of one head, so all of them call for the encoder where one does. "
+        "With spans, every window is read even where the first already tells; so is a text that is near the target and not flagged. "
         "Goals: mean of ordinary prompts at most 1 ms; any one of 512 tokens at most 20 ms; 100 targets at most 1.2 times one.\n\n"
         + table(["prompts", "cold mean, ms", "p50", "p99", "largest", "cached p50"], rows)
     )
@@ -277,11 +271,21 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+_TASKS: dict[str, Callable[[], Task]] = {
+    "forget01": lambda: tofu("forget01", "retain99"),
+    "forget05": lambda: tofu("forget05", "retain95"),
+    "forget10": lambda: tofu("forget10", "retain90"),
+    "news": muse_news,
+    "bio": lambda: wmdp("bio"),
+    "chem": lambda: wmdp("chem"),
+    "cyber": lambda: wmdp("cyber"),
+}
+
 _MEASUREMENTS: dict[str, Callable[[], None]] = {
     "encoder": _encoder,
     "latency": _latency,
     "shipped": _shipped,
-    "accuracy": _accuracy,
+    **{f"accuracy-{name}": functools.partial(_accuracy, name) for name in _TASKS},
     "attacks": _attacks,
     "attacks-tofu": _attacks_on_tofu,
 }

@@ -125,6 +125,22 @@ def harry_potter_questions() -> dict[str, list[str]]:
     }
 
 
+# People and things that share a name with the books'. None of them is among the target's own namesakes.
+_NAMESAKES = (
+    "When did Harry Selfridge open his shop?",
+    "Summarise the career of Harry Carey.",
+    "What did Harry Blackmun decide?", "Who sang with Harry Chapin?", "Is Harry's Law a good series?", "What kind of cat is Harry in Harry and Tonto?",
+    "My colleague Harry is retiring. Write him a card.", "Harry has 12 apples and gives Ron 5. How many are left?", 
+    "Who was the potter Clarice Cliff?", "Where is Potters Bar?", "Which clay do potters use for stoneware?", "What is the Potter Box in ethics?",
+    "Which songs did Ron Wood write?", "What is Ron Mueck's best-known sculpture?",
+    "Which island is Hermione Island?", "What became of HMS Hermione?", "How far away is the star Bellatrix?",
+    "What is Luna Park in Sydney?", "Who owns Draco Motorcycles?", "Where is Dudley Castle?",
+    "What is Moody's credit rating scale?", "Who is Sirius the Dog in mythology?", "How do I plant lupins in sandy soil?",
+    "What is a Minerva watch worth?", "Tell me about Cedric Villani.", "Who was Lily Parr?", 
+    "Which wizard advises King Arthur?", "Where can I buy a real besom broom?", "What is the Sorcerer's Apprentice in Fantasia?", "What does a patronage system mean?",
+)  # fmt: skip
+
+
 def harry_potter_passages(limit: int = 100) -> list[str]:
     """Beginnings of passages of the books, from MUSE-Books' verbatim test."""
     raw = gzip.decompress((data_folder() / "muse/hp/verbmem/forget.json.gz").read_bytes())
@@ -139,6 +155,7 @@ def harry_potter_negatives() -> dict[str, list[str]]:
         "world facts": _field("tofu/world_facts.json", "question"),
         "MUSE-News questions": _field("muse/bbc/knowmem/forget_qa.json", "question"),
         "TOFU retain": _field("tofu/retain_perturbed.json", "question"),
+        "namesakes": list(_NAMESAKES),
         **ordinary_tests(),
     }
     return {name: [text for text in texts if "Harry Potter" not in text] for name, texts in sets.items()}

@@ -1,7 +1,7 @@
 """Makes the shipped target ``harry-potter`` from its prompts: ``python -m offline.recipes.harry_potter.build``.
 
-Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and writes both into the bundle with its card. Takes some
-ten minutes on two cores; an interrupted run goes on where it stopped.
+Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and writes both into the bundle with its card; with
+``classifier`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
 """
 
 import argparse
@@ -25,15 +25,17 @@ TARGET = "harry-potter"
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
-def build(bundle: Path, cache: Path) -> None:
-    """Make the bundle, or make it again."""
-    work = cache / "recipes" / TARGET
-    work.mkdir(parents=True, exist_ok=True)
+def build_classifier(bundle: Path, cache: Path) -> None:
+    """Train the classifier and put it into the bundle, whose other artifacts stay as they are."""
     settings = TrainingSettings(entities=entity_names())
     trained = train_classifier(
-        TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, work, print
+        TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), print
     )
     trained.write_bundle(bundle)
+
+
+def build_corruption(bundle: Path, cache: Path) -> None:
+    """Learn the corruption and put it into the bundle."""
     # Corrupting the template's own tokens too makes this small model babble; see docs/learning-corruptions.md.
     job = LearningJob(
         bundle=bundle,
@@ -41,16 +43,35 @@ def build(bundle: Path, cache: Path) -> None:
         retain_prompts=FOLDER / "unknown.jsonl",
         deny_list=FOLDER / "facts.json",
         positions="user_content",
-        trace=work / "corruption-search.jsonl",
+        trace=_work(cache) / "corruption-search.jsonl",
     )
     run_learning_job(job, SMOLLM2, cache)
-    update_bundle(bundle, {}, description=DESCRIPTION)
-    write_report(bundle)
+
+
+def _work(cache: Path) -> Path:
+    folder = cache / "recipes" / TARGET
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+_PARTS = {"classifier": build_classifier, "corruption": build_corruption}
+
+
+def main() -> None:
+    """Make the bundle, or make parts of it again."""
+    root = Path(__file__).resolve().parents[3]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", default=list(_PARTS), help=f"any of {', '.join(_PARTS)}; all by default"
+    )
+    parser.add_argument("--bundle", type=Path, default=root / "targets" / TARGET)
+    arguments = parser.parse_args()
+    cache = Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser()
+    for part in arguments.parts:
+        _PARTS[part](arguments.bundle, cache)
+    update_bundle(arguments.bundle, {}, description=DESCRIPTION)
+    write_report(arguments.bundle)
 
 
 if __name__ == "__main__":
-    root = Path(__file__).resolve().parents[3]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=root / "targets" / TARGET)
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser()
-    build(parser.parse_args().bundle, cache)
+    main()

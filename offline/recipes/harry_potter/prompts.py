@@ -1,7 +1,7 @@
 """What the harry-potter classifier learns from: prompts about the books, and prompts that only look like it.
 
-Hand-written prompts stand in ``forget.jsonl`` and ``retain.jsonl``; more are made here from the names in ``names.json``. None is
-taken from a benchmark.
+Hand-written prompts stand in ``forget.jsonl`` and ``retain.jsonl``; more are made here from the names in ``names.json``, which are
+the books', and in ``namesakes.json``, which are not. None is taken from a benchmark.
 """
 
 import json
@@ -32,6 +32,26 @@ _BY_KIND = {
         "Quote a passage from {}.",
         "Who is the main character of {}?",
         "When was {} released?",
+    ),
+}
+
+_ABOUT_NAMESAKES = {
+    "people": (
+        "Who is {}?",
+        "Tell me about {}.",
+        "When was {} born?",
+        "What is {} known for?",
+        "Write a short biography of {}.",
+        "Where did {} grow up?",
+        "How did {} become famous?",
+        "Is {} married?",
+    ),
+    "things": (
+        "What is {}?",
+        "Tell me about {}.",
+        "Explain {}.",
+        "Where does the name of {} come from?",
+        "Describe {}.",
     ),
 }
 
@@ -127,6 +147,13 @@ def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     """Prompts about other fantasy, other authors, namesakes, folklore, schools and pottery."""
     choice = random.Random(seed)
     made = [_scene(choice.choice(_OTHER_CASTS), choice) for _ in range(scenes)]
+    namesakes = json.loads((_FOLDER / "namesakes.json").read_text())
+    made += [
+        pattern.format(name)
+        for kind, patterns in _ABOUT_NAMESAKES.items()
+        for name in namesakes[kind]
+        for pattern in choice.sample(patterns, 3)
+    ]
     others = [name for cast in _OTHER_CASTS for name in cast]
     made += [choice.choice(_BY_KIND["people"]).format(name) for name in others]
     return [*load_examples(str(_FOLDER / "retain.jsonl")), *map(Example, made)]
