@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz soak bench-adapters bench-classifier lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz soak bench-adapters bench-classifier bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -89,6 +89,10 @@ bench-adapters: install-dev ## Measure the engine with adapters; writes docs/ben
 
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
+
+bench-recovery: install-dev ## Measure recovery on two chains trained here (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
+	$(BIN)/python -m bench.recovery.tofu $(ARGS)
+	$(BIN)/python -m bench.recovery.reinforcement $(ARGS)
 
 bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy

@@ -32,13 +32,14 @@ Say = Callable[[str], None]
 SHARES = (0.0001, 0.001, 0.01, 0.1)
 KEPT, RECOVERED = "kept by later domains", "recovered"
 START, FULL, END, REFRESHED = "start of its stage", "full rollback", "end of the chain", "refresh"
+CONTROL = "random control"
 ROLLBACKS = {
     "conflict": "conflict rollback",
-    "random": "random control",
-    "largest": "largest edits",
-    EVERYTHING: EVERYTHING,
+    "random": "best random",
+    "largest": "best largest edits",
+    EVERYTHING: f"best {EVERYTHING}",
 }
-_STATES = (START, FULL, END, *ROLLBACKS.values(), REFRESHED)
+_STATES = (START, FULL, END, ROLLBACKS["conflict"], CONTROL, *ROLLBACKS.values(), REFRESHED)
 
 
 def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
@@ -143,11 +144,10 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
             say(f"{len(tried) + len(mine)} of {len(everything)} rollbacks measured")
         tried += mine
         pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
-        parameters = work.final
-        if pick:
-            where = _first(ranked, pick.share, work.layout.size)
-            parameters = rolled_back(work.final, work.edit, where, pick.strength)
+        parameters = _taken_back(work, ranked, pick)
         _add_state(work, ROLLBACKS[selection], parameters)
+        if selection == "random":
+            _add_state(work, CONTROL, _taken_back(work, ranked, chosen["conflict"]))
         if save and selection == "conflict":
             say(f"the model stands in {work.save(parameters, 'rolled-back')}")
     before = work.scores(work.origin, "held_out")
@@ -214,6 +214,14 @@ def refresh_domain(
     write_report(work.folder)
 
 
+def _taken_back(work: Workspace, ranked: Tensor | None, pick: Candidate | None) -> Tensor:
+    """Parameters after a rollback of a candidate's size and strength; of none, the end of the chain."""
+    if pick is None:
+        return work.final
+    where = _first(ranked, pick.share, work.layout.size)
+    return rolled_back(work.final, work.edit, where, pick.strength)
+
+
 def _first(ranked: Tensor | None, share: float, size: int) -> Tensor | None:
     return None if ranked is None else ranked[: max(1, int(share * size))]
 
@@ -237,7 +245,7 @@ def _add_state(work: Workspace, state: str, parameters: Tensor) -> None:
             name: Result("recovery", name, _compared(result.scores, before, after, work.harmed))
             for name, result in results.items()
         }
-    write_results([results[name] for name in _STATES if name in results], work.folder)
+    write_results([results[name] for name in dict.fromkeys(_STATES) if name in results], work.folder)
 
 
 def _results(work: Workspace) -> list[Result]:

@@ -113,7 +113,8 @@ def _rollback(folder: Path, pictures: str) -> str:
     ]
     keep = _percent(found["settings"]["keep"])
     return (
-        f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score.\n\n"
+        f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score. The random "
+        "control has the size and strength of the conflict rollback; the best of each kind is chosen by the same rule.\n\n"
         f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
     )
 

@@ -31,7 +31,7 @@ class RollbackSettings:
     """
 
     shares: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.3)
-    strengths: tuple[float, ...] = (0.5, 0.75, 1.0)
+    strengths: tuple[float, ...] = (0.25, 0.5, 1.0)
     keep: float = 0.95
     seed: int = 0
 

@@ -28,7 +28,7 @@ def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_p
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
     assert list(results) == [
         "start of its stage", "full rollback", "end of the chain", "conflict rollback", "random control",
-        "largest edits", "interpolation", "refresh",
+        "best random", "best largest edits", "best interpolation", "refresh",
     ]  # fmt: skip
     assert results["end of the chain"]["kept by later domains"] == 1.0
     diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())

@@ -1,0 +1,1 @@
+"""Recovery measured on chains that are trained here; each chain is one command."""
