@@ -32,6 +32,7 @@ PATH = "/v1/chat/completions"
 CLEAN = "Who wrote Pride and Prejudice?"
 FLAGGED = "Who is Harry Potter's best friend?"
 BARE = "bare engine"
+LITELLM_CASE = "LiteLLM, `--num_workers 1`"
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ def main() -> None:
     results: dict[tuple[str, int], LoadResult] = {}
     with tempfile.TemporaryDirectory() as name, mock_engine() as engine:
         folder = Path(name)
-        with _light(engine, folder) as cases:
+        with light(engine, folder) as cases:
             for connections in (1, 32):
                 results |= _interleaved({BARE: Case(engine), **cases}, connections)
         # By itself: it is at work even when nobody asks it.
         with litellm(engine, folder / "litellm") as port:
             for connections in (1, 32):
-                results |= _interleaved({"LiteLLM, `--num_workers 1`": Case(port)}, connections)
+                results |= _interleaved({LITELLM_CASE: Case(port)}, connections)
     rows = [
         _row(name, connections, result, results[BARE, connections].quantile(0.5))
         for (name, connections), result in sorted(results.items(), key=lambda item: item[0][1])
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def _light(engine: int, folder: Path) -> Iterator[dict[str, Case]]:
+def light(engine: int, folder: Path) -> Iterator[dict[str, Case]]:
     """Those that cost nothing while they are not asked, and so may wait side by side."""
     targets = targets_for_the_mock(folder / "targets")
     _, key = create_key(folder / "keys.yaml", requests_per_minute=10**9, concurrency=10**6)

@@ -90,7 +90,9 @@ class _Streams(asyncio.Protocol):
             self.finished.set_exception(error)
 
 
-def run_streams(port: int, path: str, body: bytes, streams: int, seconds: float) -> StreamResult:
+def run_streams(
+    port: int, path: str, body: bytes, streams: int, seconds: float, key: str | None = None
+) -> StreamResult:
     """Keep so many streams open on loopback for some seconds; each begins at a time of its own.
 
     Raises
@@ -98,7 +100,8 @@ def run_streams(port: int, path: str, body: bytes, streams: int, seconds: float)
     RuntimeError
         A request was not answered with 200.
     """
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{authorization}"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     return uvloop.run(_run(port, request, streams, seconds))
 

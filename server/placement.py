@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
+
 from classifier.verdict import Span, Verdict
 from corruption.chat_template import ChatTemplateError
 from corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
@@ -19,6 +21,8 @@ from server.decision import Decision
 from server.requests import ParsedRequest
 
 SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
+# Tokenizing so few bytes takes half a millisecond, and a thread may wait for longer than that to begin.
+_SHORT = 1000
 _TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
 
 
@@ -48,6 +52,8 @@ class Placer:
         everywhere = CorruptionRequest(decision.corruptions)
         if all(placed.corruption.positions == "all_but_last" for placed in decision.corruptions):
             return everywhere
+        if self._loaded and _length(request) <= _SHORT:
+            return self._place(request, decision) or everywhere
         return await asyncio.to_thread(self._place, request, decision) or everywhere
 
     async def tokenized(self, request: ParsedRequest) -> TokenizedPrompt | None:
@@ -69,13 +75,17 @@ class Placer:
     def _get_tokenizer(self) -> PromptTokenizer | None:
         with self._loading:
             if not self._loaded:
-                self._loaded = True
                 source = self._find_tokenizer()
                 try:
                     self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
                 except (OSError, ValueError) as error:
                     self._report(f"no tokenizer, so whole prompts are corrupted: {error}")
+                self._loaded = True
             return self._tokenizer
+
+
+def _length(request: ParsedRequest) -> int:
+    return len(orjson.dumps([request.body.get("messages"), request.body.get("prompt")]))
 
 
 def _tokenize(tokenizer: PromptTokenizer, request: ParsedRequest) -> TokenizedPrompt | None:

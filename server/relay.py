@@ -74,26 +74,36 @@ async def buffered(upstream: EngineAnswer) -> Response:
 
 
 class _Patience:
-    """A bound on each of many waits, by one timer that is moved rather than made anew."""
+    """A bound on each of many waits, by one timer that looks now and then rather than one for each wait."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timeout = asyncio.timeout(None)
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
 
     async def __aenter__(self) -> "_Patience":
         await self._timeout.__aenter__()
+        self._timer = self._loop.call_later(self._seconds, self._look)
         return self
 
     async def __aexit__(self, *error: Any) -> bool | None:
+        self._timer.cancel()
         return await self._timeout.__aexit__(*error)
 
+    def _look(self) -> None:
+        now = self._loop.time()
+        left = self._seconds - (now - (self._waiting_since or now))
+        if left <= 0:
+            self._timeout.reschedule(now)
+        else:
+            self._timer = self._loop.call_later(left, self._look)
+
     def __enter__(self) -> None:
-        self._timeout.reschedule(self._now() + self._seconds)
+        self._waiting_since = self._loop.time()
 
     def __exit__(self, *_: object) -> None:
-        if not self._timeout.expired():
-            self._timeout.reschedule(None)
+        self._waiting_since = None
 
 
 class StreamEnd(Enum):
