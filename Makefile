@@ -111,7 +111,7 @@ bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
 SERVING := --extra redis --extra tracing
 docs: install-dev ## Build the documentation as a site, in site/.
-	$(BIN)/mkdocs build --quiet
+	$(BIN)/mkdocs build
 
 screenshots: install-dev ## Take the documentation's pictures of the console again, before the real engine.
 	$(BIN)/python -m docs.images.take_screenshots
