@@ -85,7 +85,7 @@ class Scorer:
         self.bank = bank
         self._settings = settings
         # What scores depend on beside text and heads, for the keys of a cache.
-        self.fingerprint = f"{encoder.sha256[:40]}:{int(settings.spans)}"
+        self.fingerprint = encoder.sha256[:40]
         self._score_thresholds = np.array(
             [head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9)) for head in bank.heads],
             np.float32,
@@ -99,8 +99,8 @@ class Scorer:
         self._speculative_needed = np.maximum(bank.pass_below, 0.0)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
-        """Whether reading on can change no verdict: every target is flagged, and nobody asks where."""
-        return not self._settings.spans and bool(np.all(scores >= self._score_thresholds))
+        """Whether reading on can change no verdict: every target is flagged."""
+        return bool(np.all(scores >= self._score_thresholds))
 
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
@@ -146,13 +146,14 @@ class Scorer:
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
 
-    def score_window(self, window: Window) -> TextScores:
-        """Encode one window and score it whole and by sentence; spans are in the characters of the original text."""
+    def score_window(self, window: Window, *, spans: bool) -> TextScores:
+        """Encode one window and score it whole and by sentence; spans, if wanted, are in the original's characters."""
         tokens = self._encoder.tokenize(window.text)
-        found = [self._score_piece(window, piece) for piece in _pieces(tokens, self._encoder.maximum_tokens)]
+        pieces = _pieces(tokens, self._encoder.maximum_tokens)
+        found = [self._score_piece(window, piece, spans) for piece in pieces]
         return combine(self.nothing_found(), True, found)
 
-    def _score_piece(self, window: Window, tokens: TokenizedText) -> TextScores:
+    def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
         whole = self.bank.score(self._encoder.pool(hidden), window.lexical)
         scores = whole.copy()
@@ -166,7 +167,7 @@ class Scorer:
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
-        if not self._settings.spans:
+        if not with_spans:
             return TextScores(scores)
         rows = self._encoder.without_specials(hidden)
         spans: dict[int, tuple[TextSpan, ...]] = {}
@@ -187,7 +188,7 @@ class Scorer:
         return combine(
             self.nothing_found(),
             prepared.complete,
-            [self.score_window(window) for window in prepared.windows],
+            [self.score_window(window, spans=self._settings.spans) for window in prepared.windows],
         )
 
     def probability(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -86,8 +86,13 @@ class ClassifierService:
     def targets(self) -> tuple[str, ...]:
         return tuple(head.target for head in self._heads)
 
-    async def classify(self, conversation: Conversation) -> Verdict:
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
+
+        Parameters
+        ----------
+        spans
+            Whether the verdict says which stretches carry it; by default as the settings say.
 
         Raises
         ------
@@ -99,11 +104,12 @@ class ClassifierService:
             The service was closed.
         """
         units, all_within = self._within_limit(conversation_units(conversation))
-        found = await asyncio.gather(*(self._scored(scorer, units) for scorer in self._scorers))
+        spans = self.settings.spans if spans is None else spans
+        found = await asyncio.gather(*(self._scored(scorer, units, spans) for scorer in self._scorers))
         judged = dict(
             verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in self._judge(conversation, scorer, scored)
+            for verdict in _judge(conversation, scorer, scored, spans)
         )
         targets = tuple(judged[head.target] for head in self._heads)
         complete = all_within and all(scores.complete for scored in found for _, scores in scored)
@@ -131,21 +137,23 @@ class ClassifierService:
                 return units[:count], False
         return units, True
 
-    async def _scored(self, scorer: Scorer, units: Sequence[Unit]) -> list[tuple[Unit, TextScores]]:
+    async def _scored(
+        self, scorer: Scorer, units: Sequence[Unit], spans: bool
+    ) -> list[tuple[Unit, TextScores]]:
         """The units that were read, with their scores: from the cache, or from the workers."""
         heads = scorer.bank.identities
-        keys = [ScoreCache.key(unit.text, scorer.fingerprint) for unit in units]
+        keys = [ScoreCache.key(unit.text, f"{scorer.fingerprint}:{int(spans)}") for unit in units]
         known = [self.cache.get(key, heads) for key in keys]
         unknown = [index for index, scores in enumerate(known) if scores is None]
         if unknown:
-            fresh = await self._score(scorer, [units[index].text for index in unknown])
+            fresh = await self._score(scorer, [units[index].text for index in unknown], spans)
             for index, scores in zip(unknown, fresh, strict=True):
                 known[index] = scores
                 if scores is not None and scores.complete:
                     self.cache.put(keys[index], heads, scores)
         return [(unit, scores) for unit, scores in zip(units, known, strict=True) if scores is not None]
 
-    async def _score(self, scorer: Scorer, texts: Sequence[str]) -> list[TextScores | None]:
+    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores | None]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[TextScores | None]] = loop.create_future()
 
@@ -161,7 +169,7 @@ class ClassifierService:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, scores, error)
 
-        job = Job(scorer, texts, self.settings.maximum_windows, finished)
+        job = Job(scorer, texts, self.settings.maximum_windows, spans, finished)
         self._pool.submit(job)
         try:
             async with asyncio.timeout(self.settings.deadline_seconds):
@@ -174,20 +182,23 @@ class ClassifierService:
         finally:
             job.cancelled = True
 
-    def _judge(
-        self, conversation: Conversation, scorer: Scorer, scored: Sequence[tuple[Unit, TextScores]]
-    ) -> Iterator[tuple[str, TargetVerdict]]:
-        scores = scorer.nothing_found()
-        for _, found in scored:
-            np.maximum(scores, found.scores, out=scores)
-        for index, (head, probability) in enumerate(
-            zip(scorer.bank.heads, scorer.probability(scores), strict=True)
-        ):
-            verdict = TargetVerdict(head.target, float(probability), head.threshold)
-            if verdict.flagged and self.settings.spans:
-                spans = _evidence(scored, index) + _entities(conversation, head)
-                verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
-            yield head.target, verdict
+
+def _judge(
+    conversation: Conversation,
+    scorer: Scorer,
+    scored: Sequence[tuple[Unit, TextScores]],
+    with_spans: bool,
+) -> Iterator[tuple[str, TargetVerdict]]:
+    scores = scorer.nothing_found()
+    for _, found in scored:
+        np.maximum(scores, found.scores, out=scores)
+    probabilities = scorer.probability(scores)
+    for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
+        verdict = TargetVerdict(head.target, float(probability), head.threshold)
+        if verdict.flagged and with_spans:
+            spans = _evidence(scored, index) + _entities(conversation, head)
+            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
+        yield head.target, verdict
 
 
 def _scorers(

@@ -19,13 +19,17 @@ Finished = Callable[[list[TextScores | None] | None, BaseException | None], None
 
 
 class Job:
-    """The texts of one conversation on their way to scores."""
+    """The texts of one conversation on their way to scores.
+
+    Unless spans are wanted, it ends where reading on can change no verdict.
+    """
 
     def __init__(
-        self, scorer: Scorer, texts: Sequence[str], maximum_windows: int, finished: Finished
+        self, scorer: Scorer, texts: Sequence[str], maximum_windows: int, spans: bool, finished: Finished
     ) -> None:
         self.cancelled = False
         self._scorer = scorer
+        self._spans = spans
         self._texts = deque(enumerate(texts))
         self._windows: deque[tuple[int, Window]] = deque()
         self._scored: list[list[TextScores]] = [[] for _ in texts]
@@ -39,10 +43,10 @@ class Job:
         """Do one step; True when nothing is left to do."""
         if self._windows:
             index, window = self._windows.popleft()
-            scores = self._scorer.score_window(window)
+            scores = self._scorer.score_window(window, spans=self._spans)
             self._scored[index].append(scores)
             self._highest = np.maximum(self._highest, scores.scores)
-            if self._scorer.settled(self._highest):
+            if not self._spans and self._scorer.settled(self._highest):
                 self._windows.clear()
                 self._unread = [each for each, _ in self._texts]
                 self._texts.clear()

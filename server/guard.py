@@ -24,7 +24,7 @@ from server.targets import TargetSet, load_targets
 class Classifier(Protocol):
     """What the guard needs of a classifier."""
 
-    async def classify(self, conversation: Conversation) -> Verdict: ...
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
 
     async def close(self) -> None: ...
 
@@ -156,6 +156,8 @@ class Guard:
         conversations: Iterable[Conversation],
         key: ApiKey = ANYONE,
         demanded: Conversation | None = None,
+        *,
+        explain: bool = False,
     ) -> Decision:
         """Decide on a request.
 
@@ -167,13 +169,16 @@ class Guard:
             Who asks.
         demanded
             What the answer is made to contain, if anything.
+        explain
+            Whether the verdicts say which words carry them, also where no corruption needs to know.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
-                verdicts = [await in_force.classifier.classify(each) for each in conversations]
+                spans = True if explain else None
+                verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._metrics.classifier_errors.inc()

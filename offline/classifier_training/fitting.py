@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from classifier.ngrams import BUCKETS, HashedText
 
 LEXICAL_LIMIT = 8.0
-_FOLDS = 5
+_FOLDS = 3
 _NGRAM_STRENGTH = 100.0
 _STACK_STRENGTH = 1.0
 

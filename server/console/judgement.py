@@ -48,7 +48,7 @@ def judgement_routes(components: Components) -> APIRouter:
         parsed = ParsedRequest(CHAT, body.as_chat())
         (conversation,) = parsed.conversations([])
         started = time.perf_counter()
-        decision = await guard.decide([conversation], key)
+        decision = await guard.decide([conversation], key, explain=True)
         seconds = time.perf_counter() - started
         corruption = (
             await placer.place(parsed, decision)

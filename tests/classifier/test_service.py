@@ -172,6 +172,15 @@ def test_a_text_is_not_read_again_for_heads_that_stayed(encoder: Encoder, make_h
     assert asyncio.run(inside()) == 0
 
 
+def test_spans_can_be_asked_for_where_they_are_turned_off(run) -> None:
+    async def ask(service: ClassifierService) -> list[bool]:
+        conversation = Conversation.from_prompt(ASKED)
+        verdicts = [await service.classify(conversation, spans=spans) for spans in (None, True, None)]
+        return [bool(verdict.targets[0].spans) for verdict in verdicts]
+
+    assert run(ask, spans=False) == [False, True, False]
+
+
 def test_reading_ends_where_every_target_is_flagged_and_nobody_asks_where(run) -> None:
     messages = [{"role": "user", "content": f"{BENIGN * 5}{ASKED}."}, {"role": "user", "content": ASKED}]
 

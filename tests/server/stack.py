@@ -150,7 +150,7 @@ class KeywordClassifier:
         self.targets = targets
         self.seen: list[Conversation] = []
 
-    async def classify(self, conversation: Conversation) -> Verdict:
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:

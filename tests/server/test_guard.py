@@ -26,7 +26,7 @@ class SlowClassifier(KeywordClassifier):
         self.go_on = asyncio.Event()
         self.closed = False
 
-    async def classify(self, conversation: Conversation) -> Verdict:
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
         await self.go_on.wait()
         assert not self.closed
         return await super().classify(conversation)
