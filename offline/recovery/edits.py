@@ -56,7 +56,7 @@ class Overlap:
 def describe(edit: Tensor, start: Tensor, layout: Layout) -> Edit:
     """Describe an edit of shape (N,) to parameters of shape (N,)."""
     squared = edit.square()
-    total = squared.sum(dtype=squared.dtype).item()
+    total = squared.sum().item()
     largest = top(squared, max(1, layout.size // 100))
     layers: dict[str, float] = defaultdict(float)
     for name, where in layout.slices():

@@ -58,7 +58,14 @@ def _edits(folder: Path, pictures: str) -> str:
         for name, edit in found["edits"].items()
     ]
     shapes = _table(
-        ["edit", "norm", "of the parameters'", "unchanged coordinates", "in its largest 1 %"], rows
+        [
+            "edit",
+            "norm",
+            "of the parameters' norm",
+            "unchanged coordinates",
+            "squared norm in its largest 1 %",
+        ],
+        rows,
     )
     overlaps = _table(
         [
@@ -77,10 +84,7 @@ def _edits(folder: Path, pictures: str) -> str:
             for each in found["overlaps"]
         ],
     )
-    return (
-        f"{found['coordinates']:,} coordinates; norms and shares are of squared length (concentration) and of counts "
-        f"(unchanged).\n\n{shapes}\n\n{overlaps}\n\n![edits]({pictures}edits.png)"
-    )
+    return f"{found['coordinates']:,} coordinates.\n\n{shapes}\n\n{overlaps}\n\n![edits]({pictures}edits.png)"
 
 
 def _damage(folder: Path, pictures: str) -> str:
@@ -88,15 +92,18 @@ def _damage(folder: Path, pictures: str) -> str:
     if not found:
         return ""
     harm = found["damage"]
-    rows = [["measured", "", "", f"{harm['measured']:.4g}"]]
+    rows = [["measured", "", "", f"{harm['measured']:.4g}", ""]]
     for name, total in harm["foretold"].items():
         second = total - harm["first_order"]
-        rows.append([name, f"{harm['first_order']:.4g}", f"{second:.4g}", f"{total:.4g}"])
+        of_measured = _percent(total / harm["measured"]) if harm["measured"] else ""
+        rows.append([name, f"{harm['first_order']:.4g}", f"{second:.4g}", f"{total:.4g}", of_measured])
     examples = found["examples"]["fit"]
     exact = (
         f" The exact Hessian is of {harm['exact_examples']} of them." if harm["hessian"] is not None else ""
     )
-    table = _table(["curvature from", "first order", "second order", "change of the loss"], rows)
+    table = _table(
+        ["curvature from", "first order", "second order", "change of the loss", "of the measured"], rows
+    )
     return (
         f"Loss of {found['harmed']!r} in nats an answer, along all later edits, on {examples} examples.{exact}\n\n"
         f"{table}\n\n![damage]({pictures}damage.png)"

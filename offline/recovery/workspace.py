@@ -126,12 +126,23 @@ class Workspace:
         return self.folder / name
 
     def _refuse_other_results(self) -> None:
-        identity = json.dumps([self.chain.model_dump(mode="json"), self.harmed], sort_keys=True)
-        digest = hashlib.sha256(identity.encode()).hexdigest()
-        path = self.folder / "chain.sha256"
+        path, found = self.folder / "chain.sha256", self._identity()
         if not path.is_file():
-            replace_file(path, lambda temporary: temporary.write_text(digest + "\n"))
-        elif path.read_text().strip() != digest:
+            replace_file(path, lambda temporary: temporary.write_text(found + "\n"))
+        elif path.read_text().strip() != found:
             raise RecoveryError(
-                f"{self.folder} holds the results of another chain or another harmed stage; name another folder"
+                f"{self.folder} holds the results of another chain, of other checkpoints or of another harmed stage; "
+                "name another folder"
             )
+
+    def _identity(self) -> str:
+        """Digest of the chain, its questions, and the size and time of its weights."""
+        folders = [self.chain.base, *(stage.checkpoint for stage in self.chain.stages)]
+        weights = [path.stat() for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+        content = [
+            self.chain.model_dump(mode="json"),
+            self.harmed,
+            [[question.model_dump(mode="json") for question in asked] for asked in self._questions],
+            [(each.st_size, each.st_mtime_ns) for each in weights],
+        ]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
