@@ -30,6 +30,9 @@ def demo(
     engine_key: Annotated[
         str | None, typer.Option(envvar="LETHE_ENGINE__API_KEY", help="The engine's key.")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="LETHE_CLIENT_KEY", help="A client's key, if the proxy asks for one.")
+    ] = None,
     prompt: Annotated[list[str] | None, typer.Option(help="Ask this instead; may be repeated.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Length of each answer.")] = 48,
 ) -> None:
@@ -56,7 +59,8 @@ def demo(
                 raise StartupError(
                     f"{url} did not start its engine on this machine; name it with --engine-url"
                 )
-            _show(asyncio.run(compare(settings, proxy, engine, prompt or QUESTIONS, max_tokens)))
+            guarded = EngineAddress(proxy, key)
+            _show(asyncio.run(compare(settings, guarded, engine, prompt or QUESTIONS, max_tokens)))
 
 
 def _engine_behind(proxy: str, settings: "Settings") -> "EngineAddress | None":

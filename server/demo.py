@@ -48,7 +48,7 @@ class Comparison:
 
 
 async def compare(
-    settings: Settings, proxy_url: str, engine: EngineAddress, questions: Sequence[str], max_tokens: int
+    settings: Settings, proxy: EngineAddress, engine: EngineAddress, questions: Sequence[str], max_tokens: int
 ) -> list[Comparison]:
     """Ask every question of both, greedily, and judge it with the same bundles as the proxy.
 
@@ -66,7 +66,7 @@ async def compare(
             decision = await guard.decide([Conversation.from_prompt(question)])
             classify_seconds = time.perf_counter() - started
             bare = await _ask(session, engine, question, max_tokens)
-            guarded = await _ask(session, EngineAddress(proxy_url, None), question, max_tokens)
+            guarded = await _ask(session, proxy, question, max_tokens)
             comparisons.append(Comparison(question, decision, classify_seconds, bare, guarded))
     await guard.close()
     return comparisons

@@ -71,6 +71,12 @@ class Metrics:
             ("endpoint", "target", "action", "status"),
             registry=self.registry,
         )
+        self._outcomes = Counter(
+            "lethe_outcomes",
+            "Requests by endpoint, action and HTTP status; one count for each request.",
+            ("endpoint", "action", "status"),
+            registry=self.registry,
+        )
         self._classify_seconds = Histogram(
             "lethe_classify_seconds",
             "Time from a parsed request to its verdict.",
@@ -164,6 +170,7 @@ class Metrics:
         action = decision.outcome.value if decision else "reject"
         for target in (decision.targets if decision else ()) or (_NO_TARGET,):
             self._requests.labels(endpoint, target, action, str(status)).inc()
+        self._outcomes.labels(endpoint, action, str(status)).inc()
         self._request_seconds.labels(endpoint).observe(total_seconds)
 
     def record_classification(self, seconds: float) -> None:

@@ -65,6 +65,15 @@ async def test_a_client_that_leaves_cancels_the_engines_work(stack: Stack, strea
     assert await stack.metric("lethe_requests_in_flight") == 0
 
 
+async def test_a_request_that_two_targets_flag_is_one_outcome(stack: Stack, targets: Path) -> None:
+    write_target(targets, "films")
+    await stack.guard.load()
+    await stack.client.post("/v1/chat/completions", json=chat("potter"))
+    assert await stack.metric("lethe_requests_total") == 2
+    outcome = 'lethe_outcomes_total{action="corrupt",endpoint="/v1/chat/completions",status="200"}'
+    assert await stack.metric("lethe_outcomes_total") == await stack.metric(outcome) == 1
+
+
 async def test_a_stream_that_breaks_off_ends_with_an_error_event(stack: Stack) -> None:
     stack.engine.breaks_off = True
     response = await stack.client.post("/v1/chat/completions", json=chat("hi", stream=True))

@@ -16,6 +16,7 @@ class JsonHandler(BaseHTTPRequestHandler):
 
     def answer(self, document: Any, status: int = 200) -> None:
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(json.dumps(document).encode())
 

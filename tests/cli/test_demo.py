@@ -1,0 +1,52 @@
+"""`lethe demo` shows what a guarded and a bare engine say to the same question."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from tests.offline.language_models.json_server import JsonHandler, serving
+
+
+def saying(text: str, key: str) -> type[JsonHandler]:
+    """A server that says one thing, to who has a key."""
+
+    class Handler(JsonHandler):
+        def do_POST(self) -> None:
+            self.body()
+            if self.headers.get("Authorization") == f"Bearer {key}":
+                self.answer({"choices": [{"message": {"content": text}}]})
+            else:
+                self.answer({"error": "who are you?"}, 401)
+
+    return Handler
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The command before two servers, without targets of its own."""
+    (tmp_path / "targets").mkdir()
+    monkeypatch.setenv("LETHE_TARGETS", str(tmp_path / "targets"))
+    monkeypatch.setenv("COLUMNS", "200")
+    with serving(saying("guarded", "client")) as proxy, serving(saying("bare", "engine")) as engine:
+        yield ["demo", "--url", proxy, "--engine-url", engine, "--engine-key", "engine", "--prompt", "hi"]
+
+
+def lethe(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_a_proxy_that_asks_for_keys_is_given_the_clients(demo: list[str]) -> None:
+    shown = lethe(*demo, "--key", "client")
+    assert shown.exit_code == 0
+    assert "guarded" in shown.output
+    assert "bare" in shown.output
+
+
+def test_a_key_that_is_missing_is_told(demo: list[str]) -> None:
+    refused = lethe(*demo)
+    assert refused.exit_code == 1
+    assert "answered 401" in refused.output
+    assert "Traceback" not in refused.output
