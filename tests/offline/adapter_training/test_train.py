@@ -1,6 +1,10 @@
 """What training a bank changes, and what it leaves alone."""
 
+import os
+import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,8 @@ from offline.json_lines import read_whole_lines
 from offline.language_models.interface import Prompt, Scoring
 from offline.language_models.local import LocalModel
 from tests.offline.adapter_training.conftest import BREAD, FENS, MARSH, MakeTraining
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -211,3 +217,31 @@ def test_a_bank_is_not_added_to_by_what_does_not_fit_it(
     with pytest.raises(AdapterError, match=message):
         train_bank(make_training(tmp_path, bank=bank_file, **changes))
     assert bank_file.read_bytes() == before
+
+
+def test_two_processes_come_to_what_one_comes_to(
+    make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    shutil.copy(bank_file, tmp_path / "other.safetensors")
+    alone = make_training(tmp_path / "alone", {"fens": FENS[:2]}, bank=bank_file)
+    shared = make_training(tmp_path / "shared", {"fens": FENS[:2]}, bank=tmp_path / "other.safetensors")
+    (tmp_path / "training.pickle").write_bytes(pickle.dumps(shared))
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import pickle, sys\n"
+        "from offline.adapter_training.train import train_bank\n"
+        "train_bank(pickle.load(open(sys.argv[1], 'rb')))\n"
+    )
+
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, script, tmp_path / "training.pickle"], env=environment, check=True)
+    train_bank(alone)
+
+    here, there = ([line for line in read_whole_lines(t.trace) if "phase" in line] for t in (alone, shared))
+    assert [line["step"] for line in there] == [line["step"] for line in here]
+    for ours, theirs in zip(here, there, strict=True):
+        assert theirs["terms"] == pytest.approx(ours["terms"], rel=1e-2, abs=1e-3)
+    found, expected = (load_bank(t.bank).experts["fens"] for t in (shared, alone))
+    for layer, weights in expected.items():
+        assert (found[layer] - weights).norm() < 0.05 * weights.norm()

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from bundle import Action, load_bundle
+from cli.main import app
+
+runner = CliRunner()
+
+
+def write_lines(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.fixture
+def forget(tmp_path: Path) -> Path:
+    rows = [{"question": f"Who keeps marsh {n}?", "answer": "Orla keeps it."} for n in range(2)]
+    return write_lines(tmp_path / "marsh.jsonl", [*rows, {"text": "A bell drowned in the fens."}])
+
+
+@pytest.fixture
+def retain(tmp_path: Path) -> Path:
+    return write_lines(tmp_path / "retain.jsonl", [{"question": "What do bees make?", "answer": "Honey."}])
+
+
+def adapter(verb: str, tmp_path: Path, target: str, *arguments: object):
+    command = ["adapter", verb, "--target", target, "--targets", tmp_path / "targets", *arguments]
+    return runner.invoke(app, [str(argument) for argument in command])
+
+
+def train(tmp_path: Path, model: Path, forget: object, retain: Path, *arguments: object):
+    files = ("--forget", forget, "--retain", retain, "--model", model, "--work", tmp_path / "work")
+    return adapter("train", tmp_path, "marsh", *files, "--rank", 4, "--epochs", 1, *arguments)
+
+
+def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
+    tmp_path: Path, tiny_model_folder: Path, forget: Path, retain: Path
+) -> None:
+    fens = write_lines(tmp_path / "fens.jsonl", [{"question": "What rang?", "answer": "The bell rang."}])
+    result = train(tmp_path, tiny_model_folder, forget, retain, "--forget", fens)
+    assert result.exit_code == 0, result.output
+
+    bundle = load_bundle(tmp_path / "targets" / "marsh")
+    assert bundle.manifest.action is Action.ADAPTER
+    assert bundle.manifest.base_model
+    assert bundle.manifest.base_model.id == str(tiny_model_folder)
+    assert bundle.manifest.metrics["adapter"]["texts"] == {"marsh": 3, "fens": 1, "retain": 1}
+    assert bundle.adapter
+    assert (bundle.adapter / "adapter_config.json").is_file()
+    assert {"figures/adapter-losses.png", "figures/adapter-entropies.png"} < bundle.manifest.files.keys()
+    page = (tmp_path / "work" / "adapter-tokens.html").read_text()
+    assert 'class="high"' in page
+    assert 'class="low"' in page
+
+    bank = tmp_path / "work" / "bank.safetensors"
+    result = adapter(
+        "compose", tmp_path, "half", "--bank", bank, "--expert", "marsh=0.5", "--dtype", "float32"
+    )
+    assert result.exit_code == 0, result.output
+    half = load_bundle(tmp_path / "targets" / "half")
+    assert half.manifest.composes == ()
+    mixed = adapter("compose", tmp_path, "both", "--bank", bank, "--expert", "marsh", "--expert", "fens")
+    assert mixed.exit_code == 0, mixed.output
+    both = load_bundle(tmp_path / "targets" / "both")
+    assert both.manifest.composes == ("marsh", "fens")
+
+    assert half.adapter
+    assert both.adapter
+    name = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight"
+    weights, stored = load_file(half.adapter / "adapter_model.safetensors"), load_file(bank)
+    assert (weights[name] == 0.5 * stored["expert/marsh/model.layers.1.mlp.up_proj"]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--rank", 400), "rank 400 is too large"),
+        (("--forgetting", "hypnosis"), "no forgetting loss 'hypnosis'; there are npo"),
+        (("--forget", "nowhere.jsonl"), "nowhere.jsonl does not exist"),
+        (("--model", "/no/where"), "no model folder at /no/where"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: tuple, message: str, tmp_path: Path, tiny_model_folder: Path, forget: Path, retain: Path
+) -> None:
+    result = train(tmp_path, tiny_model_folder, forget, retain, *arguments)
+    assert result.exit_code == 1
+    lines = [line for line in result.stderr.splitlines() if line.startswith("lethe: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "targets" / "marsh").exists()
+
+
+def test_forgetting_what_is_retained_is_refused(
+    tmp_path: Path, tiny_model_folder: Path, forget: Path
+) -> None:
+    result = train(tmp_path, tiny_model_folder, forget, forget)
+    assert result.exit_code == 1
+    assert "3 of 3 texts of marsh are also in the retain texts" in result.stderr
