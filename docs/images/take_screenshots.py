@@ -4,6 +4,7 @@ python -m docs.images.take_screenshots
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -92,7 +93,10 @@ def take_all(page: Page, url: str, client: str, administrator: str) -> None:
     page.locator("#key").fill(administrator)
     page.keyboard.press("Enter")
     page.locator("#prompt").press("Control+Enter")
-    page.locator("#ask-status", has_text="Answered").wait_for(state="attached", timeout=120_000)
+    page.locator("#ask-status", has_text=re.compile("Answered|Failed")).wait_for(
+        state="attached", timeout=200_000
+    )
+    assert not page.locator("#ask-fault").text_content(), page.locator("#ask-fault").text_content()
     take(page, "playground")
     page.emulate_media(color_scheme="dark")
     take(page, "playground-dark")

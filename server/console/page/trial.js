@@ -6,13 +6,17 @@ const TEXTS_A_REQUEST = 16;
 const MOST_TEXTS = 5000;
 const FIELDS = ["text", "prompt", "question", "instruction"];
 
-export async function openTrial() {
-  try {
-    const { targets } = await get("/console/api/targets");
-    options(byId("trial-target"), targets.filter((each) => each.in_force).map((each) => each.name));
-  } catch (fault) {
+let targetsKnown = Promise.resolve();
+
+export function openTrial() {
+  targetsKnown = listTargets().catch((fault) => {
     byId("trial-fault").textContent = fault.message;
-  }
+  });
+}
+
+async function listTargets() {
+  const { targets } = await get("/console/api/targets");
+  options(byId("trial-target"), targets.filter((each) => each.in_force).map((each) => each.name));
 }
 
 /** Prompts of a text: JSON lines or a JSON array of objects or strings, else one a line. */
@@ -48,6 +52,7 @@ async function judge(event) {
     if (!examples.length) throw new Error("There is nothing to judge.");
     if (examples.length > MOST_TEXTS) throw new Error(`At most ${MOST_TEXTS} prompts; for more, use lethe classifier check.`);
     progress.hidden = false;
+    await targetsKnown;
     const target = byId("trial-target").value;
     for (let start = 0; start < examples.length; start += TEXTS_A_REQUEST) {
       progress.value = start / examples.length;
@@ -64,7 +69,7 @@ async function judge(event) {
 }
 
 function show(examples, target) {
-  if (!examples.every((each) => each.target === target)) throw new Error(`${target} is no longer in force.`);
+  if (!examples.every((each) => each.target === target)) throw new Error(target ? `${target} is no longer in force.` : "No target is in force.");
   const of = (kind) => examples.filter((each) => each.kind === kind);
   const flagged = (kind) => of(kind).filter((each) => each.flagged).length;
   const share = (kind) => (of(kind).length ? ` (${percent(flagged(kind) / of(kind).length)})` : "");

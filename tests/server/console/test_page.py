@@ -101,15 +101,19 @@ async def test_an_answer_under_way_is_stopped_by_escape_and_in_the_engine(
 
 
 async def test_spans_and_tokens_are_marked_by_characters_not_code_units(page: Page) -> None:
-    marked = await page.evaluate(
+    words, tokens, wash = await page.evaluate(
         """async () => {
             const { markedText, markedTokens } = await import("/console/marks.js");
             const words = markedText("𝒂 Potter", [{start: 2, end: 8, weight: 2, kind: "evidence"}]);
+            document.body.append(...words);
+            const wash = getComputedStyle(document.querySelector("body > mark")).backgroundColor;
             const tokens = markedTokens("𝒂 Potter", [[0, 1], [0, 1], [1, 8]], [[2, 3]]);
-            return [words.map((each) => each.textContent ?? each), tokens.map((each) => [each.textContent, each.className])];
+            return [words.map((each) => each.textContent ?? each), tokens.map((each) => [each.textContent, each.className]), wash];
         }"""
     )
-    assert marked == [["𝒂 ", "Potter"], [["𝒂", ""], ["", ""], [" Potter", "corrupted"]]]
+    assert words == ["𝒂 ", "Potter"]
+    assert tokens == [["𝒂", ""], ["", ""], [" Potter", "corrupted"]]
+    assert wash not in ("rgba(0, 0, 0, 0)", "transparent")
 
 
 async def test_a_target_is_shadowed_and_its_card_read(
