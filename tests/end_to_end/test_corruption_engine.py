@@ -9,6 +9,7 @@ import pytest
 
 from corruption.functions import FUNCTIONS
 from corruption.request import CorruptionRequest, PlacedCorruption
+from tests.adapter_folders import write_random_adapter
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     Answer,
@@ -222,16 +223,8 @@ class TestCrowdedEngine:
 
     @pytest.fixture(scope="class")
     def adapter(self, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        import torch
-        from peft import LoraConfig, get_peft_model
-        from transformers import AutoModelForCausalLM
-
-        torch.manual_seed(4)
-        model = AutoModelForCausalLM.from_pretrained(small_model, dtype=torch.float32)
-        config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-        folder = tmp_path_factory.mktemp("adapter")
-        get_peft_model(model, config).save_pretrained(folder)
-        return folder
+        """An adapter of every layer, as it is exported."""
+        return write_random_adapter(small_model, tmp_path_factory.mktemp("adapter") / "adapter", rank=8)
 
     @pytest.fixture(scope="class")
     def batches(self, reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
