@@ -1,0 +1,98 @@
+"""However an engine cuts its stream into pieces, and wherever it breaks off, the client can read what it gets."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+import aiohttp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from server.engine_answer import EngineAnswer
+from server.relay import StreamedResponse, StreamEnd
+
+EVENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",))), max_size=5).map(
+    lambda texts: b"".join(b"data: " + json.dumps({"text": text}).encode() + b"\n\n" for text in texts)
+)
+
+
+class EngineResponse:
+    """What aiohttp gives of an engine's answer whose pieces are known."""
+
+    def __init__(self, pieces: Sequence[bytes], breaks_off: bool) -> None:
+        self.status = 200
+        self.headers = CIMultiDict({"Content-Type": "text/event-stream"})
+        self.content = self
+        self.closed = 0
+        self._pieces = pieces
+        self._breaks_off = breaks_off
+
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        if self._breaks_off:
+            raise aiohttp.ClientPayloadError
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def relayed(pieces: Sequence[bytes], breaks_off: bool = False) -> tuple[bytes, list[StreamEnd]]:
+    """What the client gets, and how that ended."""
+    upstream = EngineResponse([piece for piece in pieces if piece], breaks_off)
+    ends: list[StreamEnd] = []
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def main() -> None:
+        answer = EngineAnswer(cast(aiohttp.ClientResponse, upstream))
+        await StreamedResponse(answer, 60, ends.append)({"type": "http"}, receive, send)
+
+    asyncio.run(main())
+    assert upstream.closed == 1
+    assert [message["more_body"] for message in messages[1:]] == [True] * (len(messages) - 2) + [False]
+    return b"".join(message["body"] for message in messages[1:]), ends
+
+
+def cut(stream: bytes, places: Sequence[int]) -> list[bytes]:
+    edges = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def events(stream: bytes) -> list[bytes]:
+    """What a reader of server-sent events takes from a stream: what a blank line ends."""
+    found, lines = [], []
+    for line in stream.split(b"\n"):
+        if line:
+            lines.append(line)
+        elif lines:
+            found.append(b"\n".join(lines))
+            lines = []
+    return found
+
+
+@settings(max_examples=50, deadline=None)
+@given(EVENTS, st.lists(st.integers(0, 200), max_size=6))
+def test_every_byte_passes_unchanged(stream: bytes, places: list[int]) -> None:
+    assert relayed(cut(stream, places)) == (stream, [StreamEnd.COMPLETE])
+
+
+@settings(max_examples=50, deadline=None)
+@given(EVENTS, st.integers(0, 200), st.lists(st.integers(0, 200), max_size=3))
+def test_a_stream_that_breaks_off_anywhere_ends_in_an_error_that_can_be_read(
+    stream: bytes, end: int, places: list[int]
+) -> None:
+    sent = stream[:end]
+    received, ends = relayed(cut(sent, places), breaks_off=True)
+    assert ends == [StreamEnd.ENGINE_FAILED]
+    read, whole = events(received), events(sent)
+    assert read[: len(whole)] == whole
+    assert json.loads(read[-1].removeprefix(b"data: "))["error"]["type"] == "server_error"
