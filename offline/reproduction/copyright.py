@@ -31,7 +31,7 @@ from offline.language_models.recorded import RecordedModel
 from offline.metrics.rouge import rouge_l
 from offline.reproduction.command import Say, argument_parser, cache_folder, data_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
-from offline.reproduction.report import describe_machine
+from offline.reproduction.report import copy_picture, describe_machine
 from offline.reproduction.serving import served
 from offline.reproduction.training import TrainingSettings, train
 from offline.small_model import prepare_smollm2
@@ -203,9 +203,7 @@ class CopyrightReproduction:
 
 def write_page(page: Path, run: CopyrightReproduction, results: Sequence[Result]) -> None:
     """Write the page of the figures, with the picture beside it."""
-    picture = page.parent / "figures" / "copyright.png"
-    source = run.work / "results" / "results.png"
-    replace_file(picture, lambda path: shutil.copyfile(source, path))
+    picture = copy_picture(run.work / "results" / "results.png", page, "copyright")
     recipe, training = run.recipe, run.recipe.fine_tuning
     text = f"""# Forgetting news articles
 
@@ -221,7 +219,7 @@ trained on the forgotten articles against other news. `ECO, served` went through
 
 {markdown_table(results)}
 
-![continuations](figures/{picture.name})
+![continuations]({picture})
 """
     replace_file(page, lambda path: path.write_text(text))
 

@@ -18,15 +18,14 @@ def write_page(
     """Write the page, with a picture of each forget set beside it."""
     sections = [_opening(recipe)]
     for forget, compared in results.items():
-        picture = page.parent / "figures" / f"tofu-{forget}.png"
         source = bundles[forget].parent.parent / "results" / forget / "results.png"
-        replace_file(picture, lambda path, source=source: shutil.copyfile(source, path))
+        picture = copy_picture(source, page, f"tofu-{forget}")
         figures = read_manifest(bundles[forget]).metrics["corruption"]
         sections.append(
             f"## {forget}\n\n"
             f"Learned corruption: `{figures['function']}`, {figures['dims']} dims, strength {figures['strength']:.3g}, on "
             f"`{figures['positions']}`; D = {figures['distance']:.4f}, the best of {figures['candidates']} candidates.\n\n"
-            f"{markdown_table(compared)}\n\n![{forget}](figures/{picture.name})\n"
+            f"{markdown_table(compared)}\n\n![{forget}]({picture})\n"
         )
     replace_file(page, lambda path: path.write_text("\n".join(sections)))
 
@@ -50,6 +49,13 @@ gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_pre
 `original`, in force on every question; it sees the forget set and the retain part for {recipe.alter.epochs} epochs
 ([adapters.md](adapters.md)).
 """
+
+
+def copy_picture(source: Path, page: Path, name: str) -> str:
+    """Put a picture into the page's folder of figures, and give its address there."""
+    address = f"figures/{name}.png"
+    replace_file(page.parent / address, lambda path: shutil.copyfile(source, path))
+    return address
 
 
 def describe_machine() -> str:

@@ -43,7 +43,7 @@ class TofuRecipe:
 
     forget_sets: tuple[str, ...] = ("forget01", "forget05")
     retain_questions: int | None = 40
-    searched_questions: int = 20
+    searched_questions: int = 40
     utility_questions: int | None = 12
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)

@@ -33,7 +33,7 @@ from offline.language_models.opening import open_proxy
 from offline.language_models.recorded import RecordedModel
 from offline.reproduction.command import Say, argument_parser, cache_folder, data_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
-from offline.reproduction.report import describe_machine
+from offline.reproduction.report import copy_picture, describe_machine
 from offline.reproduction.serving import served
 from offline.reproduction.training import TrainingSettings, train
 from offline.small_model import prepare_smollm2
@@ -210,9 +210,7 @@ def as_forget_question(question: ChoiceQuestion) -> ForgetQuestion:
 
 def write_page(page: Path, run: WmdpReproduction, results: Sequence[Result]) -> None:
     """Write the page of the figures, with the picture beside it."""
-    picture = page.parent / "figures" / "wmdp.png"
-    source = run.work / "results" / "results.png"
-    replace_file(picture, lambda path: shutil.copyfile(source, path))
+    picture = copy_picture(run.work / "results" / "results.png", page, "wmdp")
     corruption = load_corruption(run.bundle / "corruption.safetensors")
     training = run.recipe.fine_tuning
     text = f"""# Forgetting biology, by multiple choice
@@ -231,7 +229,7 @@ Learned corruption: `{corruption.function}`, {corruption.dims} dims, strength {c
 
 {markdown_table(results)}
 
-![accuracy by subject](figures/{picture.name})
+![accuracy by subject]({picture})
 """
     replace_file(page, lambda path: path.write_text(text))
 
