@@ -1,5 +1,6 @@
 """The chart, rendered by Helm and held against Kubernetes' schemas."""
 
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "proxy": {
             "keys": {"existingSecret": "client-keys"},
             "targets": {"existingClaim": "bundles"},
+            "secrets": {"existingSecret": "redis"},
             "settings": {"policy": {"on_error": "corrupt"}},
             "autoscaling": {"enabled": False},
             "nodeSelector": {"pool": "cpu"},
@@ -193,6 +195,10 @@ def test_proxies_are_given_settings_that_exist(
     for variable in container["env"]:
         if variable["name"].startswith("LETHE_"):
             monkeypatch.setenv(variable["name"], variable["value"])
+    if "LETHE_SECRETS_DIR" in os.environ:
+        mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+        assert os.environ["LETHE_SECRETS_DIR"] in mounted
+        monkeypatch.setenv("LETHE_SECRETS_DIR", str(tmp_path))
     file = tmp_path / "lethe.yaml"
     file.write_text(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
     settings = load_settings(file)
