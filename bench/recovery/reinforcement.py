@@ -1,8 +1,11 @@
 """Recovery on a tiny model that learns three domains from rewards: ``python -m bench.recovery.reinforcement``.
 
-Arithmetic, then a format, then questions, each by reinforcement learning with rewards that can be verified. The chain is
-trained anew if its folder is empty.
+Arithmetic, then a format, then questions, each by reinforcement learning with rewards that can be verified. Everything is
+kept in the cache, so a run that was stopped goes on.
 """
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -10,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
 from bench.recovery.policy_gradient import PolicySettings, cold_start, reinforce
 from bench.recovery.toy_tasks import LONGEST_ANSWER, TASKS, character_tokenizer
+from offline.corruption_learning.questions import ForgetQuestion
 from offline.language_models.encoding import PromptEncoder
 from offline.recovery.refresh import RefreshSettings
 from offline.recovery.rollback import RollbackSettings
@@ -17,9 +21,10 @@ from offline.reproduction.training import encode_example, save_model
 
 COMMAND = "python -m bench.recovery.reinforcement"
 COLD_STEPS = 400
-LEARNING = PolicySettings(steps=150, learning_rate=1e-4)
+_COLD = "cold-start"
+LEARNING = PolicySettings(steps=100, learning_rate=1e-4)
 SETTINGS = Measured(
-    exact=60,
+    exact=40,
     rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1, 0.3), strengths=(0.25, 0.5, 1.0)),
     refresh=RefreshSettings(steps=10, batch_size=32, learning_rate=1e-4),
 )
@@ -33,23 +38,9 @@ def main() -> None:
     say = teller()
     encoder = PromptEncoder(character_tokenizer())
     questions = {name: task() for name, task in TASKS.items()}
-    folders = {name: work / "models" / name for name in ("cold-start", *TASKS)}
-    if not all((folder / "config.json").is_file() for folder in folders.values()):
-        examples = {
-            name: [encode_example(encoder, question) for question in asked]
-            for name, asked in questions.items()
-        }
-        model = _tiny_llama(encoder)
-        say("cold start")
-        cold_start(model, [example for each in examples.values() for example in each], COLD_STEPS)
-        save_model(model, encoder, folders["cold-start"], torch.float32)
-        for name, asked in examples.items():
-            rewards = reinforce(model, asked, encoder.tokenizer.eos_token_id, LONGEST_ANSWER, LEARNING)
-            first, last = (sum(part) / len(part) for part in (rewards[:10], rewards[-10:]))
-            say(f"{name}: mean reward {first:.3f} in the first ten steps, {last:.3f} in the last")
-            save_model(model, encoder, folders[name], torch.float32)
+    folders = _train(work / "models", questions, encoder, say)
     stages = [(name, folders[name], asked) for name, asked in questions.items()]
-    folder = measure(write_chain_file(work, folders["cold-start"], stages, "exact"), SETTINGS, say)
+    folder = measure(write_chain_file(work, folders[_COLD], stages, "exact"), SETTINGS, say)
     opening = (
         f"A Llama of {sum(p.numel() for p in _tiny_llama(encoder).parameters()):,} parameters starts from {COLD_STEPS} "
         f"supervised steps on all domains and then learns {', '.join(TASKS)} one after the other from rewards alone: GRPO, "
@@ -58,6 +49,34 @@ def main() -> None:
         "is the expected reward."
     )
     write_chain_section("Multi-domain reinforcement learning", COMMAND, "reinforcement", opening, folder)
+
+
+def _train(
+    folder: Path,
+    questions: Mapping[str, Sequence[ForgetQuestion]],
+    encoder: PromptEncoder,
+    say: Callable[[str], None],
+) -> dict[str, Path]:
+    """Train the chain's models, each from the one before, and give their folders; what is there is used again."""
+    folders = {name: folder / name for name in (_COLD, *questions)}
+    examples = {
+        name: [encode_example(encoder, question) for question in asked] for name, asked in questions.items()
+    }
+    if not (folders[_COLD] / "config.json").is_file():
+        say("cold start")
+        model = _tiny_llama(encoder)
+        cold_start(model, [example for each in examples.values() for example in each], COLD_STEPS)
+        save_model(model, encoder, folders[_COLD], torch.float32)
+    before = folders[_COLD]
+    for name, asked in examples.items():
+        if not (folders[name] / "config.json").is_file():
+            model = LlamaForCausalLM.from_pretrained(before, dtype=torch.float32).eval()
+            rewards = reinforce(model, asked, encoder.tokenizer.eos_token_id, LONGEST_ANSWER, LEARNING)
+            first, last = (sum(part) / len(part) for part in (rewards[:10], rewards[-10:]))
+            say(f"{name}: mean reward {first:.3f} in the first ten steps, {last:.3f} in the last")
+            save_model(model, encoder, folders[name], torch.float32)
+        before = folders[name]
+    return folders
 
 
 def _tiny_llama(encoder: PromptEncoder) -> LlamaForCausalLM:
