@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.classifier_training.examples import Example, load_examples
-from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.general_prompts import general_examples
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _NEWS_SENTENCES = 4000
@@ -61,7 +61,7 @@ def ordinary_tests() -> dict[str, list[str]]:
 
 
 def ordinary_training() -> list[Example]:
-    return [Example(prompt) for prompt in general_prompts()]
+    return general_examples()
 
 
 def tofu(forget: str, retain: str) -> Task:

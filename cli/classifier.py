@@ -62,7 +62,7 @@ def train(
     from classifier.errors import ClassifierError
     from offline.classifier_training.errors import TrainingError
     from offline.classifier_training.examples import Example, load_examples
-    from offline.classifier_training.general_prompts import general_prompts
+    from offline.classifier_training.general_prompts import general_examples
     from offline.classifier_training.report import write_report
     from offline.classifier_training.train import TrainingSettings, train_classifier
 
@@ -88,7 +88,7 @@ def train(
             target,
             load(forget),
             load(retain),
-            load(general) if general else [Example(prompt) for prompt in general_prompts()],
+            load(general) if general else general_examples(),
             settings,
             default_cache_folder().parent / "training",
             typer.echo,

@@ -7,6 +7,7 @@ import json
 import random
 from pathlib import Path
 
+from offline.classifier_training.examples import Example
 from offline.classifier_training.passages import PASSAGES
 
 _TOPICS = """photosynthesis; compound interest; the French Revolution; black holes; sourdough bread; jazz harmony;
@@ -37,10 +38,10 @@ convert Celsius to Fahrenheit; solve a quadratic equation; integrate x squared t
     "\n", " "
 ).split("; ")
 
-_FACTS = """What is the capital of {country}?; Which currency is used in {country}?; What is the largest city in {country}?;
-Who is the head of state of {country}?; What is the national dish of {country}?; Which languages are spoken in {country}?;
-When did {country} become independent?; What is the highest mountain in {country}?; Name three rivers in {country}.;
-What should I see in {country} in five days?; Which countries border {country}?; What is the population of {country}?""".replace(
+_FACTS = """What is the capital of {}?; Which currency is used in {}?; What is the largest city in {}?;
+Who is the head of state of {}?; What is the national dish of {}?; Which languages are spoken in {}?;
+When did {} become independent?; What is the highest mountain in {}?; Name three rivers in {}.;
+What should I see in {} in five days?; Which countries border {}?; What is the population of {}?""".replace(
     "\n", " "
 ).split("; ")
 
@@ -58,23 +59,23 @@ Stephen King; Arthur Conan Doyle; Mary Shelley; Oscar Wilde; Rabindranath Tagore
     "\n", " "
 ).split("; ")
 
-_AUTHOR_QUESTIONS = """Who is {author}?; Which book made {author} famous?; When was {author} born?; What themes run through the work of {author}?;
-Recommend a first book by {author}.; Compare {author} with a contemporary.; Did {author} win the Nobel Prize?;
-What influenced the writing of {author}?; Summarise the best-known work by {author}.; In which city did {author} live?;
-How did the parents of {author} shape the author's career?; Which awards has {author} received?""".replace(
+_AUTHOR_QUESTIONS = """Who is {}?; Which book made {} famous?; When was {} born?; What themes run through the work of {}?;
+Recommend a first book by {}.; Compare {} with a contemporary.; Did {} win the Nobel Prize?;
+What influenced the writing of {}?; Summarise the best-known work by {}.; In which city did {} live?;
+How did the parents of {} shape the author's career?; Which awards has {} received?""".replace(
     "\n", " "
 ).split("; ")
 
-_TOPIC_QUESTIONS = """Explain {topic} to a ten-year-old.; Write a short essay about {topic}.; What are common misconceptions about {topic}?;
-Give me a quiz with five questions on {topic}.; Summarise the history of {topic} in two paragraphs.; Why does {topic} matter today?;
-Write a limerick about {topic}.; List three good books about {topic}.; What would an expert on {topic} say to a beginner?;
-Draft a tweet about {topic}.; What does the term '{topic}' refer to?; In the field of {topic}, what does 'foundation' mean?; Translate a sentence about {topic} into French.; Pros and cons of studying {topic}?;
-I have an exam on {topic} tomorrow, help me revise.; Write a dialogue in which two friends argue over {topic}.""".replace(
+_TOPIC_QUESTIONS = """Explain {} to a ten-year-old.; Write a short essay about {}.; What are common misconceptions about {}?;
+Give me a quiz with five questions on {}.; Summarise the history of {} in two paragraphs.; Why does {} matter today?;
+Write a limerick about {}.; List three good books about {}.; What would an expert on {} say to a beginner?;
+Draft a tweet about {}.; What does the term '{}' refer to?; In the field of {}, what does 'foundation' mean?; Translate a sentence about {} into French.; Pros and cons of studying {}?;
+I have an exam on {} tomorrow, help me revise.; Write a dialogue in which two friends argue over {}.""".replace(
     "\n", " "
 ).split("; ")
 
-_TASK_QUESTIONS = """How do I {task}?; What is the best way to {task}?; Show me step by step how to {task}.;
-I need to {task}. Where do I begin?; Can you help me {task}?; My attempt to {task} failed. What could be wrong?""".replace(
+_TASK_QUESTIONS = """How do I {}?; What is the best way to {}?; Show me step by step how to {}.;
+I need to {}. Where do I begin?; Can you help me {}?; My attempt to {} failed. What could be wrong?""".replace(
     "\n", " "
 ).split("; ")
 
@@ -158,37 +159,57 @@ _TEXT_TASKS = (
 )
 
 
-def _people_prompts(choice: random.Random) -> list[str]:
+def general_examples(limit: int = 3500, seed: int = 0) -> list[Example]:
+    """At most `limit` ordinary prompts, the same for the same seed.
+
+    What was made from one template is one group: whether a head lets prompts pass that it has not met shows on
+    templates that it has not met.
+    """
+    choice = random.Random(seed)
+    made = [
+        Example(pattern.format(filling), pattern)
+        for patterns, fillings in (
+            (_TOPIC_QUESTIONS, _TOPICS),
+            (_TASK_QUESTIONS, _TASKS),
+            (_AUTHOR_QUESTIONS, _AUTHORS),
+            (_LIFE_QUESTIONS, _UNKNOWN_PEOPLE),
+            (_FACTS, _COUNTRIES),
+        )
+        for pattern in patterns
+        for filling in fillings
+    ]
+    made += _people_prompts(choice) + _text_prompts()
+    choice.shuffle(made)
+    written = [Example(text) for text in _written_prompts() + _PLAIN + _WORKADAY]
+    unique = {example.text: example for example in [*written, *made]}
+    return list(unique.values())[:limit]
+
+
+def general_prompts(limit: int = 3500, seed: int = 0) -> list[str]:
+    """The texts of `general_examples`."""
+    return [example.text for example in general_examples(limit, seed)]
+
+
+def _people_prompts(choice: random.Random) -> list[Example]:
     return [
-        pattern.format(*choice.sample(_PEOPLE, pattern.count("{}")))
+        Example(pattern.format(*choice.sample(_PEOPLE, pattern.count("{}"))), pattern)
         for pattern in _PEOPLE_TASKS
         for _ in range(25)
     ]
 
 
-def _text_prompts() -> list[str]:
-    prompts: list[str] = []
+def _text_prompts() -> list[Example]:
+    prompts: list[Example] = []
     for passage in PASSAGES[::2]:  # the attack suite has the other half
         sentences = passage.split(". ")
         words = sentences[0].split()
         gap = " ".join(["___" if index == len(words) // 2 else word for index, word in enumerate(words)])
         prompts += [
-            pattern.format(passage=passage, gap=gap + ".", start=sentences[0]) for pattern in _TEXT_TASKS
+            Example(pattern.format(passage=passage, gap=gap + ".", start=sentences[0]), passage)
+            for pattern in _TEXT_TASKS
         ]
-        prompts += sentences
+        prompts += [Example(sentence, passage) for sentence in sentences]
     return prompts
-
-
-def general_prompts(limit: int = 3500, seed: int = 0) -> list[str]:
-    """At most `limit` ordinary prompts, the same for the same seed."""
-    prompts = [pattern.format(topic=topic) for pattern in _TOPIC_QUESTIONS for topic in _TOPICS]
-    prompts += [pattern.format(task=task) for pattern in _TASK_QUESTIONS for task in _TASKS]
-    prompts += [pattern.format(country=country) for pattern in _FACTS for country in _COUNTRIES]
-    prompts += [pattern.format(author=author) for pattern in _AUTHOR_QUESTIONS for author in _AUTHORS]
-    prompts += [pattern.format(person) for pattern in _LIFE_QUESTIONS for person in _UNKNOWN_PEOPLE]
-    prompts += _text_prompts() + _people_prompts(random.Random(seed))
-    random.Random(seed).shuffle(prompts)
-    return list(dict.fromkeys(_written_prompts() + _PLAIN + _WORKADAY + prompts))[:limit]
 
 
 def _written_prompts() -> list[str]:

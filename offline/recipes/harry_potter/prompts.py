@@ -6,10 +6,11 @@ the books', and in ``namesakes.json``, which are not. None is taken from a bench
 
 import json
 import random
+import re
 from pathlib import Path
 
 from offline.classifier_training.examples import Example, load_examples
-from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.general_prompts import general_examples
 
 _FOLDER = Path(__file__).parent
 
@@ -125,8 +126,35 @@ _OTHER_CASTS = (
 )  # fmt: skip
 
 
+# People of no book: their first names, and what else a name may be made of.
+_FIRST_NAMES = ["Rajeev", "Anna", "Oskar", "Gareth", "Mei", "Yusuf", "Camila", "Dmitri", "Fatima", "Lars", "Nia", "Tariq", "Sofia", "Kenji", "Brigid", "Pablo", "Leila", "Marek", "Joana", "Tomas", "Esther", "Kwame", "Ingrid", "Ravi", "Noemi", "Casper", "Helga", "Omar", "Tess", "Igor", "Paula", "Felix", "Amara", "Sven", "Carla", "Hugo", "Linh", "Bruno", "Petra", "Idris", "Wanda", "Jorge", "Zoe", "Malik", "Greta", "Diego", "Hana", "Stefan", "Olga", "Rufus", "Abby", "Chen", "Doris", "Edgar", "Farah", "Glen", "Heidi", "Ivan", "Judith", "Karl", "Louise", "Mason", "Nora", "Otto", "Priya", "Quentin", "Rosa", "Simon", "Tara", "Ulrich", "Vera", "Walter", "Xenia", "Yannick", "Zelda", "Alan", "Beth", "Colin", "Diana", "Ellen", "Frank", "Grace", "Henry", "Iris", "Jack", "Kate"]
+_LAST_NAMES = ["Majumdar", "Okafor", "Lindgren", "Castillo", "Petrov", "Haddad", "Nakamura", "Brennan", "Kowalski", "Oyelaran", "Fischer", "Delgado", "Rahman", "Sorensen", "Achterberg", "Moreau", "Tanaka", "Whitfield", "Barnes", "Cooper", "Ellison", "Foster", "Graham", "Holloway", "Irving", "Jennings", "Keller", "Lambert", "Morrison", "Newton", "Osborne", "Parker", "Quigley", "Reynolds", "Sanders", "Thornton", "Underhill", "Vaughn", "Watkins", "Yates", "Zimmerman", "Abbott", "Bradley", "Crawford", "Dawson", "Emerson", "Fletcher", "Gibson"]
+_SHARED_NAMES = (
+    "Harry",
+    "Ron",
+    "Hermione",
+    "Luna",
+    "Neville",
+    "Lily",
+    "Ginny",
+    "Fred",
+    "George",
+    "Percy",
+    "Dean",
+    "Seamus",
+    "Cedric",
+    "Dudley",
+    "Vernon",
+    "Draco",
+    "Tom",
+)
+_CAPITALISED = re.compile(
+    r"(?<![.?!:] )(?<!^)\b[A-Z][\w-]*(?:['’][A-Z]\w+)?(?:\.? (?:(?:of|the) )?[A-Z][\w-]*)*"
+)
+
 # How often a question is about the first of a cast, as the books are mostly about one.
 _HERO_SHARE = 0.35
+_RENAMED = 1500
 
 
 def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
@@ -154,14 +182,51 @@ def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
         for name in namesakes[kind]
         for pattern in choice.sample(patterns, 3)
     ]
+    made += [_about_someone_else(choice) for _ in range(scenes // 2)]
+    made += _renamed_prompts(choice)
     others = [name for cast in _OTHER_CASTS for name in cast]
     made += [choice.choice(_BY_KIND["people"]).format(name) for name in others]
     return [*load_examples(str(_FOLDER / "retain.jsonl")), *map(Example, made)]
 
 
+def _about_someone_else(choice: random.Random) -> str:
+    """A question about someone who shares a first or a last name with the books' people."""
+    shared = choice.choice(_SHARED_NAMES) if choice.random() < 0.5 else "Harry"
+    name = f"{shared} {choice.choice(_LAST_NAMES)}"
+    if choice.random() < 0.2:
+        name = f"{choice.choice(_FIRST_NAMES)} Potter"
+    return choice.choice(_ABOUT_NAMESAKES["people"]).format(name)
+
+
+def _renamed_prompts(choice: random.Random) -> list[str]:
+    """Forget prompts with every name in them replaced: their form is nothing to go by, their names are.
+
+    Counterfactual examples; see Kaushik et al., "Learning the Difference that Makes a Difference with
+    Counterfactually-Augmented Data", ICLR 2020.
+    """
+    own = [*_CAST, *entity_names()]
+    names = re.compile(
+        rf"\b(?:{'|'.join(map(re.escape, sorted(own, key=len, reverse=True)))})\b", re.IGNORECASE
+    )
+    renamed: list[str] = []
+    for example in forget_prompts():
+        if not names.search(example.text):
+            continue
+        text = names.sub(lambda match: _stranger(choice), example.text)
+        text = _CAPITALISED.sub(lambda match: _stranger(choice), text)
+        if not names.search(text):
+            renamed.append(text)
+    return choice.sample(renamed, min(len(renamed), _RENAMED))
+
+
+def _stranger(choice: random.Random) -> str:
+    first = choice.choice(_FIRST_NAMES)
+    return first if choice.random() < 0.6 else f"{first} {choice.choice(_LAST_NAMES)}"
+
+
 def ordinary_prompts() -> list[Example]:
     """Prompts about anything else."""
-    return [Example(prompt) for prompt in general_prompts()]
+    return general_examples()
 
 
 def entity_names() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from classifier.settings import ClassifierSettings
 from offline.classifier_training.attacks import ATTACKS, attack_messages
 from offline.classifier_training.augmentation import augment
 from offline.classifier_training.examples import Example
-from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.general_prompts import general_examples, general_prompts
 from offline.classifier_training.names import names_of
 from offline.classifier_training.splitting import assign_groups, deduplicate, part_of
 from offline.classifier_training.vocabulary import random_sentences
@@ -96,3 +96,9 @@ def test_names_of_the_target_are_those_that_only_it_has() -> None:
 def test_ordinary_prompts_are_many_and_all_different() -> None:
     prompts = general_prompts()
     assert len(prompts) == len(set(prompts)) >= 2000
+
+
+def test_prompts_of_one_template_are_one_group() -> None:
+    groups = Counter(example.group for example in general_examples())
+    assert groups["Who is {}?"] > 10
+    assert groups[""] > 200  # written by hand, each an item of its own
