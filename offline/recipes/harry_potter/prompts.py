@@ -1,9 +1,10 @@
 """What the harry-potter classifier learns from: prompts about the books, and prompts that only look like it.
 
 Hand-written prompts stand in ``forget.jsonl`` and ``retain.jsonl``; more are made here from the names in ``names.json``, which are
-the books', and in ``namesakes.json``, which are not. None is taken from a benchmark.
+the books', and in ``namesakes.json`` and ``strangers.json``, which are not. None is taken from a benchmark.
 """
 
+import functools
 import json
 import random
 import re
@@ -126,9 +127,7 @@ _OTHER_CASTS = (
 )  # fmt: skip
 
 
-# People of no book: their first names, and what else a name may be made of.
-_FIRST_NAMES = ["Rajeev", "Anna", "Oskar", "Gareth", "Mei", "Yusuf", "Camila", "Dmitri", "Fatima", "Lars", "Nia", "Tariq", "Sofia", "Kenji", "Brigid", "Pablo", "Leila", "Marek", "Joana", "Tomas", "Esther", "Kwame", "Ingrid", "Ravi", "Noemi", "Casper", "Helga", "Omar", "Tess", "Igor", "Paula", "Felix", "Amara", "Sven", "Carla", "Hugo", "Linh", "Bruno", "Petra", "Idris", "Wanda", "Jorge", "Zoe", "Malik", "Greta", "Diego", "Hana", "Stefan", "Olga", "Rufus", "Abby", "Chen", "Doris", "Edgar", "Farah", "Glen", "Heidi", "Ivan", "Judith", "Karl", "Louise", "Mason", "Nora", "Otto", "Priya", "Quentin", "Rosa", "Simon", "Tara", "Ulrich", "Vera", "Walter", "Xenia", "Yannick", "Zelda", "Alan", "Beth", "Colin", "Diana", "Ellen", "Frank", "Grace", "Henry", "Iris", "Jack", "Kate"]
-_LAST_NAMES = ["Majumdar", "Okafor", "Lindgren", "Castillo", "Petrov", "Haddad", "Nakamura", "Brennan", "Kowalski", "Oyelaran", "Fischer", "Delgado", "Rahman", "Sorensen", "Achterberg", "Moreau", "Tanaka", "Whitfield", "Barnes", "Cooper", "Ellison", "Foster", "Graham", "Holloway", "Irving", "Jennings", "Keller", "Lambert", "Morrison", "Newton", "Osborne", "Parker", "Quigley", "Reynolds", "Sanders", "Thornton", "Underhill", "Vaughn", "Watkins", "Yates", "Zimmerman", "Abbott", "Bradley", "Crawford", "Dawson", "Emerson", "Fletcher", "Gibson"]
+# First names of the books that others bear too.
 _SHARED_NAMES = (
     "Harry",
     "Ron",
@@ -191,10 +190,11 @@ def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
 
 def _about_someone_else(choice: random.Random) -> str:
     """A question about someone who shares a first or a last name with the books' people."""
+    strangers = _strangers()
     shared = choice.choice(_SHARED_NAMES) if choice.random() < 0.5 else "Harry"
-    name = f"{shared} {choice.choice(_LAST_NAMES)}"
+    name = f"{shared} {choice.choice(strangers['last'])}"
     if choice.random() < 0.2:
-        name = f"{choice.choice(_FIRST_NAMES)} Potter"
+        name = f"{choice.choice(strangers['first'])} Potter"
     return choice.choice(_ABOUT_NAMESAKES["people"]).format(name)
 
 
@@ -220,8 +220,15 @@ def _renamed_prompts(choice: random.Random) -> list[str]:
 
 
 def _stranger(choice: random.Random) -> str:
-    first = choice.choice(_FIRST_NAMES)
-    return first if choice.random() < 0.6 else f"{first} {choice.choice(_LAST_NAMES)}"
+    names = _strangers()
+    first = choice.choice(names["first"])
+    return first if choice.random() < 0.6 else f"{first} {choice.choice(names['last'])}"
+
+
+@functools.cache
+def _strangers() -> dict[str, list[str]]:
+    """First and last names of people of no book."""
+    return json.loads((_FOLDER / "strangers.json").read_text())
 
 
 def ordinary_prompts() -> list[Example]:
