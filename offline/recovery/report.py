@@ -119,9 +119,12 @@ def _rollback(folder: Path, pictures: str) -> str:
         for name, pick in found["chosen"].items()
     ]
     keep = _percent(found["settings"]["keep"])
+    shares = ", ".join(map(_percent, found["settings"]["shares"]))
+    strengths = ", ".join(f"{strength:g}" for strength in found["settings"]["strengths"])
     return (
         f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score. The random "
-        "control has the size and strength of the conflict rollback; the best of each kind is chosen by the same rule.\n\n"
+        "control has the size and strength of the conflict rollback; the best of each kind is chosen by the same rule. "
+        f"Tried: rho {shares}; lambda {strengths}.\n\n"
         f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
     )
 
