@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from server.errors import NotFound
 
-_FOLDER = files(__package__) / "page"
+_FOLDER = files("server.console") / "page"
 _MEDIA_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _INDEX = "index.html"
 SECURITY_HEADERS = {
