@@ -5,6 +5,7 @@ those of `bench.engine`: in turn, the others stopped meanwhile, and ratios are t
 """
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -24,7 +25,7 @@ from offline.small_model import prepare_smollm2
 
 ADAPTERS = (0, 1, 8, 32)
 SHARES = (0.0, 0.5, 1.0)
-BATCHES = (1, 32)
+BATCHES = (1, 16)
 RANK = 8
 PROMPT_TOKENS = 64
 NEW_TOKENS = 32
@@ -38,7 +39,7 @@ LOADS = [(count, share) for count in ADAPTERS for share in SHARES if count or no
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="model folder; the small model if left out")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--serve", type=Path, nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     # So that the engines, which are in process groups of their own, end with it.
@@ -69,7 +70,8 @@ def serve(model: Path, folders: list[Path]) -> None:
         enable_prefix_caching=False,
         **room,
     )
-    adapters = [LoRARequest(path.name, number, str(path)) for number, path in enumerate(folders, 1)]
+    requests = [LoRARequest(path.name, number, str(path)) for number, path in enumerate(folders, 1)]
+    in_turn = itertools.cycle(requests or [None])
     vocabulary = engine.get_tokenizer().vocab_size
     parameters = SamplingParams(temperature=0, max_tokens=NEW_TOKENS, ignore_eos=True)
 
@@ -81,14 +83,14 @@ def serve(model: Path, folders: list[Path]) -> None:
         ]
         # A batch of one that is half adapted is adapted.
         adapted = -(-batch * share // 1)
-        chosen = [adapters[index % count] if index < adapted else None for index in range(batch)]
+        chosen = [next(in_turn) if index < adapted else None for index in range(batch)]
         started = time.perf_counter()
         engine.generate(prompts, parameters, lora_request=chosen, use_tqdm=False)
         return time.perf_counter() - started
 
-    for batch in BATCHES:
-        for share in SHARES if count else (0.0,):
-            run(batch, share)
+    # The first use of an adapter reads it from disk.
+    for batch in (*BATCHES, max(count, 1)):
+        run(batch, 1.0)
     answer_loads(run)
 
 
