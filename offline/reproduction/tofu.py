@@ -134,22 +134,24 @@ class TofuReproduction:
             bundle, sorted(forgotten), _spread(kept, 1000), others, self.work, self.say
         )
 
-    def measure(self, forget: str, *, classifier: bool = True, cache: Path | None = None) -> list[Result]:
-        """Set all models side by side on one forget set, and write the results.
+    def measure(
+        self, forget: str, *, classifier: bool = True, cache: Path | None = None
+    ) -> Iterator[list[Result]]:
+        """Set all models side by side on one forget set; gives what is measured so far after each, and writes it.
 
         Without a classifier, ECO is guarded by the oracle's labels alone. With a cache folder for the proxy, ECO is
         also measured as it is served.
         """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
         retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
-        results = [replace(retain, model="retain")]
+        results = [compare_with_retain(replace(retain, model="retain"), retain)]
         for name, model in self._compared(forget, classifier, cache):
             self.say(f"{forget}: measuring {name}")
-            results.append(replace(evaluate_tofu(model, questions, self.recipe.answer_tokens), model=name))
-        results = [compare_with_retain(result, retain) for result in results]
-        write_results(results, self.work / "results" / forget)
-        plot_results(results, self.work / "results" / forget / "results.png")
-        return results
+            result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
+            results.append(compare_with_retain(replace(result, model=name), retain))
+            write_results(results, self.work / "results" / forget)
+            plot_results(results, self.work / "results" / forget / "results.png")
+            yield list(results)
 
     def bundle(self, forget: str) -> Path:
         """Where the bundle of a forget set stands."""
@@ -158,9 +160,8 @@ class TofuReproduction:
     def _compared(
         self, forget: str, classifier: bool, cache: Path | None
     ) -> Iterator[tuple[str, LanguageModel]]:
-        full = self.model("full")
+        full, corruption = self.model("full"), load_corruption(self.learn(forget) / "corruption.safetensors")
         yield "original", full
-        corruption = load_corruption(self.learn(forget) / "corruption.safetensors")
         forgotten = oracle(question.question for question in load_tofu(forget, self.data))
         yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
         if classifier:
@@ -219,8 +220,9 @@ def main() -> None:
     )
     results: dict[str, list[Result]] = {}
     for forget in recipe.forget_sets:
-        results[forget] = run.measure(forget, cache=cache)
-        write_page(arguments.page, recipe, {name: run.bundle(name) for name in results}, results)
+        for measured in run.measure(forget, cache=cache):
+            results[forget] = measured
+            write_page(arguments.page, recipe, {name: run.bundle(name) for name in results}, results)
 
 
 if __name__ == "__main__":

@@ -148,11 +148,12 @@ def answer_scores(
         is_answer[row, example.answer : length] = True
         mask[row, :length] = 1
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision):
-        first = int(is_answer.any(dim=0).nonzero()[0])
-        kept = torch.arange(first - 1, longest - 1, device=device)
-        logits = model(input_ids=token_ids, attention_mask=mask, logits_to_keep=kept, use_cache=False).logits
-    chosen = token_ids[:, first:].unsqueeze(2)  # (batch, kept, 1)
-    scores = logits.float().log_softmax(dim=2).gather(2, chosen).squeeze(2) * is_answer[:, first:]
+        kept = is_answer.any(dim=0).nonzero().squeeze(1)
+        logits = model(
+            input_ids=token_ids, attention_mask=mask, logits_to_keep=kept - 1, use_cache=False
+        ).logits
+    chosen = token_ids[:, kept].unsqueeze(2)  # (batch, kept, 1)
+    scores = logits.float().log_softmax(dim=2).gather(2, chosen).squeeze(2) * is_answer[:, kept]
     return scores.sum(dim=1), is_answer.sum(dim=1)
 
 
