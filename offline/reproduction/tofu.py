@@ -35,9 +35,10 @@ from offline.reproduction.serving import served
 from offline.reproduction.tofu_models import BASELINES, TofuRecipe, retain_part, train_tofu_model
 from offline.small_model import prepare_smollm2
 
-# ROUGE-L is left out: a corrupted model babbles where the retain model errs in whole sentences, so that no corruption
-# comes near its ROUGE-L, and asking for it draws the search to corruptions that are too weak for the other two.
-_METRICS = ("probability", "truthfulness")
+# What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
+# probability leaves the truth ratio too low, and its ROUGE-L is out of any corruption's reach, since a corrupted model
+# babbles where the retain model errs in whole sentences.
+_METRICS = ("truthfulness",)
 _SEARCHED = LearningSettings(
     functions=("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k"),
     dims=(1, 64),
