@@ -46,6 +46,7 @@ class Case:
 
 def main() -> None:
     os.sched_setaffinity(0, {int(LOAD_CORE)})
+    others = os.getloadavg()[0]
     results: dict[tuple[str, int], LoadResult] = {}
     with tempfile.TemporaryDirectory() as name, mock_engine() as engine:
         folder = Path(name)
@@ -64,7 +65,8 @@ def main() -> None:
     explanation = (
         f"{machine('uvicorn', 'fastapi', 'aiohttp', 'uvloop')}; {LITELLM}. Each proxy runs alone on one core; the "
         "mock engine, which answers at once, and the load share the other. Lethe classifies every prompt, whose "
-        f"verdict is cached. Medians by p50 of {ROUNDS} interleaved rounds of {SECONDS} s."
+        f"verdict is cached. Medians by p50 of {ROUNDS} interleaved rounds of {SECONDS} s. "
+        f"Load average of the machine before: {others:.1f}."
     )
     write_section(
         "benchmarks.md", "What the proxy adds", "make bench-proxy", f"{explanation}\n\n{table(header, rows)}"

@@ -225,7 +225,7 @@ def _write(clients: Clients, readings: list[Reading], entries: int, minutes: flo
             table(["request", "outcome", "times"], by_kind),
         )
     )
-    write_section("benchmarks.md", "A quarter of an hour under load", "make soak", body)
+    write_section("benchmarks.md", "Under a mixed load", "make soak", body)
 
 
 def _body(prompt: str, **fields: object) -> bytes:

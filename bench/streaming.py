@@ -21,6 +21,7 @@ STREAMS = 64
 
 def main() -> None:
     os.sched_setaffinity(0, {int(LOAD_CORE)})
+    others = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name, mock_engine() as engine:
         folder = Path(name)
         with light(engine, folder) as cases:
@@ -44,7 +45,8 @@ def main() -> None:
         f"{1000 * TOKEN_S:.0f} ms later ({STREAMS / TOKEN_S:,.0f} tokens a second); new streams begin as others end. "
         "*Between tokens* is by how much the time between two tokens is longer where they arrive than where they were "
         f"sent. Each proxy runs alone on one core; the mock engine and the load share the other. Medians "
-        f"by p99 between tokens of {ROUNDS} interleaved rounds of {SECONDS:.0f} s."
+        f"by p99 between tokens of {ROUNDS} interleaved rounds of {SECONDS:.0f} s. "
+        f"Load average of the machine before: {others:.1f}."
     )
     write_section(
         "benchmarks.md",

@@ -90,7 +90,8 @@ def _is_plain(part: Mapping[str, Any]) -> bool:
 
 
 def _check_part(part: Mapping[str, Any], place: str) -> None:
-    kind = part.get("type")
+    # A type may be of any type, a list for one.
+    kind = str(part.get("type"))
     if kind in _EMBEDDINGS or any(name in part for name in _EMBEDDINGS):
         raise BadRequest(f"{place}: a prompt must be text, not embeddings", param=place)
     if kind in _TEXT_PARTS and ("tool_reference" in part or any(name in part for name in _MEDIA)):

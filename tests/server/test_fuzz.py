@@ -1,6 +1,7 @@
 """Whatever is sent, nothing fails inside and nothing malformed reaches the engine; ``make fuzz`` sends far more."""
 
 import asyncio
+from typing import Any
 
 import orjson
 import pytest
@@ -22,6 +23,22 @@ async def test_requests_made_from_the_openapi_document(stack: Stack) -> None:
         assert malformed(path, lowered, orjson.dumps(body), MODEL) is None
     asked = {path for path, _ in stack.engine.requests}
     assert asked == {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "tool", "content": [{"type": []}]}]}),
+        ("/v1/responses", {"input": [{"type": []}]}),
+        ("/v1/responses", {"input": [{"role": "user", "content": [{"type": {}}]}]}),
+        ("/v1/completions", {"prompt": [-1]}),
+        ("/v1/completions", {"prompt": [2**40]}),
+    ],
+)
+async def test_what_fuzzing_found_is_refused(stack: Stack, path: str, body: dict[str, Any]) -> None:
+    response = await stack.client.post(path, json=body)
+    assert response.status_code in (400, 422)
+    assert stack.engine.requests == []
 
 
 @pytest.mark.parametrize(
