@@ -98,8 +98,13 @@ def litellm(engine: int, folder: Path) -> Iterator[int]:
     (folder / "config.yaml").write_text(yaml.safe_dump(models))
     command = [str(_litellm_command()), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--num_workers", "1", "--telemetry", "False"]
-    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-    with _running(PROXY_CORE, command, port, "/health/liveliness", quiet):
+    # Without keys, as the others: it serves loopback alone.
+    environment = {
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+    }
+    with _running(PROXY_CORE, command, port, "/health/liveliness", environment):
         yield port
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.mock_engine import TOKEN_S, TOKENS
 from bench.page import machine, table, write_section
-from bench.proxy import BARE, LITELLM_CASE, PATH, Case, light
+from bench.proxy import BARE, LITELLM_CASE, PATH, Case, light, or_left_out
 from bench.servers import LITELLM, LOAD_CORE, litellm, mock_engine
 from bench.stream_load import StreamResult, run_streams
 
@@ -27,7 +27,7 @@ def main() -> None:
         with light(engine, folder) as cases:
             results = _interleaved({BARE: Case(engine), **cases})
         # By itself: it is at work even when nobody asks it.
-        with litellm(engine, folder / "litellm") as port:
+        with or_left_out(LITELLM), litellm(engine, folder / "litellm") as port:
             results |= _interleaved({LITELLM_CASE: Case(port)})
     header = [
         "",
