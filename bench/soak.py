@@ -203,7 +203,7 @@ def _write(clients: Clients, readings: list[Reading], entries: int, minutes: flo
     by_kind = [[kind, outcome, f"{count:,}"] for (kind, outcome), count in sorted(clients.outcomes.items())]
     over_time = [
         [
-            f"{each.minutes:.0f}",
+            f"{each.minutes:.1f}",
             f"{each.resident_bytes / 2**20:.1f}",
             f"{each.open_files:.0f}",
             f"{each.in_flight:.0f}",
