@@ -223,8 +223,9 @@ class TestCrowdedEngine:
 
     @pytest.fixture(scope="class")
     def adapter(self, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """An adapter of every layer, as it is exported."""
-        return write_random_adapter(small_model, tmp_path_factory.mktemp("adapter") / "adapter", rank=8)
+        """An adapter on queries and values, as it is exported."""
+        folder = tmp_path_factory.mktemp("adapter") / "adapter"
+        return write_random_adapter(small_model, folder, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
 
     @pytest.fixture(scope="class")
     def batches(self, reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
