@@ -64,7 +64,8 @@ def tofu(results: Sequence[Result]) -> Figure:
         )
     left.axhline(0.05, linestyle=":", color="grey")
     left.set_yscale("log")
-    left.set_ylim(1e-20, 2)
+    lowest = min((result.scores.get("forget quality (p)", 1.0) for result in results), default=1.0)
+    left.set_ylim(max(min(lowest, 0.01) / 10, 1e-20), 2)
     left.set_xlabel("model utility")
     left.set_ylabel("forget quality (p; dotted: 0.05)")
     if left.get_legend_handles_labels()[0]:

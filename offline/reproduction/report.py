@@ -24,7 +24,8 @@ def write_page(
         sections.append(
             f"## {forget}\n\n"
             f"Learned corruption: `{figures['function']}`, {figures['dims']} dims, strength {figures['strength']:.3g}, on "
-            f"`{figures['positions']}`; D = {figures['distance']:.4f}, the best of {figures['candidates']} candidates.\n\n"
+            f"`{figures['positions']}`; D = {figures['distance']:.4f} over {', '.join(figures['surrogate'])}, the best of "
+            f"{figures['candidates']} candidates.\n\n"
             f"{markdown_table(compared)}\n\n![{forget}]({picture})\n"
         )
     replace_file(page, lambda path: path.write_text("\n".join(sections)))
