@@ -57,6 +57,15 @@ _ABOUT_NAMESAKES = {
     ),
 }
 
+_HEROES = (
+    "Harry Potter", "Hermione Granger", "Ron Weasley", "Albus Dumbledore", "Severus Snape", "Rubeus Hagrid", "Lord Voldemort",
+    "Draco Malfoy", "Ginny Weasley", "Sirius Black", "Neville Longbottom",
+)  # fmt: skip
+_ABOUT_HEROES = (
+    "Who is {}'s best friend?", "Who are {}'s parents?", "Where does {} live?", "Who is {}'s worst enemy?", "How old is {}?",
+    "Who does {} marry?", "What is {}'s pet called?", "What does {} look like?", "Who killed {}?", "Who taught {} magic?",
+)  # fmt: skip
+
 # Questions such as a reader asks about a chapter: first names, and details that no list of names holds.
 _CAST = (
     "Harry", "Ron", "Hermione", "Hagrid", "Dumbledore", "Snape", "Malfoy", "Neville", "Ginny", "Fred", "George", "Lupin", "Sirius",
@@ -167,6 +176,7 @@ def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
         for pattern in choice.sample(patterns, 2)
     ]
     made += [_scene(_CAST, choice) for _ in range(scenes)]
+    made += [pattern.format(name) for pattern in _ABOUT_HEROES for name in _HEROES]
     return [*load_examples(str(_FOLDER / "forget.jsonl")), *map(Example, made)]
 
 
@@ -193,7 +203,7 @@ def _about_someone_else(choice: random.Random) -> str:
     strangers = _strangers()
     shared = choice.choice(_SHARED_NAMES) if choice.random() < 0.5 else "Harry"
     name = f"{shared} {choice.choice(strangers['last'])}"
-    if choice.random() < 0.2:
+    if choice.random() < 0.1:
         name = f"{choice.choice(strangers['first'])} Potter"
     return choice.choice(_ABOUT_NAMESAKES["people"]).format(name)
 
