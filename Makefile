@@ -87,9 +87,6 @@ reproduce-copyright: install-dev ## Teach news articles, forget some; writes doc
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)
 
-bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.adapters $(ARGS)
-
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
 

