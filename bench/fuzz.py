@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import requests
 import schemathesis
@@ -150,7 +150,7 @@ def fuzz(
         if key is not None:
             session.headers["Authorization"] = f"Bearer {key}"
         for result in schemathesis.openapi.from_dict(document).get_all_operations():
-            operation = result.ok()
+            operation = cast(Any, result).ok()
             takes_body = bool(operation.body)
             for mode in GenerationMode if takes_body else (GenerationMode.POSITIVE,):
                 cases = operation.as_strategy(generation_mode=mode)

@@ -185,7 +185,7 @@ def _read_leet_one_as_l(text: str) -> CanonicalText | None:
     return _spelled_out(text, _LEET_ONE_AS_L) if "1" in text or "!" in text else None
 
 
-def _spelled_out(text: str, letters: dict[int, str]) -> CanonicalText | None:
+def _spelled_out(text: str, letters: Mapping[int, int | str]) -> CanonicalText | None:
     disguised = len(_LEET_WORD.findall(text))
     # Amid many such words, digits alone are words too ("15 7h3 0wl").
     usual = disguised >= _LEET_SHARE * len(text.split())

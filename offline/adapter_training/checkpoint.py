@@ -25,7 +25,8 @@ def save_state(
     path: Path, model: Any, optimizer: torch.optim.Optimizer, steps: int, digest: str, *, writes: bool
 ) -> None:
     """Save the state, replaced at once; every process takes part, and one of them writes."""
-    weights, optimizer_state = get_state_dict(model, optimizer, options=_OPTIONS)
+    state: tuple[dict[str, Any], dict[str, Any]] = get_state_dict(model, optimizer, options=_OPTIONS)
+    weights, optimizer_state = state
     if not writes:
         return
     tensors = {f"model/{name}": value.contiguous() for name, value in weights.items()}

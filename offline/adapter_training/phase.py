@@ -168,8 +168,12 @@ def run_phase(
             changed = score(model, batch)
         terms = loss_terms(changed, unchanged, batch, settings)
         accelerator.backward(torch.stack(list(terms.values())).sum())
-        norm = float(accelerator.clip_grad_norm_(model.parameters(), _GRADIENT_NORM))
-        values = {name: float(accelerator.reduce(term.detach(), "mean")) for name, term in terms.items()}
+        clipped: Any = accelerator.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
+        norm = float(clipped)
+        means: dict[str, Any] = {
+            name: accelerator.reduce(term.detach(), "mean") for name, term in terms.items()
+        }
+        values = {name: float(mean) for name, mean in means.items()}
         if not all(map(math.isfinite, (*values.values(), norm))):
             raise AdapterError(_not_finite(phase.name, step + 1, values, norm, state))
         # Only here is it known that the weights which the last step left are good ones.

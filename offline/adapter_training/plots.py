@@ -67,7 +67,7 @@ def plot_entropies(trained: TrainedBank, destination: Path) -> None:
         weights = np.full(len(found), 1 / len(found))
         axes.hist(
             found,
-            bins=bins,
+            bins=bins.tolist(),
             weights=weights,
             alpha=0.55,
             color=f"C{index}",

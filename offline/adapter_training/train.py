@@ -151,7 +151,7 @@ def train_bank(
     settings, work = training.settings, training.work
     accelerator = Accelerator()
     if not accelerator.is_main_process:
-        say = on_step = lambda _line: None
+        say, on_step = (lambda _line: None), (lambda _step: None)
     if settings.batch_size < accelerator.num_processes:
         raise AdapterError(
             f"a batch of {settings.batch_size} texts cannot be shared by {accelerator.num_processes} processes"
@@ -239,9 +239,10 @@ def _measure(
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i].token_ids))
     batches = [by_length[i : i + settings.batch_size] for i in range(0, len(texts), settings.batch_size)]
     # A model that is spread over the processes needs all of them in every pass.
-    missing = -len(batches) % accelerator.num_processes
-    mine = [*batches, *batches[:1] * missing][accelerator.process_index :: accelerator.num_processes]
-    found = {}
+    processes: int = accelerator.num_processes
+    batches += batches[:1] * (-len(batches) % processes)
+    mine = batches[accelerator.process_index :: processes]
+    found: dict[int, NDArray[np.float32]] = {}
     with switch.off():
         for batch in mine:
             chosen = [texts[i] for i in batch]

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from offline.recovery.conflict import top
@@ -73,7 +74,7 @@ def describe(edit: Tensor, start: Tensor, layout: Layout) -> Edit:
 def overlap(first: Tensor, second: Tensor, share: float) -> Overlap:
     """Compare the largest coordinates of two edits of shape (N,)."""
     count = max(1, int(share * len(first)))
-    marked = first.new_zeros(len(first), dtype=bool)
+    marked = first.new_zeros(len(first), dtype=torch.bool)
     ones, others = top(first.square(), count), top(second.square(), count)
     marked[ones] = True
     shared = marked[others].sum().item() / max(1, min(len(ones), len(others)))
