@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from accelerate import Accelerator
@@ -239,9 +240,10 @@ def _measure(
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i].token_ids))
     batches = [by_length[i : i + settings.batch_size] for i in range(0, len(texts), settings.batch_size)]
     # A model that is spread over the processes needs all of them in every pass.
-    processes: int = accelerator.num_processes
-    batches += batches[:1] * (-len(batches) % processes)
-    mine = batches[accelerator.process_index :: processes]
+    # The accelerator's untyped properties are taken for ones that never return.
+    processes = cast(Any, accelerator)
+    batches += batches[:1] * (-len(batches) % processes.num_processes)
+    mine = batches[processes.process_index :: processes.num_processes]
     found: dict[int, NDArray[np.float32]] = {}
     with switch.off():
         for batch in mine:
