@@ -219,6 +219,7 @@ def test_a_bank_is_not_added_to_by_what_does_not_fit_it(
     assert bank_file.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_two_processes_come_to_what_one_comes_to(
     make_training: MakeTraining, bank_file: Path, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folder, tmp_path, monkeypatch):
     small = replace(
         tofu._SEARCHED, functions=("flip_sign_top_k",), dims=(2, 8), scalar=DescentSettings(steps=0)

@@ -42,6 +42,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_requests_in_a_row_share_one_bank_and_end_on_a_page(
     data: Path, tiny_model_folder: Path, tmp_path: Path
 ) -> None:
