@@ -95,13 +95,17 @@ def test_a_stream_carries_its_usage(guarded: OpenAI) -> None:
 
 def test_a_plain_completion_echoes_and_scores_as_without_the_guard(guarded: OpenAI, bare: OpenAI) -> None:
     model = bare.models.list().data[0].id
-    answers = [
-        client.completions.create(
-            model=model, prompt=[ALLOWED, "Once"], echo=True, logprobs=1, max_tokens=4, temperature=0
-        )
-        for client in (guarded, bare)
-    ]
-    assert contents(answers[0]) == contents(answers[1])
+    # One prompt a request: two may or may not share a step of the engine, and their last bits differ by it.
+    for prompt in (ALLOWED, "Once"):
+        fields: dict[str, Any] = {
+            "prompt": prompt,
+            "echo": True,
+            "logprobs": 1,
+            "max_tokens": 4,
+            "temperature": 0,
+        }
+        through, direct = (client.completions.create(model=model, **fields) for client in (guarded, bare))
+        assert contents(through) == contents(direct)
 
 
 def test_responses_answer_whole_and_streamed(guarded: OpenAI, bare: OpenAI) -> None:
