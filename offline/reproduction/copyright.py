@@ -5,8 +5,6 @@ then puts ECO's guard before it. A model taught the kept passages alone is what 
 ``make reproduce-copyright``.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,11 +120,9 @@ class CopyrightReproduction:
             guarded = guard_with_bundle(taught, self.classify(bundle))
             results.append(self._continuations(guarded, "ECO", base))
         if classifier and cache:
-            with tempfile.TemporaryDirectory() as targets:
-                shutil.copytree(bundle, Path(targets) / bundle.name)
-                self.say("starting the proxy and its engine")
-                with served(self.teach("taught"), Path(targets), cache) as running:
-                    results.append(self._continuations(open_proxy(running.url), "ECO, served", base))
+            self.say("starting the proxy and its engine")
+            with served(self.teach("taught"), bundle, cache) as running:
+                results.append(self._continuations(open_proxy(running.url), "ECO, served", base))
         results = [compare_with_retain(result, results[0]) for result in results]
         write_results(results, self.work / "results")
         plot_results(results, self.work / "results" / "results.png")

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -29,15 +31,15 @@ class ServedModel:
 
 
 @contextmanager
-def served(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
-    """Serve a model with some targets by ``lethe serve``, until the block ends.
+def served(model: Path, bundle: Path, cache: Path) -> Iterator[ServedModel]:
+    """Serve a model with one target by ``lethe serve``, until the block ends.
 
     Parameters
     ----------
     model : Path
         Model folder.
-    targets : Path
-        Folder of bundles.
+    bundle : Path
+        The target; others beside it are not in force.
     cache : Path
         Cache folder of the proxy; its log is kept there.
 
@@ -46,6 +48,14 @@ def served(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
     LanguageModelError
         It does not become ready; the message names its log.
     """
+    with tempfile.TemporaryDirectory() as targets:
+        shutil.copytree(bundle, Path(targets) / bundle.name)
+        with _running(model, Path(targets), cache) as running:
+            yield running
+
+
+@contextmanager
+def _running(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
     port = _free_port()
     log = cache / "logs" / f"reproduction-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

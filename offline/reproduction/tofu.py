@@ -5,8 +5,6 @@ classifier for each forget set, and sets ECO beside the retain model and two bas
 step is kept in the cache, so that an interrupted run goes on where it stopped.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -177,14 +175,12 @@ class TofuReproduction:
     def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:
         """The full model behind the proxy; its engine scores given answers where the bundle's classifier flags."""
         bundle = self.classify(forget)
-        with tempfile.TemporaryDirectory() as targets:
-            shutil.copytree(bundle, Path(targets) / bundle.name)
-            self.say(f"{forget}: starting the proxy and its engine")
-            with served(self.train("full"), Path(targets), cache) as running:
-                engine = open_engine(running.engine_url, api_key=running.engine_key)
-                proxy = open_proxy(running.url, scorer=guard_with_bundle(engine, bundle))
-                answers = f"served-{forget}-{load_bundle(bundle).version}.jsonl"
-                yield RecordedModel(proxy, self.work / "answers" / answers)
+        self.say(f"{forget}: starting the proxy and its engine")
+        with served(self.train("full"), bundle, cache) as running:
+            engine = open_engine(running.engine_url, api_key=running.engine_key)
+            proxy = open_proxy(running.url, scorer=guard_with_bundle(engine, bundle))
+            answers = f"served-{forget}-{load_bundle(bundle).version}.jsonl"
+            yield RecordedModel(proxy, self.work / "answers" / answers)
 
 
 def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:

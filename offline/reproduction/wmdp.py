@@ -5,8 +5,6 @@ forgets biology behind ECO's guard. Corruption and classifier see half of biolog
 the other subjects and to the facts is measured in this process and through the real proxy, ``make reproduce-wmdp``.
 """
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,11 +182,9 @@ class WmdpReproduction:
         return results
 
     def _accuracy_served(self, cache: Path) -> Result:
-        with tempfile.TemporaryDirectory() as targets:
-            shutil.copytree(self.bundle, Path(targets) / self.bundle.name)
-            self.say("starting the proxy and its engine")
-            with served(self.teach(), Path(targets), cache) as running:
-                return self._accuracy(open_proxy(running.url), "ECO, served")
+        self.say("starting the proxy and its engine")
+        with served(self.teach(), self.bundle, cache) as running:
+            return self._accuracy(open_proxy(running.url), "ECO, served")
 
     def _open(self, folder: Path, name: str) -> LanguageModel:
         return RecordedModel(
