@@ -11,6 +11,7 @@ from bundle.store import (
     install_bundle,
     load_bundle,
     load_bundles,
+    refuse_other_base_model,
     remove_bundle,
     update_bundle,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "load_bundles",
     "read_base_model",
     "read_manifest",
+    "refuse_other_base_model",
     "remove_bundle",
     "update_bundle",
 ]

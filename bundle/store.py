@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from bundle.base_model import BaseModel
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME, Manifest, read_manifest
 
@@ -81,6 +82,37 @@ def load_bundle(folder: Path) -> Bundle:
             )
     version = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:12]
     return Bundle(folder, manifest, version)
+
+
+def refuse_other_base_model(
+    folder: Path, base_model: BaseModel, kept: Literal["adapter", "corruption"]
+) -> None:
+    """Refuse to write into a bundle whose other artifact was made for another model, before any long work.
+
+    Parameters
+    ----------
+    folder
+        The bundle; it need not be there.
+    base_model
+        What is to be written is made for it.
+    kept
+        The artifact that would stay.
+
+    Raises
+    ------
+    BundleError
+        The bundle cannot be read, or its base model is another one.
+    """
+    if not folder.exists():
+        return
+    bundle = load_bundle(folder)
+    recorded = bundle.manifest.base_model
+    stays = {"adapter": bundle.adapter, "corruption": bundle.corruption}[kept]
+    if stays and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
+        raise BundleError(
+            f"bundle {bundle.name} holds the {kept} for {recorded.id}, and this model is {base_model.id} with other "
+            "embeddings; write into a bundle of its own"
+        )
 
 
 def load_bundles(folder: Path) -> tuple[Bundle, ...]:

@@ -9,12 +9,12 @@ from accelerate import PartialState
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bundle import Bundle, load_bundle, read_base_model
+from bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
 from offline.adapter_training.bank import load_bank
 from offline.adapter_training.errors import AdapterError
 from offline.adapter_training.phase import Step
 from offline.adapter_training.plots import plot_entropies, plot_losses
-from offline.adapter_training.recording import record_in_bundle, refuse_other_base_model
+from offline.adapter_training.recording import record_in_bundle
 from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import read_texts
 from offline.adapter_training.token_page import write_token_page
@@ -66,7 +66,7 @@ def run_adapter_job(job: AdapterJob, cache: Path) -> Bundle:
     retain = read_texts(job.retain)
     base = _weights_folder(job.model, cache)
     base_model = read_base_model(base, job.model)
-    refuse_other_base_model(job.bundle, base_model)
+    refuse_other_base_model(job.bundle, base_model, kept="corruption")
     bank = job.bank or job.work / "bank.safetensors"
     training = BankTraining(base, base_model, forget, retain, job.settings, bank, job.work)
     check_training(training)
@@ -96,7 +96,7 @@ def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: P
         As their messages say.
     """
     bank = load_bank(bank_file)
-    refuse_other_base_model(bundle, bank.base_model)
+    refuse_other_base_model(bundle, bank.base_model, kept="corruption")
     figures = {"rank": bank.rank, "experts": dict(weights)}
     composes = tuple(weights) if len(weights) > 1 else ()
     adapter = bank.compose(weights)

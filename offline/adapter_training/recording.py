@@ -8,28 +8,9 @@ from typing import Any
 
 import torch
 
-from bundle import Action, BaseModel, Bundle, BundleError, load_bundle, update_bundle
+from bundle import Action, BaseModel, Bundle, load_bundle, update_bundle
 from bundle.manifest import BaseModelReference
 from offline.adapter_training.peft_folder import LowRankAdapter, peft_files
-
-
-def refuse_other_base_model(folder: Path, base_model: BaseModel) -> None:
-    """Refuse a bundle whose corruption was learned for another model, before any long work.
-
-    Raises
-    ------
-    BundleError
-        The bundle cannot be read, or its base model is another one.
-    """
-    if not folder.exists():
-        return
-    bundle = load_bundle(folder)
-    recorded = bundle.manifest.base_model
-    if bundle.corruption and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
-        raise BundleError(
-            f"bundle {bundle.name} holds a corruption for {recorded.id}, and this model is {base_model.id} with other "
-            "embeddings; train into a bundle of its own"
-        )
 
 
 def record_in_bundle(

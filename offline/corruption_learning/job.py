@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bundle import Bundle
+from bundle import Bundle, refuse_other_base_model
 from corruption.artifact import Positions
 from offline.corruption_learning.descent import DescentSettings
 from offline.corruption_learning.evaluator import CorruptionEvaluator
@@ -20,7 +20,7 @@ from offline.corruption_learning.questions import (
     load_questions,
     refuse_overlap,
 )
-from offline.corruption_learning.recording import record_in_bundle, refuse_other_base_model
+from offline.corruption_learning.recording import record_in_bundle
 from offline.language_models.interface import LanguageModel
 from offline.language_models.opening import base_model_of, open_engine, open_local
 
@@ -112,7 +112,8 @@ def run_learning_job(
     else:
         opened = open_local(model, cache)
         base_model = base_model_of(model, cache)
-    refuse_other_base_model(job.bundle, base_model)
+    if base_model is not None:
+        refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
     learned = search(job, opened, questions, retain_prompts, deny_list)
     return record_in_bundle(learned, job.bundle, opened.name, base_model)

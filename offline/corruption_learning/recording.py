@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bundle import BaseModel, Bundle, BundleError, load_bundle, update_bundle
+from bundle import BaseModel, Bundle, update_bundle
 from bundle.manifest import BaseModelReference
 from corruption.artifact import save_corruption
 from offline.corruption_learning.learn import LearnedCorruption
@@ -13,25 +13,6 @@ from offline.corruption_learning.objective import Measurement
 from offline.corruption_learning.plot import plot_search
 
 _COMPARED = 12
-
-
-def refuse_other_base_model(folder: Path, base_model: BaseModel | None) -> None:
-    """Refuse a bundle that was made for another model, before any long work.
-
-    Raises
-    ------
-    BundleError
-        The bundle cannot be read, or its base model is another one.
-    """
-    if not folder.exists() or base_model is None:
-        return
-    bundle = load_bundle(folder)
-    recorded = bundle.manifest.base_model
-    if bundle.adapter and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
-        raise BundleError(
-            f"bundle {bundle.name} holds an adapter for {recorded.id}, and this model is {base_model.id} with other "
-            "embeddings; learn into a bundle of its own"
-        )
 
 
 def record_in_bundle(

@@ -2,11 +2,21 @@
 
 import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from bundle import BundleError, install_bundle, load_bundle, load_bundles, remove_bundle, update_bundle
+from bundle import (
+    BaseModel,
+    BundleError,
+    install_bundle,
+    load_bundle,
+    load_bundles,
+    refuse_other_base_model,
+    remove_bundle,
+    update_bundle,
+)
 
 
 @pytest.fixture
@@ -22,6 +32,17 @@ def test_what_was_written_is_what_is_loaded(folder: Path) -> None:
     assert bundle.classifier == folder / "classifier"
     assert bundle.corruption is None
     assert bundle.adapter is None
+
+
+def test_an_artifact_for_another_model_is_not_written_beside(tmp_path: Path) -> None:
+    mine, other = BaseModel("mine", 8, "a" * 64), BaseModel("other", 8, "b" * 64)
+    folder = tmp_path / "books"
+    refuse_other_base_model(folder, other, kept="adapter")
+    update_bundle(folder, {"adapter/adapter_config.json": b"{}"}, base_model=asdict(mine))
+    refuse_other_base_model(folder, mine, kept="adapter")
+    refuse_other_base_model(folder, other, kept="corruption")
+    with pytest.raises(BundleError, match="holds the adapter for mine, and this model is other"):
+        refuse_other_base_model(folder, other, kept="adapter")
 
 
 def test_a_changed_file_is_refused(folder: Path) -> None:
