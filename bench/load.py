@@ -92,11 +92,15 @@ def run_load(
     RuntimeError
         A request was not answered with 200.
     """
+    return uvloop.run(_run(port, post_request(path, body, key), connections, seconds))
+
+
+def post_request(path: str, body: bytes, key: str | None = None) -> bytes:
+    """A whole request as it goes over the wire; a key goes as a bearer token."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     if key:
         head += f"Authorization: Bearer {key}\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    return uvloop.run(_run(port, request, connections, seconds))
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def _run(port: int, request: bytes, connections: int, seconds: float) -> LoadResult:

@@ -9,6 +9,8 @@ from typing import cast
 import numpy as np
 import uvloop
 
+from bench.load import post_request
+
 _TOKEN = re.compile(rb'"content": ?" (\d+)"')
 _END = b"[DONE]"
 
@@ -100,10 +102,7 @@ def run_streams(
     RuntimeError
         A request was not answered with 200.
     """
-    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{authorization}"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    return uvloop.run(_run(port, request, streams, seconds))
+    return uvloop.run(_run(port, post_request(path, body, key), streams, seconds))
 
 
 async def _run(port: int, request: bytes, streams: int, seconds: float) -> StreamResult:
