@@ -17,10 +17,9 @@ import httpx
 import pytest
 from openai import NotFoundError, OpenAI
 
-from bench.random_adapter import random_adapter
 from bundle import Action, update_bundle
-from offline.adapter_training.peft_folder import peft_files
 from server.deployment import change_deployment
+from tests.adapter_folders import write_random_adapter
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric, running_proxy
 
 pytestmark = pytest.mark.engine
@@ -30,8 +29,10 @@ TARGET = "harry-potter"
 
 def write_adapter(bundle: Path, model: Path, seed: int, folder: Path, rank: int = 8, **changes: Any) -> None:
     """Give a bundle an adapter, in the place of the one that it may have."""
-    files = peft_files(random_adapter(model, seed, rank), folder)
-    update_bundle(bundle, {f"adapter/{name}": path for name, path in files.items()}, **changes)
+    written = write_random_adapter(
+        model, folder / "written", rank=rank, scale=0.2, seed=seed, layers=("q_proj", "v_proj")
+    )
+    update_bundle(bundle, {f"adapter/{path.name}": path for path in written.iterdir()}, **changes)
 
 
 @pytest.fixture(scope="module")
