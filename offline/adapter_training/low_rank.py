@@ -104,6 +104,15 @@ def low_rank_layers(model: nn.Module) -> dict[str, LowRankLinear]:
     return {path: module for path, module in model.named_modules() if isinstance(module, LowRankLinear)}
 
 
+@torch.no_grad()
+def merge(model: nn.Module) -> None:
+    """Add every change to its layer's weights, and put the plain layers back."""
+    for path, layer in low_rank_layers(model).items():
+        layer.base.weight += layer.up @ layer.down
+        parent, _, name = path.rpartition(".")
+        setattr(model.get_submodule(parent), name, layer.base)
+
+
 def adapt(model: Any, adapter: LowRankAdapter) -> None:
     """Put an adapter into a model, to stay.
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle import BaseModel, load_bundle
+from bundle import BaseModel, Bundle, load_bundle
 from classifier.conversation import Conversation
 from classifier.encoder_files import DEFAULT_ENCODER
 from classifier.service import ClassifierService
@@ -113,6 +113,30 @@ def guard_with_bundle(
             f"bundle {bundle.name} was made for {made_for.id}, and {base_model.id} has other embeddings; "
             "learn a corruption for it with `lethe corruption learn`"
         )
+    return GuardedModel(
+        model,
+        load_corruption(bundle.corruption),
+        selected_by(bundle, encoder),
+        f"{model.name} + {bundle.name} {bundle.version}",
+    )
+
+
+def selected_by(bundle: Bundle, encoder: str = DEFAULT_ENCODER) -> Selects:
+    """Select the prompts that a bundle's classifier flags.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    encoder : str
+        See `guard_with_bundle`.
+
+    Raises
+    ------
+    LanguageModelError
+        The bundle has no classifier.
+    """
+    if bundle.classifier is None:
+        raise LanguageModelError(f"bundle {bundle.name} has no classifier to select prompts by")
     service = ClassifierService.load(encoder, {bundle.name: bundle.classifier})
 
     async def classify(texts: Sequence[str]) -> list[bool]:
@@ -124,9 +148,4 @@ def guard_with_bundle(
 
         return list(await asyncio.gather(*(flagged(text) for text in texts)))
 
-    def selects(texts: Sequence[str]) -> list[bool]:
-        return asyncio.run(classify(texts))
-
-    return GuardedModel(
-        model, load_corruption(bundle.corruption), selects, f"{model.name} + {bundle.name} {bundle.version}"
-    )
+    return lambda texts: asyncio.run(classify(texts))

@@ -32,7 +32,7 @@ def write_page(
 
 
 def _opening(recipe: TofuRecipe) -> str:
-    training = recipe.fine_tuning
+    training, alter = recipe.fine_tuning, recipe.alter
     retained = "all of it" if recipe.retain_questions is None else f"{recipe.retain_questions} questions"
     utility = "all" if recipe.utility_questions is None else f"{recipe.utility_questions}"
     return f"""# TOFU on SmolLM2-135M-Instruct
@@ -45,11 +45,20 @@ Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {tra
 {training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. `ECO` is guarded by a
 classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
 scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were generated through the proxy, and given
-answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each. Baselines start from `original` and see the forget set:
-gradient ascent {recipe.gradient_ascent.epochs} epochs, NPO {recipe.negative_preference.epochs}. `ALTER` is an adapter of rank {recipe.alter.rank} over
-`original`, in force on every question; it sees the forget set and the retain part for {recipe.alter.epochs} epochs
-([adapters.md](adapters.md)).
+answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each.
+Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
+adapter of rank {alter.rank} over `original`, trained on the forget set and the retain part for {alter.epochs} epochs (NPO with beta
+{alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and
+`ALTER, on every question` everything ([adapters.md](adapters.md)).
 """
+
+
+def _baselines(recipe: TofuRecipe) -> str:
+    return ", ".join(
+        f"`{name}` {settings.epochs} epochs at {settings.learning_rate:g}"
+        + (f" of a merged adapter of rank {settings.adapter_rank}" if settings.adapter_rank else "")
+        for name, settings in recipe.baselines.items()
+    )
 
 
 def copy_picture(source: Path, page: Path, name: str) -> str:

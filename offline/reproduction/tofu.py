@@ -20,17 +20,18 @@ from offline.evaluation.plots import plot_results
 from offline.evaluation.results import Result, write_results
 from offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
 from offline.evaluation.tofu_data import load_tofu
-from offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle
+from offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle, selected_by
 from offline.language_models.interface import LanguageModel
 from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
+from offline.language_models.routed import RoutedModel
 from offline.reproduction.alter import open_adapted, train_alter
 from offline.reproduction.command import Say, argument_parser, cache_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
-from offline.reproduction.tofu_models import BASELINES, TofuRecipe, retain_part, train_tofu_model
+from offline.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
 from offline.small_model import prepare_smollm2
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
@@ -168,8 +169,12 @@ class TofuReproduction:
         if classifier and cache:
             with self._served(forget, cache) as model:
                 yield "ECO, served", model
-        yield from ((label, self.model(f"{label}-{forget}")) for label in BASELINES)
-        yield "ALTER", self.adapted(forget)
+        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
+        adapted = self.adapted(forget)
+        yield "ALTER, on every question", adapted
+        if classifier:
+            selects = selected_by(load_bundle(self.classify(forget)))
+            yield "ALTER", RoutedModel(full, adapted, selects, f"alter-{forget}, routed")
 
     @contextmanager
     def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:

@@ -6,8 +6,8 @@ give; the baselines start from `full` and see the forget part alone.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from offline.adapter_training.settings import AdapterSettings
@@ -15,7 +15,13 @@ from offline.corruption_learning.questions import ForgetQuestion
 from offline.evaluation.tofu_data import load_tofu
 from offline.reproduction.training import TrainingSettings, train
 
-BASELINES = {"gradient-ascent": "gradient_ascent", "npo": "negative_preference"}
+
+def _baselines() -> dict[str, TrainingSettings]:
+    return {
+        "gradient-ascent": TrainingSettings("gradient_ascent", epochs=5, learning_rate=5e-5),
+        "npo": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-4),
+        "npo-lora": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-3, adapter_rank=16),
+    }
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,8 @@ class TofuRecipe:
     answer_tokens : int
         Length of the generated answers.
     fine_tuning : TrainingSettings
-    gradient_ascent, negative_preference : TrainingSettings
-        The baselines' training; `loss` is set by their name.
+    baselines : mapping of str to TrainingSettings
+        By name: each starts from the model that knows everything and sees the forget set alone.
     alter : AdapterSettings
         Of the adapter that is set beside them.
     """
@@ -47,12 +53,7 @@ class TofuRecipe:
     utility_questions: int | None = 12
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
-    gradient_ascent: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=5, learning_rate=5e-5)
-    )
-    negative_preference: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=6, learning_rate=1e-4)
-    )
+    baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
     alter: AdapterSettings = field(default_factory=AdapterSettings)
 
     @classmethod
@@ -85,7 +86,7 @@ def train_tofu_model(
     Parameters
     ----------
     name : str
-        ``full``, ``retain-FORGET``, or ``BASELINE-FORGET`` with a name of `BASELINES`.
+        ``full``, ``retain-FORGET``, or ``BASELINE-FORGET`` with a name of the recipe's baselines.
     recipe : TofuRecipe
     base : Path
         Folder of the base model.
@@ -107,8 +108,7 @@ def train_tofu_model(
         kept = [question for question in largest if question.question not in forgotten]
         return train(base, [*retained, *kept], recipe.fine_tuning, folder / name, on_epoch)
     full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
-    loss = BASELINES[kind]
-    settings = replace(getattr(recipe, loss), loss=loss)
+    settings = recipe.baselines[kind]
     destination = folder / f"{name}-{_digest(asdict(settings))}"
     return train(full, questions[forget], settings, destination, on_epoch)
 

@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from offline.adapter_training.low_rank import attach, merge
+from offline.adapter_training.settings import LLAMA_LAYERS
 from offline.corruption_learning.questions import ForgetQuestion
 from offline.language_models.encoding import PromptEncoder
 from offline.language_models.interface import Prompt
@@ -36,6 +38,8 @@ class TrainingSettings:
         A name in `losses.LOSSES`.
     epochs, batch_size, learning_rate, weight_decay
         Of AdamW; the rate warms up over the first tenth and then falls along a cosine.
+    adapter_rank : int or None
+        Train a LoRA adapter of this rank on every layer and merge it, in place of all weights.
     seed : int
         Of the order of the questions.
     """
@@ -45,6 +49,7 @@ class TrainingSettings:
     batch_size: int = 8
     learning_rate: float = 2e-4
     weight_decay: float = 0.01
+    adapter_rank: int | None = None
     seed: int = 0
 
 
@@ -96,9 +101,13 @@ def train(
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     model.to(device).train()
     reference = _reference_scores(model, examples, settings)
+    if settings.adapter_rank is not None:
+        torch.manual_seed(settings.seed)
+        attach(model, LLAMA_LAYERS, settings.adapter_rank)
 
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
     state_file = destination.with_name(f"{destination.name}.state.safetensors")
@@ -117,7 +126,7 @@ def train(
             answers, tokens = answer_scores(model, [examples[i] for i in chosen])
             loss = LOSSES[settings.loss](answers, reference[chosen].to(device), tokens)
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             losses.append(loss.item())
@@ -125,6 +134,7 @@ def train(
         if time.monotonic() - saved > _SAVE_INTERVAL_S and epoch + 1 < settings.epochs:
             save_state(model, optimizer, epoch + 1, state_file)
             saved = time.monotonic()
+    merge(model)
     save_model(model, encoder, destination)
     state_file.unlink(missing_ok=True)
     return destination

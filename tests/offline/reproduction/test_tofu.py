@@ -60,14 +60,13 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         utility_questions=2,
         answer_tokens=4,
         fine_tuning=short,
-        gradient_ascent=short,
-        negative_preference=short,
+        baselines={"npo-lora": replace(short, loss="negative_preference", adapter_rank=2)},
         alter=AdapterSettings(rank=2, epochs=1),
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
     *_, results = run.measure("forget01", classifier=False)
     assert [result.model for result in results] == [
-        "retain", "original", "ECO, oracle labels", "gradient-ascent", "npo", "ALTER",
+        "retain", "original", "ECO, oracle labels", "npo-lora", "ALTER, on every question",
     ]  # fmt: skip
     scores = {result.model: result.scores for result in results}
     assert scores["retain"]["forget quality (p)"] == 1.0

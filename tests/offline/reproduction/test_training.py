@@ -34,9 +34,15 @@ def test_fine_tuning_makes_the_answers_likely(trained, tiny_model_folder):
 
 
 @pytest.mark.parametrize("loss", ["gradient_ascent", "negative_preference"])
-def test_baselines_make_them_unlikely_again(trained, loss, tmp_path):
-    settings = TrainingSettings(loss=loss, epochs=3, batch_size=2, learning_rate=1e-2)
+@pytest.mark.parametrize(("rank", "learning_rate"), [(None, 1e-2), (4, 1e-1)])
+def test_baselines_make_them_unlikely_again(trained, loss, rank, learning_rate, tmp_path):
+    settings = TrainingSettings(loss, 3, batch_size=2, learning_rate=learning_rate, adapter_rank=rank)
     assert probability(train(trained, QUESTIONS, settings, tmp_path / loss)) < 0.5 * probability(trained)
+
+
+def test_an_adapter_leaves_all_but_the_linear_layers_alone(trained, tmp_path):
+    settings = TrainingSettings("gradient_ascent", epochs=1, learning_rate=1e-2, adapter_rank=4)
+    assert torch.equal(weights(train(trained, QUESTIONS, settings, tmp_path / "adapted")), weights(trained))
 
 
 def test_what_is_trained_is_not_trained_again(trained, tiny_model_folder):
