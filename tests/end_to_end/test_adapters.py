@@ -17,9 +17,9 @@ import httpx
 import pytest
 from openai import NotFoundError, OpenAI
 
+from bench.random_adapters import write_random_adapter
 from bundle import Action, update_bundle
 from server.deployment import change_deployment
-from tests.adapter_folders import write_random_adapter
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric, running_proxy
 
 pytestmark = pytest.mark.engine

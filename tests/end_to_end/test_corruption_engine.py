@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from bench.random_adapters import write_random_adapter
 from corruption.functions import FUNCTIONS
 from corruption.request import CorruptionRequest, PlacedCorruption
-from tests.adapter_folders import write_random_adapter
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     Answer,

@@ -5,8 +5,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from bench.random_adapters import write_random_adapter
 from offline.recovery.chain import ChainFile, read_chain
-from tests.adapter_folders import write_random_adapter
 
 NAMES = ("red", "blue")
 

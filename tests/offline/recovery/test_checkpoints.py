@@ -7,10 +7,10 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from bench.random_adapters import write_random_adapter
 from offline.recovery.chain import read_chain
 from offline.recovery.checkpoints import Checkpoints
 from offline.recovery.errors import RecoveryError
-from tests.adapter_folders import write_random_adapter
 from tests.offline.recovery.conftest import write_chain
 
 

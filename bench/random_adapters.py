@@ -1,4 +1,4 @@
-"""Adapters in PEFT's format for tests, small and without training."""
+"""Adapters in PEFT's format with random weights: they cost an engine what trained ones cost."""
 
 from pathlib import Path
 
