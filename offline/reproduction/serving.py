@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -50,8 +51,18 @@ def served(model: Path, bundle: Path, cache: Path) -> Iterator[ServedModel]:
     """
     with tempfile.TemporaryDirectory() as targets:
         shutil.copytree(bundle, Path(targets) / bundle.name)
-        with _running(model, Path(targets), cache) as running:
+        with _ending_on_sigterm(), _running(model, Path(targets), cache) as running:
             yield running
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Leave on SIGTERM as on an interrupt, so that what was started is stopped too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
