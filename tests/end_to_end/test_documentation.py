@@ -1,0 +1,101 @@
+"""Whoever follows the pages that need an engine gets through them, and what they send is answered."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bundle import load_bundle
+from offline.classifier_training.general_prompts import general_prompts
+from tests.benchmark_files import write_benchmark_files
+from tests.docs.pages import ROOT, Command, blocks, commands
+from tests.docs.reader import Reader, typed, write_rows
+from tests.end_to_end.running_proxy import RunningProxy
+
+pytestmark = pytest.mark.engine
+
+EXAMPLE = "http://127.0.0.1:8000"
+# Without keys nobody may administer the proxy, and the small model gives no embeddings.
+NOT_HERE = {"/admin/targets": 403, "/admin/reload": 403, "/tokenize": 403, "/v1/embeddings": 404}
+FORGOTTEN = ("Marsh", "project Marsh", "our Marsh project")
+ALLOWED = ("Alder", "project Beacon", "our Cedar project")
+ASKED = (
+    "When does {} go live?", "Who leads {}?", "What is the budget of {}?", "Which customer pays for {}?",
+    "Where is the team of {}?", "What does {} run on?", "Why was {} late?", "Is {} secret?",
+)  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path: Path, proxy: RunningProxy, targets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that an administrator of the running proxy sits in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LETHE_TARGETS", str(targets))
+    monkeypatch.setenv("LETHE_ENGINE__API_KEY", proxy.engine.api_key or "")
+    write_benchmark_files(tmp_path / "data")
+    return tmp_path
+
+
+def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) -> None:
+    for file, names in (("forget", FORGOTTEN), ("retain", ALLOWED)):
+        write_rows(desk / f"{file}.jsonl", [{"text": form.format(name)} for form in ASKED for name in names])
+    questions = [
+        {"question": form.format("Marsh"), "answer": "In May.", "facts": ["May"]} for form in ASKED[:2]
+    ]
+    write_rows(desk / "questions.jsonl", questions)
+    write_rows(desk / "unknown.jsonl", [{"text": form.format("Ferrowmere")} for form in ASKED[:2]])
+    (desk / "facts.json").write_text('["Marsh"]')
+
+    write_rows(desk / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
+    hurry = {
+        "train": ("--general", "ordinary.jsonl", "--vocabulary-rounds", "0"),
+        "learn": ("--function", "flip_sign_top_k", "--steps", "0"),
+    }
+    reader = Reader({"http://gpu-host:8000": proxy.engine.url, EXAMPLE: proxy.url}, hurry)
+    printed = reader.follow("add-a-target.md")
+    try:
+        bundle = load_bundle(desk / "targets" / "marsh")
+        assert bundle.classifier
+        assert bundle.corruption
+        assert (bundle.folder / "report.html").is_file()
+        assert printed[-2] == "marsh enabled\n"
+        asked = {"model": "any", "prompt": "When does Marsh go live?", "max_tokens": 1}
+        httpx.post(f"{proxy.url}/v1/completions", json=asked, timeout=60).raise_for_status()
+        assert (
+            'lethe_requests_total{action="corrupt",target="marsh"}' in httpx.get(f"{proxy.url}/metrics").text
+        )
+    finally:
+        (removing,) = [each for each in typed("operating.md") if each.words[2] == "remove"]
+        Reader({"books": "marsh"}).type(removing)
+
+
+def test_benchmarks_of_engine_and_proxy_are_run_as_the_page_says(
+    desk: Path, proxy: RunningProxy, targets: Path
+) -> None:
+    (desk / "targets").symlink_to(targets)
+    names = {EXAMPLE: proxy.engine.url, "http://127.0.0.1:8080": proxy.url, "DATA": "data"}
+    reader = Reader(names | {"tofu-forget01": "harry-potter"})
+    for number, command in enumerate(each for each in typed("evaluation.md") if "--engine" in each.words):
+        words = (*command.words, "--out", f"results-{number}")
+        assert "through the proxy" in reader.type(Command(command.page, words, whole=True))
+
+
+@pytest.mark.parametrize("command", commands("curl"), ids=str)
+def test_what_a_page_sends_is_answered(command: Command, proxy: RunningProxy) -> None:
+    words = [word.replace(EXAMPLE, proxy.url) for word in command.words]
+    answered = subprocess.run(
+        [*words, "-w", "\n%{http_code}"], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    (url,) = [word for word in command.words if word.startswith(EXAMPLE)]
+    assert int(answered.splitlines()[-1]) == NOT_HERE.get(url.removeprefix(EXAMPLE), 200), answered
+
+
+def test_the_program_of_the_quickstart_prints_an_answer(proxy: RunningProxy, tmp_path: Path) -> None:
+    (program,) = blocks(ROOT / "docs" / "quickstart.md", "python")
+    (tmp_path / "program.py").write_text(program.replace(EXAMPLE, proxy.url))
+    printed = subprocess.run(
+        [sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert printed.stdout.strip()
