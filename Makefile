@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -58,7 +58,7 @@ demo: install ## Ask the bare engine and the guarded one the same things, side b
 test: test-fast test-engine ## Run every test.
 
 test-fast: install-dev ## Run the tests that need no engine.
-	$(BIN)/python -m pytest -m "not engine and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(BIN)/python -m pytest -m "engine or slow" $(ARGS)
@@ -87,6 +87,9 @@ reproduce-copyright: install-dev ## Teach news articles, forget some; writes doc
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)
 
+bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.adapters $(ARGS)
+
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
 
@@ -107,6 +110,7 @@ soak: install-dev ## Ask the proxy all kinds of things for a quarter of an hour;
 bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.adapters
 
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
 SERVING := --extra redis --extra tracing
