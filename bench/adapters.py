@@ -5,15 +5,14 @@ Adapters of random weights cost what trained ones cost. Runs are interleaved, an
 
 import argparse
 import os
-import random
 import statistics
 import sys
 import tempfile
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from bench.batches import NEW_TOKENS, PROMPT_TOKENS, open_engine, rounded_up, tokens_per_second
 from bench.page import machine, table, vllm_distribution, write_section
 from bench.random_adapters import write_random_adapter
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
@@ -23,8 +22,6 @@ BATCHES = (1, 8, 32)
 COUNTS = (0, 1, 8, 32)
 SHARES = (0.0, 0.5, 1.0)
 RANK = 16
-PROMPT_TOKENS = 64
-NEW_TOKENS = 64
 
 Load = tuple[int, float]
 """How many adapters the engine has, and the share of requests with one."""
@@ -51,38 +48,18 @@ def main() -> None:
 
 def serve(model: Path, count: int, adapters: Path) -> None:
     """Be an engine with so many adapters; a load is a batch size and a share."""
-    from vllm import LLM, SamplingParams
     from vllm.lora.request import LoRARequest
 
     room: dict[str, Any] = (
         {"enable_lora": True, "max_loras": count + 1, "max_lora_rank": RANK} if count else {}
     )
-    engine = LLM(
-        str(model),
-        dtype="bfloat16",
-        enforce_eager=True,
-        max_model_len=512,
-        max_num_seqs=max(BATCHES),
-        max_num_batched_tokens=max(BATCHES) * PROMPT_TOKENS,
-        enable_prefix_caching=False,
-        **room,
-    )
-    vocabulary = engine.get_tokenizer().vocab_size
+    engine = open_engine(model, max(BATCHES), **room)
     loaded = [LoRARequest(str(number), number + 1, str(adapters / str(number))) for number in range(count)]
-    parameters = SamplingParams(temperature=0, max_tokens=NEW_TOKENS, ignore_eos=True)
 
     def run(batch: int, share: float) -> float:
-        numbers = random.Random(batch)
-        prompts: list[Any] = [
-            {"prompt_token_ids": [numbers.randrange(vocabulary) for _ in range(PROMPT_TOKENS)]}
-            for _ in range(batch)
-        ]
-        # A batch of one that is half adapted is adapted.
-        adapted = -(-batch * share // 1)
-        chosen: Any = [loaded[index % count] if index < adapted else None for index in range(batch)]
-        started = time.perf_counter()
-        engine.generate(prompts, parameters, use_tqdm=False, lora_request=chosen)
-        return batch * NEW_TOKENS / (time.perf_counter() - started)
+        adapted = rounded_up(share, batch)
+        chosen = [loaded[index % count] if index < adapted else None for index in range(batch)]
+        return tokens_per_second(engine, [None] * batch, chosen)
 
     for batch in BATCHES:
         run(batch, 1.0 if count else 0.0)

@@ -5,14 +5,13 @@ Runs are interleaved, and ratios are taken within a round.
 
 import argparse
 import os
-import random
 import statistics
 import sys
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from bench.batches import NEW_TOKENS, PROMPT_TOKENS, open_engine, rounded_up, tokens_per_second
 from bench.page import DOCS, machine, table, vllm_distribution, write_section
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
 from corruption.artifact import Corruption
@@ -20,8 +19,6 @@ from corruption.request import CorruptionRequest, PlacedCorruption
 from offline.small_model import prepare_smollm2
 
 BATCHES = (1, 2, 4, 8, 16, 32)
-PROMPT_TOKENS = 64
-NEW_TOKENS = 64
 BARE, PROMPT_EMBEDS, PLUGIN = "no plugin", "no plugin, --enable-prompt-embeds", "plugin"
 LOADS = (
     (BARE, 0.0),
@@ -50,42 +47,14 @@ def main() -> None:
 
 def serve(model: Path, variant: str, compiled: bool) -> None:
     """Be an engine; a load is a batch size and a share."""
-    from vllm import LLM, SamplingParams
-
-    engine = LLM(
-        str(model),
-        dtype="bfloat16",
-        enforce_eager=not compiled,
-        max_model_len=512,
-        max_num_seqs=max(BATCHES),
-        max_num_batched_tokens=max(BATCHES) * PROMPT_TOKENS,
-        enable_prefix_caching=False,
-        enable_prompt_embeds=variant == PROMPT_EMBEDS,
-    )
+    prompt_embeds = {"enable_prompt_embeds": True} if variant == PROMPT_EMBEDS else {}
+    engine = open_engine(model, max(BATCHES), enforce_eager=not compiled, **prompt_embeds)
     corruption = Corruption("rand_noise_first_n", 1.0, 8, seed=1)
     xargs: dict[str, Any] = {**CorruptionRequest((PlacedCorruption("bench", "1", corruption),)).to_xargs()}
-    vocabulary = engine.get_tokenizer().vocab_size
 
     def run(batch: int, share: float) -> float:
-        numbers = random.Random(batch)
-        prompts: list[Any] = [
-            {"prompt_token_ids": [numbers.randrange(vocabulary) for _ in range(PROMPT_TOKENS)]}
-            for _ in range(batch)
-        ]
-        # A batch of one that is half flagged is flagged.
-        flagged = -(-batch * share // 1)
-        parameters = [
-            SamplingParams(
-                temperature=0,
-                max_tokens=NEW_TOKENS,
-                ignore_eos=True,
-                extra_args=xargs if index < flagged else None,
-            )
-            for index in range(batch)
-        ]
-        started = time.perf_counter()
-        engine.generate(prompts, parameters, use_tqdm=False)
-        return batch * NEW_TOKENS / (time.perf_counter() - started)
+        flagged = rounded_up(share, batch)
+        return tokens_per_second(engine, [xargs if index < flagged else None for index in range(batch)])
 
     for batch in BATCHES:
         run(batch, 0.0)
