@@ -213,7 +213,7 @@ def _write(clients: Clients, readings: list[Reading], entries: int, minutes: flo
     growth = readings[-1].resident_bytes - readings[0].resident_bytes
     explanation = (
         f"{machine('uvicorn', 'fastapi', 'aiohttp', 'onnxruntime')}. {total:,} requests in {minutes:g} minutes "
-        f"({PER_SECOND} a second) from clients of ten kinds, all on one core with the mock engine; keys and audit log "
+        f"({PER_SECOND} a second) from clients of ten kinds, beside the mock engine; keys and audit log "
         f"on, a verdict cache of {CACHE_BYTES >> 20} MiB. Unexpected outcomes: {len(clients.unexpected())}. Resident "
         f"memory grew by {growth / 2**20:.1f} MiB after the first minute. The audit log holds {entries:,} entries and "
         "verifies."

@@ -169,12 +169,12 @@ class TofuReproduction:
         if classifier and cache:
             with self._served(forget, cache) as model:
                 yield "ECO, served", model
-        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
         adapted = self.adapted(forget)
         yield "ALTER, on every question", adapted
         if classifier:
             selects = selected_by(load_bundle(self.classify(forget)))
             yield "ALTER", RoutedModel(full, adapted, selects, f"alter-{forget}, routed")
+        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
 
     @contextmanager
     def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:

@@ -24,6 +24,18 @@ def _baselines() -> dict[str, TrainingSettings]:
     }
 
 
+def _alter() -> AdapterSettings:
+    # The proxy asks the adapter what is flagged and nothing else, so little has to be kept by the adapter itself.
+    return AdapterSettings(
+        npo_beta=0.03,
+        epochs=6,
+        learning_rate=3e-3,
+        retention_weight=0.3,
+        divergence_weight=0.3,
+        invariance_weight=0.3,
+    )
+
+
 @dataclass(frozen=True)
 class TofuRecipe:
     """How much of TOFU is trained on, and how.
@@ -54,7 +66,7 @@ class TofuRecipe:
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
-    alter: AdapterSettings = field(default_factory=AdapterSettings)
+    alter: AdapterSettings = field(default_factory=_alter)
 
     @classmethod
     def whole(cls) -> "TofuRecipe":

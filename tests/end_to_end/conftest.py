@@ -8,6 +8,7 @@ import pytest
 from openai import OpenAI
 
 from tests.end_to_end.running_proxy import ROOT, RunningProxy, running_proxy
+from tests.end_to_end.trace_collector import TraceCollector, collecting
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +20,18 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def proxy(small_model: Path, lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
+def collector() -> Iterator[TraceCollector]:
+    """Who is told of the traces of proxy and engine."""
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def proxy(
+    small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
+) -> Iterator[RunningProxy]:
     """The proxy; the last test of `test_serve` stops it."""
-    with running_proxy(lethe_cache, targets) as running:
+    with running_proxy(lethe_cache, targets, collector.url) as running:
         yield running
 
 

@@ -46,15 +46,20 @@ class RunningProxy:
 
 
 @contextmanager
-def running_proxy(lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
-    """Serve the packaged small model with some targets, until the block ends."""
+def running_proxy(lethe_cache: Path, targets: Path, traces: str | None = None) -> Iterator[RunningProxy]:
+    """Serve the packaged small model with some targets, until the block ends; traces are told to an address."""
     port = free_loopback_port()
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
-    environment = os.environ | {
-        "LETHE_CACHE_DIR": str(lethe_cache),
-        "LETHE_ENGINE__ARGS": json.dumps(["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]),
-        "PYTHONUNBUFFERED": "1",
-    }
+    engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"}
+    if traces:
+        engine += ["--otlp-traces-endpoint", traces]
+        environment |= {
+            "LETHE_TRACING__ENDPOINT": traces,
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+        }
+    environment["LETHE_ENGINE__ARGS"] = json.dumps(engine)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
     )

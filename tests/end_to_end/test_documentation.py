@@ -61,7 +61,7 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) 
         assert bundle.corruption
         assert (bundle.folder / "report.html").is_file()
         assert printed[-2] == "marsh enabled\n"
-        asked = {"model": "any", "prompt": "When does Marsh go live?", "max_tokens": 1}
+        asked = {"prompt": "When does Marsh go live?", "max_tokens": 1}
         httpx.post(f"{proxy.url}/v1/completions", json=asked, timeout=60).raise_for_status()
         assert (
             'lethe_requests_total{action="corrupt",target="marsh"}' in httpx.get(f"{proxy.url}/metrics").text
