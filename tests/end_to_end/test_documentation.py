@@ -12,7 +12,7 @@ from offline.classifier_training.general_prompts import general_prompts
 from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
 from tests.docs.reader import Reader, typed, write_rows
-from tests.end_to_end.running_proxy import RunningProxy
+from tests.end_to_end.running_proxy import RunningProxy, metric
 
 pytestmark = pytest.mark.engine
 
@@ -61,11 +61,12 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) 
         assert bundle.corruption
         assert (bundle.folder / "report.html").is_file()
         assert printed[-2] == "marsh enabled\n"
+        proxy.wait_for_line("marsh")
         asked = {"prompt": "When does Marsh go live?", "max_tokens": 1}
         httpx.post(f"{proxy.url}/v1/completions", json=asked, timeout=60).raise_for_status()
-        assert (
-            'lethe_requests_total{action="corrupt",target="marsh"}' in httpx.get(f"{proxy.url}/metrics").text
-        )
+        counted = {"endpoint": "/v1/completions", "target": "marsh", "action": "corrupt", "status": "200"}
+        labels = ",".join(f'{name}="{value}"' for name, value in sorted(counted.items()))
+        assert metric(proxy, "/metrics", f"lethe_requests_total{{{labels}}}") == 1
     finally:
         (removing,) = [each for each in typed("operating.md") if each.words[2] == "remove"]
         Reader({"books": "marsh"}).type(removing)
