@@ -44,7 +44,9 @@ _SEARCHED = LearningSettings(
     strengths=(2.0, 8.0, 32.0, 128.0),
     restarts=2,
     scalar=DescentSettings(steps=3),
-    positions="user_content",
+    # As the paper does it. The user's words alone leave the model too sure of the answers that it can go on with once
+    # they have begun.
+    positions="all_but_last",
 )
 
 
