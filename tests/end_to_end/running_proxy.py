@@ -46,11 +46,22 @@ class RunningProxy:
 
 
 @contextmanager
-def running_proxy(lethe_cache: Path, targets: Path, traces: str | None = None) -> Iterator[RunningProxy]:
-    """Serve the packaged small model with some targets, until the block ends; traces are told to an address."""
+def running_proxy(
+    lethe_cache: Path, targets: Path, traces: str | None = None, arguments: tuple[str, ...] = ()
+) -> Iterator[RunningProxy]:
+    """Serve the packaged small model with some targets, until the block ends.
+
+    Parameters
+    ----------
+    lethe_cache, targets : Path
+    traces : str, optional
+        Where the proxy and its engine send their traces.
+    arguments : tuple of str
+        Of the engine.
+    """
     port = free_loopback_port()
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
-    engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", *arguments]
     environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"}
     if traces:
         engine += ["--otlp-traces-endpoint", traces]
