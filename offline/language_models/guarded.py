@@ -63,12 +63,17 @@ class GuardedModel:
         return self.model.choose(self._corrupted(tasks))
 
     def _corrupted(self, tasks: Sequence[_Task]) -> list[_Task]:
-        texts = list(dict.fromkeys(task.prompt.text for task in tasks))
-        selected = dict(zip(texts, self.selects(texts), strict=True))
         return [
-            replace(task, corruption=self.corruption) if selected[task.prompt.text] else task
-            for task in tasks
+            replace(task, corruption=self.corruption) if selected else task
+            for task, selected in zip(tasks, which_are_selected(tasks, self.selects), strict=True)
         ]
+
+
+def which_are_selected(tasks: Sequence[_Task], selects: Selects) -> list[bool]:
+    """Whether each task's prompt is selected; a prompt that several tasks share is judged once."""
+    texts = list(dict.fromkeys(task.prompt.text for task in tasks))
+    selected = dict(zip(texts, selects(texts), strict=True))
+    return [selected[task.prompt.text] for task in tasks]
 
 
 def oracle(forgotten: Iterable[str]) -> Selects:

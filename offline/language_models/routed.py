@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.language_models.guarded import Selects
+from offline.language_models.guarded import Selects, which_are_selected
 from offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
 
 _Task = TypeVar("_Task", Scoring, Generation, Choice)
@@ -54,10 +54,9 @@ class RoutedModel:
         base: Callable[[Sequence[_Task]], list[Any]],
         adapted: Callable[[Sequence[_Task]], list[Any]],
     ) -> list[Any]:
-        texts = list(dict.fromkeys(task.prompt.text for task in tasks))
-        selected = dict(zip(texts, self.selects(texts), strict=True))
+        selected = which_are_selected(tasks, self.selects)
         answers = {
-            chosen: iter(ask([task for task in tasks if selected[task.prompt.text] == chosen]))
+            chosen: iter(ask([task for task, each in zip(tasks, selected, strict=True) if each == chosen]))
             for chosen, ask in ((False, base), (True, adapted))
         }
-        return [next(answers[selected[task.prompt.text]]) for task in tasks]
+        return [next(answers[each]) for each in selected]
