@@ -27,6 +27,7 @@ _OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
 _ADMINISTRATION_TIMEOUT_S = 300
+_HEALTH_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
@@ -226,14 +227,21 @@ class EngineClient:
             raise EngineFailed(f"{self.label} broke off before it answered") from None
 
     async def healthy(self) -> bool:
-        """Whether the engine says that it is well."""
+        """Whether the engine says that it is well, or the router before several that one of them is.
+
+        vLLM's router is not well by `/health` as soon as one of its engines is not; whether any is left, it says by
+        `/readiness`, which an engine does not know.
+        """
+        status = await self._status_of("/health")
+        return status == 200 or (status == 503 and await self._status_of("/readiness") == 200)
+
+    async def _status_of(self, path: str) -> int | None:
+        timeout = aiohttp.ClientTimeout(total=_HEALTH_TIMEOUT_S)
         try:
-            async with self._pool.get(
-                self.base_url + "/health", timeout=aiohttp.ClientTimeout(total=5)
-            ) as response:
-                return response.status == 200
+            async with self._pool.get(self.base_url + path, timeout=timeout) as response:
+                return response.status
         except (aiohttp.ClientError, TimeoutError):
-            return False
+            return None
 
     async def metrics_text(self) -> str:
         """The engine's own Prometheus page.

@@ -195,8 +195,6 @@ def test_an_engine_killed_under_load_lets_nothing_through_and_comes_back(replica
         until(lambda: len(answers) >= 6, replicas)
         os.killpg(replicas.process_of("engine:engine-2"), signal.SIGKILL)
         before_death = len(answers)
-        until(lambda: len(answers) >= before_death + 30, replicas)
-        while_dead = answers[before_death : before_death + 30]
         until(lambda: replicas.corrupted_by(6) > 0, replicas)
         recovered = len(answers)
         until(lambda: len(answers) >= recovered + 8, replicas)
@@ -207,7 +205,7 @@ def test_an_engine_killed_under_load_lets_nothing_through_and_comes_back(replica
     failed = [each for each in answers if each.status_code != 200]
     assert {each.status_code for each in failed} <= {500, 502, 503, 504}
     # The other engine goes on answering: what fails is what the dead one had, and what was sent before that was seen.
-    assert sum(each.status_code == 200 for each in while_dead) >= 15
+    assert len(failed) <= (recovered - before_death) / 10
     assert all(each.status_code == 200 for each in answers[recovered:])
     recorded = [entry for log in (1, 2) for entry in read_entries(replicas.folder / f"audit-{log}")]
     assert sum(entry.get("status") == 200 for entry in recorded) >= sum(

@@ -44,6 +44,7 @@ class RecordingEngine:
     refuses_adapters: str = ""
     served: str = MODEL
     aborts: bool = False
+    health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -106,7 +107,7 @@ class RecordingEngine:
         return web.Response(text='lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n')
 
     async def health(self, request: web.Request) -> web.Response:
-        return web.Response()
+        return web.Response(status=self.health_pages.get(request.path, 404))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -124,6 +125,7 @@ class RecordingEngine:
                 web.get("/v1/models", self.models),
                 web.get("/metrics", self.metrics),
                 web.get("/health", self.health),
+                web.get("/readiness", self.health),
             ]
         )
         runner = web.AppRunner(app, handler_cancellation=True)

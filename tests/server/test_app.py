@@ -130,6 +130,14 @@ async def test_models_shows_the_base_model_alone(stack: Stack) -> None:
     assert [model["id"] for model in document["data"]] == [MODEL]
 
 
+@pytest.mark.parametrize(("readiness", "ready"), [(200, True), (503, False)])
+async def test_a_router_is_ready_as_long_as_one_of_its_engines_is(
+    stack: Stack, readiness: int, ready: bool
+) -> None:
+    stack.engine.health_pages = {"/health": 503, "/readiness": readiness}
+    assert await stack.upstream.healthy() is ready
+
+
 async def test_an_engine_that_is_not_ready_is_said_so_with_when_to_try_again(stack: Stack) -> None:
     assert (await stack.client.get("/ready")).status_code == 200
     stack.upstream.mark_unavailable("the engine is restarting")
