@@ -58,10 +58,10 @@ demo: install ## Ask the bare engine and the guarded one the same things, side b
 test: test-fast test-engine ## Run every test.
 
 test-fast: install-dev ## Run the tests that need no engine.
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not engine and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
-	$(BIN)/python -m pytest -m "engine or slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 2 -m "engine or slow" $(ARGS)
 
 check: install-dev ## Lint, check formatting and types.
 	$(BIN)/ruff check .

@@ -2,8 +2,32 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+
+class KeepTogether(LoadScopeScheduling):
+    """The tests of a file in one process, and those that share a proxy."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return os.path.dirname(path) if "/one_proxy/" in path else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether:
+    """Say which tests stay together where several processes run them."""
+    return KeepTogether(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several processes cores of its own: threads of two that wait for each other starve both."""
+    worker = getattr(config, "workerinput", None)
+    if worker:
+        cores, count = sorted(os.sched_getaffinity(0)), worker["workercount"]
+        mine = cores[int(worker["workerid"].removeprefix("gw")) % count :: count]
+        os.sched_setaffinity(0, mine or cores)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from tests.docs.reader import Reader, typed, write_rows
 from tests.server.stack import write_adapter, write_target
 
 SHIPPED = ROOT / "targets" / "harry-potter"
-# What is typed on the other pages; those of the engine are in tests/end_to_end/test_documentation.py.
+# What is typed on the other pages; those of the engine are in tests/end_to_end/one_proxy/test_documentation.py.
 FOLLOWED = {
     "adapters.md", "add-a-target.md", "classifier.md", "console.md", "deploying.md", "evaluation.md",
     "learning-corruptions.md", "operating.md", "quickstart.md", "recovery.md", "training-adapters.md",

@@ -1,4 +1,4 @@
-"""One engine and one proxy before it, for all tests of their users."""
+"""One engine and one proxy before it, for all tests in `one_proxy`."""
 
 import subprocess
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def collector() -> Iterator[TraceCollector]:
 def proxy(
     small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
 ) -> Iterator[RunningProxy]:
-    """The proxy; the last test of `test_serve` stops it."""
+    """The proxy; the last test of `one_proxy/test_serve.py` stops it."""
     with running_proxy(lethe_cache, targets, collector.url) as running:
         yield running
 

@@ -296,36 +296,22 @@ class TestCrowdedEngine:
             assert choice["logprobs"] != pytest.approx(unadapted.logprobs, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        pytest.param(
-            {
-                "speculative_config": {
-                    "method": "ngram",
-                    "num_speculative_tokens": 3,
-                    "prompt_lookup_max": 3,
-                    "prompt_lookup_min": 1,
-                },
-                "max_num_batched_tokens": 48,
-                "max_num_seqs": 8,
-            },
-            id="ngram-speculation",
-        ),
-        pytest.param(
-            {"async_scheduling": False, "max_num_batched_tokens": 48, "max_num_seqs": 8}, id="synchronous"
-        ),
-        pytest.param({"enforce_eager": False}, id="compiled"),
-    ],
-)
-def test_other_ways_to_run_a_step_are_as_the_reference(
+def test_ngram_speculation_is_as_the_reference(
     reference: Reference,
     small_model: Path,
     run_batches: Callable[..., Any],
     mixed_batches: list[list[dict[str, Any]]],
-    changes: dict[str, Any],
 ) -> None:
-    (result,) = run_batches(engine_arguments(small_model, **changes), [mixed_batches[3]])
+    speculation = {
+        "method": "ngram",
+        "num_speculative_tokens": 3,
+        "prompt_lookup_max": 3,
+        "prompt_lookup_min": 1,
+    }
+    arguments = engine_arguments(
+        small_model, speculative_config=speculation, max_num_batched_tokens=48, max_num_seqs=8
+    )
+    (result,) = run_batches(arguments, [mixed_batches[3]])
     for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
         assert_output_as_reference(reference, request, output)
 
@@ -357,11 +343,21 @@ def divisible_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory)
     return folder
 
 
-def test_tensor_parallel_ranks_agree_with_the_reference(
-    divisible_model: Path, run_batches: Callable[..., Any], mixed_batches: list[list[dict[str, Any]]]
+@pytest.mark.parametrize(
+    ("changes", "environment"),
+    [
+        pytest.param({"tensor_parallel_size": 2}, {"VLLM_CPU_OMP_THREADS_BIND": "0|1"}, id="tensor-parallel"),
+        pytest.param({"enforce_eager": False}, {}, id="compiled"),
+    ],
+)
+def test_ranks_and_compiled_steps_agree_with_the_reference(
+    divisible_model: Path,
+    run_batches: Callable[..., Any],
+    mixed_batches: list[list[dict[str, Any]]],
+    changes: dict[str, Any],
+    environment: dict[str, str],
 ) -> None:
-    arguments = engine_arguments(divisible_model, tensor_parallel_size=2)
-    (result,) = run_batches(arguments, [mixed_batches[3]], VLLM_CPU_OMP_THREADS_BIND="0|1")
+    (result,) = run_batches(engine_arguments(divisible_model, **changes), [mixed_batches[3]], **environment)
     whole = Reference.load(divisible_model)
     for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
         assert_output_as_reference(whole, request, output)
