@@ -1,7 +1,8 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
-``python -m bench.classifier [encoder|latency|shipped|accuracy|attacks|attacks-tofu ...]``, all by default. Needs LETHE_DATA_DIR.
-``accuracy`` trains a head for each of the field's data sets, minutes each; ``accuracy-forget05`` and the like measure one alone.
+``python -m bench.classifier [encoder|latency|shipped|accuracy|tuned|attacks|attacks-tofu ...]``, all by default. Needs
+LETHE_DATA_DIR. ``accuracy`` trains a head for each of the field's data sets, minutes each; ``accuracy-forget05`` and the like
+measure one alone; ``tuned`` trains an encoder for each first, many minutes each.
 """
 
 import asyncio
@@ -32,12 +33,14 @@ from classifier.encoder import Encoder, default_cache_folder
 from classifier.head import Head, HeadBank, load_head
 from classifier.scoring import Scorer
 from offline.classifier_training.attacks import ATTACKS, attack_messages
-from offline.classifier_training.train import TrainingSettings, train_classifier
+from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 
 _PAGE = "benchmarks-classifier.md"
 _COMMAND = "make bench-classifier"
 _BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
 _HEADS = default_cache_folder().parent / "bench-classifier"
+_FINE_TUNE_EPOCHS = 3
+_TRAINED_ON = "The head is trained on the set's training side and the project's own ordinary prompts; no test prompt is seen in training."
 _FILLER = "The committee compared three proposals for the new library and kept the one that left the garden as it was. "
 
 
@@ -53,12 +56,18 @@ def main(names: Sequence[str]) -> None:
 
 def _accuracy(name: str) -> None:
     task = _TASKS[name]()
-    started = time.perf_counter()
-    head = _trained(task)
-    print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
-    rows = _accuracy_rows(Encoder.load(), head, task.name, task.positives, task.negatives)
-    note = "The head is trained on the set's training side and the project's own ordinary prompts; no test prompt is seen in training."
-    _write_accuracy(f"Accuracy, {task.name}", f"accuracy-{name}", note, rows)
+    rows = _accuracy_rows(Encoder.load(), _trained(task).head, task.name, task.positives, task.negatives)
+    _write_accuracy(f"Accuracy, {task.name}", f"accuracy-{name}", _TRAINED_ON, rows)
+
+
+def _accuracy_of_tuned(name: str) -> None:
+    task = _TASKS[name]()
+    trained = _trained(task, fine_tune_epochs=_FINE_TUNE_EPOCHS)
+    rows = _accuracy_rows(
+        Encoder.load(str(trained.encoder_folder)), trained.head, task.name, task.positives, task.negatives
+    )
+    note = f"{_TRAINED_ON} So is the encoder, for {_FINE_TUNE_EPOCHS} epochs before."
+    _write_accuracy(f"Accuracy with an encoder of its own, {task.name}", f"tuned-{name}", note, rows)
 
 
 def _shipped() -> None:
@@ -84,17 +93,19 @@ def _write_accuracy(title: str, part: str, note: str, rows: list[list[str]]) -> 
     write_section(_PAGE, title, f"{_COMMAND} ARGS={part}", body)
 
 
-def _trained(task: Task) -> Head:
+def _trained(task: Task, fine_tune_epochs: int = 0) -> TrainedClassifier:
+    started = time.perf_counter()
     trained = train_classifier(
         task.name.lower().replace(" ", "-").replace(",", ""),
         task.forget,
         task.retain,
         ordinary_training(),
-        TrainingSettings(),
+        TrainingSettings(fine_tune_epochs=fine_tune_epochs),
         _HEADS,
         say=lambda line: None,
     )
-    return trained.head
+    print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
+    return trained
 
 
 def _accuracy_rows(
@@ -146,7 +157,7 @@ def _attacks() -> None:
 
 def _attacks_on_tofu() -> None:
     task = tofu("forget05", "retain95")
-    _attack(task.name, "attacks-tofu", _trained(task), task.positives["forget, paraphrased"][:100])
+    _attack(task.name, "attacks-tofu", _trained(task).head, task.positives["forget, paraphrased"][:100])
 
 
 def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
@@ -279,6 +290,7 @@ _TASKS: dict[str, Callable[[], Task]] = {
     "bio": lambda: wmdp("bio"),
     "chem": lambda: wmdp("chem"),
     "cyber": lambda: wmdp("cyber"),
+    "hazards": lambda: wmdp("bio", "chem", "cyber"),
 }
 
 _MEASUREMENTS: dict[str, Callable[[], None]] = {
@@ -286,6 +298,7 @@ _MEASUREMENTS: dict[str, Callable[[], None]] = {
     "latency": _latency,
     "shipped": _shipped,
     **{f"accuracy-{name}": functools.partial(_accuracy, name) for name in _TASKS},
+    **{f"tuned-{name}": functools.partial(_accuracy_of_tuned, name) for name in _TASKS},
     "attacks": _attacks,
     "attacks-tofu": _attacks_on_tofu,
 }

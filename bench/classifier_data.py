@@ -14,6 +14,7 @@ from offline.classifier_training.general_prompts import general_examples
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _NEWS_SENTENCES = 4000
+_DOMAINS = ("bio", "chem", "cyber")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ def ordinary_tests() -> dict[str, list[str]]:
     return tests
 
 
+def news_passages() -> dict[str, list[str]]:
+    """Stretches of MUSE-News' articles, as people paste them to have them summarised."""
+    articles = _news()
+    sets = {}
+    for characters, count in ((1500, 200), (6000, 100)):
+        step = len(articles) // count
+        sets[f"news, {characters:,} characters"] = [
+            articles[n * step : n * step + characters] for n in range(count)
+        ]
+    return sets
+
+
 def ordinary_training() -> list[Example]:
     return general_examples()
 
@@ -71,6 +84,7 @@ def tofu(forget: str, retain: str) -> Task:
         "real authors": _field("tofu/real_authors.json", "question"),
         "world facts": _field("tofu/world_facts.json", "question"),
         **ordinary_tests(),
+        **news_passages(),
     }
     return Task(
         f"TOFU {forget}",
@@ -84,7 +98,7 @@ def tofu(forget: str, retain: str) -> Task:
 def muse_news() -> Task:
     """MUSE-News: trained on sentences of the articles, tried on questions about them."""
     retained = json.loads(gzip.decompress((data_folder() / "muse/bbc/privleak/retain2.json.gz").read_bytes()))
-    articles = gzip.decompress((data_folder() / "muse/bbc/forget.txt.gz").read_bytes()).decode()
+    articles = _news()
     retain = _sentences("\n".join(retained))
     # Every article carries the site's own phrases ("This video can not be played"), which are nobody's news.
     kept = {example.text.lower() for example in retain}
@@ -98,22 +112,20 @@ def muse_news() -> Task:
     )
 
 
-def wmdp(domain: str) -> Task:
-    """The synthetic questions of one WMDP domain: trained on the first half, tried on the second."""
-    questions = _field(f"wmdp_synthetic/{domain}.csv", "question")
-    half = len(questions) // 2
-    others = [
-        Example(question)
-        for other in ("bio", "chem", "cyber")
-        if other != domain
-        for question in _field(f"wmdp_synthetic/{other}.csv", "question")
-    ]
+def wmdp(*domains: str) -> Task:
+    """The synthetic questions of WMDP domains: trained on the first half of each, tried on the second.
+
+    The questions of the other domains are kept, and world facts where there are none.
+    """
+    questions = {domain: _field(f"wmdp_synthetic/{domain}.csv", "question") for domain in _DOMAINS}
+    halves = {domain: len(questions[domain]) // 2 for domain in domains}
     return Task(
-        f"synthetic WMDP, {domain}",
-        [Example(question) for question in questions[:half]],
-        others,
-        {"held-out questions": questions[half:]},
-        ordinary_tests(),
+        f"synthetic WMDP, {' and '.join(domains)}",
+        [Example(question) for domain in domains for question in questions[domain][: halves[domain]]],
+        [Example(q) for domain in _DOMAINS if domain not in domains for q in questions[domain]]
+        or _examples("tofu/world_facts.json"),
+        {f"held-out questions, {domain}": questions[domain][halves[domain] :] for domain in domains},
+        {**ordinary_tests(), **news_passages()},
     )
 
 
@@ -157,8 +169,13 @@ def harry_potter_negatives() -> dict[str, list[str]]:
         "TOFU retain": _field("tofu/retain_perturbed.json", "question"),
         "namesakes": list(_NAMESAKES),
         **ordinary_tests(),
+        **news_passages(),
     }
     return {name: [text for text in texts if "Harry Potter" not in text] for name, texts in sets.items()}
+
+
+def _news() -> str:
+    return gzip.decompress((data_folder() / "muse/bbc/forget.txt.gz").read_bytes()).decode()
 
 
 def _field(path: str, field: str) -> list[str]:

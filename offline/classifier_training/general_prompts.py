@@ -147,6 +147,8 @@ Rate this headline from 1 to 10: 'Local man wins pie contest'.; Complete the ana
     "\n", " "
 ).split("; ")
 
+_PARAGRAPHS_OF_A_PAGE = 6
+
 _TEXT_TASKS = (
     "Summarise this passage in one sentence.\n{passage}",
     "Extract all names, places and numbers from the text below.\n{passage}",
@@ -159,7 +161,7 @@ _TEXT_TASKS = (
 )
 
 
-def general_examples(limit: int = 3500, seed: int = 0) -> list[Example]:
+def general_examples(limit: int = 4500, seed: int = 0) -> list[Example]:
     """At most `limit` ordinary prompts, the same for the same seed.
 
     What was made from one template is one group: whether a head lets prompts pass that it has not met shows on
@@ -180,12 +182,13 @@ def general_examples(limit: int = 3500, seed: int = 0) -> list[Example]:
     ]
     made += _people_prompts(choice) + _text_prompts()
     choice.shuffle(made)
-    written = [Example(text) for text in _written_prompts() + _PLAIN + _WORKADAY]
+    written = [Example(text) for text in [*_lines("ordinary_prompts"), *_PLAIN, *_WORKADAY]]
+    written += _prose_examples()
     unique = {example.text: example for example in [*written, *made]}
     return list(unique.values())[:limit]
 
 
-def general_prompts(limit: int = 3500, seed: int = 0) -> list[str]:
+def general_prompts(limit: int = 4500, seed: int = 0) -> list[str]:
     """The texts of `general_examples`."""
     return [example.text for example in general_examples(limit, seed)]
 
@@ -212,6 +215,16 @@ def _text_prompts() -> list[Example]:
     return prompts
 
 
-def _written_prompts() -> list[str]:
-    lines = (Path(__file__).parent / "ordinary_prompts.jsonl").read_text().splitlines()
+def _prose_examples() -> list[Example]:
+    """Prose as people paste it: by paragraph, and by page, whose paragraphs are one group with it."""
+    paragraphs = _lines("ordinary_prose")
+    examples: list[Example] = []
+    for start in range(0, len(paragraphs), _PARAGRAPHS_OF_A_PAGE):
+        page = paragraphs[start : start + _PARAGRAPHS_OF_A_PAGE]
+        examples += [Example(text, page[0]) for text in [*page, "\n\n".join(page)]]
+    return examples
+
+
+def _lines(name: str) -> list[str]:
+    lines = (Path(__file__).parent / f"{name}.jsonl").read_text().splitlines()
     return [json.loads(line)["text"] for line in lines]

@@ -82,7 +82,7 @@ class TrainingSettings:
     false_positive_rate: float = 0.005
     near_false_positive_rate: float = 0.05
     prefer: Preference = "false_positives"
-    maximum_negatives: int = 20_000
+    maximum_negatives: int = 40_000
     vocabulary_rounds: int = 2
     refit: bool = True
     entities: tuple[str, ...] = ()

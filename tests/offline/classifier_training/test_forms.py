@@ -1,6 +1,6 @@
 """Augmentation, attacks, windows, splitting and the made-up negatives."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -102,3 +102,12 @@ def test_prompts_of_one_template_are_one_group() -> None:
     groups = Counter(example.group for example in general_examples())
     assert groups["Who is {}?"] > 10
     assert groups[""] > 200  # written by hand, each an item of its own
+
+
+def test_a_page_of_prose_and_its_paragraphs_are_one_group() -> None:
+    groups: defaultdict[str, set[str]] = defaultdict(set)
+    for example in general_examples():
+        groups[example.group].add(example.text)
+    pages = {name: max(texts, key=len) for name, texts in groups.items() if len(name) > 300 and name in texts}
+    assert len(pages) > 50
+    assert all(set(page.split("\n\n")) <= groups[name] for name, page in pages.items())
