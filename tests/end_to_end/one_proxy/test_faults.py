@@ -77,20 +77,27 @@ def test_many_more_requests_than_the_engine_takes_at_once_are_all_answered(
     assert metric(proxy, "/metrics/engine", "lethe_plugin_corrupted_requests_total") == corrupted + 48
 
 
-def test_an_engine_killed_in_the_middle_of_a_stream_ends_it_with_an_error(
+def test_an_engine_killed_in_the_middle_of_a_stream_ends_it_with_an_error_and_comes_back(
     proxy: RunningProxy, guarded: OpenAI
 ) -> None:
     before = ask(guarded, FORBIDDEN).choices[0].message.content
-    seen = len(proxy.lines)
+    restarts = metric(proxy, "/metrics", "lethe_engine_restarts_total")
     stream = ask(guarded, ALLOWED, stream=True, max_tokens=4000, extra_body={"ignore_eos": True})
     next(iter(stream))
     for pid in engine_processes(proxy):
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(APIError, match="broke off"):
         list(stream)
-    proxy.wait_for_line("engine: answering", after=seen)
-    deadline = time.monotonic() + 60
-    while httpx.get(f"{proxy.url}/ready").status_code != 200:
+    body = {"messages": [{"role": "user", "content": FORBIDDEN}], "temperature": 0, "max_tokens": 48}
+    deadline = time.monotonic() + 240
+    answers: list[httpx.Response] = []
+    while not answers or answers[-1].status_code != 200:
         assert time.monotonic() < deadline
+        answers.append(httpx.post(f"{proxy.url}/v1/chat/completions", json=body, timeout=60))
         time.sleep(0.2)
-    assert ask(guarded, FORBIDDEN).choices[0].message.content == before
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert refused
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+    assert {answer.status_code for answer in answers} <= {200, 502, 503}
+    assert answers[-1].json()["choices"][0]["message"]["content"] == before
+    assert metric(proxy, "/metrics", "lethe_engine_restarts_total") == restarts + 1
