@@ -45,7 +45,8 @@ Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {tra
 {training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. `ECO` is guarded by a
 classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
 scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were generated through the proxy, and given
-answers scored on its engine, where the same classifier flags the question. The utility sets hold {utility} questions each.
+answers scored on its engine, where the same classifier flags the question; `original, served` is that engine without the proxy,
+both in float32. The utility sets hold {utility} questions each.
 Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
 adapter of rank {alter.rank} over `original`, trained on the forget set and the retain part for {alter.epochs} epochs (NPO with beta
 {alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and

@@ -20,6 +20,8 @@ from offline.language_models.interface import LanguageModelError
 
 _START_S = 600
 _STOP_S = 60
+# In half precision an answer's words hang on what else is in its batch.
+_ENGINE_ARGUMENTS = ("--dtype", "float32")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def _running(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
             [*lethe, *options],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"LETHE_CACHE_DIR": str(cache)},
+            env=os.environ
+            | {"LETHE_CACHE_DIR": str(cache), "LETHE_ENGINE__ARGS": json.dumps(_ENGINE_ARGUMENTS)},
         )
     try:
         _wait_until_ready(process, f"http://127.0.0.1:{port}/ready", log)

@@ -169,25 +169,31 @@ class TofuReproduction:
         if classifier:
             yield "ECO", guard_with_bundle(full, self.classify(forget))
         if classifier and cache:
-            with self._served(forget, cache) as model:
-                yield "ECO, served", model
+            with self._served(forget, cache) as (bare, guarded):
+                yield "original, served", bare
+                yield "ECO, served", guarded
+        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
         adapted = self.adapted(forget)
         yield "ALTER, on every question", adapted
         if classifier:
             selects = selected_by(load_bundle(self.classify(forget)))
             yield "ALTER", RoutedModel(full, adapted, selects, f"alter-{forget}, routed")
-        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
 
     @contextmanager
-    def _served(self, forget: str, cache: Path) -> Iterator[LanguageModel]:
-        """The full model behind the proxy; its engine scores given answers where the bundle's classifier flags."""
-        bundle = self.classify(forget)
+    def _served(self, forget: str, cache: Path) -> Iterator[tuple[LanguageModel, LanguageModel]]:
+        """The full model on the engine behind the proxy, bare and guarded.
+
+        Given answers are scored on the engine, corrupted where the bundle's classifier flags the question.
+        """
+        bundle, answers = self.classify(forget), self.work / "answers"
         self.say(f"{forget}: starting the proxy and its engine")
         with served(self.train("full"), bundle, cache) as running:
-            engine = open_engine(running.engine_url, api_key=running.engine_key)
+            engine = RecordedModel(
+                open_engine(running.engine_url, api_key=running.engine_key), answers / "full-served.jsonl"
+            )
             proxy = open_proxy(running.url, scorer=guard_with_bundle(engine, bundle))
-            answers = f"served-{forget}-{load_bundle(bundle).version}.jsonl"
-            yield RecordedModel(proxy, self.work / "answers" / answers)
+            version = load_bundle(bundle).version
+            yield engine, RecordedModel(proxy, answers / f"served-{forget}-{version}.jsonl")
 
 
 def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:

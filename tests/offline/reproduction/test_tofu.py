@@ -66,7 +66,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
     *_, results = run.measure("forget01", classifier=False)
     assert [result.model for result in results] == [
-        "retain", "original", "ECO, oracle labels", "ALTER, on every question", "npo-lora",
+        "retain", "original", "ECO, oracle labels", "npo-lora", "ALTER, on every question",
     ]  # fmt: skip
     scores = {result.model: result.scores for result in results}
     assert scores["retain"]["forget quality (p)"] == 1.0
