@@ -192,8 +192,8 @@ def _plot(stages: Sequence[Stage], destination: Path) -> None:
         never = retain.groups[name].scores["forget probability"]
         right.axhline(never, linestyle=":", color=f"C{index}")
     right.set_ylim(0, 1)
-    right.set_ylabel("probability of the true answer (dotted: never learned)")
-    right.legend()
+    right.set_ylabel("probability of the true answer")
+    right.legend(title="dotted: never learned")
     for axes in (left, right):
         axes.set_xlabel("after")
         axes.grid(alpha=0.3)
