@@ -192,9 +192,12 @@ class EngineClient:
         try:
             try:
                 return await self._pool.post(address, data=content, headers=headers)
-            except aiohttp.ServerDisconnectedError:
-                # A pooled connection that the engine closed while idle, and so may every other one be; a
-                # completion changes nothing, so asking again is safe.
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, aiohttp.ClientConnectorError):
+                    raise
+                # A pooled connection that the engine closed while idle, and so may every other one be, or that it
+                # reset since it woke up to find it idle for too long; a completion changes nothing, so asking
+                # again is safe.
                 return await self._new_connection.post(address, data=content, headers=headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise EngineNotReached(

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -104,6 +106,28 @@ async def test_an_engine_that_is_gone_is_a_503_and_is_left_alone_after_a_while(s
         assert int(response.headers["retry-after"]) > 0
         messages.append(error_of(response)["message"])
     assert ["refuses connections" in message for message in messages] == [True] * 5 + [False] * 2
+
+
+async def test_a_connection_that_the_engine_resets_before_it_answers_costs_no_request(stack: Stack) -> None:
+    body = b'{"id": "x"}'
+    resets: list[bool] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        resets.append(not resets)
+        if resets[-1]:
+            # So closing sends a reset.
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        else:
+            writer.write(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        stack.upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 200
+    assert resets[:2] == [True, False]
 
 
 async def test_connections_that_the_engine_closed_while_idle_cost_no_request(stack: Stack) -> None:
