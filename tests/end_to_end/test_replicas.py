@@ -27,7 +27,7 @@ from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT
 
 pytestmark = pytest.mark.engine
 
-PATIENCE_S = 240
+PATIENCE_S = 480
 ROUTER_PLACES = (Path(sys.executable).parent, ROOT / ".venv-router" / "bin")
 
 
