@@ -73,14 +73,14 @@ def _running(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
     log = cache / "logs" / f"reproduction-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     lethe = [sys.executable, "-m", "cli.main", "serve"]
+    arguments = [*json.loads(os.environ.get("LETHE_ENGINE__ARGS", "[]")), *_ENGINE_ARGUMENTS]
     options = ["--port", str(port), "--model", str(model), "--targets", str(targets)]
     with log.open("w") as output:
         process = subprocess.Popen(
             [*lethe, *options],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ
-            | {"LETHE_CACHE_DIR": str(cache), "LETHE_ENGINE__ARGS": json.dumps(_ENGINE_ARGUMENTS)},
+            env=os.environ | {"LETHE_CACHE_DIR": str(cache), "LETHE_ENGINE__ARGS": json.dumps(arguments)},
         )
     try:
         _wait_until_ready(process, f"http://127.0.0.1:{port}/ready", log)
