@@ -81,7 +81,7 @@ def test_an_engine_killed_in_the_middle_of_a_stream_ends_it_with_an_error_and_co
     proxy: RunningProxy, guarded: OpenAI
 ) -> None:
     before = ask(guarded, FORBIDDEN).choices[0].message.content
-    restarts = metric(proxy, "/metrics", "lethe_engine_restarts_total")
+    restarts, seen = metric(proxy, "/metrics", "lethe_engine_restarts_total"), len(proxy.lines)
     stream = ask(guarded, ALLOWED, stream=True, max_tokens=4000, extra_body={"ignore_eos": True})
     next(iter(stream))
     for pid in engine_processes(proxy):
@@ -95,6 +95,8 @@ def test_an_engine_killed_in_the_middle_of_a_stream_ends_it_with_an_error_and_co
         assert time.monotonic() < deadline
         answers.append(httpx.post(f"{proxy.url}/v1/chat/completions", json=body, timeout=60))
         time.sleep(0.2)
+    proxy.wait_for_line("engine: answering", after=seen)
+    assert httpx.get(f"{proxy.url}/ready").status_code == 200
     refused = [answer for answer in answers if answer.status_code == 503]
     assert refused
     assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
