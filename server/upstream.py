@@ -192,9 +192,9 @@ class EngineClient:
         try:
             try:
                 return await self._pool.post(address, data=content, headers=headers)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if isinstance(error, aiohttp.ClientConnectorError):
-                    raise
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                 # A pooled connection that the engine closed while idle, and so may every other one be, or that it
                 # reset since it woke up to find it idle for too long; a completion changes nothing, so asking
                 # again is safe.

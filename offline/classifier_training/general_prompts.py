@@ -147,6 +147,7 @@ Rate this headline from 1 to 10: 'Local man wins pie contest'.; Complete the ana
     "\n", " "
 ).split("; ")
 
+_MOST = 4500
 _PARAGRAPHS_OF_A_PAGE = 6
 
 _TEXT_TASKS = (
@@ -161,7 +162,7 @@ _TEXT_TASKS = (
 )
 
 
-def general_examples(limit: int = 4500, seed: int = 0) -> list[Example]:
+def general_examples(limit: int = _MOST, seed: int = 0) -> list[Example]:
     """At most `limit` ordinary prompts, the same for the same seed.
 
     What was made from one template is one group: whether a head lets prompts pass that it has not met shows on
@@ -188,7 +189,7 @@ def general_examples(limit: int = 4500, seed: int = 0) -> list[Example]:
     return list(unique.values())[:limit]
 
 
-def general_prompts(limit: int = 4500, seed: int = 0) -> list[str]:
+def general_prompts(limit: int = _MOST, seed: int = 0) -> list[str]:
     """The texts of `general_examples`."""
     return [example.text for example in general_examples(limit, seed)]
 
