@@ -13,7 +13,7 @@ from server.upstream import EngineClient
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-_NO_TARGET = "none"
+NO_TARGET = "none"
 _ENGINE = ("engine",)
 
 
@@ -168,7 +168,7 @@ class Metrics:
     ) -> None:
         """Count a finished request; without a decision it was turned away before one was made."""
         action = decision.outcome.value if decision else "reject"
-        for target in (decision.targets if decision else ()) or (_NO_TARGET,):
+        for target in (decision.targets if decision else ()) or (NO_TARGET,):
             self._requests.labels(endpoint, target, action, str(status)).inc()
         self._outcomes.labels(endpoint, action, str(status)).inc()
         self._request_seconds.labels(endpoint).observe(total_seconds)

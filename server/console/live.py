@@ -1,6 +1,7 @@
 """What goes on now: counters as they stand, the engine's load, and the last decisions. Rates are the page's to work out."""
 
 import asyncio
+import operator
 import re
 import time
 from collections import defaultdict
@@ -13,12 +14,14 @@ from server.audit_files import last_entries
 from server.components import Components
 from server.console.door import administrator
 from server.errors import APIError
+from server.metrics import NO_TARGET
 
 _DECISIONS = 50
+_CACHE_SHARE = "vllm:kv_cache_usage_perc"
 _ENGINE_METRICS = {
     "vllm:num_requests_running": "running",
     "vllm:num_requests_waiting": "waiting",
-    "vllm:kv_cache_usage_perc": "kv_cache",
+    _CACHE_SHARE: "kv_cache",
     "lethe_plugin_corrupted_requests_total": "corrupted",
 }
 _ENGINE_LINE = re.compile(
@@ -34,6 +37,8 @@ _TIMES = {
 def live_routes(components: Components) -> APIRouter:
     """The route that the page asks every other second."""
     router = APIRouter()
+    # The counters are of this process, and begin with it.
+    started = time.time()
 
     @router.get("/live")
     async def live(request: Request) -> dict[str, Any]:
@@ -41,6 +46,7 @@ def live_routes(components: Components) -> APIRouter:
         administrator(request, components.access)
         return {
             "time": time.time(),
+            "started": started,
             **_counted(components.metrics.registry),
             "engine": await _engine(components),
             "decisions": await asyncio.to_thread(_decisions, components),
@@ -50,19 +56,30 @@ def live_routes(components: Components) -> APIRouter:
 
 
 def _counted(registry: CollectorRegistry) -> dict[str, Any]:
-    """Requests by what became of them, and the histograms of times summed over routes."""
-    requests: list[dict[str, Any]] = []
+    """Requests, the flagged among them, those by flagged target, and the histograms of times summed over routes."""
+    requests = unflagged = in_flight = 0.0
+    targets: defaultdict[str, float] = defaultdict(float)
     times: dict[str, defaultdict[str, float]] = {name: defaultdict(float) for name in _TIMES.values()}
-    in_flight = 0.0
     for family in registry.collect():
         for sample in family.samples:
-            if sample.name == "lethe_requests_total":
-                requests.append(dict(sample.labels) | {"count": sample.value})
+            if sample.name == "lethe_outcomes_total":
+                requests += sample.value
+            elif sample.name == "lethe_requests_total" and sample.labels["target"] == NO_TARGET:
+                unflagged += sample.value
+            elif sample.name == "lethe_requests_total":
+                targets[sample.labels["target"]] += sample.value
             elif sample.name == "lethe_requests_in_flight":
                 in_flight = sample.value
             elif family.name in _TIMES and "le" in sample.labels:
                 times[_TIMES[family.name]][sample.labels["le"]] += sample.value
-    return {"requests": requests, "in_flight": in_flight, "seconds": times}
+    return {
+        "requests": requests,
+        # lethe_requests counts a flagged request once for each target, and one that is not just once.
+        "flagged": requests - unflagged,
+        "targets": targets,
+        "in_flight": in_flight,
+        "seconds": times,
+    }
 
 
 async def _engine(components: Components) -> dict[str, Any]:
@@ -74,7 +91,10 @@ async def _engine(components: Components) -> dict[str, Any]:
         return state
     load: defaultdict[str, float] = defaultdict(float)
     for name, value in _ENGINE_LINE.findall(page):
-        load[_ENGINE_METRICS[name]] += float(value)
+        figure = _ENGINE_METRICS[name]
+        # Requests add up over engines. Shares of their caches do not, and those of the fullest engine wait first.
+        combined = max if name == _CACHE_SHARE else operator.add
+        load[figure] = combined(load[figure], float(value))
     return state | load
 
 

@@ -44,6 +44,8 @@ class RecordingEngine:
     refuses_adapters: str = ""
     served: str = MODEL
     aborts: bool = False
+    metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
+    detokenized: web.Response | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
@@ -81,6 +83,8 @@ class RecordingEngine:
         return response
 
     async def detokenize(self, request: web.Request) -> web.Response:
+        if self.detokenized is not None:
+            return self.detokenized
         tokens = (await request.json())["tokens"]
         return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
 
@@ -104,7 +108,7 @@ class RecordingEngine:
         return web.Response(text="Success")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text='lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n')
+        return web.Response(text=self.metrics_page)
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=self.health_pages.get(request.path, 404))

@@ -1,11 +1,12 @@
-// What goes on: counters asked every other second, made into rates over the last minute.
+// What goes on: asked every other second and shown.
 import { get } from "./api.js";
 import { badge, byId, draw, duration, make, percent } from "./elements.js";
+import { Rates } from "./rates.js";
 
 const EVERY_MS = 2000;
-const WINDOW_S = 60;
+const SPARKLINE_POINTS = 60;
+const rates = new Rates();
 let timer = null;
-let snapshots = [];
 const history = {};
 
 export function startLive() {
@@ -21,7 +22,7 @@ async function refresh() {
   if (document.hidden) return;
   try {
     const now = await get("/console/api/live");
-    snapshots = [...snapshots.filter((each) => now.time - each.time < WINDOW_S), now];
+    rates.add(now);
     byId("live-fault").textContent = "";
     showTiles(now);
     showTargets(now);
@@ -32,44 +33,13 @@ async function refresh() {
   }
 }
 
-const sum = (rows, holds = () => true) => rows.filter(holds).reduce((total, row) => total + row.count, 0);
-const isFlagged = (row) => row.target !== "none";
-
-/** How much a figure has grown over the window, and over how many seconds. */
-function growth(figure) {
-  const now = snapshots.at(-1);
-  const then = snapshots[0];
-  return { by: figure(now) - figure(then), seconds: Math.max(now.time - then.time, 1e-9) };
-}
-
-function rate(figure) {
-  const { by, seconds } = growth(figure);
-  return snapshots.length > 1 ? by / seconds : 0;
-}
-
-/** A quantile of a histogram's growth over the window, or of all there was if nothing came since; seconds. */
-function quantile(name, share) {
-  const bounds = Object.keys(snapshots.at(-1).seconds[name] ?? {}).sort((a, b) => bound(a) - bound(b));
-  let counts = bounds.map((le) => growth((each) => each.seconds[name][le] ?? 0).by);
-  if (!counts.at(-1)) counts = bounds.map((le) => snapshots.at(-1).seconds[name][le]);
-  const total = counts.at(-1);
-  if (!total) return null;
-  const wanted = share * total;
-  const index = counts.findIndex((count) => count >= wanted);
-  const [low, below] = index ? [bound(bounds[index - 1]), counts[index - 1]] : [0, 0];
-  const high = bound(bounds[index]);
-  return Number.isFinite(high) ? low + ((high - low) * (wanted - below)) / (counts[index] - below) : low;
-}
-
-const bound = (text) => (text === "+Inf" ? Infinity : Number(text));
-
 function showTiles(now) {
   const quick = (name, share) => {
-    const found = quantile(name, share);
+    const found = rates.quantile(name, share);
     return [found, found === null ? "–" : duration(found)];
   };
-  const requests = rate((each) => sum(each.requests));
-  const flagged = rate((each) => sum(each.requests, isFlagged));
+  const requests = rates.rate((each) => each.requests);
+  const flagged = rates.rate((each) => each.flagged);
   const tiles = {
     "Requests / s": [requests, requests.toFixed(2)],
     "Flagged / s": [flagged, flagged.toFixed(2)],
@@ -85,7 +55,7 @@ function showTiles(now) {
 function tile(what, value, text) {
   const line = (history[what] ??= []);
   line.push(value ?? 0);
-  if (line.length > WINDOW_S) line.shift();
+  if (line.length > SPARKLINE_POINTS) line.shift();
   return make("div", { class: "tile" }, make("p", { class: "what" }, what), make("p", { class: "value" }, text), sparkline(line));
 }
 
@@ -97,13 +67,11 @@ function sparkline(values) {
 }
 
 function showTargets(now) {
-  const names = [...new Set(now.requests.filter(isFlagged).map((row) => row.target))].sort();
-  const all = growth((each) => sum(each.requests)).by;
-  const rows = names.map((name) => {
-    const ofTarget = (row) => row.target === name;
-    const recent = growth((each) => sum(each.requests, ofTarget)).by;
-    return make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, rate((each) => sum(each.requests, ofTarget)).toFixed(2)),
-      make("td", {}, all ? percent(recent / all) : "–"), make("td", {}, String(sum(now.requests, ofTarget))));
+  const all = rates.growth((each) => each.requests);
+  const rows = Object.keys(now.targets).sort().map((name) => {
+    const ofTarget = (each) => each.targets[name] ?? 0;
+    return make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, rates.rate(ofTarget).toFixed(2)),
+      make("td", {}, all ? percent(rates.growth(ofTarget) / all) : "–"), make("td", {}, String(ofTarget(now))));
   });
   byId("by-target").replaceChildren(
     rows.length
@@ -117,7 +85,7 @@ function showEngine(engine) {
     State: engine.ready ? "ready" : `not ready: ${engine.reason}`,
     Running: engine.running,
     Waiting: engine.waiting,
-    "KV cache": engine.kv_cache === undefined ? undefined : percent(engine.kv_cache),
+    "KV cache, fullest": engine.kv_cache === undefined ? undefined : percent(engine.kv_cache),
     "Corrupted requests": engine.corrupted,
   };
   byId("engine").replaceChildren(

@@ -205,15 +205,27 @@ async def test_texts_are_classified_together(admin: httpx.AsyncClient) -> None:
 
 
 async def test_what_goes_on_is_shown(admin: httpx.AsyncClient, stack: Stack) -> None:
-    await admin.post(f"{API}/guarded", json={"prompt": "Harry Potter?"})
-    await stack.audited(1)
+    for prompt in ("Harry Potter?", "films", "hello"):
+        await admin.post(f"{API}/guarded", json={"prompt": prompt})
+    await stack.audited(3)
     page = (await admin.get(f"{API}/live")).json()
-    assert {row["target"]: row["count"] for row in page["requests"]} == {"books": 1, "films": 1}
-    assert page["seconds"]["request"]["+Inf"] == 1
+    assert (page["requests"], page["flagged"]) == (3, 2)
+    assert page["targets"] == {"books": 1, "films": 2}
+    assert page["seconds"]["request"]["+Inf"] == 3
     assert page["engine"] == {"ready": True, "reason": None, "running": 0}
-    [entry] = page["decisions"]
-    assert entry["action"] == "corrupt"
-    assert not {"seal", "text"} & entry.keys()
+    newest, *_, oldest = page["decisions"]
+    assert [newest["action"], oldest["action"]] == ["pass", "corrupt"]
+    assert not {"seal", "text"} & newest.keys()
+
+
+@pytest.mark.engines(2)
+async def test_of_several_engines_the_requests_add_up_and_the_fullest_cache_is_shown(
+    admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    for engine, running, share in zip(stack.engines, (3, 4), (0.8, 0.7), strict=True):
+        engine.metrics_page = f"vllm:num_requests_running {running}.0\nvllm:kv_cache_usage_perc {share}\n"
+    engines = (await admin.get(f"{API}/live")).json()["engine"]
+    assert (engines["running"], engines["kv_cache"]) == (7, 0.8)
 
 
 async def test_a_card_is_shown_as_text_that_cannot_do_anything(admin: httpx.AsyncClient) -> None:

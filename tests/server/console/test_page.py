@@ -116,6 +116,43 @@ async def test_spans_and_tokens_are_marked_by_characters_not_code_units(page: Pa
     assert wash not in ("rgba(0, 0, 0, 0)", "transparent")
 
 
+async def test_what_goes_on_is_shown_in_figures(page: Page, secrets: dict[str, str], stack: Stack) -> None:
+    stack.engine.metrics_page = "vllm:num_requests_running 2.0\nvllm:kv_cache_usage_perc 0.25\n"
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Live").click()
+    await expect(page.locator("#by-target")).to_have_text("Nothing was flagged since the proxy started.")
+    await expect(page.locator("#engine")).to_have_text("StatereadyRunning2KV cache, fullest25 %")
+    for prompt in ("Harry Potter?", "hello"):
+        await stack.client.post("/console/api/guarded", json={"prompt": prompt})
+    for target in ("books", "films"):
+        row = page.locator("#by-target tr").filter(has_text=target)
+        await expect(row.locator("td").nth(1)).to_have_text("50 %")
+        await expect(row.locator("td").nth(2)).to_have_text("1")
+    figures = await page.locator("#tiles .value").all_text_contents()
+    requests, flagged = map(float, figures[:2])
+    assert requests == pytest.approx(2 * flagged, abs=0.02)
+    assert flagged > 0
+    assert all(" ms" in duration for duration in figures[3:])
+
+
+async def test_the_counts_of_a_proxy_before_its_restart_are_not_taken_off_those_after(page: Page) -> None:
+    rate, median, later = await page.evaluate(
+        """async () => {
+            const { Rates } = await import("/console/rates.js");
+            const counters = (time, started, requests, quick) =>
+                ({ time, started, requests, seconds: { request: { "1": quick, "2": requests, "+Inf": requests } } });
+            const rates = new Rates();
+            const rate = () => rates.rate((each) => each.requests);
+            rates.add(counters(10, 0, 100, 100));
+            rates.add(counters(12, 11, 4, 0));
+            const first = [rate(), rates.quantile("request", 0.5)];
+            rates.add(counters(14, 11, 10, 0));
+            return [...first, rate()];
+        }"""
+    )
+    assert (rate, median, later) == (0, 1.5, 3)
+
+
 async def test_a_target_is_shadowed_and_its_card_read(
     page: Page, secrets: dict[str, str], stack: Stack
 ) -> None:
