@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import aiohttp
+import orjson
+
 from server.adapter_files import Adapter
 from server.affinity import in_order_of_choice
 from server.engine_adapters import EngineAdapters
 from server.engine_answer import EngineAnswer
 from server.engine_pages import merge_pages
-from server.errors import APIError, EngineFailed, EngineNotReached, Unavailable
+from server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, Unavailable
 from server.upstream import EngineClient, EngineFacts
 
 
@@ -120,16 +123,23 @@ class Engines:
 
         Raises
         ------
+        BadRequest
+            They are not of the model's vocabulary.
         EngineFailed
             The engine cannot decode them.
         """
         answer = await self.post("/detokenize", {"tokens": token_ids})
         try:
-            if answer.status != 200:
-                raise EngineFailed("The engine could not decode the prompt's token ids.")
-            return (await answer.json())["prompt"]
+            document = await answer.json()
+            if answer.status == 400:
+                raise BadRequest(f"The token ids cannot be decoded: {document['error']['message']}")
+            if answer.status == 200:
+                return document["prompt"]
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, LookupError, TypeError):
+            pass
         finally:
             answer.close()
+        raise EngineFailed("The engine could not decode the token ids.")
 
     async def metrics_text(self) -> str:
         """The engines' own Prometheus pages; of several, as one page with the label ``engine``.

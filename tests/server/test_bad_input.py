@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from server.errors import BadRequest, InvalidBody, NotFound
 from server.requests import ParsedRequest, parse_chat_completion, parse_completion
 from server.responses_request import parse_responses
 from server.scrub import DENIED, scrub
-from tests.server.stack import MODEL, Stack, chat, error_of
+from tests.server.stack import MODEL, Stack, chat, error_answer, error_of
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +72,26 @@ async def test_a_malformed_prompt_is_a_422(stack: Stack, prompt: Any) -> None:
     response = await stack.client.post("/v1/completions", json={"prompt": prompt})
     assert response.status_code == 422
     assert error_of(response)["param"].startswith("prompt")
+    assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (error_answer(400, "Token id 99999999 is out of vocabulary"), 400, "99999999 is out of vocabulary"),
+        (error_answer(401, "Unauthorized"), 502, "could not decode"),
+        (error_answer(500, "no"), 502, "could not decode"),
+        (web.Response(body=b"not json"), 502, "could not decode"),
+        (web.Response(body=b"[]"), 502, "could not decode"),
+    ],
+)
+async def test_token_ids_that_the_engine_cannot_decode_are_the_clients_fault_only_if_it_says_so(
+    stack: Stack, answer: web.Response, status: int, said: str
+) -> None:
+    stack.engine.detokenized = answer
+    response = await stack.client.post("/v1/completions", json={"prompt": [99_999_999]})
+    assert response.status_code == status
+    assert said in error_of(response)["message"]
     assert stack.engine.requests == []
 
 
