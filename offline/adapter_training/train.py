@@ -163,6 +163,8 @@ def train_bank(
     }
     retain = tokenize_texts(training.retain, encoder, settings.max_tokens)
     marked, marked_retain = _mark(training, forget, retain, accelerator, say)
+    if not FORGETTING_LOSSES[settings.forgetting].replaces:
+        _refuse_nothing_low(marked, settings)
 
     started = time.monotonic()
 
@@ -229,6 +231,16 @@ def _mark(
     )
     marked = {name: [next(everything) for _ in part] for name, part in forget.items()}
     return marked, list(everything)
+
+
+def _refuse_nothing_low(marked: Mapping[str, Sequence[MarkedText]], settings: AdapterSettings) -> None:
+    """Refuse a subdomain whose expert would have nothing to forget."""
+    for name, texts in marked.items():
+        if not any(text.low_answer.any() for text in texts):
+            raise AdapterError(
+                f"no answer token of {name} is low in entropy, so there is nothing to forget; raise the entropy quantile, "
+                f"which is {settings.entropy_quantile:g}, or choose another forgetting loss"
+            )
 
 
 def _measure(

@@ -141,7 +141,27 @@ def test_gradient_checkpointing_changes_nothing_but_the_memory(
         torch.testing.assert_close(checkpointed[layer], weights)
 
 
-@pytest.mark.parametrize("forgetting", ["gradient_difference", "replacement"])
+@pytest.mark.parametrize("forgetting", ["npo", "gradient_ascent"])
+def test_a_batch_that_has_no_low_entropy_answer_token_forgets_nothing(
+    forgetting: str, make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    steps = []
+    training = make_training(
+        tmp_path,
+        {"fens": FENS},
+        bank=bank_file,
+        forgetting=forgetting,
+        batch_size=1,
+        epochs=1,
+        entropy_quantile=0.01,
+    )
+    train_bank(training, on_step=steps.append)
+    assert len(steps) == len(FENS)
+    # So few tokens are low that one of the texts at least has none.
+    assert any(step.terms["forgetting"] == 0.0 for step in steps)
+
+
+@pytest.mark.parametrize("forgetting", ["gradient_ascent", "gradient_difference", "replacement"])
 def test_the_other_forgetting_losses_go_down_too(
     forgetting: str, make_training: MakeTraining, bank_file: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +205,10 @@ def test_every_step_is_recorded(training: BankTraining, trained: TrainedBank) ->
         ({"retain": (*BREAD, MARSH[2])}, "1 of 5 texts of marsh are also in the retain texts"),
         ({"forget": {"marsh": MARSH, "bog": MARSH[:1]}}, "1 of 1 texts of bog are also in marsh"),
         ({"forget": {"The Marsh": MARSH}}, "lower case letters"),
+        (
+            {"forget": {"marsh": MARSH, "fens": FENS}, "entropy_quantile": 0.0},
+            "no answer token of (marsh|fens) is low in entropy",
+        ),
         ({"rank": 17}, "rank 17 is too large"),
         ({"target_modules": ("q_proj", "c_attn")}, "no linear layer named c_attn; it has down_proj"),
         (
