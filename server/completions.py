@@ -93,8 +93,9 @@ class Completions:
         if decision.outcome is Outcome.BLOCK:
             raise _blocked(decision)
         if decision.outcome is Outcome.REFUSE:
+            refusal = self._refusal(parsed)
             record.finished(200)
-            return self._refusal(parsed)
+            return refusal
         upstream = await self._ask(parsed, decision, record)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             stall = self._settings.limits.stall_timeout_s

@@ -10,6 +10,14 @@ from fastapi.responses import Response
 
 from server.requests import ParsedRequest
 
+_USAGE = {
+    "input_tokens": 0,
+    "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens": 0,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 0,
+}
+
 
 def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response:
     """Answer a refused request as an incomplete response, cut short by the content filter; see `refusal_response`."""
@@ -38,6 +46,7 @@ def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response
         "status": "incomplete",
         "incomplete_details": {"reason": "content_filter"},
         "output": [item | {"content": [part]}],
+        "usage": _USAGE,
     }
     if not request.stream:
         return Response(orjson.dumps(ended), media_type="application/json")
