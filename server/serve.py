@@ -34,7 +34,7 @@ from server.redis_limits import RedisLimits
 from server.reload import Reload
 from server.settings import Settings
 from server.tracing import NoTracing, Tracing
-from server.watch import watch
+from server.watch import Watch
 
 
 def run(settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
@@ -80,6 +80,9 @@ class _Proxy:
     async def run(self) -> None:
         started = time.monotonic()
         settings = self._settings
+        # Made before anything is read, so that no change falls between.
+        watched = filter(None, (settings.targets, settings.keys)) if settings.watch else ()
+        watches = {path: Watch(path) for path in watched}
         with _listen(settings.host, settings.port) as listener:
             placer = Placer(self._fleet.tokenizer, self._report)
             server = _Server(create_app(self._components(placer)), settings)
@@ -88,15 +91,15 @@ class _Proxy:
                 self._access.load()
                 await self._limits.open()
                 await self._fleet.open()
+                self._reload_on_hangup()
                 await self._guard.load()
                 stack.enter_context(published(self._fleet.addresses[0], settings.cache_dir, settings.port))
                 serving = await stack.enter_async_context(_background(server.serve([listener])))
                 stack.enter_context(_stopping_on_signals(server))
+                for path, watch in watches.items():
+                    await stack.enter_async_context(_background(self._take_up_changes(path, watch)))
                 if await _first(self._fleet.start(), serving):
                     self._report_ready(time.monotonic() - started)
-                    if settings.watch:
-                        for path in filter(None, (settings.targets, settings.keys)):
-                            await stack.enter_async_context(_background(self._watch_changes(path)))
                     await stack.enter_async_context(_background(self._fleet.watch()))
                     await serving
 
@@ -150,9 +153,14 @@ class _Proxy:
             self._audit.close()
         self._tracing.close()
 
-    async def _watch_changes(self, path: Path) -> None:
+    def _reload_on_hangup(self) -> None:
+        asyncio.get_running_loop().add_signal_handler(
+            signal.SIGHUP, lambda: asyncio.ensure_future(self._reload())
+        )
+
+    async def _take_up_changes(self, path: Path, watch: Watch) -> None:
         try:
-            await watch(path, self._reload)
+            await watch.run(self._reload)
         except (OSError, RuntimeError) as error:
             self._report(f"changes of {path} are not watched, send SIGHUP instead: {error}")
 
@@ -160,9 +168,6 @@ class _Proxy:
         # What is loaded by now stays; scanning it again and again would stall requests for tens of milliseconds.
         gc.collect()
         gc.freeze()
-        asyncio.get_running_loop().add_signal_handler(
-            signal.SIGHUP, lambda: asyncio.ensure_future(self._reload())
-        )
         names = ", ".join(sorted(self._engine.model_names))
         self._report(f"targets: {self._guard.describe()}")
         if self._access.is_open:

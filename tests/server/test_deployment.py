@@ -1,7 +1,5 @@
 """The operator's word on each target: on or off, by which action, for whom."""
 
-import asyncio
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,6 @@ from bundle import Action, BundleError
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
 from server.keys import ANYONE
 from server.targets import load_targets
-from server.watch import watch
 from tests.server.stack import Stack, api_key, chat, write_target
 
 KEYS = [api_key(f"key-{number}") for number in range(2000)]
@@ -92,16 +89,3 @@ async def test_a_disabled_target_is_no_longer_classified_after_a_reload(stack: S
     assert list(stack.classifiers[-1].targets) == []
     await stack.client.post("/v1/chat/completions", json=chat("potter"))
     assert stack.engine.requests == [("/v1/chat/completions", chat("potter"))]
-
-
-@pytest.mark.anyio
-async def test_a_change_in_the_folder_comes_into_force_by_itself(stack: Stack, targets: Path) -> None:
-    watching = asyncio.create_task(watch(targets, stack.guard.load))
-    await asyncio.sleep(0.3)
-    write_target(targets, "films")
-    async with asyncio.timeout(10):
-        while len(stack.guard.targets) < 2:
-            await asyncio.sleep(0.02)
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching

@@ -1,0 +1,103 @@
+"""`lethe serve` while its engine starts, which can take half an hour, and as it becomes ready."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.deployment import DEPLOYMENT_NAME
+from server.engine_process import free_loopback_port
+from server.key_file import create_key, revoke_key
+from tests.server.stack import RecordingEngine, chat
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Starting:
+    """A proxy that waits for its engine."""
+
+    process: asyncio.subprocess.Process
+    engine: RecordingEngine
+    targets: Path
+    keys: Path
+    key_id: str
+    secret: str
+    port: int
+
+    async def line(self, mark: str) -> str:
+        """The next line with a mark in it."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(60):
+            while line := (await self.process.stdout.readline()).decode():
+                if mark in line:
+                    return line
+        raise AssertionError(f"the proxy ended with {await self.process.wait()} and never said {mark!r}")
+
+    async def engine_comes_up(self) -> None:
+        self.engine.health_pages["/health"] = 200
+        await self.line("ready after")
+
+    async def ask(self) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as client:
+            headers = {"Authorization": f"Bearer {self.secret}"}
+            return await client.post("/v1/chat/completions", json=chat("hi"), headers=headers)
+
+
+@pytest.fixture
+async def starting(tmp_path: Path) -> AsyncIterator[Starting]:
+    """A proxy with one key and no targets, whose engine is not well yet."""
+    targets, keys, port = tmp_path / "targets", tmp_path / "keys" / "keys.yaml", free_loopback_port()
+    targets.mkdir()
+    key, secret = create_key(keys)
+    engine = RecordingEngine(health_pages={"/health": 503})
+    async with engine.running():
+        settings = {
+            "LETHE_PORT": str(port),
+            "LETHE_TARGETS": str(targets),
+            "LETHE_KEYS": str(keys),
+            "LETHE_CACHE_DIR": str(tmp_path / "cache"),
+            "LETHE_ENGINE__HEALTH_INTERVAL_S": "0.1",
+            "PYTHONUNBUFFERED": "1",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url),
+            stdout=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+            env=os.environ | settings,
+        )
+        proxy = Starting(process, engine, targets, keys, key.id, secret, port)
+        await proxy.line("waiting for")
+        yield proxy
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def test_a_key_that_is_revoked_while_the_engine_starts_is_not_served(starting: Starting) -> None:
+    revoke_key(starting.keys, starting.key_id)
+    await starting.line("reloaded")
+    await starting.engine_comes_up()
+    assert (await starting.ask()).status_code == 401
+
+
+async def test_what_is_put_among_the_targets_while_the_engine_starts_is_loaded(starting: Starting) -> None:
+    (starting.targets / DEPLOYMENT_NAME).write_text("films: {enabled: false}")
+    assert "names films, which is no bundle" in await starting.line("reload failed")
+    await starting.engine_comes_up()
+    assert (await starting.ask()).status_code == 200
+
+
+async def test_a_hangup_while_the_engine_starts_loads_anew_and_ends_nothing(starting: Starting) -> None:
+    starting.process.send_signal(signal.SIGHUP)
+    await starting.line("reloaded: no targets")
+    await starting.engine_comes_up()
+    assert (await starting.ask()).status_code == 200
