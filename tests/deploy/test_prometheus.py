@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import runpy
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.metrics_core import Metric
+from prometheus_client.utils import floatToGoString
 
 from corruption.vllm_plugin import telemetry
 from server.audit import AuditLog
@@ -87,12 +89,17 @@ def names_of(family: Metric) -> Iterator[str]:
         yield family.name + suffix
 
 
-def vllm_metrics() -> Iterator[str]:
-    """The names in vLLM's source, which is read and not imported: that would take seconds."""
+def vllm_source(name: str) -> Path:
+    """A file about metrics in vLLM, which is not imported: that would take seconds."""
     package = importlib.util.find_spec("vllm")
     assert package is not None
     assert package.submodule_search_locations is not None
-    source = Path(package.submodule_search_locations[0], "v1", "metrics", "loggers.py").read_text()
+    return Path(package.submodule_search_locations[0], "v1", "metrics", name)
+
+
+def vllm_metrics() -> Iterator[str]:
+    """The names in vLLM's source."""
+    source = vllm_source("loggers.py").read_text()
     for kind, name in re.findall(r'self\._(\w+)_cls\(\s*name="(vllm:\w+)"', source):
         for suffix in SUFFIXES[kind]:
             yield name.removesuffix("_total") + suffix if kind == "counter" else name + suffix
@@ -163,6 +170,44 @@ def test_queries_of_the_dashboard_are_sound(promtool: str, panel_queries: list[s
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_a_request_that_two_targets_flag_counts_once_in_the_dashboards_totals(
+    promtool: str, dashboard: dict[str, Any], tmp_path: Path
+) -> None:
+    counted = {
+        'lethe_requests_total{instance="a", target="books", action="corrupt", status="200"}': 60,
+        'lethe_requests_total{instance="a", target="films", action="corrupt", status="200"}': 60,
+        'lethe_requests_total{instance="a", target="none", action="pass", status="200"}': 180,
+        'lethe_outcomes_total{instance="a", action="corrupt", status="200"}': 60,
+        'lethe_outcomes_total{instance="a", action="pass", status="200"}': 180,
+    }
+    shown = {
+        "Flagged": {"{}": 0.25},
+        "What is done with requests": {'{action="corrupt"}': 1, '{action="pass"}': 3},
+        "By status": {'{status="200"}': 4},
+    }
+    queries = {
+        panel["title"]: panel["targets"][0]["expr"].replace("$__rate_interval", "5m").replace("$proxy", ".*")
+        for panel in dashboard["panels"]
+        if panel["title"] in shown
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": f"0+{n}x90"} for name, n in counted.items()],
+        "promql_expr_test": [
+            {
+                "expr": queries[title],
+                "eval_time": "80m",
+                "exp_samples": [{"labels": labels, "value": value} for labels, value in samples.items()],
+            }
+            for title, samples in shown.items()
+        ],
+    }
+    file = tmp_path / "panels_test.yml"
+    file.write_text(yaml.safe_dump({"tests": [test]}))
+    result = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_every_metric_that_is_asked_for_exists_with_its_labels(
     rules: list[dict[str, Any]], panel_queries: list[str], known_metrics: dict[str, frozenset[str]]
 ) -> None:
@@ -173,15 +218,56 @@ def test_every_metric_that_is_asked_for_exists_with_its_labels(
             assert label in known_metrics[metric] | {"instance", "job", "le"}, query
 
 
-def test_every_metric_of_the_proxy_and_the_plugin_is_documented(
-    repository: Path, known_metrics: dict[str, frozenset[str]]
-) -> None:
-    pages = "".join((repository / "docs" / page).read_text() for page in ("operating.md", "corruption.md"))
-    families = {
-        re.sub(r"_(bucket|count|sum)$", "", name) for name in known_metrics if name.startswith("lethe_")
+def test_objectives_are_counted_to_the_bound_of_a_bucket(rules: list[dict[str, Any]]) -> None:
+    samples = [sample for family in Metrics().registry.collect() for sample in family.samples]
+    first_token = runpy.run_path(str(vllm_source("buckets.py")))["TIME_TO_FIRST_TOKEN_BUCKETS"]
+    bounds = {
+        "lethe_classify_seconds_bucket": {
+            sample.labels["le"] for sample in samples if sample.name == "lethe_classify_seconds_bucket"
+        },
+        "vllm:time_to_first_token_seconds_bucket": {floatToGoString(bound) for bound in first_token},
     }
-    for family in families:
-        assert family in pages, f"{family} is not documented"
+    expressions = "".join(rule["expr"] for rule in rules)
+    counted = dict(re.findall(r'([a-z_:]+_bucket)\{le="([^"]+)"\}', expressions))
+    assert set(counted) == set(bounds)
+    for metric, bound in counted.items():
+        assert bound in bounds[metric]
+        assert expressions.count(metric) == expressions.count(f'{metric}{{le="{bound}"}}') == 4
+
+
+def documented_metrics(*pages: Path) -> Iterator[tuple[str, frozenset[str]]]:
+    """The metrics in the tables of some pages, each with its labels, which follow its name or have a column."""
+    for line in "\n".join(page.read_text() for page in pages).splitlines():
+        names, labels, *_ = [*line.strip("|").split("|"), ""]
+        for name, own in re.findall(r"`(lethe[_:][\w:]+)(?:\{([^}]*)\})?`", names if line[:1] == "|" else ""):
+            yield name, frozenset(re.findall(r"\w+", own) or re.findall(r"`(\w+)`", labels))
+
+
+def test_documented_metrics_are_those_that_exist_with_their_labels(
+    repository: Path, known_metrics: dict[str, frozenset[str]], rules: list[dict[str, Any]]
+) -> None:
+    pages = [repository / "docs" / page for page in ("operating.md", "corruption.md")]
+    documented = list(documented_metrics(*pages))
+    known = {
+        re.sub(r"_(bucket|count|sum)$", "", name): labels
+        for name, labels in known_metrics.items()
+        if name.startswith("lethe_")
+    }
+    # It comes with the console's routes.
+    known["lethe_console_bare_answers_total"] = frozenset()
+    assert dict(documented) == known | recorded_series(rules)
+    assert len(dict(documented)) == len(documented)
+
+
+def recorded_series(rules: list[dict[str, Any]]) -> dict[str, frozenset[str]]:
+    """Each recorded series with the labels that its rule gives it, or keeps."""
+    recorded: dict[str, frozenset[str]] = {}
+    for rule in rules:
+        if "record" in rule:
+            kept = re.findall(r"\bby \((\w+)\)", rule["expr"])
+            inherited = [recorded.get(metric, frozenset()) for metric in queried(rule["expr"])]
+            recorded[rule["record"]] = frozenset(rule.get("labels", ())).union(kept, *inherited)
+    return recorded
 
 
 def test_panels_are_apart_and_ask_the_source_that_is_provisioned(
