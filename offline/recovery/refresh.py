@@ -1,5 +1,7 @@
 """A short refresh: a few steps of training on the harmed domain, and what they do to the conflict coordinates."""
 
+import hashlib
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -109,7 +111,8 @@ def refresh(
 ) -> list[Step]:
     """Train the model from where it stands, on what the domain fits on.
 
-    The state is kept beside the trace, so that a refresh that was stopped goes on.
+    The state is kept beside the trace, so that a refresh that was stopped goes on; one with other settings, or that
+    watches other coordinates, begins anew.
 
     Parameters
     ----------
@@ -124,11 +127,11 @@ def refresh(
     Raises
     ------
     RecoveryError
-        The loss is not a number; what was saved last is kept.
+        The loss, its gradient or the parameters are not finite; what was saved last is kept.
     """
     layout.freeze_others(model)
     optimizer = _OPTIMIZERS[settings.optimizer](layout.parameters(model), lr=settings.learning_rate)
-    state = trace.with_suffix(".state.safetensors")
+    state = trace.with_name(f"{trace.stem}-{_digest(settings, watched)}.state.safetensors")
     done = restore_state(model, optimizer, state)
     steps = [Step(**row) for row in read_whole_lines(trace)][: done + 1] if done else []
     trace.unlink(missing_ok=True)
@@ -137,19 +140,32 @@ def refresh(
         _record(steps, watched.step(0, None, layout.read(model)), trace, on_step)
     for number in range(done + 1, settings.steps + 1):
         loss = domain.losses(model, _batch(domain.fit, number - 1, settings)).mean()
-        if not math.isfinite(loss.item()):
-            raise RecoveryError(
-                f"the loss of {domain.name!r} is {loss.item()} at step {number}; lower the learning rate"
-            )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(layout.parameters(model), settings.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(layout.parameters(model), settings.clip_norm).item()
+        if not (math.isfinite(loss.item()) and math.isfinite(norm)):
+            raise RecoveryError(
+                f"the loss of {domain.name!r} is {loss.item():.4g} at step {number}, with a gradient of norm {norm:.4g}; "
+                "lower the learning rate"
+            )
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        _record(steps, watched.step(number, loss.item(), layout.read(model)), trace, on_step)
+        step = watched.step(number, loss.item(), layout.read(model))
+        if not math.isfinite(step.everything):
+            raise RecoveryError(f"step {number} left parameters that are not finite; lower the learning rate")
+        _record(steps, step, trace, on_step)
         if number % _SAVE_EVERY == 0 and number < settings.steps:
             save_state(model, optimizer, number, state)
-    state.unlink(missing_ok=True)
+    for each in trace.parent.glob(f"{trace.stem}-*.state.safetensors"):
+        each.unlink()
     return steps
+
+
+def _digest(settings: RefreshSettings, watched: Watched) -> str:
+    """Stands for the settings and the coordinates that are watched."""
+    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    for indices in (watched.conflict, watched.control):
+        digest.update(indices.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _batch(examples: Sequence[Any], step: int, settings: RefreshSettings) -> list[Any]:

@@ -1,11 +1,14 @@
 """The arithmetic of recovery where everything is known in closed form."""
 
+import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
 from offline.recovery.conflict import SELECTIONS, top
 from offline.recovery.damage import damage
@@ -139,24 +142,55 @@ def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_cur
     assert steps[-1].everything == pytest.approx(left.norm().item())
 
 
+def refreshed(trace, stop_after=None, conflict=3, domain=None, **changes):
+    """Refresh a chain of its own; stopped by a keyboard interrupt after some step."""
+    chain = quadratic_chain(2)
+    chain.layout.write(chain.model, chain.origin + chain.edit)
+    watched = Watched(chain.origin, torch.arange(conflict), torch.arange(conflict, 2 * conflict))
+
+    def on_step(step):
+        if step.step == stop_after:
+            raise KeyboardInterrupt
+
+    given = RefreshSettings(**({"steps": 25, "batch_size": 4, "learning_rate": 0.05} | changes))
+    return refresh(chain.model, domain or chain.domain, chain.layout, watched, given, trace, on_step)
+
+
 def test_a_refresh_that_was_stopped_goes_on_to_the_same_end(tmp_path):
-    def run(trace, stop_after=None):
-        chain = quadratic_chain(2)
-        chain.layout.write(chain.model, chain.origin + chain.edit)
-        watched = Watched(chain.origin, torch.arange(3), torch.arange(3, 6))
-
-        def on_step(step):
-            if step.step == stop_after:
-                raise KeyboardInterrupt
-
-        settings = RefreshSettings(steps=25, batch_size=4, learning_rate=0.05)
-        return refresh(chain.model, chain.domain, chain.layout, watched, settings, trace, on_step)
-
-    whole = run(tmp_path / "whole.jsonl")
+    whole = refreshed(tmp_path / "whole.jsonl")
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped.jsonl", stop_after=17)
-    assert run(tmp_path / "stopped.jsonl") == whole
+        refreshed(tmp_path / "stopped.jsonl", stop_after=17)
+    assert refreshed(tmp_path / "stopped.jsonl") == whole
     assert (tmp_path / "stopped.jsonl").read_text() == (tmp_path / "whole.jsonl").read_text()
+    assert not list(tmp_path.glob("*.state.*"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"learning_rate": 0.01}, {"steps": 5}, {"seed": 1}, {"conflict": 2}], ids=str
+)
+def test_a_refresh_with_other_settings_does_not_go_on_from_one_that_was_stopped(tmp_path, changes):
+    with pytest.raises(KeyboardInterrupt):
+        refreshed(tmp_path / "stopped.jsonl", stop_after=17)
+    assert refreshed(tmp_path / "stopped.jsonl", **changes) == refreshed(tmp_path / "own.jsonl", **changes)
+
+
+@pytest.mark.parametrize(("bad_step", "kept_steps"), [(25, 20), (20, 10), (5, None)])
+def test_a_gradient_that_is_no_number_is_not_stepped_along(tmp_path, bad_step, kept_steps):
+    whole = quadratic_chain(2).domain
+    calls = itertools.count(1)
+
+    def losses(model, examples):
+        # The root of zero: a loss that is a number with a slope that is none.
+        broken = (0.0 * model()).abs().sqrt().sum() if next(calls) == bad_step else 0.0
+        return whole.losses(model, examples) + broken
+
+    with pytest.raises(RecoveryError, match=f"at step {bad_step}, .*gradient"):
+        refreshed(tmp_path / "trace.jsonl", domain=replace(whole, losses=losses))
+    states = list(tmp_path.glob("*.state.safetensors"))
+    assert len(states) == (kept_steps is not None)
+    for state in states:
+        assert all(tensor.isfinite().all() for tensor in load_file(state).values())
+    assert refreshed(tmp_path / "trace.jsonl") == refreshed(tmp_path / "whole.jsonl")
 
 
 def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
