@@ -56,6 +56,8 @@ class Completions:
             record = Record(endpoint, self._components, request.headers)
             response = await self._recorded(request, parse, scope, record)
             response.headers["x-request-id"] = record.request_id
+            if record.verdict is not None:
+                response.headers["x-lethe-verdict"] = record.verdict
             return response
 
         return answer

@@ -12,7 +12,7 @@ from server.components import Components
 from server.decision import Decision
 from server.errors import EngineFailed
 from server.key_limits import Release, nothing_to_release
-from server.keys import ApiKey
+from server.keys import ANYONE, ApiKey, Scope
 from server.metrics import Metrics
 from server.relay import StreamEnd
 from server.requests import ParsedRequest
@@ -44,6 +44,16 @@ class Record:
         self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
         self.others_under_way = self._metrics.begin_request()
+
+    @property
+    def verdict(self) -> str | None:
+        """The action and the flagged targets, for a key that may observe; None for others, or if nothing was decided."""
+        # Where no keys are kept, metrics are anybody's; what became of a prompt is not.
+        if self._decision is None or self._key is None or self._key is ANYONE:
+            return None
+        if Scope.OBSERVE not in self._key.scopes:
+            return None
+        return " ".join((self._decision.outcome.value, *self._decision.targets))
 
     def admitted(self, key: ApiKey, release: Release) -> None:
         """The request counts against a key from now on, until `release` is called."""

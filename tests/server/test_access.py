@@ -141,6 +141,28 @@ async def test_an_exempt_keys_requests_are_observed_and_pass(stack: Stack, keys:
     assert "vllm_xargs" in stack.engine.requests[-1][1]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_key_that_may_observe_is_told_what_became_of_its_request(
+    stack: Stack, keys: Path, targets: Path, stream: bool
+) -> None:
+    write_target(targets, "films", Action.OBSERVE)
+    await stack.guard.load()
+    both = new_key(stack, keys, scopes={Scope.USE, Scope.OBSERVE})
+    told = {"films": "observe films", "potter": "corrupt books films", "hi": "pass", "very long": "block"}
+    for text, verdict in told.items():
+        answer = await ask(stack, both, text, stream=stream)
+        assert answer.headers["x-lethe-verdict"] == verdict
+    unread = await stack.client.post(PATH, content=b"{", headers=both)
+    assert "x-lethe-verdict" not in unread.headers
+
+
+async def test_no_other_key_is_told(stack: Stack, keys: Path) -> None:
+    for scopes in ({Scope.USE}, {Scope.USE, Scope.ADMIN}):
+        headers = new_key(stack, keys, scopes=scopes)
+        for text in ("potter", "hi", "very long"):
+            assert "x-lethe-verdict" not in (await ask(stack, headers, text)).headers
+
+
 async def test_a_key_may_ask_as_often_as_its_limit_says(stack: Stack, keys: Path) -> None:
     headers = new_key(stack, keys, requests_per_minute=2)
     other = new_key(stack, keys)

@@ -152,10 +152,19 @@ async def test_a_client_cannot_name_its_request_in_the_engine(stack: Stack) -> N
     assert not {"mine", "3", "other"} & set(stack.engine.headers[0].values())
 
 
-async def test_a_flagged_answer_looks_like_any_other(stack: Stack) -> None:
-    answers = [await stack.client.post(CHAT, json=chat(text)) for text in ("hello", "potter")]
-    names = [sorted(answer.headers) for answer in answers]
-    assert names[0] == names[1]
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_flagged_answer_looks_like_any_other(stack: Stack, stream: bool) -> None:
+    answers = [await stack.client.post(CHAT, json=chat(text, stream=stream)) for text in ("hello", "potter")]
+    clean, flagged = (
+        [
+            (name, value)
+            for name, value in answer.headers.multi_items()
+            if name not in ("date", "x-request-id")
+        ]
+        for answer in answers
+    )
+    assert ["vllm_xargs" in sent for _, sent in stack.engine.requests] == [False, True]
+    assert clean == flagged
     assert answers[0].content == answers[1].content
 
 
