@@ -4,27 +4,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from classifier.verdict import Span, TargetVerdict, Verdict
 from corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
 from server.decision import Decision, Outcome
 from server.placement import Placer
 from server.requests import ParsedRequest
+from tests.server.stack import write_tokenizer
 
 pytestmark = pytest.mark.anyio
 
-TEMPLATE = "{% for m in messages %}<{{ m.role }}> {{ m.content }} {% endfor %}<assistant>"
 WORDS = ["[unk]", "<user>", "<system>", "<assistant>", "who", "is", "harry", "potter", "now", "be", "brief"]
 
 
 @pytest.fixture
 def model_folder(tmp_path: Path) -> str:
     """A model folder whose tokens are words."""
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[unk]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
-    (tmp_path / "chat_template.jinja").write_text(TEMPLATE)
+    write_tokenizer(tmp_path, WORDS)
     return str(tmp_path)
 
 
@@ -71,6 +67,18 @@ async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
     spans = (Span(1, 7, 19, 1.0, kind), Span(0, 0, 2, 1.0, other))
     request = await place(model_folder, CHAT, decision(positions, *spans))
     assert request.placed[0].ranges == ((6, 8),)
+
+
+async def test_ranges_are_of_the_whole_prompt_so_that_an_engine_that_cuts_it_sees_that_they_do_not_fit(
+    model_folder: str,
+) -> None:
+    whole = {"prompt": "who is harry potter now"}
+    cut = whole | {"truncate_prompt_tokens": 2, "truncation_side": "left"}
+    span = Span(0, 7, 19, 1.0)
+    request = await place(model_folder, cut, decision("flagged_spans", span))
+    assert request == await place(model_folder, whole, decision("flagged_spans", span))
+    assert (request.placed[0].ranges, request.prompt_tokens) == (((2, 4),), 5)
+    assert request.prompt_digest == prompt_digest([4, 5, 6, 7, 8]) != prompt_digest([7, 8])
 
 
 async def test_a_plain_prompt_is_placed_alike(model_folder: str) -> None:

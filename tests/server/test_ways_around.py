@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bundle import Action
+from corruption import CorruptionRequest
 from server.messages import ROLES
 from tests.server.stack import Stack, chat, error_of, write_target
 
@@ -88,6 +89,39 @@ async def test_it_is_refused_even_where_unreadable_parts_may_pass(
     assert response.status_code == 400
     assert error_of(response)["param"].startswith("messages.0")
     assert stack.engine.requests == []
+
+
+async def test_what_follows_a_plain_prompt_is_judged_with_it(stack: Stack) -> None:
+    await stack.client.post("/v1/completions", json={"prompt": "hi", "suffix": "potter"})
+    [(_, sent)] = stack.engine.requests
+    assert sent["suffix"] == "potter"
+    assert "vllm_xargs" in sent
+
+
+SHOWING_OR_CUTTING = {
+    "echo": {"echo": True, "max_tokens": 0},
+    "prompt-logprobs": {"prompt_logprobs": 1},
+    "prompt-text": {"return_prompt_text": True},
+    "cut-off-the-end": {"truncate_prompt_tokens": 1, "truncation_side": "left"},
+    "cut-off-the-beginning": {"truncate_prompt_tokens": 1},
+}
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize("fields", SHOWING_OR_CUTTING.values(), ids=SHOWING_OR_CUTTING.keys())
+async def test_a_prompt_that_is_shown_or_cut_is_judged_whole_and_corrupted(
+    stack: Stack, path: str, fields: dict[str, Any]
+) -> None:
+    for text in ("potter and much more", "much more of potter"):
+        body = chat(text, **fields) if path == CHAT else {"prompt": text, **fields}
+        await stack.client.post(path, json=body)
+        sent = stack.engine.requests[-1][1]
+        request = CorruptionRequest.from_xargs(sent.pop("vllm_xargs"))
+        assert request is not None
+        # By its own count the engine takes every token of what it sees.
+        assert [placed.ranges for placed in request.placed] == [None]
+        del sent["cache_salt"]
+        assert sent == body
 
 
 @pytest.mark.parametrize("role", ROLES)
