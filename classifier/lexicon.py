@@ -14,8 +14,6 @@ _WORD = re.compile(r"[^\W\d_]{4,24}")
 # Long runs of letters, as no ordinary word is; and runs of capitalised words.
 _RUN = re.compile(r"[^\W\d_]{14,}")
 _CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
-_LONGEST_WORD = 18
-_LONGEST_RUN = 600
 # A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
 _SHORTEST_FOR_ANY_SLIP = 6
 # What a letter that belongs to no word costs, in the logarithms of ranks that words cost.
@@ -46,6 +44,7 @@ class Lexicon:
         # Words by what is left of them without one letter: two that differ by one slip share an entry
         # (the symmetric deletes of Garbe's SymSpell).
         self._shortened: dict[str, list[str]] = {}
+        self._beginnings = {word[:length] for word in self._costs for length in range(1, len(word) + 1)}
         for word in self._costs:
             if len(word) >= _SHORTEST_FOR_ANY_SLIP:
                 for shortened in {word, *_without_one_letter(word)}:
@@ -77,7 +76,7 @@ class Lexicon:
         return best.capitalize() if word[0].isupper() else best
 
     def _unjoined(self, run: str) -> str | None:
-        if run.lower() in self._costs or len(run) > _LONGEST_RUN:
+        if run.lower() in self._costs:
             return None
         parts = _CAPITALISED_WORD.findall(run)
         if len(parts) < 3 or len(parts) > len(run) / 2:
@@ -89,15 +88,14 @@ class Lexicon:
         lowered = run.lower()
         costs = [0.0] + [math.inf] * len(run)
         previous = [0] * (len(run) + 1)
-        for end in range(1, len(run) + 1):
-            for start in range(max(0, end - _LONGEST_WORD), end):
-                word_cost = self._costs.get(lowered[start:end])
-                if word_cost is None:
-                    if end - start > 1:
-                        continue
-                    word_cost = _STRAY_LETTER_COST
+        for start in range(len(run)):
+            for end in range(start + 1, len(run) + 1):
+                candidate = lowered[start:end]
+                word_cost = self._costs.get(candidate, _STRAY_LETTER_COST if end == start + 1 else math.inf)
                 if costs[start] + word_cost < costs[end]:
                     costs[end], previous[end] = costs[start] + word_cost, start
+                if candidate not in self._beginnings:
+                    break
         cuts = [len(run)]
         while cuts[-1]:
             cuts.append(previous[cuts[-1]])

@@ -130,11 +130,11 @@ class ClassifierService:
 
     def _within_limit(self, units: list[Unit]) -> tuple[list[Unit], bool]:
         # Newest first: what is left unread is the oldest, and the verdict says so.
-        characters = 0
+        room = self.settings.maximum_characters
         for count, unit in enumerate(units):
-            characters += len(unit.text)
-            if characters > self.settings.maximum_characters:
-                return units[:count], False
+            if len(unit.text) > room:
+                return [*units[:count], unit.beginning(room)], False
+            room -= len(unit.text)
         return units, True
 
     async def _scored(

@@ -45,7 +45,7 @@ class ClassifierSettings:
     window_overlap: int = 64
     maximum_characters: int = 1_000_000
     maximum_windows: int = 512
-    maximum_views: int = 16
+    maximum_views: int = 32
     queue_capacity: int = 256
     deadline_seconds: float = 5.0
     cache_bytes: int = 64 << 20

@@ -4,15 +4,18 @@ Every unit depends on a bounded stretch of text, so a conversation that grows by
 and the rest are found in the cache.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from classifier.conversation import Conversation, Message
 
 # How much of each side of a seam is read together; both fit one window.
 _SEAM_CHARACTERS = 240
 _SHORT_TURN_CHARACTERS = 64
-_JOINED_TURNS = 16
+# How much of joined turns is read together, and how much of it the next stretch repeats.
+_JOINED_CHARACTERS = 1024
+_JOINED_OVERLAP = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,15 @@ class Unit:
                 shift = piece.message_start - piece.unit_start
                 yield piece.message, first + shift, last + shift
 
+    def beginning(self, length: int) -> "Unit":
+        """Its first so many characters."""
+        pieces = [
+            replace(piece, length=min(piece.length, length - piece.unit_start))
+            for piece in self.pieces
+            if piece.unit_start < length
+        ]
+        return Unit(self.text[:length], tuple(pieces))
+
 
 def conversation_units(conversation: Conversation) -> list[Unit]:
     """The units of a conversation, newest message first.
@@ -49,7 +61,7 @@ def conversation_units(conversation: Conversation) -> list[Unit]:
     - The content parts of a message joined without a gap, where there are several.
     - Every message's beginning after the end of what came before it: a question in its context.
     - Every user turn's beginning after the end of the user turns before it, replies left out.
-    - Runs of short user turns joined without a gap, as pieces of one word or name would be.
+    - Stretches of short user turns joined without a gap, as pieces of one word or name would be.
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     units = [_whole(index, message) for index, message in spoken]
@@ -59,8 +71,7 @@ def conversation_units(conversation: Conversation) -> list[Unit]:
     if len(user) < len(spoken):
         units += _seams(user, "\n")
     short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
-    if len(short) > 1:
-        units.append(_join([(i, m.text, 0) for i, m in short[-_JOINED_TURNS:]], ""))
+    units += _joined_turns(short)
     unique = {unit.text: unit for unit in units}
     return sorted(unique.values(), key=lambda unit: -unit.pieces[-1].message)
 
@@ -73,6 +84,18 @@ def _joined_parts(index: int, message: Message) -> Iterator[Unit]:
     parts = [part for part in message.parts if part.kind == "content"]
     if len(parts) > 1:
         yield _join([(index, message.text[part.start : part.end], part.start) for part in parts], "")
+
+
+def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Unit]:
+    stride = _JOINED_CHARACTERS - _JOINED_OVERLAP
+    stretches: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    place = 0
+    for index, message in turns:
+        first = max(0, (place - _JOINED_CHARACTERS) // stride + 1)
+        for number in range(first, place // stride + 1):
+            stretches[number].append((index, message.text, 0))
+        place += len(message.text)
+    return (_join(stretch, "") for stretch in stretches.values() if len(stretch) > 1)
 
 
 def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Unit]:

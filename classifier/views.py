@@ -10,7 +10,7 @@ import codecs
 import html
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,8 +28,8 @@ _HEX = re.compile(
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-_SPACED = re.compile(r"(?<!\w)\w(?:[ \t._\-*·|/'’]{1,3}\w(?!\w)){3,}")
-_WORD_GAP = re.compile(r"[ \t]{2,3}| [./|*·-] ")
+_SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
+_WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*")
 _LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
@@ -46,10 +46,15 @@ _Reader = Callable[[str], "CanonicalText | str | None"]
 
 @dataclass(frozen=True)
 class View:
-    """One reading of a text, with the way it was read."""
+    """One reading of a text, with the way it was read: the name of every step."""
 
-    name: str
+    way: tuple[str, ...]
     canonical: CanonicalText
+
+    @property
+    def name(self) -> str:
+        """The last step."""
+        return self.way[-1]
 
     @property
     def speculative(self) -> bool:
@@ -66,7 +71,7 @@ class Readings:
 
 
 def read_views(
-    text: str, lexicon: Lexicon | None = None, *, maximum_views: int = 16, maximum_depth: int = 2
+    text: str, lexicon: Lexicon | None = None, *, maximum_views: int = 32, maximum_depth: int = 2
 ) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
@@ -82,32 +87,36 @@ def read_views(
     readers = dict(_READERS)
     if lexicon is not None:
         readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
-    views = [View("plain", canonicalise(text))]
+    views = [View(("plain",), canonicalise(text))]
     seen = {views[0].canonical.text}
     frontier = list(views)
     for _ in range(maximum_depth):
         found: list[View] = []
         for parent in frontier:
-            for view in _disguises(parent, readers):
-                if view.canonical.text in seen or not view.canonical.text.strip():
-                    continue
+            for view in _further_readings(parent, readers, seen):
                 if len(views) == maximum_views:
                     return Readings(tuple(views), complete=False)
                 seen.add(view.canonical.text)
                 views.append(view)
                 found.append(view)
-        # Turned letters and reversal undo themselves, so only decoded text is worth looking into again.
-        frontier = [view for view in found if view.name in _NESTABLE]
-    return Readings(tuple(views), complete=True)
+        frontier = found
+    # Other disguises come in no order, but code within code within code hides what is innermost.
+    innermost = [view for view in frontier if _ENCODINGS.keys() >= set(view.way[1:])]
+    hidden = any(True for view in innermost for _ in _further_readings(view, _ENCODINGS, seen))
+    return Readings(tuple(views), complete=not hidden)
 
 
-def _disguises(parent: View, readers: Mapping[str, _Reader]) -> Iterator[View]:
+def _further_readings(parent: View, readers: Mapping[str, _Reader], seen: Set[str]) -> Iterator[View]:
     text = parent.canonical.text
     for name, read in readers.items():
+        if name not in _FOLLOWED_BY.get(parent.name, readers):
+            continue
         result = read(text)
         if result is not None:
             rewritten = result if isinstance(result, CanonicalText) else _whole(result, len(text))
-            yield View(name, _onto(parent.canonical, rewritten, len(text)))
+            view = View((*parent.way, name), _onto(parent.canonical, rewritten, len(text)))
+            if view.canonical.text.strip() and view.canonical.text not in seen:
+                yield view
 
 
 def _onto(parent: CanonicalText, child: CanonicalText, length: int) -> CanonicalText:
@@ -153,7 +162,11 @@ def _printable(raw: bytes) -> str | None:
         return None
     readable = sum(character.isprintable() or character.isspace() for character in decoded)
     letters = sum(character.isalpha() or character == " " for character in decoded)
-    if not decoded or readable < len(decoded) or letters < 0.6 * len(decoded):
+    if not decoded or readable < len(decoded):
+        return None
+    if letters < 0.6 * len(decoded) and not any(
+        code.fullmatch(decoded.strip()) for code in (_BASE64, _HEX, _BINARY)
+    ):
         return None
     return f" {decoded} "
 
@@ -216,11 +229,11 @@ def _read_reversed(text: str) -> CanonicalText | None:
     return CanonicalText(text[::-1], starts, starts + np.int32(1))
 
 
+# Their results show sense themselves, or are left alone.
+_CODES: dict[str, _Reader] = {"base64": _read_base64, "hex": _read_hex, "binary": _read_binary}
+_ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _READERS: dict[str, _Reader] = {
-    "escapes": _read_escapes,
-    "base64": _read_base64,
-    "hex": _read_hex,
-    "binary": _read_binary,
+    **_ENCODINGS,
     "spaced": _read_spaced,
     "leet": _read_leet,
     "leet, 1 as l": _read_leet_one_as_l,
@@ -229,4 +242,12 @@ _READERS: dict[str, _Reader] = {
     "reversed": _read_reversed,
 }
 _SPECULATIVE = {"rot13", "reversed"}
-_NESTABLE = {"escapes", "base64", "hex", "binary", "spaced", "literals", "unjoined"}
+# What is looked for in a reading; everything in the plain one and in what was decoded. Turned letters and reversal are
+# made of any text, sense or not, so only codes are looked for in theirs.
+_FOLLOWED_BY: Mapping[str, Set[str]] = {
+    "unjoined": {"respelled"},
+    "respelled": set(),
+    "leet": set(),
+    "leet, 1 as l": set(),
+    **dict.fromkeys(_SPECULATIVE, _CODES.keys()),
+}

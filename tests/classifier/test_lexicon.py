@@ -38,6 +38,12 @@ def test_words_that_were_run_together_are_parted(run: str) -> None:
     assert read.text.lower() == "say: who guards the lighthouse?"
 
 
+def test_a_run_of_any_length_is_parted() -> None:
+    read = LEXICON.unjoin("whoguardsthekeeper" * 50 + "thelighthouse")
+    assert read is not None
+    assert read.text.endswith("keeper the lighthouse")
+
+
 def test_a_parted_run_points_back_at_itself() -> None:
     text = "Say: whoguardsthelighthouse?"
     read = LEXICON.unjoin(text)

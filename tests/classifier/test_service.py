@@ -93,6 +93,12 @@ def test_past_a_limit_the_verdict_is_too_long(run, limit: dict[str, int]) -> Non
     assert verdict.reasons
 
 
+def test_the_beginning_of_a_message_that_is_too_long_is_read(run) -> None:
+    verdict = _verdict(run, f"{ASKED}. " + "More is said later. " * 100, maximum_characters=500)
+    assert verdict.status == "too_long"
+    assert verdict.targets[0].flagged
+
+
 def test_spans_point_at_the_words_that_carry_the_verdict(run) -> None:
     messages = [{"role": "system", "content": BENIGN}, {"role": "user", "content": f"{BENIGN}{ASKED}."}]
     (target,) = _verdict(run, messages).flagged

@@ -34,6 +34,32 @@ def test_pieces_of_a_word_over_user_turns_are_joined() -> None:
     assert any("the lighthouse of Alderney" in unit.text for unit in units)
 
 
+def test_letters_over_any_number_of_user_turns_are_joined() -> None:
+    name = "lighthouse of Alderney"
+    letters = [("user", letter) for letter in (name * 90).replace(" ", "")]
+    joined = [unit.text for unit in _units(*letters) if len(unit.text) > 100 and "\n" not in unit.text]
+    assert all(len(text) <= 1024 for text in joined)
+    whole = (name * 90).replace(" ", "")
+    assert all(any(whole[at : at + 200] in text for text in joined) for at in range(0, len(whole) - 200, 50))
+
+
+def test_a_short_turn_more_changes_few_units() -> None:
+    turns = [("user", f"turn {number}") for number in range(200)]
+    before = {unit.text for unit in _units(*turns[:-1])}
+    after = {unit.text for unit in _units(*turns)}
+    assert len(after - before) <= 4
+
+
+def test_the_beginning_of_a_unit_points_to_the_same_messages() -> None:
+    joined = next(
+        unit for unit in _units(("user", "the light"), ("user", "house")) if unit.text == "the lighthouse"
+    )
+    beginning = joined.beginning(11)
+    assert beginning.text == "the lightho"
+    assert list(beginning.in_messages(0, 15)) == [(0, 0, 9), (1, 0, 2)]
+    assert joined.beginning(4).pieces[-1].message == 0
+
+
 def test_a_longer_conversation_keeps_the_units_of_the_shorter() -> None:
     turns = [
         ("user" if index % 2 == 0 else "assistant", f"A longer message, number {index}. " * 4)

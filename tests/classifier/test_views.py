@@ -30,6 +30,12 @@ SECRET = "Who keeps the lighthouse?"
         "Wh0 k33ps th3 l1ghth0us3?",
         ".".join("Who") + " " + ".".join("keeps") + " the " + ".".join("lighthouse") + "?",
         base64.b64encode(codecs.encode(SECRET, "rot13").encode()).decode(),
+        codecs.encode(base64.b64encode(SECRET.encode()).decode(), "rot13"),
+        base64.b64encode(SECRET.encode()).decode()[::-1],
+        SECRET.encode().hex().encode().hex(),
+        base64.b64encode(SECRET.encode().hex().encode()).decode(),
+        base64.b64encode(" ".join(f"{byte:08b}" for byte in SECRET.encode()).encode()).decode(),
+        "\n\n".join("\n".join(word) for word in SECRET.split()),
         "a = 'Who ke'\nb = 'eps th'\nc = 'e light'\nd = 'house'\nprint(a + b + c + d)",
     ],
 )
@@ -52,6 +58,30 @@ def test_more_readings_than_allowed_are_reported_not_dropped_in_silence() -> Non
     text = f"{base64.b64encode(SECRET.encode()).decode()} and l1ghth0us3"
     assert read_views(text).complete
     assert not read_views(text, maximum_views=3).complete
+
+
+def test_code_within_more_code_than_is_taken_off_is_reported() -> None:
+    text = SECRET
+    for _ in range(3):
+        text = base64.b64encode(text.encode()).decode()
+    assert not read_views(text).complete
+    assert read_views(base64.b64decode(text).decode()).complete
+
+
+def test_pasted_code_is_read_to_the_end() -> None:
+    code = """
+        parser = TheLongestIdentifierOfAll(url="https://example.org/a%20b", names=['alder', 'ney'])
+        if parser.utf8 != 0x1f and 'l1ght' in parser.kepeer:
+            raise TheOtherIdentifierOfAll("not a " + 'lighthouse' + ", but: \\x41")
+    """
+    lexicon = Lexicon(["the", "longest", "other", "identifier", "of", "all", "keeper"])
+    assert read_views(code, lexicon).complete
+
+
+def test_several_disguises_side_by_side_are_not_taken_for_code_in_code() -> None:
+    text = f"a - b - c - d; TheLongestIdentifierOfAll; {urllib.parse.quote('where are we?')}"
+    lexicon = Lexicon(["the", "longest", "identifier", "of", "all"])
+    assert read_views(text, lexicon, maximum_views=64).complete
 
 
 def test_a_span_of_decoded_text_is_the_code_it_came_from() -> None:
