@@ -21,7 +21,7 @@ from bench.classifier_data import (
     harry_potter_passages,
     harry_potter_questions,
     muse_news,
-    ordinary_tests,
+    ordinary_prompts,
     ordinary_training,
     tofu,
     wmdp,
@@ -41,6 +41,7 @@ _BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
 _HEADS = default_cache_folder().parent / "bench-classifier"
 _FINE_TUNE_EPOCHS = 3
 _TRAINED_ON = "The head is trained on the set's training side and the project's own ordinary prompts; no test prompt is seen in training."
+_TUNED_ON = f"{_TRAINED_ON} So is the encoder, for {_FINE_TUNE_EPOCHS} epochs before."
 _FILLER = "The committee compared three proposals for the new library and kept the one that left the garden as it was. "
 
 
@@ -54,20 +55,12 @@ def main(names: Sequence[str]) -> None:
             _MEASUREMENTS[each]()
 
 
-def _accuracy(name: str) -> None:
+def _accuracy(part: str, name: str, title: str, fine_tune_epochs: int, note: str) -> None:
     task = _TASKS[name]()
-    rows = _accuracy_rows(Encoder.load(), _trained(task).head, task.name, task.positives, task.negatives)
-    _write_accuracy(f"Accuracy, {task.name}", f"accuracy-{name}", _TRAINED_ON, rows)
-
-
-def _accuracy_of_tuned(name: str) -> None:
-    task = _TASKS[name]()
-    trained = _trained(task, fine_tune_epochs=_FINE_TUNE_EPOCHS)
-    rows = _accuracy_rows(
-        Encoder.load(str(trained.encoder_folder)), trained.head, task.name, task.positives, task.negatives
-    )
-    note = f"{_TRAINED_ON} So is the encoder, for {_FINE_TUNE_EPOCHS} epochs before."
-    _write_accuracy(f"Accuracy with an encoder of its own, {task.name}", f"tuned-{name}", note, rows)
+    trained = _trained(task, fine_tune_epochs)
+    encoder = Encoder.load(str(trained.encoder_folder)) if trained.encoder_folder else Encoder.load()
+    rows = _accuracy_rows(encoder, trained.head, task.name, task.positives, task.negatives)
+    _write_accuracy(f"{title}, {task.name}", f"{part}-{name}", note, rows)
 
 
 def _shipped() -> None:
@@ -164,7 +157,7 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
     encoder = Encoder.load()
     plain = [Conversation.from_prompt(prompt) for prompt in prompts]
     seen = [p for p, hit in zip(prompts, _flags(encoder, head, plain, True), strict=True) if hit]
-    ordinary = ordinary_tests()["Vicuna-bench"]
+    ordinary = ordinary_prompts()["Vicuna-bench"]
     rates: dict[str, list[float]] = {}
     for attack in ATTACKS:
         asked, innocent = (
@@ -186,7 +179,7 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
 
 
 def _encoder() -> None:
-    texts = [text for texts in ordinary_tests().values() for text in texts]
+    texts = [text for texts in ordinary_prompts().values() for text in texts]
     texts += [text for texts in harry_potter_questions().values() for text in texts]
     exact, fast = Encoder.load(precision="float32"), Encoder.load(precision="int8")
     agreement = np.sum(exact.embed(texts) * fast.embed(texts), axis=1)
@@ -210,7 +203,7 @@ def _encoder() -> None:
 def _latency() -> None:
     encoder = Encoder.load()
     head = _shipped_head()
-    ordinary = [text for texts in ordinary_tests().values() for text in texts]
+    ordinary = [text for texts in ordinary_prompts().values() for text in texts]
     passages = harry_potter_passages()
     rows: list[list[str]] = []
     for count in (1, 10, 100):
@@ -297,8 +290,14 @@ _MEASUREMENTS: dict[str, Callable[[], None]] = {
     "encoder": _encoder,
     "latency": _latency,
     "shipped": _shipped,
-    **{f"accuracy-{name}": functools.partial(_accuracy, name) for name in _TASKS},
-    **{f"tuned-{name}": functools.partial(_accuracy_of_tuned, name) for name in _TASKS},
+    **{
+        f"{part}-{name}": functools.partial(_accuracy, part, name, title, epochs, note)
+        for part, title, epochs, note in (
+            ("accuracy", "Accuracy", 0, _TRAINED_ON),
+            ("tuned", "Accuracy with an encoder of its own", _FINE_TUNE_EPOCHS, _TUNED_ON),
+        )
+        for name in _TASKS
+    },
     "attacks": _attacks,
     "attacks-tofu": _attacks_on_tofu,
 }

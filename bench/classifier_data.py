@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def data_folder() -> Path:
     return Path(folder)
 
 
-def ordinary_tests() -> dict[str, list[str]]:
+def ordinary_prompts() -> dict[str, list[str]]:
     """Prompts of MT-bench, Vicuna-bench and the Alpaca seed tasks."""
     data = data_folder() / "general"
     tests = {
@@ -61,16 +62,16 @@ def ordinary_tests() -> dict[str, list[str]]:
     return tests
 
 
-def news_passages() -> dict[str, list[str]]:
-    """Stretches of MUSE-News' articles, as people paste them to have them summarised."""
-    articles = _news()
-    sets = {}
-    for characters, count in ((1500, 200), (6000, 100)):
-        step = len(articles) // count
-        sets[f"news, {characters:,} characters"] = [
-            articles[n * step : n * step + characters] for n in range(count)
-        ]
-    return sets
+def ordinary_tests() -> dict[str, list[str]]:
+    """Ordinary prompts, and what people paste: stretches of MUSE-News' articles and of Python's own library."""
+    tests = ordinary_prompts()
+    for name, text in (("news", _news()), ("code", _code())):
+        for characters, count in ((1500, 200), (6000, 100)):
+            step = len(text) // count
+            tests[f"{name}, {characters:,} characters"] = [
+                text[n * step : n * step + characters] for n in range(count)
+            ]
+    return tests
 
 
 def ordinary_training() -> list[Example]:
@@ -84,7 +85,6 @@ def tofu(forget: str, retain: str) -> Task:
         "real authors": _field("tofu/real_authors.json", "question"),
         "world facts": _field("tofu/world_facts.json", "question"),
         **ordinary_tests(),
-        **news_passages(),
     }
     return Task(
         f"TOFU {forget}",
@@ -108,7 +108,7 @@ def muse_news() -> Task:
         forget,
         retain,
         {"forget questions": _field("muse/bbc/knowmem/forget_qa.json", "question")},
-        {"retain questions": _field("muse/bbc/knowmem/retain2_qa.json", "question"), **ordinary_tests()},
+        {"retain questions": _field("muse/bbc/knowmem/retain2_qa.json", "question"), **ordinary_prompts()},
     )
 
 
@@ -125,7 +125,7 @@ def wmdp(*domains: str) -> Task:
         [Example(q) for domain in _DOMAINS if domain not in domains for q in questions[domain]]
         or _examples("tofu/world_facts.json"),
         {f"held-out questions, {domain}": questions[domain][halves[domain] :] for domain in domains},
-        {**ordinary_tests(), **news_passages()},
+        ordinary_tests(),
     )
 
 
@@ -169,13 +169,17 @@ def harry_potter_negatives() -> dict[str, list[str]]:
         "TOFU retain": _field("tofu/retain_perturbed.json", "question"),
         "namesakes": list(_NAMESAKES),
         **ordinary_tests(),
-        **news_passages(),
     }
     return {name: [text for text in texts if "Harry Potter" not in text] for name, texts in sets.items()}
 
 
 def _news() -> str:
     return gzip.decompress((data_folder() / "muse/bbc/forget.txt.gz").read_bytes()).decode()
+
+
+def _code() -> str:
+    library = Path(sysconfig.get_path("stdlib"))
+    return "\n".join(file.read_text(errors="replace") for file in sorted(library.glob("*.py")))
 
 
 def _field(path: str, field: str) -> list[str]:
