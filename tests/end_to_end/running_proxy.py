@@ -59,18 +59,47 @@ def running_proxy(
     arguments : tuple of str
         Of the engine.
     """
-    port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
     engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", *arguments]
-    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"}
+    environment: dict[str, str] = {}
     if traces:
         engine += ["--otlp-traces-endpoint", traces]
-        environment |= {
+        environment = {
             "LETHE_TRACING__ENDPOINT": traces,
             "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
     environment["LETHE_ENGINE__ARGS"] = json.dumps(engine)
+    with _serving(lethe_cache, targets, environment) as running:
+        address = find_engine_address(lethe_cache, running.port)
+        assert address is not None
+        running.engine = address
+        yield running
+
+
+@contextmanager
+def proxy_before(
+    engine: EngineAddress, lethe_cache: Path, targets: Path, settings: dict[str, str]
+) -> Iterator[RunningProxy]:
+    """Serve some targets before an engine that runs already, until the block ends.
+
+    Parameters
+    ----------
+    engine : EngineAddress
+    lethe_cache, targets : Path
+    settings : dict of str to str
+        Of the proxy, as variables of its environment.
+    """
+    address = {"LETHE_ENGINE__URL": engine.url, "LETHE_ENGINE__API_KEY": engine.api_key or ""}
+    with _serving(lethe_cache, targets, address | settings) as running:
+        running.engine = engine
+        yield running
+
+
+@contextmanager
+def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iterator[RunningProxy]:
+    port = free_loopback_port()
+    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"} | settings
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
     )
@@ -78,15 +107,11 @@ def running_proxy(
     assert process.stdout is not None
     reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
     reader.start()
-    running = RunningProxy(port, process, EngineAddress("", None), lines)
     try:
         while not any("ready after" in line for line in lines):
             assert process.poll() is None, "\n".join(lines)
             time.sleep(0.1)
-        address = find_engine_address(lethe_cache, port)
-        assert address is not None
-        running.engine = address
-        yield running
+        yield RunningProxy(port, process, EngineAddress("", None), lines)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)

@@ -1,4 +1,4 @@
-"""A real Prometheus over the real proxy and engine: every panel of the dashboard has something to show."""
+"""A real Prometheus over a real proxy with keys and an audit log: every panel of the dashboard shows something."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,13 +16,13 @@ import pytest
 import yaml
 from openai import OpenAI
 
-from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask
+from server.key_file import create_key
+from server.keys import Scope
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, proxy_before
 
 pytestmark = pytest.mark.engine
 
 PATIENCE_S = 90
-# Only a proxy that keeps an audit log has these.
-AUDIT = "lethe_audit_"
 
 
 class Prometheus:
@@ -39,8 +40,32 @@ class Prometheus:
         return self.ask(f"query?query={quote(expression)}")["result"]
 
 
+@dataclass
+class KeyedProxy:
+    """A proxy, a client that it serves, and the key that Prometheus asks it with."""
+
+    proxy: RunningProxy
+    client: OpenAI
+    observe_key: str
+
+
 @pytest.fixture(scope="module")
-def prometheus(proxy: RunningProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def keyed(
+    proxy: RunningProxy, lethe_cache: Path, targets: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KeyedProxy]:
+    """A second proxy before the engine of the first."""
+    folder = tmp_path_factory.mktemp("keyed")
+    keys = folder / "keys.yaml"
+    _, use_key = create_key(keys, scopes={Scope.USE})
+    _, observe_key = create_key(keys, scopes={Scope.OBSERVE})
+    settings = {"LETHE_KEYS": str(keys), "LETHE_AUDIT__FOLDER": str(folder / "audit")}
+    with proxy_before(proxy.engine, lethe_cache, targets, settings) as running:
+        client = OpenAI(base_url=f"{running.url}/v1", api_key=use_key, max_retries=0)
+        yield KeyedProxy(running, client, observe_key)
+
+
+@pytest.fixture(scope="module")
+def prometheus(keyed: KeyedProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus with the deployed configuration, but for addresses and haste."""
     program = shutil.which("prometheus")
     if program is None:
@@ -50,10 +75,11 @@ def prometheus(proxy: RunningProxy, tmp_path_factory: pytest.TempPathFactory) ->
     configuration = yaml.safe_load((deployed / "prometheus.yml").read_text())
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     configuration["rule_files"] = [str(deployed / pattern) for pattern in configuration["rule_files"]]
-    addresses = {"lethe-proxy": proxy.url, "lethe-engine": proxy.engine.url}
+    addresses = {"lethe-proxy": keyed.proxy.url, "lethe-engine": keyed.proxy.engine.url}
+    (folder / "observe_key").write_text(keyed.observe_key)
     for job in configuration["scrape_configs"]:
-        # This proxy asks nobody for a key.
-        job.pop("authorization", None)
+        if "authorization" in job:
+            job["authorization"]["credentials_file"] = str(folder / "observe_key")
         del job["file_sd_configs"]
         job["static_configs"] = [
             {"targets": [addresses[job["job_name"]].removeprefix("http://").rstrip("/")]}
@@ -104,20 +130,29 @@ def panel_queries(dashboard: Path) -> list[str]:
         target["expr"].replace("$__rate_interval", "1m").replace("$proxy", ".*")
         for panel in json.loads(dashboard.read_text())["panels"]
         for target in panel.get("targets", ())
-        if AUDIT not in target["expr"]
     ]
 
 
-def test_every_panel_shows_something(prometheus: Prometheus, guarded: OpenAI) -> None:
+def test_every_panel_shows_something(prometheus: Prometheus, keyed: KeyedProxy) -> None:
     queries = panel_queries(ROOT / "deploy" / "grafana" / "dashboards" / "lethe.json")
 
     def silent() -> list[str]:
         # The first request of a kind makes its series, and only the next ones raise it.
         for question in (FORBIDDEN, ALLOWED):
-            ask(guarded, question, max_tokens=4)
+            ask(keyed.client, question, max_tokens=4)
         return [query for query in queries if not prometheus.samples(query)]
 
     eventually(lambda: not silent(), lambda: f"nothing for {silent()}")
+
+
+def test_every_objective_is_measured(prometheus: Prometheus, keyed: KeyedProxy) -> None:
+    def unmeasured() -> list[str]:
+        ask(keyed.client, ALLOWED, max_tokens=4)
+        # Without a request to divide by, a share is no number, and in no order.
+        missing = prometheus.samples("lethe:slo_budget unless on (slo) lethe:slo_miss:ratio_rate5m >= 0")
+        return [sample["metric"]["slo"] for sample in missing]
+
+    eventually(lambda: not unmeasured(), lambda: f"nothing for {unmeasured()}")
 
 
 def test_a_healthy_stack_alerts_nobody(prometheus: Prometheus) -> None:
