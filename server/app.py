@@ -38,6 +38,8 @@ def create_app(components: Components) -> FastAPI:
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
         docs_url=None,
         redoc_url=None,
+        # A redirect would name the host that the client names.
+        redirect_slashes=False,
         exception_handlers={
             HTTPException: _http_error,
             APIError: _api_error,

@@ -105,6 +105,65 @@ async def test_a_head_that_two_servers_could_read_differently_is_refused(stack: 
     assert stack.engine.requests == []
 
 
+async def ask_potter(stack: Stack, target: bytes) -> bytes:
+    """What the proxy answers to a flagged question at a request target, sent as it stands."""
+    body = json.dumps(chat("potter")).encode()
+    head = HEAD.replace(b"/v1/chat/completions", target)
+    return await exchange(stack, head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/v1/chat/completions/",
+        b"/v1/chat/completions/.",
+        b"/v1/chat/completions;x",
+        b"/v1/chat/completions%00",
+        b"/v1/chat//completions",
+        b"//v1/chat/completions",
+        b"/V1/chat/completions",
+        b"/v1/../v1/chat/completions",
+        b"/x/../v1/chat/completions",
+        b"/v1/%2e%2e/v1/chat/completions",
+        b"/v1/%2e%2e%2fv1/chat/completions",
+        b"/v1/%252e%252e/v1/chat/completions",
+        b"/v1%252fchat/completions",
+        b"/v1\\chat\\completions",
+        b"http://elsewhere/v1/chat/completions/",
+        b"*",
+    ],
+)
+async def test_a_path_that_is_not_a_routes_own_is_unknown(stack: Stack, target: bytes) -> None:
+    answer = await ask_potter(stack, target)
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"location:" not in answer.lower()
+    assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize("target", [b"http://elsewhere", b"elsewhere:80", b"v1/chat/completions"])
+async def test_a_target_without_a_path_is_refused(stack: Stack, target: bytes) -> None:
+    assert (await ask_potter(stack, target)).startswith(b"HTTP/1.1 400 ")
+    assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/v1%2fchat%2Fcompletions",
+        b"/%76%31/chat/completions",
+        b"/v1/chat/completions?a=/../b",
+        b"http://elsewhere/v1/chat/completions",
+    ],
+)
+async def test_a_path_in_other_letters_is_the_same_guarded_route(stack: Stack, target: bytes) -> None:
+    answer = await ask_potter(stack, target)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"elsewhere" not in answer
+    [(path, sent)] = stack.engine.requests
+    assert path == "/v1/chat/completions"
+    assert "vllm_xargs" in sent
+
+
 async def test_trailers_do_not_become_headers(stack: Stack) -> None:
     chunk = b"%x\r\n%s\r\n0\r\nAuthorization: Bearer x\r\n\r\n" % (len(BODY), BODY)
     answer = await exchange(stack, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
