@@ -27,15 +27,19 @@ class Threshold:
     score
         Texts that score at least this are flagged.
     alpha
-        Risk that the calibration set can vouch for: the probability that a new forget item of the same kind
-        scores below `score` is at most this.
+        Estimate of the probability that a new forget item of the same kind scores below `score`:
+        (items below it + 1) / (items + 1).
     rule
         In words, for the bundle.
+    guaranteed
+        What that probability is at most, on average over calibration sets. None where false-positive rates may
+        have decided: the score then does not follow the forget items, and `alpha` is all that is known.
     """
 
     score: float
     alpha: float
     rule: str
+    guaranteed: float | None = None
 
 
 def conformal_threshold(positives: Scores, alpha: float) -> tuple[float, float]:
@@ -62,7 +66,9 @@ def choose_threshold(positives: Scores, alpha: float, lowest: float, prefer: Pre
     """A threshold for a risk `alpha` on false negatives that is, if it can be, not below `lowest`.
 
     Where scores leave room for both, the middle of the room is taken; where they do not, `prefer` says which
-    of the two is kept, and `Threshold.alpha` what the other comes to.
+    of the two is kept, and `Threshold.alpha` what the other comes to. The risk is guaranteed only where it is
+    preferred: the score is then never above the conformal one. Else it is above it on those calibration sets that
+    leave no room, so even where this one does, the guarantee, which is an average over all sets, is lost.
 
     Parameters
     ----------
@@ -71,7 +77,7 @@ def choose_threshold(positives: Scores, alpha: float, lowest: float, prefer: Pre
     lowest
         The lowest threshold that keeps the wanted rates of false positives.
     """
-    upper, _ = conformal_threshold(positives, alpha)
+    upper, risk = conformal_threshold(positives, alpha)
     if lowest <= upper:
         score = (lowest + upper) / 2
         rule = f"middle between the wanted false-positive rates and split conformal at alpha {alpha:g}"
@@ -82,7 +88,8 @@ def choose_threshold(positives: Scores, alpha: float, lowest: float, prefer: Pre
         score = lowest
         rule = f"the wanted false-positive rates; split conformal at alpha {alpha:g} would need a lower one"
     below = int(np.sum(positives < score))
-    return Threshold(score, (below + 1) / (len(positives) + 1), rule)
+    guaranteed = risk if prefer == "conformal" else None
+    return Threshold(score, (below + 1) / (len(positives) + 1), rule, guaranteed)
 
 
 def fit_calibration(positives: Scores, negatives: Scores) -> Calibration:

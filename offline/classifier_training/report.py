@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from offline.classifier_training.conformal import Threshold
+from offline.classifier_training.reliability import brier_score, reliability_curve
 from offline.classifier_training.train import TrainedClassifier
 
 
@@ -45,13 +46,26 @@ def _markdown(
     return (
         f"# Classifier of {trained.head.target}\n\n"
         f"Threshold: probability {trained.head.threshold:.4f}, by the rule: {trained.threshold.rule}.\n"
-        f"A new item to forget is missed with probability at most {trained.threshold.alpha:.4f} if it is of the same kind as "
-        "those of the calibration part (split conformal; an item counts as missed if any of its forms is).\n\n"
+        f"{_missed(trained.threshold)} It is of the same kind as those of the calibration part, and counts as missed if any of "
+        "its forms is.\n\n"
         "| test part | flagged | let pass |\n|---|---|---|\n"
         f"{confusion}\n\n"
         f"ROC AUC {roc_auc_score(labels, scores):.5f}, average precision {average_precision_score(labels, scores):.5f}, "
-        f"Brier score {np.mean((probabilities - labels) ** 2):.5f}, flagged {int(flagged.sum())} of {len(flagged)}.\n\n"
+        f"Brier score, both classes weighted equally, {brier_score(labels, probabilities):.5f}, "
+        f"flagged {int(flagged.sum())} of {len(flagged)}.\n\n"
         f"| figure | value |\n|---|---|\n{figures}\n\n![curves](report.png)\n"
+    )
+
+
+def _missed(threshold: Threshold) -> str:
+    if threshold.guaranteed is None:
+        return (
+            f"A new item to forget is missed with probability {threshold.alpha:.4f}, as an estimate from the calibration part: "
+            "false-positive rates are preferred, so nothing bounds it."
+        )
+    return (
+        f"A new item to forget is missed with probability at most {threshold.guaranteed:.4f}, on average over calibration sets "
+        f"(split conformal); the estimate for this one is {threshold.alpha:.4f}."
     )
 
 
@@ -84,10 +98,14 @@ def _plot_precision(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
 
 
 def _plot_reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray) -> None:
-    observed, predicted = calibration_curve(labels, probabilities, n_bins=8, strategy="quantile")
+    predicted, observed = reliability_curve(labels, probabilities)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     axes.plot(predicted, observed, marker="o")
-    axes.set(xlabel="predicted probability", ylabel="observed share", title="Reliability")
+    axes.set(
+        xlabel="predicted probability",
+        ylabel="observed share",
+        title="Reliability, both classes weighted equally",
+    )
 
 
 def _plot_histogram(axes: Axes, trained: TrainedClassifier) -> None:

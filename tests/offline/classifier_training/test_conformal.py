@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offline.classifier_training.conformal import (
+    Preference,
+    Threshold,
     choose_threshold,
     conformal_threshold,
     false_positive_threshold,
@@ -24,6 +26,41 @@ def test_split_conformal_keeps_its_risk_on_average(size: int, alpha: float) -> N
     assert np.mean(missed) <= risk + error
     assert np.mean(missed) >= risk - error
     assert risk <= max(alpha, 1 / (size + 1))
+
+
+def _simulated(prefer: Preference, lowest: float, size: int = 100) -> tuple[float, list[Threshold]]:
+    """The share of new items that thresholds from as many calibration sets miss, and these thresholds."""
+    random = np.random.default_rng(11)
+    missed, thresholds = [], []
+    for _ in range(4000):
+        scores = random.gumbel(size=size + 1)
+        thresholds.append(choose_threshold(scores[:-1], 0.05, lowest, prefer))
+        missed.append(scores[-1] < thresholds[-1].score)
+    return float(np.mean(missed)), thresholds
+
+
+@pytest.mark.parametrize("lowest", [-3.0, -1.1, 0.0])
+def test_a_threshold_that_prefers_the_risk_keeps_it_whatever_the_negatives_ask_for(lowest: float) -> None:
+    missed, thresholds = _simulated("conformal", lowest)
+    (guaranteed,) = {threshold.guaranteed for threshold in thresholds}
+    assert guaranteed is not None
+    assert missed <= guaranteed + 3 * np.sqrt(guaranteed / len(thresholds))
+    assert guaranteed <= 0.05
+
+
+@pytest.mark.parametrize("lowest", [-1.1, 0.0])
+def test_a_threshold_that_prefers_false_positive_rates_misses_more_and_guarantees_nothing(
+    lowest: float,
+) -> None:
+    missed, thresholds = _simulated("false_positives", lowest)
+    assert missed > 0.05
+    assert {threshold.guaranteed for threshold in thresholds} == {None}
+
+
+def test_where_negatives_decide_the_estimate_is_on_average_what_is_missed() -> None:
+    missed, thresholds = _simulated("false_positives", 0.0)
+    estimates = np.mean([threshold.alpha for threshold in thresholds])
+    assert estimates == pytest.approx(missed, abs=0.03)
 
 
 def test_too_few_scores_say_what_risk_they_can_vouch_for() -> None:
