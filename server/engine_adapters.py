@@ -60,6 +60,8 @@ class EngineAdapters:
         ------
         BundleError
             It does not take one.
+        EngineNotReached
+            It is gone again.
         """
         async with self._changing:
             assert engine.facts is not None

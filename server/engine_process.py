@@ -18,11 +18,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from bundle import BundleError
 from server.engine_address import EngineAddress
+from server.engine_log import EngineLog
 from server.errors import StartupError
 from server.upstream import EngineClient
 
@@ -40,10 +40,7 @@ _EXCEPTION_LINE = re.compile(
 )
 _KEPT_LINES = 200
 _HEALTH_INTERVAL_S = 0.25
-_WATCH_INTERVAL_S = 5.0
-_FAILED_CHECKS_TO_RESTART = 6
 _FIRST_BACKOFF_S, _LAST_BACKOFF_S = 1.0, 60.0
-_STOP_TIMEOUT_S = 20
 _PR_SET_PDEATHSIG = 1
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -174,9 +171,12 @@ class EngineProcess:
     client
         Its HTTP interface; marked unavailable when the child goes.
     log
-        File that takes all the child prints.
-    startup_timeout_s
-        How long it may take to become healthy.
+        Takes all the child prints.
+    startup_timeout_s, stop_timeout_s
+        How long it may take to become healthy, and to end when told to.
+    check_interval_s, failed_checks_to_restart
+        How long to wait between two looks at a child that was healthy, and how many in a row must fail for it to
+        be restarted.
     on_stage
         Called with a word or two whenever loading gets on.
     on_restart
@@ -187,9 +187,12 @@ class EngineProcess:
         self,
         command: EngineCommand,
         client: EngineClient,
-        log: Path,
+        log: EngineLog,
         *,
         startup_timeout_s: float,
+        stop_timeout_s: float = 20,
+        check_interval_s: float = 5,
+        failed_checks_to_restart: int = 6,
         on_stage: Callable[[str], None] = lambda stage: None,
         on_restart: Callable[[], None] = lambda: None,
     ) -> None:
@@ -197,6 +200,9 @@ class EngineProcess:
         self._client = client
         self._log = log
         self._startup_timeout_s = startup_timeout_s
+        self._stop_timeout_s = stop_timeout_s
+        self._check_interval_s = check_interval_s
+        self._failed_checks_to_restart = failed_checks_to_restart
         self._on_stage = on_stage
         self._on_restart = on_restart
         self._process: asyncio.subprocess.Process | None = None
@@ -216,7 +222,6 @@ class EngineProcess:
         StartupError
             It died or was not healthy in time; the message carries its own last error.
         """
-        self._log.parent.mkdir(parents=True, exist_ok=True)
         self._lines.clear()
         self._process = await asyncio.create_subprocess_exec(
             *self._command.argv,
@@ -232,12 +237,14 @@ class EngineProcess:
         while not await self._client.healthy():
             if self._process.returncode is not None:
                 await self._reader
-                raise StartupError(f"the engine died while starting: {self._last_error()} (log: {self._log})")
+                raise StartupError(
+                    f"the engine died while starting: {self._last_error()} (log: {self._log.path})"
+                )
             if time.monotonic() > deadline:
                 await self.stop()
                 raise StartupError(
                     f"the engine was not ready after {self._startup_timeout_s:.0f} s; "
-                    f"raise engine.startup_timeout_s or see {self._log}"
+                    f"raise engine.startup_timeout_s or see {self._log.path}"
                 )
             await asyncio.sleep(_HEALTH_INTERVAL_S)
 
@@ -260,7 +267,8 @@ class EngineProcess:
                 try:
                     await self.start()
                     await accept()
-                except (StartupError, BundleError) as error:
+                except (StartupError, BundleError, OSError) as error:
+                    # Also where the system has no process or memory to give just now.
                     self._on_stage(f"restart failed: {error}")
                     await self.stop()
                     await asyncio.sleep(backoff)
@@ -277,7 +285,7 @@ class EngineProcess:
         if process.returncode is None:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _STOP_TIMEOUT_S)
+                await asyncio.wait_for(process.wait(), self._stop_timeout_s)
         # The group outlives its leader when a worker hangs.
         self._signal(signal.SIGKILL)
         await process.wait()
@@ -290,8 +298,8 @@ class EngineProcess:
         exited = asyncio.create_task(self._process.wait())
         failed_checks = 0
         try:
-            while failed_checks < _FAILED_CHECKS_TO_RESTART:
-                done, _ = await asyncio.wait({exited}, timeout=_WATCH_INTERVAL_S)
+            while failed_checks < self._failed_checks_to_restart:
+                done, _ = await asyncio.wait({exited}, timeout=self._check_interval_s)
                 if done:
                     return
                 failed_checks = 0 if await self._client.healthy() else failed_checks + 1
@@ -300,15 +308,14 @@ class EngineProcess:
 
     async def _read_output(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        with self._log.open("ab") as log:
-            while line := await _read_line(process.stdout):
-                log.write(line)
-                log.flush()
-                text = line.decode(errors="replace").rstrip()
-                self._lines.append(text)
-                for mark, stage in _STAGES.items():
-                    if mark in text:
-                        self._on_stage(stage)
+        while line := await _read_line(process.stdout):
+            self._log.write(line)
+            text = line.decode(errors="replace").rstrip()
+            self._lines.append(text)
+            for mark, stage in _STAGES.items():
+                if mark in text:
+                    self._on_stage(stage)
+        self._log.close()
 
     def _last_error(self) -> str:
         for line in reversed(self._lines):

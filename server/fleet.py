@@ -13,6 +13,7 @@ from bundle import BaseModel, BundleError
 from server.adapter_files import AdapterCopies
 from server.engine_adapters import EngineAdapters
 from server.engine_address import EngineAddress
+from server.engine_log import EngineLog
 from server.engine_process import (
     AdapterCapacity,
     EngineProcess,
@@ -21,7 +22,7 @@ from server.engine_process import (
     new_engine_key,
 )
 from server.engines import Engines
-from server.errors import StartupError
+from server.errors import EngineNotReached, StartupError
 from server.metrics import Metrics
 from server.settings import Settings
 from server.targets import TargetSet, check_base_model, check_plugin
@@ -181,11 +182,14 @@ class Fleet:
         return EngineProcess(
             command,
             self.engines.clients[0],
-            self._settings.cache_dir / "logs" / "engine.log",
+            EngineLog(self._settings.cache_dir / "logs" / "engine.log", self._report_of_engine),
             startup_timeout_s=settings.startup_timeout_s,
-            on_stage=lambda stage: self._report(f"engine: {stage}"),
+            on_stage=self._report_of_engine,
             on_restart=self._metrics.engine_restarts.inc,
         )
+
+    def _report_of_engine(self, line: str) -> None:
+        self._report(f"engine: {line}")
 
     async def _first_to_answer(self) -> EngineClient:
         deadline = time.monotonic() + self._settings.engine.startup_timeout_s
@@ -205,7 +209,10 @@ class Fleet:
         await client.learn_facts()
         async with self._fitting:
             self._check(self._targets, client)
-            await self.engines.adapters.prepare(client)
+            try:
+                await self.engines.adapters.prepare(client)
+            except EngineNotReached as error:
+                raise StartupError(error.message) from None
             client.mark_ready()
 
     def _check(self, targets: TargetSet, client: EngineClient) -> None:

@@ -52,8 +52,7 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
     StartupError
         Something that the proxy needs is not as it must be.
     """
-    if settings.log_format == "json":
-        report = log_as_json()
+    report = log_as_json() if settings.log_format == "json" else _unfailing(report)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Proxy(settings, model, report).run())
@@ -100,7 +99,7 @@ class _Proxy:
                     await stack.enter_async_context(_background(self._take_up_changes(path, watch)))
                 if await _first(self._fleet.start(), serving):
                     self._report_ready(time.monotonic() - started)
-                    await stack.enter_async_context(_background(self._fleet.watch()))
+                    await _first(self._fleet.watch(), serving)
                     await serving
 
     def _make_limits(self) -> KeyLimits:
@@ -175,6 +174,16 @@ class _Proxy:
         self._report(
             f"ready after {seconds:.1f} s: {names} at http://{self._settings.host}:{self._settings.port}/v1"
         )
+
+
+def _unfailing(report: Callable[[str], None]) -> Callable[[str], None]:
+    """Report as far as somebody takes it: a full disk or a closed pipe there stops nothing here."""
+
+    def report_if_possible(line: str) -> None:
+        with contextlib.suppress(OSError):
+            report(line)
+
+    return report_if_possible
 
 
 class _Server(uvicorn.Server):

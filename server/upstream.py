@@ -27,7 +27,6 @@ _OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
 _ADMINISTRATION_TIMEOUT_S = 300
-_HEALTH_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,8 @@ class EngineClient:
         Sent as a bearer token.
     connect_timeout_s, read_timeout_s, total_timeout_s
         How long to wait for a connection, for each next piece of an answer, and for the whole of it.
+    health_timeout_s
+        How long to wait for a word on its health.
     breaker
         Keeps requests away from an engine that does not answer them.
     label
@@ -89,6 +90,7 @@ class EngineClient:
         connect_timeout_s: float,
         read_timeout_s: float,
         total_timeout_s: float | None = None,
+        health_timeout_s: float = 5,
         breaker: CircuitBreaker | None = None,
         label: str | None = None,
     ) -> None:
@@ -105,6 +107,7 @@ class EngineClient:
         self._timeout = aiohttp.ClientTimeout(
             total=total_timeout_s, sock_connect=connect_timeout_s, sock_read=read_timeout_s
         )
+        self._health_timeout = aiohttp.ClientTimeout(total=health_timeout_s)
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -239,9 +242,8 @@ class EngineClient:
         return status == 200 or (status == 503 and await self._status_of("/readiness") == 200)
 
     async def _status_of(self, path: str) -> int | None:
-        timeout = aiohttp.ClientTimeout(total=_HEALTH_TIMEOUT_S)
         try:
-            async with self._pool.get(self.base_url + path, timeout=timeout) as response:
+            async with self._pool.get(self.base_url + path, timeout=self._health_timeout) as response:
                 return response.status
         except (aiohttp.ClientError, TimeoutError):
             return None

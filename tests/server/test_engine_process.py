@@ -5,12 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from server.engine_address import EngineAddress, find_engine_address, published
+from server.engine_log import EngineLog
 from server.engine_process import EngineCommand, EngineProcess, engine_command, free_loopback_port
 from server.errors import StartupError, Unavailable
 from server.upstream import EngineClient
@@ -41,28 +42,61 @@ def port() -> int:
 
 @pytest.fixture
 async def client(port: int) -> AsyncIterator[EngineClient]:
-    client = EngineClient(f"http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1)
+    client = EngineClient(
+        f"http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1, health_timeout_s=1
+    )
     await client.open()
     yield client
     await client.close()
 
 
 @pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """The interpreter that engines run in, by a link that a test may take away."""
+    link = tmp_path / "python"
+    link.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    link.chmod(0o755)
+    return link
+
+
+@pytest.fixture
+def reported() -> list[str]:
+    """What is said of the engines' log."""
+    return []
+
+
+@pytest.fixture
 async def start(
-    port: int, client: EngineClient, tmp_path: Path
+    port: int, client: EngineClient, tmp_path: Path, python: Path, reported: list[str]
 ) -> AsyncIterator[Callable[..., EngineProcess]]:
     started: list[EngineProcess] = []
 
-    def make(program: str, **options: object) -> EngineProcess:
-        command = EngineCommand((sys.executable, "-c", program, str(port)), {})
+    def make(program: str, log_path: Path | None = None, **options: object) -> EngineProcess:
+        command = EngineCommand((str(python), "-c", program, str(port)), {})
         options = {"startup_timeout_s": 20.0} | options
-        process = EngineProcess(command, client, tmp_path / "logs" / "engine.log", **options)  # type: ignore[arg-type]
+        log = EngineLog(log_path or tmp_path / "logs" / "engine.log", reported.append)
+        process = EngineProcess(command, client, log, **options)  # type: ignore[arg-type]
         started.append(process)
         return process
 
     yield make
     for process in started:
         await process.stop()
+
+
+@asynccontextmanager
+async def watched(process: EngineProcess, client: EngineClient) -> AsyncIterator[None]:
+    """Have a process that runs watched."""
+
+    async def accept() -> None:
+        client.mark_ready()
+
+    await accept()
+    watching = asyncio.create_task(process.watch(accept))
+    yield
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
 
 
 async def test_it_waits_for_health_and_reports_progress(
@@ -104,25 +138,82 @@ async def test_a_crash_is_followed_by_a_restart_and_unavailable_until_then(
     restarts: list[None] = []
     process = start(SERVER, on_restart=lambda: restarts.append(None))
     await process.start()
-    client.mark_ready()
-
-    async def accept() -> None:
-        client.mark_ready()
-
-    watching = asyncio.create_task(process.watch(accept))
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    while client.ready:
-        await asyncio.sleep(0.01)
-    with pytest.raises(Unavailable, match="restarting"):
-        await client.post("/v1/completions", {})
-    while not client.ready:
-        await asyncio.sleep(0.01)
+    async with watched(process, client):
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        while client.ready:
+            await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable, match="restarting"):
+            await client.post("/v1/completions", {})
+        while not client.ready:
+            await asyncio.sleep(0.01)
     assert await client.healthy()
     assert restarts == [None]
-    watching.cancel()
-    with suppress(asyncio.CancelledError):
-        await watching
+
+
+async def test_an_engine_that_hangs_is_restarted_once_it_has_failed_enough_checks(
+    start: Callable[..., EngineProcess], client: EngineClient
+) -> None:
+    restarts: list[None] = []
+    process = start(
+        SERVER,
+        on_restart=lambda: restarts.append(None),
+        check_interval_s=0.1,
+        failed_checks_to_restart=4,
+        stop_timeout_s=0.1,
+    )
+    await process.start()
+    hanging = process.pid
+    assert hanging is not None
+    async with watched(process, client):
+        os.kill(hanging, signal.SIGSTOP)
+        # Each check takes a second to fail.
+        await asyncio.sleep(2.5)
+        os.kill(hanging, signal.SIGCONT)
+        await asyncio.sleep(0.5)
+        assert client.ready
+        assert process.pid == hanging
+        os.kill(hanging, signal.SIGSTOP)
+        async with asyncio.timeout(20):
+            while process.pid == hanging or not client.ready:
+                await asyncio.sleep(0.01)
+    assert await client.healthy()
+    assert restarts == [None]
+
+
+async def test_a_full_disk_neither_stops_the_engine_nor_keeps_it_from_a_restart(
+    start: Callable[..., EngineProcess], client: EngineClient, reported: list[str]
+) -> None:
+    # More than a pipe holds.
+    process = start("print(('x' * 1000 + chr(10)) * 1000, flush=True)" + SERVER, Path("/dev/full"))
+    await process.start()
+    async with watched(process, client):
+        killed = process.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while process.pid == killed or not client.ready:
+                await asyncio.sleep(0.01)
+    assert reported == ["its log /dev/full cannot be written: No space left on device"]
+
+
+async def test_an_engine_that_the_system_cannot_start_just_now_is_tried_again(
+    start: Callable[..., EngineProcess], client: EngineClient, python: Path
+) -> None:
+    stages: list[str] = []
+    process = start(SERVER, on_stage=stages.append)
+    await process.start()
+    async with watched(process, client):
+        away = python.rename(python.with_name("away"))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while not any("restart failed" in stage for stage in stages):
+                await asyncio.sleep(0.01)
+            away.rename(python)
+            while not client.ready:
+                await asyncio.sleep(0.01)
+    assert await client.healthy()
 
 
 async def test_a_killed_parent_takes_the_engine_with_it(
@@ -130,13 +221,15 @@ async def test_a_killed_parent_takes_the_engine_with_it(
 ) -> None:
     parent = f"""
 import asyncio, pathlib, sys
+from server.engine_log import EngineLog
 from server.engine_process import EngineCommand, EngineProcess
 from server.upstream import EngineClient
 async def main():
     client = EngineClient("http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1)
     await client.open()
     command = EngineCommand((sys.executable, "-c", {SERVER!r}, "{port}"), {{}})
-    process = EngineProcess(command, client, pathlib.Path({str(tmp_path)!r}) / "log", startup_timeout_s=20)
+    log = EngineLog(pathlib.Path({str(tmp_path)!r}) / "log", print)
+    process = EngineProcess(command, client, log, startup_timeout_s=20)
     await process.start()
     print("up", flush=True)
     await asyncio.sleep(600)

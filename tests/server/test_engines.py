@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.affinity import conversation_key, in_order_of_choice
 from server.engine_pages import merge_pages
-from tests.server.stack import Stack, chat
+from tests.server.stack import Stack, chat, write_adapter
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engines(3)]
 
@@ -105,6 +106,30 @@ async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
     await until(lambda: client.unavailable_because == "its engine is not fit to serve")
     assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
     assert asked(stack)[1] == 0
+
+
+@pytest.mark.engines(2)
+async def test_an_engine_that_goes_as_it_is_fitted_is_asked_once_it_is_back(
+    stack: Stack, targets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = stack.fleet.engines.clients[1]
+    goes_down(stack, 1)
+    await until(lambda: not client.ready)
+    write_adapter(targets, "films")
+    await stack.guard.load()
+    learn_facts = client.learn_facts
+
+    async def learn_facts_and_go() -> None:
+        await learn_facts()
+        goes_down(stack, 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "learn_facts", learn_facts_and_go)
+        client.base_url = stack.engines[1].url
+        await until(lambda: client.unavailable_because == "its engine is not fit to serve")
+    client.base_url = stack.engines[1].url
+    await until(lambda: client.ready)
+    assert len(stack.engines[1].adapters) == 1
 
 
 async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack: Stack) -> None:

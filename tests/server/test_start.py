@@ -96,6 +96,32 @@ async def test_what_is_put_among_the_targets_while_the_engine_starts_is_loaded(s
     assert (await starting.ask()).status_code == 200
 
 
+async def test_nobody_who_takes_its_lines_is_needed(tmp_path: Path) -> None:
+    port, settings = free_loopback_port(), {"LETHE_TARGETS": str(tmp_path), "LETHE_CACHE_DIR": str(tmp_path)}
+    engine = RecordingEngine()
+    async with engine.running(), httpx.AsyncClient() as client:
+        command = (sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url, "--port", str(port))
+        with open("/dev/full", "wb") as full:
+            environment = os.environ | settings
+            process = await asyncio.create_subprocess_exec(*command, stdout=full, cwd=ROOT, env=environment)
+        try:
+            async with asyncio.timeout(60):
+                while not await answers(client, f"http://127.0.0.1:{port}/ready"):
+                    assert process.returncode is None
+                    await asyncio.sleep(0.1)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+async def answers(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 async def test_a_hangup_while_the_engine_starts_loads_anew_and_ends_nothing(starting: Starting) -> None:
     starting.process.send_signal(signal.SIGHUP)
     await starting.line("reloaded: no targets")
