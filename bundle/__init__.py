@@ -8,11 +8,13 @@ from bundle.errors import BundleError
 from bundle.manifest import Action, Manifest, read_manifest
 from bundle.store import (
     Bundle,
+    DamagedBundle,
     install_bundle,
     load_bundle,
     load_bundles,
     refuse_other_base_model,
     remove_bundle,
+    survey_bundles,
     update_bundle,
 )
 
@@ -21,6 +23,7 @@ __all__ = [
     "BaseModel",
     "Bundle",
     "BundleError",
+    "DamagedBundle",
     "Manifest",
     "install_bundle",
     "load_bundle",
@@ -29,5 +32,6 @@ __all__ = [
     "read_manifest",
     "refuse_other_base_model",
     "remove_bundle",
+    "survey_bundles",
     "update_bundle",
 ]

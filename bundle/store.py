@@ -59,6 +59,25 @@ class Bundle:
         return self.folder / name if listed else None
 
 
+@dataclass(frozen=True)
+class DamagedBundle:
+    """A bundle that is not usable.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    name
+        As its manifest says; its folder's where that cannot be read, or names another bundle too.
+    fault
+        Why it is not.
+    """
+
+    folder: Path
+    name: str
+    fault: BundleError
+
+
 def load_bundle(folder: Path) -> Bundle:
     """Load one bundle and verify every file that its manifest names.
 
@@ -123,20 +142,44 @@ def load_bundles(folder: Path) -> tuple[Bundle, ...]:
     BundleError
         The folder is missing, one of its bundles is not usable, or two share a name.
     """
+    bundles: list[Bundle] = []
+    for found in survey_bundles(folder):
+        if isinstance(found, DamagedBundle):
+            raise found.fault
+        bundles.append(found)
+    return tuple(bundles)
+
+
+def survey_bundles(folder: Path) -> tuple[Bundle | DamagedBundle, ...]:
+    """Find every bundle that stands directly in a folder, usable or not; of two that share a name the first is.
+
+    Raises
+    ------
+    BundleError
+        The folder is missing.
+    """
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; give a folder of bundles, or an empty one for none")
     with _locked(folder, fcntl.LOCK_SH):
         manifests = sorted(folder.glob(f"*/{MANIFEST_NAME}"))
         # Hidden folders are bundles on their way in or out.
-        bundles = [load_bundle(path.parent) for path in manifests if not path.parent.name.startswith(".")]
-    by_name: dict[str, Bundle] = {}
-    for bundle in bundles:
-        if bundle.name in by_name:
-            raise BundleError(
-                f"{bundle.folder} and {by_name[bundle.name].folder} are both named {bundle.name}; rename one"
-            )
-        by_name[bundle.name] = bundle
-    return tuple(by_name.values())
+        found = [_survey(path.parent) for path in manifests if not path.parent.name.startswith(".")]
+    by_name: dict[str, Path] = {}
+    for index, each in enumerate(found):
+        first = by_name.setdefault(each.name, each.folder)
+        if first != each.folder:
+            fault = BundleError(f"{each.folder} and {first} are both named {each.name}; rename one")
+            found[index] = DamagedBundle(each.folder, each.folder.name, fault)
+    return tuple(found)
+
+
+def _survey(folder: Path) -> Bundle | DamagedBundle:
+    name = folder.name
+    try:
+        name = read_manifest(folder).name
+        return load_bundle(folder)
+    except BundleError as fault:
+        return DamagedBundle(folder, name, fault)
 
 
 def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **manifest_changes: Any) -> Bundle:

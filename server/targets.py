@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle import Action, BaseModel, Bundle, BundleError, load_bundles
+from bundle import Action, BaseModel, Bundle, BundleError, DamagedBundle, survey_bundles
 from corruption.artifact import Corruption, CorruptionError, load_corruption
 from server.adapter_files import Adapter, read_adapter
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, read_deployment
@@ -123,16 +123,23 @@ def load_targets(folder: Path) -> TargetSet:
     Raises
     ------
     BundleError
-        A bundle is damaged or lacks what its action needs, or the deployment speaks of one that is not there.
+        An enabled bundle is damaged or lacks what its action needs, or the deployment speaks of one that is not
+        there.
     """
-    bundles, deployment = load_bundles(folder), read_deployment(folder)
-    if unknown := deployment.keys() - {bundle.name for bundle in bundles}:
+    found, deployment = survey_bundles(folder), read_deployment(folder)
+    enabled: list[tuple[Bundle, TargetDeployment]] = []
+    for each in found:
+        how = deployment.get(each.name, TargetDeployment())
+        if not how.enabled:
+            continue
+        if isinstance(each, DamagedBundle):
+            raise each.fault
+        enabled.append((each, how))
+    if unknown := deployment.keys() - {each.name for each in found}:
         raise BundleError(
             f"{folder / DEPLOYMENT_NAME} names {', '.join(sorted(unknown))}, which is no bundle there; "
             "take the entry out, or put the bundle in"
         )
-    chosen = [(bundle, deployment.get(bundle.name, TargetDeployment())) for bundle in bundles]
-    enabled = [(bundle, how) for bundle, how in chosen if how.enabled]
     targets = [_load_target(bundle, how) for bundle, how in enabled if not _only_composes(bundle)]
     adapted = {target.name for target in targets if target.adapter is not None}
     composed = {

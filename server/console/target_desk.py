@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markdown_it import MarkdownIt
 
-from bundle import Bundle, BundleError, load_bundles
+from bundle import Bundle, BundleError, DamagedBundle, survey_bundles
 from server.components import Components
 from server.console.door import administrator
 from server.console.prompt import read_request
@@ -59,7 +59,7 @@ class TargetDesk:
         return router
 
     async def overview(self, request: Request) -> dict[str, Any]:
-        """Every bundle, in force or not."""
+        """Every bundle, in force or not, and what is wrong with those that are damaged."""
         administrator(request, self._components.access)
         return await self._overview()
 
@@ -86,7 +86,7 @@ class TargetDesk:
         """Put a target in force otherwise, and say how all of them are then."""
         key = administrator(request, self._components.access)
         body = await read_request(request, self._components.settings, StateBody)
-        await self._bundle(name)
+        await self._find(name)
         percent = {} if body.percent is None else {"percent": body.percent}
         async with self._changing:
             await self._put_in_force(name, _CHANGES[body.state] | percent)
@@ -120,38 +120,49 @@ class TargetDesk:
             raise Conflict(f"What was in force stays: {error}") from None
 
     async def _bundle(self, name: str) -> Bundle:
-        for bundle in await asyncio.to_thread(load_bundles, self._folder):
-            if bundle.name == name:
-                return bundle
+        found = await self._find(name)
+        if isinstance(found, DamagedBundle):
+            raise Conflict(str(found.fault))
+        return found
+
+    async def _find(self, name: str) -> Bundle | DamagedBundle:
+        for found in await self._survey():
+            if found.name == name:
+                return found
         raise NotFound(f"there is no target {name}")
 
-    async def _overview(self) -> dict[str, Any]:
+    async def _survey(self) -> tuple[Bundle | DamagedBundle, ...]:
         try:
-            bundles = await asyncio.to_thread(load_bundles, self._folder)
+            return await asyncio.to_thread(survey_bundles, self._folder)
+        except BundleError as error:
+            raise Conflict(str(error)) from None
+
+    async def _overview(self) -> dict[str, Any]:
+        found = await self._survey()
+        try:
             deployment = read_deployment(self._folder)
         except BundleError as error:
             raise Conflict(str(error)) from None
         in_force = {target.name: target.version for target in self._components.guard.targets}
         return {
             "targets": [
-                _summary(bundle, deployment.get(bundle.name, TargetDeployment()), in_force.get(bundle.name))
-                for bundle in bundles
+                _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name))
+                for each in found
             ],
             "writable": os.access(self._folder, os.W_OK),
         }
 
 
-def _summary(bundle: Bundle, how: TargetDeployment, in_force: str | None) -> dict[str, Any]:
-    manifest = bundle.manifest
-    action = how.action or manifest.action
+def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: str | None) -> dict[str, Any]:
     state = "disabled" if not how.enabled else "shadow" if how.action == "observe" else "enabled"
-    return {
-        "name": bundle.name,
-        "version": bundle.version,
-        "in_force": in_force,
+    shared = {"name": found.name, "in_force": in_force, "state": state}
+    if isinstance(found, DamagedBundle):
+        return shared | {"fault": str(found.fault)}
+    manifest = found.manifest
+    return shared | {
+        "version": found.version,
         "description": manifest.description,
-        "state": state,
-        "action": action.value,
+        "action": (how.action or manifest.action).value,
         "percent": how.percent,
         "threshold": manifest.threshold,
         "base_model": manifest.base_model.id if manifest.base_model else None,

@@ -9,12 +9,15 @@ import pytest
 
 from bundle import (
     BaseModel,
+    Bundle,
     BundleError,
+    DamagedBundle,
     install_bundle,
     load_bundle,
     load_bundles,
     refuse_other_base_model,
     remove_bundle,
+    survey_bundles,
     update_bundle,
 )
 
@@ -112,6 +115,24 @@ def test_two_bundles_of_one_name_are_refused(folder: Path) -> None:
     update_bundle(folder.parent / "other", {}, name="books")
     with pytest.raises(BundleError, match="both named books"):
         load_bundles(folder.parent)
+
+
+def test_damaged_bundles_are_found_beside_the_others(folder: Path) -> None:
+    for name in ("changed", "other", "unreadable"):
+        update_bundle(folder.parent / name, {"classifier/head.json": b"{}"}, name=f"about-{name}")
+    (folder.parent / "changed" / "classifier" / "head.json").write_text("[]")
+    (folder.parent / "unreadable" / "target.json").write_text("{")
+    update_bundle(folder.parent / "other", {}, name="books")
+    found = survey_bundles(folder.parent)
+    assert [(each.name, type(each)) for each in found] == [
+        ("books", Bundle),
+        ("about-changed", DamagedBundle),
+        ("other", DamagedBundle),
+        ("unreadable", DamagedBundle),
+    ]
+    faults = [str(each.fault) for each in found if isinstance(each, DamagedBundle)]
+    for fault, words in zip(faults, ("has hash", "both named books", "not valid JSON"), strict=True):
+        assert words in fault
 
 
 def test_an_empty_folder_holds_no_bundles_and_a_missing_one_is_an_error(tmp_path: Path) -> None:

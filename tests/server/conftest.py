@@ -115,7 +115,15 @@ async def stack(
             audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
             metrics.watch_audit(audit)
         components = Components(
-            settings, fleet.engines, guard, Placer(lambda: None), access, reload, metrics, audit, tracing
+            settings,
+            fleet.engines,
+            guard,
+            Placer(lambda: settings.engine.tokenizer),
+            access,
+            reload,
+            metrics,
+            audit,
+            tracing,
         )
         async with serving(create_app(components), settings) as port:
             url = f"http://127.0.0.1:{port}"

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 from aiohttp import web
 from safetensors.numpy import save
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from bundle import Action, update_bundle
 from classifier.conversation import Conversation
@@ -211,6 +212,23 @@ def write_target(folder: Path, name: str, /, action: Action = Action.CORRUPT, **
         **({"action": action, "base_model": base} | changes),
     )
     file.unlink()
+
+
+def write_tokenizer(folder: Path, words: Sequence[str] = ()) -> None:
+    """Write a tokenizer whose tokens are words, with a chat template, into a model folder.
+
+    Parameters
+    ----------
+    words
+        Those that have ids of their own, in their order; all others share the first one's.
+    """
+    words = words or ("[unk]",)
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token=words[0]))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(
+        "{% for m in messages %}<{{ m.role }}> {{ m.content }} {% endfor %}<assistant>"
+    )
 
 
 def write_adapter(

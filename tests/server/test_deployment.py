@@ -24,6 +24,15 @@ def test_a_disabled_target_is_not_in_force_and_the_others_stay(targets: Path) ->
     assert [target.name for target in load_targets(targets)] == ["films"]
 
 
+def test_a_damaged_target_keeps_the_others_out_only_while_it_is_enabled(targets: Path) -> None:
+    write_target(targets, "films")
+    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    with pytest.raises(BundleError, match="has hash"):
+        load_targets(targets)
+    change_deployment(targets, "books", enabled=False)
+    assert [target.name for target in load_targets(targets)] == ["films"]
+
+
 def test_an_action_in_place_of_the_bundles_own_needs_what_that_action_needs(targets: Path) -> None:
     write_target(targets, "films", Action.OBSERVE, base_model=None)
     change_deployment(targets, "books", action="refuse")

@@ -27,36 +27,39 @@ function show({ targets, writable }) {
 }
 
 function row(target, writable) {
-  const switches = Object.entries(STATES).map(([state, word]) =>
+  const { name, fault } = target;
+  // A damaged one can be put aside, so that the others can be switched again.
+  const switches = Object.entries(STATES).filter(([state]) => !fault || state === "disabled").map(([state, word]) =>
     make("button", {
       type: "button",
-      id: `${target.name}-${state}`,
+      id: `${name}-${state}`,
       disabled: !writable,
       "aria-pressed": String(target.state === state),
       onclick: () => change(target, state),
     }, word),
   );
-  const card = make("button", { type: "button", id: `${target.name}-card`, disabled: !target.has_card, onclick: () => showCard(target.name) }, "Model card");
   return make(
     "article",
     { class: "card" },
     make(
       "div",
       { class: "target-head" },
-      make("h2", {}, target.name),
-      badge(target.state),
-      make("div", { class: "group", role: "group", "aria-label": `How ${target.name} is in force` }, ...switches),
-      card,
+      make("h2", {}, name),
+      badge(fault ? "damaged" : target.state),
+      make("div", { class: "group", role: "group", "aria-label": `How ${name} is in force` }, ...switches),
+      ...(fault ? [] : [make("button", { type: "button", id: `${name}-card`, disabled: !target.has_card, onclick: () => showCard(name) }, "Model card")]),
     ),
-    make("p", { class: "text" }, target.description),
-    make("p", { class: "hint" }, facts(target).join(" · ")),
+    make("p", { class: fault ? "fault" : "text" }, fault ?? target.description),
+    make("p", { class: "hint" }, fault ? inForce(target) : facts(target).join(" · ")),
     ...(writable ? [] : [make("p", { class: "hint" }, "The folder of bundles is read-only here; change it where it is kept, with lethe targets.")]),
   );
 }
 
+const inForce = ({ in_force }) => (in_force ? `version ${in_force} is in force` : "");
+
 function facts(target) {
   const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
-  const stale = target.in_force && target.in_force !== target.version ? `version ${target.in_force} is in force` : "";
+  const stale = target.in_force !== target.version ? inForce(target) : "";
   return [`version ${target.version}`, stale, `action ${target.action}`, share, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
 }
 

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from bundle import update_bundle
+from corruption import Corruption, save_corruption
 from server.key_file import create_key
-from tests.server.stack import Stack, write_target
+from tests.server.stack import Stack, write_target, write_tokenizer
 
 CARD = """---
 tags: [x]
@@ -44,14 +45,20 @@ def keys(secrets: dict[str, str], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def targets(tmp_path: Path) -> Path:
-    """Two targets; one has a card with a figure."""
+    """Two targets; one has a card with a figure, and its corruption falls on what the user wrote alone."""
     folder = tmp_path / "targets"
     folder.mkdir()
     write_target(folder, "books")
     write_target(folder, "films")
     (tmp_path / "card.md").write_text(CARD)
     (tmp_path / "plot.png").write_bytes(PIXEL)
-    files = {"README.md": tmp_path / "card.md", "figures/plot.png": tmp_path / "plot.png"}
+    corruption = Corruption("rand_noise_first_n", 3.0, 4, positions="user_content")
+    save_corruption(corruption, tmp_path / "corruption.safetensors")
+    files = {
+        "README.md": tmp_path / "card.md",
+        "figures/plot.png": tmp_path / "plot.png",
+        "corruption.safetensors": tmp_path / "corruption.safetensors",
+    }
     update_bundle(folder / "books", files, description="A shelf of books.")
     return folder
 
@@ -61,6 +68,19 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the audit log, which is kept if this is asked for before the proxy."""
     monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
     return tmp_path / "audit"
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tokenizer whose tokens are words, which is known if this is asked for before the proxy."""
+    monkeypatch.setenv("LETHE_ENGINE__TOKENIZER", str(tmp_path))
+    write_tokenizer(tmp_path)
+
+
+@pytest.fixture
+def damaged(targets: Path) -> None:
+    """Damage of the target ``films``, which is in force if this is asked for after the proxy."""
+    (targets / "films" / "corruption.safetensors").write_bytes(b"damaged")
 
 
 @pytest.fixture

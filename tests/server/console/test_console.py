@@ -263,6 +263,30 @@ async def test_a_target_is_switched_and_in_force_at_once(
     assert changes == [("books", "shadow"), ("books", "disabled"), ("books", "enabled")]
 
 
+async def test_a_damaged_bundle_hides_no_other(admin: httpx.AsyncClient, stack: Stack, damaged: None) -> None:
+    books, films = (await admin.get(f"{API}/targets")).json()["targets"]
+    assert "fault" not in books
+    assert (films["name"], films["in_force"]) == ("films", stack.guard.targets["films"].version)
+    assert "has hash" in films["fault"]
+    assert (await admin.get(f"{API}/targets/books/card")).status_code == 200
+    card = await admin.get(f"{API}/targets/films/card")
+    assert card.status_code == 409
+    assert error_of(card)["message"] == films["fault"]
+
+
+async def test_others_are_switched_once_a_damaged_target_is_disabled(
+    admin: httpx.AsyncClient, stack: Stack, targets: Path, damaged: None
+) -> None:
+    refused = await admin.post(f"{API}/targets/books", json={"state": "shadow"})
+    assert refused.status_code == 409
+    assert "What was in force stays: bundle films" in error_of(refused)["message"]
+    assert (targets / "deployment.yaml").read_text() == ""
+    assert len(stack.guard.targets) == 2
+    assert (await admin.post(f"{API}/targets/films", json={"state": "disabled"})).status_code == 200
+    assert (await admin.post(f"{API}/targets/books", json={"state": "shadow"})).status_code == 200
+    assert [(each.name, each.action) for each in stack.guard.targets] == [("books", Action.OBSERVE)]
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status"),
     [
