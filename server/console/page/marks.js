@@ -43,5 +43,3 @@ export function markedTokens(rendered, offsets, ranges) {
     return make("span", { class: corrupted ? "corrupted" : "", title: `token ${index}${corrupted ? ", corrupted" : ""}` }, text.replaceAll("\n", "⏎\n"));
   });
 }
-
-export const countIn = (ranges) => ranges.reduce((sum, [first, last]) => sum + last - first, 0);

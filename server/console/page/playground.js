@@ -1,7 +1,7 @@
 // One prompt, asked of the bare engine and through the guard, side by side, with what the guard made of it.
 import { Fault, get, post, stream } from "./api.js";
 import { badge, byId, duration, meter, options } from "./elements.js";
-import { countIn, markedText, markedTokens } from "./marks.js";
+import { markedText, markedTokens } from "./marks.js";
 
 let session = { bare_answers: false };
 let asking = null;
@@ -90,11 +90,12 @@ function showMarks() {
       : "Nothing.";
     return;
   }
-  byId("tokens").replaceChildren(...markedTokens(judgement.rendered, judgement.tokens, ranges));
-  const marked = countIn(ranges);
+  const tokens = markedTokens(judgement.rendered, judgement.tokens, ranges);
+  byId("tokens").replaceChildren(...tokens);
+  const marked = tokens.filter((each) => each.className === "corrupted").length;
   byId("tokens-note").textContent = marked
-    ? `${marked} of ${judgement.tokens.length} tokens, struck through. ⏎ is a line's end.`
-    : `None of ${judgement.tokens.length} tokens.`;
+    ? `${marked} of ${tokens.length} tokens, struck through. ⏎ is a line's end.`
+    : `None of ${tokens.length} tokens.`;
 }
 
 byId("ask").addEventListener("submit", askBoth);

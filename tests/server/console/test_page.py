@@ -2,18 +2,20 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.server.stack import Stack
+from tests.server.stack import Stack, write_target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
 
 PIECE = 'data: {{"choices":[{{"delta":{{"content":"{}"}}}}]}}\n\n'
 DONE = b"data: [DONE]\n\n"
+HARRY = ["who", "is", "harry", "potter"]
 SECTIONS = ("playground", "targets", "live", "data")
 
 
@@ -100,6 +102,22 @@ async def test_an_answer_under_way_is_stopped_by_escape_and_in_the_engine(
     await stack.engine.cancelled.wait()
 
 
+async def test_the_tokens_that_the_engine_corrupts_are_marked_for_each_target(
+    tokenizer: None, page: Page, secrets: dict[str, str]
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("textbox", name="Prompt").fill("who is harry potter")
+    await page.get_by_role("button", name="Ask").click()
+    marked = page.locator("#tokens .corrupted")
+    await expect(page.locator("#tokens span")).to_have_text(["<user>", *HARRY, "<assistant>"])
+    await expect(marked).to_have_text(["<user>", *HARRY])
+    await expect(page.locator("#tokens-note")).to_contain_text("5 of 6 tokens")
+    await expect(marked.first).to_have_css("text-decoration-line", "line-through")
+    await page.get_by_label("Show the words of").select_option("books")
+    await expect(marked).to_have_text(HARRY)
+    await expect(page.locator("#tokens-note")).to_contain_text("4 of 6 tokens")
+
+
 async def test_spans_and_tokens_are_marked_by_characters_not_code_units(page: Page) -> None:
     words, tokens, wash = await page.evaluate(
         """async () => {
@@ -166,6 +184,61 @@ async def test_a_target_is_shadowed_and_its_card_read(
     await expect(figure).to_be_visible()
     assert await figure.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
     await expect(page.locator("#target-card")).to_be_focused()
+
+
+async def test_a_target_is_disabled_and_enabled(page: Page, secrets: dict[str, str], stack: Stack) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    switches = page.get_by_role("group", name="How books is in force")
+    for word, state, in_force in (
+        ("Disable", "disabled", ["films"]),
+        ("Enable", "enabled", ["books", "films"]),
+    ):
+        await switches.get_by_role("button", name=word).click()
+        await expect(page.locator("#targets-note")).to_have_text(f"books: {state}.")
+        await expect(switches.get_by_role("button", pressed=True)).to_have_text(word)
+        await expect(switches.get_by_role("button", name=word)).to_be_focused()
+        assert [target.name for target in stack.guard.targets] == in_force
+
+
+async def test_a_bundle_that_was_put_in_is_in_force_after_a_reload(
+    page: Page, secrets: dict[str, str], stack: Stack, targets: Path
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    await expect(page.locator("#target-list h2")).to_have_text(["books", "films"])
+    write_target(targets, "plays")
+    await page.get_by_role("button", name="Reload bundles and keys").click()
+    await expect(page.locator("#targets-note")).to_have_text("Reloaded.")
+    await expect(page.locator("#target-list h2")).to_have_text(["books", "films", "plays"])
+    assert "plays" in [target.name for target in stack.guard.targets]
+
+
+async def test_a_damaged_target_says_so_and_is_put_aside(
+    page: Page, secrets: dict[str, str], stack: Stack, damaged: None
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    row = page.locator("#target-list article").filter(has_text="damaged")
+    await expect(row).to_contain_text("bundle films")
+    await expect(row).to_contain_text(f"version {stack.guard.targets['films'].version} is in force")
+    assert not (await Axe().run(page)).response["violations"]
+    await row.get_by_role("button", name="Disable").click()
+    await expect(page.locator("#targets-note")).to_have_text("films: disabled.")
+    assert [target.name for target in stack.guard.targets] == ["books"]
+
+
+async def test_the_theme_changes_and_is_remembered(page: Page) -> None:
+    body = page.locator("body")
+    light, dark = "rgb(246, 247, 248)", "rgb(20, 24, 27)"
+    await page.emulate_media(color_scheme="light")
+    await expect(body).to_have_css("background-color", light)
+    await page.get_by_role("button", name="Theme").click()
+    await expect(body).to_have_css("background-color", dark)
+    await page.reload()
+    await expect(body).to_have_css("background-color", dark)
+    await page.get_by_role("button", name="Theme").click()
+    await expect(body).to_have_css("background-color", light)
 
 
 async def test_own_prompts_are_split_and_what_was_judged_wrongly_is_shown(
