@@ -90,14 +90,18 @@ async def test_a_prompt_is_asked_of_both_by_keyboard_alone(
     assert [len(bare), len(stack.engine.requests)] == [1, 2]
 
 
-async def test_an_answer_under_way_is_stopped_by_escape_and_in_the_engine(
-    page: Page, secrets: dict[str, str], stack: Stack
+@pytest.mark.parametrize("by", ["key", "button"])
+async def test_an_answer_under_way_is_stopped_and_in_the_engine(
+    page: Page, secrets: dict[str, str], stack: Stack, by: str
 ) -> None:
     stack.engine.holds = True
     await enter(page, secrets)
     await page.get_by_role("textbox", name="Prompt").press("Control+Enter")
     await expect(page.locator("#bare-answer")).to_have_text("Ron")
-    await page.keyboard.press("Escape")
+    if by == "key":
+        await page.keyboard.press("Escape")
+    else:
+        await page.get_by_role("button", name="Stop").click()
     await expect(page.locator("#ask-status")).to_have_text("Stopped")
     await stack.engine.cancelled.wait()
 
