@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 
+_ENGINE_LABEL = re.compile(r'(^|",)engine="')
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?( .+)$")
 
 
 def merge_pages(pages: Mapping[str, str]) -> str:
     """Merge Prometheus pages, each of its samples with the label ``engine``.
+
+    A label of that name that is there already becomes ``exported_engine``, as Prometheus itself has it.
 
     Parameters
     ----------
@@ -25,6 +28,8 @@ def merge_pages(pages: Mapping[str, str]) -> str:
             elif match := _SAMPLE.match(line):
                 name, labels, value = match.groups()
                 own = f'engine="{engine}"'
-                samples.append(f"{name}{{{own},{labels}}}{value}" if labels else f"{name}{{{own}}}{value}")
+                if labels:
+                    own += "," + _ENGINE_LABEL.sub(r'\1exported_engine="', labels)
+                samples.append(f"{name}{{{own}}}{value}")
     lines = [line for head, samples in families.values() for line in (*head, *samples)]
     return "\n".join(lines) + "\n"
