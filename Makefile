@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -116,6 +116,9 @@ bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/
 SERVING := --extra redis --extra tracing
 docs: install-dev ## Build the documentation as a site, in site/.
 	$(BIN)/mkdocs build
+
+api-reference: install-dev ## Write docs/api-reference.md from the proxy's OpenAPI document.
+	$(BIN)/python -m docs.write_api_reference
 
 screenshots: install-dev ## Take the documentation's pictures of the console again, before the real engine.
 	$(BIN)/python -m docs.images.take_screenshots

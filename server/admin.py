@@ -1,11 +1,10 @@
 """Routes for operators; each needs a key with the scope ``admin``."""
 
-from typing import Any
-
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from server.answers import Detokenized, TargetInForce, TargetsInForce, Tokens
 from server.components import Components
 from server.errors import BadRequest, Conflict
 from server.guard import Guard
@@ -21,14 +20,14 @@ def admin_routes(components: Components) -> APIRouter:
     access, guard, settings = components.access, components.guard, components.settings
 
     @router.get("/admin/targets")
-    async def targets(request: Request) -> dict[str, Any]:
+    async def targets(request: Request) -> TargetsInForce:
         """The targets in force."""
         access.identify(request.headers, Scope.ADMIN)
         return _in_force(guard)
 
     @router.post("/admin/reload")
-    async def reload_all(request: Request) -> dict[str, Any]:
-        """Load bundles and keys anew; on an error all that was in force stays."""
+    async def reload_all(request: Request) -> TargetsInForce:
+        """Load bundles and keys anew; `409` with the reason if they are not usable, and all that was in force stays."""
         access.identify(request.headers, Scope.ADMIN)
         try:
             await components.reload.try_all()
@@ -37,7 +36,6 @@ def admin_routes(components: Components) -> APIRouter:
         return _in_force(guard)
 
     async def tokenizer(request: Request) -> Response:
-        """Turn text into token ids, or ids into text, as vLLM does."""
         access.identify(request.headers, Scope.ADMIN)
         raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
         try:
@@ -46,14 +44,22 @@ def admin_routes(components: Components) -> APIRouter:
             raise BadRequest(f"the body is not valid JSON: {error}") from None
         return await buffered(await components.engine.post(request.url.path, body))
 
-    router.post("/tokenize")(tokenizer)
-    router.post("/detokenize")(tokenizer)
+    for path, answer, description in (
+        (
+            "/tokenize",
+            Tokens,
+            "The token ids of a text, `prompt`, or of a conversation, `messages`, as vLLM has them.",
+        ),
+        ("/detokenize", Detokenized, "The text of token ids, `tokens`, as vLLM has it."),
+    ):
+        router.post(path, description=description, responses={200: {"model": answer}})(tokenizer)
     return router
 
 
-def _in_force(guard: Guard) -> dict[str, Any]:
-    targets = [
-        {"name": each.name, "version": each.version, "action": each.action.value, "percent": each.percent}
-        for each in guard.targets
-    ]
-    return {"targets": targets}
+def _in_force(guard: Guard) -> TargetsInForce:
+    return TargetsInForce(
+        targets=[
+            TargetInForce(name=each.name, version=each.version, action=each.action, percent=each.percent)
+            for each in guard.targets
+        ]
+    )

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 import pydantic
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
@@ -16,6 +15,7 @@ from starlette.routing import request_response
 
 from server import embeddings_request, responses_request
 from server.admin import admin_routes
+from server.answers import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
 from server.completions import Completions
 from server.components import Components
 from server.console import console_routes
@@ -30,12 +30,28 @@ from server.requests import (
     parse_completion,
 )
 
+OPEN = "open"
+CONSOLE = "console"
+_GROUPS = {
+    Scope.USE.value: "For clients: needs a key of scope `use`.",
+    Scope.OBSERVE.value: "For monitoring: needs a key of scope `observe`.",
+    Scope.ADMIN.value: "For operators: needs a key of scope `admin`.",
+    OPEN: "Probes: need no key.",
+    CONSOLE: "For the console's page, and changes with it: needs a key of scope `admin`.",
+}
+_ENGINE_ANSWER: dict[str, Any] = {
+    "description": "As vLLM gives it, in OpenAI's form.",
+    "content": {"application/json": {}, "text/event-stream": {}},
+}
+
 
 def create_app(components: Components) -> FastAPI:
     """The proxy as an ASGI application."""
     app = FastAPI(
         title="Lethe",
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
+        openapi_tags=[{"name": name, "description": text} for name, text in _GROUPS.items()],
+        responses={"default": {"model": ErrorAnswer, "description": "An error, in OpenAI's form."}},
         docs_url=None,
         redoc_url=None,
         # A redirect would name the host that the client names.
@@ -55,27 +71,41 @@ def create_app(components: Components) -> FastAPI:
         )
     completions, surroundings = Completions(components), _Surroundings(components)
 
-    for path, parse, body in (
-        (CHAT, parse_chat_completion, ChatCompletionBody),
-        (COMPLETION, parse_completion, CompletionBody),
-        (responses_request.ENDPOINT, responses_request.parse_responses, responses_request.ResponsesBody),
-        (embeddings_request.ENDPOINT, embeddings_request.parse_embeddings, embeddings_request.EmbeddingsBody),
+    for path, parse, body, description in (
+        (CHAT, parse_chat_completion, ChatCompletionBody, "An answer to a conversation; guarded."),
+        (COMPLETION, parse_completion, CompletionBody, "What follows a prompt; guarded."),
+        (
+            responses_request.ENDPOINT,
+            responses_request.parse_responses,
+            responses_request.ResponsesBody,
+            "An answer to a conversation in another form; guarded. Nothing of it is kept.",
+        ),
+        (
+            embeddings_request.ENDPOINT,
+            embeddings_request.parse_embeddings,
+            embeddings_request.EmbeddingsBody,
+            "Embeddings of texts: judged and recorded, and passed, since a vector tells nothing in words.",
+        ),
     ):
         app.router.add_api_route(
             path,
             completions.route(path, parse),
             methods=["POST"],
+            tags=[Scope.USE],
+            description=description,
+            responses={200: _ENGINE_ANSWER},
             openapi_extra=_body_schema(body),
             route_class_override=_RawRoute,
         )
-    app.get("/v1/models")(surroundings.models)
-    app.get("/health")(surroundings.health)
-    app.get("/ready")(surroundings.ready)
-    app.get("/metrics")(surroundings.metrics_page)
-    app.get("/metrics/engine")(surroundings.engine_metrics_page)
-    app.include_router(admin_routes(components))
+    app.get("/v1/models", tags=[Scope.USE])(surroundings.models)
+    app.get("/health", tags=[OPEN])(surroundings.health)
+    app.get("/ready", tags=[OPEN])(surroundings.ready)
+    page: dict[str, Any] = {"tags": [Scope.OBSERVE], "response_class": PlainTextResponse}
+    app.get("/metrics", **page)(surroundings.metrics_page)
+    app.get("/metrics/engine", **page)(surroundings.engine_metrics_page)
+    app.include_router(admin_routes(components), tags=[Scope.ADMIN])
     if components.settings.console.enabled:
-        app.include_router(console_routes(components, completions))
+        app.include_router(console_routes(components, completions), tags=[CONSOLE])
     return app
 
 
@@ -100,32 +130,29 @@ class _Surroundings:
         self._metrics = components.metrics
         self._started = int(time.time())
 
-    async def models(self, request: Request) -> dict[str, Any]:
+    async def models(self, request: Request) -> ServedModels:
         """The base model's names; adapters are not shown."""
         self._access.identify(request.headers, Scope.USE)
-        served = [
-            {"id": name, "object": "model", "created": self._started, "owned_by": "lethe"}
-            for name in sorted(self._engine.model_names)
-        ]
-        return {"object": "list", "data": served}
+        names = sorted(self._engine.model_names)
+        return ServedModels(data=[ServedModel(id=name, created=self._started) for name in names])
 
-    async def health(self) -> dict[str, str]:
+    async def health(self) -> Alive:
         """Whether the proxy itself lives."""
-        return {"status": "ok"}
+        return Alive()
 
-    async def ready(self) -> Response:
-        """Whether requests would be answered."""
+    async def ready(self) -> Ready:
+        """Whether requests are answered, by one engine at least; `503` with the reason otherwise."""
         if self._engine.ready:
-            return Response(orjson.dumps({"status": "ready"}), media_type="application/json")
-        return self._engine.unavailable().response()
+            return Ready()
+        raise self._engine.unavailable()
 
     async def metrics_page(self, request: Request) -> Response:
-        """The proxy's metrics."""
+        """The proxy's metrics, for Prometheus."""
         self._access.identify(request.headers, Scope.OBSERVE)
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def engine_metrics_page(self, request: Request) -> Response:
-        """vLLM's own metrics, passed on."""
+        """vLLM's own metrics, passed on, with the plugin's; of several engines with the label `engine`."""
         self._access.identify(request.headers, Scope.OBSERVE)
         return Response(await self._engine.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 

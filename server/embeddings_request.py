@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-import pydantic
+from pydantic import Field
 
 from classifier.conversation import Conversation
-from server.requests import GuardedBody, ParsedRequest, TokenIds, parse_body, token_id_lists
+from server.requests import GuardedBody, ParsedRequest, Prompts, parse_body, token_id_lists
 
 ENDPOINT = "/v1/embeddings"
 
@@ -15,14 +15,11 @@ ENDPOINT = "/v1/embeddings"
 class EmbeddingsBody(GuardedBody):
     """The guarded part of a request for embeddings."""
 
-    input: (
-        str
-        | TokenIds
-        | Annotated[list[str], pydantic.Field(min_length=1)]
-        | Annotated[list[TokenIds], pydantic.Field(min_length=1)]
-    )
+    input: Annotated[
+        Prompts, Field(description="A text or several, as texts or as token ids; each is judged.")
+    ]
     # vLLM would take these in place of the input.
-    messages: None = None
+    messages: Annotated[None, Field(description="May not be given.")] = None
 
 
 def parse_embeddings(raw: bytes) -> "EmbeddingsRequest":

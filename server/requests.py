@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import orjson
 import pydantic
 from fastapi import Request
+from pydantic import Field
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
@@ -19,8 +20,15 @@ from server.messages import ROLES, check_messages, leftovers
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
-TokenId = Annotated[pydantic.StrictInt, pydantic.Field(ge=0, lt=2**31)]
-TokenIds = Annotated[list[TokenId], pydantic.Field(min_length=1)]
+TokenId = Annotated[pydantic.StrictInt, Field(ge=0, lt=2**31)]
+TokenIds = Annotated[list[TokenId], Field(min_length=1)]
+
+Prompts = (
+    str
+    | TokenIds
+    | Annotated[list[str], Field(min_length=1)]
+    | Annotated[list[TokenIds], Field(min_length=1)]
+)
 
 
 class GuardedBody(pydantic.BaseModel):
@@ -28,10 +36,12 @@ class GuardedBody(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
-    model: str | None = None
-    stream: bool | None = None
-    response_format: dict[str, Any] | None = None
-    structured_outputs: dict[str, Any] | None = None
+    model: Annotated[str | None, Field(description="A name of the base model.")] = None
+    stream: Annotated[bool | None, Field(description="Whether the answer comes piece by piece.")] = None
+    response_format: Annotated[dict[str, Any] | None, Field(description="The form of the answer.")] = None
+    structured_outputs: Annotated[
+        dict[str, Any] | None, Field(description="The same, in vLLM's own form.")
+    ] = None
 
 
 class ChatMessage(pydantic.BaseModel):
@@ -40,29 +50,39 @@ class ChatMessage(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
     role: Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": ROLES})]
-    content: str | list[dict[str, Any] | str] | None = None
+    content: Annotated[
+        str | list[dict[str, Any] | str] | None,
+        Field(description="A text, or parts; what is not text cannot be judged."),
+    ] = None
 
 
 class ChatCompletionBody(GuardedBody):
     """The guarded part of a chat completion request."""
 
-    messages: Annotated[list[ChatMessage], pydantic.Field(min_length=1)]
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    documents: list[dict[str, Any]] | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
+    messages: Annotated[
+        list[ChatMessage], Field(min_length=1, description="The conversation; all of it is judged.")
+    ]
+    tools: Annotated[list[dict[str, Any]] | None, Field(description="What the model may call; judged.")] = (
+        None
+    )
+    tool_choice: Annotated[
+        str | dict[str, Any] | None, Field(description="Which of them it is to call; judged.")
+    ] = None
+    documents: Annotated[
+        list[dict[str, Any]] | None, Field(description="What the chat template shows besides; judged.")
+    ] = None
+    chat_template_kwargs: Annotated[
+        dict[str, Any] | None, Field(description="What the chat template is told; judged.")
+    ] = None
 
 
 class CompletionBody(GuardedBody):
     """The guarded part of a plain completion request."""
 
-    prompt: (
-        str
-        | TokenIds
-        | Annotated[list[str], pydantic.Field(min_length=1)]
-        | Annotated[list[TokenIds], pydantic.Field(min_length=1)]
-    )
-    suffix: str | None = None
+    prompt: Annotated[
+        Prompts, Field(description="A prompt or several, as texts or as token ids; each is judged.")
+    ]
+    suffix: Annotated[str | None, Field(description="What follows the answer; judged.")] = None
 
 
 _TEMPLATE_ARGUMENTS = ("chat_template_kwargs", "tool_choice", "response_format")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import pydantic
+from pydantic import Field
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest
@@ -20,13 +20,28 @@ _READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_k
 class ResponsesBody(GuardedBody):
     """The guarded part of a request for a response."""
 
-    input: str | Annotated[list[dict[str, Any]], pydantic.Field(min_length=1)]
-    instructions: str | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    text: dict[str, Any] | None = None
-    reasoning: dict[str, Any] | None = None
-    chat_template_kwargs: dict[str, Any] | None = None
+    input: Annotated[
+        str | Annotated[list[dict[str, Any]], Field(min_length=1)],
+        Field(description="A text, or all items of the conversation; judged."),
+    ]
+    instructions: Annotated[str | None, Field(description="The system's message; judged.")] = None
+    tools: Annotated[
+        list[dict[str, Any]] | None,
+        Field(description="What the model may call, of type `function` or `custom`; judged."),
+    ] = None
+    tool_choice: Annotated[
+        str | dict[str, Any] | None, Field(description="Which of them it is to call; judged.")
+    ] = None
+    text: Annotated[
+        dict[str, Any] | None,
+        Field(description="The form of the answer; what it makes the answer say is judged."),
+    ] = None
+    reasoning: Annotated[dict[str, Any] | None, Field(description="How the model is to reason; judged.")] = (
+        None
+    )
+    chat_template_kwargs: Annotated[
+        dict[str, Any] | None, Field(description="What the chat template is told; judged.")
+    ] = None
 
 
 def parse_responses(raw: bytes) -> "ResponsesRequest":

@@ -23,14 +23,18 @@ PARSERS = {
     "/v1/responses": responses_request.parse_responses,
     "/v1/embeddings": embeddings_request.parse_embeddings,
 }
-OTHER_ROUTES = {"/ready", "/health", "/metrics", "/admin/targets", "/admin/reload", "/tokenize", "/v1/models"}
+OTHER_ROUTES = {
+    "/ready", "/health", "/metrics", "/metrics/engine", "/admin/targets", "/admin/reload", "/tokenize", "/detokenize",
+    "/v1/models",
+}  # fmt: skip
+LETHE: Any = typer.main.get_command(app)
 # Of other programs, or of what the tests run against.
 FOREIGN_VARIABLES = {"LETHE_DATA_DIR", "LETHE_CACHE_DIR"}
 
 
 def resolved(command: Command) -> tuple[Any, list[str]]:
     """The context of the verb that a `lethe` command names, and the words after it."""
-    verb = typer.main.get_command(app)
+    verb = LETHE
     context = verb.context_class(verb, info_name="lethe")
     words = list(command.words[1:])
     while hasattr(context.command, "get_command") and words and not words[0].startswith("-"):

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bundle import Action
+from server.app import CONSOLE, OPEN
 from server.errors import StartupError
 from server.key_file import create_key, read_keys, revoke_key
 from server.key_limits import LimitReached, LocalLimits
@@ -108,6 +109,23 @@ async def test_every_route_needs_its_scope_and_no_other_will_do(
     response = await stack.client.request(method, path, headers=others, **content)
     assert response.status_code == 403
     assert scope.value in error_of(response)["message"]
+
+
+async def test_the_openapi_document_groups_routes_by_the_scope_that_they_need(
+    stack: Stack, keys: Path
+) -> None:
+    scopes = {scope.value: scope for scope in Scope} | {CONSOLE: Scope.ADMIN}
+    headers = {scope: new_key(stack, keys, scopes=set(Scope) - {scope}) for scope in Scope}
+    paths = (await stack.client.get("/openapi.json")).json()["paths"]
+    for path, methods in paths.items():
+        for method, route in methods.items():
+            [group] = route["tags"]
+            if group == OPEN:
+                assert (await stack.client.request(method, path)).status_code == 200
+                continue
+            refused = await stack.client.request(method, path, headers=headers[scopes[group]])
+            assert refused.status_code == 403, path
+            assert scopes[group].value in error_of(refused)["message"]
 
 
 async def test_a_revoked_or_expired_key_is_refused(stack: Stack, keys: Path) -> None:
