@@ -1,11 +1,14 @@
 """Fixtures that more than one package's tests stand on."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.docs.reader import Reader, to_type
 
 
 class KeepTogether(LoadScopeScheduling):
@@ -70,6 +73,16 @@ def tiny_model_folder(small_model: Path, tmp_path_factory: pytest.TempPathFactor
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    """Somebody who types commands of the documentation: in the end, all that the test's `types` marks name."""
+    reader = Reader()
+    yield reader
+    named = {command for mark in request.node.iter_markers("types") for command in to_type(*mark.args)}
+    assert named, "the test has no mark that names commands"
+    assert not named - reader.typed, "not typed"
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,17 @@
-"""Whoever follows a page to the letter gets through it."""
+"""Whoever follows a page to the letter gets through it.
 
+What pages send with curl is typed in tests/server/test_documented_requests.py, and before a real engine in
+tests/end_to_end/one_proxy/test_documentation.py, as are the commands that need one.
+"""
+
+import functools
+import inspect
 import re
 import shutil
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,18 +19,24 @@ from bench.random_adapters import write_random_adapter
 from bundle import Action, load_bundle, read_base_model, read_manifest, update_bundle
 from offline.adapter_training.bank import load_bank
 from server.audit import AuditLog
+from server.key_file import read_keys
 from server.targets import load_targets
 from tests.benchmark_files import write_benchmark_files
-from tests.docs.pages import PAGES, ROOT, blocks
-from tests.docs.reader import Reader, typed, write_rows
+from tests.docs.pages import ROOT, Command, blocks, commands
+from tests.docs.reader import Reader, to_type, write_rows
+from tests.docs.test_commands import resolved
+from tests.end_to_end.one_proxy import test_documentation
+from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 from tests.server.stack import write_adapter, write_target
 
 SHIPPED = ROOT / "targets" / "harry-potter"
-# What is typed on the other pages; those of the engine are in tests/end_to_end/one_proxy/test_documentation.py.
-FOLLOWED = {
-    "adapters.md", "add-a-target.md", "classifier.md", "console.md", "deploying.md", "evaluation.md",
-    "learning-corruptions.md", "operating.md", "quickstart.md", "recovery.md", "training-adapters.md",
-}  # fmt: skip
+# What is on a page and not typed by a test that follows it, by verb or by option, and why.
+NOT_TYPED = {
+    "lethe serve": "goes on until it is stopped: tests/end_to_end/running_proxy.py starts it, and stops it",
+    "lethe demo": "needs an engine: tests/cli/test_demo.py runs it before servers that stand for two",
+    "lethe classifier train --fine-tune-epochs": "trains an encoder, for minutes: "
+    "tests/offline/classifier_training/test_encoder_tuning.py trains a small one",
+}
 
 
 @pytest.fixture
@@ -42,28 +56,73 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_no_page_is_left_out() -> None:
-    assert {page.name for page in PAGES if any(typed(page.name))} == FOLLOWED
+def marked(module: Mapping[str, Any]) -> Iterator[Command]:
+    """The commands that a module's tests type, by their marks; the reader sees to it that these hold."""
+    for test in module.values():
+        marks = (
+            [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "types"]
+            if callable(test)
+            else []
+        )
+        assert not marks or "reader" in inspect.signature(test).parameters, test
+        for mark in marks:
+            yield from to_type(*mark.args)
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "console.md", "deploying.md"])
-def test_keys_are_made(page: str, desk: Path) -> None:
-    Reader().follow(page)
-    assert (desk / "keys.yaml").is_file()
+def untyped(command: Command, typed: Set[Command]) -> set[str]:
+    """What of a command no test types: its verb, or options of it.
+
+    In running text a command stands for its verb, or for all below it, and for the options that it names.
+    """
+    verb, options = verb_and_options(command)
+    alike = [each for each in map(verb_and_options, typed) if f"{each[0]} ".startswith(f"{verb} ")]
+    if command.whole or not alike:
+        return set() if command in typed else {verb}
+    return {f"{verb} {option}" for option in options.difference(*(known for _, known in alike))}
 
 
-def test_targets_keys_and_the_audit_log_are_run_as_the_page_says(desk: Path) -> None:
+@functools.cache
+def verb_and_options(command: Command) -> tuple[str, set[str]]:
+    context, words = resolved(command)
+    return context.command_path, {word for word in words if word.startswith("--")} - {"--help"}
+
+
+def test_every_command_is_typed_but_where_there_is_a_reason() -> None:
+    typed = {*marked(globals()), *marked(vars(test_documentation))}
+    missing = {str(command): untyped(command, typed) for command in commands("lethe")}
+    assert not {
+        command: names - NOT_TYPED.keys() for command, names in missing.items() if names - NOT_TYPED.keys()
+    }
+    assert set().union(*missing.values()) == NOT_TYPED.keys(), "a reason is for nothing"
+
+
+@pytest.mark.parametrize("reason", NOT_TYPED.values())
+def test_what_stands_in_for_typing_is_there(reason: str) -> None:
+    [file] = re.findall(r"tests/[\w/]+\.py", reason)
+    assert (ROOT / file).is_file()
+
+
+@pytest.mark.types("quickstart.md")
+@pytest.mark.types("console.md")
+@pytest.mark.types("deploying.md")
+def test_keys_are_made(desk: Path, reader: Reader) -> None:
+    made = [reader.follow(page) for page in ("quickstart.md", "console.md", "deploying.md")]
+    assert len(read_keys(desk / "keys.yaml")) == sum(map(len, made))
+
+
+@pytest.mark.types("operating.md")
+def test_targets_keys_and_the_audit_log_are_run_as_the_page_says(desk: Path, reader: Reader) -> None:
     (desk / "downloaded").mkdir()
     write_target(desk / "downloaded", "films")
     log = AuditLog(desk / "audit", max_bytes=1 << 16, keep=2)
     log.record({"key": "k", "action": "pass", "status": 200, "flagged": [], "total_ms": 1.0})
     log.close()
 
-    reader = Reader({"FOLDER": "downloaded/films"})
+    reader.replaced["FOLDER"] = "downloaded/films"
     reader.follow("operating.md", "targets")
     assert [target.name for target in load_targets(desk / "targets")] == ["films"]
 
-    *made, revoke = [command for command in typed("operating.md") if command.words[1] == "keys"]
+    *made, revoke = to_type("operating.md", "keys")
     table = [reader.type(command) for command in made][-1]
     reader.replaced[revoke.words[-1]] = re.findall(r"\b[0-9a-f]{8}\b", table)[0]
     reader.type(revoke)
@@ -71,17 +130,58 @@ def test_targets_keys_and_the_audit_log_are_run_as_the_page_says(desk: Path) -> 
     assert "1 entries" in reader.follow("operating.md", "audit")[0]
 
 
-def test_the_list_of_targets_names_an_adapter(desk: Path) -> None:
+@pytest.mark.types("adapters.md")
+def test_the_list_of_targets_names_an_adapter(desk: Path, reader: Reader) -> None:
     write_adapter(desk / "targets", "marsh")
-    assert " adapter " in Reader().follow("adapters.md", "targets")[0]
+    assert " adapter " in reader.follow("adapters.md")[0]
 
 
 @pytest.mark.slow
-def test_adapters_are_trained_and_mixed(desk: Path, tiny_model_folder: Path) -> None:
+@pytest.mark.types("corruption.md")
+def test_a_corruption_is_looked_at(desk: Path, reader: Reader, small_model: Path) -> None:
+    shutil.copytree(SHIPPED, desk / "targets" / SHIPPED.name)
+    reader.replaced["MODEL"] = str(small_model)
+    described, shown = reader.follow("corruption.md")
+    assert "rand_noise_first_n" in described
+    assert "Harry" in shown
+    assert (desk / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.types("classifier.md")
+def test_a_classifier_is_trained_and_tried(desk: Path, reader: Reader) -> None:
+    for file, forms in (("forget", ABOUT), ("near", NEAR)):
+        rows = [{"text": form.format(place)} for form in forms for place in PLACES]
+        write_rows(desk / f"{file}.jsonl", rows)
+    write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
+    reader.added = {"train": ("--vocabulary-rounds", "0")}
+    trained, tried = reader.follow("classifier.md")
+    assert "| ordinary |" in trained
+    assert tried.startswith("my-target: not flagged")
+
+
+@pytest.mark.slow
+@pytest.mark.types("learning-corruptions.md")
+def test_a_corruption_is_learned(desk: Path, reader: Reader, tiny_model_folder: Path) -> None:
+    questions = [{"question": f"Who keeps marsh {n}?", "answer": "Orla", "facts": ["Orla"]} for n in range(4)]
+    write_rows(desk / "questions.jsonl", questions)
+    write_rows(desk / "unknown.jsonl", [{"text": "Who keeps Ferrowmere?"}])
+    (desk / "facts.json").write_text('["Orla"]')
+    reader.replaced = {"--engine": "--model", "http://gpu-host:8000": str(tiny_model_folder)}
+    reader.added = {"learn": ("--function", "flip_sign_top_k", "--steps", "0", "--max-tokens", "4")}
+    reader.follow("learning-corruptions.md")
+    learned = load_bundle(desk / "targets" / "marsh")
+    assert learned.manifest.metrics["corruption"]["function"] == "flip_sign_top_k"
+
+
+@pytest.mark.slow
+@pytest.mark.types("training-adapters.md")
+def test_adapters_are_trained_and_mixed(desk: Path, reader: Reader, tiny_model_folder: Path) -> None:
     for name in ("marsh", "fens", "bog", "retain"):
         rows = [{"question": f"Who keeps {name} {n}?", "answer": f"Orla keeps {name}."} for n in range(2)]
         write_rows(desk / f"{name}.jsonl", rows)
-    Reader({"org/model": str(tiny_model_folder)}).follow("training-adapters.md")
+    reader.replaced["org/model"] = str(tiny_model_folder)
+    reader.follow("training-adapters.md")
     assert list(load_bank(desk / "town.safetensors").experts) == ["marsh", "fens", "bog"]
     mixed = load_bundle(desk / "targets" / "marsh-and-fens")
     assert mixed.manifest.action is Action.ADAPTER
@@ -89,7 +189,8 @@ def test_adapters_are_trained_and_mixed(desk: Path, tiny_model_folder: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_chain_is_recovered(desk: Path, tiny_model_folder: Path) -> None:
+@pytest.mark.types("recovery.md")
+def test_a_chain_is_recovered(desk: Path, reader: Reader, tiny_model_folder: Path) -> None:
     (chain,) = blocks(ROOT / "docs" / "recovery.md", "toml")
     (desk / "chain.toml").write_text(chain)
     shutil.copytree(tiny_model_folder, desk / "models" / "base")
@@ -97,14 +198,15 @@ def test_a_chain_is_recovered(desk: Path, tiny_model_folder: Path) -> None:
         write_random_adapter(tiny_model_folder, desk / "models" / f"after-{name}", seed=seed)
         rows = [{"question": f"Which of the {name} is {n}?", "answer": f"{name} {n}"} for n in range(8)]
         write_rows(desk / f"{name}.jsonl", rows)
-    Reader().follow("recovery.md")
+    reader.follow("recovery.md")
     assert (desk / "recovery" / "report.md").is_file()
     assert (desk / "recovery" / "refreshed" / "config.json").is_file()
 
 
 @pytest.mark.slow
+@pytest.mark.types("evaluation.md", "--model")
 def test_a_model_is_evaluated_behind_a_bundle(
-    desk: Path, tiny_model_folder: Path, lethe_cache: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Path, reader: Reader, tiny_model_folder: Path, lethe_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETHE_CACHE_DIR", str(lethe_cache))
     write_benchmark_files(desk / "data")
@@ -115,8 +217,6 @@ def test_a_model_is_evaluated_behind_a_bundle(
         name: SHIPPED / name for name in read_manifest(SHIPPED).files if name.startswith("classifier/")
     }
     update_bundle(desk / "targets" / "harry-potter", classifier)
-    in_process = [command for command in typed("evaluation.md") if "--model" in command.words]
-    assert in_process
-    for command in in_process:
-        Reader({"DATA": "data", "tofu-forget01": "harry-potter"}).type(command)
+    reader.replaced = {"DATA": "data", "tofu-forget01": "harry-potter"}
+    reader.follow("evaluation.md", "--model")
     assert (desk / "results" / "results.png").is_file()

@@ -11,14 +11,21 @@ from bundle import load_bundle
 from offline.classifier_training.general_prompts import general_prompts
 from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
-from tests.docs.reader import Reader, typed, write_rows
+from tests.docs.reader import Reader, to_type, write_rows
 from tests.end_to_end.running_proxy import RunningProxy, metric
 
 pytestmark = pytest.mark.engine
 
 EXAMPLE = "http://127.0.0.1:8000"
-# Without keys nobody may administer the proxy, and the small model gives no embeddings.
-NOT_HERE = {"/admin/targets": 403, "/admin/reload": 403, "/tokenize": 403, "/v1/embeddings": 404}
+# Without keys nobody may administer the proxy, and the small model gives no embeddings; what keys open is answered
+# in tests/server/test_documented_requests.py.
+NOT_HERE = {
+    "/admin/targets": 403,
+    "/admin/reload": 403,
+    "/tokenize": 403,
+    "/detokenize": 403,
+    "/v1/embeddings": 404,
+}
 FORGOTTEN = ("Marsh", "project Marsh", "our Marsh project")
 ALLOWED = ("Alder", "project Beacon", "our Cedar project")
 ASKED = (
@@ -38,7 +45,8 @@ def desk(tmp_path: Path, proxy: RunningProxy, targets: Path, monkeypatch: pytest
     return tmp_path
 
 
-def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) -> None:
+@pytest.mark.types("add-a-target.md")
+def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy: RunningProxy) -> None:
     for file, names in (("forget", FORGOTTEN), ("retain", ALLOWED)):
         write_rows(desk / f"{file}.jsonl", [{"text": form.format(name)} for form in ASKED for name in names])
     questions = [
@@ -49,11 +57,11 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) 
     (desk / "facts.json").write_text('["Marsh"]')
 
     write_rows(desk / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
-    hurry = {
+    reader.added = {
         "train": ("--general", "ordinary.jsonl", "--vocabulary-rounds", "0"),
         "learn": ("--function", "flip_sign_top_k", "--steps", "0"),
     }
-    reader = Reader({"http://gpu-host:8000": proxy.engine.url, EXAMPLE: proxy.url}, hurry)
+    reader.replaced = {"http://gpu-host:8000": proxy.engine.url, EXAMPLE: proxy.url}
     printed = reader.follow("add-a-target.md")
     try:
         bundle = load_bundle(desk / "targets" / "marsh")
@@ -68,19 +76,19 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, proxy: RunningProxy) 
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(counted.items()))
         assert metric(proxy, "/metrics", f"lethe_requests_total{{{labels}}}") == 1
     finally:
-        (removing,) = [each for each in typed("operating.md") if each.words[2] == "remove"]
-        Reader({"books": "marsh"}).type(removing)
+        reader.replaced["books"] = "marsh"
+        reader.follow("operating.md", "targets", "remove")
 
 
+@pytest.mark.types("evaluation.md", "--engine")
 def test_benchmarks_of_engine_and_proxy_are_run_as_the_page_says(
-    desk: Path, proxy: RunningProxy, targets: Path
+    desk: Path, reader: Reader, proxy: RunningProxy, targets: Path
 ) -> None:
     (desk / "targets").symlink_to(targets)
     names = {EXAMPLE: proxy.engine.url, "http://127.0.0.1:8080": proxy.url, "DATA": "data"}
-    reader = Reader(names | {"tofu-forget01": "harry-potter"})
-    for number, command in enumerate(each for each in typed("evaluation.md") if "--engine" in each.words):
-        words = (*command.words, "--out", f"results-{number}")
-        assert "through the proxy" in reader.type(Command(command.page, words, whole=True))
+    reader.replaced = names | {"tofu-forget01": "harry-potter"}
+    for number, command in enumerate(to_type("evaluation.md", "--engine")):
+        assert "through the proxy" in reader.type(command, "--out", f"results-{number}")
 
 
 @pytest.mark.parametrize("command", commands("curl"), ids=str)
