@@ -1,6 +1,7 @@
 """One engine over HTTP. Knows its address, deadlines and health; knows nothing about targets or policies."""
 
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import orjson
 
 from server.circuit_breaker import CircuitBreaker
 from server.engine_answer import EngineAnswer
+from server.engine_connections import EngineConnector
 from server.errors import (
     APIError,
     EngineFailed,
@@ -26,6 +28,8 @@ _FAILURES_TO_OPEN = 5
 _OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
+# A close that a request meets on its way comes back sooner.
+_ROUND_TRIP_S = 1.0
 _ADMINISTRATION_TIMEOUT_S = 300
 
 
@@ -132,7 +136,7 @@ class EngineClient:
 
     async def open(self) -> None:
         """Open the connection pool; must run inside the event loop."""
-        self._session = self._make_session(aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
+        self._session = self._make_session(EngineConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
         self._new_connection = self._make_session(aiohttp.TCPConnector(limit=0, force_close=True))
 
     def _make_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -192,15 +196,14 @@ class EngineClient:
         self, path: str, body: dict[str, Any], headers: dict[str, str] | None
     ) -> aiohttp.ClientResponse:
         content, address = orjson.dumps(body), self.base_url + path
+        began = time.monotonic()
         try:
             try:
                 return await self._pool.post(address, data=content, headers=headers)
-            except aiohttp.ClientConnectorError:
-                raise
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                # A pooled connection that the engine closed while idle, and so may every other one be, or that it
-                # reset since it woke up to find it idle for too long; a completion changes nothing, so asking
-                # again is safe.
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if not _left_unread(error, time.monotonic() - began):
+                    raise
+                # As may every other connection of the pool be.
                 return await self._new_connection.post(address, data=content, headers=headers)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise EngineNotReached(
@@ -304,3 +307,15 @@ class EngineClient:
         if self._session is None:
             raise RuntimeError("EngineClient.open has not been called")
         return self._session
+
+
+def _left_unread(error: aiohttp.ClientError, seconds: float) -> bool:
+    """Whether the engine broke off without having read the request, so far as that shows.
+
+    It then had closed the connection while it was idle, or reset it as it woke up to find it idle for too long. What
+    it read and then died of must not go to another engine, which may stand behind the same address.
+    """
+    if isinstance(error, aiohttp.ClientConnectorError) or not EngineConnector.reused():
+        return False
+    # An engine resets what it has not read, and closes quietly what it has.
+    return not isinstance(error, aiohttp.ServerDisconnectedError) or seconds < _ROUND_TRIP_S

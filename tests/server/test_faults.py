@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -108,26 +108,59 @@ async def test_an_engine_that_is_gone_is_a_503_and_is_left_alone_after_a_while(s
     assert ["refuses connections" in message for message in messages] == [True] * 5 + [False] * 2
 
 
-async def test_a_connection_that_the_engine_resets_before_it_answers_costs_no_request(stack: Stack) -> None:
-    body = b'{"id": "x"}'
-    resets: list[bool] = []
+@asynccontextmanager
+async def engine_that_dies_of(
+    stack: Stack, request: int, *, reset: bool, after_s: float = 0
+) -> AsyncIterator[list[str]]:
+    """In the engine's place, something that answers all requests on their connection but one, read whole.
+
+    Parameters
+    ----------
+    request
+        The number of that one, from 0.
+    reset
+        Whether its connection is reset rather than closed.
+    after_s
+        How long that takes.
+    """
+    requests: list[str] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        resets.append(not resets)
-        if resets[-1]:
-            # So closing sends a reset.
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        else:
-            writer.write(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                requests.append((await reader.readuntil(b"}]}")).decode())
+                if len(requests) == request + 1:
+                    await asyncio.sleep(after_s)
+                    linger = struct.pack("ii", reset, 0)
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    break
+                writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
         writer.close()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         stack.upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        response = await stack.client.post(PATH, json=chat("hi"))
-    assert response.status_code == 200
-    assert resets[:2] == [True, False]
+        yield requests
+
+
+async def test_a_connection_that_the_engine_resets_after_it_was_idle_costs_no_request(stack: Stack) -> None:
+    async with engine_that_dies_of(stack, 1, reset=True, after_s=1.2) as requests:
+        for _ in range(2):
+            assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
+    assert len(requests) == 3
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_request_of_which_the_engine_dies_is_not_sent_again(stack: Stack, reset: bool) -> None:
+    async with engine_that_dies_of(stack, 0, reset=reset) as requests:
+        assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 502
+    assert len(requests) == 1
+
+
+async def test_nor_is_it_where_an_earlier_one_had_gone_the_same_way(stack: Stack) -> None:
+    async with engine_that_dies_of(stack, 1, reset=False, after_s=1.2) as requests:
+        assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
+        assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 502
+    assert len(requests) == 2
 
 
 async def test_connections_that_the_engine_closed_while_idle_cost_no_request(stack: Stack) -> None:
