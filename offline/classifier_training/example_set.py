@@ -37,6 +37,12 @@ class ExampleSet:
                 raise TrainingError(f"no {name} prompt fell into the {part} part; give more {name} prompts")
         return ExampleSet(*sides)
 
+    def joined_with(self, other: "ExampleSet") -> "ExampleSet":
+        """The examples of both, class by class."""
+        return ExampleSet(
+            *(ours + theirs for ours, theirs in zip(self._sides(), other._sides(), strict=True))
+        )
+
     def counts(self) -> dict[str, int]:
         return {"forget": len(self.forget), "retain": len(self.retain), "general": len(self.general)}
 

@@ -30,14 +30,6 @@ class HeldOutScores:
         return np.concatenate([self.retain, self.general])
 
 
-@dataclass(frozen=True)
-class FirstTierEffect:
-    """Shares of texts that the first tier lets pass: of those that would be flagged, and of ordinary ones."""
-
-    recall_loss: float
-    pass_rate: float
-
-
 def score_held_out(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
 ) -> HeldOutScores:
@@ -46,7 +38,7 @@ def score_held_out(
     A group of forget examples counts once, as its hardest form: scores of groups are exchangeable, those of
     wordings of one item are not.
     """
-    scorer = _scorer(encoder, head, settings, first_tier=False)
+    scorer = scorer_of(encoder, head, settings, first_tier=False)
     hardest: dict[str, float] = {}
     for example in examples.forget:
         for variant in augment(example.text, _FORGET_FORMS, seed):
@@ -66,20 +58,12 @@ def score_held_out(
     return HeldOutScores(np.array(list(hardest.values()), np.float32), retain, general)
 
 
-def first_tier_effect(
-    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
-) -> FirstTierEffect:
-    """Measure what the first tier costs and spares, on examples that the head was not fitted on."""
-    whole = _scorer(encoder, head, settings, first_tier=False)
-    cascade = _scorer(encoder, head, settings, first_tier=True)
-    threshold = head.calibration.score(head.threshold)
-    forms = [v.text for e in examples.forget for v in augment(e.text, _FORGET_FORMS, seed)]
-    flagged = [text for text in forms if whole.score_text(text).scores[0] >= threshold]
-    lost = [text for text in flagged if cascade.score_text(text).scores[0] < threshold]
-    passed = [not cascade.prepare(example.text).windows for example in examples.general]
-    return FirstTierEffect(len(lost) / max(len(flagged), 1), float(np.mean(passed)))
+def forget_forms(examples: ExampleSet, seed: int) -> list[str]:
+    """The prompts to forget in the forms in which they are scored."""
+    return [form.text for example in examples.forget for form in augment(example.text, _FORGET_FORMS, seed)]
 
 
-def _scorer(encoder: Encoder, head: Head, settings: ClassifierSettings, first_tier: bool) -> Scorer:
+def scorer_of(encoder: Encoder, head: Head, settings: ClassifierSettings, first_tier: bool) -> Scorer:
+    """What scores texts by one head, as the classifier does, its first tier on or off."""
     settings = dataclasses.replace(settings, first_tier=first_tier, spans=False)
     return Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)

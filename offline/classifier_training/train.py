@@ -26,20 +26,21 @@ from offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from offline.classifier_training.example_set import ExampleSet, make_example_set
 from offline.classifier_training.examples import Example
+from offline.classifier_training.first_tier import (
+    RECALL_RISK,
+    FirstTierEffect,
+    first_guess,
+    first_tier_effect,
+    lower_for,
+)
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
 from offline.classifier_training.hard_negatives import select_negatives
-from offline.classifier_training.held_out import HeldOutScores, first_tier_effect, score_held_out
+from offline.classifier_training.held_out import HeldOutScores, score_held_out
 from offline.classifier_training.names import names_of
 from offline.classifier_training.vocabulary import random_sentences
 from offline.classifier_training.windows import TrainingWindow, training_windows
 
 Say = Callable[[str], None]
-
-# What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
-# cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
-_FIRST_TIER_RISK = 0.001
-_FIRST_TIER_MARGIN = 0.5
-_FIRST_TIER_HIGHEST = -1.0
 
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
@@ -173,22 +174,31 @@ def train_classifier(
         head,
         calibration=curve,
         threshold=float(curve.probability(threshold.score)),
-        pass_below=_first_tier(fitted, windows, threshold.score),
+        pass_below=first_guess(fitted, [window.label for window in windows], threshold.score),
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
+    head = lower_for(encoder, head, calibrate, shape, settings.seed)
     effect = first_tier_effect(encoder, head, test, shape, settings.seed)
+    _say_if_too_much_is_lost(effect, "the test part", say)
     metrics = {
         "examples": examples.counts(),
+        "precision": shape.precision,
         "seed": settings.seed,
         "refitted": settings.refit,
+        "wanted_alpha": settings.alpha,
+        "wanted_false_positive_rate_near": settings.near_false_positive_rate,
+        "wanted_false_positive_rate_ordinary": settings.false_positive_rate,
         "threshold_rule": threshold.rule,
         "calibration_false_negative_risk": round(threshold.alpha, 5),
+        "calibration_false_positive_rate_near": _share(calibration_scores.retain >= threshold.score),
+        "calibration_false_positive_rate_ordinary": _share(calibration_scores.general >= threshold.score),
         "test_false_negative_rate": _share(test_scores.forget < threshold.score),
         "test_false_positive_rate_near": _share(test_scores.retain >= threshold.score),
         "test_false_positive_rate_ordinary": _share(test_scores.general >= threshold.score),
-        "first_tier_recall_loss": round(effect.recall_loss, 5),
-        "first_tier_pass_rate": round(effect.pass_rate, 5),
+        **_effect_metrics("test", effect),
     }
+    if threshold.guaranteed is not None:
+        metrics["guaranteed_false_negative_risk"] = round(threshold.guaranteed, 5)
     if agreement is not None:
         metrics |= {
             "fine_tuned_epochs": settings.fine_tune_epochs,
@@ -199,13 +209,19 @@ def train_classifier(
         say("fitting once more, on all examples")
         fitted, windows = _fit(examples, store, settings, say)
         refitted = _uncalibrated_head(target, encoder, fitted, examples, settings)
+        guess = first_guess(fitted, [window.label for window in windows], threshold.score)
         head = dataclasses.replace(
             refitted,
             calibration=head.calibration,
             threshold=head.threshold,
-            pass_below=_first_tier(fitted, windows, threshold.score),
+            # This head has seen the texts that it is tried on below; the limit before was found on texts that were new.
+            pass_below=min(guess, head.pass_below),
             passed_probability=head.passed_probability,
         )
+        held_out = calibrate.joined_with(test)
+        head = lower_for(encoder, head, held_out, shape, settings.seed)
+        effect = first_tier_effect(encoder, head, held_out, shape, settings.seed)
+        metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     store.close()
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
@@ -292,14 +308,20 @@ def _choose_threshold(scores: HeldOutScores, settings: TrainingSettings) -> Thre
     return choose_threshold(scores.forget, settings.alpha, lowest, settings.prefer)
 
 
-def _first_tier(fitted: FittedHead, windows: Sequence[TrainingWindow], score_threshold: float) -> float:
-    """The lexical score below which a window is let pass: it loses next to nothing of what would be flagged."""
-    labels = np.array([window.label for window in windows])
-    flagged = (labels == 1) & (fitted.held_out_scores >= score_threshold)
-    if not flagged.any():
-        return -np.inf
-    lowest = np.quantile(fitted.held_out_lexical[flagged], _FIRST_TIER_RISK, method="lower")
-    return min(float(lowest) - _FIRST_TIER_MARGIN, _FIRST_TIER_HIGHEST)
+def _effect_metrics(where: str, effect: FirstTierEffect) -> dict[str, float]:
+    return {
+        f"{where}_first_tier_flagged_texts": effect.flagged,
+        f"{where}_first_tier_recall_loss": round(effect.recall_loss, 5),
+        f"{where}_first_tier_pass_rate": round(effect.pass_rate, 5),
+    }
+
+
+def _say_if_too_much_is_lost(effect: FirstTierEffect, where: str, say: Say) -> None:
+    if effect.recall_loss > RECALL_RISK:
+        say(
+            f"the first tier loses {effect.lost} of {effect.flagged} flagged texts of {where}, more than "
+            f"{100 * RECALL_RISK:g} %; `classifier.first_tier: false` serves without it"
+        )
 
 
 def _share(condition: Any) -> float:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -47,6 +48,31 @@ def test_the_report_has_figures_and_curves(trained: TrainedClassifier, tmp_path:
     assert "ROC AUC" in page
     assert json.loads((tmp_path / "report.json").read_text()) == trained.metrics
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_report_promises_only_what_the_threshold_guarantees(
+    trained: TrainedClassifier, tmp_path: Path
+) -> None:
+    page = write_report(trained, tmp_path).read_text()
+    assert "as an estimate" in page
+    assert "at most" not in page
+    kept = dataclasses.replace(trained, threshold=dataclasses.replace(trained.threshold, guaranteed=0.05))
+    assert "with probability at most 0.0500" in write_report(kept, tmp_path).read_text()
+
+
+def test_what_was_wanted_is_recorded_beside_what_came_of_it(trained: TrainedClassifier) -> None:
+    metrics = trained.metrics
+    assert metrics["wanted_alpha"] == 0.01
+    for where, wanted in (("near", 0.05), ("ordinary", 0.005)):
+        assert metrics[f"wanted_false_positive_rate_{where}"] == wanted
+        assert metrics[f"calibration_false_positive_rate_{where}"] <= wanted
+
+
+def test_the_guaranteed_risk_is_recorded_where_there_is_one(trained: TrainedClassifier, train: Train) -> None:
+    assert "guaranteed_false_negative_risk" not in trained.metrics
+    careful = train(prefer="conformal", forget_forms=0, keep_forms=0)
+    groups = len(careful.calibration.forget)
+    assert careful.metrics["guaranteed_false_negative_risk"] == pytest.approx(1 / (groups + 1), abs=1e-5)
 
 
 def test_the_first_tier_never_passes_at_less_than_its_odds(trained: TrainedClassifier) -> None:

@@ -1,0 +1,90 @@
+"""The first tier's limit: how low a lexical score must be for a window to pass without the encoder, and what that costs."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.encoder import Encoder
+from classifier.head import Head
+from classifier.settings import ClassifierSettings
+from offline.classifier_training.example_set import ExampleSet
+from offline.classifier_training.fitting import FittedHead
+from offline.classifier_training.held_out import forget_forms, scorer_of
+
+# What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
+# cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
+RECALL_RISK = 0.001
+_MARGIN = 0.5
+_HIGHEST = -1.0
+_STEP = 0.25
+
+
+@dataclass(frozen=True)
+class FirstTierEffect:
+    """What the first tier does to texts.
+
+    Attributes
+    ----------
+    flagged, lost
+        How many texts about the target would be flagged without it, and how many of these it lets pass.
+    pass_rate
+        Share of ordinary texts that it spares the encoder.
+    """
+
+    flagged: int
+    lost: int
+    pass_rate: float
+
+    @property
+    def recall_loss(self) -> float:
+        """Share of the flagged texts that is lost."""
+        return self.lost / max(self.flagged, 1)
+
+
+def first_guess(fitted: FittedHead, labels: Iterable[int], score_threshold: float) -> float:
+    """The limit that loses next to none of the training windows that are flagged, by models that did not see them."""
+    flagged = (np.fromiter(labels, int) == 1) & (fitted.held_out_scores >= score_threshold)
+    if not flagged.any():
+        return -np.inf
+    lowest = np.quantile(fitted.held_out_lexical[flagged], RECALL_RISK, method="lower")
+    return min(float(lowest) - _MARGIN, _HIGHEST)
+
+
+def lower_for(
+    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+) -> Head:
+    """The head with its limit lowered, if need be, until it loses no more whole texts than the risk allows.
+
+    A text has windows, sentences and readings of its own, so what a limit costs in windows is not what it
+    costs in texts.
+    """
+    flagged, lost = _flagged_and_lost(encoder, head, forget_forms(examples, seed), settings)
+    allowed = int(RECALL_RISK * len(flagged))
+    while len(lost) > allowed:
+        head = dataclasses.replace(head, pass_below=head.pass_below - _STEP)
+        _, lost = _flagged_and_lost(encoder, head, lost, settings)
+    return head
+
+
+def first_tier_effect(
+    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+) -> FirstTierEffect:
+    """Measure what the first tier costs and spares."""
+    flagged, lost = _flagged_and_lost(encoder, head, forget_forms(examples, seed), settings)
+    cascade = scorer_of(encoder, head, settings, first_tier=True)
+    passed = [not cascade.prepare(example.text).windows for example in examples.general]
+    return FirstTierEffect(len(flagged), len(lost), float(np.mean(passed)))
+
+
+def _flagged_and_lost(
+    encoder: Encoder, head: Head, texts: Iterable[str], settings: ClassifierSettings
+) -> tuple[list[str], list[str]]:
+    """The texts that are flagged with the first tier off, and those of them that it lets pass."""
+    whole = scorer_of(encoder, head, settings, first_tier=False)
+    cascade = scorer_of(encoder, head, settings, first_tier=True)
+    threshold = head.calibration.score(head.threshold)
+    flagged = [text for text in texts if whole.score_text(text).scores[0] >= threshold]
+    lost = [text for text in flagged if cascade.score_text(text).scores[0] < threshold]
+    return flagged, lost
