@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from offline.classifier_training.errors import TrainingError
+from offline.parquet import read_parquet
 
 _TEXT_FIELDS = ("text", "prompt", "question", "instruction", "turns", "content")
-_SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
+_SUFFIXES = (".jsonl", ".json", ".csv", ".txt", ".parquet")
+_FILES_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ def load_examples(source: str, fields: Sequence[str] = ()) -> list[Example]:
     Parameters
     ----------
     source
-        A ``.jsonl``, ``.json``, ``.csv`` or ``.txt`` file (also with ``.gz``; also relative to ``LETHE_DATA_DIR``), or
-        ``owner/name:path/in/dataset`` on the Hugging Face hub.
+        A ``.jsonl``, ``.json``, ``.csv``, ``.txt`` or ``.parquet`` file (also with ``.gz``, but for the last; also relative
+        to ``LETHE_DATA_DIR``), or ``owner/name:path/in/dataset`` on the Hugging Face hub. The path may be left out where the
+        data set has one such file.
     fields
         Which fields of a record hold prompts; several are wordings of one item. By default the first of
         text, prompt, question, instruction, turns, content.
@@ -49,10 +52,8 @@ def load_examples(source: str, fields: Sequence[str] = ()) -> list[Example]:
         The source is not found, not of a known format, or holds no prompts.
     """
     path = _find(source)
-    name = path.name.removesuffix(".gz")
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     try:
-        records = _records(name, raw.decode())
+        records = read_parquet(path) if path.suffix == ".parquet" else _records(path)
         examples = [
             Example(text.strip(), str(group))
             for group, texts in _prompts(records, fields)
@@ -75,7 +76,12 @@ def _find(source: str) -> Path:
         if candidate.is_file():
             return candidate
     repository, _, file = source.partition(":")
-    if file and repository.count("/") == 1:
+    # A source that ends as a file does is a wrong path rather than a data set.
+    if (
+        repository.count("/") == 1
+        and not repository.startswith(("/", ".", "~"))
+        and not _is_readable(repository)
+    ):
         return _download(repository, file)
     raise TrainingError(
         f"{source} is not a file here; give a {', '.join(_SUFFIXES)} file, or owner/name:file for one on the hub"
@@ -84,17 +90,62 @@ def _find(source: str) -> Path:
 
 def _download(repository: str, file: str) -> Path:
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(repository, file, repo_type="dataset"))
-    except Exception as error:
+        return Path(hf_hub_download(repository, file or _only_file(repository), repo_type="dataset"))
+    except LocalEntryNotFoundError as error:
+        # What is said of a file that is not cached when the hub cannot be reached.
+        raise _not_to_be_had(f"{repository}:{file}", error) from None
+    except EntryNotFoundError:
         raise TrainingError(
-            f"{repository}:{file} cannot be had from the hub ({type(error).__name__})"
+            f"{repository} has no file {file} on the hub; {_choice(repository, _readable_files(repository))}"
         ) from None
+    except TrainingError:
+        raise
+    except Exception as error:
+        raise _not_to_be_had(f"{repository}:{file}" if file else repository, error) from None
 
 
-def _records(name: str, text: str) -> Iterable[Any]:
-    suffix = Path(name).suffix
+def _only_file(repository: str) -> str:
+    files = _readable_files(repository)
+    if len(files) != 1:
+        raise TrainingError(f"{repository} needs the name of a file; {_choice(repository, files)}")
+    return files[0]
+
+
+def _readable_files(repository: str) -> list[str]:
+    from huggingface_hub import list_repo_files
+
+    try:
+        files = list_repo_files(repository, repo_type="dataset")
+    except Exception as error:
+        raise _not_to_be_had(repository, error) from None
+    return sorted(file for file in files if _is_readable(file))
+
+
+def _is_readable(file: str) -> bool:
+    return file.removesuffix(".gz").endswith(_SUFFIXES)
+
+
+def _choice(repository: str, files: Sequence[str]) -> str:
+    if not files:
+        return f"it has none that can be read ({', '.join(_SUFFIXES)})"
+    listed = [f"{repository}:{file}" for file in files[:_FILES_LISTED]]
+    more = f" and {len(files) - len(listed)} more" if len(files) > len(listed) else ""
+    return f"give one of {', '.join(listed)}{more}"
+
+
+def _not_to_be_had(source: str, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"{source} is not a file here and cannot be had from the hub ({type(error).__name__}); give a "
+        f"{', '.join(_SUFFIXES)} file, or owner/name:file for one on the hub"
+    )
+
+
+def _records(path: Path) -> Iterable[Any]:
+    text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
+    suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix == ".txt":
         return [line for line in text.splitlines() if line.strip()]
     if suffix == ".csv":

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from offline.evaluation.data import DataError
 from offline.evaluation.muse import CORPORA
 from offline.evaluation.results import replace_file
+from offline.parquet import read_parquet
 
 _REVISION = "refs/convert/parquet"
 _LETTERS = "ABCD"
@@ -76,7 +77,6 @@ def hub_rows(dataset: str, configuration: str, split: str) -> list[Row]:
     """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
-    from pyarrow import parquet
 
     try:
         file = hf_hub_download(
@@ -87,7 +87,7 @@ def hub_rows(dataset: str, configuration: str, split: str) -> list[Row]:
             f"{dataset} ({configuration}, {split}) cannot be downloaded ({error}); name a folder with --data or "
             "LETHE_DATA_DIR"
         ) from None
-    return parquet.read_table(file).to_pylist()
+    return read_parquet(Path(file))
 
 
 def _files(benchmark: str, corpus: str) -> list[_File]:
