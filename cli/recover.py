@@ -51,7 +51,8 @@ def rollback(
         list[float] | None, typer.Option(help="Lambda to try, up to 1; may be repeated.")
     ] = None,
     keep: Annotated[float, typer.Option(help="Share of its score that every later domain keeps.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the random control.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the random sets.")] = 0,
+    draws: Annotated[int, typer.Option(help="How often the random control is drawn.")] = 5,
     save: _Save = True,
 ) -> None:
     """Take back the coordinates that harm most; nothing is trained."""
@@ -62,7 +63,7 @@ def rollback(
     with reported(RecoveryError):
         defaults = RollbackSettings()
         settings = RollbackSettings(
-            tuple(rho or defaults.shares), tuple(strength or defaults.strengths), keep, seed
+            tuple(rho or defaults.shares), tuple(strength or defaults.strengths), keep, seed, draws
         )
     with _opened(chain, harmed, out) as (work, say):
         roll_back(work, settings, save, say)
@@ -79,6 +80,9 @@ def refresh(
     rho: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the coordinates to watch as the conflict set.")
     ] = 0.01,
+    seed: Annotated[
+        int, typer.Option(help="Of the order of the examples and of the random coordinates that are watched.")
+    ] = 0,
     save: _Save = True,
 ) -> None:
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
@@ -87,7 +91,7 @@ def refresh(
     from offline.recovery.refresh import RefreshSettings
 
     with reported(RecoveryError):
-        settings = RefreshSettings(steps, batch_size, learning_rate)
+        settings = RefreshSettings(steps, batch_size, learning_rate, seed=seed)
     with _opened(chain, harmed, out) as (work, say):
         refresh_domain(work, settings, rho, save, say)
 

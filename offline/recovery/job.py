@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from torch import Tensor
@@ -118,7 +119,8 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
     fisher = found.fisher
     trace = work.folder / "candidates.jsonl"
     known = {
-        (c.selection, c.share, c.strength): c for c in (Candidate(**row) for row in read_whole_lines(trace))
+        (c.selection, c.share, c.strength, c.seed): c
+        for c in (Candidate(**row) for row in read_whole_lines(trace))
     }
     final = work.scores(work.final, "held_out")
     limit = len(
@@ -135,21 +137,22 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
         mine = []
         for key in (each for each in everything if each[0] == selection):
             if key not in known:
-                _, share, strength = key
+                _, share, strength, seed = key
                 where = _first(ranked, share, work.layout.size)
                 scores = work.scores(rolled_back(work.final, work.edit, where, strength), "held_out")
-                known[key] = Candidate(*key, scores)
+                known[key] = Candidate(selection, share, strength, scores, seed)
                 append_lines(trace, [asdict(known[key])])
             mine.append(known[key])
             say(f"{len(tried) + len(mine)} of {len(everything)} rollbacks measured")
         tried += mine
         pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
         parameters = _taken_back(work, ranked, pick)
-        _add_state(work, ROLLBACKS[selection], parameters)
-        if selection == "random":
-            _add_state(work, CONTROL, _taken_back(work, ranked, chosen["conflict"]))
+        _add_state(work, ROLLBACKS[selection], work.scores(parameters, "test"))
         if save and selection == "conflict":
             say(f"the model stands in {work.save(parameters, 'rolled-back')}")
+    controls = _controls(work, settings, fisher, chosen["conflict"], say)
+    mean = {name: fmean(scores[name] for scores in controls) for name in controls[0]}
+    _add_state(work, CONTROL, mean)
     before = work.scores(work.origin, "held_out")
     _write_json(
         work.folder / "rollback.json",
@@ -157,6 +160,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
             "settings": asdict(settings),
             "held_out": {"full rollback": before, "end of the chain": final},
             "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
+            "controls": [_compared_with_ends(work, scores) for scores in controls],
         },
     )
     plot_rollback(tried, chosen, work.harmed, before, final, settings.keep, work.folder / "rollback.png")
@@ -197,7 +201,7 @@ def refresh_domain(
         lambda step: say(_told(step, settings.steps)),
     )
     parameters = work.layout.read(work.model)
-    _add_state(work, REFRESHED, parameters)
+    _add_state(work, REFRESHED, work.scores(parameters, "test"))
     if save:
         say(f"the model stands in {work.save(parameters, 'refreshed')}")
     _write_json(
@@ -212,6 +216,21 @@ def refresh_domain(
     )
     plot_refresh(steps, work.folder / "refresh.png")
     write_report(work.folder)
+
+
+def _controls(
+    work: Workspace, settings: RollbackSettings, fisher: Tensor, pick: Candidate | None, say: Say
+) -> list[dict[str, float]]:
+    """Test scores of random rollbacks of a candidate's size and strength, one a draw; of none, of the end of the chain."""
+    if pick is None:
+        return [work.scores(work.final, "test")]
+    count = max(1, int(pick.share * work.layout.size))
+    drawn = []
+    for draw in range(settings.draws):
+        ranked = top(SELECTIONS["random"](fisher, work.edit, settings.seed + draw), count)
+        drawn.append(work.scores(_taken_back(work, ranked, pick), "test"))
+        say(f"{draw + 1} of {settings.draws} random controls measured")
+    return drawn
 
 
 def _taken_back(work: Workspace, ranked: Tensor | None, pick: Candidate | None) -> Tensor:
@@ -232,13 +251,13 @@ def _measure_ends(work: Workspace, say: Say) -> None:
     for state, number in ((START, work.number - 1), (FULL, work.number), (END, len(work.chain.stages))):
         if state not in measured:
             say(f"measuring the {state}")
-            _add_state(work, state, work.checkpoints.vector(number))
+            _add_state(work, state, work.scores(work.checkpoints.vector(number), "test"))
 
 
-def _add_state(work: Workspace, state: str, parameters: Tensor) -> None:
-    """Score a state on the test examples, and put it into the results."""
+def _add_state(work: Workspace, state: str, scores: Mapping[str, float]) -> None:
+    """Put a state's scores on the test examples into the results."""
     results = {result.model: result for result in _results(work)}
-    results[state] = Result("recovery", state, work.scores(parameters, "test"))
+    results[state] = Result("recovery", state, scores)
     if {FULL, END} <= results.keys():
         before, after = results[FULL].scores, results[END].scores
         results = {
@@ -261,6 +280,11 @@ def _compared(
     back = recovered(own[harmed], before[harmed], after[harmed])
     shares = [own[name] / after[name] for name in own if name != harmed and after[name] > 0]
     return own | ({} if back is None else {RECOVERED: back}) | ({KEPT: min(shares)} if shares else {})
+
+
+def _compared_with_ends(work: Workspace, scores: Mapping[str, float]) -> dict[str, float]:
+    results = {result.model: result.scores for result in _results(work)}
+    return _compared(scores, results[FULL], results[END], work.harmed)
 
 
 def _told(step: Step, steps: int) -> str:

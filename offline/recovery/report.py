@@ -123,10 +123,17 @@ def _rollback(folder: Path, pictures: str) -> str:
     strengths = ", ".join(f"{strength:g}" for strength in found["settings"]["strengths"])
     return (
         f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score. The random "
-        "control has the size and strength of the conflict rollback; the best of each kind is chosen by the same rule. "
-        f"Tried: rho {shares}; lambda {strengths}.\n\n"
+        f"control has the size and strength of the conflict rollback{_draws(found['controls'])}; the best of each kind is "
+        f"chosen by the same rule. Tried: rho {shares}; lambda {strengths}.\n\n"
         f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
     )
+
+
+def _draws(controls: list[dict[str, float]]) -> str:
+    back = [100 * control["recovered"] for control in controls if "recovered" in control]
+    if len(controls) == 1 or not back:
+        return ""
+    return f", and is the mean of {len(back)} draws, which recover {min(back):.0f} % to {max(back):.0f} %"
 
 
 def _refresh(folder: Path, pictures: str) -> str:

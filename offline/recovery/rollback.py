@@ -27,13 +27,16 @@ class RollbackSettings:
     keep : float
         Share of its score that every later domain has to keep.
     seed : int
-        Of the random control.
+        Of the random sets; the random control's draws are of this seed and of those that follow it.
+    draws : int
+        How often the random control is drawn.
     """
 
     shares: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.3)
     strengths: tuple[float, ...] = (0.25, 0.5, 1.0)
     keep: float = 0.95
     seed: int = 0
+    draws: int = 5
 
     def __post_init__(self) -> None:
         if not self.shares or not all(0 < share <= 1 for share in self.shares):
@@ -44,6 +47,8 @@ class RollbackSettings:
             raise RecoveryError(f"lambda is above 0 and at most 1, not {self.strengths}")
         if not 0 <= self.keep <= 1:
             raise RecoveryError(f"what is to be kept is a share between 0 and 1, not {self.keep}")
+        if self.draws < 1:
+            raise RecoveryError(f"at least one random control has to be drawn, not {self.draws}")
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,15 @@ class Candidate:
         rho and lambda.
     scores : mapping of str to float
         Score of the harmed and of every later domain, by name.
+    seed : int or None
+        Of a random selection.
     """
 
     selection: str
     share: float
     strength: float
     scores: Mapping[str, float]
+    seed: int | None = None
 
 
 def rolled_back(final: Tensor, edit: Tensor, chosen: Tensor | None, strength: float) -> Tensor:
@@ -85,14 +93,17 @@ def rolled_back(final: Tensor, edit: Tensor, chosen: Tensor | None, strength: fl
     return vector
 
 
-def grid(settings: RollbackSettings, selections: Sequence[str]) -> Iterable[tuple[str, float, float]]:
-    """Everything to try, as (selection, rho, lambda)."""
+def grid(
+    settings: RollbackSettings, selections: Sequence[str]
+) -> Iterable[tuple[str, float, float, int | None]]:
+    """Everything to try, as (selection, rho, lambda, seed of a random selection)."""
     for selection in selections:
+        seed = settings.seed if selection == "random" else None
         for share in settings.shares:
             for strength in settings.strengths:
-                yield selection, share, strength
+                yield selection, share, strength, seed
     for strength in settings.strengths:
-        yield EVERYTHING, 1.0, strength
+        yield EVERYTHING, 1.0, strength, None
 
 
 def best(

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from typer.testing import CliRunner
 from cli.main import app
 from offline.evaluation.results import read_results
 from offline.recovery.chain import read_chain
+from offline.recovery.conflict import random, top
 from offline.recovery.errors import RecoveryError
 from offline.recovery.job import diagnose, refresh_domain, roll_back
 from offline.recovery.refresh import RefreshSettings
-from offline.recovery.rollback import RollbackSettings
+from offline.recovery.rollback import RollbackSettings, rolled_back
 from offline.recovery.workspace import Workspace
 from tests.offline.recovery.conftest import write_chain
 
@@ -76,6 +78,42 @@ def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordina
     torch.testing.assert_close(taken[moved], work.edit[moved], rtol=1e-3, atol=1e-6)
 
 
+def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
+    def random_scores(folder, *seeds):
+        for seed in seeds:
+            work = Workspace(full_chain, None, folder)
+            settings = RollbackSettings(shares=(0.2,), strengths=(1.0,), keep=0.0, seed=seed, draws=1)
+            roll_back(work, settings, save=False, say=lambda _line: None)
+        rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
+        return [row["scores"] for row in rows if row["selection"] == "random"]
+
+    zero, one = random_scores(tmp_path / "both", 0, 1)
+    assert zero != one
+    assert random_scores(tmp_path / "one", 1) == [one]
+
+
+def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
+    settings = replace(SETTINGS, draws=3)
+    work = Workspace(adapter_chain, None, tmp_path)
+    roll_back(work, settings, save=False, say=lambda _line: None)
+
+    rollback = json.loads((tmp_path / "rollback.json").read_text())
+    results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
+    draws = rollback["controls"]
+    assert len({draw["red"] for draw in draws}) == 3
+    for name in ("red", "blue", "recovered"):
+        mean = sum(draw[name] for draw in draws) / 3
+        assert results["random control"][name] == pytest.approx(mean)
+    chosen = rollback["chosen"]["conflict"]
+    ranked = top(random(work.edit, work.edit, seed=2), int(chosen["share"] * work.layout.size))
+    third = rolled_back(work.final, work.edit, ranked, chosen["strength"])
+    assert work.scores(third, "test")["red"] == pytest.approx(draws[2]["red"])
+    least, most = (100 * pick(draw["recovered"] for draw in draws) for pick in (min, max))
+    assert f"the mean of 3 draws, which recover {least:.0f} % to {most:.0f} %" in (
+        tmp_path / "report.md"
+    ).read_text().replace("\n", " ")
+
+
 def test_a_folder_with_another_chains_results_is_left_alone(full_chain, adapter_chain, tmp_path):
     Workspace(full_chain, None, tmp_path)
     with pytest.raises(RecoveryError, match="results of another chain"):
@@ -117,6 +155,7 @@ def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_mo
         ("diagnose", chain, "--harmed", "blue", "--out", out): "name an earlier stage",
         ("rollback", chain, "--rho", "2", "--out", out): "rho is a share",
         ("rollback", chain, "--strength", "0", "--out", out): "lambda is above 0",
+        ("rollback", chain, "--draws", "0", "--out", out): "at least one random control",
         ("refresh", chain, "--learning-rate", "0", "--out", out): "a learning rate above 0",
         ("diagnose", few, "--out", tmp_path / "few"): "at least 4 are needed",
     }
