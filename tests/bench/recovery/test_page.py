@@ -12,8 +12,8 @@ from offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED,
 def results(folder: Path, back: float, kept: float, draws: Sequence[tuple[float, float]]) -> Path:
     """Results of a recovery in which rollback and refresh come out alike."""
     others = (END, FULL, CONTROL, *(name for key, name in ROLLBACKS.items() if key != "conflict"))
-    scores = dict.fromkeys((ROLLBACKS["conflict"], REFRESHED), {RECOVERED: back, KEPT: kept})
-    scores |= dict.fromkeys(others, {RECOVERED: 0.1, KEPT: 1.0})
+    scores = {key: {RECOVERED: back, KEPT: kept} for key in (ROLLBACKS["conflict"], REFRESHED)}
+    scores |= {key: {RECOVERED: 0.1, KEPT: 1.0} for key in others}
     write_results([Result("recovery", name, each) for name, each in scores.items()], folder)
     controls = [{RECOVERED: recovered, KEPT: keeps} for recovered, keeps in draws]
     (folder / "rollback.json").write_text(json.dumps({"controls": controls}))
