@@ -148,11 +148,15 @@ def _is_number(value: Any) -> bool:
 
 
 def _usage(answer: bytes) -> dict[str, Any]:
-    try:
-        usage = orjson.loads(answer)["usage"]
-        return {name: usage[field] for field, name in _USAGE.items() if _is_number(usage.get(field))}
-    except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
-        return {}
+    """What an answer says was used, or the last event of a stream that says it."""
+    for line in reversed(answer.splitlines()):
+        try:
+            document = orjson.loads(line.removeprefix(b"data: "))
+            usage = document.get("response", document)["usage"]
+            return {name: usage[field] for field, name in _USAGE.items() if _is_number(usage.get(field))}
+        except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+            continue
+    return {}
 
 
 def _end(span: Span, status: int) -> None:

@@ -121,7 +121,7 @@ class Record:
         Parameters
         ----------
         answer
-            The engine's answer, if that came whole.
+            The engine's answer, or the last of its stream.
         """
         self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
@@ -148,14 +148,14 @@ class Record:
         self._metrics.client_disconnects.inc()
         self.finished(CLIENT_CLOSED_REQUEST)
 
-    def stream_ended(self, status: int) -> Callable[[StreamEnd], None]:
+    def stream_ended(self, status: int) -> Callable[[StreamEnd, bytes], None]:
         """What is to be called at the end of a streamed answer."""
 
-        def record(end: StreamEnd) -> None:
+        def record(end: StreamEnd, last: bytes) -> None:
             if end is StreamEnd.CLIENT_GONE:
                 self.disconnected()
             else:
-                self.finished(status if end is StreamEnd.COMPLETE else EngineFailed.status)
+                self.finished(status if end is StreamEnd.COMPLETE else EngineFailed.status, last)
 
         return record
 

@@ -1,6 +1,7 @@
 """The engine's answer on its way to the client: byte for byte, as it comes, and no longer than somebody listens."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -18,7 +19,11 @@ _BROKEN_OFF = (
     b'\n\ndata: {"error":{"message":"The engine broke off in the middle of its answer.",'
     b'"type":"server_error","param":null,"code":null}}\n\n'
 )
+# An engine's last events, its usage among them, come in so many pieces at most.
+_LAST_PIECES = 4
 _PASSED_HEADERS = ("content-type", "cache-control", "retry-after")
+# Of embeddings, if a client wants bytes.
+_BINARY = "application/octet-stream"
 
 
 class ClientGone(Exception):
@@ -62,7 +67,7 @@ async def buffered(upstream: EngineAnswer) -> Response:
     Raises
     ------
     EngineFailed
-        The engine broke off.
+        The engine broke off, or what it calls a success is no JSON object.
     """
     try:
         content = await upstream.read()
@@ -70,7 +75,15 @@ async def buffered(upstream: EngineAnswer) -> Response:
         raise EngineFailed("The engine broke off in the middle of its answer.") from None
     finally:
         upstream.close()
+    if upstream.status == 200 and not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
+        raise EngineFailed("The engine answered what is not JSON.")
     return Response(content, upstream.status, headers=_passed_headers(upstream))
+
+
+def _may_be_answer(content: bytes, media_type: str) -> bool:
+    # Reading it whole would cost large answers milliseconds.
+    text = content.strip()
+    return (text[:1] == b"{" and text[-1:] == b"}") or media_type.startswith(_BINARY)
 
 
 class _Patience:
@@ -124,11 +137,11 @@ class StreamedResponse(Response):
     stall_timeout_s
         A client that takes nothing for so long, while pieces wait for it, is taken to be gone.
     on_end
-        Called once, with how the stream ended.
+        Called once, with how the stream ended and the last of what the engine sent.
     """
 
     def __init__(
-        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd], None]
+        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
     ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
@@ -137,7 +150,7 @@ class StreamedResponse(Response):
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        end = StreamEnd.CLIENT_GONE
+        end, last = StreamEnd.CLIENT_GONE, deque[bytes](maxlen=_LAST_PIECES)
         try:
             async with cancelled_on_disconnect(receive), _Patience(self._stall_timeout_s) as patience:
                 await send(
@@ -148,6 +161,8 @@ class StreamedResponse(Response):
                     try:
                         piece = await anext(pieces, b"")
                         more, finished = bool(piece), StreamEnd.COMPLETE
+                        if more:
+                            last.append(piece)
                     except (aiohttp.ClientError, TimeoutError):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
                         piece, more, finished = _BROKEN_OFF, False, StreamEnd.ENGINE_FAILED
@@ -161,7 +176,7 @@ class StreamedResponse(Response):
         finally:
             # Closing the connection is what makes the engine stop generating.
             self._upstream.close()
-            self._on_end(end)
+            self._on_end(end, b"".join(last))
 
 
 def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:

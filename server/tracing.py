@@ -33,7 +33,7 @@ class RequestTrace(Protocol):
         Parameters
         ----------
         answer
-            The engine's answer, if that came whole.
+            The engine's answer, or the last of its stream.
         """
         ...
 

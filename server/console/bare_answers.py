@@ -87,5 +87,5 @@ class BareAnswers:
         }
 
 
-def _at_end(release: Release) -> Callable[[StreamEnd], None]:
-    return lambda end: release()
+def _at_end(release: Release) -> Callable[[StreamEnd, bytes], None]:
+    return lambda end, last: release()

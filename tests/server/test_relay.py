@@ -42,7 +42,8 @@ class EngineResponse:
 
 def relayed(pieces: Sequence[bytes], breaks_off: bool = False) -> tuple[bytes, list[StreamEnd]]:
     """What the client gets, and how that ended."""
-    upstream = EngineResponse([piece for piece in pieces if piece], breaks_off)
+    sent = [piece for piece in pieces if piece]
+    upstream = EngineResponse(sent, breaks_off)
     ends: list[StreamEnd] = []
     messages: list[Any] = []
 
@@ -52,9 +53,13 @@ def relayed(pieces: Sequence[bytes], breaks_off: bool = False) -> tuple[bytes, l
     async def send(message: Any) -> None:
         messages.append(message)
 
+    def ended(end: StreamEnd, last: bytes) -> None:
+        ends.append(end)
+        assert last == b"".join(sent[-4:])
+
     async def main() -> None:
         answer = EngineAnswer(cast(aiohttp.ClientResponse, upstream))
-        await StreamedResponse(answer, 60, ends.append)({"type": "http"}, receive, send)
+        await StreamedResponse(answer, 60, ended)({"type": "http"}, receive, send)
 
     asyncio.run(main())
     assert upstream.closed == 1

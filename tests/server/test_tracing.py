@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 
 PATH = "/v1/chat/completions"
 SECRET = "xyzzy"
+DONE = b"data: [DONE]\n\n"
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ async def test_three_spans_tell_of_a_request(
     classified, asked, whole = spans_of(tracing, exported)
     assert (classified.name, asked.name, whole.name) == ("classify", f"chat {MODEL}", f"POST {PATH}")
     assert whole.parent is None
+    assert whole.context is not None
     for child in (classified, asked):
         assert child.parent is not None
         assert child.parent.span_id == whole.context.span_id
@@ -82,11 +84,52 @@ async def test_three_spans_tell_of_a_request(
     assert SECRET not in "".join(span.to_json() for span in exported.get_finished_spans())
 
 
+USED = b'"usage":{"prompt_tokens":5,"completion_tokens":4,"total_tokens":9}'
+STREAMS = {
+    "asked-for": [
+        b'data: {"choices":[{}],"usage":null}\n\n',
+        b'data: {"choices":[],' + USED + b"}\n\n",
+        DONE,
+    ],
+    "in-one-piece": [b'data: {"choices":[{}]}\n\ndata: {"choices":[],' + USED + b"}\n\n" + DONE],
+    "in-parts": [b'data: {"choices":[],', USED[:20], USED[20:], b"}\n\n" + DONE],
+    "after-each": [b'data: {"usage":{"completion_tokens":1}}\n\n', b"data: {" + USED + b"}\n\n", DONE],
+    "response": [
+        b"event: response.completed\n"
+        b'data: {"response":{"usage":{"input_tokens":5,"output_tokens":4,"total_tokens":9}}}\n\n'
+    ],
+}
+
+
+@pytest.mark.parametrize("pieces", STREAMS.values(), ids=STREAMS.keys())
+async def test_a_stream_that_tells_its_usage_tells_it_to_the_trace(
+    stack: Stack, tracing: OpenTelemetry, exported: InMemorySpanExporter, pieces: Sequence[bytes]
+) -> None:
+    stack.engine.pieces = [b'data: {"choices":[{}]}\n\n'] * 20 + list(pieces)
+    response = await stack.client.post(PATH, json=chat("hi", stream=True))
+    assert response.content == b"".join(stack.engine.pieces)
+    asked = next(span for span in spans_of(tracing, exported) if span.name.startswith("chat"))
+    attributes = dict(asked.attributes or {})
+    assert attributes["gen_ai.usage.input_tokens"] == 5
+    assert attributes["gen_ai.usage.output_tokens"] == 4
+
+
+@pytest.mark.parametrize("last", [b"", b"data: [1]\n\n", b'data: {"usage":null}\n\n', b'data: {"usage":"x"}'])
+async def test_a_stream_that_tells_none_is_traced_all_the_same(
+    stack: Stack, tracing: OpenTelemetry, exported: InMemorySpanExporter, last: bytes
+) -> None:
+    stack.engine.pieces = [b'data: {"choices":[{}]}\n\n', last + DONE]
+    await stack.client.post(PATH, json=chat("hi", stream=True))
+    asked = next(span for span in spans_of(tracing, exported) if span.name.startswith("chat"))
+    assert not [name for name in asked.attributes or {} if name.startswith("gen_ai.usage")]
+
+
 async def test_the_engine_continues_the_trace(
     stack: Stack, tracing: OpenTelemetry, exported: InMemorySpanExporter
 ) -> None:
     await stack.client.post(PATH, json=chat("hi", stream=True))
     asked = next(span for span in spans_of(tracing, exported) if span.name.startswith("chat"))
+    assert asked.context is not None
     trace, span = format_trace_id(asked.context.trace_id), format_span_id(asked.context.span_id)
     told = stack.engine.headers[0]["traceparent"]
     assert told.startswith(f"00-{trace}-{span}-")
