@@ -58,6 +58,24 @@ async def test_what_is_no_answer_is_a_502(stack: Stack, content: bytes) -> None:
     assert "broke off" in error_of(response)["message"]
 
 
+@pytest.mark.parametrize("content", [b"", b"It works!", b"<html></html>", b'{"choices": [{"mess', b'"{}"'])
+async def test_an_answer_that_is_no_json_object_is_a_502(stack: Stack, content: bytes) -> None:
+    async with engine_that_says(stack, HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content):
+        response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 502
+    assert "not JSON" in error_of(response)["message"]
+    assert await stack.metric(
+        'lethe_requests_total{action="pass",endpoint="/v1/chat/completions",status="502"'
+    )
+
+
+async def test_a_vector_in_bytes_passes_as_it_is(stack: Stack) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 4\r\n\r\n"
+    async with engine_that_says(stack, head + b"\0\1\2\3"):
+        response = await stack.client.post("/v1/embeddings", json={"input": "hi"})
+    assert (response.status_code, response.content) == (200, b"\0\1\2\3")
+
+
 # aiohttp does not tell a reader of a body that its chunks stopped making sense; the total deadline does.
 @pytest.mark.settings(engine={"total_timeout_s": 1})
 @pytest.mark.parametrize("rest", [b"", b"zz\r\n", b"5\r\nda"], ids=["cut-off", "bad-chunk", "half-chunk"])
