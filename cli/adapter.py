@@ -57,9 +57,17 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(help="Forget texts of a step, and as many to keep; over all processes.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longer texts are cut.")] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Longer bare texts are cut into pieces; a longer question with its answer is refused."
+        ),
+    ] = None,
     dtype: Annotated[str | None, typer.Option(help="bfloat16 or float32.")] = None,
     gradient_checkpointing: Annotated[bool, typer.Option(help="Trade time for memory.")] = False,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(help="Save the state every so many steps, and after every epoch.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the first weights and the order of the texts.")] = None,
 ) -> None:
     """Train one expert for every subdomain, and put their sum into the target's bundle.
@@ -67,6 +75,7 @@ def train(
     Started again, it goes on where it was stopped. For several devices: `accelerate launch -m cli.main adapter train`.
     """
     from bundle import BundleError
+    from corruption.artifact import CorruptionError
     from offline.adapter_training.errors import AdapterError
     from offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
     from offline.adapter_training.settings import AdapterSettings
@@ -90,10 +99,11 @@ def train(
         "batch_size": batch_size,
         "max_tokens": max_tokens,
         "dtype": dtype,
+        "checkpoint_steps": checkpoint_steps,
         "seed": seed,
     }
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-    with reported(AdapterError, BundleError, LanguageModelError):
+    with reported(AdapterError, BundleError, CorruptionError, LanguageModelError):
         settings = AdapterSettings(
             forgetting=forgetting,
             gradient_checkpointing=gradient_checkpointing,
@@ -126,10 +136,11 @@ def compose(
 ) -> None:
     """Write a mixture of a bank's experts, (sum of weight x B) A, into a bundle."""
     from bundle import BundleError
+    from corruption.artifact import CorruptionError
     from offline.adapter_training.errors import AdapterError
     from offline.adapter_training.job import compose_into_bundle
 
-    with reported(AdapterError, BundleError, ValueError):
+    with reported(AdapterError, BundleError, CorruptionError, ValueError):
         if dtype not in ("bfloat16", "float32"):
             raise ValueError(f"dtype is bfloat16 or float32, not {dtype!r}")
         weights = dict(_parse_expert(item) for item in expert)

@@ -59,7 +59,7 @@ def run_adapter_job(job: AdapterJob, cache: Path) -> Bundle:
 
     Raises
     ------
-    AdapterError, LanguageModelError, BundleError
+    AdapterError, LanguageModelError, BundleError, CorruptionError
         As their messages say.
     """
     forget = {name: read_texts(path) for name, path in job.forget.items()}
@@ -92,7 +92,7 @@ def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: P
 
     Raises
     ------
-    AdapterError, BundleError
+    AdapterError, BundleError, CorruptionError
         As their messages say.
     """
     bank = load_bank(bank_file)

@@ -1,4 +1,4 @@
-"""Writes an adapter into a target's bundle, with what its training recorded."""
+"""Writes an adapter into a target's bundle, with what its training recorded and the model card that says so."""
 
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import torch
 from bundle import Action, BaseModel, Bundle, load_bundle, update_bundle
 from bundle.manifest import BaseModelReference
 from offline.adapter_training.peft_folder import LowRankAdapter, peft_files
+from offline.report import write_report
 
 
 def record_in_bundle(
@@ -22,7 +23,7 @@ def record_in_bundle(
     composes: tuple[str, ...] = (),
     dtype: torch.dtype = torch.float32,
 ) -> Bundle:
-    """Put an adapter and what is known of it into a bundle, as one step.
+    """Put an adapter and what is known of it into a bundle as one step, and write the bundle's card anew.
 
     A bundle that has nothing else to act with, or is new, gets the action ``adapter``; one with a corruption keeps its
     action.
@@ -46,6 +47,8 @@ def record_in_bundle(
     ------
     BundleError
         The bundle that stands there cannot be read, or the name cannot be one.
+    CorruptionError
+        The bundle's corruption cannot be read.
     """
     changes: dict[str, Any] = {
         "base_model": BaseModelReference(**asdict(base_model)),
@@ -57,4 +60,5 @@ def record_in_bundle(
     with tempfile.TemporaryDirectory() as scratch:
         files = {f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()}
         files |= {f"figures/{name}": path for name, path in (pictures or {}).items()}
-        return update_bundle(folder, files, **changes)
+        update_bundle(folder, files, **changes)
+    return write_report(folder)

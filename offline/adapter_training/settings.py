@@ -39,7 +39,7 @@ class AdapterSettings:
     batch_size : int
         Forget texts of a step, and as many retain texts; over all processes.
     max_tokens : int
-        Longer texts are cut into pieces.
+        Longer bare texts are cut into pieces; a question that is longer with its answer is refused.
     dtype : str
         ``bfloat16`` or ``float32``: of the base model's weights and of the passes. What is trained stays in float32.
     gradient_checkpointing : bool

@@ -55,6 +55,9 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     page = (tmp_path / "work" / "adapter-tokens.html").read_text()
     assert 'class="high"' in page
     assert 'class="low"' in page
+    card = bundle.folder / "README.md"
+    assert "| texts, marsh | 3 |" in card.read_text()
+    assert "figures/adapter-losses.png" in card.read_text()
 
     bank = tmp_path / "work" / "bank.safetensors"
     result = adapter(
@@ -63,6 +66,7 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     assert result.exit_code == 0, result.output
     half = load_bundle(tmp_path / "targets" / "half")
     assert half.manifest.composes == ()
+    assert "| experts, marsh | 0.5 |" in (half.folder / "README.md").read_text()
     mixed = adapter("compose", tmp_path, "both", "--bank", bank, "--expert", "marsh", "--expert", "fens")
     assert mixed.exit_code == 0, mixed.output
     both = load_bundle(tmp_path / "targets" / "both")
@@ -79,6 +83,7 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     ("arguments", "message"),
     [
         (("--rank", 400), "rank 400 is too large"),
+        (("--checkpoint-steps", 0), "checkpoint_steps must be at least 1"),
         (("--forgetting", "hypnosis"), "no forgetting loss 'hypnosis'; there are npo"),
         (("--forget", "nowhere.jsonl"), "nowhere.jsonl does not exist"),
         (("--model", "/no/where"), "no model folder at /no/where"),
