@@ -68,7 +68,7 @@ def attach(model: Any, target_modules: Sequence[str], rank: int) -> Switch:
     Raises
     ------
     AdapterError
-        A name fits no linear layer, or the rank is larger than a layer's own.
+        A name fits no linear layer (`torch.nn.Linear`), or the rank is larger than a layer's own.
     """
     # The output layer often shares its weights with the embeddings, and engines adapt neither alike.
     head = model.get_output_embeddings()
@@ -78,6 +78,11 @@ def attach(model: Any, target_modules: Sequence[str], rank: int) -> Switch:
         if isinstance(module, nn.Linear) and module is not head
     }
     names = {path.rpartition(".")[2] for path in linears}
+    if not names:
+        raise AdapterError(
+            f"{type(model).__name__} has no torch.nn.Linear besides its output layer, and only those are adapted; GPT-2 and "
+            "its kin, whose layers are transformers' Conv1D, cannot be"
+        )
     missing = [name for name in target_modules if name not in names]
     if missing:
         raise AdapterError(
