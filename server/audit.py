@@ -14,8 +14,11 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+import orjson
 
 from classifier.conversation import Conversation
 from server.audit_chain import ChainError, seal_entry
@@ -24,7 +27,7 @@ from server.errors import StartupError
 
 _GATHER_S = 0.02
 _RETRY_S = 0.5
-_BATCH = 2000
+_BATCH, _BATCH_BYTES = 2000, 1 << 20
 _PATIENCE_S = 3
 
 
@@ -66,6 +69,14 @@ class NoAudit:
         return None
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """An entry that waits to be written, and who waits for that."""
+
+    body: bytes
+    waiter: Future[None] | None
+
+
 class AuditLog:
     """A log in a folder, which is locked while it is open.
 
@@ -73,8 +84,8 @@ class AuditLog:
     ----------
     max_bytes, keep
         A file that has grown to so many bytes is followed by another; so many are kept.
-    capacity
-        Entries that may wait; what comes while so many do is lost and counted.
+    max_waiting_bytes
+        What entries may take up that wait to be written; what comes beyond is lost and counted.
 
     Raises
     ------
@@ -82,14 +93,14 @@ class AuditLog:
         The folder cannot be written, another process writes there, or what stands there is no audit log.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, keep: int, capacity: int = 100_000) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, keep: int, max_waiting_bytes: int = 64 << 20) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._keep = keep
-        self._capacity = capacity
-        self._waiting: deque[dict[str, Any]] = deque()
-        # By the identity of an entry that waits, which lives at least as long.
-        self._awaited: dict[int, Future[None]] = {}
+        self._max_waiting_bytes = max_waiting_bytes
+        self._waiting: deque[_Waiting] = deque()
+        # Each is changed by one thread only; what waits is their difference.
+        self._taken_bytes = self._done_bytes = 0
         self._wake = threading.Event()
         self._closing = False
         self._file: int | None = None
@@ -121,20 +132,12 @@ class AuditLog:
 
     def record(self, entry: dict[str, Any]) -> None:
         """Take an entry; it is written soon."""
-        if len(self._waiting) >= self._capacity:
-            self.lost += 1
-            return
-        self._waiting.append(entry)
-        if not self._wake.is_set():
-            self._wake.set()
+        self._take(entry, None)
 
     async def recorded(self, entry: dict[str, Any]) -> bool:
         """Take an entry and wait for it to be written; whether it was, within a few seconds."""
-        written = self._awaited[id(entry)] = Future()
-        lost = self.lost
-        self.record(entry)
-        if self.lost > lost:
-            del self._awaited[id(entry)]
+        written: Future[None] = Future()
+        if not self._take(entry, written):
             return False
         done, _ = await asyncio.wait({asyncio.wrap_future(written)}, timeout=_PATIENCE_S)
         return bool(done)
@@ -161,6 +164,17 @@ class AuditLog:
             os.close(self._file)
         os.close(self._lock)
 
+    def _take(self, entry: dict[str, Any], waiter: Future[None] | None) -> bool:
+        body = orjson.dumps(entry)
+        if self._taken_bytes - self._done_bytes + len(body) > self._max_waiting_bytes:
+            self.lost += 1
+            return False
+        self._taken_bytes += len(body)
+        self._waiting.append(_Waiting(body, waiter))
+        if not self._wake.is_set():
+            self._wake.set()
+        return True
+
     def _continue_log(self) -> None:
         self._last, unfinished = last_link(self._folder)
         files = audit_files(self._folder)
@@ -169,8 +183,7 @@ class AuditLog:
             # Half a line, left by a crash, was never an entry; that it was there is one.
             self._size -= unfinished
             self._truncate()
-            self._waiting.append({"time": time.time(), "event": "unfinished_entry", "bytes": unfinished})
-            self._wake.set()
+            self._take({"time": time.time(), "event": "unfinished_entry", "bytes": unfinished}, None)
 
     def _write_all(self) -> None:
         while True:
@@ -188,13 +201,14 @@ class AuditLog:
                 return
 
     def _write_batch(self) -> bool:
-        if lost := self.lost - self._told_losses:
-            self._told_losses += lost
-            self._waiting.appendleft({"time": time.time(), "event": "entries_lost", "count": lost})
-        count = min(_BATCH, len(self._waiting))
+        lost = self.lost - self._told_losses
+        batch = self._next_batch()
+        bodies = [entry.body for entry in batch]
+        if lost:
+            bodies.insert(0, orjson.dumps({"time": time.time(), "event": "entries_lost", "count": lost}))
         lines, link = [], self._last
-        for index in range(count):
-            line, link = seal_entry(self._waiting[index], link, self._key)
+        for body in bodies:
+            line, link = seal_entry(body, link, self._key)
             lines.append(line)
         try:
             if self._size >= self._max_bytes:
@@ -207,13 +221,22 @@ class AuditLog:
             return False
         self.failing = False
         self._last = link
-        self.written += count
-        for _ in range(count):
-            entry = self._waiting.popleft()
-            waiter = self._awaited.pop(id(entry), None)
-            if waiter is not None and waiter.set_running_or_notify_cancel():
-                waiter.set_result(None)
+        self._told_losses += lost
+        self.written += len(lines)
+        for entry in batch:
+            self._waiting.popleft()
+            self._done_bytes += len(entry.body)
+            if entry.waiter is not None and entry.waiter.set_running_or_notify_cancel():
+                entry.waiter.set_result(None)
         return True
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while len(batch) < min(_BATCH, len(self._waiting)) and size < _BATCH_BYTES:
+            batch.append(self._waiting[len(batch)])
+            size += len(batch[-1].body)
+        return batch
 
     def _append(self, content: bytes) -> None:
         assert self._file is not None

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -29,10 +28,16 @@ class Link:
     seal: str = BEGINNING
 
 
-def seal_entry(entry: dict[str, Any], last: Link, key: bytes) -> tuple[bytes, Link]:
-    """The line of an entry that follows another, with its line break, and the new last link."""
+def seal_entry(entry: bytes, last: Link, key: bytes) -> tuple[bytes, Link]:
+    """The line of an entry that follows another, with its line break, and the new last link.
+
+    Parameters
+    ----------
+    entry
+        A JSON object that is not empty.
+    """
     number = last.number + 1
-    body = orjson.dumps({"number": number, **entry, "previous": last.seal})[:-1]
+    body = b'{"number":%d,%b,"previous":"%b"' % (number, entry[1:-1], last.seal.encode())
     seal = _seal(body, key)
     return b"".join((body, _MARK, seal.encode(), b'"}\n')), Link(number, seal)
 

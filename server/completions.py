@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
+from server.body_budget import BodyBudget
 from server.components import Components
 from server.decision import Decision, Outcome
 from server.engine_answer import EngineAnswer
@@ -38,6 +39,7 @@ class Completions:
         self._placer = components.placer
         self._access = components.access
         self._audit = components.audit
+        self._bodies = BodyBudget(self._settings.limits.max_bodies_bytes)
 
     def route(
         self, endpoint: str, parse: Callable[[bytes], ParsedRequest], scope: Scope = Scope.USE
@@ -71,9 +73,10 @@ class Completions:
             key = self._access.identify(request.headers, scope)
             record.admitted(key, await self._access.admit(key))
             settings = self._settings
-            raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
-            async with cancelled_on_disconnect(request.receive):
-                return await self._guarded(parse(raw), key, record)
+            with self._bodies.held() as take:
+                raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s, take)
+                async with cancelled_on_disconnect(request.receive):
+                    return await self._guarded(parse(raw), key, record)
         except (ClientGone, ClientDisconnect):
             record.disconnected()
             return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -5,7 +5,7 @@ about targets.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -178,8 +178,15 @@ def demanded(formats: Sequence[Any], body: dict[str, Any]) -> Conversation | Non
     return Conversation.from_prompt(orjson.dumps(demands).decode()) if demands else None
 
 
-async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes:
+async def read_body(
+    request: Request, max_bytes: int, timeout_s: float, take: Callable[[int], None] = lambda size: None
+) -> bytes:
     """Read a request's body, never more than the limit and no longer than the time.
+
+    Parameters
+    ----------
+    take
+        Called with the bytes that came; see `server.body_budget.BodyBudget.held`.
 
     Raises
     ------
@@ -209,6 +216,7 @@ async def read_body(request: Request, max_bytes: int, timeout_s: float) -> bytes
                 size += len(chunk)
                 if size > max_bytes:
                     raise too_large
+                take(len(chunk))
                 chunks.append(chunk)
     except TimeoutError:
         raise RequestTimeout(f"the body must be sent within {timeout_s:g} s") from None

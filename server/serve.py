@@ -116,7 +116,12 @@ class _Proxy:
         settings = self._settings.audit
         if settings.folder is None:
             return NoAudit()
-        log = AuditLog(settings.folder, max_bytes=settings.max_bytes, keep=settings.keep)
+        log = AuditLog(
+            settings.folder,
+            max_bytes=settings.max_bytes,
+            keep=settings.keep,
+            max_waiting_bytes=settings.max_waiting_bytes,
+        )
         self._metrics.watch_audit(log)
         return log
 

@@ -179,6 +179,9 @@ class LimitSettings(_Section):
         How long a client may take nothing of a stream that waits for it.
     max_requests
         How many requests may be under way at a time; more are told to come back.
+    max_bodies_bytes
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
+        are told to come back.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -186,6 +189,7 @@ class LimitSettings(_Section):
     body_timeout_s: float = Field(default=60, gt=0)
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
+    max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
 
 
 class RedisSettings(_Section):
@@ -230,6 +234,8 @@ class AuditSettings(_Section):
         Where it is kept; without one there is none.
     max_bytes, keep
         Size after which the next file begins, and the number of files that are kept.
+    max_waiting_bytes
+        What entries may take up in memory while they cannot be written; what comes beyond is lost.
     required
         Whether nothing is answered while entries cannot be written.
     text_share
@@ -239,6 +245,7 @@ class AuditSettings(_Section):
     folder: Path | None = None
     max_bytes: int = Field(default=64 << 20, ge=1 << 16)
     keep: int = Field(default=100, ge=1)
+    max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
 
@@ -306,6 +313,13 @@ class Settings(BaseSettings):
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
     console: ConsoleSettings = ConsoleSettings()
+
+    @pydantic.field_validator("limits")
+    @classmethod
+    def _the_largest_body_fits(cls, limits: LimitSettings, info: pydantic.ValidationInfo) -> LimitSettings:
+        if limits.max_bodies_bytes < info.data.get("max_body_bytes", 0):
+            raise ValueError("max_bodies_bytes must not be less than max_body_bytes")
+        return limits
 
     @pydantic.field_validator("console")
     @classmethod

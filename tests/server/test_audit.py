@@ -144,20 +144,33 @@ def small_disk() -> Iterator[Callable[[int], None]]:
 def test_a_full_disk_holds_entries_back_and_what_was_lost_is_said(
     tmp_path: Path, small_disk: Callable[[int], None]
 ) -> None:
-    with log(tmp_path, max_bytes=1 << 20, capacity=50) as opened:
-        opened.record({"index": 0})
+    room = 50 * len(b'{"index":100}')
+    with log(tmp_path, max_bytes=1 << 20, max_waiting_bytes=room) as opened:
+        opened.record({"index": 100})
         until(lambda: opened.written == 1)
         small_disk(os.path.getsize(audit_files(tmp_path)[0]) + 30)
-        opened.record({"index": 1})
+        opened.record({"index": 101})
         until(lambda: opened.failing)
         for index in range(60):
-            opened.record({"index": index + 2})
+            opened.record({"index": index + 102})
         assert opened.lost == 11
         small_disk(1 << 30)
         until(lambda: not opened.failing)
     assert verify(tmp_path, read_key(tmp_path)).number == 52
     lost = [entry["count"] for entry in read_entries(tmp_path) if entry.get("event") == "entries_lost"]
     assert lost == [11]
+
+
+def test_large_entries_that_wait_are_bounded_as_small_ones_are(
+    tmp_path: Path, small_disk: Callable[[int], None]
+) -> None:
+    with log(tmp_path, max_bytes=1 << 30, max_waiting_bytes=10 << 20) as opened:
+        small_disk(10)
+        for _ in range(20):
+            opened.record({"text": "x" * (1 << 20)})
+        assert opened.lost == 11
+        small_disk(1 << 30)
+    assert verify(tmp_path, read_key(tmp_path)).number == 10
 
 
 def test_a_digest_is_equal_for_equal_prompts_and_keyed(tmp_path: Path) -> None:

@@ -236,6 +236,35 @@ async def test_more_requests_than_may_be_under_way_are_told_to_come_back(stack: 
     assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
 
 
+@pytest.mark.settings(max_body_bytes=1 << 20, limits={"max_bodies_bytes": 1200 << 10})
+async def test_bodies_that_together_take_up_too_much_are_told_to_come_back(stack: Stack) -> None:
+    stack.engine.holds = True
+    large = chat("x" * (700 << 10))
+    served = asyncio.create_task(stack.client.post(PATH, json=large))
+    async with asyncio.timeout(10):
+        while not stack.engine.requests:
+            await asyncio.sleep(0.01)
+    response = await stack.client.post(PATH, json=large)
+    assert response.status_code == 503
+    assert error_of(response)["code"] == "overloaded"
+    assert int(response.headers["retry-after"]) > 0
+    stack.engine.hold.set()
+    assert (await served).status_code == 200
+    assert (await stack.client.post(PATH, json=large)).status_code == 200
+
+
+@pytest.mark.settings(max_body_bytes=1 << 20, limits={"max_bodies_bytes": 1200 << 10})
+async def test_a_body_takes_up_nothing_once_its_stream_has_begun(stack: Stack) -> None:
+    stack.engine.holds = True
+    large = chat("x" * (700 << 10), stream=True)
+    async with (
+        stack.client.stream("POST", PATH, json=large) as first,
+        stack.client.stream("POST", PATH, json=large) as second,
+    ):
+        assert (first.status_code, second.status_code) == (200, 200)
+        stack.engine.hold.set()
+
+
 class TestCircuitBreaker:
     """By a clock that is set by hand."""
 

@@ -56,6 +56,8 @@ def test_the_shipped_targets_are_the_default() -> None:
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
         ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass' or 'corrupt'"),
         ({"max_body_bytes": 1}, "max_body_bytes"),
+        ({"limits": {"max_bodies_bytes": 1 << 20}}, "must not be less than max_body_bytes"),
+        ({"max_body_bytes": 1 << 30}, "must not be less than max_body_bytes"),
     ],
 )
 def test_a_bad_value_is_named_with_what_would_be_right(overrides: dict, message: str) -> None:
