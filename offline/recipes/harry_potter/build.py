@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from bundle import update_bundle
+from offline.classifier_training.report import write_report as write_classifier_report
 from offline.classifier_training.train import TrainingSettings, train_classifier
 from offline.corruption_learning.job import LearningJob, run_learning_job
 from offline.recipes.harry_potter.prompts import (
@@ -26,13 +27,17 @@ DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots
 
 
 def build_classifier(bundle: Path, cache: Path) -> None:
-    """Train the classifier and put it into the bundle, whose other artifacts stay as they are."""
+    """Train the classifier and put it into the bundle, whose other artifacts stay as they are.
+
+    Its report, with plots, goes into ``report`` beside what the cache keeps of the recipe.
+    """
     # The threshold is chosen on pages of prose too, which are flagged far more readily than prompts are.
     settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.02)
     trained = train_classifier(
         TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), print
     )
     trained.write_bundle(bundle)
+    write_classifier_report(trained, _work(cache) / "report")
 
 
 def build_corruption(bundle: Path, cache: Path) -> None:
