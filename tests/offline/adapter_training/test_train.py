@@ -1,7 +1,7 @@
 """What training a bank changes, and what it leaves alone."""
 
+import json
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM
 from offline.adapter_training.bank import AdapterBank, load_bank
 from offline.adapter_training.errors import AdapterError
 from offline.adapter_training.low_rank import attach, load_weights
-from offline.adapter_training.peft_folder import write_peft_folder
+from offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
+from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import SourceText
 from offline.adapter_training.train import BankTraining, TrainedBank, train_bank
 from offline.json_lines import read_whole_lines
@@ -244,29 +245,47 @@ def test_a_bank_is_not_added_to_by_what_does_not_fit_it(
 
 
 @pytest.mark.slow
-def test_two_processes_come_to_what_one_comes_to(
-    make_training: MakeTraining, bank_file: Path, tmp_path: Path
+def test_two_processes_under_accelerate_come_to_what_one_comes_to(
+    make_training: MakeTraining, bank_file: Path, tmp_path: Path, settings: AdapterSettings
 ) -> None:
-    shutil.copy(bank_file, tmp_path / "other.safetensors")
     alone = make_training(tmp_path / "alone", {"fens": FENS[:2]}, bank=bank_file)
-    shared = make_training(tmp_path / "shared", {"fens": FENS[:2]}, bank=tmp_path / "other.safetensors")
-    (tmp_path / "training.pickle").write_bytes(pickle.dumps(shared))
-    script = tmp_path / "train.py"
-    script.write_text(
-        "import pickle, sys\n"
-        "from offline.adapter_training.train import train_bank\n"
-        "train_bank(pickle.load(open(sys.argv[1], 'rb')))\n"
-    )
-
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([*command, script, tmp_path / "training.pickle"], env=environment, check=True)
+    work, bank = tmp_path / "shared", tmp_path / "other.safetensors"
+    shutil.copy(bank_file, bank)
+    options = {
+        "target": "fens",
+        "targets": tmp_path / "targets",
+        "model": alone.base,
+        "forget": _lines(tmp_path / "forget.jsonl", FENS[:2]),
+        "retain": _lines(tmp_path / "retain.jsonl", BREAD),
+        "bank": bank,
+        "work": work,
+        "rank": settings.rank,
+        "epochs": settings.epochs,
+        "batch-size": settings.batch_size,
+        "dtype": settings.dtype,
+        "learning-rate": settings.learning_rate,
+        "checkpoint-steps": settings.checkpoint_steps,
+    }
+    named = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    accelerate = Path(sys.executable).with_name("accelerate")
+    launch = [accelerate, "launch", "--num_processes", "2", "--cpu", "-m", "cli.main", "adapter", "train"]
+    subprocess.run([*launch, *named], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
     train_bank(alone)
 
-    here, there = ([line for line in read_whole_lines(t.trace) if "phase" in line] for t in (alone, shared))
+    here, there = (
+        [line for line in read_whole_lines(trace) if "phase" in line]
+        for trace in (alone.trace, work / "trace.jsonl")
+    )
     assert [line["step"] for line in there] == [line["step"] for line in here]
     for ours, theirs in zip(here, there, strict=True):
         assert theirs["terms"] == pytest.approx(ours["terms"], rel=1e-2, abs=1e-3)
-    found, expected = (load_bank(t.bank).experts["fens"] for t in (shared, alone))
+    found, expected = (load_bank(file).experts["fens"] for file in (bank, bank_file))
     for layer, weights in expected.items():
         assert (found[layer] - weights).norm() < 0.05 * weights.norm()
+    adapter = read_peft_folder(tmp_path / "targets" / "fens" / "adapter")
+    assert_same({layer: pair.up for layer, pair in adapter.pairs.items()}, found)
+
+
+def _lines(path: Path, texts: tuple[SourceText, ...]) -> Path:
+    path.write_text("\n".join(json.dumps({"question": t.question, "answer": t.answer}) for t in texts))
+    return path
