@@ -32,16 +32,25 @@ def verify(folder: Folder = None) -> None:
 
 @app.command("tail")
 def tail(
-    count: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 20, folder: Folder = None
+    count: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with those that come, until interrupted.")
+    ] = False,
+    folder: Folder = None,
 ) -> None:
     """Print the last entries, one JSON object a line."""
     import json
-    from collections import deque
+    from contextlib import suppress
+    from itertools import chain
 
-    from server.audit_files import read_entries
+    from server.audit_files import follow_entries, last_entries
 
-    for entry in deque(read_entries(_folder(folder)), maxlen=count):
-        typer.echo(json.dumps(entry, ensure_ascii=False))
+    found = _folder(folder)
+    newest_first = last_entries(found, count)
+    last = newest_first[0]["number"] if newest_first else 0
+    with suppress(KeyboardInterrupt):
+        for entry in chain(reversed(newest_first), follow_entries(found, last) if follow else ()):
+            typer.echo(json.dumps(entry, ensure_ascii=False))
 
 
 @app.command("stats")

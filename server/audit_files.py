@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -13,7 +15,8 @@ from server.errors import StartupError
 
 _KEY_NAME = "key"
 _KEY_BYTES = 32
-_TAIL_BYTES = 256 << 10
+_BLOCK_BYTES = 256 << 10
+_LOOK_S = 0.5
 
 
 def audit_files(folder: Path) -> list[Path]:
@@ -84,17 +87,54 @@ def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
             yield from (orjson.loads(line) for line in lines if line.endswith(b"\n"))
 
 
-def last_entries(folder: Path, count: int) -> list[dict[str, Any]]:
-    """The newest whole entries, newest first; those older than the last part of a file may be missed."""
+def last_entries(folder: Path, count: int, max_bytes: int | None = None) -> list[dict[str, Any]]:
+    """The newest whole entries, newest first.
+
+    Parameters
+    ----------
+    max_bytes
+        Where those that are older begin to be left out, however few there are; one is always given.
+    """
     found: list[dict[str, Any]] = []
+    size = 0
+    for line in _newest_lines(folder):
+        size += len(line)
+        if len(found) == count or (found and max_bytes is not None and size > max_bytes):
+            break
+        found.append(orjson.loads(line))
+    return found
+
+
+def follow_entries(folder: Path, number: int) -> Iterator[dict[str, Any]]:
+    """Entries after the one of a number, oldest first, as they are written; never ends."""
+    while True:
+        for entry in _entries_after(folder, number):
+            yield entry
+            number = entry["number"]
+        time.sleep(_LOOK_S)
+
+
+def _entries_after(folder: Path, number: int) -> Iterator[dict[str, Any]]:
+    entries: Iterator[dict[str, Any]] = map(orjson.loads, _newest_lines(folder))
+    return reversed(list(takewhile(lambda entry: entry["number"] > number, entries)))
+
+
+def _newest_lines(folder: Path) -> Iterator[bytes]:
     for path in reversed(audit_files(folder)):
         with path.open("rb") as file:
-            start = max(0, path.stat().st_size - _TAIL_BYTES)
-            file.seek(start)
-            lines = file.read().splitlines(keepends=True)
-        # The first may be half a line where reading began within the file, the last where one is being written.
-        whole = [line for line in lines[1 if start else 0 :] if line.endswith(b"\n")]
-        found += [orjson.loads(line) for line in reversed(whole[-(count - len(found)) :])]
-        if len(found) >= count:
-            break
-    return found
+            yield from _lines_from_the_end(file)
+
+
+def _lines_from_the_end(file: BinaryIO) -> Iterator[bytes]:
+    position, begun, in_unfinished = file.seek(0, os.SEEK_END), b"", True
+    while position:
+        length = min(_BLOCK_BYTES, position)
+        position = file.seek(position - length)
+        begun, *lines = (file.read(length) + begun).split(b"\n")
+        if lines and in_unfinished:
+            # What follows the last line break is empty, or an entry that is being written.
+            in_unfinished = False
+            lines.pop()
+        yield from reversed(lines)
+    if begun and not in_unfinished:
+        yield begun

@@ -16,7 +16,7 @@ from server.console.door import administrator
 from server.errors import APIError
 from server.metrics import NO_TARGET
 
-_DECISIONS = 50
+_DECISIONS, _DECISIONS_BYTES = 50, 256 << 10
 _CACHE_SHARE = "vllm:kv_cache_usage_perc"
 _ENGINE_METRICS = {
     "vllm:num_requests_running": "running",
@@ -103,7 +103,7 @@ def _decisions(components: Components) -> list[dict[str, Any]] | None:
     folder = components.settings.audit.folder
     if folder is None:
         return None
-    entries = last_entries(folder, _DECISIONS)
+    entries = last_entries(folder, _DECISIONS, _DECISIONS_BYTES)
     return [
         {name: value for name, value in entry.items() if name not in ("seal", "text")} for entry in entries
     ]

@@ -1,6 +1,9 @@
 """`lethe audit` checks the log and says what is in it."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,34 @@ def test_a_changed_log_is_one_line(folder: Path) -> None:
 def test_the_last_entries_are_printed_as_json(folder: Path) -> None:
     entries = [json.loads(line) for line in lethe("tail", "-n", 2).output.splitlines()]
     assert [entry["key"] for entry in entries] == ["k2", "k3"]
+
+
+def test_entries_that_come_are_printed_until_interrupted(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "audit",
+        "tail",
+        "-n",
+        "1",
+        "--follow",
+        "--folder",
+        str(folder),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["key"] == "k3"
+        for numbers in (range(100), range(100, 200)):
+            log = AuditLog(folder, max_bytes=1 << 16, keep=5)
+            for number in numbers:
+                log.record({"key": f"new{number}", "filling": "x" * 1000})
+            log.close()
+        assert len(audit_files(folder)) > 1
+        keys = [json.loads(process.stdout.readline())["key"] for _ in range(200)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert keys == [f"new{number}" for number in range(200)]
 
 
 def test_requests_are_counted_by_target_and_action(folder: Path) -> None:

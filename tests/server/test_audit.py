@@ -259,6 +259,19 @@ def test_the_newest_entries_come_first_and_from_older_files_too(tmp_path: Path) 
 def test_the_newest_entries_of_a_long_log_are_found_without_reading_all(tmp_path: Path) -> None:
     line = b'{"n":1,"filler":"%s"}\n' % (b"x" * 1000)
     (tmp_path / "audit-000000000001.jsonl").write_bytes(line * 1000 + b'{"n":2}\n{"half')
-    found = last_entries(tmp_path, 1000)
+    found = last_entries(tmp_path, 1000, 256 << 10)
     assert found[0]["n"] == 2
     assert 200 < len(found) < 300
+    assert [entry["n"] for entry in last_entries(tmp_path, 5, 1)] == [2]
+
+
+def test_none_of_the_newest_entries_is_missing_however_long_they_are(tmp_path: Path) -> None:
+    with log(tmp_path, max_bytes=1 << 20) as opened:
+        for index in range(2000):
+            # Some are longer than what is read at a time.
+            opened.record({"filling": "x" * (600_000 if index % 400 == 0 else 1000)})
+    [*_, newest] = audit_files(tmp_path)
+    with newest.open("ab") as file:
+        file.write(b'{"number":2001,"half":"' + b"x" * 600_000)
+    assert [entry["number"] for entry in last_entries(tmp_path, 1990)] == list(range(2000, 10, -1))
+    assert len(last_entries(tmp_path, 3000)) == 2000
