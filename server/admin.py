@@ -1,23 +1,28 @@
 """Routes for operators; each needs a key with the scope ``admin``."""
 
-import orjson
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from server.answers import Detokenized, TargetInForce, TargetsInForce, Tokens
 from server.components import Components
-from server.errors import BadRequest, Conflict
+from server.errors import Conflict
 from server.guard import Guard
 from server.keys import Scope
+from server.openapi import body_schema
 from server.relay import buffered
 from server.reload import ReloadError
 from server.requests import read_body
+from server.scrub import scrub
+from server.tokenizer_request import DetokenizeBody, TokenizeBody, TokenizerBody, parse_tokenizer
 
 
 def admin_routes(components: Components) -> APIRouter:
     """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
     router = APIRouter()
     access, guard, settings = components.access, components.guard, components.settings
+    engine = components.engine
 
     @router.get("/admin/targets")
     async def targets(request: Request) -> TargetsInForce:
@@ -35,24 +40,33 @@ def admin_routes(components: Components) -> APIRouter:
             raise Conflict(f"What was in force stays: {error}") from None
         return _in_force(guard)
 
-    async def tokenizer(request: Request) -> Response:
-        access.identify(request.headers, Scope.ADMIN)
-        raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
-        try:
-            body = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise BadRequest(f"the body is not valid JSON: {error}") from None
-        return await buffered(await components.engine.post(request.url.path, body))
+    def tokenizer(path: str, shape: type[TokenizerBody]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            key = access.identify(request.headers, Scope.ADMIN)
+            release = await access.admit(key)
+            try:
+                raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
+                parsed = parse_tokenizer(path, raw, shape)
+                if not engine.ready:
+                    raise engine.unavailable()
+                return await buffered(await engine.post(path, scrub(parsed, engine.model_names).body))
+            finally:
+                release()
 
-    for path, answer, description in (
+        return answer
+
+    for path, body, answer, description in (
         (
             "/tokenize",
+            TokenizeBody,
             Tokens,
             "The token ids of a text, `prompt`, or of a conversation, `messages`, as vLLM has them.",
         ),
-        ("/detokenize", Detokenized, "The text of token ids, `tokens`, as vLLM has it."),
+        ("/detokenize", DetokenizeBody, Detokenized, "The text of token ids, `tokens`, as vLLM has it."),
     ):
-        router.post(path, description=description, responses={200: {"model": answer}})(tokenizer)
+        router.post(
+            path, description=description, responses={200: {"model": answer}}, openapi_extra=body_schema(body)
+        )(tokenizer(path, body))
     return router
 
 

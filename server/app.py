@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pydantic
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.routing import request_response
@@ -21,6 +21,7 @@ from server.components import Components
 from server.console import console_routes
 from server.errors import APIError, error_response
 from server.keys import Scope
+from server.openapi import body_schema
 from server.requests import (
     CHAT,
     COMPLETION,
@@ -39,6 +40,8 @@ _GROUPS = {
     OPEN: "Probes: need no key.",
     CONSOLE: "For the console's page, and changes with it: needs a key of scope `admin`.",
 }
+# For the document alone: the routes ask for a key themselves, in OpenAI's error shape.
+_KEY = HTTPBearer(scheme_name="key", description="A key of `lethe keys create`.", auto_error=False)
 _ENGINE_ANSWER: dict[str, Any] = {
     "description": "As vLLM gives it, in OpenAI's form.",
     "content": {"application/json": {}, "text/event-stream": {}},
@@ -69,6 +72,7 @@ def create_app(components: Components) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
+    keyed = [] if components.access.is_open else [Depends(_KEY)]
     completions, surroundings = Completions(components), _Surroundings(components)
 
     for path, parse, body, description in (
@@ -92,20 +96,21 @@ def create_app(components: Components) -> FastAPI:
             completions.route(path, parse),
             methods=["POST"],
             tags=[Scope.USE],
+            dependencies=keyed,
             description=description,
             responses={200: _ENGINE_ANSWER},
-            openapi_extra=_body_schema(body),
+            openapi_extra=body_schema(body),
             route_class_override=_RawRoute,
         )
-    app.get("/v1/models", tags=[Scope.USE])(surroundings.models)
+    app.get("/v1/models", tags=[Scope.USE], dependencies=keyed)(surroundings.models)
     app.get("/health", tags=[OPEN])(surroundings.health)
     app.get("/ready", tags=[OPEN])(surroundings.ready)
-    page: dict[str, Any] = {"tags": [Scope.OBSERVE], "response_class": PlainTextResponse}
-    app.get("/metrics", **page)(surroundings.metrics_page)
-    app.get("/metrics/engine", **page)(surroundings.engine_metrics_page)
-    app.include_router(admin_routes(components), tags=[Scope.ADMIN])
+    page: dict[str, Any] = {"dependencies": keyed, "response_class": PlainTextResponse}
+    app.get("/metrics", tags=[Scope.OBSERVE], **page)(surroundings.metrics_page)
+    app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(surroundings.engine_metrics_page)
+    app.include_router(admin_routes(components), tags=[Scope.ADMIN], dependencies=keyed)
     if components.settings.console.enabled:
-        app.include_router(console_routes(components, completions), tags=[CONSOLE])
+        app.include_router(console_routes(components, completions), tags=[CONSOLE], dependencies=keyed)
     return app
 
 
@@ -155,28 +160,6 @@ class _Surroundings:
         """vLLM's own metrics, passed on, with the plugin's; of several engines with the label `engine`."""
         self._access.identify(request.headers, Scope.OBSERVE)
         return Response(await self._engine.metrics_text(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _body_schema(shape: type[pydantic.BaseModel]) -> dict[str, Any]:
-    schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
-    # OpenAPI keeps definitions elsewhere; inlining them leaves each route's schema whole by itself.
-    definitions = schema.pop("$defs", {})
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _inline(schema, definitions)}},
-        }
-    }
-
-
-def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return _inline(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-        return {key: _inline(value, definitions) for key, value in schema.items()}
-    if isinstance(schema, list):
-        return [_inline(item, definitions) for item in schema]
-    return schema
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

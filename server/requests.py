@@ -233,15 +233,15 @@ def parse_completion(raw: bytes) -> ParsedRequest:
     return ParsedRequest(COMPLETION, parse_body(raw, CompletionBody))
 
 
-def parse_body(raw: bytes, shape: type[GuardedBody]) -> dict[str, Any]:
-    """Parse a body and check the fields that the guard depends on.
+def parse_body(raw: bytes, shape: type[pydantic.BaseModel]) -> dict[str, Any]:
+    """Parse a body and check the fields that its shape has.
 
     Raises
     ------
     BadRequest
         It is not a JSON object.
     InvalidBody
-        A guarded field is missing or of the wrong type.
+        One of them is missing or of the wrong type.
     """
     try:
         body = orjson.loads(raw)

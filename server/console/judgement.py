@@ -16,6 +16,7 @@ from server.console.prompt import PlaygroundBody, read_request
 from server.decision import Decision, Outcome
 from server.errors import Unavailable
 from server.keys import ApiKey
+from server.openapi import body_schema
 from server.requests import CHAT, ParsedRequest
 
 # A page sends what it has in parts, so that no request takes long and its progress can be shown.
@@ -40,7 +41,7 @@ def judgement_routes(components: Components) -> APIRouter:
         components.settings,
     )
 
-    @router.post("/judge")
+    @router.post("/judge", openapi_extra=body_schema(PlaygroundBody))
     async def judge(request: Request) -> dict[str, Any]:
         """One prompt, in all detail."""
         key = administrator(request, access)
@@ -64,7 +65,7 @@ def judgement_routes(components: Components) -> APIRouter:
             **_tokens(await placer.tokenized(parsed), corruption),
         }
 
-    @router.post("/classify")
+    @router.post("/classify", openapi_extra=body_schema(TextsBody))
     async def classify(request: Request) -> dict[str, Any]:
         """Several texts: each one's probabilities, by target."""
         key = administrator(request, access)

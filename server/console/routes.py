@@ -9,9 +9,10 @@ from server.console.door import administrator
 from server.console.judgement import judgement_routes
 from server.console.live import live_routes
 from server.console.page_files import page_routes
-from server.console.prompt import parse_playground
+from server.console.prompt import PlaygroundBody, parse_playground
 from server.console.target_desk import TargetDesk
 from server.keys import Scope
+from server.openapi import body_schema
 
 API = "/console/api"
 
@@ -27,9 +28,12 @@ def console_routes(components: Components, completions: Completions) -> APIRoute
         key = administrator(request, components.access)
         return {"key": key.id, "bare_answers": bare_answers, "models": sorted(components.engine.model_names)}
 
-    api.post("/guarded")(completions.route(f"{API}/guarded", parse_playground, Scope.ADMIN))
+    body = body_schema(PlaygroundBody)
+    api.post("/guarded", openapi_extra=body)(
+        completions.route(f"{API}/guarded", parse_playground, Scope.ADMIN)
+    )
     if bare_answers:
-        api.post("/bare")(BareAnswers(components).route())
+        api.post("/bare", openapi_extra=body)(BareAnswers(components).route())
     api.include_router(judgement_routes(components))
     api.include_router(live_routes(components))
     api.include_router(TargetDesk(components).routes())

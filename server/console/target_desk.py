@@ -16,6 +16,7 @@ from server.console.door import administrator
 from server.console.prompt import read_request
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
 from server.errors import BadRequest, Conflict, NotFound
+from server.openapi import body_schema
 from server.reload import ReloadError
 
 _CARD = "README.md"
@@ -55,7 +56,7 @@ class TargetDesk:
         router.get("")(self.overview)
         router.get("/{name}/card")(self.card)
         router.get("/{name}/figures/{figure:path}")(self.figure)
-        router.post("/{name}")(self.change)
+        router.post("/{name}", openapi_extra=body_schema(StateBody))(self.change)
         return router
 
     async def overview(self, request: Request) -> dict[str, Any]:

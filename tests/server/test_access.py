@@ -1,6 +1,7 @@
 """Keys open the door as far as their scopes, and as often as their limits say."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ BODIES = {
     "/v1/responses": {"input": "hi"},
     "/v1/embeddings": {"input": "hi"},
     "/tokenize": {"prompt": "hi"},
+    "/detokenize": {"tokens": [1]},
     "/admin/reload": {},
 }
 
@@ -95,6 +97,7 @@ async def test_what_holds_nothing_to_protect_needs_no_key(stack: Stack, path: st
         ("POST", "/v1/responses", Scope.USE),
         ("POST", "/v1/embeddings", Scope.USE),
         ("POST", "/tokenize", Scope.ADMIN),
+        ("POST", "/detokenize", Scope.ADMIN),
         ("GET", "/admin/targets", Scope.ADMIN),
         ("POST", "/admin/reload", Scope.ADMIN),
     ],
@@ -126,6 +129,18 @@ async def test_the_openapi_document_groups_routes_by_the_scope_that_they_need(
             refused = await stack.client.request(method, path, headers=headers[scopes[group]])
             assert refused.status_code == 403, path
             assert scopes[group].value in error_of(refused)["message"]
+
+
+async def test_the_openapi_document_says_which_routes_need_a_key_and_what_they_read(
+    stack: Stack, keys: Path
+) -> None:
+    document = (await stack.client.get("/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    routes = [(path, *item) for path, methods in document["paths"].items() for item in methods.items()]
+    for path, method, route in routes:
+        assert route.get("security") == (None if OPEN in route["tags"] else [{"key": []}]), path
+        assert ("requestBody" in route) == (method == "post" and path != "/admin/reload"), path
+        assert "ErrorAnswer" in str(route["responses"]["default"]), path
 
 
 async def test_a_revoked_or_expired_key_is_refused(stack: Stack, keys: Path) -> None:
@@ -207,6 +222,17 @@ async def test_a_key_may_have_as_many_requests_under_way_as_its_limit_says(
     stack.engine.hold.set()
     assert (await first).status_code == 200
     assert (await ask(stack, headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", [path for path in BODIES if path != "/admin/reload"])
+async def test_whatever_reaches_the_engine_counts_against_a_keys_limits(
+    stack: Stack, keys: Path, path: str
+) -> None:
+    headers = new_key(stack, keys, scopes=set(Scope), requests_per_minute=3, concurrency=1)
+    contents = [json.dumps(BODIES[path]).encode(), b"{", json.dumps(BODIES[path]).encode(), b"{"]
+    answers = [await stack.client.post(path, content=content, headers=headers) for content in contents]
+    assert [answer.status_code for answer in answers] == [200, 400, 200, 429]
+    assert error_of(answers[-1])["code"] == "rate_limit_exceeded"
 
 
 async def test_a_refused_body_gives_its_place_back(stack: Stack, keys: Path) -> None:

@@ -145,6 +145,12 @@ async def test_embeddings_of_anything_but_text_are_a_422(stack: Stack, body: dic
     assert stack.engine.requests == []
 
 
+IMAGE_BY_ADDRESS = {
+    "role": "user",
+    "content": [{"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}}],
+}
+
+
 class TestTokenizer:
     """The engine's tokenizer, for administrators."""
 
@@ -154,11 +160,45 @@ class TestTokenizer:
         return tmp_path / "keys.yaml"
 
     async def test_it_is_passed_on(self, stack: Stack, keys: Path) -> None:
-        _, secret = create_key(keys, scopes={"admin"})
-        stack.access.load()
-        headers = {"Authorization": f"Bearer {secret}"}
+        headers = self.administrator(stack, keys)
         text = await stack.client.post("/detokenize", json={"tokens": [7, 1]}, headers=headers)
         assert json.loads(text.content) == {"prompt": "potter word"}
         await stack.client.post("/tokenize", json={"prompt": "a"}, headers=headers)
         assert stack.engine.requests == [("/tokenize", {"prompt": "a"})]
-        assert (await stack.client.post("/tokenize", content=b"{", headers=headers)).status_code == 400
+
+    @pytest.mark.engines(2)
+    @pytest.mark.parametrize("path", ["/tokenize", "/detokenize"])
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"3", b"null", b'"hi"'])
+    async def test_a_body_that_is_no_object_is_a_400(
+        self, stack: Stack, keys: Path, path: str, content: bytes
+    ) -> None:
+        response = await stack.client.post(path, content=content, headers=self.administrator(stack, keys))
+        assert response.status_code == 400
+        assert error_of(response)["type"] == "invalid_request_error"
+        assert not any(engine.requests for engine in stack.engines)
+
+    @pytest.mark.parametrize(
+        ("path", "body", "status"),
+        [
+            ("/tokenize", {"prompt": 3}, 422),
+            ("/tokenize", {"messages": [{"content": "hi"}]}, 422),
+            ("/tokenize", {"messages": [IMAGE_BY_ADDRESS]}, 400),
+            ("/tokenize", {"prompt": "hi", "chat_template": "x"}, 400),
+            ("/tokenize", {"prompt": "hi", "model": "an-adapter"}, 404),
+            ("/detokenize", {}, 422),
+            ("/detokenize", {"tokens": [-1]}, 422),
+        ],
+    )
+    async def test_nothing_is_fetched_or_steered_by_it_either(
+        self, stack: Stack, keys: Path, path: str, body: dict[str, Any], status: int
+    ) -> None:
+        response = await stack.client.post(path, json=body, headers=self.administrator(stack, keys))
+        assert response.status_code == status
+        error_of(response)
+        assert stack.engine.requests == []
+
+    def administrator(self, stack: Stack, keys: Path) -> dict[str, str]:
+        """The header of a key that may administer."""
+        _, secret = create_key(keys, scopes={"admin"})
+        stack.access.load()
+        return {"Authorization": f"Bearer {secret}"}
