@@ -56,7 +56,9 @@ def malformed(path: str, headers: Mapping[str, str], content: bytes, model: str 
         return f"has xargs {xargs!r}"
     if body.get("use_beam_search"):
         return "asks for a beam"
-    if path != "/detokenize" and not re.fullmatch("[0-9a-f]{32}", headers.get("x-request-id", "")):
+    if path not in ("/tokenize", "/detokenize") and not re.fullmatch(
+        "[0-9a-f]{32}", headers.get("x-request-id", "")
+    ):
         return "has no id of the proxy's"
     return _CHECKS[path](body) if path in _CHECKS else f"came to {path}"
 
@@ -71,6 +73,12 @@ def _check_chat(body: dict[str, Any]) -> str | None:
         if not isinstance(message.get("content"), str | list | None):
             return f"has the content {message['content']!r}"
     return None
+
+
+def _check_tokenize(body: dict[str, Any]) -> str | None:
+    if not isinstance(body.get("prompt"), str | None):
+        return f"has {body['prompt']!r}"
+    return _check_chat(body) if body.get("messages") else None
 
 
 def _check_completion(body: dict[str, Any]) -> str | None:
@@ -104,6 +112,7 @@ _CHECKS = {
     "/v1/completions": _check_completion,
     "/v1/responses": _check_responses,
     "/v1/embeddings": _check_embeddings,
+    "/tokenize": _check_tokenize,
     "/detokenize": lambda body: None if _is_prompt(body.get("tokens")) else "has no tokens",
 }
 
@@ -142,6 +151,8 @@ class CheckingEngine:
             self.faults.append(f"{request.path} {fault}: {content[:300]!r}")
         if request.path == "/detokenize":
             return web.json_response({"prompt": "some words"})
+        if request.path == "/tokenize":
+            return web.json_response({"count": 1, "max_model_len": 8192, "tokens": [1], "token_strs": None})
         if json.loads(content).get("stream"):
             return web.Response(body=b"data: [DONE]\n\n", content_type="text/event-stream")
         return web.json_response({"id": "x", "choices": [], "usage": {"prompt_tokens": 1}})

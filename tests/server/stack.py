@@ -59,7 +59,7 @@ class RecordingEngine:
             request.transport.abort()
         if (body.get("model") or MODEL) not in (MODEL, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
-        if not body.get("stream"):
+        if not body.get("stream") or request.path == "/tokenize":
             try:
                 if self.holds:
                     await self.hold.wait()

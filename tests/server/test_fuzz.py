@@ -1,6 +1,7 @@
 """Whatever is sent, nothing fails inside and nothing malformed reaches the engine; ``make fuzz`` sends far more."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -8,21 +9,44 @@ import pytest
 
 from bench.checking_engine import malformed
 from bench.fuzz import fuzz
+from server.key_file import create_key
+from server.keys import Scope
 from tests.server.stack import MODEL, Stack
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_requests_made_from_the_openapi_document(stack: Stack) -> None:
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A file for keys."""
+    return tmp_path / "keys.yaml"
+
+
+@pytest.fixture
+def key(keys: Path) -> str:
+    """A key that may everything, so that every route is reached."""
+    return create_key(keys, scopes=set(Scope))[1]
+
+
+async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -> None:
     document = (await stack.client.get("/openapi.json")).json()
     url = f"http://127.0.0.1:{stack.port}"
-    seen = await asyncio.to_thread(fuzz, document, url, None, 40, repeatable=True)
+    seen = await asyncio.to_thread(fuzz, document, url, key, 40, repeatable=True)
     assert seen.faults == []
     for (path, body), headers in zip(stack.engine.requests, stack.engine.headers, strict=True):
         lowered = {name.lower(): value for name, value in headers.items()}
         assert malformed(path, lowered, orjson.dumps(body), MODEL) is None
     asked = {path for path, _ in stack.engine.requests}
-    assert asked == {"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings"}
+    assert asked == {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+        "/tokenize",
+    }
+    assert seen.statuses["/detokenize", 200]
+    assert seen.statuses["/console/api/guarded", 200]
+    assert seen.statuses["/console/api/classify", 200]
 
 
 @pytest.mark.parametrize(
@@ -35,8 +59,8 @@ async def test_requests_made_from_the_openapi_document(stack: Stack) -> None:
         ("/v1/completions", {"prompt": [2**40]}),
     ],
 )
-async def test_what_fuzzing_found_is_refused(stack: Stack, path: str, body: dict[str, Any]) -> None:
-    response = await stack.client.post(path, json=body)
+async def test_what_fuzzing_found_is_refused(key: str, stack: Stack, path: str, body: dict[str, Any]) -> None:
+    response = await stack.client.post(path, json=body, headers={"Authorization": f"Bearer {key}"})
     assert response.status_code in (400, 422)
     assert stack.engine.requests == []
 
@@ -44,6 +68,9 @@ async def test_what_fuzzing_found_is_refused(stack: Stack, path: str, body: dict
 @pytest.mark.parametrize(
     ("path", "body", "fault"),
     [
+        ("/tokenize", b'{"prompt":3}', "has 3"),
+        ("/tokenize", b'{"messages":[{"role":"wizard"}]}', "message"),
+        ("/tokenize", b'{"prompt":"hi","chat_template":"x"}', "chat_template"),
         ("/v1/chat/completions", b"{", "no JSON"),
         ("/v1/chat/completions", b'{"a":1,"a":2}', "a key stands twice"),
         ("/v1/chat/completions", b'{"a":NaN}', "NaN"),
