@@ -7,10 +7,14 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
 
+from bench.servers import lethe
+from server.key_file import create_key
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, RunningProxy, ask, metric
 
 pytestmark = pytest.mark.engine
@@ -27,6 +31,7 @@ WEATHER = {
         },
     },
 }
+DEMANDED = {"type": "function", "function": {"name": "weather"}}
 FIELDS: dict[str, dict[str, Any]] = {
     "several": {"n": 2, "temperature": 0.8, "seed": 7},
     "stop": {"stop": ["Austen"]},
@@ -47,7 +52,12 @@ FIELDS: dict[str, dict[str, Any]] = {
             },
         }
     },
-    "tool": {"tools": [WEATHER], "tool_choice": {"type": "function", "function": {"name": "weather"}}},
+    "tool": {"tools": [WEATHER], "tool_choice": DEMANDED},
+    "tool-if-it-will": {"tools": [WEATHER], "tool_choice": "auto"},
+    "tool-or-other": {"tools": [WEATHER], "tool_choice": "required"},
+    "no-tool": {"tools": [WEATHER], "tool_choice": "none", "parallel_tool_calls": False},
+    "reasoning": {"reasoning_effort": "low"},
+    "no-reasoning": {"reasoning_effort": "none", "extra_body": {"include_reasoning": False}},
     "vllm-own": {"extra_body": {"top_k": 5, "min_tokens": 4, "repetition_penalty": 1.1}},
 }
 NODE = """
@@ -93,6 +103,72 @@ def test_a_stream_carries_its_usage(guarded: OpenAI) -> None:
     assert last.usage.completion_tokens == 8
 
 
+@pytest.mark.parametrize("tool_choice", [DEMANDED, "required", "auto"], ids=["one", "any", "if-it-will"])
+def test_a_streamed_tool_call_comes_in_the_same_pieces(
+    guarded: OpenAI, bare: OpenAI, tool_choice: Any
+) -> None:
+    def pieces(client: OpenAI) -> list[tuple[str | None, str | None, list[tuple[Any, ...]]]]:
+        stream = ask(client, ALLOWED, stream=True, tools=[WEATHER], tool_choice=tool_choice)
+        return [
+            (
+                choice.finish_reason,
+                choice.delta.content,
+                [
+                    (call.index, call.function.name, call.function.arguments)
+                    for call in choice.delta.tool_calls or ()
+                ],
+            )
+            for chunk in stream
+            for choice in chunk.choices
+        ]
+
+    through = pieces(guarded)
+    assert through == pieces(bare)
+    called = [call for _, _, calls in through for call in calls]
+    assert "weather" in [name for _, name, _ in called] or tool_choice == "auto"
+
+
+def test_a_plain_completion_is_streamed_as_without_the_guard(guarded: OpenAI, bare: OpenAI) -> None:
+    model = bare.models.list().data[0].id
+    fields: dict[str, Any] = {"model": model, "prompt": ALLOWED, "max_tokens": 12, "temperature": 0}
+    through, direct = (
+        list(client.completions.create(stream=True, stream_options={"include_usage": True}, **fields))
+        for client in (guarded, bare)
+    )
+    texts = ["".join(choice.text for chunk in each for choice in chunk.choices) for each in (through, direct)]
+    assert texts[0] == texts[1] == guarded.completions.create(**fields).choices[0].text != ""
+    assert through[-1].usage == direct[-1].usage is not None
+    ends = [
+        [choice.finish_reason for chunk in each for choice in chunk.choices] for each in (through, direct)
+    ]
+    assert ends[0] == ends[1]
+    assert ends[0][-1] in ("stop", "length")
+
+
+def test_a_flagged_prompt_is_shown_as_it_was_asked_and_scored_as_it_was_corrupted(
+    guarded: OpenAI, bare: OpenAI
+) -> None:
+    shown = {"prompt_logprobs": 0, "return_prompt_text": True}
+    through, direct = (ask(client, FORBIDDEN, extra_body=shown).model_dump() for client in (guarded, bare))
+    assert FORBIDDEN in through["prompt_text"]
+    assert through["prompt_text"] == direct["prompt_text"]
+    assert len(through["prompt_logprobs"]) == len(direct["prompt_logprobs"])
+    assert through["prompt_logprobs"] != direct["prompt_logprobs"]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_flagged_prompt_that_is_cut_is_corrupted_whole(
+    proxy: RunningProxy, guarded: OpenAI, bare: OpenAI, side: str
+) -> None:
+    names = ("lethe_plugin_corrupted_requests_total", "lethe_plugin_disagreements_total")
+    cut = {"truncate_prompt_tokens": 12, "truncation_side": side, "prompt_logprobs": 0}
+    before = [metric(proxy, "/metrics/engine", name) for name in names]
+    through, direct = (ask(client, FORBIDDEN, extra_body=cut).model_dump() for client in (guarded, bare))
+    assert [metric(proxy, "/metrics/engine", name) for name in names] == [count + 1 for count in before]
+    assert len(through["prompt_logprobs"]) == len(direct["prompt_logprobs"]) == 12
+    assert through["prompt_logprobs"] != direct["prompt_logprobs"]
+
+
 def test_a_plain_completion_echoes_and_scores_as_without_the_guard(guarded: OpenAI, bare: OpenAI) -> None:
     model = bare.models.list().data[0].id
     # One prompt a request: two may or may not share a step of the engine, and their last bits differ by it.
@@ -117,6 +193,20 @@ def test_responses_answer_whole_and_streamed(guarded: OpenAI, bare: OpenAI) -> N
     with guarded.responses.stream(input=ALLOWED, instructions="Be brief.", **fields) as stream:
         streamed = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
     assert streamed == through.output_text
+
+
+def test_responses_answer_the_asynchronous_client(proxy: RunningProxy, guarded: OpenAI) -> None:
+    async def main() -> tuple[str, str]:
+        async with AsyncOpenAI(base_url=f"{proxy.url}/v1", api_key="any", max_retries=0) as client:
+            model = (await client.models.list()).data[0].id
+            fields: dict[str, Any] = {"model": model, "input": ALLOWED, "temperature": 0}
+            whole = await client.responses.create(max_output_tokens=24, **fields)
+            async with client.responses.stream(max_output_tokens=24, **fields) as stream:
+                pieces = [event.delta async for event in stream if event.type == "response.output_text.delta"]
+            return whole.output_text, "".join(pieces)
+
+    whole, streamed = asyncio.run(main())
+    assert whole == streamed != ""
 
 
 def test_a_flagged_response_is_corrupted_and_does_not_show_it(
@@ -147,6 +237,28 @@ def test_errors_are_those_that_the_client_knows(guarded: OpenAI) -> None:
         ask(guarded, "hi", extra_body={"vllm_xargs": {"lethe": "x"}})
     with pytest.raises(BadRequestError, match="max_tokens"):
         ask(guarded, "hi", max_tokens=-1)
+
+
+def test_keys_open_the_tokenizer_and_bad_token_ids_are_the_clients_fault(
+    proxy: RunningProxy, targets: Path, tmp_path: Path
+) -> None:
+    admin, user = (create_key(tmp_path / "keys.yaml", scopes={scope})[1] for scope in ("admin", "use"))
+    engine = {"LETHE_KEYS": f"{tmp_path}/keys.yaml", "LETHE_ENGINE__API_KEY": proxy.engine.api_key or ""}
+    with lethe(urlsplit(proxy.engine.url).port or 0, targets, engine, core=None) as port:
+
+        def post(path: str, secret: str, **body: Any) -> httpx.Response:
+            headers = {"Authorization": f"Bearer {secret}"}
+            return httpx.post(f"http://127.0.0.1:{port}{path}", json=body, headers=headers, timeout=60)
+
+        tokens = post("/tokenize", admin, prompt=ALLOWED).json()["tokens"]
+        assert post("/detokenize", admin, tokens=tokens).json()["prompt"] == ALLOWED
+        for path, body in (("/tokenize", {"prompt": "hi"}), ("/detokenize", {"tokens": [1]})):
+            assert post(path, user, **body).status_code == 403
+        answered = post("/v1/completions", user, prompt=tokens, max_tokens=2)
+        assert answered.json()["usage"]["prompt_tokens"] == len(tokens)
+        refused = post("/v1/completions", user, prompt=[10**9], max_tokens=2)
+        assert refused.status_code == 400
+        assert "vocabulary" in refused.json()["error"]["message"]
 
 
 def test_many_at_once_by_the_asynchronous_client(proxy: RunningProxy) -> None:
