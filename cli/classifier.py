@@ -1,15 +1,26 @@
 """`lethe classifier`: train a target's classifier, and look at what one says of a text."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.errors import reported
 
+if TYPE_CHECKING:
+    from bundle import Bundle
+
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
 
-_SOURCE = "JSONL, JSON, CSV or text file, or owner/name:file on the hub; may be repeated."
+_SOURCE = "JSONL, JSON, CSV, text or Parquet file, or owner/name:file on the hub; may be repeated."
+
+
+class PrecisionName(StrEnum):
+    """The arithmetic of the encoder's linear layers."""
+
+    INT8 = "int8"
+    FLOAT32 = "float32"
 
 
 @app.callback()
@@ -35,6 +46,9 @@ def train(
     output: Annotated[Path | None, typer.Option(help="The bundle's folder; targets/NAME by default.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where figures and plots go.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Folder or hub id of the sentence encoder.")] = None,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="What `classifier.precision` will be where it is served.")
+    ] = PrecisionName.INT8,
     alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Wanted risk on false negatives.")] = 0.01,
     false_positive_rate: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Wanted rate of false positives on ordinary prompts.")
@@ -60,6 +74,7 @@ def train(
     from classifier.encoder import default_cache_folder
     from classifier.encoder_files import DEFAULT_ENCODER
     from classifier.errors import ClassifierError
+    from classifier.settings import ClassifierSettings
     from offline.classifier_training.errors import TrainingError
     from offline.classifier_training.examples import Example, load_examples
     from offline.classifier_training.general_prompts import general_examples
@@ -79,6 +94,7 @@ def train(
             fine_tune_epochs=fine_tune_epochs,
             refit=refit,
             entities=tuple(name.strip() for name in names if name.strip()),
+            classifier=ClassifierSettings(precision=precision.value),
         )
 
         def load(sources: list[str]) -> list[Example]:
@@ -103,6 +119,12 @@ def train(
 def check(
     bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
     text: Annotated[str, typer.Argument(help="The text to classify.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Folder or hub id of the encoder; by default the one that the bundle brings or names."
+        ),
+    ] = None,
 ) -> None:
     """Show what a bundle's classifier says of a text, and which words carry it."""
     import asyncio
@@ -116,7 +138,7 @@ def check(
             raise ClassifierError(
                 f"bundle {loaded.name} has no classifier; train one with `lethe classifier train`"
             )
-        service = ClassifierService.load(heads={loaded.name: loaded.classifier})
+        service = ClassifierService.load(encoder or _encoder_of(loaded), {loaded.name: loaded.classifier})
         verdict = asyncio.run(service.classify(Conversation.from_prompt(text)))
     (found,) = verdict.targets
     typer.echo(
@@ -125,3 +147,13 @@ def check(
     )
     for span in found.spans:
         typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")
+
+
+def _encoder_of(bundle: "Bundle") -> str:
+    from classifier.encoder_files import DEFAULT_ENCODER
+    from classifier.encoder_shelf import OWN_ENCODER
+
+    own = f"classifier/{OWN_ENCODER}"
+    if f"{own}/model.safetensors" in bundle.manifest.files:
+        return str(bundle.folder / own)
+    return bundle.manifest.encoder.id if bundle.manifest.encoder else DEFAULT_ENCODER

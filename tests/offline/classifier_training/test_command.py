@@ -1,10 +1,13 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from classifier.encoder_files import DEFAULT_ENCODER, find_encoder
 from cli.classifier import app
+from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 
 
@@ -37,6 +40,25 @@ def test_a_classifier_is_trained_reported_and_tried(tmp_path: Path, monkeypatch:
     assert (tmp_path / "reports/lights/report.png").is_file()
     result = CliRunner().invoke(app, ["check", "targets/lights", "Who keeps the lighthouse of Alderney?"])
     assert "lights: flagged" in result.output
+
+
+def test_a_bundle_is_tried_on_the_encoder_that_it_names(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
+    encoder = tmp_path / "encoder"
+    shutil.copytree(find_encoder(DEFAULT_ENCODER).folder, encoder)
+    tokenizer = encoder / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + "\n")  # another encoder by its hash
+    trained = train(encoder=str(encoder), forget_forms=0, keep_forms=0)
+    folder = trained.write_bundle(tmp_path / "lights").folder
+    asked = ["check", str(folder), "Who keeps the lighthouse of Alderney?"]
+    result = CliRunner().invoke(app, asked)
+    assert result.output.startswith("lights: flagged")
+    assert CliRunner().invoke(app, [*asked, "--encoder", str(encoder)]).output == result.output
+    assert (
+        "another one than is loaded" in CliRunner().invoke(app, [*asked, "--encoder", DEFAULT_ENCODER]).output
+    )
 
 
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:

@@ -2,15 +2,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 from bundle import load_bundle
 from classifier import ClassifierService, ClassifierSettings, Conversation
 from classifier.encoder import Encoder
 from classifier.errors import ClassifierError
+from cli.classifier import app
 from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
@@ -29,7 +33,7 @@ def _separation(folder: Path, cache: Path) -> float:
     labels = np.array(EXAMPLES.labels)
     direction = known[labels == 1].mean(axis=0) - known[labels == 0].mean(axis=0)
     others = encoder.embed(LIGHTS[1::2] + FOOD[1::2])
-    return roc_auc_score([1] * len(LIGHTS[1::2]) + [0] * len(FOOD[1::2]), others @ direction)
+    return float(roc_auc_score([1] * len(LIGHTS[1::2]) + [0] * len(FOOD[1::2]), others @ direction))
 
 
 def _margin(folder: Path, cache: Path) -> float:
@@ -52,6 +56,28 @@ def test_the_same_examples_are_not_trained_on_twice(tiny_encoder_folder: Path, t
     assert fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 1, 0, tmp_path) == first
     assert (first / "model.safetensors").stat().st_mtime_ns == written
     assert fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 2, 0, tmp_path) != first
+
+
+def test_an_interrupted_run_goes_on_after_its_last_whole_epoch(
+    tiny_encoder_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip, steps = torch.nn.utils.clip_grad_norm_, []
+
+    def counted(*arguments: Any) -> torch.Tensor:
+        steps.append(1)
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return clip(*arguments)
+
+    whole = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 3, 0, tmp_path / "whole")
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", counted)
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 3, 0, tmp_path / "stopped")
+    goes_on = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 3, 0, tmp_path / "stopped")
+    # Two batches an epoch: it stopped within the second, which is learned from again.
+    assert len(steps) == 4 + 2 * 2
+    assert sorted(path.name for path in goes_on.iterdir()) == sorted(path.name for path in whole.iterdir())
+    assert (goes_on / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +120,16 @@ def test_targets_with_encoders_of_their_own_are_judged_beside_those_that_share_o
     folders = {name: tmp_path / name / "classifier" for name in ("lights", "islands")}
     assert classify(folders, "Who keeps the lighthouse of Alderney?") == ["lights", "islands"]
     assert classify(folders, "Write a song about bread.") == []
+
+
+def test_a_bundle_with_an_encoder_of_its_own_is_tried_on_it(
+    own: TrainedClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
+    folder = own.write_bundle(tmp_path / "islands").folder
+    found = CliRunner().invoke(app, ["check", str(folder), "Who keeps the lighthouse of Alderney?"])
+    assert found.output.startswith("islands: flagged")
+    assert len(list((tmp_path / "encoders").glob("*.onnx"))) == 1
 
 
 def test_an_encoder_that_lacks_a_file_is_refused(own: TrainedClassifier, classify, tmp_path: Path) -> None:
