@@ -1,5 +1,6 @@
 """`lethe serve`: the proxy, and by default the engine behind it."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,8 @@ def serve(
 
     Every setting can also stand in the YAML file or in the environment, as LETHE_PORT or LETHE_ENGINE__URL.
     """
+    # What it asks to have read anew has not been read yet, and the imports below take a while.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from server.errors import StartupError
     from server.serve import run
     from server.settings import load_settings

@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -158,6 +158,21 @@ async def engine_that_dies_of(
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         stack.upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield requests
+
+
+@pytest.mark.settings(engine={"connect_timeout_s": 0.3})
+async def test_an_engine_that_takes_no_more_connections_is_a_503(stack: Stack) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        address = listener.getsockname()
+        # What nobody accepts fills the queue, and the system drops the next attempt unanswered.
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(address)
+        stack.upstream.base_url = f"http://127.0.0.1:{address[1]}"
+        response = await asyncio.wait_for(stack.client.post(PATH, json=chat("hi")), 5)
+    assert response.status_code == 503
+    assert "refuses connections" in error_of(response)["message"]
 
 
 async def test_a_connection_that_the_engine_resets_after_it_was_idle_costs_no_request(stack: Stack) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +95,32 @@ async def test_what_is_put_among_the_targets_while_the_engine_starts_is_loaded(s
     assert "names films, which is no bundle" in await starting.line("reload failed")
     await starting.engine_comes_up()
     assert (await starting.ask()).status_code == 200
+
+
+async def test_a_hangup_before_anything_is_read_ends_nothing(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "cli.main", "serve", "--engine-url", "http://127.0.0.1:1")
+    settings = {
+        "LETHE_PORT": str(free_loopback_port()),
+        "LETHE_TARGETS": str(tmp_path),
+        "LETHE_CACHE_DIR": str(tmp_path),
+        "LETHE_ENGINE__STARTUP_TIMEOUT_S": "0.1",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command, stderr=asyncio.subprocess.PIPE, cwd=ROOT, env=os.environ | settings
+    )
+    async with asyncio.timeout(60):
+        while not ignores(process.pid, signal.SIGHUP):
+            await asyncio.sleep(0.005)
+    process.send_signal(signal.SIGHUP)
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"no engine answers" in said
+
+
+def ignores(pid: int, number: signal.Signals) -> bool:
+    """Whether a process ignores a signal."""
+    [mask] = re.findall(r"SigIgn:\t(\w+)", Path(f"/proc/{pid}/status").read_text())
+    return bool(int(mask, 16) & 1 << number - 1)
 
 
 async def test_nobody_who_takes_its_lines_is_needed(tmp_path: Path) -> None:
