@@ -148,6 +148,24 @@ def test_engines_are_reached_by_proxies_alone(render: Render) -> None:
     assert the(objects, "Service", "engine")["spec"].get("type", "ClusterIP") == "ClusterIP"
 
 
+@pytest.mark.parametrize("case", VALUES)
+def test_each_engine_has_an_address_of_its_own(render: Render, case: str) -> None:
+    objects = render(VALUES[case])
+    engine = the(objects, "StatefulSet", "engine")
+    (governing,) = (
+        o
+        for o in objects
+        if o["kind"] == "Service" and o["metadata"]["name"] == engine["spec"]["serviceName"]
+    )
+    assert governing["spec"]["clusterIP"] == "None"
+    assert selects(governing["spec"]["selector"], engine)
+    assert not selects(governing["spec"]["selector"], the(objects, "Deployment", "proxy"))
+    # Such an address is the pod's own, so that ports are not translated.
+    (port,) = governing["spec"]["ports"]
+    (container,) = pod_of(engine)["containers"]
+    assert [p["containerPort"] for p in container["ports"]] == [port["port"]]
+
+
 def test_only_named_scrapers_are_let_in_as_well(render: Render) -> None:
     values = VALUES["monitoring"]
     (rule,) = the(render(values), "NetworkPolicy", "engine")["spec"]["ingress"]
@@ -247,8 +265,14 @@ def test_monitors_find_services_and_name_the_jobs_that_the_rules_ask_for(
     objects = render(VALUES["monitoring"])
     for name in ("proxy", "engine"):
         monitor = the(objects, "ServiceMonitor", name)
-        service = the(objects, "Service", name)
-        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        # Of two services with the same pods, each pod would be asked and counted twice.
+        (service,) = (
+            o
+            for o in objects
+            if o["kind"] == "Service"
+            and monitor["spec"]["selector"]["matchLabels"].items() <= o["metadata"]["labels"].items()
+        )
+        assert service is the(objects, "Service", name)
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
         assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": f"lethe-{name}"}]
