@@ -1,5 +1,7 @@
 """The `lethe` command and its verbs."""
 
+from typing import Annotated
+
 import typer
 
 from cli import (
@@ -24,6 +26,27 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version and end, if it was asked for."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"lethe {version('lethegate')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end."),
+    ] = False,
+) -> None:
+    """What may stand before a verb."""
+
+
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
