@@ -25,6 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "keys": {"existingSecret": "client-keys"},
             "targets": {"existingClaim": "bundles"},
             "secrets": {"existingSecret": "redis"},
+            "audit": {"enabled": True, "existingClaim": "decisions"},
             "settings": {"policy": {"on_error": "corrupt"}},
             "autoscaling": {"enabled": False},
             "nodeSelector": {"pool": "cpu"},
@@ -227,6 +228,39 @@ def test_proxies_are_given_settings_that_exist(
     )
 
 
+@pytest.mark.parametrize(
+    ("audit", "source"),
+    [
+        ({"enabled": True}, {"emptyDir": {}}),
+        (
+            {"enabled": True, "existingClaim": "decisions"},
+            {"persistentVolumeClaim": {"claimName": "decisions"}},
+        ),
+    ],
+)
+def test_each_pod_writes_an_audit_log_of_its_own_into_the_volume(
+    render: Render, audit: dict[str, Any], source: dict[str, Any]
+) -> None:
+    pod = pod_of(the(render({"proxy": {"keys": {"open": True}, "audit": audit}}), "Deployment", "proxy"))
+    (container,) = pod["containers"]
+    (volume,) = (v for v in pod["volumes"] if v["name"] == "audit")
+    assert volume == {"name": "audit", **source}
+    (mount,) = (m for m in container["volumeMounts"] if m["name"] == "audit")
+    assert not mount.get("readOnly", False)
+    names = [variable["name"] for variable in container["env"]]
+    environment = {variable["name"]: variable for variable in container["env"]}
+    assert environment["LETHE_AUDIT__FOLDER"]["value"] == f"{mount['mountPath']}/$(POD_NAME)"
+    assert environment["POD_NAME"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    # Kubernetes replaces what is defined above alone.
+    assert names.index("POD_NAME") < names.index("LETHE_AUDIT__FOLDER")
+
+
+def test_there_is_no_audit_log_unless_one_is_asked_for(render: Render) -> None:
+    (container,) = pod_of(the(render(OPEN), "Deployment", "proxy"))["containers"]
+    assert "LETHE_AUDIT__FOLDER" not in {variable["name"] for variable in container["env"]}
+    assert "audit" not in {mount["name"] for mount in container["volumeMounts"]}
+
+
 def test_proxies_can_be_sent_to_a_router_instead(render: Render) -> None:
     settings = {"engine": {"url": "http://router:8000", "read_timeout_s": 60}}
     objects = render({"proxy": {"keys": {"open": True}, "settings": settings}})
@@ -293,6 +327,7 @@ def test_engines_that_cannot_be_reached_are_not_scraped(render: Render) -> None:
     [
         ({}, "proxy.keys.existingSecret"),
         ({"proxy": {"keys": {"existingSecret": "k"}}, "monitoring": {"enabled": True}}, "scope observe"),
+        ({"proxy": {"keys": {"open": True}, "audit": {"existingClaim": "c"}}}, "proxy.audit.enabled"),
         ({**OPEN, "engine": {"gpus": -1}}, "gpus"),
         ({**OPEN, "engines": {}}, "engines"),
         ({"proxy": {"keys": {"open": True}, "settings": {"host": "::"}}}, "host"),
