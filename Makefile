@@ -124,22 +124,32 @@ screenshots: install-dev ## Take the documentation's pictures of the console aga
 	$(BIN)/python -m docs.images.take_screenshots
 
 RELEASE := .venv-release
+DIST := dist
 $(RELEASE)/installed: requirements/release.txt
 	$(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	touch $@
 
 wheel: $(RELEASE)/installed ## Build the wheel, in dist/.
-	$(RELEASE)/bin/python -m build --wheel --outdir dist .
+	$(RELEASE)/bin/python -m build --wheel --outdir $(DIST) .
 
-sbom: $(RELEASE)/installed ## Write what proxy and GPU stack consist of, in CycloneDX's form, in dist/.
-	mkdir -p dist
-	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/lethe-proxy.cdx.json requirements/proxy.txt
-	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/lethe-gpu.cdx.json requirements/gpu.txt
+# The locks that images install.
+SHIPPED := cpu encoder gpu models proxy ray router
 
-audit: $(RELEASE)/installed ## Look the locked requirements up among known vulnerabilities.
-	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements/proxy.txt $(ARGS)
-	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement requirements/gpu.txt $(ARGS)
+sbom: $(SHIPPED:%=$(DIST)/lethe-%.cdx.json) ## Write what each lock of an image consists of, in CycloneDX's form, in dist/.
+
+$(DIST)/lethe-%.cdx.json: requirements/%.txt requirements/encoder.txt pyproject.toml $(RELEASE)/installed
+	mkdir -p $(@D)
+	$(RELEASE)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file $@ $<
+
+audit: $(SHIPPED:%=audit-%) ## Look the locked requirements up among known vulnerabilities.
+
+# Public versions are looked up: no database knows builds of them, such as +cpu.
+$(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
+	sed 's/+[[:alnum:].]*$$//' $< >$(RELEASE)/$*.txt
+	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
+
+.PHONY: $(SHIPPED:%=audit-%)
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
