@@ -7,7 +7,8 @@ ARG VLLM_VERSION=0.32.0
 ARG ENGINE=gpu
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS python
-# The home folder is the cache (models, encoders, compiled graphs); keys and audit log have a folder of their own.
+# The home folder is the cache (models, encoders, compiled graphs); keys and audit log have a folder of their own, and
+# so have adapters, whose volume proxy and engine share: a new volume takes its owner from the image.
 ENV HOME=/var/cache/lethe \
     LETHE_CACHE_DIR=/var/cache/lethe \
     PATH=/opt/lethe/bin:$PATH \
@@ -15,7 +16,7 @@ ENV HOME=/var/cache/lethe \
     PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 lethe \
     && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
-    && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe
+    && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe /var/lib/lethe-adapters
 COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
 
 FROM python AS builder
@@ -85,7 +86,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 lethe \
     && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
-    && install --directory --owner lethe --group lethe /var/cache/lethe
+    && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe-adapters
 COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
 WORKDIR /src
 COPY . .

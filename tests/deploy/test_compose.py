@@ -20,10 +20,18 @@ STACKS = {
     "cpu": ("docker-compose.yml", "deploy/compose/cpu.yml"),
     "tensor-parallel": ("docker-compose.yml", "deploy/compose/tensor-parallel.yml"),
     "replicas": ("docker-compose.yml", "deploy/compose/replicas.yml"),
+    "adapters": ("docker-compose.yml", "deploy/compose/adapters.yml"),
+    "adapters, cpu": ("docker-compose.yml", "deploy/compose/cpu.yml", "deploy/compose/adapters.yml"),
+    "adapters, tensor-parallel": (
+        "docker-compose.yml",
+        "deploy/compose/tensor-parallel.yml",
+        "deploy/compose/adapters.yml",
+    ),
     "ray": ("docker-compose.yml", "deploy/compose/ray.yml"),
     "ray-worker": ("deploy/compose/ray-worker.yml",),
 }
 GUARDED = [name for name in STACKS if name != "ray-worker"]
+WITH_ADAPTERS = {"adapters": "base", "adapters, cpu": "cpu", "adapters, tensor-parallel": "tensor-parallel"}
 OWN_IMAGES = {"lethe-proxy", "lethe-engine", "lethe-engine-cpu", "lethe-engine-ray", "lethe-router"}
 
 
@@ -142,7 +150,7 @@ def test_gpus_are_reserved_where_there_are_any(stacks: Mapping[str, dict[str, An
         if (reserved := service["deploy"]["resources"].get("reservations", {}).get("devices"))
     ]
     expected = {"cpu": [], "tensor-parallel": [[2]], "replicas": [[["0"]], [["1"]]]}
-    assert holders == expected.get(name, [[1]])
+    assert holders == expected.get(WITH_ADAPTERS.get(name, name), [[1]])
 
 
 def test_tensor_parallel_engine_gets_the_gpus_that_it_splits_the_model_over(repository: Path) -> None:
@@ -197,6 +205,40 @@ def test_prometheus_asks_every_proxy_and_every_engine(
             target for group in yaml.safe_load((folder / file).read_text()) for target in group["targets"]
         }
         assert asked == {f"{service}:8000" for service in services_of(stacks[name], kind)}
+
+
+@pytest.mark.parametrize("name", WITH_ADAPTERS)
+def test_engine_reads_adapters_where_the_proxy_puts_them(
+    repository: Path, stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    services = stacks[name]["services"]
+    folder = services["proxy"]["environment"]["LETHE_ENGINE__ADAPTERS__FOLDER"]
+    mounts = {
+        service: next(v for v in services[service]["volumes"] if v["target"] == folder)
+        for service in ("proxy", "engine")
+    }
+    assert mounts["proxy"]["source"] == mounts["engine"]["source"] == "adapters"
+    assert not mounts["proxy"].get("read_only", False)
+    assert mounts["engine"]["read_only"]
+    # A new volume takes its owner from the first image that mounts it.
+    owned = re.findall(r"install --directory --owner lethe .*", (repository / "Dockerfile").read_text())
+    assert len(owned) == 2
+    assert all(folder in line.split() for line in owned)
+
+
+@pytest.mark.parametrize(("name", "bare"), WITH_ADAPTERS.items())
+def test_engine_with_adapters_is_the_same_with_room_for_them(
+    repository: Path, stacks: Mapping[str, dict[str, Any]], name: str, bare: str
+) -> None:
+    engine, without = (stacks[stack]["services"]["engine"] for stack in (name, bare))
+    assert engine["command"] == without["command"]
+    assert engine["environment"] == {**without["environment"], "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
+    own = ["with-engine-key", "python3", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+    assert f"ENTRYPOINT {json.dumps(own)}" in (repository / "Dockerfile").read_text()
+    assert engine["entrypoint"] == [
+        *own,
+        *("--enable-lora", "--max-loras=4", "--max-cpu-loras=8", "--max-lora-rank=16"),
+    ]
 
 
 def test_replicas_are_all_behind_their_balancers(
