@@ -48,6 +48,13 @@ VALUES: dict[str, dict[str, Any]] = {
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
         },
     },
+    "adapters": {
+        **OPEN,
+        "engine": {
+            "replicas": 2,
+            "adapters": {"enabled": True, "maxLoras": 3, "maxRank": 32, "existingClaim": "adapters"},
+        },
+    },
     "no GPU": {**OPEN, "engine": {"gpus": 0}},
     "no network policy": {**OPEN, "networkPolicy": {"enabled": False}},
     "monitoring": {
@@ -221,7 +228,13 @@ def test_proxies_are_given_settings_that_exist(
     file = tmp_path / "lethe.yaml"
     file.write_text(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
     settings = load_settings(file)
-    assert [str(url) for url in settings.engine.url] == ["http://demo-lethe-engine:8000/"]
+    engines = VALUES[case].get("engine", {})
+    hosts = ["demo-lethe-engine"]
+    if "adapters" in engines:
+        # Each engine is given each adapter.
+        service = the(objects, "StatefulSet", "engine")["spec"]["serviceName"]
+        hosts = [f"demo-lethe-engine-{number}.{service}" for number in range(engines["replicas"])]
+    assert [str(url) for url in settings.engine.url] == [f"http://{host}:8000/" for host in hosts]
     assert (settings.keys is None) == VALUES[case]["proxy"]["keys"].get("open", False)
     assert settings.policy.on_error == VALUES[case]["proxy"].get("settings", {}).get("policy", {}).get(
         "on_error", "block"
@@ -277,6 +290,37 @@ def test_engine_splits_its_model_over_its_gpus(render: Render) -> None:
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 4
 
 
+def test_engine_has_room_for_adapters_and_reads_them_where_proxies_put_them(render: Render) -> None:
+    objects = render(VALUES["adapters"])
+    settings = yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
+    folder = settings["engine"]["adapters"]["folder"]
+    mounts = {}
+    for workload in (the(objects, "Deployment", "proxy"), the(objects, "StatefulSet", "engine")):
+        pod = pod_of(workload)
+        (container,) = pod["containers"]
+        (volume,) = (v for v in pod["volumes"] if v["name"] == "adapters")
+        assert volume["persistentVolumeClaim"] == {"claimName": "adapters"}
+        (mounts[container["name"]],) = (m for m in container["volumeMounts"] if m["name"] == "adapters")
+    assert mounts == {
+        "proxy": {"name": "adapters", "mountPath": folder},
+        "engine": {"name": "adapters", "mountPath": folder, "readOnly": True},
+    }
+    (engine,) = pod_of(the(objects, "StatefulSet", "engine"))["containers"]
+    assert engine["args"][2:] == [
+        "--enable-lora",
+        *("--max-loras", "3"),
+        *("--max-cpu-loras", "6"),
+        *("--max-lora-rank", "32"),
+    ]
+    assert {"name": "VLLM_ALLOW_RUNTIME_LORA_UPDATING", "value": "1"} in engine["env"]
+
+
+def test_nobody_can_load_adapters_unless_they_are_asked_for(render: Render) -> None:
+    (engine,) = pod_of(the(render(OPEN), "StatefulSet", "engine"))["containers"]
+    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in {variable["name"] for variable in engine["env"]}
+    assert "--enable-lora" not in engine["args"]
+
+
 def test_engine_without_gpus_asks_for_none(render: Render) -> None:
     (container,) = pod_of(the(render(VALUES["no GPU"]), "StatefulSet", "engine"))["containers"]
     assert "--enforce-eager" in container["args"]
@@ -329,6 +373,8 @@ def test_engines_that_cannot_be_reached_are_not_scraped(render: Render) -> None:
         ({"proxy": {"keys": {"existingSecret": "k"}}, "monitoring": {"enabled": True}}, "scope observe"),
         ({"proxy": {"keys": {"open": True}, "audit": {"existingClaim": "c"}}}, "proxy.audit.enabled"),
         ({**OPEN, "engine": {"gpus": -1}}, "gpus"),
+        ({**OPEN, "engine": {"adapters": {"enabled": True}}}, "engine.adapters.existingClaim"),
+        ({**OPEN, "engine": {"adapters": {"maxRank": 24}}}, "maxRank"),
         ({**OPEN, "engines": {}}, "engines"),
         ({"proxy": {"keys": {"open": True}, "settings": {"host": "::"}}}, "host"),
     ],
