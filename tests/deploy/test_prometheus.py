@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 import runpy
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from server.audit import AuditLog
 from server.metrics import Metrics
 from server.redis_limits import RedisLimits
 from server.upstream import EngineClient
+from tests.programs import program
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 # A word of a query that is followed by no bracket and is none of these is a metric.
@@ -28,10 +28,7 @@ OPERATORS = {"and", "or", "unless", "offset", "bool", "abs", "inf", "nan"}
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed; it is in Debian's package prometheus")
-    return found
+    return program("promtool", of="Debian's package prometheus")
 
 
 @pytest.fixture(scope="session")

@@ -24,11 +24,12 @@ from offline.small_model import SMOLLM2
 from server.audit_files import read_entries
 from server.key_file import create_key
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT
+from tests.programs import program
 
 pytestmark = pytest.mark.engine
 
 PATIENCE_S = 480
-ROUTER_PLACES = (Path(sys.executable).parent, ROOT / ".venv-router" / "bin")
+ROUTER_PATH = f"{Path(sys.executable).parent}{os.pathsep}{ROOT / '.venv-router' / 'bin'}"
 
 
 @dataclass
@@ -76,10 +77,9 @@ class Replicas:
 
 @pytest.fixture(scope="module")
 def replicas(small_model: Path, lethe_cache: Path) -> Iterator[Replicas]:
-    routers = [place for place in ROUTER_PLACES if (place / "vllm-router").exists()]
-    missing = [program for program in ("nginx", "redis-server") if shutil.which(program) is None]
-    if missing or not routers:
-        pytest.skip(f"not installed: {', '.join(missing or ['vllm-router (make install-router)'])}")
+    program("nginx", of="Debian's package nginx-light")
+    program("redis-server", of="Debian's package of that name")
+    router = program("vllm-router", of="`make install-router`", path=ROUTER_PATH)
     # A socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="lethe-") as name:
         folder = Path(name)
@@ -97,7 +97,7 @@ def replicas(small_model: Path, lethe_cache: Path) -> Iterator[Replicas]:
             "LETHE_KEYS": str(folder / "keys.yaml"),
             "LETHE_MODEL": str(small_model),
             "LETHE_MODEL_NAME": SMOLLM2,
-            "LETHE_ROUTER_BIN": str(routers[0]),
+            "LETHE_ROUTER_BIN": str(Path(router).parent),
             "LETHE_ROUTER_POLICY": "round_robin",
             "LETHE_RUN": name,
             "LETHE_TARGETS": str(targets),

@@ -1,7 +1,6 @@
 """Proxies that share a Redis count the limits of a key together; without it each counts for itself."""
 
 import asyncio
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +17,7 @@ from server.key_file import create_key
 from server.key_limits import KeyLimits, LimitReached
 from server.metrics import Metrics
 from server.redis_limits import RedisLimits
+from tests.programs import program
 from tests.server.stack import Stack, api_key, chat, error_of
 
 pytestmark = pytest.mark.anyio
@@ -46,8 +46,7 @@ def running_redis(port: int, folder: Path) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a real Redis listens."""
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    program("redis-server", of="Debian's package of that name")
     port = free_loopback_port()
     with running_redis(port, tmp_path_factory.mktemp("redis")):
         yield f"redis://127.0.0.1:{port}"

@@ -1,7 +1,6 @@
 """A real Prometheus over a real proxy with keys and an audit log: every panel of the dashboard shows something."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -19,6 +18,7 @@ from openai import OpenAI
 from server.key_file import create_key
 from server.keys import Scope
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, proxy_before
+from tests.programs import program
 
 pytestmark = pytest.mark.engine
 
@@ -67,9 +67,7 @@ def keyed(
 @pytest.fixture(scope="module")
 def prometheus(keyed: KeyedProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus with the deployed configuration, but for addresses and haste."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("prometheus is not installed; it is in Debian's package of that name")
+    binary = program("prometheus", of="Debian's package of that name")
     folder = tmp_path_factory.mktemp("prometheus")
     deployed = ROOT / "deploy" / "prometheus"
     configuration = yaml.safe_load((deployed / "prometheus.yml").read_text())
@@ -90,7 +88,7 @@ def prometheus(keyed: KeyedProxy, tmp_path_factory: pytest.TempPathFactory) -> I
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(
             [
-                program,
+                binary,
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",

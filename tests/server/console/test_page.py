@@ -1,6 +1,5 @@
 """The console in a browser, as a person uses it: by mouse, by keyboard, light and dark."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.programs import program
 from tests.server.stack import Stack, write_target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
@@ -27,9 +27,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed; it is in Debian's package of that name")
+    chromium = program("chromium", of="Debian's package of that name")
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield launched
