@@ -77,7 +77,7 @@ def test_only_the_way_in_and_grafana_are_published_and_on_loopback(
         for service, settings in stacks[name]["services"].items()
         for port in settings.get("ports", ())
     }
-    way_in = {"replicas": {"nginx", "grafana"}, "ray-worker": set()}.get(name, {"proxy", "grafana"})
+    way_in = {"replicas": {"nginx", "proxy", "grafana"}, "ray-worker": set()}.get(name, {"proxy", "grafana"})
     assert published == dict.fromkeys(way_in, "127.0.0.1")
 
 
@@ -250,6 +250,20 @@ def test_replicas_are_all_behind_their_balancers(
     command = stacks["replicas"]["services"]["router"]["command"]
     routed = set(command[command.index("--worker-urls") + 1 :])
     assert routed == {f"http://{name}:8000" for name in services_of(stacks["replicas"], "engine")}
+
+
+def test_console_of_one_replica_is_reached_past_the_balancer(
+    repository: Path, stacks: Mapping[str, dict[str, Any]]
+) -> None:
+    services = stacks["replicas"]["services"]
+    way_in, console = (services[name]["ports"] for name in ("nginx", "proxy"))
+    assert [(port["host_ip"], port["published"], port["target"]) for port in console] == [
+        ("127.0.0.1", "8001", 8000)
+    ]
+    assert {port["published"] for port in way_in} == {"8000"}
+    # Who lets clients in from outside does not let them at the console.
+    moved = read_stack(repository, "replicas", LETHE_PUBLISH="0.0.0.0:80")["services"]
+    assert moved["proxy"]["ports"] == console
 
 
 def test_proxies_share_their_limits_with_nobody_else(stacks: Mapping[str, dict[str, Any]]) -> None:
