@@ -149,8 +149,6 @@ $(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
 	sed 's/+[[:alnum:].]*$$//' $< >$(RELEASE)/$*.txt
 	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
 
-.PHONY: $(SHIPPED:%=audit-%)
-
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
