@@ -24,19 +24,23 @@ Percent = Annotated[
 
 @app.command("list")
 def list_targets(targets: Folder = None) -> None:
-    """Show every bundle and how it is in force."""
+    """Show every bundle and how it is in force, or what is wrong with it."""
     from rich.console import Console
     from rich.table import Table
 
-    from bundle import BundleError, load_bundles
+    from bundle import BundleError, DamagedBundle, survey_bundles
     from server.deployment import TargetDeployment, read_deployment
 
     with reported(BundleError):
         folder = _folder(targets)
         deployment = read_deployment(folder)
         table = Table("target", "version", "action", "percent", "base model", "description")
-        for bundle in load_bundles(folder):
+        for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
+            if isinstance(bundle, DamagedBundle):
+                state = "damaged" if how.enabled else "disabled, damaged"
+                table.add_row(bundle.name, "", state, "", "", str(bundle.fault))
+                continue
             action = how.action or bundle.manifest.action
             base = bundle.manifest.base_model
             table.add_row(
@@ -124,9 +128,10 @@ def _folder(targets: Path | None) -> Path:
 
 
 def _bundle_folder(folder: Path, name: str) -> Path:
-    from bundle import BundleError, load_bundles
+    from bundle import BundleError, survey_bundles
 
-    found = {bundle.name: bundle.folder for bundle in load_bundles(folder)}
+    # One that is damaged can be disabled or removed like any other.
+    found = {bundle.name: bundle.folder for bundle in survey_bundles(folder)}
     if name not in found:
         raise BundleError(f"no target {name} in {folder}; there are {', '.join(found) or 'none'}")
     return found[name]

@@ -56,6 +56,17 @@ def test_a_target_is_disabled_shadowed_and_enabled_again(folder: Path) -> None:
     assert load_bundle(folder / "books").version == version
 
 
+def test_a_damaged_bundle_is_shown_and_can_be_disabled_or_removed(folder: Path) -> None:
+    (folder / "books" / "corruption.safetensors").write_bytes(b"not what the manifest was made for")
+    damaged = next(line for line in lethe("list").output.splitlines() if "books" in line)
+    assert "damaged" in damaged
+    assert "corruption.safetensors" in damaged
+    assert lethe("disable", "books").output == "books disabled\n"
+    assert list(in_force(folder)) == ["films"]
+    assert lethe("remove", "books").output == "books removed\n"
+    assert not (folder / "books").exists()
+
+
 def test_a_bundle_is_added_in_the_place_of_an_older_one_and_removed(folder: Path, tmp_path: Path) -> None:
     newer = tmp_path / "downloaded"
     write_target(tmp_path, "downloaded", name="books", description="newer")
