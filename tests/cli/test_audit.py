@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,11 @@ def test_the_last_entries_are_printed_as_json(folder: Path) -> None:
     assert [entry["key"] for entry in entries] == ["k2", "k3"]
 
 
+def _heed_interrupts() -> None:
+    # Whoever runs the tests in the background may have told their processes to ignore interrupts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_entries_that_come_are_printed_until_interrupted(folder: Path) -> None:
     command = [
         sys.executable,
@@ -71,7 +77,11 @@ def test_entries_that_come_are_printed_until_interrupted(folder: Path) -> None:
         "--folder",
         str(folder),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts) as process,
+        ExitStack() as stack,
+    ):
+        stack.callback(process.kill)
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["key"] == "k3"
         for numbers in (range(100), range(100, 200)):
