@@ -24,6 +24,9 @@ from classifier.windows import split_windows
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded alone where together they are shorter than this share of it.
 _ALONE_SHARE = 0.6
+# Log-odds that n-grams of turned or reversed letters must give. Short words of reversed code reach 1 by chance; of
+# questions that are really about a target, one in a hundred stays below 1.5.
+_SPECULATIVE_NEEDED = 1.5
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,9 @@ class Scorer:
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = Lexicon(encoder.words, names)
         self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
-        # Nonsense is unlike any training text, so its score means little: a speculative reading must have
-        # more n-grams of the target than of anything else before the encoder is asked.
-        self._speculative_needed = np.maximum(bank.pass_below, 0.0)
+        # Nonsense is unlike any training text, so its score means little: the n-grams of a speculative reading must
+        # speak for the target before the encoder is asked.
+        self._speculative_needed = np.maximum(bank.pass_below, _SPECULATIVE_NEEDED)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
         """Whether reading on can change no verdict: every target is flagged."""

@@ -13,11 +13,13 @@ from offline.classifier_training.example_set import ExampleSet
 from offline.classifier_training.fitting import FittedHead
 from offline.classifier_training.held_out import forget_forms, scorer_of
 
-# What the first tier may cost in recall; how far below the lowest score seen it is set besides; and a bound that keeps it
-# cautious where examples are few: a window is let pass at odds of e to 1 against the target, never at less.
+# What the first tier may cost in recall, and how far below the lowest score seen it is set besides. Two bounds: where
+# examples are few, a window still passes at odds of e to 1 against the target, never at less; and a text or two that
+# speak of the target in none of its words are not worth asking the encoder about every other ordinary prompt.
 RECALL_RISK = 0.001
 _MARGIN = 0.5
 _HIGHEST = -1.0
+_LOWEST = -2.0
 _STEP = 0.25
 
 
@@ -49,21 +51,21 @@ def first_guess(fitted: FittedHead, labels: Iterable[int], score_threshold: floa
     if not flagged.any():
         return -np.inf
     lowest = np.quantile(fitted.held_out_lexical[flagged], RECALL_RISK, method="lower")
-    return min(float(lowest) - _MARGIN, _HIGHEST)
+    return float(np.clip(lowest - _MARGIN, _LOWEST, _HIGHEST))
 
 
 def lower_for(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
 ) -> Head:
-    """The head with its limit lowered, if need be, until it loses no more whole texts than the risk allows.
+    """The head with its limit lowered, if need be and as far as it goes, until it loses no more whole texts than allowed.
 
     A text has windows, sentences and readings of its own, so what a limit costs in windows is not what it
     costs in texts.
     """
     flagged, lost = _flagged_and_lost(encoder, head, forget_forms(examples, seed), settings)
     allowed = int(RECALL_RISK * len(flagged))
-    while len(lost) > allowed:
-        head = dataclasses.replace(head, pass_below=head.pass_below - _STEP)
+    while len(lost) > allowed and head.pass_below > _LOWEST:
+        head = dataclasses.replace(head, pass_below=max(head.pass_below - _STEP, _LOWEST))
         _, lost = _flagged_and_lost(encoder, head, lost, settings)
     return head
 

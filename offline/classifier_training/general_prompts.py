@@ -185,6 +185,7 @@ def general_examples(limit: int = _MOST, seed: int = 0) -> list[Example]:
     choice.shuffle(made)
     written = [Example(text) for text in [*_lines("ordinary_prompts"), *_PLAIN, *_WORKADAY]]
     written += _prose_examples()
+    written += [Example(text) for text in _lines("ordinary_code")]
     unique = {example.text: example for example in [*written, *made]}
     return list(unique.values())[:limit]
 
