@@ -52,7 +52,7 @@ def train(
     alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Wanted risk on false negatives.")] = 0.01,
     false_positive_rate: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Wanted rate of false positives on ordinary prompts.")
-    ] = 0.005,
+    ] = 0.01,
     near_false_positive_rate: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The same on prompts near the target.")
     ] = 0.05,

@@ -80,7 +80,7 @@ class TrainingSettings:
     forget_forms: int = 4
     keep_forms: int = 1
     alpha: float = 0.01
-    false_positive_rate: float = 0.005
+    false_positive_rate: float = 0.01
     near_false_positive_rate: float = 0.05
     prefer: Preference = "false_positives"
     maximum_negatives: int = 40_000

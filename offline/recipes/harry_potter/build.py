@@ -31,8 +31,8 @@ def build_classifier(bundle: Path, cache: Path) -> None:
 
     Its report, with plots, goes into ``report`` beside what the cache keeps of the recipe.
     """
-    # So many prompts to forget outweigh fewer: pages of code would crowd out ordinary prompts.
-    settings = TrainingSettings(entities=entity_names(), maximum_negatives=60_000)
+    # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives.
+    settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.005, maximum_negatives=60_000)
     trained = train_classifier(
         TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), print
     )

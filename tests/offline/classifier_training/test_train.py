@@ -63,7 +63,7 @@ def test_the_report_promises_only_what_the_threshold_guarantees(
 def test_what_was_wanted_is_recorded_beside_what_came_of_it(trained: TrainedClassifier) -> None:
     metrics = trained.metrics
     assert metrics["wanted_alpha"] == 0.01
-    for where, wanted in (("near", 0.05), ("ordinary", 0.005)):
+    for where, wanted in (("near", 0.05), ("ordinary", 0.01)):
         assert metrics[f"wanted_false_positive_rate_{where}"] == wanted
         assert metrics[f"calibration_false_positive_rate_{where}"] <= wanted
 
