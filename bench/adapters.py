@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="model folder; the small model if left out")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=BATCHES, help="batch sizes; 32 takes a CPU minutes a load"
+    )
     parser.add_argument("--serve", type=int, choices=COUNTS, help=argparse.SUPPRESS)
     parser.add_argument("--adapters", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -38,22 +42,23 @@ def main() -> None:
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
     model = options.model or prepare_smollm2(cache)
     if options.serve is not None:
-        serve(model, options.serve, options.adapters)
+        serve(model, options.serve, options.adapters, options.batches)
         return
     with tempfile.TemporaryDirectory() as name:
         for number in range(max(COUNTS)):
             write_random_adapter(model, Path(name) / str(number), rank=RANK, seed=number)
-        report(measure(model, Path(name), options.rounds), model, options.rounds)
+        rates = measure(model, Path(name), options.rounds, options.batches)
+    report(rates, model, options.rounds, options.batches)
 
 
-def serve(model: Path, count: int, adapters: Path) -> None:
+def serve(model: Path, count: int, adapters: Path, batches: Sequence[int]) -> None:
     """Be an engine with so many adapters; a load is a batch size and a share."""
     from vllm.lora.request import LoRARequest
 
     room: dict[str, Any] = (
         {"enable_lora": True, "max_loras": count + 1, "max_lora_rank": RANK} if count else {}
     )
-    engine = open_engine(model, max(BATCHES), **room)
+    engine = open_engine(model, max(batches), **room)
     loaded = [LoRARequest(str(number), number + 1, str(adapters / str(number))) for number in range(count)]
 
     def run(batch: int, share: float) -> float:
@@ -61,18 +66,21 @@ def serve(model: Path, count: int, adapters: Path) -> None:
         chosen = [loaded[index % count] if index < adapted else None for index in range(batch)]
         return tokens_per_second(engine, [None] * batch, chosen)
 
-    for batch in BATCHES:
+    for batch in batches:
         run(batch, 1.0 if count else 0.0)
     answer_loads(run)
 
 
-def measure(model: Path, adapters: Path, rounds: int) -> dict[tuple[Load, int], list[float]]:
+def measure(
+    model: Path, adapters: Path, rounds: int, batches: Sequence[int]
+) -> dict[tuple[Load, int], list[float]]:
     """Tokens a second of every load and batch size, one number a round."""
     rates: dict[tuple[Load, int], list[float]] = defaultdict(list)
     engines: dict[int, StoppedEngine] = {}
     try:
         for count in COUNTS:
             command = ["-m", "bench.adapters", "--model", str(model), "--adapters", str(adapters)]
+            command += ["--batches", *map(str, batches)]
             engines[count] = StoppedEngine(
                 f"{count} adapters", [*command, "--serve", str(count)], {"VLLM_PLUGINS": "lethe"}
             )
@@ -80,7 +88,7 @@ def measure(model: Path, adapters: Path, rounds: int) -> dict[tuple[Load, int], 
         loads = _loads()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
-            for batch in BATCHES:
+            for batch in batches:
                 # In another order each round, so that none always follows the same one.
                 for count, share in loads[number % len(loads) :] + loads[: number % len(loads)]:
                     rates[(count, share), batch].append(engines[count].tokens_per_second(batch, share))
@@ -90,12 +98,14 @@ def measure(model: Path, adapters: Path, rounds: int) -> dict[tuple[Load, int], 
     return rates
 
 
-def report(rates: dict[tuple[Load, int], list[float]], model: Path, rounds: int) -> None:
+def report(
+    rates: dict[tuple[Load, int], list[float]], model: Path, rounds: int, batches: Sequence[int]
+) -> None:
     """Write the section."""
     rows = []
     for count, share in _loads():
         cells = []
-        for batch in BATCHES:
+        for batch in batches:
             rate = statistics.median(rates[(count, share), batch])
             cells.append(f"{rate:.0f} tok/s, {1000 * batch / rate:.1f} ms")
             if count:
@@ -109,7 +119,7 @@ def report(rates: dict[tuple[Load, int], list[float]], model: Path, rounds: int)
         "generated tokens a request, no prefix caching. By batch size: tokens a second, time of a token, and the ratio of "
         f"tokens a second to an engine without LoRA, paired by round; medians of {rounds}."
     )
-    header = ["adapters", "requests with one", *(f"batch of {batch}" for batch in BATCHES)]
+    header = ["adapters", "requests with one", *(f"batch of {batch}" for batch in batches)]
     write_section(
         "benchmarks.md",
         "Adapters in the engine",
