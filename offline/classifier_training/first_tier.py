@@ -1,15 +1,17 @@
 """The first tier's limit: how low a lexical score must be for a window to pass without the encoder, and what that costs."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from classifier.encoder import Encoder
 from classifier.head import Head
+from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.example_set import ExampleSet
+from offline.classifier_training.examples import Example
 from offline.classifier_training.fitting import FittedHead
 from offline.classifier_training.held_out import forget_forms, scorer_of
 
@@ -54,39 +56,55 @@ def first_guess(fitted: FittedHead, labels: Iterable[int], score_threshold: floa
     return float(np.clip(lowest - _MARGIN, _LOWEST, _HIGHEST))
 
 
-def lower_for(
+def flagged_texts(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
-) -> Head:
+) -> list[str]:
+    """The forms of the prompts to forget that are flagged with the first tier off."""
+    whole = scorer_of(encoder, head, settings, first_tier=False)
+    return _split(whole, head, forget_forms(examples, seed))[0]
+
+
+def lower_for(encoder: Encoder, head: Head, flagged: Sequence[str], settings: ClassifierSettings) -> Head:
     """The head with its limit lowered, if need be and as far as it goes, until it loses no more whole texts than allowed.
 
     A text has windows, sentences and readings of its own, so what a limit costs in windows is not what it
     costs in texts.
+
+    Parameters
+    ----------
+    flagged
+        See `flagged_texts`.
     """
-    flagged, lost = _flagged_and_lost(encoder, head, forget_forms(examples, seed), settings)
+    lost = _lost(encoder, head, flagged, settings)
     allowed = int(RECALL_RISK * len(flagged))
     while len(lost) > allowed and head.pass_below > _LOWEST:
         head = dataclasses.replace(head, pass_below=max(head.pass_below - _STEP, _LOWEST))
-        _, lost = _flagged_and_lost(encoder, head, lost, settings)
+        lost = _lost(encoder, head, lost, settings)
     return head
 
 
 def first_tier_effect(
-    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+    encoder: Encoder,
+    head: Head,
+    flagged: Sequence[str],
+    ordinary: Sequence[Example],
+    settings: ClassifierSettings,
 ) -> FirstTierEffect:
-    """Measure what the first tier costs and spares."""
-    flagged, lost = _flagged_and_lost(encoder, head, forget_forms(examples, seed), settings)
+    """Measure what the first tier costs, of `flagged_texts`, and spares."""
+    lost = _lost(encoder, head, flagged, settings)
     cascade = scorer_of(encoder, head, settings, first_tier=True)
-    passed = [not cascade.prepare(example.text).windows for example in examples.general]
+    passed = [not cascade.prepare(example.text).windows for example in ordinary]
     return FirstTierEffect(len(flagged), len(lost), float(np.mean(passed)))
 
 
-def _flagged_and_lost(
-    encoder: Encoder, head: Head, texts: Iterable[str], settings: ClassifierSettings
-) -> tuple[list[str], list[str]]:
-    """The texts that are flagged with the first tier off, and those of them that it lets pass."""
-    whole = scorer_of(encoder, head, settings, first_tier=False)
-    cascade = scorer_of(encoder, head, settings, first_tier=True)
+def _lost(encoder: Encoder, head: Head, flagged: Sequence[str], settings: ClassifierSettings) -> list[str]:
+    return _split(scorer_of(encoder, head, settings, first_tier=True), head, flagged)[1]
+
+
+def _split(scorer: Scorer, head: Head, texts: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The texts that a scorer flags, and those that it does not."""
     threshold = head.calibration.score(head.threshold)
-    flagged = [text for text in texts if whole.score_text(text).scores[0] >= threshold]
-    lost = [text for text in flagged if cascade.score_text(text).scores[0] < threshold]
-    return flagged, lost
+    sides: tuple[list[str], list[str]] = ([], [])
+    for text in texts:
+        sides[int(scorer.score_text(text).scores[0] < threshold)].append(text)
+    return sides

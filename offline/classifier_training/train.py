@@ -31,6 +31,7 @@ from offline.classifier_training.first_tier import (
     FirstTierEffect,
     first_guess,
     first_tier_effect,
+    flagged_texts,
     lower_for,
 )
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
@@ -177,8 +178,9 @@ def train_classifier(
         pass_below=first_guess(fitted, [window.label for window in windows], threshold.score),
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
-    head = lower_for(encoder, head, calibrate, shape, settings.seed)
-    effect = first_tier_effect(encoder, head, test, shape, settings.seed)
+    head = lower_for(encoder, head, flagged_texts(encoder, head, calibrate, shape, settings.seed), shape)
+    flagged = flagged_texts(encoder, head, test, shape, settings.seed)
+    effect = first_tier_effect(encoder, head, flagged, test.general, shape)
     _say_if_too_much_is_lost(effect, "the test part", say)
     metrics = {
         "examples": examples.counts(),
@@ -219,8 +221,9 @@ def train_classifier(
             passed_probability=head.passed_probability,
         )
         held_out = calibrate.joined_with(test)
-        head = lower_for(encoder, head, held_out, shape, settings.seed)
-        effect = first_tier_effect(encoder, head, held_out, shape, settings.seed)
+        flagged = flagged_texts(encoder, head, held_out, shape, settings.seed)
+        head = lower_for(encoder, head, flagged, shape)
+        effect = first_tier_effect(encoder, head, flagged, held_out.general, shape)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     store.close()
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
