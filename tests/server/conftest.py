@@ -21,7 +21,9 @@ from server.components import Components
 from server.fleet import Fleet
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
+from server.key_file import create_key
 from server.key_limits import KeyLimits, LocalLimits
+from server.keys import Scope
 from server.metrics import Metrics
 from server.placement import Placer
 from server.reload import Reload
@@ -48,6 +50,12 @@ def targets(tmp_path: Path) -> Path:
 def keys() -> Path | None:
     """The file of keys; there is none, unless a module of tests makes one."""
     return None
+
+
+@pytest.fixture
+def key(keys: Path) -> str:
+    """A key that may everything, in a module's file of keys."""
+    return create_key(keys, scopes=set(Scope))[1]
 
 
 @pytest.fixture

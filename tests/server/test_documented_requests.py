@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from server.key_file import create_key
-from server.keys import Scope
 from tests.docs.pages import Command, commands
 from tests.server.stack import Stack
 
@@ -19,12 +17,6 @@ EXAMPLE = "http://127.0.0.1:8000"
 def keys(tmp_path: Path) -> Path:
     """A file for keys."""
     return tmp_path / "keys.yaml"
-
-
-@pytest.fixture
-def reader_key(keys: Path) -> str:
-    """A key that may everything."""
-    return create_key(keys, scopes=set(Scope))[1]
 
 
 async def typed(command: Command, stack: Stack, key: str) -> str:
@@ -40,7 +32,7 @@ async def typed(command: Command, stack: Stack, key: str) -> str:
     return output.decode()
 
 
-async def test_every_one_is_answered(reader_key: str, stack: Stack) -> None:
-    answered = {str(command): await typed(command, stack, reader_key) for command in commands("curl")}
+async def test_every_one_is_answered(key: str, stack: Stack) -> None:
+    answered = {str(command): await typed(command, stack, key) for command in commands("curl")}
     assert answered
     assert set(answered.values()) == {"200"}, answered

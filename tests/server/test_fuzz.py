@@ -9,8 +9,6 @@ import pytest
 
 from bench.checking_engine import malformed
 from bench.fuzz import fuzz
-from server.key_file import create_key
-from server.keys import Scope
 from tests.server.stack import MODEL, Stack
 
 pytestmark = pytest.mark.anyio
@@ -20,12 +18,6 @@ pytestmark = pytest.mark.anyio
 def keys(tmp_path: Path) -> Path:
     """A file for keys."""
     return tmp_path / "keys.yaml"
-
-
-@pytest.fixture
-def key(keys: Path) -> str:
-    """A key that may everything, so that every route is reached."""
-    return create_key(keys, scopes=set(Scope))[1]
 
 
 async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -> None:
