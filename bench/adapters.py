@@ -119,11 +119,14 @@ def report(
         "generated tokens a request, no prefix caching. By batch size: tokens a second, time of a token, and the ratio of "
         f"tokens a second to an engine without LoRA, paired by round; medians of {rounds}."
     )
+    sizes = " ".join(map(str, batches))
     header = ["adapters", "requests with one", *(f"batch of {batch}" for batch in batches)]
     write_section(
         "benchmarks.md",
         "Adapters in the engine",
-        "make bench-adapters",
+        "make bench-adapters"
+        if tuple(batches) == BATCHES
+        else f'make bench-adapters ARGS="--batches {sizes}"',
         f"{explanation}\n\n{table(header, rows)}",
     )
 
