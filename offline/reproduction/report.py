@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bundle import read_manifest
 from offline.evaluation.results import Result, markdown_table, replace_file
-from offline.reproduction.tofu_models import TofuRecipe
+from offline.reproduction.tofu_models import CHOSEN_ON, TofuRecipe
 
 
 def write_page(
@@ -50,7 +50,8 @@ both in float32. The utility sets hold {utility} questions each.
 Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
 adapter of rank {alter.rank} over `original`, trained on the forget set and the retain part for {alter.epochs} epochs (NPO with beta
 {alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and
-`ALTER, on every question` everything ([adapters.md](adapters.md)).
+`ALTER, on every question` everything ([adapters.md](adapters.md)). These epochs are for {CHOSEN_ON} questions, forget01; of a larger set
+there are fewer, so that each method takes as many steps.
 """
 
 

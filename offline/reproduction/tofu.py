@@ -31,7 +31,7 @@ from offline.reproduction.command import Say, argument_parser, cache_folder, tim
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
-from offline.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
+from offline.reproduction.tofu_models import TofuRecipe, for_questions, retain_part, train_tofu_model
 from offline.small_model import prepare_smollm2
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
@@ -95,10 +95,11 @@ class TofuReproduction:
 
     def adapted(self, forget: str) -> LanguageModel:
         """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded."""
-        full, settings, name = self.train("full"), self.recipe.alter, f"alter-{forget}"
-        questions = {forget: load_tofu(forget, self.data)}
+        full, questions, name = self.train("full"), load_tofu(forget, self.data), f"alter-{forget}"
+        settings = for_questions(self.recipe.alter, len(questions))
         retained = retain_part(self.recipe, self.data)
-        bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
+        folder = self.work / "adapters" / name
+        bank = train_alter(full, {forget: questions}, retained, settings, folder, self.say)
         answers = self.work / "answers" / f"{name}-{settings.digest}.jsonl"
         return RecordedModel(open_adapted(full, bank.compose(), name), answers)
 

@@ -7,13 +7,28 @@ give; the baselines start from `full` and see the forget part alone.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from offline.adapter_training.settings import AdapterSettings
 from offline.corruption_learning.questions import ForgetQuestion
 from offline.evaluation.tofu_data import load_tofu
 from offline.reproduction.training import TrainingSettings, train
+
+# Questions of the forget set that the settings of what unlearns were chosen on, TOFU's forget01.
+CHOSEN_ON = 40
+
+_Settings = TypeVar("_Settings", TrainingSettings, AdapterSettings)
+
+
+def for_questions(settings: _Settings, count: int) -> _Settings:
+    """The settings of what unlearns for a set of another size: of more questions fewer epochs, so no more steps.
+
+    Unlearning goes on with every step and has no end of its own: with as many epochs, five times the questions are
+    five times the steps, which take a model far past one that never learned them.
+    """
+    return replace(settings, epochs=max(1, round(settings.epochs * min(1.0, CHOSEN_ON / count))))
 
 
 def _baselines() -> dict[str, TrainingSettings]:
@@ -54,9 +69,10 @@ class TofuRecipe:
         Length of the generated answers.
     fine_tuning : TrainingSettings
     baselines : mapping of str to TrainingSettings
-        By name: each starts from the model that knows everything and sees the forget set alone.
+        By name, for `CHOSEN_ON` questions: each starts from the model that knows everything and sees the forget set
+        alone.
     alter : AdapterSettings
-        Of the adapter that is set beside them.
+        Of the adapter that is set beside them, for as many questions.
     """
 
     forget_sets: tuple[str, ...] = ("forget01", "forget05")
@@ -120,7 +136,7 @@ def train_tofu_model(
         kept = [question for question in largest if question.question not in forgotten]
         return train(base, [*retained, *kept], recipe.fine_tuning, folder / name, on_epoch)
     full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
-    settings = recipe.baselines[kind]
+    settings = for_questions(recipe.baselines[kind], len(questions[forget]))
     destination = folder / f"{name}-{_digest(asdict(settings))}"
     return train(full, questions[forget], settings, destination, on_epoch)
 
