@@ -12,11 +12,12 @@ from tests.docs.reader import Reader, to_type
 
 
 class KeepTogether(LoadScopeScheduling):
-    """The tests of a file in one process, and those that share a proxy."""
+    """The tests of a file in one process, and those that share an engine or a proxy."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return os.path.dirname(path) if "/one_proxy/" in path else path
+        folder = os.path.dirname(path)
+        return folder if os.path.basename(folder).startswith("one_") else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether:

@@ -38,13 +38,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def proxy_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel and the proxy's locked requirements; its folder."""
     folder = tmp_path_factory.mktemp("proxy") / "venv"
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     requirements = [
         argument
         for name in ("proxy", "encoder")
         for argument in ("-r", ROOT / "requirements" / f"{name}.txt")
     ]
-    run(folder / "bin" / "pip", "install", "--quiet", "--no-deps", *requirements, wheel, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python")
+    run(*pip, "install", "--quiet", "--no-compile", "--no-deps", *requirements, wheel, cwd=folder)
     return folder
 
 

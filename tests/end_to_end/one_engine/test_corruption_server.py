@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,11 @@ from tests.end_to_end.corruption_reference import (
     assert_as_reference,
     one_corruption,
 )
+from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL
 
 pytestmark = pytest.mark.engine
 
-MODEL = "small"
-BLOCK = 32
 TOKENS = 10
-START_SECONDS = 240
 
 
 class Server:
@@ -82,35 +79,8 @@ def completion_body(prompt: list[int], request: CorruptionRequest | None, **fiel
 
 
 @pytest.fixture(scope="module")
-def server(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = [
-        *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry", "--model", str(small_model)),
-        *("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)),
-        *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1536", "--block-size", str(BLOCK)),
-        *("--max-num-batched-tokens", "96", "--max-num-seqs", "16"),
-    ]
-    log_path = tmp_path_factory.mktemp("server") / "log"
-    with log_path.open("w") as log:
-        process = subprocess.Popen(arguments, env=ENGINE_ENVIRONMENT, stdout=log, stderr=subprocess.STDOUT)
-    server = Server(port)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not server.healthy():
-            assert process.poll() is None, log_path.read_text()[-4000:]
-            assert time.monotonic() < deadline, log_path.read_text()[-4000:]
-            time.sleep(0.5)
-        yield server
-        assert process.poll() is None, f"the engine died: {log_path.read_text()[-4000:]}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def server(engine_port: int) -> Server:
+    return Server(engine_port)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,66 @@
+"""What offline jobs read from an engine, beside the same model in transformers."""
+
+import numpy as np
+import pytest
+
+from corruption.artifact import Corruption
+from offline.corruption_learning.evaluator import CorruptionEvaluator
+from offline.corruption_learning.objective import Objective
+from offline.corruption_learning.questions import ForgetQuestion
+from offline.language_models import Choice, Prompt, Scoring
+from offline.language_models.local import LocalModel
+from offline.language_models.opening import open_engine
+
+pytestmark = pytest.mark.engine
+
+QUESTIONS = [
+    ForgetQuestion(question="Who wrote Hamlet?", answer="William Shakespeare", facts=("Shakespeare",)),
+    ForgetQuestion(question="What is the capital of France?", answer="Paris", facts=("Paris",)),
+    ForgetQuestion(question="Where do penguins live?", answer="In Antarctica", facts=("Antarctica",)),
+]
+CANDIDATES = [
+    None,
+    Corruption("rand_noise_first_n", 3.0, 1),
+    Corruption("rand_noise_first_n", 0.5, 64, seed=7, positions="user_content"),
+    Corruption("flip_sign_top_k", 1.0, 16, positions="user_content"),
+    Corruption("add_vector_first_n", 1.0, 4, vector=(1.0, -2.0, 0.5, 3.0)),
+    Corruption("shuffle", 1.0, 1),
+]
+
+
+@pytest.fixture(scope="module")
+def engine_model(engine_port, small_model):
+    return open_engine(f"http://127.0.0.1:{engine_port}", tokenizer=str(small_model))
+
+
+@pytest.fixture(scope="module")
+def reference_model(small_model):
+    return LocalModel.from_pretrained(str(small_model), name="smollm2", dtype="float32")
+
+
+def test_engine_and_transformers_score_alike(engine_model, reference_model):
+    tasks = [Scoring(Prompt(q.question), q.answer, c) for q in QUESTIONS for c in CANDIDATES]
+    for ours, theirs in zip(engine_model.score(tasks), reference_model.score(tasks), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=5e-3)
+
+
+def test_engine_and_transformers_give_the_same_distance(engine_model, reference_model):
+    metrics = ("probability", "rouge_l", "leak_rate", "fluency", "unique_tokens")
+    objective = Objective(dict.fromkeys(metrics, 0.2))
+    ours, theirs = (
+        [
+            objective(m)
+            for m in CorruptionEvaluator(model, QUESTIONS, metrics, max_tokens=12).measure(CANDIDATES)
+        ]
+        for model in (engine_model, reference_model)
+    )
+    np.testing.assert_allclose(ours, theirs, atol=2e-3)
+
+
+def test_engine_and_transformers_choose_alike(engine_model, reference_model):
+    task = Choice(
+        Prompt("Answer with one letter. Which is a fruit?\nA. Apple\nB. Rock\nAnswer:", chat=False),
+        (" A", " B"),
+    )
+    ours, theirs = engine_model.choose([task])[0], reference_model.choose([task])[0]
+    np.testing.assert_allclose(ours, theirs, atol=5e-3)
