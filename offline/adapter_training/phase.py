@@ -43,7 +43,7 @@ class Phase:
     replaced : sequence of TokenizedText
         For every forget text what is taught instead; empty if nothing is.
     digest : str
-        Of settings and texts: a state of another digest is not taken up.
+        Of settings, texts and entropy threshold: a state of another digest is not taken up.
     """
 
     name: str

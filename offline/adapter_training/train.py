@@ -182,8 +182,8 @@ def train_bank(
     else:
         say("phase I: the shared A")
         everything = [text for texts in marked.values() for text in texts]
-        digest = _digest(training, *training.forget)
-        phase = Phase("shared", None, everything, marked_retain, (), digest)
+        state_digest = _state_digest(training, marked_retain, *training.forget)
+        phase = Phase("shared", None, everything, marked_retain, (), state_digest)
         state = work / "shared.state.safetensors"
         shared = run_phase(training.base, phase, settings, accelerator, state, record)
         bank = AdapterBank(training.base_model, shared)
@@ -197,10 +197,11 @@ def train_bank(
         if FORGETTING_LOSSES[settings.forgetting].replaces:
             taught = [replace(text, answer=settings.replacement) for text in training.forget[name]]
             replaced = tokenize_texts(taught, encoder, settings.max_tokens)
-        phase = Phase(name, bank.shared, marked[name], marked_retain, replaced, _digest(training, name))
+        state_digest = _state_digest(training, marked_retain, name)
+        phase = Phase(name, bank.shared, marked[name], marked_retain, replaced, state_digest)
         state = work / f"{name}.state.safetensors"
         expert = run_phase(training.base, phase, settings, accelerator, state, record)
-        bank = bank.with_expert(name, expert, phase.digest)
+        bank = bank.with_expert(name, expert, _digest(training, name))
         _keep(bank, training.bank, state, accelerator)
     return TrainedBank(bank, marked, marked_retain)
 
@@ -287,3 +288,8 @@ def _digest(training: BankTraining, *subdomains: str) -> str:
     kept = [asdict(text) for text in training.retain]
     key = json.dumps([training.settings.digest, texts, kept])
     return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _state_digest(training: BankTraining, marked: Sequence[MarkedText], *subdomains: str) -> str:
+    """What a phase's state belongs to: also the entropy threshold, in which all subdomains of a training have a part."""
+    return f"{_digest(training, *subdomains)}-{marked[0].threshold!r}"

@@ -15,6 +15,7 @@ from offline.adapter_training.bank import AdapterBank, load_bank
 from offline.adapter_training.errors import AdapterError
 from offline.adapter_training.low_rank import attach, load_weights
 from offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
+from offline.adapter_training.phase import Step
 from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import SourceText
 from offline.adapter_training.train import BankTraining, TrainedBank, train_bank
@@ -103,19 +104,21 @@ def test_a_later_expert_leaves_the_shared_a_and_the_earlier_expert_as_they_are(
     assert any(weights.abs().sum() > 0 for weights in bank_with_fens.experts["fens"].values())
 
 
+class Stopped(Exception):
+    pass
+
+
+def stop_in_marsh(step: Step) -> None:
+    if (step.phase, step.step) == ("marsh", 4):
+        raise Stopped
+
+
 def test_an_interrupted_phase_ends_as_one_that_was_not(
     make_training: MakeTraining, trained: TrainedBank, tmp_path: Path
 ) -> None:
-    class Stopped(Exception):
-        pass
-
-    def stop(step) -> None:
-        if (step.phase, step.step) == ("marsh", 4):
-            raise Stopped
-
     training = make_training(tmp_path)
     with pytest.raises(Stopped):
-        train_bank(training, on_step=stop)
+        train_bank(training, on_step=stop_in_marsh)
     steps = []
     resumed = train_bank(training, on_step=steps.append)
 
@@ -123,6 +126,17 @@ def test_an_interrupted_phase_ends_as_one_that_was_not(
     assert steps[0].step > 1
     assert_same(resumed.bank.experts["marsh"], trained.bank.experts["marsh"])
     assert not list(tmp_path.glob("*.state.safetensors"))
+
+
+def test_a_state_is_not_taken_up_where_other_tokens_count_as_low(
+    make_training: MakeTraining, trained: TrainedBank, tmp_path: Path
+) -> None:
+    with pytest.raises(Stopped):
+        train_bank(make_training(tmp_path), on_step=stop_in_marsh)
+    steps: list[Step] = []
+    both = train_bank(make_training(tmp_path, {"marsh": MARSH, "fens": FENS}), on_step=steps.append)
+    assert both.retain[0].threshold != trained.retain[0].threshold
+    assert (steps[0].phase, steps[0].step) == ("marsh", 1)
 
 
 def test_trained_again_nothing_is_done_again(training: BankTraining, trained: TrainedBank) -> None:
