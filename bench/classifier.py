@@ -125,7 +125,7 @@ def _accuracy_rows(
 def _flags(
     encoder: Encoder, head: Head, conversations: Sequence[Conversation], first_tier: bool
 ) -> np.ndarray:
-    settings = ClassifierSettings(first_tier=first_tier, spans=False, cache_bytes=0, deadline_seconds=60)
+    settings = ClassifierSettings(first_tier=first_tier, spans=False, cache_bytes=0, deadline_seconds=600)
 
     async def ask() -> list[bool]:
         service = ClassifierService(encoder, [head], settings)

@@ -12,17 +12,15 @@ from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.example_set import ExampleSet
 from offline.classifier_training.examples import Example
-from offline.classifier_training.fitting import FittedHead
 from offline.classifier_training.held_out import forget_forms, scorer_of
 
-# What the first tier may cost in recall, and how far below the lowest score seen it is set besides. Two bounds: where
-# examples are few, a window still passes at odds of e to 1 against the target, never at less; and a text or two that
-# speak of the target in none of its words are not worth asking the encoder about every other ordinary prompt.
+# What the first tier may cost in recall, and shares of ordinary texts that it may spare the encoder for it, the wanted
+# one first. Below the last, the encoder would be asked about most prompts for the sake of a few texts that speak of the
+# target in none of its words.
 RECALL_RISK = 0.001
-_MARGIN = 0.5
+_SPARED = (0.9, 0.85, 0.8, 0.75)
+# Whatever it spares, a window passes at odds of e to 1 against the target, never at less.
 _HIGHEST = -1.0
-_LOWEST = -2.0
-_STEP = 0.25
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,6 @@ class FirstTierEffect:
         return self.lost / max(self.flagged, 1)
 
 
-def first_guess(fitted: FittedHead, labels: Iterable[int], score_threshold: float) -> float:
-    """The limit that loses next to none of the training windows that are flagged, by models that did not see them."""
-    flagged = (np.fromiter(labels, int) == 1) & (fitted.held_out_scores >= score_threshold)
-    if not flagged.any():
-        return -np.inf
-    lowest = np.quantile(fitted.held_out_lexical[flagged], RECALL_RISK, method="lower")
-    return float(np.clip(lowest - _MARGIN, _LOWEST, _HIGHEST))
-
-
 def flagged_texts(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
 ) -> list[str]:
@@ -64,22 +53,33 @@ def flagged_texts(
     return _split(whole, head, forget_forms(examples, seed))[0]
 
 
-def lower_for(encoder: Encoder, head: Head, flagged: Sequence[str], settings: ClassifierSettings) -> Head:
-    """The head with its limit lowered, if need be and as far as it goes, until it loses no more whole texts than allowed.
+def with_limit(
+    encoder: Encoder,
+    head: Head,
+    flagged: Sequence[str],
+    ordinary: Sequence[Example],
+    settings: ClassifierSettings,
+) -> Head:
+    """The head with the lowest limit that spares nine in ten ordinary texts the encoder.
 
-    A text has windows, sentences and readings of its own, so what a limit costs in windows is not what it
-    costs in texts.
+    What is lost of a few dozen texts says little of the thousands to come, so the limit is as low as ordinary texts
+    let it be. Where it still loses more texts than allowed, it spares fewer, down to three in four.
 
     Parameters
     ----------
     flagged
         See `flagged_texts`.
+    ordinary
+        Texts that the head was not fitted on.
     """
-    lost = _lost(encoder, head, flagged, settings)
-    allowed = int(RECALL_RISK * len(flagged))
-    while len(lost) > allowed and head.pass_below > _LOWEST:
-        head = dataclasses.replace(head, pass_below=max(head.pass_below - _STEP, _LOWEST))
+    passing = _passing_limits(scorer_of(encoder, _open(head), settings, first_tier=True), ordinary)
+    lost, allowed = flagged, int(RECALL_RISK * len(flagged))
+    for share in _SPARED:
+        limit = min(float(np.quantile(passing, share, method="inverted_cdf")), _HIGHEST)
+        head = dataclasses.replace(head, pass_below=limit)
         lost = _lost(encoder, head, lost, settings)
+        if len(lost) <= allowed:
+            break
     return head
 
 
@@ -95,6 +95,23 @@ def first_tier_effect(
     cascade = scorer_of(encoder, head, settings, first_tier=True)
     passed = [not cascade.prepare(example.text).windows for example in ordinary]
     return FirstTierEffect(len(flagged), len(lost), float(np.mean(passed)))
+
+
+def _open(head: Head) -> Head:
+    """The head with a first tier that lets nothing pass, but for turned letters that are nonsense."""
+    return dataclasses.replace(head, pass_below=-np.inf)
+
+
+def _passing_limits(open_scorer: Scorer, texts: Iterable[Example]) -> list[float]:
+    """For each text, the lowest limit at which it passes whole."""
+    limits: list[float] = []
+    for example in texts:
+        windows = open_scorer.prepare(example.text).windows
+        parts = [part for window in windows for part in (window, *window.sentences)]
+        largest = max((part.lexical[0] for part in parts), default=np.float32(-np.inf))
+        # Limits are compared in single precision, and a score at the limit does not pass.
+        limits.append(float(np.nextafter(largest, np.float32(np.inf))))
+    return limits
 
 
 def _lost(encoder: Encoder, head: Head, flagged: Sequence[str], settings: ClassifierSettings) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,21 +19,13 @@ _STACK_STRENGTH = 1.0
 
 @dataclass(frozen=True)
 class FittedHead:
-    """The learned numbers of a head, before calibration; see `classifier.head.Head` for their meaning.
-
-    Attributes
-    ----------
-    held_out_lexical, held_out_scores
-        (N,) lexical and whole score of every training window, by models that did not see its group.
-    """
+    """The learned numbers of a head, before calibration; see `classifier.head.Head` for their meaning."""
 
     direction: NDArray[np.float32]
     bias: float
     ngram_weights: NDArray[np.float32]
     ngram_bias: float
     lexical_share: float
-    held_out_lexical: NDArray[np.float64]
-    held_out_scores: NDArray[np.float64]
 
 
 def ngram_matrix(texts: Sequence[str]) -> sparse.csr_matrix:
@@ -85,23 +76,19 @@ def fit_head(
     )
     group_numbers = np.unique(np.asarray(groups, dtype=object), return_inverse=True)[1]
 
-    def held_out_by(model: LogisticRegression, features: Any) -> NDArray[np.float64]:
-        scores = cross_val_predict(
-            model,
-            features,
-            labels,
-            groups=group_numbers,
-            cv=GroupKFold(_FOLDS),
-            method="decision_function",
-            params={"sample_weight": weights},
-        )
-        return np.asarray(scores, np.float64)
-
-    lexical = held_out_by(lexical_model, scaled)
+    held_out = cross_val_predict(
+        lexical_model,
+        scaled,
+        labels,
+        groups=group_numbers,
+        cv=GroupKFold(_FOLDS),
+        method="decision_function",
+        params={"sample_weight": weights},
+    )
+    lexical = np.asarray(held_out, np.float64)
     lexical_model.fit(scaled, labels, sample_weight=weights)
     stacked = np.column_stack([embeddings, np.clip(lexical, -LEXICAL_LIMIT, LEXICAL_LIMIT)])
     stack_model = LogisticRegression(C=_STACK_STRENGTH, class_weight="balanced", max_iter=2000)
-    scores = held_out_by(stack_model, stacked)
     stack_model.fit(stacked, labels, sample_weight=weights)
     return FittedHead(
         direction=np.asarray(stack_model.coef_)[0, :-1].astype(np.float32),
@@ -109,6 +96,4 @@ def fit_head(
         ngram_weights=(np.asarray(lexical_model.coef_)[0] * rarity).astype(np.float16).astype(np.float32),
         ngram_bias=float(np.asarray(lexical_model.intercept_)[0]),
         lexical_share=float(np.asarray(stack_model.coef_)[0, -1]),
-        held_out_lexical=lexical,
-        held_out_scores=scores,
     )

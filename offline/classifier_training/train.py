@@ -29,10 +29,9 @@ from offline.classifier_training.examples import Example
 from offline.classifier_training.first_tier import (
     RECALL_RISK,
     FirstTierEffect,
-    first_guess,
     first_tier_effect,
     flagged_texts,
-    lower_for,
+    with_limit,
 )
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
 from offline.classifier_training.hard_negatives import select_negatives
@@ -163,7 +162,7 @@ def train_classifier(
         encoder = Encoder.load(str(own_encoder), precision=shape.precision, cache_folder=shape.cache_folder)
         store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
 
-    fitted, windows = _fit(train, store, settings, say)
+    fitted = _fit(train, store, settings, say)
     head = _uncalibrated_head(target, encoder, fitted, train, settings)
 
     say("scoring the calibration and test parts")
@@ -175,10 +174,10 @@ def train_classifier(
         head,
         calibration=curve,
         threshold=float(curve.probability(threshold.score)),
-        pass_below=first_guess(fitted, [window.label for window in windows], threshold.score),
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
-    head = lower_for(encoder, head, flagged_texts(encoder, head, calibrate, shape, settings.seed), shape)
+    flagged = flagged_texts(encoder, head, calibrate, shape, settings.seed)
+    head = with_limit(encoder, head, flagged, calibrate.general, shape)
     flagged = flagged_texts(encoder, head, test, shape, settings.seed)
     effect = first_tier_effect(encoder, head, flagged, test.general, shape)
     _say_if_too_much_is_lost(effect, "the test part", say)
@@ -209,20 +208,17 @@ def train_classifier(
         }
     if settings.refit:
         say("fitting once more, on all examples")
-        fitted, windows = _fit(examples, store, settings, say)
-        refitted = _uncalibrated_head(target, encoder, fitted, examples, settings)
-        guess = first_guess(fitted, [window.label for window in windows], threshold.score)
+        fitted = _fit(examples, store, settings, say)
+        # This head has seen every text, so whatever was found on texts that were new stays as it is.
         head = dataclasses.replace(
-            refitted,
+            _uncalibrated_head(target, encoder, fitted, examples, settings),
             calibration=head.calibration,
             threshold=head.threshold,
-            # This head has seen the texts that it is tried on below; the limit before was found on texts that were new.
-            pass_below=min(guess, head.pass_below),
+            pass_below=head.pass_below,
             passed_probability=head.passed_probability,
         )
         held_out = calibrate.joined_with(test)
         flagged = flagged_texts(encoder, head, held_out, shape, settings.seed)
-        head = lower_for(encoder, head, flagged, shape)
         effect = first_tier_effect(encoder, head, flagged, held_out.general, shape)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     store.close()
@@ -249,9 +245,7 @@ def _fine_tuned(examples: ExampleSet, settings: TrainingSettings, work_folder: P
     )
 
 
-def _fit(
-    examples: ExampleSet, store: EmbeddingStore, settings: TrainingSettings, say: Say
-) -> tuple[FittedHead, list[TrainingWindow]]:
+def _fit(examples: ExampleSet, store: EmbeddingStore, settings: TrainingSettings, say: Say) -> FittedHead:
     shape = settings.classifier
     shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed, shape)
     kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, shape)
@@ -272,14 +266,13 @@ def _fit(
         shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
     )
     windows = shown + [kept[index] for index in chosen]
-    fitted = fit_head(
+    return fit_head(
         [window.text for window in windows],
         np.concatenate([shown_embeddings, kept_embeddings[chosen]]),
         np.array([window.label for window in windows]),
         [window.group for window in windows],
         np.concatenate([np.ones(len(shown)), weights]),
     )
-    return fitted, windows
 
 
 def _uncalibrated_head(
