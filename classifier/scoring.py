@@ -4,6 +4,7 @@ Synchronous and free of state. The service calls it step by step; the training j
 calibrated is what runs.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from classifier.spans import TextSpan, evidence_spans
 from classifier.views import View, read_views
 from classifier.windows import split_windows
 
+_CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded alone where together they are shorter than this share of it.
 _ALONE_SHARE = 0.6
@@ -136,12 +138,18 @@ class Scorer:
 
     def _cut(self, view: View) -> list[list[tuple[int, int]]]:
         """The windows of a reading, each followed by its sentences, as ranges of the reading."""
+        # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few n-grams
+        # are no sign of a target; judged, they would hold back every page that has one.
         text = view.canonical.text
         ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
         return [
             [
                 (start, end),
-                *((start + first, start + last) for first, last in split_sentences(text[start:end])),
+                *(
+                    (start + first, start + last)
+                    for first, last in split_sentences(text[start:end])
+                    if _CHARACTER.search(text, start + first, start + last)
+                ),
             ]
             for start, end in ranges
         ]

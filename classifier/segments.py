@@ -7,7 +7,6 @@ arXiv 2409.04701), so judging each sentence costs no further pass.
 import re
 
 _SENTENCE_END = re.compile(r"[.?!;:|>\n。？！]+[\"'”’)\]}*]*\s*|[\"“”{}\[\]<]+\s*")
-_CHARACTER = re.compile(r"[^\W_]")
 _SHORTEST = 20
 _LONGEST = 150
 
@@ -15,7 +14,6 @@ _LONGEST = 150
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Half-open character ranges of a text's sentences; none where it is a single one.
 
-    What has neither letters nor digits, such as the braces and rules of code, is no sentence.
     Sentences of a few characters join the next one, which also stands alone: what comes before it may be
     the label of a field or the answer to another question. Long ones are cut into ranges that overlap by half.
     """
@@ -29,7 +27,6 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
         if start < alone and end - alone >= _SHORTEST:
             sentences += _cut(alone, end)
         start = alone = end
-    sentences = [(first, last) for first, last in sentences if _CHARACTER.search(text, first, last)]
     return sentences if len(sentences) > 1 else []
 
 
