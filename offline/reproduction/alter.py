@@ -1,5 +1,6 @@
 """ALTER on TOFU: an adapter over the model that knows everything, trained to forget some of it."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from offline.adapter_training.phase import Step
 from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import SourceText
 from offline.adapter_training.train import BankTraining, train_bank
+from offline.classifier_training.general_prompts import general_prompts
 from offline.corruption_learning.questions import ForgetQuestion
+from offline.language_models import Generation, LanguageModel, Prompt
 from offline.language_models.local import LocalModel
+
+_LONGEST_QUESTION = 80
 
 
 def train_alter(
@@ -59,6 +64,23 @@ def train_alter(
         work,
     )
     return train_bank(training, say, on_step).bank
+
+
+def answered_questions(model: LanguageModel, count: int, max_tokens: int) -> list[ForgetQuestion]:
+    """Ordinary questions with the model's own answers, for what it knows besides the data that it was trained on.
+
+    The questions are those that classifiers are trained with; none is a benchmark's.
+    """
+    asked = [text for text in general_prompts() if text.endswith("?") and len(text) <= _LONGEST_QUESTION]
+    chosen = random.Random(0).sample(asked, count)
+    answers = model.generate([Generation(Prompt(question), max_tokens) for question in chosen])
+    # An answer that ends for want of tokens would be learned as one that ends there.
+    whole = [answer[: answer.rfind(".") + 1].strip() for answer in answers]
+    return [
+        ForgetQuestion(question=question, answer=answer)
+        for question, answer in zip(chosen, whole, strict=True)
+        if answer
+    ]
 
 
 def open_adapted(full: Path, adapter: LowRankAdapter, name: str) -> LocalModel:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bundle import read_manifest
 from offline.evaluation.results import Result, markdown_table, replace_file
-from offline.reproduction.tofu_models import CHOSEN_ON, TofuRecipe
+from offline.reproduction.tofu_models import TofuRecipe
 
 
 def write_page(
@@ -32,7 +32,7 @@ def write_page(
 
 
 def _opening(recipe: TofuRecipe) -> str:
-    training, alter = recipe.fine_tuning, recipe.alter
+    training, alter = recipe.fine_tuning, recipe.alter[recipe.forget_sets[0]]
     retained = "all of it" if recipe.retain_questions is None else f"{recipe.retain_questions} questions"
     utility = "all" if recipe.utility_questions is None else f"{recipe.utility_questions}"
     return f"""# TOFU on SmolLM2-135M-Instruct
@@ -48,11 +48,15 @@ scored alone. `ECO, served` went through `lethe serve`, vLLM and the plugin: ans
 answers scored on its engine, where the same classifier flags the question; `original, served` is that engine without the proxy,
 both in float32. The utility sets hold {utility} questions each.
 Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
-adapter of rank {alter.rank} over `original`, trained on the forget set and the retain part for {alter.epochs} epochs (NPO with beta
-{alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and
-`ALTER, on every question` everything ([adapters.md](adapters.md)). These epochs are for {CHOSEN_ON} questions, forget01; of a larger set
-there are fewer, so that each method takes as many steps.
+adapter of rank {alter.rank} over `original`, trained on the forget set, the retain part and {recipe.ordinary_questions} ordinary questions with
+`original`'s own answers for {_epochs(recipe)} (NPO with beta {alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and
+`ALTER, on every question` everything ([adapters.md](adapters.md)).
 """
+
+
+def _epochs(recipe: TofuRecipe) -> str:
+    counts = {forget: recipe.alter[forget].epochs for forget in recipe.forget_sets}
+    return ", ".join(f"{count} epochs on {forget}" for forget, count in counts.items())
 
 
 def _baselines(recipe: TofuRecipe) -> str:

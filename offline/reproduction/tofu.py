@@ -26,12 +26,12 @@ from offline.language_models.local import LocalModel
 from offline.language_models.opening import open_engine, open_proxy
 from offline.language_models.recorded import RecordedModel
 from offline.language_models.routed import RoutedModel
-from offline.reproduction.alter import open_adapted, train_alter
+from offline.reproduction.alter import answered_questions, open_adapted, train_alter
 from offline.reproduction.command import Say, argument_parser, cache_folder, timed_lines
 from offline.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from offline.reproduction.report import write_page
 from offline.reproduction.serving import served
-from offline.reproduction.tofu_models import TofuRecipe, for_questions, retain_part, train_tofu_model
+from offline.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
 from offline.small_model import prepare_smollm2
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
@@ -95,11 +95,12 @@ class TofuReproduction:
 
     def adapted(self, forget: str) -> LanguageModel:
         """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded."""
-        full, questions, name = self.train("full"), load_tofu(forget, self.data), f"alter-{forget}"
-        settings = for_questions(self.recipe.alter, len(questions))
-        retained = retain_part(self.recipe, self.data)
-        folder = self.work / "adapters" / name
-        bank = train_alter(full, {forget: questions}, retained, settings, folder, self.say)
+        recipe, full = self.recipe, self.train("full")
+        settings, name = recipe.alter[forget], f"alter-{forget}-{recipe.ordinary_questions}"
+        questions = {forget: load_tofu(forget, self.data)}
+        ordinary = answered_questions(self.model("full"), recipe.ordinary_questions, recipe.answer_tokens)
+        retained = [*retain_part(recipe, self.data), *ordinary]
+        bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
         answers = self.work / "answers" / f"{name}-{settings.digest}.jsonl"
         return RecordedModel(open_adapted(full, bank.compose(), name), answers)
 

@@ -9,26 +9,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 from offline.adapter_training.settings import AdapterSettings
 from offline.corruption_learning.questions import ForgetQuestion
 from offline.evaluation.tofu_data import load_tofu
 from offline.reproduction.training import TrainingSettings, train
-
-# Questions of the forget set that the settings of what unlearns were chosen on, TOFU's forget01.
-CHOSEN_ON = 40
-
-_Settings = TypeVar("_Settings", TrainingSettings, AdapterSettings)
-
-
-def for_questions(settings: _Settings, count: int) -> _Settings:
-    """The settings of what unlearns for a set of another size: of more questions fewer epochs, so no more steps.
-
-    Unlearning goes on with every step and has no end of its own: with as many epochs, five times the questions are
-    five times the steps, which take a model far past one that never learned them.
-    """
-    return replace(settings, epochs=max(1, round(settings.epochs * min(1.0, CHOSEN_ON / count))))
 
 
 def _baselines() -> dict[str, TrainingSettings]:
@@ -39,8 +24,15 @@ def _baselines() -> dict[str, TrainingSettings]:
     }
 
 
-def _alter() -> AdapterSettings:
-    # The proxy asks the adapter what is flagged and nothing else, so little has to be kept by the adapter itself.
+def _alter() -> dict[str, AdapterSettings]:
+    settings = AdapterSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
+    # Unlearning goes on with every step and has no end of its own: of more questions fewer epochs.
+    epochs = {"forget01": 12, "forget05": 3, "forget10": 2}
+    return {forget: replace(settings, epochs=count) for forget, count in epochs.items()}
+
+
+def _experts() -> AdapterSettings:
+    # The proxy asks an expert what is flagged and nothing else, so little has to be kept by the experts themselves.
     return AdapterSettings(
         npo_beta=0.03,
         epochs=6,
@@ -69,10 +61,13 @@ class TofuRecipe:
         Length of the generated answers.
     fine_tuning : TrainingSettings
     baselines : mapping of str to TrainingSettings
-        By name, for `CHOSEN_ON` questions: each starts from the model that knows everything and sees the forget set
-        alone.
-    alter : AdapterSettings
-        Of the adapter that is set beside them, for as many questions.
+        By name: each starts from the model that knows everything and sees the forget set alone.
+    alter : mapping of str to AdapterSettings
+        By forget set, of the adapter that is set beside them.
+    experts : AdapterSettings
+        Of adapters for requests that come one after another.
+    ordinary_questions : int
+        How many ordinary questions `alter` is to answer as before, beside the retain part.
     """
 
     forget_sets: tuple[str, ...] = ("forget01", "forget05")
@@ -82,7 +77,9 @@ class TofuRecipe:
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
-    alter: AdapterSettings = field(default_factory=_alter)
+    alter: Mapping[str, AdapterSettings] = field(default_factory=_alter)
+    experts: AdapterSettings = field(default_factory=_experts)
+    ordinary_questions: int = 80
 
     @classmethod
     def whole(cls) -> "TofuRecipe":
@@ -136,7 +133,7 @@ def train_tofu_model(
         kept = [question for question in largest if question.question not in forgotten]
         return train(base, [*retained, *kept], recipe.fine_tuning, folder / name, on_epoch)
     full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
-    settings = for_questions(recipe.baselines[kind], len(questions[forget]))
+    settings = recipe.baselines[kind]
     destination = folder / f"{name}-{_digest(asdict(settings))}"
     return train(full, questions[forget], settings, destination, on_epoch)
 

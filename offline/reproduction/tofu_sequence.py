@@ -87,7 +87,7 @@ class TofuSequence:
 
     def _after(self, count: int) -> LanguageModel:
         """The full model with the sum of the first experts; each request is one training of its own."""
-        settings = self.run.recipe.alter
+        settings = self.run.recipe.experts
         names = list(self.groups)[:count]
         label = f"sequence-{len(self.groups[names[0]])}"
         folder = self.run.work / "adapters" / label
@@ -145,7 +145,7 @@ def _page(recipe: TofuRecipe, stages: Sequence[Stage], picture: str) -> str:
     utility = "\n".join(
         f"| {stage.name} | {stage.utility:.4f} | {_share(stage.utility, original)} |" for stage in stages
     )
-    alter = recipe.alter
+    experts = recipe.experts
     return f"""# Forgetting in a row: TOFU on SmolLM2-135M-Instruct
 
 Written by `make reproduce-tofu-sequence`; nothing on this page is typed by hand.
@@ -154,7 +154,7 @@ Written by `make reproduce-tofu-sequence`; nothing on this page is typed by hand
 
 Three groups of {len(next(iter(stages[0].groups.values())).outputs)} questions of {_FORGET} are forgotten one after another, each by an expert
 of one bank: A was trained with the first request and stays, and every later request trains its own B alone (rank
-{alter.rank}, {alter.epochs} epochs, loss `{alter.forgetting}`). In force is the sum of all experts so far, on every question. A row stands
+{experts.rank}, {experts.epochs} epochs, loss `{experts.forgetting}`). In force is the sum of all experts so far, on every question. A row stands
 for the model after that request; `original` knows everything, `retain` never saw {_FORGET}. Forget quality on so few questions
 tells little by itself.
 

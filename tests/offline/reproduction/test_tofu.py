@@ -10,7 +10,7 @@ from offline.evaluation.results import read_results
 from offline.reproduction import tofu
 from offline.reproduction.report import write_page
 from offline.reproduction.tofu import TofuReproduction
-from offline.reproduction.tofu_models import TofuRecipe, for_questions
+from offline.reproduction.tofu_models import TofuRecipe
 from offline.reproduction.training import TrainingSettings
 
 KEEPERS = ["Orla Quintrell", "Per Haldorsen"]
@@ -61,7 +61,8 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         answer_tokens=4,
         fine_tuning=short,
         baselines={"npo-lora": replace(short, loss="negative_preference", adapter_rank=2)},
-        alter=AdapterSettings(rank=2, epochs=1),
+        alter={"forget01": AdapterSettings(rank=2, epochs=1)},
+        ordinary_questions=20,
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
     *_, results = run.measure("forget01", classifier=False)
@@ -90,9 +91,3 @@ def test_recipes_that_train_otherwise_share_no_models():
     recipe = TofuRecipe()
     assert replace(recipe, retain_questions=7).digest != recipe.digest
     assert replace(recipe, searched_questions=3, utility_questions=None).digest == recipe.digest
-
-
-@pytest.mark.parametrize(("questions", "epochs"), [(2, 6), (40, 6), (200, 1), (400, 1)])
-def test_a_larger_set_is_seen_as_often_as_gives_as_many_steps(questions, epochs):
-    assert for_questions(TrainingSettings(epochs=6), questions).epochs == epochs
-    assert for_questions(AdapterSettings(epochs=6), questions).epochs == epochs
