@@ -72,7 +72,7 @@ def with_limit(
     ordinary
         Texts that the head was not fitted on.
     """
-    passing = _passing_limits(scorer_of(encoder, _open(head), settings, first_tier=True), ordinary)
+    passing = _passing_limits(scorer_of(encoder, head, settings, first_tier=False), ordinary)
     lost, allowed = flagged, int(RECALL_RISK * len(flagged))
     for share in _SPARED:
         limit = min(float(np.quantile(passing, share, method="inverted_cdf")), _HIGHEST)
@@ -97,16 +97,11 @@ def first_tier_effect(
     return FirstTierEffect(len(flagged), len(lost), float(np.mean(passed)))
 
 
-def _open(head: Head) -> Head:
-    """The head with a first tier that lets nothing pass, but for turned letters that are nonsense."""
-    return dataclasses.replace(head, pass_below=-np.inf)
-
-
-def _passing_limits(open_scorer: Scorer, texts: Iterable[Example]) -> list[float]:
-    """For each text, the lowest limit at which it passes whole."""
+def _passing_limits(whole: Scorer, texts: Iterable[Example]) -> list[float]:
+    """For each text, the lowest limit at which it passes; from a scorer whose first tier is off."""
     limits: list[float] = []
     for example in texts:
-        windows = open_scorer.prepare(example.text).windows
+        windows = whole.prepare(example.text).windows
         parts = [part for window in windows for part in (window, *window.sentences)]
         largest = max((part.lexical[0] for part in parts), default=np.float32(-np.inf))
         # Limits are compared in single precision, and a score at the limit does not pass.

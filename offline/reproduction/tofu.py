@@ -93,12 +93,15 @@ class TofuReproduction:
             LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{folder.name}.jsonl"
         )
 
-    def adapted(self, forget: str) -> LanguageModel:
-        """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded."""
+    def adapted(self, forget: str, original: LanguageModel) -> LanguageModel:
+        """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded.
+
+        The model without it gives the answers to ordinary questions that the adapter is to keep.
+        """
         recipe, full = self.recipe, self.train("full")
         settings, name = recipe.alter[forget], f"alter-{forget}-{recipe.ordinary_questions}"
         questions = {forget: load_tofu(forget, self.data)}
-        ordinary = answered_questions(self.model("full"), recipe.ordinary_questions, recipe.answer_tokens)
+        ordinary = answered_questions(original, recipe.ordinary_questions, recipe.answer_tokens)
         retained = [*retain_part(recipe, self.data), *ordinary]
         bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
         answers = self.work / "answers" / f"{name}-{settings.digest}.jsonl"
@@ -175,7 +178,7 @@ class TofuReproduction:
                 yield "original, served", bare
                 yield "ECO, served", guarded
         yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
-        adapted = self.adapted(forget)
+        adapted = self.adapted(forget, full)
         yield "ALTER, on every question", adapted
         if classifier:
             selects = selected_by(load_bundle(self.classify(forget)))
