@@ -53,5 +53,5 @@ def test_the_head_that_is_kept_is_measured(trained: TrainedClassifier) -> None:
     metrics = trained.metrics
     measured = metrics["refitted_calibration_and_test_first_tier_flagged_texts"]
     assert measured > metrics["test_first_tier_flagged_texts"] > 0
-    assert 0 <= metrics["refitted_calibration_and_test_first_tier_recall_loss"] <= 1
+    assert metrics["refitted_calibration_and_test_first_tier_recall_loss"] <= 0.001
     assert 0 <= metrics["refitted_calibration_and_test_first_tier_pass_rate"] <= 1
