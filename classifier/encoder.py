@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
 from classifier.errors import ClassifierError
+from classifier.lexicon import Lexicon
 from classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
 
 _WORD_MARKS = ("Ġ", "▁")
@@ -118,6 +119,11 @@ class Encoder:
         # Byte-pair and unigram tokenizers mark what begins a word, WordPiece what goes on with one.
         begun = [token[1:] for token in tokens if token[:1] in _WORD_MARKS]
         return tuple(begun or (token for token in tokens if not token.startswith("##")))
+
+    @functools.cached_property
+    def lexicon(self) -> Lexicon:
+        """The encoder's words, indexed once for all heads that stand on it."""
+        return Lexicon(self.words)
 
     def tokenize(self, text: str) -> TokenizedText:
         """Split a text into tokens, all of it, however long."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from classifier.canonical import CanonicalText
 from classifier.encoder import Encoder, TokenizedText
 from classifier.head import HeadBank
-from classifier.lexicon import Lexicon
 from classifier.ngrams import HashedText
 from classifier.segments import split_sentences
 from classifier.settings import ClassifierSettings
@@ -24,8 +23,11 @@ from classifier.windows import split_windows
 
 _CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
-# Suspicious sentences of an unsuspicious window are encoded alone where together they are shorter than this share of it.
+# Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
 _ALONE_SHARE = 0.6
+# Log-odds that such a sentence must stay below every threshold for its window to be cleared: what stands around it can
+# lift a score by 1, seldom by 2.
+_CLEARED_BELOW = 2.0
 # Log-odds that n-grams of turned or reversed letters must give. Short words of reversed code reach 1 by chance; of
 # questions that are really about a target, one in a hundred stays below 1.5.
 _SPECULATIVE_NEEDED = 1.5
@@ -33,17 +35,35 @@ _SPECULATIVE_NEEDED = 1.5
 
 @dataclass(frozen=True)
 class Window:
-    """A window of one reading of a text, or a sentence of one, that awaits the encoder."""
+    """A window of one reading of a text that awaits the encoder.
+
+    Attributes
+    ----------
+    lexical
+        (H,) lexical scores.
+    sentences
+        Those that the first tier could not clear.
+    sentences_first
+        Whether these are encoded alone before, and clear the window if nothing in them is like a target.
+    """
 
     canonical: CanonicalText
     start: int
     end: int
     lexical: NDArray[np.float32]
-    sentences: tuple["Sentence", ...] = ()
+    sentences: tuple["Sentence", ...]
+    sentences_first: bool
 
     @property
     def text(self) -> str:
         return self.canonical.text[self.start : self.end]
+
+    @property
+    def suspicious_text(self) -> str:
+        """What the first tier could not clear."""
+        if not self.sentences_first:
+            return self.text
+        return "\n".join(self.text[sentence.start : sentence.end] for sentence in self.sentences)
 
 
 @dataclass(frozen=True)
@@ -97,7 +117,7 @@ class Scorer:
         )
 
         names = [name for head in bank.heads for name in head.entities]
-        self._lexicon = Lexicon(encoder.words, names)
+        self._lexicon = encoder.lexicon.with_names(names)
         self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
         # Nonsense is unlike any training text, so its score means little: the n-grams of a speculative reading must
         # speak for the target before the encoder is asked.
@@ -123,17 +143,18 @@ class Scorer:
             for start, end in window
         ]
         lexical = self.bank.lexical(HashedText(joined), stretches)
-        # Most windows of a reading that changes a few words are those of the plain one, and are read once.
-        kept: dict[str, Window] = {}
+        # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
+        # which it changes what the first tier has cleared.
+        kept: dict[tuple[int, str], Window] = {}
         row = 0
         for view, windows in zip(readings.views, cuts, strict=True):
             needed = self._speculative_needed if view.speculative else self._needed
-            for window in windows:
+            for number, window in enumerate(windows):
                 scores = lexical[row : row + len(window)]
                 row += len(window)
                 suspicious = np.any(scores >= needed, axis=1)
-                for found in _suspicious_windows(view, window, scores, suspicious):
-                    kept.setdefault(found.text, found)
+                if found := _suspicious_window(view, window, scores, suspicious):
+                    kept.setdefault((number, found.suspicious_text), found)
         return PreparedText(tuple(kept.values()), readings.complete)
 
     def _cut(self, view: View) -> list[list[tuple[int, int]]]:
@@ -158,11 +179,25 @@ class Scorer:
         return np.full(len(self.bank), -np.inf, np.float32)
 
     def score_window(self, window: Window, *, spans: bool) -> TextScores:
-        """Encode one window and score it whole and by sentence; spans, if wanted, are in the original's characters."""
+        """Encode one window and score it whole and by sentence; spans, if wanted, are in the original's characters.
+
+        Sentences that come first decide nothing but whether the rest is to be read: the verdict is the window's, as it is
+        without the first tier.
+        """
+        if window.sentences_first:
+            alone = [self._score_alone(window, sentence) for sentence in window.sentences]
+            scores = np.max([self.nothing_found(), *alone], axis=0)
+            if np.all(scores < self._score_thresholds - _CLEARED_BELOW):
+                return TextScores(scores)
         tokens = self._encoder.tokenize(window.text)
         pieces = _pieces(tokens, self._encoder.maximum_tokens)
         found = [self._score_piece(window, piece, spans) for piece in pieces]
         return combine(self.nothing_found(), True, found)
+
+    def _score_alone(self, window: Window, sentence: "Sentence") -> NDArray[np.float32]:
+        tokens = self._encoder.tokenize(window.text[sentence.start : sentence.end])
+        embedding = self._encoder.pool(self._encoder.encode(tokens.ids[: self._encoder.maximum_tokens]))
+        return self.bank.score(embedding, sentence.lexical)
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
@@ -212,26 +247,24 @@ class Scorer:
         )
 
 
-def _suspicious_windows(
+def _suspicious_window(
     view: View,
     ranges: Sequence[tuple[int, int]],
     scores: NDArray[np.float32],
     suspicious: NDArray[np.bool_],
-) -> list[Window]:
-    """What is to be encoded of a window: all of it, or its few suspicious sentences alone."""
+) -> Window | None:
+    """The window if it is to be encoded, with its suspicious sentences."""
     (start, end), *sentences = ranges
     kept = tuple(
         Sentence(first - start, last - start, scores[index])
         for index, (first, last) in enumerate(sentences, start=1)
         if suspicious[index]
     )
+    if not suspicious[0] and not kept:
+        return None
     length = sum(sentence.end - sentence.start for sentence in kept)
-    if suspicious[0] or length > _ALONE_SHARE * (end - start):
-        return [Window(view.canonical, start, end, scores[0], kept)]
-    return [
-        Window(view.canonical, start + sentence.start, start + sentence.end, sentence.lexical)
-        for sentence in kept
-    ]
+    sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
+    return Window(view.canonical, start, end, scores[0], kept, sentences_first)
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

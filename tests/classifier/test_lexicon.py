@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from classifier.lexicon import Lexicon
 
 WORDS = ["the", "who", "is", "of", "keeper", "keeps", "guards", "colour", "letter", "a"]
-LEXICON = Lexicon(WORDS, ["The lighthouse of Alderney"])
+LEXICON = Lexicon(WORDS).with_names(["The lighthouse of Alderney"])
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,10 @@ def test_parting_loses_no_letter(words: list[str]) -> None:
     run = "".join(words)
     read = LEXICON.unjoin(run)
     assert (read.text if read else run).replace(" ", "") == run
+
+
+def test_names_are_known_to_the_extended_lexicon_alone() -> None:
+    plain = Lexicon(WORDS)
+    assert plain.with_names(["Alderney"]).respell("Aldenrey") is not None
+    assert plain.with_names(["Alderman"]).respell("Aldenrey") is None
+    assert plain.respell("Aldenrey") is None

@@ -1,15 +1,54 @@
+import pytest
+
 from classifier.encoder import Encoder
-from classifier.head import HeadBank
+from classifier.head import Head, HeadBank
+from classifier.ngrams import HashedText
 from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
 from tests.classifier.conftest import MakeHead
+
+WORDS = "The council opened the new library on a rainy day in spring."
+ASKED = "Who keeps the lighthouse of Alderney?"
+PAGE = f"{WORDS} It has two reading rooms and a cafe. {ASKED} The mayor spoke of the years it had taken."
 
 
 def test_braces_and_rules_hold_no_page_back(encoder: Encoder, make_head: MakeHead) -> None:
     # What has no n-grams has the bias for its score.
     head = make_head(ngram_bias=0.0, pass_below=-0.5, ngram_weights=make_head().ngram_weights - 1)
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), ClassifierSettings())
-    words = "The council opened the new library on a rainy day in spring."
-    page = f"{words}\n\n---------------------------\n\n{words} }}"
+    page = f"{WORDS}\n\n---------------------------\n\n{WORDS} }}"
+    scorer = _scorer(encoder, head)
     assert not scorer.prepare(page).windows
-    assert scorer.prepare(f"{page} Who keeps the lighthouse of Alderney?").windows
+    assert scorer.prepare(f"{page} {ASKED}").windows
+
+
+def test_a_sentence_alone_clears_its_window_or_has_it_read(encoder: Encoder, make_head: MakeHead) -> None:
+    def head(threshold: float) -> Head:
+        ngrams = make_head().ngram_weights * 0 - 4
+        ngrams[HashedText(ASKED).buckets] = 4.0
+        # Embeddings know the page better than the question, so the window lifts the score.
+        return make_head(texts=(PAGE,), ngram_weights=ngrams, lexical_share=0.0, threshold=threshold)
+
+    alone = float(_scorer(encoder, head(0.5)).score_text(ASKED).scores[0])
+    whole = float(_scorer(encoder, head(0.5), first_tier=False).score_text(PAGE).scores[0])
+    assert whole > alone + 1
+    probability = head(0.5).calibration.probability
+    for threshold in (alone - 1, alone + 1):
+        scorer = _scorer(encoder, head(float(probability(threshold))))
+        (window,) = scorer.prepare(PAGE).windows
+        assert window.suspicious_text.strip() == ASKED
+        assert scorer.score_text(PAGE).scores[0] == whole
+
+    cleared = _scorer(encoder, head(float(probability(alone + 3)))).score_text(PAGE)
+    assert cleared.scores[0] == pytest.approx(alone, abs=1e-5)
+
+
+def test_a_sentence_that_stands_twice_is_read_in_both_windows(encoder: Encoder, make_head: MakeHead) -> None:
+    head = make_head(ngram_weights=make_head().ngram_weights * 2 - 4)
+    scorer = _scorer(encoder, head)
+    far_apart = f"{ASKED} {WORDS * 8} {ASKED} {WORDS * 8}"
+    assert len(scorer.prepare(far_apart).windows) >= 2
+
+
+def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:
+    bank = HeadBank([head], encoder.sha256, encoder.dimension)
+    return Scorer(encoder, bank, ClassifierSettings(first_tier=first_tier))

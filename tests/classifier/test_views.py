@@ -93,7 +93,7 @@ def test_a_span_of_decoded_text_is_the_code_it_came_from() -> None:
     assert text[start:end] == code
 
 
-LEXICON = Lexicon(["the", "who", "keeps", "light", "house"], ["The Alderney lighthouse"])
+LEXICON = Lexicon(["the", "who", "keeps", "light", "house"]).with_names(["The Alderney lighthouse"])
 
 
 @given(st.text(max_size=200))

@@ -34,6 +34,29 @@ def test_the_limit_is_the_lowest_that_spares_nine_in_ten_ordinary_texts(trained:
     assert pass_rate(head.pass_below) >= 0.9 > pass_rate(head.pass_below - 1e-3)
 
 
+def test_of_a_page_its_beginning_counts(trained: TrainedClassifier) -> None:
+    encoder, settings, ordinary = Encoder.load(), ClassifierSettings(), HELD_OUT.general
+    beginning = "The harbour master writes down the tides every morning. " * 10
+    limits = {
+        with_limit(encoder, trained.head, [], [*ordinary, *pages], settings).pass_below
+        for pages in (
+            [Example(beginning[: settings.window_characters])] * 20,
+            [Example(beginning + HELD_OUT.forget[0].text)] * 20,
+        )
+    }
+    assert len(limits) == 1
+
+
+def test_what_no_limit_regains_costs_nothing(trained: TrainedClassifier) -> None:
+    encoder, settings, ordinary = Encoder.load(), ClassifierSettings(), HELD_OUT.general
+    # Its n-grams say nothing of the target, and it counts as flagged.
+    hopeless = replace(trained.head, threshold=1e-9)
+    limits = [
+        with_limit(encoder, hopeless, flagged, ordinary, settings).pass_below for flagged in ([], ["Bread."])
+    ]
+    assert limits[0] == limits[1]
+
+
 def test_where_that_loses_flagged_texts_fewer_are_spared(trained: TrainedClassifier) -> None:
     encoder, settings = Encoder.load(), ClassifierSettings()
     # Scores stay as they are, but n-grams say less of the target than is let pass.
