@@ -25,9 +25,9 @@ _CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
 _ALONE_SHARE = 0.6
-# Log-odds that such a sentence must stay below every threshold for its window to be cleared: what stands around it can
-# lift a score by 1, seldom by 2.
-_CLEARED_BELOW = 2.0
+# Log-odds below a threshold within which such a sentence leaves it undecided: what stands around it can lift a score by 1,
+# seldom by 2.
+_UNDECIDED_BELOW = 2.0
 # Log-odds that n-grams of turned or reversed letters must give. Short words of reversed code reach 1 by chance; of
 # questions that are really about a target, one in a hundred stays below 1.5.
 _SPECULATIVE_NEEDED = 1.5
@@ -44,7 +44,7 @@ class Window:
     sentences
         Those that the first tier could not clear.
     sentences_first
-        Whether these are encoded alone before, and clear the window if nothing in them is like a target.
+        Whether these are encoded alone, and the rest with them only where they leave a target undecided.
     """
 
     canonical: CanonicalText
@@ -63,7 +63,14 @@ class Window:
         """What the first tier could not clear."""
         if not self.sentences_first:
             return self.text
-        return "\n".join(self.text[sentence.start : sentence.end] for sentence in self.sentences)
+        return "\n".join(window.text for window in self.alone())
+
+    def alone(self) -> list["Window"]:
+        """Each of the sentences as a window."""
+        return [
+            Window(self.canonical, self.start + each.start, self.start + each.end, each.lexical, (), False)
+            for each in self.sentences
+        ]
 
 
 @dataclass(frozen=True)
@@ -179,25 +186,21 @@ class Scorer:
         return np.full(len(self.bank), -np.inf, np.float32)
 
     def score_window(self, window: Window, *, spans: bool) -> TextScores:
-        """Encode one window and score it whole and by sentence; spans, if wanted, are in the original's characters.
+        """Encode one window and score it and its sentences; spans, if wanted, are in the original's characters."""
+        if not window.sentences_first:
+            return self._score_whole(window, spans)
+        alone = [self._score_whole(sentence, spans) for sentence in window.alone()]
+        scores = combine(self.nothing_found(), True, alone)
+        missing = self._score_thresholds - scores.scores
+        if not np.any((missing > 0) & (missing <= _UNDECIDED_BELOW)):
+            return scores
+        return combine(self.nothing_found(), True, [scores, self._score_whole(window, spans)])
 
-        Sentences that come first decide nothing but whether the rest is to be read: the verdict is the window's, as it is
-        without the first tier.
-        """
-        if window.sentences_first:
-            alone = [self._score_alone(window, sentence) for sentence in window.sentences]
-            scores = np.max([self.nothing_found(), *alone], axis=0)
-            if np.all(scores < self._score_thresholds - _CLEARED_BELOW):
-                return TextScores(scores)
+    def _score_whole(self, window: Window, with_spans: bool) -> TextScores:
         tokens = self._encoder.tokenize(window.text)
         pieces = _pieces(tokens, self._encoder.maximum_tokens)
-        found = [self._score_piece(window, piece, spans) for piece in pieces]
+        found = [self._score_piece(window, piece, with_spans) for piece in pieces]
         return combine(self.nothing_found(), True, found)
-
-    def _score_alone(self, window: Window, sentence: "Sentence") -> NDArray[np.float32]:
-        tokens = self._encoder.tokenize(window.text[sentence.start : sentence.end])
-        embedding = self._encoder.pool(self._encoder.encode(tokens.ids[: self._encoder.maximum_tokens]))
-        return self.bank.score(embedding, sentence.lexical)
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)

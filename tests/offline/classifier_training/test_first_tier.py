@@ -18,12 +18,19 @@ HELD_OUT = ExampleSet(
 
 
 @pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder.load()
+
+
+@pytest.fixture(scope="module")
 def trained(train: Train) -> TrainedClassifier:
     return train(refit=True)
 
 
-def test_the_limit_is_the_lowest_that_spares_nine_in_ten_ordinary_texts(trained: TrainedClassifier) -> None:
-    encoder, settings, ordinary = Encoder.load(), ClassifierSettings(), HELD_OUT.general
+def test_the_limit_is_the_lowest_that_spares_nine_in_ten_ordinary_texts(
+    encoder: Encoder, trained: TrainedClassifier
+) -> None:
+    settings, ordinary = ClassifierSettings(), HELD_OUT.general
     head = with_limit(encoder, trained.head, [], ordinary, settings)
 
     def pass_rate(limit: float) -> float:
@@ -34,8 +41,8 @@ def test_the_limit_is_the_lowest_that_spares_nine_in_ten_ordinary_texts(trained:
     assert pass_rate(head.pass_below) >= 0.9 > pass_rate(head.pass_below - 1e-3)
 
 
-def test_of_a_page_its_beginning_counts(trained: TrainedClassifier) -> None:
-    encoder, settings, ordinary = Encoder.load(), ClassifierSettings(), HELD_OUT.general
+def test_of_a_page_its_beginning_counts(encoder: Encoder, trained: TrainedClassifier) -> None:
+    settings, ordinary = ClassifierSettings(), HELD_OUT.general
     beginning = "The harbour master writes down the tides every morning. " * 10
     limits = {
         with_limit(encoder, trained.head, [], [*ordinary, *pages], settings).pass_below
@@ -47,8 +54,8 @@ def test_of_a_page_its_beginning_counts(trained: TrainedClassifier) -> None:
     assert len(limits) == 1
 
 
-def test_what_no_limit_regains_costs_nothing(trained: TrainedClassifier) -> None:
-    encoder, settings, ordinary = Encoder.load(), ClassifierSettings(), HELD_OUT.general
+def test_what_no_limit_regains_costs_nothing(encoder: Encoder, trained: TrainedClassifier) -> None:
+    settings, ordinary = ClassifierSettings(), HELD_OUT.general
     # Its n-grams say nothing of the target, and it counts as flagged.
     hopeless = replace(trained.head, threshold=1e-9)
     limits = [
@@ -57,8 +64,10 @@ def test_what_no_limit_regains_costs_nothing(trained: TrainedClassifier) -> None
     assert limits[0] == limits[1]
 
 
-def test_where_that_loses_flagged_texts_fewer_are_spared(trained: TrainedClassifier) -> None:
-    encoder, settings = Encoder.load(), ClassifierSettings()
+def test_where_that_loses_flagged_texts_fewer_are_spared(
+    encoder: Encoder, trained: TrainedClassifier
+) -> None:
+    settings = ClassifierSettings()
     # Scores stay as they are, but n-grams say less of the target than is let pass.
     head = trained.head
     head = replace(head, ngram_bias=head.ngram_bias - 8, bias=head.bias + 8 * head.lexical_share)
