@@ -147,7 +147,6 @@ Rate this headline from 1 to 10: 'Local man wins pie contest'.; Complete the ana
     "\n", " "
 ).split("; ")
 
-_MOST = 4500
 _PARAGRAPHS_OF_A_PAGE = 6
 
 _TEXT_TASKS = (
@@ -162,12 +161,18 @@ _TEXT_TASKS = (
 )
 
 
-def general_examples(limit: int = _MOST, seed: int = 0) -> list[Example]:
-    """At most `limit` ordinary prompts, the same for the same seed.
+def general_examples(limit: int | None = None, seed: int = 0) -> list[Example]:
+    """At most `limit` ordinary prompts, the same for the same seed: such as stand alone, then such as follow on others.
 
     What was made from one template is one group: whether a head lets prompts pass that it has not met shows on
     templates that it has not met.
     """
+    follow_ups = [Example(text) for text in _lines("ordinary_follow_ups")]
+    return _unique([*standalone_examples(seed), *follow_ups])[:limit]
+
+
+def standalone_examples(seed: int = 0) -> list[Example]:
+    """Ordinary prompts that can be answered without what was said before."""
     choice = random.Random(seed)
     made = [
         Example(pattern.format(filling), pattern)
@@ -186,13 +191,16 @@ def general_examples(limit: int = _MOST, seed: int = 0) -> list[Example]:
     written = [Example(text) for text in [*_lines("ordinary_prompts"), *_PLAIN, *_WORKADAY]]
     written += _prose_examples()
     written += [Example(text) for text in _lines("ordinary_code")]
-    unique = {example.text: example for example in [*written, *made]}
-    return list(unique.values())[:limit]
+    return _unique([*written, *made])
 
 
-def general_prompts(limit: int = _MOST, seed: int = 0) -> list[str]:
+def general_prompts(limit: int | None = None, seed: int = 0) -> list[str]:
     """The texts of `general_examples`."""
     return [example.text for example in general_examples(limit, seed)]
+
+
+def _unique(examples: list[Example]) -> list[Example]:
+    return list({example.text: example for example in examples}.values())
 
 
 def _people_prompts(choice: random.Random) -> list[Example]:

@@ -12,7 +12,7 @@ from offline.adapter_training.phase import Step
 from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import SourceText
 from offline.adapter_training.train import BankTraining, train_bank
-from offline.classifier_training.general_prompts import general_prompts
+from offline.classifier_training.general_prompts import standalone_examples
 from offline.corruption_learning.questions import ForgetQuestion
 from offline.language_models import Generation, LanguageModel, Prompt
 from offline.language_models.local import LocalModel
@@ -71,7 +71,8 @@ def answered_questions(model: LanguageModel, count: int, max_tokens: int) -> lis
 
     The questions are those that classifiers are trained with; none is a benchmark's.
     """
-    asked = [text for text in general_prompts() if text.endswith("?") and len(text) <= _LONGEST_QUESTION]
+    ordinary = [example.text for example in standalone_examples()]
+    asked = [text for text in ordinary if text.endswith("?") and len(text) <= _LONGEST_QUESTION]
     chosen = random.Random(0).sample(asked, count)
     answers = model.generate([Generation(Prompt(question), max_tokens) for question in chosen])
     # An answer that ends for want of tokens would be learned as one that ends there.

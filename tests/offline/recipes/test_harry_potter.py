@@ -1,12 +1,56 @@
 import re
+from pathlib import Path
+
+import pytest
 
 from bench.classifier_data import _NAMESAKES
+from classifier.encoder import Encoder
+from classifier.head import HeadBank, load_head
+from classifier.scoring import Scorer
+from classifier.settings import ClassifierSettings
 from offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
     ordinary_prompts,
     retain_prompts,
 )
+
+SHIPPED = Path(__file__).parents[3] / "targets" / "harry-potter" / "classifier"
+FOLLOW_UPS = """\
+How does that work?
+What is happening?
+Who is she?
+What happened next?
+What does he do?
+Tell me more.
+What is it called?
+Where is it?
+Who was that?
+What did they find?
+What is his name?
+Continue.
+What happens at the end?
+Why did he do that?
+Who killed him?
+Is that true?
+How did she die?
+What else?
+Who wrote it?
+How many are there?
+What are their names?
+Who is the main character?
+Give me an example.
+Translate it into French.
+How old is he?
+What's the password?
+Hi, how are you?"""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Scorer:
+    encoder = Encoder.load()
+    bank = HeadBank([load_head(SHIPPED)], encoder.sha256, encoder.dimension)
+    return Scorer(encoder, bank, ClassifierSettings())
 
 
 def _texts(examples) -> set[str]:
@@ -34,3 +78,17 @@ def test_what_is_kept_is_asked_as_what_is_forgotten_is_but_of_others() -> None:
 
 def test_namesakes_that_are_tested_on_are_not_trained_on() -> None:
     assert not {text.lower() for text in _NAMESAKES} & _texts(retain_prompts())
+
+
+def test_follow_ups_that_are_tested_on_are_not_trained_on() -> None:
+    assert not {text.lower() for text in FOLLOW_UPS.splitlines()} & _texts(ordinary_prompts())
+
+
+@pytest.mark.parametrize("text", FOLLOW_UPS.splitlines())
+def test_a_follow_up_that_names_nothing_is_ordinary(shipped: Scorer, text: str) -> None:
+    assert not shipped.settled(shipped.score_text(text).scores)
+
+
+@pytest.mark.parametrize("text", ["Who is Hermione?", "What happens at Hogwarts at the end?"])
+def test_a_follow_up_that_names_the_target_is_not(shipped: Scorer, text: str) -> None:
+    assert shipped.settled(shipped.score_text(text).scores)
