@@ -25,9 +25,9 @@ _CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
 _ALONE_SHARE = 0.6
-# Log-odds below a threshold within which such a sentence leaves it undecided: what stands around it can lift a score by 1,
-# seldom by 2.
-_UNDECIDED_BELOW = 2.0
+# Log-odds below a threshold within which such a sentence leaves it undecided. What stands around it lifts questions about a
+# target by up to 1.1; those that it lifts from further below are mostly ordinary.
+_UNDECIDED_BELOW = 1.2
 # Log-odds that n-grams of turned or reversed letters must give. Short words of reversed code reach 1 by chance; of
 # questions that are really about a target, one in a hundred stays below 1.5.
 _SPECULATIVE_NEEDED = 1.5
