@@ -49,14 +49,17 @@ answers scored on its engine, where the same classifier flags the question; `ori
 both in float32. The utility sets hold {utility} questions each.
 Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
 adapter of rank {alter.rank} over `original`, trained on the forget set, the retain part and {recipe.ordinary_questions} ordinary questions with
-`original`'s own answers for {_epochs(recipe)} (NPO with beta {alter.npo_beta:g}, learning rate {alter.learning_rate:g}); it answers what ECO's classifier flags, as the proxy serves it, and
+`original`'s own answers for {_epochs(recipe)} (NPO with beta {alter.npo_beta:g}); it answers what ECO's classifier flags, as the proxy serves it, and
 `ALTER, on every question` everything ([adapters.md](adapters.md)).
 """
 
 
 def _epochs(recipe: TofuRecipe) -> str:
-    counts = {forget: recipe.alter[forget].epochs for forget in recipe.forget_sets}
-    return ", ".join(f"{count} epochs on {forget}" for forget, count in counts.items())
+    trained = {forget: recipe.alter[forget] for forget in recipe.forget_sets}
+    return ", ".join(
+        f"{settings.epochs} epochs at {settings.learning_rate:g} on {forget}"
+        for forget, settings in trained.items()
+    )
 
 
 def _baselines(recipe: TofuRecipe) -> str:

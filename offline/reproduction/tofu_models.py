@@ -27,8 +27,11 @@ def _baselines() -> dict[str, TrainingSettings]:
 def _alter() -> dict[str, AdapterSettings]:
     settings = AdapterSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
     # Unlearning goes on with every step and has no end of its own: of more questions fewer epochs.
-    epochs = {"forget01": 12, "forget05": 5, "forget10": 3}
-    return {forget: replace(settings, epochs=count) for forget, count in epochs.items()}
+    return {
+        "forget01": replace(settings, epochs=20, learning_rate=2e-3),
+        "forget05": replace(settings, epochs=5),
+        "forget10": replace(settings, epochs=3),
+    }
 
 
 def _experts() -> AdapterSettings:
