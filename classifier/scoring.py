@@ -35,14 +35,14 @@ _SPECULATIVE_NEEDED = 1.5
 
 @dataclass(frozen=True)
 class Window:
-    """A window of one reading of a text that awaits the encoder.
+    """A window of one reading of a text, or a sentence of one, that awaits the encoder.
 
     Attributes
     ----------
     lexical
         (H,) lexical scores.
     sentences
-        Those that the first tier could not clear.
+        Stretches of it that the first tier could not clear.
     sentences_first
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
     """
@@ -51,8 +51,8 @@ class Window:
     start: int
     end: int
     lexical: NDArray[np.float32]
-    sentences: tuple["Sentence", ...]
-    sentences_first: bool
+    sentences: tuple["Window", ...] = ()
+    sentences_first: bool = False
 
     @property
     def text(self) -> str:
@@ -61,25 +61,7 @@ class Window:
     @property
     def suspicious_text(self) -> str:
         """What the first tier could not clear."""
-        if not self.sentences_first:
-            return self.text
-        return "\n".join(window.text for window in self.alone())
-
-    def alone(self) -> list["Window"]:
-        """Each of the sentences as a window."""
-        return [
-            Window(self.canonical, self.start + each.start, self.start + each.end, each.lexical, (), False)
-            for each in self.sentences
-        ]
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A stretch of a window, in its characters, and its lexical scores (H,)."""
-
-    start: int
-    end: int
-    lexical: NDArray[np.float32]
+        return "\n".join(part.text for part in (self.sentences if self.sentences_first else (self,)))
 
 
 @dataclass(frozen=True)
@@ -189,7 +171,7 @@ class Scorer:
         """Encode one window and score it and its sentences; spans, if wanted, are in the original's characters."""
         if not window.sentences_first:
             return self._score_whole(window, spans)
-        alone = [self._score_whole(sentence, spans) for sentence in window.alone()]
+        alone = [self._score_whole(sentence, spans) for sentence in window.sentences]
         scores = combine(self.nothing_found(), True, alone)
         missing = self._score_thresholds - scores.scores
         if not np.any((missing > 0) & (missing <= _UNDECIDED_BELOW)):
@@ -208,7 +190,7 @@ class Scorer:
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
-            start, end = tokens.between(sentence.start, sentence.end)
+            start, end = tokens.between(sentence.start - window.start, sentence.end - window.start)
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
@@ -259,7 +241,7 @@ def _suspicious_window(
     """The window if it is to be encoded, with its suspicious sentences."""
     (start, end), *sentences = ranges
     kept = tuple(
-        Sentence(first - start, last - start, scores[index])
+        Window(view.canonical, first, last, scores[index])
         for index, (first, last) in enumerate(sentences, start=1)
         if suspicious[index]
     )

@@ -75,16 +75,16 @@ def with_limit(
     """
     prompts = [example.text[: settings.window_characters] for example in ordinary]
     passing = _passing_limits(scorer_of(encoder, head, settings, first_tier=False), prompts)
-    lost, allowed = flagged, int(RECALL_RISK * len(flagged))
-    best = head
-    for share in _SPARED:
-        limit = min(float(np.quantile(passing, share, method="inverted_cdf")), _HIGHEST)
-        lower = dataclasses.replace(head, pass_below=limit)
-        still_lost = _lost(encoder, lower, lost, settings)
-        if share == _SPARED[0] or len(still_lost) < len(lost):
-            best, lost = lower, still_lost
+    limits = (float(np.quantile(passing, share, method="inverted_cdf")) for share in _SPARED)
+    candidates = (dataclasses.replace(head, pass_below=min(limit, _HIGHEST)) for limit in limits)
+    best = next(candidates)
+    lost, allowed = _lost(encoder, best, flagged, settings), int(RECALL_RISK * len(flagged))
+    for lower in candidates:
         if len(lost) <= allowed:
             break
+        still_lost = _lost(encoder, lower, lost, settings)
+        if len(still_lost) < len(lost):
+            best, lost = lower, still_lost
     return best
 
 

@@ -55,10 +55,9 @@ adapter of rank {alter.rank} over `original`, trained on the forget set, the ret
 
 
 def _epochs(recipe: TofuRecipe) -> str:
-    trained = {forget: recipe.alter[forget] for forget in recipe.forget_sets}
     return ", ".join(
-        f"{settings.epochs} epochs at {settings.learning_rate:g} on {forget}"
-        for forget, settings in trained.items()
+        f"{recipe.alter[forget].epochs} epochs at {recipe.alter[forget].learning_rate:g} on {forget}"
+        for forget in recipe.forget_sets
     )
 
 

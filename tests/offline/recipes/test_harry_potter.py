@@ -5,9 +5,10 @@ import pytest
 
 from bench.classifier_data import _NAMESAKES
 from classifier.encoder import Encoder
-from classifier.head import HeadBank, load_head
+from classifier.head import load_head
 from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
+from offline.classifier_training.held_out import scorer_of
 from offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
@@ -48,9 +49,7 @@ Hi, how are you?"""
 
 @pytest.fixture(scope="module")
 def shipped() -> Scorer:
-    encoder = Encoder.load()
-    bank = HeadBank([load_head(SHIPPED)], encoder.sha256, encoder.dimension)
-    return Scorer(encoder, bank, ClassifierSettings())
+    return scorer_of(Encoder.load(), load_head(SHIPPED), ClassifierSettings(), first_tier=True)
 
 
 def _texts(examples) -> set[str]:
