@@ -105,6 +105,12 @@ def open_base(base: Path, settings: AdapterSettings) -> tuple[Any, Switch]:
     return model, switch
 
 
+def spread(model: Any, accelerator: Accelerator) -> tuple[Any, Any]:
+    """The model on its devices, and an optimizer of what is trained: accelerate shards neither without the other."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return accelerator.prepare(model, torch.optim.AdamW(trained, weight_decay=0.0))
+
+
 def run_phase(
     base: Path,
     phase: Phase,
@@ -143,9 +149,7 @@ def run_phase(
         load_weights(model, phase.shared)
     for layer in low_rank_layers(model).values():
         layer.down.requires_grad_(first)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0)
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, optimizer = spread(model, accelerator)
     done = restore_state(state, model, optimizer.optimizer, phase.digest)
 
     steps_per_epoch = math.ceil(len(phase.forget) / settings.batch_size)

@@ -31,7 +31,7 @@ from offline.adapter_training.entropy import (
 )
 from offline.adapter_training.errors import AdapterError
 from offline.adapter_training.forgetting import FORGETTING_LOSSES
-from offline.adapter_training.phase import Phase, Step, open_base, run_phase
+from offline.adapter_training.phase import Phase, Step, open_base, run_phase, spread
 from offline.adapter_training.settings import AdapterSettings
 from offline.adapter_training.texts import SourceText, TokenizedText, refuse_shared_texts, tokenize_texts
 from offline.json_lines import append_lines
@@ -249,7 +249,7 @@ def _measure(
 ) -> list[NDArray[np.float32]]:
     """Entropies of all texts, each process measuring a part."""
     model, switch = open_base(base, settings)
-    model = accelerator.prepare_model(model, evaluation_mode=True)
+    model, _ = spread(model, accelerator)
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i].token_ids))
     batches = [by_length[i : i + settings.batch_size] for i in range(0, len(texts), settings.batch_size)]
     # A model that is spread over the processes needs all of them in every pass.
