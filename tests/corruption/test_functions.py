@@ -90,6 +90,17 @@ def test_rows_stay_finite_and_keep_their_dtype(name: str, dims: int, strength: f
     assert changed.isfinite().all()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_bits_on_a_gpu_are_those_on_the_processor(dtype: torch.dtype) -> None:
+    rows = torch.randn(64, 256, generator=torch.Generator().manual_seed(1)).to(dtype)
+    sites = torch.arange(64)
+    for name in ROW_CHANGES:
+        corruption = a_corruption(name, 12.5, 100)
+        on_gpu = change_rows(rows.cuda(), corruption, sites.cuda()).cpu()
+        assert torch.equal(on_gpu, change_rows(rows, corruption, sites)), name
+
+
 @given(st.sampled_from(ROW_CHANGES), st.integers(1, 8), st.floats(0.1, 100))
 def test_at_most_so_many_dims_change_and_the_input_stays(name: str, dims: int, strength: float) -> None:
     rows = torch.linspace(-3, 5, 24).reshape(3, 8)

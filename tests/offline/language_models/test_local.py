@@ -19,7 +19,8 @@ def test_scores_are_the_log_softmax_of_a_plain_forward_pass(tiny_model):
     prompt_ids = list(tiny_model.encoder.encode(prompt).token_ids)
     answer_ids = tiny_model.encoder.encode_answer(answer)
     with torch.no_grad():
-        logits = tiny_model.model(torch.tensor([prompt_ids + answer_ids])).logits[0]
+        token_ids = torch.tensor([prompt_ids + answer_ids], device=tiny_model.model.device)
+        logits = tiny_model.model(token_ids).logits[0]
     log_probabilities = logits.log_softmax(-1)
     expected = [
         log_probabilities[len(prompt_ids) - 1 + i, token].item() for i, token in enumerate(answer_ids)
