@@ -5,7 +5,7 @@ The words are the encoder's own, the most frequent first, and the names of the t
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from classifier.canonical import CanonicalText
 from classifier.rewriting import substitute
@@ -20,6 +20,10 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
+# Runs of letters and digits that words are looked for in once turned. Shorter ones are words whichever way they are turned; in
+# longer ones, and in such as hold digits, words may have been run together or encoded.
+_TURNED_WORD = re.compile(r"[^\W_]{3,}")
+_LONG_RUN = re.compile(r"[^\W_]{16}|(?=[^\W_]*\d)[^\W_]{12}")
 
 
 class Lexicon:
@@ -61,6 +65,14 @@ class Lexicon:
         if len(word) >= _SHORTEST_FOR_ANY_SLIP:
             for shortened in {word, *_without_one_letter(word)}:
                 self._shortened[shortened] = (*self._shortened.get(shortened, ()), word)
+
+    def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
+        """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
+        return any(
+            turn(word) in self._costs or _LONG_RUN.match(word) is not None
+            for word in set(_TURNED_WORD.findall(text.lower()))
+            if word not in self._costs
+        )
 
     def respell(self, text: str) -> CanonicalText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""

@@ -78,22 +78,23 @@ class HashedText:
         for section in self._sections:
             low = np.searchsorted(section.starts, first, side="left")
             high = np.maximum(np.searchsorted(section.ends, last, side="right"), low)
-            totals += _sums_between(weights[section.buckets], low, high)
+            totals += _sums_between(weights, section.buckets, low, high)
             counts += high - low
         return (totals / np.sqrt(np.maximum(counts, 1))[:, None]).astype(np.float32)
 
 
 def _sums_between(
-    rows: NDArray[np.float32], low: NDArray[np.int64], high: NDArray[np.int64]
+    weights: NDArray[np.float32], buckets: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Sums of rows from each `low` to its `high`: rows are added up once, between neighbouring bounds."""
-    bounds = np.unique(np.concatenate([low, high, [0, len(rows)]]))
-    if len(bounds) < 2:
-        return np.zeros((len(low), rows.shape[1]))
-    between = np.add.reduceat(rows, bounds[:-1], axis=0)
-    cumulative = np.zeros((len(bounds), rows.shape[1]))
-    np.cumsum(between, axis=0, out=cumulative[1:])
-    return cumulative[np.searchsorted(bounds, high)] - cumulative[np.searchsorted(bounds, low)]
+    """Summed weights of the buckets from each `low` to its `high`."""
+    # The last row ends no stretch: it is there because bounds must be rows.
+    rows = weights[np.append(buckets, 0)]
+    bounds = np.empty(2 * len(low), np.int64)
+    bounds[::2], bounds[1::2] = low, high
+    # Of the sums between neighbouring bounds every second is wanted; where a stretch is empty, NumPy gives a single row.
+    sums = np.add.reduceat(rows, bounds, axis=0, dtype=np.float64)[::2]
+    sums[low == high] = 0
+    return sums
 
 
 def _normalise(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

@@ -22,6 +22,11 @@ def substitute(
     -------
     The text rewritten, or None where nothing was.
     """
+    found = [
+        (match, reading) for match in pattern.finditer(text) if (reading := read(match.group())) is not None
+    ]
+    if not found:
+        return None
     pieces: list[str] = []
     starts: list[np.ndarray] = []
     ends: list[np.ndarray] = []
@@ -32,16 +37,11 @@ def substitute(
         starts.append(np.arange(done, until, dtype=np.int32))
         ends.append(np.arange(done + 1, until + 1, dtype=np.int32))
 
-    for match in pattern.finditer(text):
-        reading = read(match.group())
-        if reading is None:
-            continue
+    for match, reading in found:
         keep(match.start())
         pieces.append(reading)
         starts.append(np.full(len(reading), match.start(), np.int32))
         ends.append(np.full(len(reading), match.end(), np.int32))
         done = match.end()
-    if not pieces:
-        return None
     keep(len(text))
     return CanonicalText("".join(pieces), np.concatenate(starts), np.concatenate(ends))

@@ -58,7 +58,7 @@ class View:
 
     @property
     def speculative(self) -> bool:
-        """Whether the reading is made of any text, sense or not, and so must show sense itself."""
+        """Whether the reading is mostly nonsense, and so must show sense itself."""
         return self.name in _SPECULATIVE
 
 
@@ -78,7 +78,8 @@ def read_views(
     Parameters
     ----------
     lexicon
-        Known words; without them misspelt words and words without spaces are read as they stand.
+        Known words; without them misspelt words and words without spaces are read as they stand, and letters are turned
+        whether or not that makes sense.
     maximum_views
         How many readings to return at most, the plain one included.
     maximum_depth
@@ -87,6 +88,7 @@ def read_views(
     readers = dict(_READERS)
     if lexicon is not None:
         readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
+        readers |= {name: _where_sensible(_READERS[name], turn, lexicon) for name, turn in _TURNS.items()}
     views = [View(("plain",), canonicalise(text))]
     seen = {views[0].canonical.text}
     frontier = list(views)
@@ -219,14 +221,27 @@ def _read_rot13(text: str) -> CanonicalText | None:
     if not _LETTERS.search(text):
         return None
     starts = np.arange(len(text), dtype=np.int32)
-    return CanonicalText(codecs.encode(text, "rot13"), starts, starts + np.int32(1))
+    return CanonicalText(_by_thirteen(text), starts, starts + np.int32(1))
 
 
 def _read_reversed(text: str) -> CanonicalText | None:
     if not _LETTERS.search(text):
         return None
     starts = np.arange(len(text), dtype=np.int32)[::-1]
-    return CanonicalText(text[::-1], starts, starts + np.int32(1))
+    return CanonicalText(_backwards(text), starts, starts + np.int32(1))
+
+
+def _by_thirteen(text: str) -> str:
+    return codecs.encode(text, "rot13")
+
+
+def _backwards(text: str) -> str:
+    return text[::-1]
+
+
+def _where_sensible(read: _Reader, turn: Callable[[str], str], lexicon: Lexicon) -> _Reader:
+    """A reader of turned letters that leaves alone what makes no more sense for it."""
+    return lambda text: read(text) if lexicon.makes_sense_of(text, turn) else None
 
 
 # Their results show sense themselves, or are left alone.
@@ -241,9 +256,10 @@ _READERS: dict[str, _Reader] = {
     "rot13": _read_rot13,
     "reversed": _read_reversed,
 }
-_SPECULATIVE = {"rot13", "reversed"}
-# What is looked for in a reading; everything in the plain one and in what was decoded. Turned letters and reversal are
-# made of any text, sense or not, so only codes are looked for in theirs.
+_TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
+_SPECULATIVE = _TURNS.keys()
+# What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
+# makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
     "unjoined": {"respelled"},
     "respelled": set(),

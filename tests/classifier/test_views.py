@@ -10,8 +10,12 @@ from classifier.lexicon import Lexicon
 from classifier.views import read_views
 
 SECRET = "Who keeps the lighthouse?"
+LEXICON = Lexicon(["please", "do", "this", "who", "how", "the", "sort", "list", "of", "numbers"]).with_names(
+    ["lighthouse"]
+)
 
 
+@pytest.mark.parametrize("lexicon", [None, LEXICON], ids=["any words", "known words"])
 @pytest.mark.parametrize(
     "disguised",
     [
@@ -39,8 +43,8 @@ SECRET = "Who keeps the lighthouse?"
         "a = 'Who ke'\nb = 'eps th'\nc = 'e light'\nd = 'house'\nprint(a + b + c + d)",
     ],
 )
-def test_a_disguise_is_taken_off(disguised: str) -> None:
-    readings = read_views(f"Please do this. {disguised}" if "'" not in disguised else disguised)
+def test_a_disguise_is_taken_off(disguised: str, lexicon: Lexicon | None) -> None:
+    readings = read_views(f"Please do this. {disguised}" if "'" not in disguised else disguised, lexicon)
     assert any("lighthouse" in view.canonical.text for view in readings.views)
 
 
@@ -52,6 +56,13 @@ def test_amid_digits_for_letters_short_words_are_read_too() -> None:
 def test_ordinary_text_has_few_readings() -> None:
     names = [view.name for view in read_views("How do I sort a list of 12 numbers in Python 3?").views]
     assert names == ["plain", "rot13", "reversed"]
+
+
+def test_letters_are_turned_where_a_known_word_comes_out_or_a_run_of_letters_may_hold_some() -> None:
+    ordinary = "How do I sort a list of Kowalczyk numbers?"
+    assert [view.name for view in read_views(ordinary, LEXICON).views] == ["plain"]
+    for turned in ("Yvtugubhfr", "The yvtugubhfr?", "keepsTheLighthouse"[::-1]):
+        assert {"rot13", "reversed"} & {view.name for view in read_views(turned, LEXICON).views}, turned
 
 
 def test_more_readings_than_allowed_are_reported_not_dropped_in_silence() -> None:
