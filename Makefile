@@ -65,7 +65,7 @@ test-fast: install-dev ## Run the tests that need no engine.
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
-	$(BIN)/python -m pytest -n auto --maxprocesses 2 -m "engine or slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
 
 check: install-dev ## Lint, check formatting and types.
 	$(BIN)/ruff check .
