@@ -178,28 +178,14 @@ def train_classifier(
     )
     flagged = flagged_texts(encoder, head, calibrate, shape, settings.seed)
     head = with_limit(encoder, head, flagged, calibrate.general, shape)
-    flagged = flagged_texts(encoder, head, test, shape, settings.seed)
-    effect = first_tier_effect(encoder, head, flagged, test.general, shape)
+    effect = _first_tier_effect(encoder, head, test, settings)
     _say_if_too_much_is_lost(effect, "the test part", say)
     metrics = {
         "examples": examples.counts(),
-        "precision": shape.precision,
-        "seed": settings.seed,
-        "refitted": settings.refit,
-        "wanted_alpha": settings.alpha,
-        "wanted_false_positive_rate_near": settings.near_false_positive_rate,
-        "wanted_false_positive_rate_ordinary": settings.false_positive_rate,
-        "threshold_rule": threshold.rule,
-        "calibration_false_negative_risk": round(threshold.alpha, 5),
-        "calibration_false_positive_rate_near": _share(calibration_scores.retain >= threshold.score),
-        "calibration_false_positive_rate_ordinary": _share(calibration_scores.general >= threshold.score),
-        "test_false_negative_rate": _share(test_scores.forget < threshold.score),
-        "test_false_positive_rate_near": _share(test_scores.retain >= threshold.score),
-        "test_false_positive_rate_ordinary": _share(test_scores.general >= threshold.score),
+        **_settings_metrics(settings),
+        **_threshold_metrics(threshold, calibration_scores, test_scores),
         **_effect_metrics("test", effect),
     }
-    if threshold.guaranteed is not None:
-        metrics["guaranteed_false_negative_risk"] = round(threshold.guaranteed, 5)
     if agreement is not None:
         metrics |= {
             "fine_tuned_epochs": settings.fine_tune_epochs,
@@ -217,9 +203,7 @@ def train_classifier(
             pass_below=head.pass_below,
             passed_probability=head.passed_probability,
         )
-        held_out = calibrate.joined_with(test)
-        flagged = flagged_texts(encoder, head, held_out, shape, settings.seed)
-        effect = first_tier_effect(encoder, head, flagged, held_out.general, shape)
+        effect = _first_tier_effect(encoder, head, calibrate.joined_with(test), settings)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     store.close()
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
@@ -249,15 +233,9 @@ def _fit(examples: ExampleSet, store: EmbeddingStore, settings: TrainingSettings
     shape = settings.classifier
     shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed, shape)
     kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, shape)
-    kept += [
-        TrainingWindow(Stretch.whole(sentence), 0, sentence)
-        for sentence in random_sentences(
-            store.encoder.words,
-            [e.text for e in examples.forget],
-            settings.vocabulary_rounds,
-            settings.seed,
-        )
-    ]
+    forgotten = [e.text for e in examples.forget]
+    made = random_sentences(store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed)
+    kept += [TrainingWindow(Stretch.whole(text), 0, text) for text in made]
     say(f"embedding {len(shown) + len(kept)} training windows")
     shown_embeddings = store.embed_stretches([window.stretch for window in shown], "windows to forget")
     kept_embeddings = store.embed_stretches([window.stretch for window in kept], "windows to keep")
@@ -302,6 +280,41 @@ def _choose_threshold(scores: HeldOutScores, settings: TrainingSettings) -> Thre
         false_positive_threshold(scores.retain, settings.near_false_positive_rate),
     )
     return choose_threshold(scores.forget, settings.alpha, lowest, settings.prefer)
+
+
+def _first_tier_effect(
+    encoder: Encoder, head: Head, examples: ExampleSet, settings: TrainingSettings
+) -> FirstTierEffect:
+    flagged = flagged_texts(encoder, head, examples, settings.classifier, settings.seed)
+    return first_tier_effect(encoder, head, flagged, examples.general, settings.classifier)
+
+
+def _settings_metrics(settings: TrainingSettings) -> dict[str, Any]:
+    return {
+        "precision": settings.classifier.precision,
+        "seed": settings.seed,
+        "refitted": settings.refit,
+        "wanted_alpha": settings.alpha,
+        "wanted_false_positive_rate_near": settings.near_false_positive_rate,
+        "wanted_false_positive_rate_ordinary": settings.false_positive_rate,
+    }
+
+
+def _threshold_metrics(
+    threshold: Threshold, calibration: HeldOutScores, test: HeldOutScores
+) -> dict[str, Any]:
+    metrics = {
+        "threshold_rule": threshold.rule,
+        "calibration_false_negative_risk": round(threshold.alpha, 5),
+        "calibration_false_positive_rate_near": _share(calibration.retain >= threshold.score),
+        "calibration_false_positive_rate_ordinary": _share(calibration.general >= threshold.score),
+        "test_false_negative_rate": _share(test.forget < threshold.score),
+        "test_false_positive_rate_near": _share(test.retain >= threshold.score),
+        "test_false_positive_rate_ordinary": _share(test.general >= threshold.score),
+    }
+    if threshold.guaranteed is not None:
+        metrics["guaranteed_false_negative_risk"] = round(threshold.guaranteed, 5)
+    return metrics
 
 
 def _effect_metrics(where: str, effect: FirstTierEffect) -> dict[str, float]:

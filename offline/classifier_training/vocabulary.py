@@ -1,4 +1,4 @@
-"""Sentences of random words: they teach a head that a word it has never met is no sign of its target.
+"""Sentences and code of random words: they teach a head that a word it has never met is no sign of its target.
 
 A few thousand real prompts leave most words unseen, and what a linear model has not seen it has no opinion on.
 Here every word of the encoder's vocabulary that the target does not use stands among the negatives.
@@ -24,17 +24,41 @@ _FRAMES = (
     "{}, {}, {}, {}",
     "{} {}.",
     "{}: {}",
-    "def {}({}, {}): return {}",
-    "for {} in {}: {} = {}",
     "The {} {} {} the {} in {} {}.",
     "Select the {} from the list: {}, {}, {}, {}, {}",
     "{} {} said that {} was {}",
     "Imagine that a {} {} a {} {}. What if it had not?",
 )
+# Stretches of code as sentences of it are cut: with no beginning or no end, and most of their words names that somebody made up.
+_CODE_FRAMES = (
+    "def {}({}, {}): return {}",
+    "def _{}_{}(self, {}=None, *, {}):",
+    "for {} in {}: {} = {}",
+    "class _{}:",
+    "class {}{}(_{}.{}):",
+    "{} = _{}({}, ",
+    "{}.{} = {}.{}",
+    "self._{} = {}.{}_{}(",
+    "self.{}({}, {}={})",
+    "if {} is None or not {}.is{}():",
+    "raise {}Error(",
+    "except ({}Error, {}):",
+    "import {}, {}",
+    "from {}.{} import {}, {}_{}",
+    "return {}_{}, {}[{}:]",
+    "# {} the {} {} if {} {}",
+    "const {} = await {}.{}({} => ",
+    "public static void {}({} {}, {} {}) ",
+    "<{} {}=",
+    "{}: {}_{}, {}: {}",
+    "SELECT {} FROM {} WHERE {}_{} = ",
+    "$ {} --{} {} {}.{}",
+    "assert {}({}) == {}, {}",
+)
 
 
 def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, seed: int) -> list[str]:
-    """Sentences in which every word appears about `rounds` times, the same for the same seed.
+    """Sentences in which every word appears about `rounds` times, and code in which it does once; the same for the same seed.
 
     Parameters
     ----------
@@ -42,17 +66,19 @@ def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, s
         Known words; those of the forget prompts are left out.
     forget
         Prompts to forget.
+    rounds
+        With 0 there is no code either.
     """
     used = {word for text in forget for word in _WORD.findall(text.lower())}
     usable = sorted(word for word in words if _WORD.fullmatch(word) and word not in used)
     choice = random.Random(seed)
     sentences: list[str] = []
-    for _ in range(rounds):
+    for frames in [_FRAMES] * rounds + [_CODE_FRAMES] if rounds else []:
         choice.shuffle(usable)
         pool = iter(usable)
         try:
             while True:
-                frame = choice.choice(_FRAMES)
+                frame = choice.choice(frames)
                 chosen = [next(pool) for _ in range(frame.count("{}"))]
                 if choice.random() < 0.3:
                     chosen = [word.capitalize() for word in chosen]

@@ -83,6 +83,14 @@ def test_random_sentences_leave_out_what_the_target_says() -> None:
     assert "##ing" not in text
 
 
+def test_where_words_are_wanted_in_random_sentences_they_are_put_into_code_too() -> None:
+    words = ["garden", "market", "table", "orchard", "river", "bridge"] * 20
+    assert any(
+        text.startswith(("def ", "class ", "self.", "import ")) for text in random_sentences(words, [], 1, 0)
+    )
+    assert random_sentences(words, [], 0, 0) == []
+
+
 def test_names_of_the_target_are_those_that_only_it_has() -> None:
     forget = [
         "Who is Basil Mahfouz?",
