@@ -6,13 +6,16 @@ The words are the encoder's own, the most frequent first, and the names of the t
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from classifier.canonical import CanonicalText
 from classifier.rewriting import substitute
 
-_WORD = re.compile(r"[^\W\d_]{4,24}")
+_SHORTEST_WORD = 4
+_WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
 # Long runs of letters, as no ordinary word is; and runs of capitalised words.
-_RUN = re.compile(r"[^\W\d_]{14,}")
+_SHORTEST_RUN = 14
+_RUN = re.compile(rf"[^\W\d_]{{{_SHORTEST_RUN},}}")
 _CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 # A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
 _SHORTEST_FOR_ANY_SLIP = 6
@@ -20,10 +23,12 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
-# Runs of letters and digits that words are looked for in once turned. Shorter ones are words whichever way they are turned; in
-# longer ones, and in such as hold digits, words may have been run together or encoded.
-_TURNED_WORD = re.compile(r"[^\W_]{3,}")
+# Letters and digits without a gap. Fewer are a word whichever way they are turned.
+_UNBROKEN = re.compile(r"[^\W_]{3,}")
+# In so many, or fewer with digits among them, words may have been run together or encoded.
 _LONG_RUN = re.compile(r"[^\W_]{16}|(?=[^\W_]*\d)[^\W_]{12}")
+# Several readings of a text are looked for, each by its unknown words.
+_TEXTS_REMEMBERED = 8
 
 
 class Lexicon:
@@ -41,6 +46,7 @@ class Lexicon:
         # Words by what is left of them without one letter: two that differ by one slip share an entry
         # (the symmetric deletes of Garbe's SymSpell).
         self._shortened: dict[str, tuple[str, ...]] = {}
+        self._unknown = lru_cache(_TEXTS_REMEMBERED)(self._find_unknown)
         for rank, word in enumerate(words):
             if _WORD_SHAPE.fullmatch(word.lower()):
                 self._add(word.lower(), math.log(rank + 10))
@@ -68,19 +74,25 @@ class Lexicon:
 
     def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
         """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
-        return any(
-            turn(word) in self._costs or _LONG_RUN.match(word) is not None
-            for word in set(_TURNED_WORD.findall(text.lower()))
-            if word not in self._costs
-        )
+        return any(turn(run) in self._costs or _LONG_RUN.match(run) for run in self._unknown(text))
 
     def respell(self, text: str) -> CanonicalText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
+        if all(
+            len(run) < _SHORTEST_WORD or run.removesuffix("s") in self._costs for run in self._unknown(text)
+        ):
+            return None
         return substitute(_WORD, text, self._respelled)
 
     def unjoin(self, text: str) -> CanonicalText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
+        if all(len(run) < _SHORTEST_RUN for run in self._unknown(text)):
+            return None
         return substitute(_RUN, text, self._unjoined)
+
+    def _find_unknown(self, text: str) -> frozenset[str]:
+        """Unbroken runs of letters and digits that are no known words."""
+        return frozenset(run for run in _UNBROKEN.findall(text.lower()) if run not in self._costs)
 
     def _respelled(self, word: str) -> str | None:
         lowered = word.lower()

@@ -5,7 +5,7 @@ the same on every machine and in every process. A text is hashed once, whatever 
 sentences: the n-grams of a stretch are those of the text that lie within it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ BUCKETS = 1 << 16
 
 _CHARACTER_SIZES = (3, 4, 5)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+# Sets n-grams of one size apart from those of another.
+_SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES}
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 16)
 _SPACE = 32
@@ -40,12 +42,7 @@ class HashedText:
     def __init__(self, text: str) -> None:
         points, self._origins = _normalise(text)
         self._spaces = points == _SPACE
-        self._sections: list[_Section] = []
-        for size in _CHARACTER_SIZES:
-            if len(points) >= size:
-                starts = np.arange(len(points) - size + 1)
-                self._sections.append(_Section(_windows_hashed(points, size), starts, starts + size))
-        self._sections += _words_hashed(points)
+        self._sections = [*_characters_hashed(points), *_words_hashed(points)]
         self.buckets = np.concatenate(
             [section.buckets for section in self._sections] or [np.empty(0, np.int64)]
         )
@@ -117,12 +114,13 @@ def _normalise(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     return spelled, kept
 
 
-def _windows_hashed(points: NDArray[np.uint64], size: int) -> NDArray[np.int64]:
-    count = len(points) - size + 1
-    total = np.full(count, size, np.uint64)
-    for offset in range(size):
-        total = total * _MULTIPLIER + points[offset : offset + count]
-    return _to_buckets(total)
+def _characters_hashed(points: NDArray[np.uint64]) -> Iterator[_Section]:
+    rolled = points
+    for size in range(2, min(_CHARACTER_SIZES[-1], len(points)) + 1):
+        rolled = rolled[:-1] * _MULTIPLIER + points[size - 1 :]
+        if size in _CHARACTER_SIZES:
+            starts = np.arange(len(rolled))
+            yield _Section(_to_buckets(rolled + _SIZE_MARKS[size]), starts, starts + size)
 
 
 def _words_hashed(points: NDArray[np.uint64]) -> list[_Section]:

@@ -33,6 +33,7 @@ _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*")
 _LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
+_LEET_SIGN = re.compile(r"[0-9@$|!+]")
 _LEET_SHARE = 0.3
 _LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
 _LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
@@ -201,6 +202,8 @@ def _read_leet_one_as_l(text: str) -> CanonicalText | None:
 
 
 def _spelled_out(text: str, letters: Mapping[int, int | str]) -> CanonicalText | None:
+    if not _LEET_SIGN.search(text):
+        return None
     disguised = len(_LEET_WORD.findall(text))
     # Amid many such words, digits alone are words too ("15 7h3 0wl").
     usual = disguised >= _LEET_SHARE * len(text.split())
