@@ -12,6 +12,10 @@ from rich.progress import track
 
 from classifier.encoder import Encoder
 
+# Runs share the file. What is not committed yet keeps the others waiting, for this long at most.
+_WINDOWS_A_COMMIT = 50
+_PATIENCE_SECONDS = 600
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -41,7 +45,7 @@ class EmbeddingStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.encoder = encoder
         self._prefix = f"{encoder.sha256}:{precision}:"
-        self._database = sqlite3.connect(path)
+        self._database = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
         self._database.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
 
     def embed(self, texts: Sequence[str], what: str = "embedding") -> NDArray[np.float32]:
@@ -65,7 +69,7 @@ class EmbeddingStore:
                 self._database.execute(
                     "INSERT OR REPLACE INTO embeddings VALUES (?, ?)", (key, vector.tobytes())
                 )
-            if count % 500 == 0:
+            if count % _WINDOWS_A_COMMIT == 0:
                 self._database.commit()
         self._database.commit()
         if not keys:
