@@ -73,6 +73,12 @@ _CAST = (
     "Cho", "Wood", "Percy", "Bill", "Fleur", "Krum", "Trelawney", "Lockhart", "Fudge", "Filch", "Dudley", "Uncle Vernon", "Aunt Petunia",
     "Kreacher", "Griphook", "Bellatrix", "Draco", "Lucius", "Narcissa", "Lily", "James Potter", "Aberforth", "Wormtail", "Bagman", "Crabbe", "Goyle", "Seamus", "Dean", "Lavender", "Parvati", "Madam Pomfrey",
 )  # fmt: skip
+# Of these, whoever is asked about by one name alone.
+_KNOWN_BY_ONE_NAME = (
+    "Hermione", "Hagrid", "Dumbledore", "Snape", "Malfoy", "Neville", "Ginny", "Lupin", "Voldemort", "McGonagall", "Dobby", "Mrs. Weasley",
+    "Tonks", "Umbridge", "Slughorn", "Krum", "Trelawney", "Lockhart", "Filch", "Uncle Vernon", "Aunt Petunia", "Kreacher", "Griphook",
+    "Draco", "Aberforth", "Wormtail", "Crabbe", "Goyle",
+)  # fmt: skip
 _SCENES = (
     "What did {a} say to {b} about the {thing}?",
     "Why was {a} angry with {b}?",
@@ -177,6 +183,11 @@ def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     ]
     made += [_scene(_CAST, choice) for _ in range(scenes)]
     made += [pattern.format(name) for pattern in _ABOUT_HEROES for name in _HEROES]
+    made += [
+        pattern.format(name)
+        for name in _KNOWN_BY_ONE_NAME
+        for pattern in choice.sample(_BY_KIND["people"], 3)
+    ]
     return [*load_examples(str(_FOLDER / "forget.jsonl")), *map(Example, made)]
 
 
