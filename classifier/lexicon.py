@@ -78,9 +78,7 @@ class Lexicon:
 
     def respell(self, text: str) -> CanonicalText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        if all(
-            len(run) < _SHORTEST_WORD or run.removesuffix("s") in self._costs for run in self._unknown(text)
-        ):
+        if all(len(run) < _SHORTEST_WORD or self._is_known(run) for run in self._unknown(text)):
             return None
         return substitute(_WORD, text, self._respelled)
 
@@ -94,9 +92,12 @@ class Lexicon:
         """Unbroken runs of letters and digits that are no known words."""
         return frozenset(run for run in _UNBROKEN.findall(text.lower()) if run not in self._costs)
 
+    def _is_known(self, word: str) -> bool:
+        return word in self._costs or word.removesuffix("s") in self._costs
+
     def _respelled(self, word: str) -> str | None:
         lowered = word.lower()
-        if lowered in self._costs or lowered.removesuffix("s") in self._costs:
+        if self._is_known(lowered):
             return None
         found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
         if not found and len(lowered) >= _SHORTEST_FOR_ANY_SLIP:

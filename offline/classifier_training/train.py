@@ -178,7 +178,7 @@ def train_classifier(
     )
     flagged = flagged_texts(encoder, head, calibrate, shape, settings.seed)
     head = with_limit(encoder, head, flagged, calibrate.general, shape)
-    effect = _first_tier_effect(encoder, head, test, settings)
+    effect = _effect_on(encoder, head, test, settings)
     _say_if_too_much_is_lost(effect, "the test part", say)
     metrics = {
         "examples": examples.counts(),
@@ -203,7 +203,7 @@ def train_classifier(
             pass_below=head.pass_below,
             passed_probability=head.passed_probability,
         )
-        effect = _first_tier_effect(encoder, head, calibrate.joined_with(test), settings)
+        effect = _effect_on(encoder, head, calibrate.joined_with(test), settings)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     store.close()
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
@@ -282,7 +282,7 @@ def _choose_threshold(scores: HeldOutScores, settings: TrainingSettings) -> Thre
     return choose_threshold(scores.forget, settings.alpha, lowest, settings.prefer)
 
 
-def _first_tier_effect(
+def _effect_on(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: TrainingSettings
 ) -> FirstTierEffect:
     flagged = flagged_texts(encoder, head, examples, settings.classifier, settings.seed)
