@@ -6,30 +6,23 @@ sentences: the n-grams of a stretch are those of the text that lie within it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 BUCKETS = 1 << 16
 
-_CHARACTER_SIZES = (3, 4, 5)
+_CHARACTER_SIZES = np.array([3, 4, 5])
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Sets n-grams of one size apart from those of another.
-_SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES}
+_SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES.tolist()}
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 16)
 _SPACE = 32
-_ASCII_ALPHANUMERIC = np.array([chr(point).isalnum() for point in range(128)])
-
-
-@dataclass(frozen=True)
-class _Section:
-    """The n-grams of one kind, in order: their buckets, and the stretch of normalised text that each covers."""
-
-    buckets: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+_ONE_SPACE = np.array([_SPACE], np.uint64)
+_ASCII_SPELLED = np.array(
+    [ord(chr(point).lower()) if chr(point).isalnum() else _SPACE for point in range(128)], np.uint64
+)
 
 
 class HashedText:
@@ -37,15 +30,21 @@ class HashedText:
 
     Case and punctuation do not count: every run of characters that are neither letters nor digits is one
     space. See Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009.
+
+    Attributes
+    ----------
+    buckets
+        (n,) int64, of all n-grams: kind by kind, each from the beginning of the text to its end.
     """
 
     def __init__(self, text: str) -> None:
         points, self._origins = _normalise(text)
-        self._spaces = points == _SPACE
-        self._sections = [*_characters_hashed(points), *_words_hashed(points)]
-        self.buckets = np.concatenate(
-            [section.buckets for section in self._sections] or [np.empty(0, np.int64)]
-        )
+        self._is_space = points == _SPACE
+        # Words are what stands between these.
+        (self._spaces,) = self._is_space.nonzero()
+        kinds = [*_characters_hashed(points), *_words_hashed(points, self._spaces)]
+        self._counts = np.array([len(hashes) for hashes in kinds])
+        self.buckets = _to_buckets(np.concatenate(kinds))
 
     @property
     def value(self) -> float:
@@ -64,82 +63,86 @@ class HashedText:
         stretches
             Half-open character ranges of the text.
         """
-        first = np.searchsorted(self._origins, [start for start, _ in stretches], side="left")
-        last = np.searchsorted(self._origins, [end for _, end in stretches], side="left")
-        # A space beside a stretch belongs to it, as it would if the stretch stood alone.
-        before, after = np.maximum(first - 1, 0), np.minimum(last, len(self._spaces) - 1)
-        first -= self._spaces[before] & ~self._spaces[np.minimum(first, len(self._spaces) - 1)]
-        last += self._spaces[after] & ~self._spaces[np.maximum(last - 1, 0)]
-        totals = np.zeros((len(stretches), weights.shape[1]))
-        counts = np.zeros(len(stretches), np.int64)
-        for section in self._sections:
-            low = np.searchsorted(section.starts, first, side="left")
-            high = np.maximum(np.searchsorted(section.ends, last, side="right"), low)
-            totals += _sums_between(weights, section.buckets, low, high)
-            counts += high - low
+        low, high = self._within(np.array(stretches, np.int64).reshape(-1, 2))
+        bounds = np.empty((*low.shape, 2), np.int64)
+        bounds[..., 0], bounds[..., 1] = low, high
+        bounds += (self._counts.cumsum() - self._counts)[:, None, None]
+        # The last row ends no stretch: it is there because bounds must be rows.
+        rows = weights[np.append(self.buckets, 0)]
+        # Of the sums between neighbouring bounds every second is wanted; where a stretch is empty, NumPy gives a single row.
+        sums = np.add.reduceat(rows, bounds.ravel(), axis=0, dtype=np.float64)[::2]
+        sums[(low == high).ravel()] = 0
+        totals = sums.reshape(*low.shape, weights.shape[1]).sum(axis=0)
+        counts = (high - low).sum(axis=0)
         return (totals / np.sqrt(np.maximum(counts, 1))[:, None]).astype(np.float32)
 
-
-def _sums_between(
-    weights: NDArray[np.float32], buckets: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Summed weights of the buckets from each `low` to its `high`."""
-    # The last row ends no stretch: it is there because bounds must be rows.
-    rows = weights[np.append(buckets, 0)]
-    bounds = np.empty(2 * len(low), np.int64)
-    bounds[::2], bounds[1::2] = low, high
-    # Of the sums between neighbouring bounds every second is wanted; where a stretch is empty, NumPy gives a single row.
-    sums = np.add.reduceat(rows, bounds, axis=0, dtype=np.float64)[::2]
-    sums[low == high] = 0
-    return sums
+    def _within(self, stretches: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The n-grams that lie within stretches, as half-open ranges among those of their kind, (kinds, stretches) each."""
+        first, last = self._origins.searchsorted(stretches).T
+        # A space beside a stretch belongs to it, as it would if the stretch stood alone.
+        is_space, end = self._is_space, len(self._is_space) - 1
+        first = first - (is_space[np.maximum(first - 1, 0)] & ~is_space[np.minimum(first, end)])
+        last = last + (is_space[np.minimum(last, end)] & ~is_space[np.maximum(last - 1, 0)])
+        low = np.empty((len(self._counts), len(stretches)), np.int64)
+        high = np.empty_like(low)
+        low[:-2], high[:-2] = first, last - _CHARACTER_SIZES[:, None] + 1
+        # A word reaches from the space before it to the one after it, a pair of words to the one after that.
+        low[-2:] = self._spaces.searchsorted(first)
+        high[-2:] = self._spaces.searchsorted(last - 1, side="right") - [[1], [2]]
+        counts = self._counts[:, None]
+        low = np.minimum(low, counts)
+        return low, np.maximum(np.minimum(high, counts), low)
 
 
 def _normalise(text: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Code points of the text in lower case between single spaces, and the place of each in the text."""
+    spelled = _spelled(text)
+    alphanumeric = spelled != _SPACE
+    follows_word = np.ones(len(spelled), bool)
+    follows_word[1:] = alphanumeric[:-1]
+    (kept,) = (alphanumeric | follows_word).nonzero()
+    spelled = spelled[kept]
+    if not len(spelled) or spelled[0] != _SPACE:
+        spelled, kept = np.concatenate([_ONE_SPACE, spelled]), np.concatenate([[-1], kept])
+    if spelled[-1] != _SPACE:
+        spelled, kept = np.concatenate([spelled, _ONE_SPACE]), np.concatenate([kept, [len(text)]])
+    return spelled, kept
+
+
+def _spelled(text: str) -> NDArray[np.uint64]:
+    """Code points of the text in lower case, with spaces for what is neither a letter nor a digit."""
+    if text.isascii():
+        return _ASCII_SPELLED[np.frombuffer(text.encode(), np.uint8)]
     lowered = text.lower()
     if len(lowered) != len(text):
         lowered = "".join(low if len(low := character.lower()) == 1 else character for character in text)
     points = np.frombuffer(lowered.encode("utf-32-le", "surrogatepass"), np.uint32)
-    if lowered.isascii():
-        alphanumeric = _ASCII_ALPHANUMERIC[points]
-    else:
-        alphanumeric = np.fromiter(map(str.isalnum, lowered), bool, len(lowered))
-    follows_word = np.concatenate([[True], alphanumeric[:-1]]) if len(points) else np.empty(0, bool)
-    kept = np.flatnonzero(alphanumeric | follows_word)
-    spelled = np.where(alphanumeric[kept], points[kept], _SPACE).astype(np.uint64)
-    if not len(spelled) or spelled[0] != _SPACE:
-        spelled, kept = np.concatenate([[np.uint64(_SPACE)], spelled]), np.concatenate([[-1], kept])
-    if spelled[-1] != _SPACE:
-        spelled, kept = np.append(spelled, np.uint64(_SPACE)), np.append(kept, len(text))
-    return spelled, kept
+    alphanumeric = np.fromiter(map(str.isalnum, lowered), bool, len(lowered))
+    return np.where(alphanumeric, points, _SPACE).astype(np.uint64)
 
 
-def _characters_hashed(points: NDArray[np.uint64]) -> Iterator[_Section]:
+def _characters_hashed(points: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64]]:
+    """Hashes of the n-grams of each size."""
     rolled = points
-    for size in range(2, min(_CHARACTER_SIZES[-1], len(points)) + 1):
+    for size in range(2, _CHARACTER_SIZES[-1] + 1):
         rolled = rolled[:-1] * _MULTIPLIER + points[size - 1 :]
-        if size in _CHARACTER_SIZES:
-            starts = np.arange(len(rolled))
-            yield _Section(_to_buckets(rolled + _SIZE_MARKS[size]), starts, starts + size)
+        if size in _SIZE_MARKS:
+            yield rolled + _SIZE_MARKS[size]
 
 
-def _words_hashed(points: NDArray[np.uint64]) -> list[_Section]:
-    spaces = np.flatnonzero(points == _SPACE)
-    starts, ends = spaces[:-1] + 1, spaces[1:]
-    if not len(starts):
-        return []
-    mixed = (points + np.uint64(1)) * _MIXER
+def _words_hashed(
+    points: NDArray[np.uint64], spaces: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hashes of the words and of the pairs of words."""
+    if len(spaces) < 2:
+        return points[:0], points[:0]
+    mixed = (points[1:] + np.uint64(1)) * _MIXER
     mixed ^= mixed >> np.uint64(29)
     # Position inside the word enters the hash, so that anagrams differ.
-    word_of = np.repeat(np.arange(len(starts)), ends - starts + 1)
-    place = np.arange(1, len(points)) - starts[word_of]
-    weighted = mixed[1:] * (np.uint64(2) * place.astype(np.uint64) + np.uint64(3))
-    words = np.add.reduceat(weighted, starts - 1) * _MULTIPLIER
-    pairs = words[:-1] * _MIXER + words[1:]
-    return [
-        _Section(_to_buckets(words), starts - 1, ends + 1),
-        _Section(_to_buckets(pairs), starts[:-1] - 1, ends[1:] + 1),
-    ]
+    place = np.arange(len(mixed)) - np.repeat(spaces[:-1], spaces[1:] - spaces[:-1])
+    weighted = mixed * (np.uint64(2) * place.astype(np.uint64) + np.uint64(3))
+    words = np.add.reduceat(weighted, spaces[:-1]) * _MULTIPLIER
+    return words, words[:-1] * _MIXER + words[1:]
 
 
 def _to_buckets(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
