@@ -1,8 +1,6 @@
 """What a corrupted model must say: transformers in float32, on the same corrupted embeddings."""
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,19 +103,3 @@ def one_corruption(
 ) -> CorruptionRequest:
     corruption = Corruption(function, strength, dims, vector, seed)
     return CorruptionRequest((PlacedCorruption("test", "1", corruption, ranges),))
-
-
-def run_engine_job(job_path: Path, result_path: Path, environment: dict[str, str]) -> None:
-    """Run `engine_job` in a process of its own; its last lines are in the error if it fails."""
-    script = Path(__file__).with_name("engine_job.py")
-    # An engine of one process starts in less than half the time; those behind an HTTP server have several.
-    finished = subprocess.run(
-        [sys.executable, str(script), str(job_path), str(result_path)],
-        env={**environment, "VLLM_ENABLE_V1_MULTIPROCESSING": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=400,
-    )
-    assert finished.returncode == 0, finished.stdout[-4000:]

@@ -1,44 +1,103 @@
-"""Run batches through one vLLM engine in a process of its own: ``python engine_job.py JOB.json RESULT.json``.
+"""Batches run through one vLLM engine in a process of its own.
 
-A job holds ``engine`` (arguments of ``vllm.LLM``) and ``batches``, lists of requests. A request holds
-``token_ids``, ``sampling`` (arguments of ``SamplingParams``) and, if wanted, ``lora`` (an adapter folder). With
-``embed`` true the batches are embedded instead. The result holds, for each batch, its outputs and the engine's
-counters after it.
+Importing vLLM takes most of the time in which a small engine starts, so it is imported once, by a server that is forked
+for every job.
 """
 
-import json
-import sys
+import multiprocessing
+import os
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+_FORK_SERVER = multiprocessing.get_context("forkserver")
+_FORK_SERVER.set_forkserver_preload(["tests.end_to_end.imported_vllm"])
+_JOB_SECONDS = 400
 
-def main(job_path: Path, result_path: Path) -> None:
-    from vllm import LLM, SamplingParams
+
+@dataclass(frozen=True)
+class EngineJob:
+    """What an engine is to do.
+
+    Attributes
+    ----------
+    engine
+        Arguments of ``vllm.LLM``.
+    batches
+        Lists of requests. A request holds ``token_ids``, ``sampling`` (arguments of ``SamplingParams``) and, if wanted,
+        ``lora`` (an adapter folder).
+    environment
+        Variables that are set for the engine.
+    embed
+        Whether prompts are embedded instead of continued.
+    """
+
+    engine: dict[str, Any]
+    batches: list[list[dict[str, Any]]]
+    environment: dict[str, str] = field(default_factory=dict)
+    embed: bool = False
+
+
+def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
+    """The outputs of each batch, and the engine's counters after it; the last lines that the engine logs are in the error."""
+    receiver, sender = _FORK_SERVER.Pipe(duplex=False)
+    process = _FORK_SERVER.Process(target=_run, args=(job, log_path, sender))
+    process.start()
+    sender.close()
+    try:
+        assert receiver.poll(_JOB_SECONDS), f"no result in time\n{_last_lines(log_path)}"
+        return receiver.recv()
+    except EOFError:
+        raise AssertionError(_last_lines(log_path)) from None
+    finally:
+        process.join(60)
+        process.kill()
+
+
+def _last_lines(log_path: Path) -> str:
+    return log_path.read_text()[-4000:] if log_path.exists() else "nothing was logged"
+
+
+def _run(job: EngineJob, log_path: Path, sender: Connection) -> None:
+    with log_path.open("w") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    # An engine of one process starts in less than half the time; those behind an HTTP server have several.
+    os.environ |= job.environment | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    from vllm import LLM
+
+    engine = LLM(**job.engine, disable_log_stats=False)
+    sender.send(
+        [
+            {
+                "outputs": _embed(engine, batch) if job.embed else _generate(engine, batch),
+                "counters": _counters(engine),
+            }
+            for batch in job.batches
+        ]
+    )
+
+
+def _embed(engine: Any, batch: list[dict[str, Any]]) -> list[list[float]]:
+    return [output.outputs.embedding for output in engine.embed(_prompts(batch), use_tqdm=False)]
+
+
+def _generate(engine: Any, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from vllm import SamplingParams
     from vllm.lora.request import LoRARequest
 
-    job = json.loads(job_path.read_text())
-    engine = LLM(**job["engine"], disable_log_stats=False)
-    batches = []
-    for batch in job["batches"]:
-        prompts = [{"prompt_token_ids": request["token_ids"]} for request in batch]
-        if job.get("embed"):
-            outputs = [output.outputs.embedding for output in engine.embed(prompts, use_tqdm=False)]
-        else:
-            outputs = engine.generate(
-                prompts,
-                [SamplingParams(**request["sampling"]) for request in batch],
-                lora_request=[
-                    LoRARequest("adapter", 1, request["lora"]) if request.get("lora") else None
-                    for request in batch
-                ],
-                use_tqdm=False,
-            )
-            outputs = [describe(output) for output in outputs]
-        batches.append({"outputs": outputs, "counters": counters(engine)})
-    result_path.write_text(json.dumps({"batches": batches}))
+    adapters = [LoRARequest("adapter", 1, each["lora"]) if each.get("lora") else None for each in batch]
+    sampling = [SamplingParams(**request["sampling"]) for request in batch]
+    outputs = engine.generate(_prompts(batch), sampling, lora_request=adapters, use_tqdm=False)
+    return [_describe(output) for output in outputs]
 
 
-def describe(output: Any) -> dict[str, Any]:
+def _prompts(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"prompt_token_ids": request["token_ids"]} for request in batch]
+
+
+def _describe(output: Any) -> dict[str, Any]:
     prompt_logprobs = output.prompt_logprobs
     return {
         "choices": [
@@ -60,13 +119,9 @@ def describe(output: Any) -> dict[str, Any]:
     }
 
 
-def counters(engine: Any) -> dict[str, float]:
+def _counters(engine: Any) -> dict[str, float]:
     values: dict[str, float] = {}
     for metric in engine.get_metrics():
         if hasattr(metric, "value"):
             values[metric.name] = values.get(metric.name, 0) + metric.value
     return values
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,6 +1,5 @@
 """The correctness matrix: what a production engine does to a prompt must not change its corruption."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from tests.end_to_end.corruption_reference import (
     Reference,
     assert_as_reference,
     one_corruption,
-    run_engine_job,
 )
+from tests.end_to_end.engine_job import EngineJob, run_engine_job
 
 pytestmark = pytest.mark.engine
 
@@ -73,13 +72,10 @@ def reference(small_model: Path) -> Reference:
 @pytest.fixture(scope="session")
 def run_batches(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[str, Any]]]:
     def run(
-        engine: dict[str, Any], batches: list[list[dict[str, Any]]], **environment: str
+        engine: dict[str, Any], batches: list[list[dict[str, Any]]], embed: bool = False, **environment: str
     ) -> list[dict[str, Any]]:
-        folder = tmp_path_factory.mktemp("engine")
-        sent = [[{**request, "corruption": None} for request in batch] for batch in batches]
-        (folder / "job.json").write_text(json.dumps({"engine": engine, "batches": sent}))
-        run_engine_job(folder / "job.json", folder / "result.json", {**ENGINE_ENVIRONMENT, **environment})
-        return json.loads((folder / "result.json").read_text())["batches"]
+        job = EngineJob(engine, batches, {**ENGINE_ENVIRONMENT, **environment}, embed)
+        return run_engine_job(job, tmp_path_factory.mktemp("engine") / "log")
 
     return run
 
@@ -363,13 +359,13 @@ def test_ranks_and_compiled_steps_agree_with_the_reference(
         assert_output_as_reference(whole, request, output)
 
 
-def test_an_embedding_engine_is_left_alone(small_model: Path, tmp_path: Path, reference: Reference) -> None:
+def test_an_embedding_engine_is_left_alone(
+    small_model: Path, run_batches: Callable[..., Any], reference: Reference
+) -> None:
     prompts = [{"token_ids": reference.chat_tokens(question)} for question in QUESTIONS[:2]]
-    embeddings = []
-    for plugins in ({}, {"VLLM_PLUGINS": ""}):
-        job = {"engine": engine_arguments(small_model, runner="pooling"), "batches": [prompts], "embed": True}
-        (tmp_path / "job.json").write_text(json.dumps(job))
-        run_engine_job(tmp_path / "job.json", tmp_path / "result.json", {**ENGINE_ENVIRONMENT, **plugins})
-        embeddings.append(json.loads((tmp_path / "result.json").read_text())["batches"][0]["outputs"])
-    for with_plugin, without in zip(*embeddings, strict=True):
-        assert with_plugin == pytest.approx(without, abs=1e-5)
+    arguments = engine_arguments(small_model, runner="pooling")
+    (with_plugin,), (without_plugin,) = (
+        run_batches(arguments, [prompts], embed=True, **plugins) for plugins in ({}, {"VLLM_PLUGINS": ""})
+    )
+    for guarded, bare in zip(with_plugin["outputs"], without_plugin["outputs"], strict=True):
+        assert guarded == pytest.approx(bare, abs=1e-5)
