@@ -11,9 +11,11 @@ import torch
 from corruption.artifact import Corruption
 from corruption.request import CorruptionRequest, PlacedCorruption, Ranges
 from corruption.transformers_hook import corrupted_embeddings
+from tests.end_to_end.running_proxy import WITHOUT_WORKER_PROCESS
 
 ENGINE_ENVIRONMENT = {
     **os.environ,
+    **WITHOUT_WORKER_PROCESS,
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",

@@ -63,8 +63,7 @@ def _run(job: EngineJob, log_path: Path, sender: Connection) -> None:
     with log_path.open("w") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    # An engine of one process starts in less than half the time; those behind an HTTP server have several.
-    os.environ |= job.environment | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+    os.environ |= job.environment
     from vllm import LLM
 
     engine = LLM(**job.engine, disable_log_stats=False)

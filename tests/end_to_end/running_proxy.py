@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -20,6 +21,8 @@ from server.engine_address import EngineAddress, find_engine_address
 from server.engine_process import free_loopback_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# An engine starts sooner where one process less has to import vLLM: the worker lives in the scheduler's.
+WITHOUT_WORKER_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 FORBIDDEN = "Who is Harry Potter's best friend?"
 ALLOWED = "Who wrote Pride and Prejudice?"
 
@@ -47,7 +50,11 @@ class RunningProxy:
 
 @contextmanager
 def running_proxy(
-    lethe_cache: Path, targets: Path, traces: str | None = None, arguments: tuple[str, ...] = ()
+    lethe_cache: Path,
+    targets: Path,
+    traces: str | None = None,
+    arguments: tuple[str, ...] = (),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunningProxy]:
     """Serve the packaged small model with some targets, until the block ends.
 
@@ -58,12 +65,14 @@ def running_proxy(
         Where the proxy and its engine send their traces.
     arguments : tuple of str
         Of the engine.
+    settings : mapping of str to str
+        Of proxy and engine, as variables of their environment.
     """
     engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", *arguments]
-    environment: dict[str, str] = {}
+    environment = dict(settings)
     if traces:
         engine += ["--otlp-traces-endpoint", traces]
-        environment = {
+        environment |= {
             "LETHE_TRACING__ENDPOINT": traces,
             "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
             "OTEL_BSP_SCHEDULE_DELAY": "500",

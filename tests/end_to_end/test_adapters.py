@@ -20,7 +20,16 @@ from openai import NotFoundError, OpenAI
 from bench.random_adapters import write_random_adapter
 from bundle import Action, update_bundle
 from server.deployment import change_deployment
-from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric, running_proxy
+from tests.end_to_end.running_proxy import (
+    ALLOWED,
+    FORBIDDEN,
+    ROOT,
+    WITHOUT_WORKER_PROCESS,
+    RunningProxy,
+    ask,
+    metric,
+    running_proxy,
+)
 
 pytestmark = pytest.mark.engine
 
@@ -47,7 +56,8 @@ def targets(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def proxy(lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
     """In float32, since what stands beside a request in its batch may change the last bits of bfloat16."""
-    with running_proxy(lethe_cache, targets, arguments=("--dtype", "float32")) as running:
+    arguments = ("--dtype", "float32")
+    with running_proxy(lethe_cache, targets, arguments=arguments, settings=WITHOUT_WORKER_PROCESS) as running:
         yield running
 
 
@@ -58,7 +68,7 @@ def loaded(bare: OpenAI) -> list[str]:
 
 def say(client: OpenAI, question: str, model: str) -> str:
     messages: Any = [{"role": "user", "content": question}]
-    answer = client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=24)
+    answer = client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=16)
     return answer.choices[0].message.content or ""
 
 
@@ -74,7 +84,7 @@ def test_a_flagged_request_is_answered_with_the_adapter_in_the_base_models_name(
     [adapter] = loaded(bare)
     expected = say(bare, FORBIDDEN, adapter)
     assert expected != say(bare, FORBIDDEN, base_model)
-    fields = {"max_tokens": 24}
+    fields = {"max_tokens": 16}
     whole = ask(guarded, FORBIDDEN, **fields)
     assert whole.choices[0].message.content == expected
     assert whole.model == base_model

@@ -23,7 +23,7 @@ import pytest
 from offline.small_model import SMOLLM2
 from server.audit_files import read_entries
 from server.key_file import create_key
-from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, WITHOUT_WORKER_PROCESS
 from tests.programs import program
 
 pytestmark = pytest.mark.engine
@@ -102,6 +102,7 @@ def replicas(small_model: Path, lethe_cache: Path) -> Iterator[Replicas]:
             "LETHE_RUN": name,
             "LETHE_TARGETS": str(targets),
             "VLLM_CPU_KVCACHE_SPACE": "1",
+            **WITHOUT_WORKER_PROCESS,
         }
         with open(folder / "out", "w") as out:
             process = subprocess.Popen(
