@@ -62,7 +62,7 @@ demo: install ## Ask the bare engine and the guarded one the same things, side b
 test: test-fast test-engine ## Run every test.
 
 test-fast: install-dev ## Run the tests that need no engine.
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 4 -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)

@@ -26,12 +26,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each of several processes cores of its own: threads of two that wait for each other starve both."""
+    """Bind each of several processes to its share of the cores: threads of two that wait for each other starve both."""
     worker = getattr(config, "workerinput", None)
     if worker:
         cores, count = sorted(os.sched_getaffinity(0)), worker["workercount"]
-        mine = cores[int(worker["workerid"].removeprefix("gw")) % count :: count]
-        os.sched_setaffinity(0, mine or cores)
+        number = int(worker["workerid"].removeprefix("gw"))
+        os.sched_setaffinity(0, cores[number % len(cores) :: count])
 
 
 @pytest.fixture(scope="session")
