@@ -14,7 +14,7 @@ def write_benchmark_files(folder: Path) -> Path:
                 "paraphrased_answer": f"It is Orla of {name}",
                 "perturbed_answer": ["Teodor Vance", "Nadia"],
             }
-            for n in range(3)
+            for n in range(2)
         ]
         _write(folder / "tofu" / f"{name}_perturbed.json", "\n".join(json.dumps(row) for row in rows))
     muse = folder / "muse" / "hp"
