@@ -68,7 +68,7 @@ class HashedText:
         bounds[..., 0], bounds[..., 1] = low, high
         bounds += (self._counts.cumsum() - self._counts)[:, None, None]
         # The last row ends no stretch: it is there because bounds must be rows.
-        rows = weights[np.append(self.buckets, 0)]
+        rows = weights.take(np.append(self.buckets, 0), axis=0)
         # Of the sums between neighbouring bounds every second is wanted; where a stretch is empty, NumPy gives a single row.
         sums = np.add.reduceat(rows, bounds.ravel(), axis=0, dtype=np.float64)[::2]
         sums[(low == high).ravel()] = 0
