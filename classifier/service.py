@@ -105,7 +105,9 @@ class ClassifierService:
         """
         units, all_within = self._within_limit(conversation_units(conversation))
         spans = self.settings.spans if spans is None else spans
-        found = await asyncio.gather(*(self._scored(scorer, units, spans) for scorer in self._scorers))
+        asked = [self._scored(scorer, units, spans) for scorer in self._scorers]
+        # Mostly there is one, which needs no task of its own.
+        found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
         judged = dict(
             verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
