@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -54,7 +53,7 @@ def running_proxy(
     targets: Path,
     traces: str | None = None,
     arguments: tuple[str, ...] = (),
-    settings: Mapping[str, str] = MappingProxyType({}),
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[RunningProxy]:
     """Serve the packaged small model with some targets, until the block ends.
 
@@ -65,11 +64,11 @@ def running_proxy(
         Where the proxy and its engine send their traces.
     arguments : tuple of str
         Of the engine.
-    settings : mapping of str to str
+    settings : mapping of str to str, optional
         Of proxy and engine, as variables of their environment.
     """
     engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", *arguments]
-    environment = dict(settings)
+    environment = dict(settings or {})
     if traces:
         engine += ["--otlp-traces-endpoint", traces]
         environment |= {
