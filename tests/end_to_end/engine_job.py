@@ -6,7 +6,7 @@ for every job.
 
 import multiprocessing
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class EngineJob:
 
     engine: dict[str, Any]
     batches: list[list[dict[str, Any]]]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
     embed: bool = False
 
 
@@ -47,12 +47,14 @@ def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     sender.close()
     try:
         assert receiver.poll(_JOB_SECONDS), f"no result in time\n{_last_lines(log_path)}"
-        return receiver.recv()
+        results = receiver.recv()
+        process.join(60)
+        assert process.exitcode == 0, _last_lines(log_path)
     except EOFError:
         raise AssertionError(_last_lines(log_path)) from None
     finally:
-        process.join(60)
         process.kill()
+    return results
 
 
 def _last_lines(log_path: Path) -> str:
