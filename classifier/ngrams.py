@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 BUCKETS = 1 << 16
 
-_CHARACTER_SIZES = np.array([3, 4, 5])
+_CHARACTER_SIZES = (3, 4, 5)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Sets n-grams of one size apart from those of another.
-_SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES.tolist()}
+_SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES}
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 16)
 _SPACE = 32
@@ -85,7 +85,7 @@ class HashedText:
         last = last + (is_space[np.minimum(last, end)] & ~is_space[np.maximum(last - 1, 0)])
         low = np.empty((len(self._counts), len(stretches)), np.int64)
         high = np.empty_like(low)
-        low[:-2], high[:-2] = first, last - _CHARACTER_SIZES[:, None] + 1
+        low[:-2], high[:-2] = first, last - np.array(_CHARACTER_SIZES)[:, None] + 1
         # A word reaches from the space before it to the one after it, a pair of words to the one after that.
         low[-2:] = self._spaces.searchsorted(first)
         high[-2:] = self._spaces.searchsorted(last - 1, side="right") - [[1], [2]]
@@ -126,7 +126,7 @@ def _characters_hashed(points: NDArray[np.uint64]) -> Iterator[NDArray[np.uint64
     rolled = points
     for size in range(2, _CHARACTER_SIZES[-1] + 1):
         rolled = rolled[:-1] * _MULTIPLIER + points[size - 1 :]
-        if size in _SIZE_MARKS:
+        if size in _CHARACTER_SIZES:
             yield rolled + _SIZE_MARKS[size]
 
 
@@ -134,8 +134,6 @@ def _words_hashed(
     points: NDArray[np.uint64], spaces: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Hashes of the words and of the pairs of words."""
-    if len(spaces) < 2:
-        return points[:0], points[:0]
     mixed = (points[1:] + np.uint64(1)) * _MIXER
     mixed ^= mixed >> np.uint64(29)
     # Position inside the word enters the hash, so that anagrams differ.
