@@ -55,11 +55,12 @@ def conformal_threshold(positives: Scores, alpha: float) -> tuple[float, float]:
     return float(ordered[rank - 1]), rank / (len(ordered) + 1)
 
 
-def false_positive_threshold(negatives: Scores, rate: float) -> float:
-    """The smallest threshold that flags at most a share `rate` of the negatives."""
-    ordered = np.sort(negatives)[::-1]
-    allowed = math.floor(rate * len(ordered))
-    return float(np.nextafter(ordered[allowed], np.inf)) if allowed < len(ordered) else -np.inf
+def false_positive_threshold(negatives: Scores, weights: NDArray[np.float64], rate: float) -> float:
+    """The smallest threshold that flags at most a share `rate` of the negatives' weight."""
+    order = np.argsort(-negatives, kind="stable")
+    shares = np.cumsum(weights[order]) / np.sum(weights)
+    allowed = int(np.searchsorted(shares, rate, side="right"))
+    return float(np.nextafter(negatives[order[allowed]], np.inf)) if allowed < len(order) else -np.inf
 
 
 def choose_threshold(positives: Scores, alpha: float, lowest: float, prefer: Preference) -> Threshold:

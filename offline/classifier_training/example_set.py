@@ -1,6 +1,6 @@
 """The examples of a run by class, duplicates removed and grouped, and their parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from offline.classifier_training.embeddings import EmbeddingStore
@@ -36,6 +36,12 @@ class ExampleSet:
             if not side:
                 raise TrainingError(f"no {name} prompt fell into the {part} part; give more {name} prompts")
         return ExampleSet(*sides)
+
+    def keeping(self, groups: Set[str]) -> "ExampleSet":
+        """All examples to forget, and of those to keep the ones of these groups."""
+        return ExampleSet(
+            self.forget, *([e for e in side if e.group in groups] for side in (self.retain, self.general))
+        )
 
     def joined_with(self, other: "ExampleSet") -> "ExampleSet":
         """The examples of both, class by class."""

@@ -12,6 +12,7 @@ from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.augmentation import augment
 from offline.classifier_training.example_set import ExampleSet
+from offline.classifier_training.examples import Example
 
 _FORGET_FORMS = 2
 _KEEP_FORMS = 1
@@ -45,17 +46,18 @@ def score_held_out(
             score = float(scorer.score_text(variant.text).scores[0])
             hardest[example.group] = min(hardest.get(example.group, np.inf), score)
     retain, general = (
-        np.array(
-            [
-                float(scorer.score_text(variant.text).scores[0])
-                for example in side
-                for variant in augment(example.text, _KEEP_FORMS, seed)
-            ],
-            np.float32,
-        )
+        np.array([score for example in side for score in score_kept(scorer, example, seed)], np.float32)
         for side in (examples.retain, examples.general)
     )
     return HeldOutScores(np.array(list(hardest.values()), np.float32), retain, general)
+
+
+def score_kept(scorer: Scorer, example: Example, seed: int) -> list[float]:
+    """Score an example to keep, and another form of it."""
+    return [
+        float(scorer.score_text(variant.text).scores[0])
+        for variant in augment(example.text, _KEEP_FORMS, seed)
+    ]
 
 
 def forget_forms(examples: ExampleSet, seed: int) -> list[str]:

@@ -17,10 +17,17 @@ from classifier.head import Head, head_files
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.conformal import (
     Preference,
+    Scores,
     Threshold,
     choose_threshold,
     false_positive_threshold,
     fit_calibration,
+)
+from offline.classifier_training.cross_fitting import (
+    KeptScores,
+    ScoreForms,
+    cross_fitted_scores,
+    score_kept_groups,
 )
 from offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
@@ -35,7 +42,7 @@ from offline.classifier_training.first_tier import (
 )
 from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
 from offline.classifier_training.hard_negatives import select_negatives
-from offline.classifier_training.held_out import HeldOutScores, score_held_out
+from offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from offline.classifier_training.names import names_of
 from offline.classifier_training.vocabulary import random_sentences
 from offline.classifier_training.windows import TrainingWindow, training_windows
@@ -57,13 +64,16 @@ class TrainingSettings:
     alpha
         Wanted risk on false negatives (split conformal).
     false_positive_rate, near_false_positive_rate
-        Wanted rates of false positives, on ordinary prompts and on those that are near the target but allowed.
+        Wanted rates of false positives, on ordinary prompts and on those that are near the target but allowed. All
+        prompts of a group count as one.
     prefer
         Which is kept where the scores leave no room for both, ``conformal`` or ``false_positives``.
     maximum_negatives
         Negative windows to fit on at most; with more at hand the hardest are chosen.
     vocabulary_rounds
         How often each word of the encoder's vocabulary stands in the random sentences; see `vocabulary`.
+    folds
+        How many heads score what is to be kept, for the threshold, each fitted on what it does not score; at least 2.
     refit
         Whether the head that is kept is fitted once more on all examples, with the threshold found before. It
         misses less, above all of items that no other example resembles, but the guarantee of split conformal
@@ -85,6 +95,7 @@ class TrainingSettings:
     prefer: Preference = "false_positives"
     maximum_negatives: int = 40_000
     vocabulary_rounds: int = 2
+    folds: int = 5
     refit: bool = True
     entities: tuple[str, ...] = ()
     fine_tune_epochs: int = 0
@@ -162,13 +173,25 @@ def train_classifier(
         encoder = Encoder.load(str(own_encoder), precision=shape.precision, cache_folder=shape.cache_folder)
         store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
 
-    fitted = _fit(train, store, settings, say)
-    head = _uncalibrated_head(target, encoder, fitted, train, settings)
+    def fit(examples: ExampleSet) -> Head:
+        return _uncalibrated_head(target, encoder, _fit(examples, store, settings, say), examples, settings)
 
+    def scores_by(head: Head) -> ScoreForms:
+        scorer = scorer_of(encoder, head, shape, first_tier=False)
+        return lambda example: score_kept(scorer, example, settings.seed)
+
+    head = fit(train)
+    if own_encoder:
+        # To the encoder no fold of the training part is new.
+        kept = score_kept_groups(scores_by(head), calibrate, settings.seed)
+    else:
+        say("scoring what is to be kept by heads that were not fitted on it")
+        known = train.joined_with(calibrate)
+        kept = cross_fitted_scores(known, lambda part: scores_by(fit(part)), settings.folds, settings.seed)
     say("scoring the calibration and test parts")
     calibration_scores = score_held_out(encoder, head, calibrate, shape, settings.seed)
     test_scores = score_held_out(encoder, head, test, shape, settings.seed)
-    threshold = _choose_threshold(calibration_scores, settings)
+    threshold = _choose_threshold(calibration_scores.forget, kept, settings)
     curve = fit_calibration(calibration_scores.forget, calibration_scores.keep)
     head = dataclasses.replace(
         head,
@@ -183,7 +206,7 @@ def train_classifier(
     metrics = {
         "examples": examples.counts(),
         **_settings_metrics(settings),
-        **_threshold_metrics(threshold, calibration_scores, test_scores),
+        **_threshold_metrics(threshold, kept, test_scores),
         **_effect_metrics("test", effect),
     }
     if agreement is not None:
@@ -194,10 +217,9 @@ def train_classifier(
         }
     if settings.refit:
         say("fitting once more, on all examples")
-        fitted = _fit(examples, store, settings, say)
         # This head has seen every text, so whatever was found on texts that were new stays as it is.
         head = dataclasses.replace(
-            _uncalibrated_head(target, encoder, fitted, examples, settings),
+            fit(examples),
             calibration=head.calibration,
             threshold=head.threshold,
             pass_below=head.pass_below,
@@ -274,12 +296,13 @@ def _uncalibrated_head(
     )
 
 
-def _choose_threshold(scores: HeldOutScores, settings: TrainingSettings) -> Threshold:
-    lowest = max(
-        false_positive_threshold(scores.general, settings.false_positive_rate),
-        false_positive_threshold(scores.retain, settings.near_false_positive_rate),
+def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:
+    rates = (
+        (kept.general, settings.false_positive_rate),
+        (kept.retain, settings.near_false_positive_rate),
     )
-    return choose_threshold(scores.forget, settings.alpha, lowest, settings.prefer)
+    lowest = max(false_positive_threshold(side.scores, side.weights, rate) for side, rate in rates)
+    return choose_threshold(forget, settings.alpha, lowest, settings.prefer)
 
 
 def _effect_on(
@@ -300,14 +323,14 @@ def _settings_metrics(settings: TrainingSettings) -> dict[str, Any]:
     }
 
 
-def _threshold_metrics(
-    threshold: Threshold, calibration: HeldOutScores, test: HeldOutScores
-) -> dict[str, Any]:
+def _threshold_metrics(threshold: Threshold, kept: KeptScores, test: HeldOutScores) -> dict[str, Any]:
     metrics = {
         "threshold_rule": threshold.rule,
         "calibration_false_negative_risk": round(threshold.alpha, 5),
-        "calibration_false_positive_rate_near": _share(calibration.retain >= threshold.score),
-        "calibration_false_positive_rate_ordinary": _share(calibration.general >= threshold.score),
+        "calibration_groups_near": kept.retain.groups,
+        "calibration_groups_ordinary": kept.general.groups,
+        "calibration_false_positive_rate_near": round(kept.retain.rate_from(threshold.score), 5),
+        "calibration_false_positive_rate_ordinary": round(kept.general.rate_from(threshold.score), 5),
         "test_false_negative_rate": _share(test.forget < threshold.score),
         "test_false_positive_rate_near": _share(test.retain >= threshold.score),
         "test_false_positive_rate_ordinary": _share(test.general >= threshold.score),

@@ -56,7 +56,9 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
     folder = tmp_path_factory.mktemp("training")
 
     def train(target: str = "lights", **changes: object) -> TrainedClassifier:
-        settings = replace(TrainingSettings(forget_forms=2, vocabulary_rounds=0, refit=False), **changes)  # pyright: ignore[reportArgumentType]
+        settings = replace(
+            TrainingSettings(forget_forms=2, vocabulary_rounds=0, folds=2, refit=False), **changes
+        )  # pyright: ignore[reportArgumentType]
         forget, retain, general = (
             examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
         )

@@ -68,10 +68,22 @@ def test_too_few_scores_say_what_risk_they_can_vouch_for() -> None:
     assert (threshold, risk) == (1.0, 0.25)
 
 
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=200), st.floats(0, 1))
-def test_the_rate_of_false_positives_is_kept(scores: list[float], rate: float) -> None:
-    negatives = np.array(scores)
-    assert np.mean(negatives >= false_positive_threshold(negatives, rate)) <= rate
+@given(st.lists(st.tuples(st.floats(-50, 50), st.floats(0.01, 1)), min_size=1, max_size=200), st.floats(0, 1))
+def test_the_rate_of_false_positives_is_kept_and_no_lower_threshold_keeps_it(
+    scored: list[tuple[float, float]], rate: float
+) -> None:
+    negatives, weights = np.array(scored).T
+    threshold = false_positive_threshold(negatives, weights, rate)
+    assert np.average(negatives >= threshold, weights=weights) <= rate + 1e-9
+    lower = negatives[negatives < threshold]
+    if len(lower):
+        assert np.average(negatives >= lower.max(), weights=weights) > rate - 1e-9
+
+
+def test_a_text_counts_by_its_weight() -> None:
+    scores = np.array([5.0, 4.0, 3.0, 2.0])
+    assert 4.0 < false_positive_threshold(scores, np.array([0.5, 0.5, 1, 1]), 0.2) < 4.1
+    assert 3.0 < false_positive_threshold(scores, np.array([0.5, 0.5, 1, 1]), 0.4) < 3.1
 
 
 def test_with_room_for_both_the_threshold_is_between() -> None:

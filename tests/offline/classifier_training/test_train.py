@@ -68,6 +68,13 @@ def test_what_was_wanted_is_recorded_beside_what_came_of_it(trained: TrainedClas
         assert metrics[f"calibration_false_positive_rate_{where}"] <= wanted
 
 
+def test_false_positive_rates_stand_on_more_than_the_calibration_part(
+    trained: TrainedClassifier, train: Train
+) -> None:
+    everything = len(NEAR) * len(PLACES)
+    assert len(trained.calibration.retain) / 2 < trained.metrics["calibration_groups_near"] < everything
+
+
 def test_the_guaranteed_risk_is_recorded_where_there_is_one(trained: TrainedClassifier, train: Train) -> None:
     assert "guaranteed_false_negative_risk" not in trained.metrics
     careful = train(prefer="conformal", forget_forms=0, keep_forms=0)

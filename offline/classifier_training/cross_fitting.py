@@ -1,0 +1,105 @@
+"""Scores of all that is to be kept, each by a head that was not fitted on it.
+
+One part of a split holds few kinds of prompts, and the wanted rate of false positives stands on the highest few of its
+scores: one template that happens to fall into it can decide. Here every group is scored, by heads that differ in what they
+were fitted on (cross-fitting; Vovk, "Cross-conformal predictors", Annals of Mathematics and Artificial Intelligence 2015).
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from offline.classifier_training.example_set import ExampleSet
+from offline.classifier_training.examples import Example
+
+# Scores of the forms in which an example is held out, by a head.
+ScoreForms = Callable[[Example], list[float]]
+
+# Of a template's hundred prompts a few say how it scores.
+_OF_A_GROUP = 8
+
+
+@dataclass(frozen=True)
+class GroupedScores:
+    """Scores of texts, in which every group counts once, however many texts it has.
+
+    Attributes
+    ----------
+    scores
+        (N,) log-odds.
+    weights
+        (N,) that add up to one for each group.
+    """
+
+    scores: NDArray[np.float32]
+    weights: NDArray[np.float64]
+
+    @classmethod
+    def join(cls, parts: Iterable["GroupedScores"]) -> "GroupedScores":
+        """All of them, where no group is in two parts."""
+        parts = list(parts)
+        return cls(
+            np.concatenate([part.scores for part in parts]), np.concatenate([part.weights for part in parts])
+        )
+
+    @property
+    def groups(self) -> int:
+        return round(float(self.weights.sum()))
+
+    def rate_from(self, threshold: float) -> float:
+        """The share that scores at least `threshold`."""
+        return float(np.average(self.scores >= threshold, weights=self.weights))
+
+
+@dataclass(frozen=True)
+class KeptScores:
+    """Scores of what is to be kept: near the target though allowed, and ordinary."""
+
+    retain: GroupedScores
+    general: GroupedScores
+
+
+def cross_fitted_scores(
+    examples: ExampleSet, fit: Callable[[ExampleSet], ScoreForms], folds: int, seed: int
+) -> KeptScores:
+    """Score every group to be kept by a head fitted on the prompts to forget and on the other folds.
+
+    Parameters
+    ----------
+    fit
+        Fits a head to examples, and gives what scores others by it.
+    """
+    groups = sorted({example.group for example in examples.keep})
+    random.Random(seed).shuffle(groups)
+    scores: list[KeptScores] = []
+    for fold in range(folds):
+        held_out = set(groups[fold::folds])
+        score = fit(examples.keeping(set(groups) - held_out))
+        scores.append(score_kept_groups(score, examples.keeping(held_out), seed))
+    return KeptScores(
+        GroupedScores.join(each.retain for each in scores),
+        GroupedScores.join(each.general for each in scores),
+    )
+
+
+def score_kept_groups(score: ScoreForms, examples: ExampleSet, seed: int) -> KeptScores:
+    """Score a few examples of each group to be kept."""
+    return KeptScores(*(_score_groups(score, side, seed) for side in (examples.retain, examples.general)))
+
+
+def _score_groups(score: ScoreForms, examples: Sequence[Example], seed: int) -> GroupedScores:
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.group, []).append(example)
+    scores: list[float] = []
+    weights: list[float] = []
+    for group, members in track(groups.items(), "scoring groups to keep"):
+        chosen = random.Random(f"{seed}:{group}").sample(members, min(_OF_A_GROUP, len(members)))
+        found = [each for example in chosen for each in score(example)]
+        scores += found
+        weights += [1 / len(found)] * len(found)
+    return GroupedScores(np.array(scores, np.float32), np.array(weights))
