@@ -31,8 +31,9 @@ def build_classifier(bundle: Path, cache: Path) -> None:
 
     Its report, with plots, goes into ``report`` beside what the cache keeps of the recipe.
     """
-    # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives.
-    settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.005, maximum_negatives=60_000)
+    # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives. A higher rate than by
+    # default, as many questions about the books name little of them.
+    settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.015, maximum_negatives=60_000)
     trained = train_classifier(
         TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), print
     )
