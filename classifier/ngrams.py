@@ -18,6 +18,9 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SIZE_MARKS = {size: np.uint64(size * int(_MULTIPLIER) ** size % 2**64) for size in _CHARACTER_SIZES}
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 16)
+# Stretches that are weighed together, some thousand characters: a long text would take gigabytes at many heads.
+_AT_ONCE = 64
+_NO_BUCKET = np.zeros(1, np.int64)
 _SPACE = 32
 _ONE_SPACE = np.array([_SPACE], np.uint64)
 _ASCII_SPELLED = np.array(
@@ -63,12 +66,22 @@ class HashedText:
         stretches
             Half-open character ranges of the text.
         """
+        parts = [stretches[start : start + _AT_ONCE] for start in range(0, len(stretches), _AT_ONCE)]
+        nothing = np.empty((0, weights.shape[1]), np.float32)
+        return np.concatenate([nothing, *(self._scores(weights, part) for part in parts)])
+
+    def _scores(
+        self, weights: NDArray[np.float32], stretches: Sequence[tuple[int, int]]
+    ) -> NDArray[np.float32]:
         low, high = self._within(np.array(stretches, np.int64).reshape(-1, 2))
+        first, last = low.min(axis=1), high.max(axis=1)
+        begins = self._counts.cumsum() - self._counts
+        needed = [self.buckets[start:end] for start, end in zip(begins + first, begins + last, strict=True)]
+        # The last row ends no stretch: it is there because bounds must be rows.
+        rows = weights.take(np.concatenate([*needed, _NO_BUCKET]), axis=0)
         bounds = np.empty((*low.shape, 2), np.int64)
         bounds[..., 0], bounds[..., 1] = low, high
-        bounds += (self._counts.cumsum() - self._counts)[:, None, None]
-        # The last row ends no stretch: it is there because bounds must be rows.
-        rows = weights.take(np.append(self.buckets, 0), axis=0)
+        bounds += ((last - first).cumsum() - last)[:, None, None]
         # Of the sums between neighbouring bounds every second is wanted; where a stretch is empty, NumPy gives a single row.
         sums = np.add.reduceat(rows, bounds.ravel(), axis=0, dtype=np.float64)[::2]
         sums[(low == high).ravel()] = 0

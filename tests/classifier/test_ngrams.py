@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,6 +28,37 @@ def test_a_sentence_scores_in_a_text_as_it_does_alone(sentences: list[str]) -> N
         alone = HashedText(sentence).scores(WEIGHTS, [(0, len(sentence))])
         np.testing.assert_allclose(inside, alone, rtol=1e-3, atol=1e-3)
         start += len(sentence) + 2
+
+
+@pytest.fixture
+def page() -> tuple[HashedText, list[tuple[int, int]]]:
+    """A text of 40,000 characters, and windows and sentences of it in the order in which they are asked for."""
+    text = "Keepers of the light wrote down 19 ships, and a wreck. " * 727
+    windows = range(0, len(text), 448)
+    return HashedText(text), [
+        (start + at, start + at + size) for start in windows for at, size in ((0, 512), (3, 90))
+    ]
+
+
+def test_stretches_score_together_as_each_alone(page: tuple[HashedText, list[tuple[int, int]]]) -> None:
+    hashed, stretches = page
+    alone = np.concatenate([hashed.scores(WEIGHTS, [each]) for each in stretches])
+    np.testing.assert_array_equal(hashed.scores(WEIGHTS, stretches), alone)
+    assert hashed.scores(WEIGHTS, []).shape == (0, WEIGHTS.shape[1])
+
+
+def test_a_long_text_is_weighed_a_part_at_a_time(page: tuple[HashedText, list[tuple[int, int]]]) -> None:
+    hashed, stretches = page
+    heads = np.ones((BUCKETS, 50), np.float32)
+    tracemalloc.start()
+    try:
+        hashed.scores(heads, stretches)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Weights are added up in double precision.
+    whole = len(hashed.buckets) * (heads[0].nbytes + 2 * heads[0].nbytes)
+    assert peak < whole / 2
 
 
 def test_case_and_punctuation_do_not_count() -> None:
