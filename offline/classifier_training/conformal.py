@@ -56,7 +56,7 @@ def conformal_threshold(positives: Scores, alpha: float) -> tuple[float, float]:
 
 
 def false_positive_threshold(negatives: Scores, weights: NDArray[np.float64], rate: float) -> float:
-    """The smallest threshold that flags at most a share `rate` of the negatives' weight."""
+    """The smallest threshold that flags at most a share `rate` of the negatives, each of which counts by its weight."""
     order = np.argsort(-negatives, kind="stable")
     shares = np.cumsum(weights[order]) / np.sum(weights)
     allowed = int(np.searchsorted(shares, rate, side="right"))

@@ -42,9 +42,8 @@ def score_held_out(
     scorer = scorer_of(encoder, head, settings, first_tier=False)
     hardest: dict[str, float] = {}
     for example in examples.forget:
-        for variant in augment(example.text, _FORGET_FORMS, seed):
-            score = float(scorer.score_text(variant.text).scores[0])
-            hardest[example.group] = min(hardest.get(example.group, np.inf), score)
+        scores = _score_forms(scorer, example, _FORGET_FORMS, seed)
+        hardest[example.group] = min(hardest.get(example.group, np.inf), *scores)
     retain, general = (
         np.array([score for example in side for score in score_kept(scorer, example, seed)], np.float32)
         for side in (examples.retain, examples.general)
@@ -54,9 +53,12 @@ def score_held_out(
 
 def score_kept(scorer: Scorer, example: Example, seed: int) -> list[float]:
     """Score an example to keep, and another form of it."""
+    return _score_forms(scorer, example, _KEEP_FORMS, seed)
+
+
+def _score_forms(scorer: Scorer, example: Example, forms: int, seed: int) -> list[float]:
     return [
-        float(scorer.score_text(variant.text).scores[0])
-        for variant in augment(example.text, _KEEP_FORMS, seed)
+        float(scorer.score_text(variant.text).scores[0]) for variant in augment(example.text, forms, seed)
     ]
 
 

@@ -68,9 +68,7 @@ def test_what_was_wanted_is_recorded_beside_what_came_of_it(trained: TrainedClas
         assert metrics[f"calibration_false_positive_rate_{where}"] <= wanted
 
 
-def test_false_positive_rates_stand_on_more_than_the_calibration_part(
-    trained: TrainedClassifier, train: Train
-) -> None:
+def test_false_positive_rates_stand_on_more_than_the_calibration_part(trained: TrainedClassifier) -> None:
     everything = len(NEAR) * len(PLACES)
     assert len(trained.calibration.retain) / 2 < trained.metrics["calibration_groups_near"] < everything
 
