@@ -6,6 +6,7 @@ A head is read before any code of ours sees the request, so its limits have to s
 import asyncio
 from typing import Any
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,20 +17,15 @@ class _HeadTooLarge(Exception):
     pass
 
 
-class _UpgradeRefused(Exception):
-    pass
-
-
-class _TrailerRefused(Exception):
+class _TunnelRefused(Exception):
     pass
 
 
 _REASONS = {
     _HeadTooLarge: (431, "Request Header Fields Too Large", "the headers are larger than this server reads"),
-    _UpgradeRefused: (400, "Bad Request", "this server speaks plain HTTP/1.1; do not ask for an upgrade"),
-    _TrailerRefused: (400, "Bad Request", "headers after the body are not read"),
+    _TunnelRefused: (400, "Bad Request", "this server makes no tunnels; do not send CONNECT"),
 }
-_MALFORMED = (400, "Bad Request", "this is not a well-formed HTTP request")
+_MALFORMED = (400, "Bad Request", "this is not a well-formed HTTP/1.1 request, and nothing else is spoken here")
 
 
 def bounded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
@@ -38,6 +34,7 @@ def bounded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
     class BoundedProtocol(_BoundedProtocol):
         max_head_bytes = limits.max_header_bytes
         head_timeout_s = limits.header_timeout_s
+        keep_alive_s = limits.keep_alive_s
 
     return BoundedProtocol
 
@@ -45,55 +42,79 @@ def bounded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
 class _BoundedProtocol(HttpToolsProtocol):
     max_head_bytes: int
     head_timeout_s: float
+    keep_alive_s: float
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.timeout_keep_alive = self.keep_alive_s
         self._in_head = False
-        self._head_bytes = 0
+        self._undelivered_bytes = 0
+        self._without_offer: bytes | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = _MALFORMED
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # pyright: ignore[reportArgumentType]
-        self._start_head_timer()
+        # Balancers open connections before they have requests for them.
+        self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head:
-            # The parser keeps a header to itself until it is whole, however long it grows.
-            self._head_bytes += len(data)
-            if self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
-                self._refusal = _REASONS[_HeadTooLarge]
-                self.send_400_response("")
+        self._unset_keepalive_if_required()
+        self._undelivered_bytes += len(data)
+        try:
+            self._parse(memoryview(data))
+        except httptools.HttpParserError:
+            self.send_400_response("")
+            return
+        # The parser keeps a header or trailer to itself until it is whole, however long it grows.
+        if self._undelivered_bytes > self.max_head_bytes and not self.transport.is_closing():
+            self._refusal = _REASONS[_HeadTooLarge]
+            self.send_400_response("")
+        elif self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_a_request()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = self._counted = 0
+        self._undelivered_bytes = self._counted = 0
         if self._head_timer is None:
-            self._start_head_timer()
+            self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_overdue)
 
     def on_url(self, url: bytes) -> None:
         self._count(url)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_head:
-            self._refuse(_TrailerRefused)
         self._count(name, value)
-        super().on_header(name, value)
+        # What follows the body may be left unread (RFC 9110, 6.5.1), and a key or a length there must be.
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._stop_head_timer()
         assert self.parser is not None
         if self.parser.should_upgrade():
-            self._refuse(_UpgradeRefused)
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(_TunnelRefused)
+            self._without_offer = self._head_without_offer()
+            return
+        self._in_head = False
+        self._undelivered_bytes = 0
+        self._stop_head_timer()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._undelivered_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._without_offer is None:
+            self._undelivered_bytes = 0
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         status, phrase, reason = self._refusal
@@ -116,8 +137,38 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._refusal = _REASONS[why]
         raise why
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_overdue)
+    def _parse(self, data: memoryview) -> None:
+        """Parse as HTTP/1.1, whatever else is offered: an offer may be ignored (RFC 9110, 7.8).
+
+        The parser takes what follows the head of an offer for the other protocol, be it a body. So such a head is
+        parsed once more as if nothing had been offered, and what follows is what that head says.
+        """
+        assert self.parser is not None
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                assert self._without_offer is not None
+                data = data[offer.args[0] :]
+                head, self._without_offer = self._without_offer, None
+                # In place of one that has stopped.
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(head)
+
+    def _head_without_offer(self) -> bytes:
+        assert self.parser is not None
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _wait_for_a_request(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

@@ -175,6 +175,9 @@ class LimitSettings(_Section):
         Longest head of a request.
     header_timeout_s, body_timeout_s
         How long a client may take to send its head, and its body.
+    keep_alive_s
+        How long a connection may be idle, before its first request and after each. Longer than what stands before
+        the proxy keeps it, or requests meet the close.
     stall_timeout_s
         How long a client may take nothing of a stream that waits for it.
     max_requests
@@ -187,6 +190,7 @@ class LimitSettings(_Section):
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
     header_timeout_s: float = Field(default=20, gt=0)
     body_timeout_s: float = Field(default=60, gt=0)
+    keep_alive_s: float = Field(default=620, gt=0)
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
