@@ -6,6 +6,7 @@ import errno
 import gc
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
@@ -226,6 +227,7 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _keep_known(listener)
         try:
             listener.bind((host, port))
         except OSError as error:
@@ -234,6 +236,14 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
             raise StartupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
         listener.set_inheritable(False)
         yield listener
+
+
+def _keep_known(listener: socket.socket) -> None:
+    """Have the system ask silent connections whether they are there, so that nothing on their way forgets them."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pydantic
 import pytest
 import yaml
 
-from server.settings import load_settings
+from server.settings import LimitSettings, load_settings
 
 STACKS = {
     "base": ("docker-compose.yml",),
@@ -250,6 +250,12 @@ def test_replicas_are_all_behind_their_balancers(
     command = stacks["replicas"]["services"]["router"]["command"]
     routed = set(command[command.index("--worker-urls") + 1 :])
     assert routed == {f"http://{name}:8000" for name in services_of(stacks["replicas"], "engine")}
+
+
+def test_balancer_lets_go_of_idle_connections_before_the_proxies_do(repository: Path) -> None:
+    configuration = (repository / "deploy" / "compose" / "nginx.conf").read_text()
+    upstream, server = re.findall(r"keepalive_timeout (\d+)s;", configuration)
+    assert int(upstream) < LimitSettings().keep_alive_s == int(server)
 
 
 def test_console_of_one_replica_is_reached_past_the_balancer(

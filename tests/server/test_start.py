@@ -1,6 +1,7 @@
 """`lethe serve` while its engine starts, which can take half an hour, and as it becomes ready."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -154,3 +155,20 @@ async def test_a_hangup_while_the_engine_starts_loads_anew_and_ends_nothing(star
     await starting.line("reloaded: no targets")
     await starting.engine_comes_up()
     assert (await starting.ask()).status_code == 200
+
+
+async def test_silent_connections_are_kept_known_to_what_lies_between(starting: Starting) -> None:
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", starting.port)
+            break
+        await asyncio.sleep(0.05)
+    client = writer.get_extra_info("sockname")[1]
+    ends = re.findall(r" \w+:(\w+) \w+:(\w+) 01 \w+:\w+ (\w+):(\w+)", Path("/proc/net/tcp").read_text())
+    [seconds] = [
+        int(hundredths, 16) / 100
+        for local, remote, timer, hundredths in ends
+        if (int(local, 16), int(remote, 16), timer) == (starting.port, client, "02")
+    ]
+    assert 0 < seconds <= 60
+    writer.close()
