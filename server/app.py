@@ -1,7 +1,7 @@
 """The HTTP surface: its routes, and the shape of every error."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
@@ -11,6 +11,8 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import request_response
 
 from server import embeddings_request, responses_request
@@ -21,6 +23,7 @@ from server.components import Components
 from server.console import console_routes
 from server.errors import APIError, error_response
 from server.keys import Scope
+from server.methods import HeadAsGet, allowed_methods
 from server.openapi import body_schema
 from server.requests import (
     CHAT,
@@ -64,14 +67,8 @@ def create_app(components: Components) -> FastAPI:
             APIError: _api_error,
             Exception: _unexpected_error,
         },
+        middleware=[*_cross_origin(components.settings.cors_origins), Middleware(HeadAsGet)],
     )
-    if components.settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=components.settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
-        )
     keyed = [] if components.access.is_open else [Depends(_KEY)]
     completions, surroundings = Completions(components), _Surroundings(components)
 
@@ -112,6 +109,28 @@ def create_app(components: Components) -> FastAPI:
     if components.settings.console.enabled:
         app.include_router(console_routes(components, completions), tags=[CONSOLE], dependencies=keyed)
     return app
+
+
+def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
+    """Let pages of these origins call: with whatever their clients send, and read all that is answered.
+
+    Who a request is from, its key says; there are no cookies that a browser would add by itself.
+    """
+    if not origins:
+        return []
+    everything = ["*"]
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=everything,
+            allow_headers=everything,
+            allow_private_network=True,
+            expose_headers=everything,
+        ),
+        # The framework's own stands outside of the other, where pages could not read what it answers.
+        Middleware(ServerErrorMiddleware, handler=_unexpected_error),
+    ]
 
 
 class _RawRoute(APIRoute):
@@ -164,11 +183,14 @@ class _Surroundings:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return error_response(
+    response = error_response(
         error.status_code,
         f"{request.method} {request.url.path}: {error.detail}",
         type="invalid_request_error",
     )
+    if error.status_code == 405:
+        response.headers["Allow"] = allowed_methods(request)
+    return response
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

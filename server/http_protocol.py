@@ -25,7 +25,11 @@ _REASONS = {
     _HeadTooLarge: (431, "Request Header Fields Too Large", "the headers are larger than this server reads"),
     _TunnelRefused: (400, "Bad Request", "this server makes no tunnels; do not send CONNECT"),
 }
-_MALFORMED = (400, "Bad Request", "this is not a well-formed HTTP/1.1 request, and nothing else is spoken here")
+_MALFORMED = (
+    400,
+    "Bad Request",
+    "this is not a well-formed HTTP/1.1 request, and nothing else is spoken here",
+)
 
 
 def bounded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:

@@ -289,18 +289,3 @@ async def test_a_chunked_body_is_a_body(stack: Stack) -> None:
     answer = await exchange(stack, head, b"".join(pieces) + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert stack.engine.requests == [("/v1/chat/completions", chat("hi"))]
-
-
-async def test_no_other_origin_may_call_from_a_browser(stack: Stack) -> None:
-    preflight = {"Origin": "http://page", "Access-Control-Request-Method": "POST"}
-    assert (await stack.client.options("/v1/chat/completions", headers=preflight)).status_code == 405
-    response = await stack.client.post("/v1/chat/completions", json=chat("hi"), headers=preflight)
-    assert not [name for name in response.headers if name.startswith("access-control")]
-
-
-@pytest.mark.settings(cors_origins=["http://page"])
-async def test_a_named_origin_may(stack: Stack) -> None:
-    for origin, allowed in (("http://page", True), ("http://other", False)):
-        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-        response = await stack.client.options("/v1/chat/completions", headers=headers)
-        assert (response.headers.get("access-control-allow-origin") == origin) is allowed
