@@ -1,6 +1,6 @@
 """The shapes of answers that are not the model's, as the OpenAPI document describes them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -29,12 +29,19 @@ class ErrorAnswer(pydantic.BaseModel):
 
 
 class ServedModel(pydantic.BaseModel):
-    """A name of the base model."""
+    """A name of the base model, as vLLM describes it."""
 
     id: Annotated[str, Field(description="What a request names as its `model`.")]
     object: Literal["model"] = "model"
-    created: Annotated[int, Field(description="When the proxy started, in seconds since 1970.")]
-    owned_by: Literal["lethe"] = "lethe"
+    created: Annotated[int, Field(description="Seconds since 1970.")]
+    owned_by: str
+    root: Annotated[
+        str,
+        Field(description="The hub id that the engine loaded; of a folder or an address, `id` in its place."),
+    ]
+    parent: Annotated[None, Field(description="Only an adapter has one, and none is shown.")]
+    max_model_len: Annotated[int | None, Field(description="How many tokens the engine takes.")]
+    permission: list[dict[str, Any]]
 
 
 class ServedModels(pydantic.BaseModel):

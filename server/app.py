@@ -1,12 +1,11 @@
 """The HTTP surface: its routes, and the shape of every error."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -24,6 +23,7 @@ from server.console import console_routes
 from server.errors import APIError, error_response
 from server.keys import Scope
 from server.methods import HeadAsGet, allowed_methods
+from server.model_cards import public_cards
 from server.openapi import body_schema
 from server.requests import (
     CHAT,
@@ -33,6 +33,7 @@ from server.requests import (
     parse_chat_completion,
     parse_completion,
 )
+from server.scrub import unknown_model
 
 OPEN = "open"
 CONSOLE = "console"
@@ -99,7 +100,11 @@ def create_app(components: Components) -> FastAPI:
             openapi_extra=body_schema(body),
             route_class_override=_RawRoute,
         )
-    app.get("/v1/models", tags=[Scope.USE], dependencies=keyed)(surroundings.models)
+    for path, endpoint, shape in (
+        ("/v1/models", surroundings.models, ServedModels),
+        ("/v1/models/{model:path}", surroundings.model, ServedModel),
+    ):
+        app.get(path, tags=[Scope.USE], dependencies=keyed, response_model=shape)(endpoint)
     app.get("/health", tags=[OPEN])(surroundings.health)
     app.get("/ready", tags=[OPEN])(surroundings.ready)
     page: dict[str, Any] = {"dependencies": keyed, "response_class": PlainTextResponse}
@@ -152,13 +157,24 @@ class _Surroundings:
         self._engine = components.engine
         self._access = components.access
         self._metrics = components.metrics
-        self._started = int(time.time())
 
-    async def models(self, request: Request) -> ServedModels:
-        """The base model's names; adapters are not shown."""
+    async def models(self, request: Request) -> Response:
+        """The base model, once for each of its names, as vLLM describes it; adapters are not shown."""
+        return JSONResponse({"object": "list", "data": list(self._cards(request).values())})
+
+    async def model(self, request: Request, model: str) -> Response:
+        """The base model under one of its names, as vLLM describes it."""
+        cards = self._cards(request)
+        if model not in cards:
+            raise unknown_model(model, cards)
+        return JSONResponse(cards[model])
+
+    def _cards(self, request: Request) -> dict[str, dict[str, Any]]:
         self._access.identify(request.headers, Scope.USE)
-        names = sorted(self._engine.model_names)
-        return ServedModels(data=[ServedModel(id=name, created=self._started) for name in names])
+        facts = self._engine.facts
+        if facts is None:
+            raise self._engine.unavailable()
+        return public_cards(facts.cards)
 
     async def health(self) -> Alive:
         """Whether the proxy itself lives."""

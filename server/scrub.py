@@ -55,9 +55,14 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
         raise BadRequest("cache_salt must be a non-empty string", param="cache_salt")
     model = body.get("model")
     if model is not None and model not in served_models:
-        raise NotFound(
-            f"The model `{model}` does not exist; served here: {', '.join(sorted(served_models))}",
-            param="model",
-            code="model_not_found",
-        )
+        raise unknown_model(model, served_models)
     return replace(request, body=body)
+
+
+def unknown_model(name: str, served_models: Collection[str]) -> NotFound:
+    """The error that says what is served in a model's place."""
+    return NotFound(
+        f"The model `{name}` does not exist; served here: {', '.join(sorted(served_models))}",
+        param="model",
+        code="model_not_found",
+    )

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,6 +50,8 @@ class EngineFacts:
         Names of the adapters that are loaded.
     has_plugin
         Whether it runs Lethe's plugin.
+    cards
+        What it says of the base model, once for each of `names`.
     """
 
     name: str
@@ -56,6 +59,7 @@ class EngineFacts:
     roots: frozenset[str]
     adapters: frozenset[str]
     has_plugin: bool
+    cards: tuple[Mapping[str, Any], ...]
 
 
 class EngineClient:
@@ -105,7 +109,8 @@ class EngineClient:
         self.failures = 0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
-        self._headers = {"Content-Type": "application/json"}
+        # What stands before an engine, such as an ingress, may compress what it is not asked to leave.
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._timeout = aiohttp.ClientTimeout(
@@ -169,7 +174,7 @@ class EngineClient:
         EngineTimeout
             It did not answer in time.
         EngineFailed
-            It broke off before answering.
+            It broke off before answering, or the answer is compressed.
         """
         if not self.ready:
             raise self.unavailable()
@@ -187,10 +192,23 @@ class EngineClient:
             raise
         self._breaker.succeeded()
         answer.at_close(self._closed)
+        try:
+            self._check_coding(answer.headers)
+        except EngineFailed:
+            answer.close()
+            raise
         return answer
 
     def _closed(self) -> None:
         self.in_flight -= 1
+
+    def _check_coding(self, headers: Mapping[str, str]) -> None:
+        coding = headers.get("Content-Encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise EngineFailed(
+                f"The engine's answer is compressed ({coding}), which was not asked for; "
+                f"switch compression off in what stands before {self.label}."
+            )
 
     async def _post(
         self, path: str, body: dict[str, Any], headers: dict[str, str] | None
@@ -227,6 +245,7 @@ class EngineClient:
             async with self._pool.post(
                 self.base_url + path, data=orjson.dumps(body), timeout=timeout
             ) as response:
+                self._check_coding(response.headers)
                 return response.status, await response.text()
         except aiohttp.ClientConnectorError:
             raise EngineNotReached(f"{self.label} refuses connections") from None
@@ -258,11 +277,14 @@ class EngineClient:
         ------
         Unavailable
             It does not answer.
+        EngineFailed
+            Its answer is compressed.
         """
         try:
             async with self._pool.get(
                 self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
             ) as response:
+                self._check_coding(response.headers)
                 return await response.text()
         except (aiohttp.ClientError, TimeoutError):
             raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
@@ -273,7 +295,7 @@ class EngineClient:
         Raises
         ------
         StartupError
-            It asks for another key, or what answers is no vLLM.
+            It asks for another key, its answers are compressed, or what answers is no vLLM.
         """
         try:
             async with self._pool.get(
@@ -281,13 +303,16 @@ class EngineClient:
             ) as response:
                 if response.status in (401, 403):
                     raise StartupError(f"{self.base_url} refuses the engine's key; set engine.api_key")
+                self._check_coding(response.headers)
                 document = orjson.loads(await response.read())
-            base = [model for model in document["data"] if not model.get("parent")]
+            base = tuple(model for model in document["data"] if not model.get("parent"))
             names = [str(model["id"]) for model in base]
             adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
             has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
-            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin)
+            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base)
+        except EngineFailed as error:
+            raise StartupError(f"{self.base_url}: {error.message}") from None
         except (
             aiohttp.ClientError,
             TimeoutError,

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import numpy as np
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -44,9 +45,13 @@ class RecordingEngine:
     adapters: dict[str, str] = field(default_factory=dict)
     refuses_adapters: str = ""
     served: str = MODEL
+    root: str = MODEL
     aborts: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
+    # As an ingress that compresses what it may, or what it may not too.
+    compresses: Literal["never", "if asked", "always"] = "never"
+    accepted: list[tuple[str, str]] = field(default_factory=list)
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
@@ -69,6 +74,7 @@ class RecordingEngine:
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
             return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        self.compress(request, response)
         await response.prepare(request)
         try:
             for piece in self.pieces:
@@ -90,9 +96,12 @@ class RecordingEngine:
         return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
 
     async def models(self, request: web.Request) -> web.Response:
-        served = [{"id": self.served, "root": MODEL}, {"id": "an-adapter", "root": "/lora", "parent": MODEL}]
-        served += [{"id": name, "root": path, "parent": MODEL} for name, path in self.adapters.items()]
-        return web.json_response({"data": served})
+        adapters = {"an-adapter": "/lora"} | self.adapters
+        cards = [
+            card(self.served, root=self.root, max_model_len=2048),
+            *(card(name, root=path, parent=self.served) for name, path in adapters.items()),
+        ]
+        return web.json_response({"object": "list", "data": cards})
 
     async def load_adapter(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -114,9 +123,22 @@ class RecordingEngine:
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=self.health_pages.get(request.path, 404))
 
+    def compress(self, request: web.Request, response: web.StreamResponse) -> None:
+        asked = request.headers.get("Accept-Encoding", "")
+        if self.compresses == "always" or (self.compresses == "if asked" and "gzip" in asked):
+            response.enable_compression(web.ContentCoding.gzip)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        app = web.Application(handler_args={"handler_cancellation": True})
+        @web.middleware
+        async def ingress(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self.accepted.append((request.path, request.headers.get("Accept-Encoding", "")))
+            response = await handler(request)
+            if not response.prepared:
+                self.compress(request, response)
+            return response
+
+        app = web.Application(middlewares=[ingress], handler_args={"handler_cancellation": True})
         app.add_routes(
             [
                 web.post("/v1/chat/completions", self.complete),
@@ -143,6 +165,24 @@ class RecordingEngine:
         finally:
             self.hold.set()
             await runner.cleanup()
+
+
+def card(name: str, **fields: Any) -> dict[str, Any]:
+    """A model as vLLM describes it."""
+    permission = {
+        "id": f"modelperm-{name}",
+        "object": "model_permission",
+        "created": 1,
+        "allow_sampling": True,
+    }
+    described = {"root": None, "parent": None, "max_model_len": None} | fields
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1,
+        "owned_by": "vllm",
+        "permission": [permission],
+    } | described
 
 
 def error_answer(status: int, message: str) -> web.Response:

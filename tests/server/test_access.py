@@ -15,7 +15,7 @@ from server.errors import StartupError
 from server.key_file import create_key, read_keys, revoke_key
 from server.key_limits import LimitReached, LocalLimits
 from server.keys import KeyRing, Scope, digest_of
-from tests.server.stack import Stack, api_key, chat, error_of, write_target
+from tests.server.stack import MODEL, Stack, api_key, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +92,7 @@ async def test_what_holds_nothing_to_protect_needs_no_key(stack: Stack, path: st
         ("POST", PATH, Scope.USE),
         ("POST", "/v1/completions", Scope.USE),
         ("GET", "/v1/models", Scope.USE),
+        ("GET", f"/v1/models/{MODEL}", Scope.USE),
         ("GET", "/metrics", Scope.OBSERVE),
         ("GET", "/metrics/engine", Scope.OBSERVE),
         ("POST", "/v1/responses", Scope.USE),

@@ -8,7 +8,7 @@ import pytest
 
 from bundle import Action, BundleError
 from corruption import CorruptionRequest
-from tests.server.stack import MODEL, Stack, chat, error_of, write_target
+from tests.server.stack import Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -123,11 +123,6 @@ async def test_one_flagged_prompt_of_a_list_flags_the_request(stack: Stack) -> N
 async def test_everything_the_model_reads_is_classified(stack: Stack, hidden: dict) -> None:
     await stack.client.post("/v1/chat/completions", json=chat("hi") | hidden)
     assert "vllm_xargs" in stack.engine.requests[0][1]
-
-
-async def test_models_shows_the_base_model_alone(stack: Stack) -> None:
-    document = (await stack.client.get("/v1/models")).json()
-    assert [model["id"] for model in document["data"]] == [MODEL]
 
 
 @pytest.mark.parametrize(("readiness", "ready"), [(200, True), (503, False)])
