@@ -28,7 +28,7 @@ _REASONS = {
 _MALFORMED = (
     400,
     "Bad Request",
-    "this is not a well-formed HTTP/1.1 request, and nothing else is spoken here",
+    "this is not a well-formed request of HTTP/1.1, which is what this server speaks",
 )
 
 
