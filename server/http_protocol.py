@@ -137,7 +137,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._refuse(_HeadTooLarge)
 
     def _refuse(self, why: type[Exception]) -> None:
-        # An exception out of a callback ends the parsing, and uvicorn then sends its 400.
+        # An exception out of a callback ends the parsing.
         self._refusal = _REASONS[why]
         raise why
 
