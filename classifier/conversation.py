@@ -151,7 +151,8 @@ def _add_content(builder: _MessageBuilder, content: Any) -> None:
         if part_kind is None or not isinstance(part, Mapping):
             builder.reject(f"content part {index} of type {kind!r} is not text")
             continue
-        text = next((part[key] for key in ("text", "refusal", "thinking") if key in part), None)
+        texts = (part.get(key) for key in ("text", "refusal", "thinking"))
+        text = next((text for text in texts if text is not None), None)
         _add_text(builder, part_kind, index, text, f"content part {index}")
 
 

@@ -4,7 +4,7 @@ Follows how vLLM 0.32 reads messages (``vllm/renderers/chat_utils.py``), where t
 OpenAI's documentation expects.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from server.errors import BadRequest
@@ -19,6 +19,7 @@ _TEXT_PARTS = {
 }
 _EMBEDDINGS = ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil")
 _MEDIA = ("image_url", "input_image", "audio_url", "input_audio", "video_url", "file", "input_file")
+_PART_FIELDS = {*_TEXT_PARTS.values(), *_EMBEDDINGS, *_MEDIA, "tool_reference", "uuid"}
 _READ_FIELDS = {
     "role",
     "content",
@@ -86,15 +87,18 @@ def _ids_and_kinds(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_plain(part: Mapping[str, Any]) -> bool:
     field = _TEXT_PARTS.get(str(part.get("type")))
-    return field is not None and part.keys() == {"type", field}
+    # A null in a field that is not known counts, since a template may print the field's name.
+    given = {name for name, value in part.items() if value is not None or name not in _PART_FIELDS}
+    return field is not None and given == {"type", field}
 
 
 def _check_part(part: Mapping[str, Any], place: str) -> None:
     # A type may be of any type, a list for one.
     kind = str(part.get("type"))
-    if kind in _EMBEDDINGS or any(name in part for name in _EMBEDDINGS):
+    carried = _carried(part)
+    if kind in _EMBEDDINGS or not carried.isdisjoint(_EMBEDDINGS):
         raise BadRequest(f"{place}: a prompt must be text, not embeddings", param=place)
-    if kind in _TEXT_PARTS and ("tool_reference" in part or any(name in part for name in _MEDIA)):
+    if kind in _TEXT_PARTS and not carried.isdisjoint(("tool_reference", *_MEDIA)):
         raise BadRequest(f"{place}: a part of type {kind} must not carry anything else", param=place)
     for address in _addresses(part):
         if not address.startswith("data:"):
@@ -102,6 +106,14 @@ def _check_part(part: Mapping[str, Any], place: str) -> None:
                 f"{place}: media must be sent as a data: URL, since nothing is fetched for a client",
                 param=place,
             )
+
+
+def _carried(part: Mapping[str, Any]) -> Set[str]:
+    """The fields by which the engine may read a part."""
+    if part.get("type") is None or part.get("uuid") is not None:
+        # It then goes by their names, whatever they hold: a null stands for what it keeps under the uuid.
+        return part.keys()
+    return {name for name, value in part.items() if value is not None}
 
 
 def _addresses(part: Mapping[str, Any]) -> Iterator[str]:

@@ -77,6 +77,11 @@ REFUSED = {
     "video-by-address": part(type="video_url", video_url={"url": "http://localhost/a"}),
     "file-by-address": part(type="file", file={"file_url": "http://localhost/a"}),
     "untyped-image-by-address": part(image_url="http://localhost/a"),
+    # The engine goes by the names of fields here, and takes what it keeps, or another field.
+    "kept-image-beside-text": part(**TEXT, uuid="1", image_url=None),
+    "kept-embeds-beside-text": part(**TEXT, uuid="1", image_embeds=None),
+    "untyped-embeds-by-another-field": part(prompt_embeds=None, data="AAAA"),
+    "tool-reference-by-another-field": part(**TEXT, uuid="1", tool_reference=None, name="potter"),
 }
 
 
@@ -122,6 +127,29 @@ async def test_a_prompt_that_is_shown_or_cut_is_judged_whole_and_corrupted(
         assert [placed.ranges for placed in request.placed] == [None]
         del sent["cache_salt"]
         assert sent == body
+
+
+NOTHING = dict.fromkeys(
+    ("image_url", "input_audio", "file", "prompt_embeds", "tool_reference", "refusal", "uuid")
+)
+
+
+async def test_a_null_is_nothing(stack: Stack) -> None:
+    body = chat("hi") | part(**TEXT, **NOTHING) | {"tools": None, "documents": None, "tool_choice": None}
+    assert (await stack.client.post(CHAT, json=body)).status_code == 200
+    assert stack.engine.requests == [(CHAT, body)]
+    [conversation] = stack.classifiers[-1].seen
+    assert [message.text for message in conversation.messages] == ["hi"]
+
+
+async def test_a_null_hides_no_other_field(stack: Stack) -> None:
+    for fields in (
+        part(type="refusal", text=None, refusal="potter"),
+        part(**TEXT, **NOTHING, colour="potter"),
+        part(**TEXT, **NOTHING, potter=None),
+    ):
+        await stack.client.post(CHAT, json=chat("hi") | fields)
+    assert ["vllm_xargs" in sent for _, sent in stack.engine.requests] == [True] * 3
 
 
 @pytest.mark.parametrize("role", ROLES)
