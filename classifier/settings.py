@@ -30,7 +30,8 @@ class ClassifierSettings:
     queue_capacity
         Conversations that may wait; one more raises `ClassifierOverloaded`.
     deadline_seconds
-        How long a conversation may take, waiting included; past it `ClassifierTimeout` is raised.
+        How long a conversation may take, waiting included; past it `ClassifierTimeout` is raised, or, where reading
+        it takes longer than that without any waiting, the verdict is ``too_long``.
     cache_bytes
         Memory for scores of messages seen before; 0 turns the cache off.
     cache_folder

@@ -6,6 +6,7 @@ and no text's verdict can depend on what was asked beside it.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,34 @@ from classifier.scoring import Scorer, TextScores, Window, combine
 
 # Scores of a job's texts, None for a text that there was no need to read any more.
 Finished = Callable[[list[TextScores | None] | None, BaseException | None], None]
+
+
+class _Pace:
+    """How long steps of one kind take; a step is timed as a context, by the thread that does it."""
+
+    def __init__(self) -> None:
+        self._done = 0
+        self._held = self._worked = 0.0
+        self._began: float | None = None
+
+    def __enter__(self) -> None:
+        self._began, self._worked_before = time.perf_counter(), time.thread_time()
+
+    def __exit__(self, *_: object) -> None:
+        assert self._began is not None
+        held, self._began = time.perf_counter() - self._began, None
+        self._held += held
+        self._worked += time.thread_time() - self._worked_before
+        self._done += 1
+
+    def held(self) -> float:
+        """How long a worker was held, the step under way included."""
+        began = self._began
+        return self._held + (0.0 if began is None else time.perf_counter() - began)
+
+    def worked(self, left: int) -> float:
+        """What the steps took of a core, and what those that are left take at their pace."""
+        return self._worked + (left * self._worked / self._done if self._done else 0.0)
 
 
 class Job:
@@ -38,9 +67,31 @@ class Job:
         self._unread: list[int] = []
         self._windows_left = maximum_windows
         self._finished = finished
+        self._of_texts, self._of_windows = _Pace(), _Pace()
 
     def step(self) -> bool:
         """Do one step; True when nothing is left to do."""
+        with self._of_windows if self._windows else self._of_texts:
+            self._step()
+        return not self._windows and not self._texts
+
+    def least_seconds(self) -> float:
+        """The least time that reading all of it takes, were nothing else to be read; called from any thread.
+
+        What it had of a worker so far, or what it will have had of a core at that pace; windows of texts not yet
+        prepared are not known, and count nothing.
+        """
+        held = self._of_texts.held() + self._of_windows.held()
+        return max(
+            held, self._of_texts.worked(len(self._texts)) + self._of_windows.worked(len(self._windows))
+        )
+
+    def so_far(self) -> list[TextScores | None]:
+        """The scores of what was read, none of them complete; called from any thread."""
+        floor = self._scorer.nothing_found()
+        return [combine(floor, False, list(scored)) for scored in self._scored]
+
+    def _step(self) -> None:
         if self._windows:
             index, window = self._windows.popleft()
             scores = self._scorer.score_window(window, spans=self._spans)
@@ -58,7 +109,6 @@ class Job:
             self._windows_left -= len(allowed)
             self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)
             self._windows.extend((index, window) for window in allowed)
-        return not self._windows and not self._texts
 
     def finish(self) -> None:
         floor = self._scorer.nothing_found()

@@ -118,11 +118,11 @@ class PolicySettings(_Section):
     Attributes
     ----------
     on_error
-        The classifier failed or took too long.
+        The classifier failed, or had too much to read to come to this request in time.
     on_unclassifiable
         The request has parts that are not text.
     on_too_long
-        The request is longer than the classifier looks at.
+        The request is longer than the classifier looks at, or than it can read in time.
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.

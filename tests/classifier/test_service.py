@@ -1,7 +1,10 @@
 import asyncio
 import base64
+import contextlib
+import itertools
 import threading
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,8 @@ from classifier import (
 from classifier.encoder import Encoder
 from classifier.encoder_shelf import EncoderShelf
 from classifier.head import save_head
+from classifier.scoring import Scorer, TextScores, Window
+from classifier.workers import Job
 from tests.classifier.conftest import MakeHead
 
 ASKED = "Tell me about the lighthouse of Alderney"
@@ -238,6 +243,69 @@ def test_a_short_question_is_not_kept_waiting_by_a_long_one(run) -> None:
     assert run(ask, deadline_seconds=60) == ["short", "long"]
 
 
+class _Held(Scorer):
+    """Reads so many windows and then none until it is let."""
+
+    def __init__(self, scorer: Scorer, windows: int) -> None:
+        self.__dict__ = dict(scorer.__dict__)
+        self._left = windows
+        self.let = threading.Event()
+
+    def score_window(self, window: Window, *, spans: bool) -> TextScores:
+        if not self._left:
+            self.let.wait()
+            return TextScores(self.nothing_found())
+        self._left -= 1
+        return super().score_window(window, spans=spans)
+
+
+@contextlib.contextmanager
+def reading(service: ClassifierService, text: str, windows: int) -> Iterator[None]:
+    """The one worker of a service has a text before it that it does not come to the end of."""
+    scorer = _Held(service._scorers[0], windows)
+    service._pool.submit(Job(scorer, [text], 512, True, lambda scores, error: None))
+    try:
+        yield
+    finally:
+        scorer.let.set()
+
+
+def test_what_takes_longer_than_the_deadline_by_itself_is_too_long_and_what_was_read_of_it_counts(
+    run,
+) -> None:
+    async def ask(service: ClassifierService) -> tuple[Verdict, int]:
+        scorer = _Held(service._scorers[0], windows=1)
+        service._scorers = (scorer,)
+        verdict = await service.classify(Conversation.from_prompt(f"{ASKED}. " * 50))
+        scorer.let.set()
+        return verdict, len(service.cache)
+
+    verdict, kept = run(ask, deadline_seconds=1)
+    assert verdict.status == "too_long"
+    assert "1 s" in verdict.reasons[0]
+    assert verdict.targets[0].flagged
+    assert kept == 0
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(10.0, "too_long"), (0.001, None)])
+def test_in_a_crowd_its_own_pace_tells(
+    run, monkeypatch: pytest.MonkeyPatch, seconds: float, status: str | None
+) -> None:
+    # Every step takes so much of a core.
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "thread_time", lambda: seconds * next(ticks))
+
+    async def ask(service: ClassifierService) -> str | None:
+        # The other one keeps the worker once both have read a window.
+        with reading(service, f"{ASKED}. " * 50, windows=1):
+            try:
+                return (await service.classify(Conversation.from_prompt(f"{ASKED}! " * 50))).status
+            except ClassifierTimeout:
+                return None
+
+    assert run(ask, deadline_seconds=1) == status
+
+
 def test_a_full_queue_a_missed_deadline_and_a_closed_service_are_told_apart(run) -> None:
     long = Conversation.from_prompt(f"{ASKED}. " * 400)
 
@@ -250,7 +318,8 @@ def test_a_full_queue_a_missed_deadline_and_a_closed_service_are_told_apart(run)
             first.cancel()
 
     async def late(service: ClassifierService) -> None:
-        await service.classify(long)
+        with reading(service, ASKED, windows=0):
+            await service.classify(Conversation.from_prompt(OTHER))
 
     async def closed(service: ClassifierService) -> None:
         await service.close()
@@ -259,7 +328,7 @@ def test_a_full_queue_a_missed_deadline_and_a_closed_service_are_told_apart(run)
     with pytest.raises(ClassifierOverloaded, match="queue_capacity"):
         run(overload, queue_capacity=1)
     with pytest.raises(ClassifierTimeout, match="deadline_seconds"):
-        run(late, deadline_seconds=0.001)
+        run(late, deadline_seconds=0.05)
     with pytest.raises(ClassifierClosed):
         run(closed)
 
