@@ -11,8 +11,9 @@ from server.adapter_files import Adapter
 from server.affinity import in_order_of_choice
 from server.engine_adapters import EngineAdapters
 from server.engine_answer import EngineAnswer
+from server.engine_errors import engine_error
 from server.engine_pages import merge_pages
-from server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, Unavailable
+from server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, NotFound, Unavailable
 from server.upstream import EngineClient, EngineFacts
 
 
@@ -78,6 +79,8 @@ class Engines:
     ) -> EngineAnswer:
         """Send a request to the engine of choice; the next one is asked only if this one got nothing of it.
 
+        What comes back is a success, its body not yet read.
+
         Parameters
         ----------
         request_id
@@ -91,7 +94,17 @@ class Engines:
             None is ready, or the one that is lacks the adapter and does not take it.
         EngineTimeout, EngineFailed
             As of `EngineClient.post`.
+        APIError
+            The engine answered with an error; see `engine_error`.
         """
+        answer = await self._answer(path, body, request_id, adapter)
+        if answer.status != 200:
+            raise await engine_error(answer, path)
+        return answer
+
+    async def _answer(
+        self, path: str, body: dict[str, Any], request_id: str | None, adapter: Adapter | None
+    ) -> EngineAnswer:
         failure: Unavailable | None = None
         for client in in_order_of_choice([client for client in self.clients if client.ready], body):
             try:
@@ -124,22 +137,27 @@ class Engines:
         Raises
         ------
         BadRequest
-            They are not of the model's vocabulary.
+            They are not of the model's vocabulary, or the engine decodes none.
         EngineFailed
-            The engine cannot decode them.
+            What it answered is no text.
+        APIError
+            As of `post`.
         """
-        answer = await self.post("/detokenize", {"tokens": token_ids})
         try:
-            document = await answer.json()
-            if answer.status == 400:
-                raise BadRequest(f"The token ids cannot be decoded: {document['error']['message']}")
-            if answer.status == 200:
-                return document["prompt"]
+            answer = await self.post("/detokenize", {"tokens": token_ids})
+        except BadRequest as error:
+            raise BadRequest(f"The token ids cannot be decoded: {error.message}") from None
+        except NotFound:
+            raise BadRequest("Token ids cannot be decoded here; send the prompt as text.") from None
+        try:
+            text = (await answer.json())["prompt"]
         except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, LookupError, TypeError):
-            pass
+            text = None
         finally:
             answer.close()
-        raise EngineFailed("The engine could not decode the token ids.")
+        if not isinstance(text, str):
+            raise EngineFailed("The engine could not decode the token ids.")
+        return text
 
     async def metrics_text(self) -> str:
         """The engines' own Prometheus pages; of several, as one page with the label ``engine``.

@@ -30,12 +30,14 @@ class APIError(Exception):
         self,
         message: str,
         *,
-        code: str | None = None,
+        type: str | None = None,
+        code: str | int | None = None,
         param: str | None = None,
         retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.type = type or self.type
         self.code = code
         self.param = param
         self.retry_after_s = retry_after_s
@@ -122,7 +124,7 @@ class TooManyRequests(APIError):
 
 
 class EngineFailed(APIError):
-    """The engine broke off or answered what is not HTTP."""
+    """The engine failed, broke off, or answered what is no answer."""
 
     status = 502
     type = "server_error"
@@ -151,7 +153,7 @@ def error_response(
     message: str,
     *,
     type: str,
-    code: str | None = None,
+    code: str | int | None = None,
     param: str | None = None,
     retry_after_s: int | None = None,
 ) -> Response:

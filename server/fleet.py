@@ -167,6 +167,7 @@ class Fleet:
             read_timeout_s=settings.read_timeout_s,
             total_timeout_s=settings.total_timeout_s,
             label="embedded" if self._model is not None else None,
+            report=self._report_of_engine,
         )
 
     def _make_process(self, model: LocalModel) -> EngineProcess:

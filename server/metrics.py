@@ -48,11 +48,15 @@ class _EngineCollector(Collector):
         failures = CounterMetricFamily(
             "lethe_engine_failures", "Requests that an engine did not answer.", labels=_ENGINE
         )
+        key_refusals = CounterMetricFamily(
+            "lethe_engine_key_refusals", "Requests that an engine answered with 401 or 403.", labels=_ENGINE
+        )
         for engine in self._engines:
             up.add_metric([engine.label], engine.ready)
             in_flight.add_metric([engine.label], engine.in_flight)
             failures.add_metric([engine.label], engine.failures)
-        yield from (up, in_flight, failures)
+            key_refusals.add_metric([engine.label], engine.key_refusals)
+        yield from (up, in_flight, failures, key_refusals)
 
 
 class Metrics:

@@ -21,7 +21,7 @@ _BROKEN_OFF = (
 )
 # An engine's last events, its usage among them, come in so many pieces at most.
 _LAST_PIECES = 4
-_PASSED_HEADERS = ("content-type", "cache-control", "retry-after")
+_PASSED_HEADERS = ("content-type", "cache-control")
 # Of embeddings, if a client wants bytes.
 _BINARY = "application/octet-stream"
 
@@ -67,7 +67,7 @@ async def buffered(upstream: EngineAnswer) -> Response:
     Raises
     ------
     EngineFailed
-        The engine broke off, or what it calls a success is no JSON object.
+        The engine broke off, or what it answered is no JSON object.
     """
     try:
         content = await upstream.read()
@@ -75,7 +75,7 @@ async def buffered(upstream: EngineAnswer) -> Response:
         raise EngineFailed("The engine broke off in the middle of its answer.") from None
     finally:
         upstream.close()
-    if upstream.status == 200 and not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
+    if not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
         raise EngineFailed("The engine answered what is not JSON.")
     return Response(content, upstream.status, headers=_passed_headers(upstream))
 

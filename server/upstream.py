@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ import orjson
 from server.circuit_breaker import CircuitBreaker
 from server.engine_answer import EngineAnswer
 from server.engine_connections import EngineConnector
+from server.engine_errors import REFUSED_KEY
 from server.errors import (
     APIError,
     EngineFailed,
@@ -32,6 +33,7 @@ _KEEPALIVE_S = 4
 # A close that a request meets on its way comes back sooner.
 _ROUND_TRIP_S = 1.0
 _ADMINISTRATION_TIMEOUT_S = 300
+_REPORT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class EngineClient:
         Keeps requests away from an engine that does not answer them.
     label
         Names it in metrics; by default its host and port.
+    report
+        Takes lines for the operator.
 
     Attributes
     ----------
@@ -88,6 +92,8 @@ class EngineClient:
         How many of its answers have not been closed.
     failures
         How many requests it has not answered.
+    key_refusals
+        How many it has answered with 401 or 403.
     """
 
     def __init__(
@@ -101,12 +107,16 @@ class EngineClient:
         health_timeout_s: float = 5,
         breaker: CircuitBreaker | None = None,
         label: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._breaker = breaker or CircuitBreaker(_FAILURES_TO_OPEN, _OPEN_S)
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.label = label or urlsplit(self.base_url).netloc
         self.in_flight = 0
         self.failures = 0
+        self.key_refusals = 0
+        self._report = report
+        self._next_report = 0.0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         # What stands before an engine, such as an ingress, may compress what it is not asked to leave.
@@ -192,12 +202,23 @@ class EngineClient:
             raise
         self._breaker.succeeded()
         answer.at_close(self._closed)
+        if answer.status in REFUSED_KEY:
+            self._refused_key(answer.status)
         try:
             self._check_coding(answer.headers)
         except EngineFailed:
             answer.close()
             raise
         return answer
+
+    def _refused_key(self, status: int) -> None:
+        self.key_refusals += 1
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._next_report = now + _REPORT_EVERY_S
+            self._report(
+                f"{self.base_url} answers requests with {status}: it refuses the proxy's key; see engine.api_key"
+            )
 
     def _closed(self) -> None:
         self.in_flight -= 1
@@ -217,12 +238,14 @@ class EngineClient:
         began = time.monotonic()
         try:
             try:
-                return await self._pool.post(address, data=content, headers=headers)
+                return await self._pool.post(address, data=content, headers=headers, allow_redirects=False)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 if not _left_unread(error, time.monotonic() - began):
                     raise
                 # As may every other connection of the pool be.
-                return await self._new_connection.post(address, data=content, headers=headers)
+                return await self._new_connection.post(
+                    address, data=content, headers=headers, allow_redirects=False
+                )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise EngineNotReached(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S

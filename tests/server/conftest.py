@@ -71,7 +71,14 @@ def tracing() -> Tracing:
 
 
 @pytest.fixture
+def lines() -> list[str]:
+    """What the operator is told of the engines."""
+    return []
+
+
+@pytest.fixture
 async def stack(
+    lines: list[str],
     targets: Path,
     keys: Path | None,
     limits: KeyLimits,
@@ -105,7 +112,7 @@ async def stack(
             }
         )
         settings = settings.model_copy(update={"engine": address})
-        fleet = Fleet(settings, None, metrics, lambda line: None)
+        fleet = Fleet(settings, None, metrics, lines.append)
         upstream = fleet.engines.clients[0]
         guard = Guard(targets, build, fleet, settings.policy, metrics)
         await fleet.open()

@@ -52,6 +52,7 @@ class RecordingEngine:
     # As an ingress that compresses what it may, or what it may not too.
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
+    error: web.Response | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
@@ -62,6 +63,8 @@ class RecordingEngine:
         if self.aborts:
             assert request.transport is not None
             request.transport.abort()
+        if self.error is not None:
+            return self.error
         if (body.get("model") or MODEL) not in (MODEL, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream") or request.path == "/tokenize":

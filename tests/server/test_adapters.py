@@ -18,7 +18,7 @@ from server.engine_answer import Renaming
 from server.engine_process import AdapterCapacity
 from server.errors import StartupError
 from server.targets import load_targets
-from tests.server.stack import MODEL, Stack, chat, write_adapter, write_target
+from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_adapter, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +55,13 @@ async def test_a_flagged_request_goes_to_the_adapter_and_a_clean_one_does_not(st
         assert (await stack.client.post(PATH, json=body)).json()["model"] == MODEL
     assert stack.engine.requests == [(PATH, flagged | {"model": the_adapter(stack)}), (PATH, clean)]
     assert await stack.metric('lethe_requests_total{action="adapter",endpoint="/v1/chat/completions"') == 1
+
+
+async def test_an_error_names_the_base_model_too(stack: Stack) -> None:
+    stack.engine.error = error_answer(400, f"{the_adapter(stack)} cannot do this")
+    response = await stack.client.post(PATH, json=chat("potter"))
+    assert response.status_code == 400
+    assert error_of(response)["message"] == f"{MODEL} cannot do this"
 
 
 @pytest.mark.parametrize(("path", "field"), [("/v1/completions", "prompt"), ("/v1/responses", "input")])
