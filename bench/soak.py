@@ -65,7 +65,7 @@ class Clients:
             "too often": (lambda: self._ask("hi", key=self._keys.limited), frozenset({"200", "429"})),
             "no key": (lambda: self._ask("hi", key="none"), frozenset({"401"})),
             "no JSON": (lambda: self._send(b"{"), frozenset({"400"})),
-            "wrong types": (lambda: self._send(b'{"messages":"hi"}'), frozenset({"422"})),
+            "wrong types": (lambda: self._send(b'{"messages":"hi"}'), frozenset({"400"})),
             "of too many bytes": (lambda: self._send(b" " * (MAX_BODY_BYTES + 1)), frozenset({"413"})),
         }
 

@@ -114,8 +114,8 @@ def _must_be_given(name: str, schema: Schema) -> bool:
 
 def _type(schema: Schema, shapes: Mapping[str, Schema]) -> str:
     schema = _resolved(schema, shapes)
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_type(each, shapes) for each in schema["anyOf"]))
+    if alternatives := _alternatives(schema):
+        return " or ".join(dict.fromkeys(_type(each, shapes) for each in alternatives))
     if "const" in schema:
         return f"`{schema['const']}`"
     if "enum" in schema:
@@ -126,11 +126,16 @@ def _type(schema: Schema, shapes: Mapping[str, Schema]) -> str:
 
 
 def _plural(schema: Schema, shapes: Mapping[str, Schema]) -> str:
-    alternatives = [_type(each, shapes) for each in _resolved(schema, shapes).get("anyOf", [schema])]
+    schema = _resolved(schema, shapes)
+    alternatives = [_type(each, shapes) for each in _alternatives(schema) or [schema]]
     return " and ".join(
         f"lists {name.removeprefix('list ')}" if name.startswith("list ") else f"{name}s"
         for name in alternatives
     )
+
+
+def _alternatives(schema: Schema) -> list[Schema]:
+    return schema.get("anyOf") or schema.get("oneOf") or []
 
 
 def _resolved(schema: Schema, shapes: Mapping[str, Schema]) -> Schema:

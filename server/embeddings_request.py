@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from classifier.conversation import Conversation
-from server.requests import GuardedBody, ParsedRequest, Prompts, parse_body, token_id_lists
+from server.field_kinds import Prompts
+from server.requests import GuardedBody, ParsedRequest, parse_body, token_id_lists
 
 ENDPOINT = "/v1/embeddings"
 

@@ -109,13 +109,6 @@ class UnsupportedMediaType(APIError):
     type = "invalid_request_error"
 
 
-class InvalidBody(APIError):
-    """The body is JSON, but a field has the wrong type or is missing."""
-
-    status = 422
-    type = "invalid_request_error"
-
-
 class TooManyRequests(APIError):
     """The key has used up what it may."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
+import pydantic
 from fastapi.responses import Response
 
 from server.errors import BadRequest
@@ -14,6 +15,8 @@ from server.requests import ParsedRequest
 FINISH_REASON = "content_filter"
 # As many as vLLM gives of one prompt, unless told otherwise.
 _MOST_CHOICES = 16384
+# As the engine reads them, words and all.
+_NUMBER, _SWITCH = pydantic.TypeAdapter(int | None), pydantic.TypeAdapter(bool | None)
 _USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
@@ -48,15 +51,18 @@ def refusal_response(request: ParsedRequest, model: str, text: str) -> Response:
 
 
 def _number_of_choices(request: ParsedRequest) -> int:
-    each = request.body.get("n")
-    each = 1 if each is None else each
     prompts = 1 if request.is_chat else _number_of_prompts(request.body["prompt"])
-    if type(each) is not int or not 1 <= each * prompts <= _MOST_CHOICES:
+    try:
+        each = _NUMBER.validate_python(request.body.get("n"))
+    except pydantic.ValidationError:
+        each = 0
+    number = (1 if each is None else each) * prompts
+    if not 1 <= number <= _MOST_CHOICES:
         raise BadRequest(
             f"n must be a whole number from 1 on, and ask for at most {_MOST_CHOICES} answers in all",
             param="n",
         )
-    return each * prompts
+    return number
 
 
 def _number_of_prompts(prompt: str | list[Any]) -> int:
@@ -65,7 +71,10 @@ def _number_of_prompts(prompt: str | list[Any]) -> int:
 
 def _wants_usage(request: ParsedRequest) -> bool:
     options = request.body.get("stream_options")
-    return isinstance(options, dict) and bool(options.get("include_usage"))
+    try:
+        return isinstance(options, dict) and bool(_SWITCH.validate_python(options.get("include_usage")))
+    except pydantic.ValidationError:
+        return False
 
 
 def _whole(is_chat: bool, text: str, choices: range) -> dict[str, Any]:

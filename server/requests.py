@@ -15,20 +15,13 @@ from fastapi import Request
 from pydantic import Field
 
 from classifier.conversation import Conversation
-from server.errors import BadRequest, InvalidBody, PayloadTooLarge, RequestTimeout, UnsupportedMediaType
+from server.errors import PayloadTooLarge, RequestTimeout, UnsupportedMediaType
+from server.exact_json import parse_object
+from server.field_kinds import Content, Objects, Prompts, TextOrObject, invalid_body
 from server.messages import ROLES, check_messages, leftovers
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
-TokenId = Annotated[pydantic.StrictInt, Field(ge=0, lt=2**31)]
-TokenIds = Annotated[list[TokenId], Field(min_length=1)]
-
-Prompts = (
-    str
-    | TokenIds
-    | Annotated[list[str], Field(min_length=1)]
-    | Annotated[list[TokenIds], Field(min_length=1)]
-)
 
 
 class GuardedBody(pydantic.BaseModel):
@@ -37,7 +30,10 @@ class GuardedBody(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
     model: Annotated[str | None, Field(description="A name of the base model.")] = None
-    stream: Annotated[bool | None, Field(description="Whether the answer comes piece by piece.")] = None
+    # The engine takes words and numbers too.
+    stream: Annotated[
+        bool | None, Field(strict=False, description="Whether the answer comes piece by piece.")
+    ] = None
     response_format: Annotated[dict[str, Any] | None, Field(description="The form of the answer.")] = None
     structured_outputs: Annotated[
         dict[str, Any] | None, Field(description="The same, in vLLM's own form.")
@@ -51,7 +47,7 @@ class ChatMessage(pydantic.BaseModel):
 
     role: Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": ROLES})]
     content: Annotated[
-        str | list[dict[str, Any] | str] | None,
+        Content | None,
         Field(description="A text, or parts; what is not text cannot be judged."),
     ] = None
 
@@ -60,16 +56,15 @@ class ChatCompletionBody(GuardedBody):
     """The guarded part of a chat completion request."""
 
     messages: Annotated[
-        list[ChatMessage], Field(min_length=1, description="The conversation; all of it is judged.")
+        list[ChatMessage],
+        Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
     ]
-    tools: Annotated[list[dict[str, Any]] | None, Field(description="What the model may call; judged.")] = (
+    tools: Annotated[Objects | None, Field(description="What the model may call; judged.")] = None
+    tool_choice: Annotated[TextOrObject | None, Field(description="Which of them it is to call; judged.")] = (
         None
     )
-    tool_choice: Annotated[
-        str | dict[str, Any] | None, Field(description="Which of them it is to call; judged.")
-    ] = None
     documents: Annotated[
-        list[dict[str, Any]] | None, Field(description="What the chat template shows besides; judged.")
+        Objects | None, Field(description="What the chat template shows besides; judged.")
     ] = None
     chat_template_kwargs: Annotated[
         dict[str, Any] | None, Field(description="What the chat template is told; judged.")
@@ -239,26 +234,13 @@ def parse_body(raw: bytes, shape: type[pydantic.BaseModel]) -> dict[str, Any]:
     Raises
     ------
     BadRequest
-        It is not a JSON object.
-    InvalidBody
-        One of them is missing or of the wrong type.
+        It is not a JSON object, one of them is missing or of the wrong type, or a number would not be kept.
     """
+    body = parse_object(raw)
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"the body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise BadRequest(f"the body must be a JSON object, not {type(body).__name__}")
-    try:
-        shape.model_validate(body)
+        checked = shape.model_validate(body)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        param = _field_name(first["loc"])
-        raise InvalidBody(f"{param}: {first['msg']}", param=param) from None
-    return body
-
-
-def _field_name(location: tuple[int | str, ...]) -> str:
-    # The names of a union's branches follow the field's own and mean nothing to a client.
-    named = [part for part in location if isinstance(part, int) or part.isidentifier()]
-    return ".".join(str(part) for part in named)
+        raise invalid_body(error) from None
+    # A switch goes on as it was understood here, however it was written.
+    switches = ((name, getattr(checked, name)) for name in shape.model_fields)
+    return body | {name: value for name, value in switches if isinstance(value, bool)}

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from classifier.conversation import Conversation
 from server.errors import BadRequest
+from server.field_kinds import Items, Objects, TextOrObject
 from server.messages import check_messages, leftovers
 from server.requests import GuardedBody, ParsedRequest, demanded, parse_body
 
@@ -21,17 +22,17 @@ class ResponsesBody(GuardedBody):
     """The guarded part of a request for a response."""
 
     input: Annotated[
-        str | Annotated[list[dict[str, Any]], Field(min_length=1)],
+        Items,
         Field(description="A text, or all items of the conversation; judged."),
     ]
     instructions: Annotated[str | None, Field(description="The system's message; judged.")] = None
     tools: Annotated[
-        list[dict[str, Any]] | None,
+        Objects | None,
         Field(description="What the model may call, of type `function` or `custom`; judged."),
     ] = None
-    tool_choice: Annotated[
-        str | dict[str, Any] | None, Field(description="Which of them it is to call; judged.")
-    ] = None
+    tool_choice: Annotated[TextOrObject | None, Field(description="Which of them it is to call; judged.")] = (
+        None
+    )
     text: Annotated[
         dict[str, Any] | None,
         Field(description="The form of the answer; what it makes the answer say is judged."),

@@ -54,7 +54,8 @@ def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedReque
     if salt is not None and not (isinstance(salt, str) and salt):
         raise BadRequest("cache_salt must be a non-empty string", param="cache_salt")
     model = body.get("model")
-    if model is not None and model not in served_models:
+    # As for the engine, an empty name is none.
+    if model and model not in served_models:
         raise unknown_model(model, served_models)
     return replace(request, body=body)
 

@@ -5,8 +5,9 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
+from server.field_kinds import TokenId
 from server.messages import check_messages
-from server.requests import ChatMessage, ParsedRequest, TokenId, parse_body
+from server.requests import ChatMessage, ParsedRequest, parse_body
 
 
 class TokenizerBody(pydantic.BaseModel):
@@ -29,7 +30,7 @@ class TokenizeBody(TokenizerBody):
 class DetokenizeBody(TokenizerBody):
     """Token ids."""
 
-    tokens: Annotated[list[TokenId], Field(description="Token ids.")]
+    tokens: Annotated[list[TokenId], Field(fail_fast=True, description="Token ids.")]
 
 
 def parse_tokenizer(path: str, raw: bytes, shape: type[TokenizerBody]) -> ParsedRequest:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 from fastapi import Request
 
-from server.errors import InvalidBody
+from server.field_kinds import invalid_body
 from server.requests import CHAT, ParsedRequest, read_body
 from server.settings import Settings
 
@@ -36,7 +36,7 @@ def parse_playground(raw: bytes) -> ParsedRequest:
 
     Raises
     ------
-    InvalidBody
+    BadRequest
         It is not one.
     """
     return ParsedRequest(CHAT, read_model(raw, PlaygroundBody).as_chat())
@@ -47,15 +47,13 @@ def read_model(raw: bytes, shape: type[Shape]) -> Shape:
 
     Raises
     ------
-    InvalidBody
+    BadRequest
         It has another.
     """
     try:
         return shape.model_validate_json(raw)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise InvalidBody(f"{field}: {first['msg']}", param=field) from None
+        raise invalid_body(error) from None
 
 
 async def read_request(request: Request, settings: Settings, shape: type[Shape]) -> Shape:

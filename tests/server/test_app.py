@@ -219,6 +219,8 @@ async def test_what_cannot_be_classified_is_blocked_by_default(stack: Stack) -> 
         response = await stack.client.post("/v1/chat/completions", json=body)
         assert response.status_code == status
         assert "could not be checked" in error_of(response)["message"]
+        # Clients send again what says when to.
+        assert ("retry-after" in response.headers) == (status == 503)
     assert stack.engine.requests == []
     assert await stack.metric("lethe_classifier_errors_total") == 1
 

@@ -1,19 +1,23 @@
 """What a client may not send is answered in OpenAI's error shape and never reaches the engine."""
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bundle import Action
 from server.embeddings_request import parse_embeddings
-from server.errors import BadRequest, InvalidBody, NotFound
+from server.errors import BadRequest, NotFound
 from server.requests import ParsedRequest, parse_chat_completion, parse_completion
 from server.responses_request import parse_responses
 from server.scrub import DENIED, scrub
-from tests.server.stack import MODEL, Stack, chat, error_answer, error_of
+from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -54,33 +58,204 @@ async def test_a_body_that_is_no_json_object_is_a_400(stack: Stack, raw: bytes) 
         ({"messages": [{"content": "hi"}]}, "messages.0.role"),
         ({"messages": [{"role": "user", "content": 3}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [3]}]}, "messages.0.content"),
-        ({"stream": "yes"}, "stream"),
+        ({"messages": ["hi"]}, "messages.0"),
+        ({"stream": "perhaps"}, "stream"),
+        ({"stream": 2}, "stream"),
         ({"model": 7}, "model"),
         ({"tools": {}}, "tools"),
         ({"documents": ["text"]}, "documents.0"),
         ({"chat_template_kwargs": "x"}, "chat_template_kwargs"),
     ],
 )
-async def test_a_wrong_type_is_a_422_that_names_the_field(stack: Stack, change: dict, param: str) -> None:
-    error = await rejected(stack, 422, json=chat("hi") | change)
+async def test_a_wrong_type_is_a_400_that_names_the_field(stack: Stack, change: dict, param: str) -> None:
+    error = await rejected(stack, 400, json=chat("hi") | change)
+    assert error["type"] == "invalid_request_error"
     assert error["param"].startswith(param)
+    assert error["message"].startswith(f"{error['param']}: ")
 
 
-@pytest.mark.parametrize("prompt", [None, [], [[]], {}, 3, [1, "a"], ["a", [1]], [1.5], [True]])
-async def test_a_malformed_prompt_is_a_422(stack: Stack, prompt: Any) -> None:
-    response = await stack.client.post("/v1/completions", json={"prompt": prompt})
-    assert response.status_code == 422
-    assert error_of(response)["param"].startswith("prompt")
+KINDS = "a text, a list of texts, a list of token ids, or a list of such lists"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        (None, f": Input should be {KINDS}, but it is null"),
+        (3, f": Input should be {KINDS}, but it is 3"),
+        ({}, f": Input should be {KINDS}, but it is an object"),
+        ([None], f": Input should be {KINDS}, but it is a list that begins with null"),
+        ([], ": List should have at least 1 item after validation, not 0"),
+        ([[]], ".0: List should have at least 1 item after validation, not 0"),
+        ([-1], ".0: Input should be greater than or equal to 0, but it is -1"),
+        ([1, "a"], '.1: Input should be a valid integer, but it is "a"'),
+        (["a", [1]], ".1: Input should be a valid string, but it is a list that begins with 1"),
+        ([[1], 5], ".1: Input should be a valid list, but it is 5"),
+        ([[1], [None]], ".1.0: Input should be a valid integer, but it is null"),
+        ([1.5], ".0: Input should be a valid integer, but it is 1.5"),
+        ([True], ".0: Input should be a valid integer, but it is true"),
+    ],
+)
+@pytest.mark.parametrize(("path", "field"), [("/v1/completions", "prompt"), ("/v1/embeddings", "input")])
+async def test_a_malformed_prompt_is_told_what_is_wrong_with_it(
+    stack: Stack, path: str, field: str, prompt: Any, said: str
+) -> None:
+    response = await stack.client.post(path, json={field: prompt})
+    assert response.status_code == 400
+    error = error_of(response)
+    assert error["message"] == f"{field}{said}"
+    assert error["param"] == error["message"].partition(":")[0]
     assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("parse", "body", "message"),
+    [
+        (
+            parse_chat_completion,
+            chat("hi") | {"messages": [{"role": "user", "content": [[{"type": "text", "text": "hi"}]]}]},
+            "messages.0.content.0: Input should be a text or an object, but it is a list that begins with an object",
+        ),
+        (
+            parse_chat_completion,
+            chat("hi") | {"messages": [{"role": "user", "content": {}}]},
+            "messages.0.content: Input should be a text or a list of parts, but it is an object",
+        ),
+        (
+            parse_chat_completion,
+            chat("hi", tool_choice=["a"]),
+            'tool_choice: Input should be a text or an object, but it is a list that begins with "a"',
+        ),
+        (
+            parse_responses,
+            {"input": 5},
+            "input: Input should be a text or a list of items, but it is 5",
+        ),
+        (
+            parse_responses,
+            {"input": [["hi"]]},
+            'input.0: Input should be an object, but it is a list that begins with "hi"',
+        ),
+        (
+            parse_responses,
+            {"input": "hi", "instructions": [[[["deep"]]]]},
+            "instructions: Input should be a valid string, but it is a list that begins with a list",
+        ),
+        (
+            parse_chat_completion,
+            chat("hi", model={"a": "b"}),
+            "model: Input should be a valid string, but it is an object",
+        ),
+        (
+            parse_chat_completion,
+            chat("hi", stream="b" * 1000),
+            f'stream: Input should be a valid boolean, unable to interpret input, but it is "{"b" * 40}...',
+        ),
+    ],
+)
+def test_an_error_speaks_of_the_kind_of_value_that_was_given(
+    parse: Callable[[bytes], ParsedRequest], body: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadRequest) as raised:
+        parse(json.dumps(body).encode())
+    assert raised.value.message == message
+    assert raised.value.param == message.partition(":")[0]
+
+
+@pytest.mark.parametrize(
+    "number", ["-9223372036854775809", "18446744073709551616", "9" * 30, "1" + "0" * 5000]
+)
+@pytest.mark.parametrize(
+    "place", ['"seed": {}', '"response_format": {{"a": [1.5, {}]}}', '"9": "\\"", "b": {}']
+)
+async def test_a_number_that_would_become_another_is_refused(stack: Stack, number: str, place: str) -> None:
+    raw = f'{{"messages": [{{"role": "user", "content": "hi"}}], {place.format(number)}}}'
+    error = await rejected(stack, 400, content=raw.encode(), headers=JSON)
+    assert "number" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"seed": 2**64}, "seed"),
+        ({"tools": [{"a": 1.5}, {"function": {"const": -(10**25)}}]}, "tools.1.function.const"),
+    ],
+)
+async def test_it_is_said_where_that_number_stands(stack: Stack, fields: dict[str, Any], param: str) -> None:
+    error = await rejected(stack, 400, json=chat("hi", **fields))
+    assert error["param"] == param
+    assert error["message"].startswith(f"{param}: ")
+
+
+def read_exactly(raw: bytes) -> Any:
+    """What a parser reads that loses nothing, each number with its kind."""
+    return json.loads(
+        raw, parse_int=lambda digits: ("int", int(digits)), parse_float=lambda text: ("float", float(text))
+    )
+
+
+def whole_numbers(value: Any) -> Iterator[int]:
+    """The whole numbers in a JSON value."""
+    if isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from whole_numbers(each)
+    elif isinstance(value, int):
+        yield value
+
+
+DIGITS = st.integers(-(10**25), 10**25) | st.sampled_from([2**63, -(2**63), 2**64 - 1, 2**64, -(2**63) - 1])
+NUMBERS = st.recursive(
+    DIGITS | st.floats(allow_nan=False, allow_infinity=False) | st.text('0123456789"\\-.e', max_size=30),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text('12\\"', max_size=25), children, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(NUMBERS, st.booleans())
+def test_every_number_passes_as_it_is_or_is_refused(value: Any, spaced: bool) -> None:
+    raw = json.dumps({"prompt": "hi", "extra": value}, indent=1 if spaced else None).encode()
+    if any(not -(2**63) <= number < 2**64 for number in whole_numbers(value)):
+        with pytest.raises(BadRequest, match="a whole number must be"):
+            parse_completion(raw)
+    else:
+        assert read_exactly(orjson.dumps(parse_completion(raw).body)) == read_exactly(raw)
+
+
+@pytest.mark.parametrize(
+    ("given_as", "streams"),
+    [(1, True), (1.0, True), ("true", True), ("yes", True), (0, False), ("off", False), (None, False)],
+)
+async def test_a_switch_is_understood_as_the_engine_does(stack: Stack, given_as: Any, streams: bool) -> None:
+    response = await stack.client.post("/v1/chat/completions", json=chat("hi", stream=given_as))
+    assert response.headers["content-type"].startswith("text/event-stream" if streams else "application/json")
+    [(_, sent)] = stack.engine.requests
+    assert sent["stream"] is (None if given_as is None else streams)
+
+
+async def test_a_refusal_is_streamed_where_the_answer_would_be(stack: Stack, targets: Path) -> None:
+    write_target(targets, "books", Action.REFUSE)
+    await stack.guard.load()
+    for switch, kind in (("true", "text/event-stream"), ("false", "application/json")):
+        response = await stack.client.post("/v1/chat/completions", json=chat("potter", stream=switch))
+        assert response.headers["content-type"].startswith(kind)
+
+
+async def test_an_empty_name_of_a_model_is_none(stack: Stack) -> None:
+    assert (await stack.client.post("/v1/chat/completions", json=chat("hi", model=""))).status_code == 200
+    assert stack.engine.requests == [("/v1/chat/completions", chat("hi", model=""))]
 
 
 @pytest.mark.parametrize(
     ("answer", "status", "said"),
     [
         (error_answer(400, "Token id 99999999 is out of vocabulary"), 400, "99999999 is out of vocabulary"),
-        (error_answer(401, "Unauthorized"), 502, "could not decode"),
-        (error_answer(500, "no"), 502, "could not decode"),
+        (error_answer(404, "Not Found"), 400, "send the prompt as text"),
+        (error_answer(401, "Unauthorized"), 502, "refuses this server"),
+        (error_answer(500, "no"), 502, "no"),
         (web.Response(body=b"not json"), 502, "could not decode"),
+        (web.json_response({"prompt": 3}), 502, "could not decode"),
         (web.Response(body=b"[]"), 502, "could not decode"),
     ],
 )
@@ -223,7 +398,7 @@ def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str,
     for parse in (parse_chat_completion, parse_completion, parse_responses, parse_embeddings):
         try:
             request = scrub(parse(json.dumps(body).encode()), {"m"})
-        except (BadRequest, InvalidBody, NotFound):
+        except (BadRequest, NotFound):
             continue
         assert isinstance(request, ParsedRequest)
         assert not DENIED.keys() & request.body.keys()

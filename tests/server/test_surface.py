@@ -140,8 +140,8 @@ async def test_embeddings_are_judged_counted_and_passed(stack: Stack, given: Any
     "body",
     [{}, {"input": []}, {"input": [{"role": "user", "content": "hi"}]}, {"input": "hi", "messages": [{}]}],
 )
-async def test_embeddings_of_anything_but_text_are_a_422(stack: Stack, body: dict[str, Any]) -> None:
-    assert (await stack.client.post("/v1/embeddings", json=body)).status_code == 422
+async def test_embeddings_of_anything_but_text_are_a_400(stack: Stack, body: dict[str, Any]) -> None:
+    assert (await stack.client.post("/v1/embeddings", json=body)).status_code == 400
     assert stack.engine.requests == []
 
 
@@ -180,13 +180,13 @@ class TestTokenizer:
     @pytest.mark.parametrize(
         ("path", "body", "status"),
         [
-            ("/tokenize", {"prompt": 3}, 422),
-            ("/tokenize", {"messages": [{"content": "hi"}]}, 422),
+            ("/tokenize", {"prompt": 3}, 400),
+            ("/tokenize", {"messages": [{"content": "hi"}]}, 400),
             ("/tokenize", {"messages": [IMAGE_BY_ADDRESS]}, 400),
             ("/tokenize", {"prompt": "hi", "chat_template": "x"}, 400),
             ("/tokenize", {"prompt": "hi", "model": "an-adapter"}, 404),
-            ("/detokenize", {}, 422),
-            ("/detokenize", {"tokens": [-1]}, 422),
+            ("/detokenize", {}, 400),
+            ("/detokenize", {"tokens": [-1]}, 400),
         ],
     )
     async def test_nothing_is_fetched_or_steered_by_it_either(

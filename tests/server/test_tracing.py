@@ -170,7 +170,7 @@ async def test_a_request_outside_of_the_share_is_not_traced_by_the_engine_either
     ("body", "status"),
     [
         ({"model": SECRET, "messages": [{"role": "user", "content": "hi"}]}, 404),
-        ({"messages": SECRET}, 422),
+        ({"messages": SECRET}, 400),
         (chat("time out"), 503),
     ],
 )
