@@ -46,7 +46,7 @@ def malformed(path: str, headers: Mapping[str, str], content: bytes, model: str 
         return "no object"
     if there := DENIED & body.keys() - ({"request_id"} if path == "/v1/responses" else set()):
         return f"has {there}"
-    if body.get("model") not in (None, model):
+    if body.get("model") not in (None, "", model):
         return f"names the model {body['model']!r}"
     if body.get("cache_salt") == CLIENT_SALT:
         return "has the client's own salt"

@@ -133,9 +133,9 @@ def _seconds(retry_after: str | None) -> int | None:
     """What a ``Retry-After`` says, as seconds or as a date."""
     if retry_after is None:
         return None
-    if retry_after.isascii() and retry_after.isdigit():
-        return int(retry_after)
     try:
+        if retry_after.isascii() and retry_after.isdigit():
+            return int(retry_after)
         return max(0, math.ceil(parsedate_to_datetime(retry_after).timestamp() - time.time()))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -4,10 +4,10 @@ Where a field takes several kinds, the value's own chooses, so that an error spe
 of every kind what the value lacks for it.
 """
 
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import orjson
 import pydantic
 from pydantic import Discriminator, Field, Tag
 
@@ -83,5 +83,5 @@ def _shown(value: Any) -> str:
         return f"a list that begins with {begins}" if value else "an empty list"
     if isinstance(value, dict):
         return "an object"
-    shown = orjson.dumps(value[:_LONGEST_SHOWN] if isinstance(value, str) else value).decode()
+    shown = json.dumps(value[:_LONGEST_SHOWN] if isinstance(value, str) else value, ensure_ascii=False)
     return f"{shown[:-1]}..." if isinstance(value, str) and len(value) > _LONGEST_SHOWN else shown

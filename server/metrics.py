@@ -103,7 +103,7 @@ class Metrics:
         )
         self.classifier_errors = Counter(
             "lethe_classifier_errors",
-            "Requests whose classification failed or took too long.",
+            "Requests whose classification failed or was not ready in time.",
             registry=self.registry,
         )
         self.client_disconnects = Counter(

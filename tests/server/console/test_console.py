@@ -156,6 +156,7 @@ async def test_nothing_but_a_prompt_can_be_asked_of_the_bare_engine(
         {"prompt": ["a"]},
         {"max_tokens": 0},
         {"max_tokens": 100_000},
+        {"max_tokens": 10**30},
         {"temperature": 9},
     ]
     for fields in wrong:
