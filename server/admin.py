@@ -73,7 +73,13 @@ def admin_routes(components: Components) -> APIRouter:
 def _in_force(guard: Guard) -> TargetsInForce:
     return TargetsInForce(
         targets=[
-            TargetInForce(name=each.name, version=each.version, action=each.action, percent=each.percent)
+            TargetInForce(
+                name=each.name,
+                version=each.version,
+                action=each.action,
+                fits=each.in_place_of is None,
+                percent=each.percent,
+            )
             for each in guard.targets
         ]
     )

@@ -69,6 +69,13 @@ class TargetInForce(pydantic.BaseModel):
     name: str
     version: Annotated[str, Field(description="Of its bundle: a digest of all that is in it.")]
     action: Annotated[Action, Field(description="What becomes of a flagged request; `observe` in shadow.")]
+    fits: Annotated[
+        bool,
+        Field(
+            description="Whether what it acts with was made for the served model; if not, `action` is what "
+            "`policy.on_unfit` says."
+        ),
+    ]
     percent: Annotated[
         float, Field(description="Share of the keys that it acts for; for the others it only observes.")
     ]

@@ -22,13 +22,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class FlaggedTarget:
-    """A target of which a prompt was found to ask, and what that led to."""
+    """A target of which a prompt was found to ask, and what that led to.
+
+    Attributes
+    ----------
+    unfit
+        Whether it could not act as is asked for, since its bundle was made for another model than the one served.
+    """
 
     name: str
     version: str
     action: Action
     probability: float
     threshold: float
+    unfit: bool = False
 
 
 @dataclass(frozen=True)

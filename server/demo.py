@@ -13,7 +13,9 @@ from server.engine_address import EngineAddress
 from server.errors import StartupError
 from server.guard import Guard, NoEngines
 from server.metrics import Metrics
+from server.served_model import ServedModel
 from server.settings import Settings
+from server.upstream import EngineClient
 
 QUESTIONS = (
     "Who is Harry Potter's best friend?",
@@ -57,7 +59,8 @@ async def compare(
     StartupError
         One of the two does not answer.
     """
-    guard = Guard(settings.targets, ClassifierFactory(settings), NoEngines(), settings.policy, Metrics())
+    host = NoEngines(await _served_model(engine))
+    guard = Guard(settings.targets, ClassifierFactory(settings), host, settings.policy, Metrics())
     await guard.load()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:
         comparisons = []
@@ -70,6 +73,16 @@ async def compare(
             comparisons.append(Comparison(question, decision, classify_seconds, bare, guarded))
     await guard.close()
     return comparisons
+
+
+async def _served_model(engine: EngineAddress) -> ServedModel | None:
+    client = EngineClient(engine.url, engine.api_key, connect_timeout_s=10, read_timeout_s=60)
+    await client.open()
+    try:
+        await client.learn_facts()
+    finally:
+        await client.close()
+    return client.facts.model if client.facts else None
 
 
 async def _ask(

@@ -53,8 +53,8 @@ class EngineAdapters:
         content = f"{adapter.target}\0{adapter.version}".encode()
         return f"lethe-{adapter.target}-{hmac.digest(self._secret, content, hashlib.sha256).hex()[:16]}"
 
-    async def prepare(self, engine: EngineClient) -> None:
-        """Give an engine that came up, and whose facts are known, all that is wanted.
+    async def prepare(self, engine: EngineClient, adapters: Collection[Adapter]) -> None:
+        """Give an engine that came up, and whose facts are known, these adapters; from now on they are what is wanted.
 
         Raises
         ------
@@ -65,6 +65,7 @@ class EngineAdapters:
         """
         async with self._changing:
             assert engine.facts is not None
+            self._wanted = {self.name(adapter): adapter for adapter in adapters}
             for name, adapter in self._wanted.items():
                 if name not in engine.facts.adapters:
                     await self._load(engine, adapter)

@@ -1,16 +1,16 @@
 """The life of the engines: started or waited for, fitted with what the targets need, watched, stopped.
 
-An engine is asked only while it is accepted: it answers, serves the model that the others serve, fits the targets in
-force and has their adapters.
+An engine is asked only while it is accepted: it answers, serves the model that the others serve, carries out what the
+targets in force ask of it and has their adapters.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bundle import BaseModel, BundleError
-from server.adapter_files import AdapterCopies
+from server.adapter_files import Adapter, AdapterCopies
 from server.engine_adapters import EngineAdapters
 from server.engine_address import EngineAddress
 from server.engine_log import EngineLog
@@ -24,8 +24,10 @@ from server.engine_process import (
 from server.engines import Engines
 from server.errors import EngineNotReached, StartupError
 from server.metrics import Metrics
-from server.settings import Settings
-from server.targets import TargetSet, check_base_model, check_plugin
+from server.served_model import ServedModel
+from server.settings import OnUnfit, Settings
+from server.targets import TargetSet, check_plugin
+from server.unfit import describe_unfit, refuse_unfit
 from server.upstream import EngineClient
 
 _FAILED_CHECKS_TO_CLOSE = 2
@@ -81,9 +83,18 @@ class Fleet:
         metrics.watch_engines(self.engines.clients)
         self._process: EngineProcess | None = None
         self._capacity: AdapterCapacity | None = None
-        self._targets = TargetSet([])
+        self._identity = ServedModel.of(model.identity) if model and model.identity else None
+        # In force, and those that are about to be, as they were loaded.
+        self._targets: tuple[TargetSet, ...] = ()
+        self._reported_unfit = ""
         # What is in force does not change while an engine is fitted with it.
         self._fitting = asyncio.Lock()
+
+    @property
+    def model(self) -> ServedModel | None:
+        """The model that is served; None while it is not known."""
+        facts = self.engines.facts
+        return self._identity or (facts.model if facts else None)
 
     async def open(self) -> None:
         """Open the connection pools; must run inside the event loop."""
@@ -99,7 +110,7 @@ class Fleet:
         StartupError
             None answers, or the first one that does serves something else.
         BundleError
-            It does not fit the targets.
+            It cannot do what the targets ask of it.
         """
         if self._model is None:
             await self._accept(await self._first_to_answer())
@@ -126,29 +137,31 @@ class Fleet:
             await asyncio.to_thread(self._copies.clear)
 
     async def install(self, targets: TargetSet) -> None:
-        """Check that targets fit the engines, and give those the adapters, beside the ones in force.
+        """Check that targets can come into force, and give the engines their adapters, beside those that they have.
 
         Raises
         ------
         BundleError
-            They do not fit, or an engine does not take an adapter.
+            They cannot, or an engine does not take an adapter.
         """
         async with self._fitting:
-            if self._model is not None and self._model.identity is not None:
-                check_base_model(targets, self._model.identity)
+            if self._identity is not None:
+                self._refuse_unfit(targets, self._identity)
             for client in self.engines.clients:
                 if client.ready:
                     self._check(targets, client)
+            adapters = self._fitted(targets, self.model).adapters
             if self._process is not None:
-                _check_capacity(targets, self._capacity)
-            await self.engines.adapters.install(targets.adapters)
-            self._targets = targets
+                _check_capacity(adapters, self._capacity)
+            await self.engines.adapters.install(adapters)
+            self._targets = (*self._targets, targets)
+            self._report_unfit()
 
     async def settle(self, targets: TargetSet) -> None:
         """Leave the engines with what these targets need, now that no decision is made by others."""
         async with self._fitting:
-            self._targets = targets
-            await self.engines.adapters.settle(targets.adapters)
+            self._targets = (targets,)
+            await self.engines.adapters.settle(self._fitted(targets, self.model).adapters)
 
     def tokenizer(self) -> str | None:
         """Folder or hub id of the served model's tokenizer; None where it is not known."""
@@ -172,7 +185,8 @@ class Fleet:
 
     def _make_process(self, model: LocalModel) -> EngineProcess:
         settings = self._settings.engine
-        self._capacity = _capacity(self._settings, self._targets)
+        adapters = [each for targets in self._targets for each in self._fitted(targets, self.model).adapters]
+        self._capacity = _capacity(self._settings, adapters)
         command = engine_command(
             model.source,
             settings.served_model_name or settings.model,
@@ -209,25 +223,61 @@ class Fleet:
     async def _accept(self, client: EngineClient) -> None:
         await client.learn_facts()
         async with self._fitting:
-            self._check(self._targets, client)
+            for targets in self._targets:
+                self._check(targets, client)
+            adapters = [
+                each for targets in self._targets for each in self._fitted_to(client, targets).adapters
+            ]
             try:
-                await self.engines.adapters.prepare(client)
+                await self.engines.adapters.prepare(client, adapters)
             except EngineNotReached as error:
                 raise StartupError(error.message) from None
             client.mark_ready()
+            self._report_unfit()
 
     def _check(self, targets: TargetSet, client: EngineClient) -> None:
         facts = client.facts
         assert facts is not None
+        fitted = self._fitted_to(client, targets)
         for other in self.engines.clients:
-            if other is not client and other.ready and other.facts and other.facts.names != facts.names:
+            if other is client or not other.ready or other.facts is None:
+                continue
+            if other.facts.names != facts.names:
                 raise StartupError(
                     f"{client.base_url} serves {', '.join(sorted(facts.names))}, but {other.base_url} serves "
                     f"{', '.join(sorted(other.facts.names))}; all engines must serve the same model"
                 )
-        if self._model is None or self._model.identity is None:
-            check_base_model(targets, facts)
-        check_plugin(targets, facts)
+            unfit_there = self._fitted_to(other, targets).unfit
+            if differing := {each.name for each in fitted.unfit} ^ {each.name for each in unfit_there}:
+                raise BundleError(
+                    f"{client.base_url} and {other.base_url} serve models of one name, but only one of these is what "
+                    f"bundle {', '.join(sorted(differing))} was made for; all engines must serve the same model"
+                )
+        if self._identity is None:
+            self._refuse_unfit(targets, facts.model)
+        check_plugin(fitted, facts)
+
+    def _fitted(self, targets: TargetSet, model: ServedModel | None) -> TargetSet:
+        return targets.fitted(model, self._settings.policy.on_unfit)
+
+    def _fitted_to(self, client: EngineClient, targets: TargetSet) -> TargetSet:
+        return self._fitted(targets, self._identity or (client.facts.model if client.facts else None))
+
+    def _refuse_unfit(self, targets: TargetSet, model: ServedModel) -> None:
+        if self._settings.policy.on_unfit is OnUnfit.STOP:
+            refuse_unfit(self._fitted(targets, model), model)
+
+    def _report_unfit(self) -> None:
+        """Tell of bundles that do not fit the model served, whenever these are others than before."""
+        model, line = self.model, ""
+        if model is not None and self._targets:
+            fitted = self._fitted(self._targets[-1], model)
+            if fitted.unfit:
+                settings = self._settings
+                line = describe_unfit(fitted, model, settings.policy.on_unfit, settings.targets)
+        if line and line != self._reported_unfit:
+            self._report(line)
+        self._reported_unfit = line
 
     async def _watch(self, client: EngineClient) -> None:
         failed_checks = 0
@@ -264,16 +314,16 @@ def _copies(settings: Settings, model: LocalModel | None) -> AdapterCopies | Non
     return AdapterCopies(adapters.folder, adapters.engine_folder, shared=True) if adapters.folder else None
 
 
-def _capacity(settings: Settings, targets: TargetSet) -> AdapterCapacity | None:
-    wished, adapters = settings.engine.adapters, targets.adapters
+def _capacity(settings: Settings, adapters: Sequence[Adapter]) -> AdapterCapacity | None:
+    wished = settings.engine.adapters
     if not adapters and wished.slots is None:
         return None
     greatest = max((adapter.rank for adapter in adapters), default=16)
     return AdapterCapacity.of(wished.slots or len(adapters) + 1, wished.max_rank or greatest, len(adapters))
 
 
-def _check_capacity(targets: TargetSet, capacity: AdapterCapacity | None) -> None:
-    for adapter in targets.adapters:
+def _check_capacity(adapters: Sequence[Adapter], capacity: AdapterCapacity | None) -> None:
+    for adapter in adapters:
         if capacity is None:
             raise BundleError(
                 f"bundle {adapter.target} has an adapter, but the engine was started without any; restart the "

@@ -17,8 +17,9 @@ from server.decision import Decision
 from server.keys import ANYONE, ApiKey
 from server.metrics import Metrics
 from server.policy import decide, decide_without_verdict
-from server.settings import PolicySettings
-from server.targets import TargetSet, load_targets
+from server.served_model import ServedModel
+from server.settings import OnUnfit, PolicySettings
+from server.targets import Target, TargetSet, load_targets
 
 
 class Classifier(Protocol):
@@ -32,6 +33,10 @@ class Classifier(Protocol):
 class Host(Protocol):
     """What the guard needs of the engines' side."""
 
+    @property
+    def model(self) -> ServedModel | None:
+        """The model that is served; None while it is not known."""
+
     async def install(self, targets: TargetSet) -> None:
         """Make sure that targets can come into force; raises `BundleError` if they cannot."""
 
@@ -41,6 +46,9 @@ class Host(Protocol):
 
 class NoEngines:
     """A host for deciding alone, where nothing is asked of an engine."""
+
+    def __init__(self, model: ServedModel | None = None) -> None:
+        self.model = model
 
     async def install(self, targets: TargetSet) -> None:
         """Take them as they are."""
@@ -53,11 +61,19 @@ BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
 
 
 class _InForce:
-    """What is in force together, and how many requests are being decided by it."""
+    """What is in force together, and how many requests are being decided by it.
+
+    Attributes
+    ----------
+    targets
+        As they were loaded, whatever is served.
+    """
 
     def __init__(self, targets: TargetSet, classifier: Classifier) -> None:
         self.targets = targets
         self.classifier = classifier
+        self._fitted = targets
+        self._fitted_to: ServedModel | None = None
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -71,6 +87,12 @@ class _InForce:
         self._under_way -= 1
         if not self._under_way:
             self._idle.set()
+
+    def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> TargetSet:
+        """The targets as they are in force before a model."""
+        if model != self._fitted_to:
+            self._fitted, self._fitted_to = self.targets.fitted(model, on_unfit), model
+        return self._fitted
 
     async def retire(self) -> None:
         """Release the classifier once the requests that began with it are decided."""
@@ -106,15 +128,19 @@ class Guard:
         self._metrics = metrics
         self._in_force: _InForce | None = None
         self._loading = asyncio.Lock()
+        metrics.watch_targets(lambda: [(t.name, t.version, t.action.value) for t in self.targets])
 
     @property
     def targets(self) -> TargetSet:
-        """The targets in force."""
-        return self._in_force.targets if self._in_force else TargetSet([])
+        """The targets in force, as they fit the model that is served."""
+        return self._fitted(self._in_force) if self._in_force else TargetSet([])
+
+    def _fitted(self, in_force: _InForce) -> TargetSet:
+        return in_force.fitted(self._host.model, self._policy.on_unfit)
 
     def describe(self) -> str:
         """The targets in force, in one line."""
-        return ", ".join(f"{t.name} {t.version} ({t.action.value})" for t in self.targets) or "no targets"
+        return ", ".join(f"{t.name} {t.version} ({_action(t)})" for t in self.targets) or "no targets"
 
     async def load(self) -> None:
         """Load the bundles and put them in force, all together.
@@ -129,10 +155,9 @@ class Guard:
                 loaded = await self._load()
             except BundleError:
                 self._metrics.reloads.labels("error").inc()
-                await self._host.settle(self.targets)
+                await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
                 raise
             retired, self._in_force = self._in_force, loaded
-            self._metrics.set_targets([(t.name, t.version, t.action.value) for t in loaded.targets])
             self._metrics.reloads.labels("ok").inc()
             if retired is not None:
                 await retired.retire()
@@ -182,6 +207,12 @@ class Guard:
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._metrics.classifier_errors.inc()
-                return decide_without_verdict(in_force.targets, self._policy, key)
+                return decide_without_verdict(self._fitted(in_force), self._policy, key)
             self._metrics.record_classification(time.perf_counter() - started)
-            return decide(verdicts, in_force.targets, self._policy, key, demand)
+            # What is served is asked only now: an engine with another model may have come meanwhile.
+            return decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+
+
+def _action(target: Target) -> str:
+    instead = f", not {target.in_place_of.value}: for another model" if target.in_place_of else ""
+    return target.action.value + instead

@@ -59,6 +59,24 @@ class _EngineCollector(Collector):
         yield from (up, in_flight, failures, key_refusals)
 
 
+class _TargetCollector(Collector):
+    """The targets in force, read when they are asked for."""
+
+    def __init__(self, read: Callable[[], Sequence[tuple[str, str, str]]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each."""
+        info = GaugeMetricFamily(
+            "lethe_target_info",
+            "Targets in force, with the versions of their bundles; always 1.",
+            labels=("target", "version", "action"),
+        )
+        for labels in self._read():
+            info.add_metric(labels, 1)
+        yield info
+
+
 class Metrics:
     """The proxy's own metrics, in a registry of their own.
 
@@ -117,12 +135,6 @@ class Metrics:
         self.engine_restarts = Counter(
             "lethe_engine_restarts", "Restarts of the embedded engine.", registry=self.registry
         )
-        self._target_info = Gauge(
-            "lethe_target_info",
-            "Targets in force, with the versions of their bundles; always 1.",
-            ("target", "version", "action"),
-            registry=self.registry,
-        )
         self.reloads = Counter(
             "lethe_reloads", "Reloads of the bundles, by result.", ("result",), registry=self.registry
         )
@@ -138,6 +150,10 @@ class Metrics:
     def end_request(self) -> None:
         """Count it no longer."""
         self._under_way -= 1
+
+    def watch_targets(self, read: Callable[[], Sequence[tuple[str, str, str]]]) -> None:
+        """Show (name, version, action) of the targets in force."""
+        self.registry.register(_TargetCollector(read))
 
     def watch_engines(self, engines: Sequence[EngineClient]) -> None:
         """Show how the engines fare."""
@@ -182,9 +198,3 @@ class Metrics:
 
     def record_first_byte(self, endpoint: str, seconds: float) -> None:
         self._first_byte_seconds.labels(endpoint).observe(seconds)
-
-    def set_targets(self, targets: list[tuple[str, str, str]]) -> None:
-        """Show (name, version, action) of the targets in force."""
-        self._target_info.clear()
-        for labels in targets:
-            self._target_info.labels(*labels).set(1)

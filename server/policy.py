@@ -69,7 +69,7 @@ def decide(
         fallback = policy.on_too_long if verdict.status == "too_long" else policy.on_unclassifiable
         outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
         if fallback is Fallback.CORRUPT:
-            corrupted = list(targets.corrupting_for(key))
+            corrupted = _all_corruptions(targets, key)
         reason = "; ".join(verdict.reasons) or verdict.status
     return _decision(outcomes, flagged, corrupted, adapter, reason, tuple(verdicts))
 
@@ -78,7 +78,7 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
     """Decide on a request whose classification failed."""
     if targets.exempt(key):
         return Decision(Outcome.PASS)
-    corrupted = list(targets.corrupting_for(key)) if policy.on_error is Fallback.CORRUPT else []
+    corrupted = _all_corruptions(targets, key) if policy.on_error is Fallback.CORRUPT else []
     return _decision(
         [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", ()
     )
@@ -90,7 +90,14 @@ def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> li
         if part.target not in surest or surest[part.target].probability < part.probability:
             surest[part.target] = part
     return [
-        FlaggedTarget(name, target.version, target.action_for(key), part.probability, part.threshold)
+        FlaggedTarget(
+            name,
+            target.version,
+            target.action_for(key),
+            part.probability,
+            part.threshold,
+            unfit=target.in_place_of is not None,
+        )
         for name, part in surest.items()
         for target in (targets[name],)
     ]
@@ -98,12 +105,21 @@ def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> li
 
 def _adapter(asked: Sequence[FlaggedTarget], targets: TargetSet, policy: PolicySettings) -> Adapter | None:
     if len(asked) > 1:
-        if composed := targets.composed_adapter([each.name for each in asked]):
-            return composed
+        names = [each.name for each in asked]
+        if targets.composes(names):
+            return targets.composed_adapter(names)
         if policy.several_adapters is SeveralAdapters.REFUSE:
             return None
     surest = max(asked, key=lambda each: each.probability, default=None)
     return targets[surest.name].adapter if surest else None
+
+
+def _all_corruptions(targets: TargetSet, key: ApiKey) -> list[Target]:
+    """The targets whose corruptions stand in for a verdict; none where one of these cannot be had."""
+    wanting = [each for each in targets if each.in_place_of and each.in_place_of.corrupts]
+    if any(each.action_for(key) is Action.REFUSE for each in wanting):
+        return []
+    return list(targets.corrupting_for(key))
 
 
 def _decision(
@@ -117,7 +133,7 @@ def _decision(
     outcome = max(outcomes, key=_STRENGTH.index, default=Outcome.PASS)
     changes_model = outcome in (Outcome.CORRUPT, Outcome.ADAPTER)
     if changes_model and Outcome.CORRUPT in outcomes and not corrupted:
-        outcome, reason = Outcome.BLOCK, f"{reason}, and no target in force has a corruption"
+        outcome, reason = Outcome.BLOCK, f"{reason}, and there is no corruption to answer it with"
     placed = tuple(
         PlacedCorruption(target.name, target.version, target.corruption, None)
         for target in corrupted

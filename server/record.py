@@ -93,6 +93,7 @@ class Record:
                     "action": each.action.value,
                     "probability": round(each.probability, 4),
                     "threshold": each.threshold,
+                    **({"unfit": True} if each.unfit else {}),
                 }
                 for each in decision.flagged
             ],

@@ -38,6 +38,14 @@ class SeveralAdapters(StrEnum):
     SUREST = "surest"
 
 
+class OnUnfit(StrEnum):
+    """What becomes of requests flagged for a target whose corruption or adapter was made for another model."""
+
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+    STOP = "stop"
+
+
 class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -123,6 +131,9 @@ class PolicySettings(_Section):
         The request has parts that are not text.
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
+    on_unfit
+        A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
+        for it, only observe, or do not start, and keep what was in force on a reload.
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
@@ -133,6 +144,7 @@ class PolicySettings(_Section):
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
     on_too_long: Fallback = Fallback.BLOCK
+    on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
 

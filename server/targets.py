@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle import Action, BaseModel, Bundle, BundleError, DamagedBundle, survey_bundles
+from bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from corruption.artifact import Corruption, CorruptionError, load_corruption
 from server.adapter_files import Adapter, read_adapter
 from server.deployment import DEPLOYMENT_NAME, TargetDeployment, read_deployment
 from server.keys import ANYONE, ApiKey
+from server.served_model import ServedModel
+from server.settings import OnUnfit
 from server.upstream import EngineFacts
 
 
@@ -25,6 +27,8 @@ class Target:
         What the action needs, None for what it does not.
     percent
         Share of the keys; for the others the target is only observed.
+    in_place_of
+        What the action would be if the bundle had been made for the model that is served; None where it was.
     """
 
     bundle: Bundle
@@ -32,6 +36,7 @@ class Target:
     corruption: Corruption | None = None
     adapter: Adapter | None = None
     percent: float = 100
+    in_place_of: Action | None = None
 
     @property
     def name(self) -> str:
@@ -55,6 +60,13 @@ class Target:
         within = int.from_bytes(digest[:8], "big") / 2**64 * 100 < self.percent
         return self.action if within else Action.OBSERVE
 
+    def fitted(self, digests: Collection[str], on_unfit: OnUnfit) -> "Target":
+        """The target as it is in force before a model whose embeddings have one of these digests."""
+        if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
+            return self
+        action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
+        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action)
+
 
 class TargetSet:
     """The targets in force, by name; immutable, so that a request under way keeps the one it began with.
@@ -62,16 +74,21 @@ class TargetSet:
     Parameters
     ----------
     composed
-        Bundles of composed adapters, by the targets that they stand for together.
+        Adapters that were composed, by the targets that they stand for together; None in the place of one that was
+        made for another model than the one served.
+    unfit
+        The bundles that were made for another model.
     """
 
     def __init__(
         self,
         targets: Sequence[Target],
-        composed: Mapping[frozenset[str], tuple[Bundle, Adapter]] | None = None,
+        composed: Mapping[frozenset[str], tuple[Bundle, Adapter | None]] | None = None,
+        unfit: Sequence[Bundle] = (),
     ) -> None:
         self._targets = {target.name: target for target in targets}
         self._composed = dict(composed or {})
+        self.unfit = tuple(unfit)
 
     def __getitem__(self, name: str) -> Target:
         return self._targets[name]
@@ -98,23 +115,48 @@ class TargetSet:
     @property
     def adapters(self) -> tuple[Adapter, ...]:
         """Every adapter that a request may be answered with."""
-        own = [target.adapter for target in self if target.adapter is not None]
-        return (*own, *(adapter for _, adapter in self._composed.values()))
+        adapters = [target.adapter for target in self]
+        adapters += [adapter for _, adapter in self._composed.values()]
+        return tuple(adapter for adapter in adapters if adapter is not None)
 
-    @property
-    def made_for_a_model(self) -> tuple[Bundle, ...]:
-        """The bundles that fit one base model only."""
-        acting = [target.bundle for target in self if target.action.corrupts or target.action.adapts]
-        return (*acting, *(bundle for bundle, _ in self._composed.values()))
+    def composes(self, names: Collection[str]) -> bool:
+        """Whether an adapter was composed for exactly these targets."""
+        return frozenset(names) in self._composed
 
     def composed_adapter(self, names: Collection[str]) -> Adapter | None:
-        """The adapter that was composed for exactly these targets, if there is one."""
-        found = self._composed.get(frozenset(names))
-        return found[1] if found else None
+        """The adapter that was composed for exactly these targets; None if there is none, or none that fits."""
+        return self._composed.get(frozenset(names), (None, None))[1]
 
     def exempt(self, key: ApiKey) -> bool:
         """Whether none of the targets applies to a key."""
         return all(target.name in key.exempt for target in self)
+
+    def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> "TargetSet":
+        """The targets as they are in force before a model.
+
+        Of a bundle whose corruption or adapter was made for another model nothing is applied: its target is refused,
+        or observed where that is what is to become of it.
+
+        Parameters
+        ----------
+        model
+            What is served; while it is not known, nothing is taken to be unfit.
+        """
+        if model is None:
+            return self
+        composing = [bundle for bundle, _ in self._composed.values()]
+        bases = [bundle.manifest.base_model for bundle in (*self.bundles, *composing)]
+        digests = model.embeddings(base for base in bases if base is not None)
+        targets = [target.fitted(digests, on_unfit) for target in self]
+        composed = {
+            names: (bundle, adapter if _fits(bundle, digests) else None)
+            for names, (bundle, adapter) in self._composed.items()
+            # Where one is missed no longer, its parts are in force by themselves.
+            if _fits(bundle, digests) or on_unfit is not OnUnfit.OBSERVE
+        }
+        unfit = [target.bundle for target in targets if target.in_place_of is not None]
+        unfit += [each for each in composing if each not in unfit and not _fits(each, digests)]
+        return TargetSet(targets, composed, unfit)
 
 
 def load_targets(folder: Path) -> TargetSet:
@@ -186,35 +228,9 @@ def _composes(bundle: Bundle, adapted: set[str]) -> bool:
     return bool(names) and adapted >= set(names)
 
 
-def check_base_model(targets: TargetSet, served: BaseModel | EngineFacts) -> None:
-    """Check that corruptions and adapters were made for the model that is served.
-
-    Parameters
-    ----------
-    served
-        The model's own identity where its weights are at hand, else the names by which the engine knows it.
-
-    Raises
-    ------
-    BundleError
-        A bundle was made for another base model.
-    """
-    for bundle in targets.made_for_a_model:
-        made_for = bundle.manifest.base_model
-        if made_for is None:
-            continue
-        if isinstance(served, BaseModel):
-            fits = served.embedding_sha256 == made_for.embedding_sha256
-            found = f"{served.id} with embeddings {served.embedding_sha256[:12]}..."
-        else:
-            fits = made_for.id in served.names | served.roots
-            found = ", ".join(sorted(served.names | served.roots))
-        if not fits:
-            raise BundleError(
-                f"bundle {bundle.name} was made for {made_for.id} with embeddings "
-                f"{made_for.embedding_sha256[:12]}..., but the engine serves {found}; "
-                "make it again for this model, or take the bundle out"
-            )
+def _fits(bundle: Bundle, digests: Collection[str]) -> bool:
+    made_for = bundle.manifest.base_model
+    return made_for is not None and made_for.embedding_sha256 in digests
 
 
 def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:

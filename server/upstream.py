@@ -1,9 +1,11 @@
 """One engine over HTTP. Knows its address, deadlines and health; knows nothing about targets or policies."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ from server.errors import (
     StartupError,
     Unavailable,
 )
+from server.served_model import ServedModel, digest_at_hand
 from server.tracing import TRACE_HEADERS
 
 PLUGIN_GAUGE = "lethe_plugin_info"
@@ -34,6 +37,7 @@ _KEEPALIVE_S = 4
 _ROUND_TRIP_S = 1.0
 _ADMINISTRATION_TIMEOUT_S = 300
 _REPORT_EVERY_S = 60.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class EngineFacts:
         Whether it runs Lethe's plugin.
     cards
         What it says of the base model, once for each of `names`.
+    embedding_sha256
+        Digest of the base model's embeddings, where the engine runs on this machine and so its weights are at hand.
     """
 
     name: str
@@ -62,6 +68,13 @@ class EngineFacts:
     adapters: frozenset[str]
     has_plugin: bool
     cards: tuple[Mapping[str, Any], ...]
+    embedding_sha256: str | None = None
+
+    @cached_property
+    def model(self) -> ServedModel:
+        """The base model."""
+        called = min(self.roots, default=self.name)
+        return ServedModel(called, self.names | self.roots, self.embedding_sha256)
 
 
 class EngineClient:
@@ -333,7 +346,8 @@ class EngineClient:
             adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
             has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
-            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base)
+            digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
+            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base, digest)
         except EngineFailed as error:
             raise StartupError(f"{self.base_url}: {error.message}") from None
         except (
@@ -349,6 +363,10 @@ class EngineClient:
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
             ) from None
         self.facts = facts
+
+    @property
+    def _is_local(self) -> bool:
+        return urlsplit(self.base_url).hostname in _LOOPBACK
 
     @property
     def _pool(self) -> aiohttp.ClientSession:

@@ -18,6 +18,7 @@ from server.deployment import DEPLOYMENT_NAME, TargetDeployment, change_deployme
 from server.errors import BadRequest, Conflict, NotFound
 from server.openapi import body_schema
 from server.reload import ReloadError
+from server.targets import Target
 
 _CARD = "README.md"
 _FIGURES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
@@ -144,7 +145,7 @@ class TargetDesk:
             deployment = read_deployment(self._folder)
         except BundleError as error:
             raise Conflict(str(error)) from None
-        in_force = {target.name: target.version for target in self._components.guard.targets}
+        in_force = {target.name: target for target in self._components.guard.targets}
         return {
             "targets": [
                 _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name))
@@ -154,9 +155,9 @@ class TargetDesk:
         }
 
 
-def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: str | None) -> dict[str, Any]:
+def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Target | None) -> dict[str, Any]:
     state = "disabled" if not how.enabled else "shadow" if how.action == "observe" else "enabled"
-    shared = {"name": found.name, "in_force": in_force, "state": state}
+    shared = {"name": found.name, "in_force": in_force and in_force.version, "state": state}
     if isinstance(found, DamagedBundle):
         return shared | {"fault": str(found.fault)}
     manifest = found.manifest
@@ -164,6 +165,8 @@ def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: str
         "version": found.version,
         "description": manifest.description,
         "action": (how.action or manifest.action).value,
+        # What is done in its place, where the bundle in force was made for another model than the one served.
+        "done_instead": in_force.action.value if in_force and in_force.in_place_of else None,
         "percent": how.percent,
         "threshold": manifest.threshold,
         "base_model": manifest.base_model.id if manifest.base_model else None,

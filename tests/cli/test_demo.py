@@ -14,6 +14,9 @@ def saying(text: str, key: str) -> type[JsonHandler]:
     """A server that says one thing, to who has a key."""
 
     class Handler(JsonHandler):
+        def do_GET(self) -> None:
+            self.answer({"data": [{"id": "org/model", "root": "org/model"}]})
+
         def do_POST(self) -> None:
             self.body()
             if self.headers.get("Authorization") == f"Bearer {key}":

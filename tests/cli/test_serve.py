@@ -88,9 +88,9 @@ def test_a_bundle_for_another_base_model(tmp_path: Path, model_folder: Path) -> 
     targets = tmp_path / "targets"
     targets.mkdir()
     write_target(targets, "books")
-    line = serve(
-        "--model", model_folder, "--targets", targets, "--port", free_loopback_port(), cache=tmp_path
-    )
+    config = tmp_path / "lethe.yaml"
+    config.write_text(f"port: {free_loopback_port()}\ntargets: {targets}\npolicy: {{on_unfit: stop}}\n")
+    line = serve("--model", model_folder, "--config", config, cache=tmp_path)
     assert "bundle books was made for org/model" in line
 
 

@@ -59,6 +59,7 @@ def known_metrics(
     """Every name that can be asked for, and its labels where they are known."""
     metrics = Metrics()
     audit = AuditLog(tmp_path_factory.mktemp("audit"), max_bytes=1 << 20, keep=1)
+    metrics.watch_targets(list)
     metrics.watch_audit(audit)
     audit.close()
     metrics.watch_engines([EngineClient("http://engine", None, connect_timeout_s=1, read_timeout_s=1)])

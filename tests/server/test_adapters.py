@@ -315,8 +315,9 @@ async def test_an_adapter_that_cannot_be_served_is_told(
         load_targets(targets)
 
 
+@pytest.mark.settings(policy={"on_unfit": "stop"})
 async def test_an_adapter_of_another_base_model_is_told(stack: Stack, targets: Path) -> None:
-    base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "0" * 64}
+    base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
     write_adapter(targets, "books", base_model=base)
     with pytest.raises(BundleError, match="made for org/other"):
         await stack.guard.load()
