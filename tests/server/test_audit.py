@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bundle import update_bundle
 from classifier.conversation import Conversation
 from server.audit import AuditLog
 from server.audit_chain import ChainError, Link
@@ -205,12 +206,25 @@ async def test_every_decision_is_written_down_without_its_text(audited: Path, st
     assert target["target"] == "books"
     assert target["version"] == stack.guard.targets["books"].version
     assert (target["action"], target["probability"], target["threshold"]) == ("corrupt", 1.0, 0.5)
+    assert "unfit" not in target
     assert first["scores"] == {"books": 1.0}
     assert first["total_ms"] >= first["first_byte_ms"] > 0
     assert (second["action"], second["stream"], second["scores"]) == ("pass", True, {"books": 0.0})
     assert (third["action"], third["status"]) == ("reject", 400)
     assert b"Harry" not in b"".join(path.read_bytes() for path in audit_files(audited))
     assert verify(audited, read_key(audited)).number == 3
+
+
+@pytest.mark.anyio
+async def test_a_target_for_another_model_is_told_apart(audited: Path, stack: Stack, targets: Path) -> None:
+    base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
+    update_bundle(targets / "books", {}, base_model=base)
+    await stack.guard.load()
+    await stack.client.post("/v1/chat/completions", json=chat("Harry Potter?"))
+    await stack.audited(1)
+    [entry] = read_entries(audited)
+    assert entry["action"] == "refuse"
+    assert [(each["action"], each["unfit"]) for each in entry["flagged"]] == [("refuse", True)]
 
 
 @pytest.mark.anyio

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle import Action
+from bundle import Action, update_bundle
 from server.audit_files import read_entries
 from server.console.page_files import SECURITY_HEADERS
 from server.errors import StartupError
@@ -262,6 +262,21 @@ async def test_a_target_is_switched_and_in_force_at_once(
     await stack.audited(3)
     changes = [(entry["target"], entry["state"]) for entry in read_entries(log)]
     assert changes == [("books", "shadow"), ("books", "disabled"), ("books", "enabled")]
+
+
+async def test_a_target_for_another_model_is_shown_with_what_is_done(
+    admin: httpx.AsyncClient, stack: Stack, targets: Path
+) -> None:
+    base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
+    update_bundle(targets / "books", {}, base_model=base)
+    await stack.guard.load()
+    listed = (await admin.get(f"{API}/targets")).json()["targets"]
+    assert [(each["action"], each["done_instead"]) for each in listed] == [
+        ("corrupt", "refuse"),
+        ("corrupt", None),
+    ]
+    in_force = (await admin.get("/admin/targets")).json()["targets"]
+    assert [(each["action"], each["fits"]) for each in in_force] == [("refuse", False), ("corrupt", True)]
 
 
 async def test_a_damaged_bundle_hides_no_other(admin: httpx.AsyncClient, stack: Stack, damaged: None) -> None:
