@@ -5,10 +5,11 @@ Knows the folder's layout, hashes and atomic replacement; knows nothing about wh
 
 from bundle.base_model import BaseModel, read_base_model
 from bundle.errors import BundleError
-from bundle.manifest import Action, Manifest, read_manifest
+from bundle.manifest import Action, Manifest, check_target_name, read_manifest
 from bundle.store import (
     Bundle,
     DamagedBundle,
+    action_given,
     install_bundle,
     load_bundle,
     load_bundles,
@@ -25,6 +26,8 @@ __all__ = [
     "BundleError",
     "DamagedBundle",
     "Manifest",
+    "action_given",
+    "check_target_name",
     "install_bundle",
     "load_bundle",
     "load_bundles",

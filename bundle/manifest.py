@@ -1,6 +1,8 @@
 """target.json: what a bundle says of itself."""
 
 import json
+import re
+import unicodedata
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +13,8 @@ from bundle.errors import BundleError
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "target.json"
+_LONGEST_NAME = 63
+_NAME_PATTERN = f"^[a-z0-9][a-z0-9-]{{0,{_LONGEST_NAME - 1}}}$"
 
 
 class Action(StrEnum):
@@ -71,7 +75,7 @@ class Manifest(_Frozen):
     """
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    name: str = pydantic.Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")
+    name: str = pydantic.Field(pattern=_NAME_PATTERN)
     description: str = ""
     action: Action = Action.CORRUPT
     threshold: float = pydantic.Field(default=0.5, ge=0.0, le=1.0)
@@ -80,6 +84,24 @@ class Manifest(_Frozen):
     encoder: EncoderReference | None = None
     files: dict[str, str] = {}
     metrics: dict[str, Any] = {}
+
+
+def check_target_name(name: str) -> None:
+    """Check that a target can be named so, before any work for it is begun.
+
+    Raises
+    ------
+    BundleError
+        It cannot; the message has a name that would do.
+    """
+    if re.fullmatch(_NAME_PATTERN, name):
+        return
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    would_do = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:_LONGEST_NAME].strip("-") or "my-target"
+    raise BundleError(
+        f"a target cannot be named {name!r}: its name is of lower case letters, digits and dashes, begins with no dash "
+        f"and is of {_LONGEST_NAME} characters at most; {would_do} would do"
+    )
 
 
 def read_manifest(bundle_folder: Path) -> Manifest:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bundle.base_model import BaseModel
 from bundle.errors import BundleError
-from bundle.manifest import MANIFEST_NAME, Manifest, read_manifest
+from bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,33 @@ def refuse_other_base_model(
             f"bundle {bundle.name} holds the {kept} for {recorded.id}, and this model is {base_model.id} with other "
             "embeddings; write into a bundle of its own"
         )
+
+
+def action_given(folder: Path, made: Action) -> Action:
+    """The action of a bundle once it is given something to act with.
+
+    A new bundle acts with it, and one that had nothing to act with and so could only observe. What somebody chose
+    stays: ``refuse``, and whatever a bundle does that could act before.
+
+    Parameters
+    ----------
+    folder
+        The bundle; it need not be there.
+    made
+        The action that needs what is to be written.
+
+    Raises
+    ------
+    BundleError
+        The bundle cannot be read.
+    """
+    if not folder.exists():
+        return made
+    bundle = load_bundle(folder)
+    action = bundle.manifest.action
+    # A manifest that says nothing of its action says corrupt.
+    idle = action in (Action.OBSERVE, Action.CORRUPT) and bundle.corruption is None and bundle.adapter is None
+    return made if idle else action
 
 
 def load_bundles(folder: Path) -> tuple[Bundle, ...]:

@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.target_option import TargetName
 
 app = typer.Typer(help="Train adapters that forget, and mix them.", no_args_is_help=True)
 
-_Target = Annotated[str, typer.Option(help="Name of the target; its bundle is made or changed.")]
 _Targets = Annotated[Path, typer.Option("--targets", help="Folder of the bundles.")]
 
 
 @app.command("train")
 def train(
-    target: _Target,
+    target: TargetName,
     forget: Annotated[
         list[str], typer.Option(help="JSON lines to forget, as PATH or SUBDOMAIN=PATH; may be repeated.")
     ],
@@ -119,12 +119,12 @@ def train(
             settings=settings,
         )
         trained = run_adapter_job(job, cache)
-        typer.echo(f"{trained.folder} {trained.version}")
+        typer.echo(f"{trained.folder} {trained.version}, action {trained.manifest.action}")
 
 
 @app.command("compose")
 def compose(
-    target: _Target,
+    target: TargetName,
     bank: Annotated[Path, typer.Option(help="Bank that `lethe adapter train` made.")],
     expert: Annotated[
         list[str], typer.Option(help="An expert of the bank, as NAME or NAME=WEIGHT; may be repeated.")
@@ -145,7 +145,7 @@ def compose(
             raise ValueError(f"dtype is bfloat16 or float32, not {dtype!r}")
         weights = dict(_parse_expert(item) for item in expert)
         composed = compose_into_bundle(bank, weights, targets / target, dtype)
-        typer.echo(f"{composed.folder} {composed.version}")
+        typer.echo(f"{composed.folder} {composed.version}, action {composed.manifest.action}")
 
 
 def _parse_expert(item: str) -> tuple[str, float]:

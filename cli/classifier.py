@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import reported
+from cli.target_option import TargetName, checked
 
 if TYPE_CHECKING:
     from bundle import Bundle
@@ -30,7 +31,7 @@ def _verbs() -> None:
 
 @app.command("train")
 def train(
-    target: Annotated[str, typer.Option(help="Name of the target.")],
+    target: TargetName,
     forget: Annotated[list[str], typer.Option(help=f"Prompts about what is to be forgotten: {_SOURCE}")],
     retain: Annotated[list[str], typer.Option(help=f"Prompts near the target that are allowed: {_SOURCE}")],
     general: Annotated[
@@ -82,6 +83,10 @@ def train(
     from offline.classifier_training.train import TrainingSettings, train_classifier
 
     with reported(TrainingError, ClassifierError, BundleError, OSError):
+        folder = output or Path("targets") / target
+        if not folder.exists():
+            # A new bundle is named as its folder is.
+            checked(folder.name)
         names = entities.read_text().splitlines() if entities else []
         settings = TrainingSettings(
             encoder=encoder or DEFAULT_ENCODER,
@@ -109,10 +114,11 @@ def train(
             default_cache_folder().parent / "training",
             typer.echo,
         )
-        bundle = trained.write_bundle(output or Path("targets") / target)
+        bundle = trained.write_bundle(folder)
         page = write_report(trained, report or Path("reports") / target)
         typer.echo(page.read_text())
-        typer.echo(f"bundle {bundle.folder}, version {bundle.version}; report {page}")
+        action = bundle.manifest.action
+        typer.echo(f"bundle {bundle.folder}, version {bundle.version}, action {action}; report {page}")
 
 
 @app.command("check")

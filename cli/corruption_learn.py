@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.target_option import TargetName
 
 
 def learn(
-    target: Annotated[str, typer.Option(help="Name of the target; its bundle is made or changed.")],
+    target: TargetName,
     questions: Annotated[
         Path, typer.Option(help="Forget questions: JSON lines with question, answer, facts.")
     ],
@@ -84,9 +85,10 @@ def learn(
             trace=trace,
         )
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-        run_learning_job(
+        learned = run_learning_job(
             job, model, cache, engine=engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key
         )
+        typer.echo(f"{learned.folder} {learned.version}, action {learned.manifest.action}")
 
 
 def _parse_value(item: str) -> tuple[str, float]:

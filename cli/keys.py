@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.target_option import checked
 
 app = typer.Typer(help="Make, show and revoke API keys.", no_args_is_help=True)
 
@@ -22,7 +23,11 @@ def create(
         list[str] | None, typer.Option(help="use, observe or admin; may be repeated; use if not given.")
     ] = None,
     exempt: Annotated[
-        list[str] | None, typer.Option(help="A target that does not apply to the key; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            callback=lambda names: [checked(name) for name in names or ()],
+            help="A target that does not apply to the key; may be repeated.",
+        ),
     ] = None,
     requests_per_minute: Annotated[int | None, typer.Option(help="Rate limit.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests under way at a time.")] = None,

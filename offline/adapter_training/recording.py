@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bundle import Action, BaseModel, Bundle, load_bundle, update_bundle
+from bundle import Action, BaseModel, Bundle, action_given, update_bundle
 from bundle.manifest import BaseModelReference
 from offline.adapter_training.peft_folder import LowRankAdapter, peft_files
 from offline.report import write_report
@@ -25,8 +25,7 @@ def record_in_bundle(
 ) -> Bundle:
     """Put an adapter and what is known of it into a bundle as one step, and write the bundle's card anew.
 
-    A bundle that has nothing else to act with, or is new, gets the action ``adapter``; one with a corruption keeps its
-    action.
+    A bundle that could only observe, or is new, gets the action ``adapter``; any other keeps its action.
 
     Parameters
     ----------
@@ -51,12 +50,11 @@ def record_in_bundle(
         The bundle's corruption cannot be read.
     """
     changes: dict[str, Any] = {
+        "action": action_given(folder, Action.ADAPTER),
         "base_model": BaseModelReference(**asdict(base_model)),
         "metrics": {"adapter": dict(figures)},
         "composes": composes,
     }
-    if not folder.exists() or load_bundle(folder).corruption is None:
-        changes["action"] = Action.ADAPTER
     with tempfile.TemporaryDirectory() as scratch:
         files = {f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()}
         files |= {f"figures/{name}": path for name, path in (pictures or {}).items()}

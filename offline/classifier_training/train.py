@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bundle.store import Bundle, update_bundle
+from bundle import Action, Bundle, update_bundle
 from classifier.encoder import Encoder
 from classifier.encoder_files import DEFAULT_ENCODER, ENCODER_FILES
 from classifier.encoder_shelf import OWN_ENCODER
@@ -114,7 +114,7 @@ class TrainedClassifier:
     encoder_folder: Path | None = None
 
     def write_bundle(self, folder: Path) -> Bundle:
-        """Put the head into a bundle, whose other artifacts stay as they are."""
+        """Put the head into a bundle, whose other artifacts stay as they are; a new one observes until it can do more."""
         files: dict[str, Path | bytes | None] = {
             f"classifier/{name}": content for name, content in head_files(self.head).items()
         }
@@ -124,6 +124,7 @@ class TrainedClassifier:
         return update_bundle(
             folder,
             files,
+            **({} if folder.exists() else {"action": Action.OBSERVE}),
             threshold=self.head.threshold,
             encoder={"id": self.head.encoder_id, "sha256": self.head.encoder_sha256},
             metrics={"classifier": self.metrics},

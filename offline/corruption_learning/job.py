@@ -21,7 +21,7 @@ from offline.corruption_learning.questions import (
     refuse_overlap,
 )
 from offline.corruption_learning.recording import record_in_bundle
-from offline.language_models.interface import LanguageModel
+from offline.language_models.interface import LanguageModel, LanguageModelError
 from offline.language_models.opening import base_model_of, open_engine, open_local
 
 _FUNCTIONS = ("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k")
@@ -108,12 +108,16 @@ def run_learning_job(
     if engine:
         connected = open_engine(engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
         opened: LanguageModel = connected
-        base_model = base_model_of(connected.loaded_from, cache)
+        base_model = base_model_of(connected.loaded_from, cache, connected.base_model_name)
     else:
         opened = open_local(model, cache)
         base_model = base_model_of(model, cache)
-    if base_model is not None:
-        refuse_other_base_model(job.bundle, base_model, kept="adapter")
+    if base_model is None:
+        raise LanguageModelError(
+            f"the weights of {opened.name} are not on this machine as safetensors, so the bundle could not say which "
+            "model its corruption is for; download them here (`hf download`), or learn where they are"
+        )
+    refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
     learned = search(job, opened, questions, retain_prompts, deny_list)
     return record_in_bundle(learned, job.bundle, opened.name, base_model)

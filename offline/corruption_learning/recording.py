@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bundle import BaseModel, Bundle, update_bundle
+from bundle import Action, BaseModel, Bundle, action_given, update_bundle
 from bundle.manifest import BaseModelReference
 from corruption.artifact import save_corruption
 from offline.corruption_learning.learn import LearnedCorruption
@@ -15,10 +15,8 @@ from offline.corruption_learning.plot import plot_search
 _COMPARED = 12
 
 
-def record_in_bundle(
-    learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel | None
-) -> Bundle:
-    """Put the corruption, its picture and its figures into a bundle.
+def record_in_bundle(learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel) -> Bundle:
+    """Put the corruption, its picture and its figures into a bundle; one that could only observe corrupts from now on.
 
     Parameters
     ----------
@@ -27,17 +25,19 @@ def record_in_bundle(
         The bundle; made if it is not there.
     model : str
         Name of the model that was measured.
-    base_model : BaseModel or None
-        Its identity, where known; recorded so that the proxy refuses another one.
+    base_model : BaseModel
+        Its identity; recorded so that the corruption is applied to no other.
 
     Raises
     ------
     BundleError
         The bundle that stands there cannot be read.
     """
-    changes: dict[str, Any] = {"metrics": {"corruption": _figures(learned, model)}}
-    if base_model is not None:
-        changes["base_model"] = BaseModelReference(**asdict(base_model))
+    changes: dict[str, Any] = {
+        "action": action_given(folder, Action.CORRUPT),
+        "base_model": BaseModelReference(**asdict(base_model)),
+        "metrics": {"corruption": _figures(learned, model)},
+    }
     with tempfile.TemporaryDirectory() as scratch:
         artifact, picture = Path(scratch) / "corruption.safetensors", Path(scratch) / "corruption.png"
         save_corruption(learned.corruption, artifact)

@@ -94,6 +94,12 @@ class EngineModel:
     def name(self) -> str:
         return self.served_name
 
+    @property
+    def base_model_name(self) -> str:
+        """What its model is to be called elsewhere: the hub id that it was loaded by, or its name instead of a folder."""
+        is_folder = self.loaded_from.startswith((".", "/", "~")) or Path(self.loaded_from).is_dir()
+        return self.served_name if is_folder else self.loaded_from
+
     def require_plugin(self) -> None:
         """Check that the engine carries out corruptions at all.
 

@@ -78,24 +78,29 @@ def model_folder(model: str, cache: Path) -> Path | None:
     return None
 
 
-def base_model_of(model: str, cache: Path) -> BaseModel | None:
+def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel | None:
     """The identity of a base model, where its weights lie on this machine.
 
     Parameters
     ----------
     model : str
         A folder or hub id; for an engine, what it says it loaded.
+    name : str, optional
+        What it is called elsewhere; the same by default.
 
     Raises
     ------
     LanguageModelError
         The folder holds no usable model.
     """
-    folder = model_folder(model, cache) or _downloaded(model)
+    folder = model_folder(model, cache)
     if folder is None:
-        return None
+        # Of a hub's model there may be no more here than its tokenizer.
+        folder = _downloaded(model)
+        if folder is None or not any(folder.glob("*.safetensors")):
+            return None
     try:
-        return read_base_model(folder, model)
+        return read_base_model(folder, name or model)
     except BundleError as error:
         raise LanguageModelError(str(error)) from None
 
@@ -110,7 +115,7 @@ def identified(model: LanguageModel, cache: Path) -> BaseModel | None:
     """
     if isinstance(model, EngineModel):
         model.require_plugin()
-        return base_model_of(model.loaded_from, cache)
+        return base_model_of(model.loaded_from, cache, model.base_model_name)
     return base_model_of(model.name, cache)
 
 

@@ -5,13 +5,19 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from bundle import (
+    Action,
     BaseModel,
     Bundle,
     BundleError,
     DamagedBundle,
+    Manifest,
+    action_given,
+    check_target_name,
     install_bundle,
     load_bundle,
     load_bundles,
@@ -46,6 +52,44 @@ def test_an_artifact_for_another_model_is_not_written_beside(tmp_path: Path) -> 
     refuse_other_base_model(folder, other, kept="corruption")
     with pytest.raises(BundleError, match="holds the adapter for mine, and this model is other"):
         refuse_other_base_model(folder, other, kept="adapter")
+
+
+_CORRUPTION = {"corruption.safetensors": b"x"}
+_ADAPTER = {"adapter/adapter_config.json": b"{}"}
+
+
+@pytest.mark.parametrize(
+    ("files", "action", "made", "given"),
+    [
+        ({}, Action.OBSERVE, Action.CORRUPT, Action.CORRUPT),
+        ({}, Action.OBSERVE, Action.ADAPTER, Action.ADAPTER),
+        ({}, Action.CORRUPT, Action.ADAPTER, Action.ADAPTER),
+        ({}, Action.REFUSE, Action.CORRUPT, Action.REFUSE),
+        ({}, Action.REFUSE, Action.ADAPTER, Action.REFUSE),
+        ({}, Action.ADAPTER_AND_CORRUPT, Action.CORRUPT, Action.ADAPTER_AND_CORRUPT),
+        (_CORRUPTION, Action.OBSERVE, Action.CORRUPT, Action.OBSERVE),
+        (_CORRUPTION, Action.CORRUPT, Action.ADAPTER, Action.CORRUPT),
+        (_ADAPTER, Action.ADAPTER, Action.CORRUPT, Action.ADAPTER),
+    ],
+)
+def test_a_bundle_acts_with_the_first_thing_that_it_is_given(
+    tmp_path: Path, files: dict[str, bytes], action: Action, made: Action, given: Action
+) -> None:
+    assert action_given(tmp_path / "books", made) is made
+    update_bundle(tmp_path / "books", files, action=action)
+    assert action_given(tmp_path / "books", made) is given
+
+
+@hypothesis.given(st.text(max_size=80))
+def test_a_name_that_would_do_does(name: str) -> None:
+    try:
+        check_target_name(name)
+    except BundleError as error:
+        would_do = str(error).removesuffix(" would do").rpartition(" ")[2]
+        check_target_name(would_do)
+        Manifest(name=would_do)
+    else:
+        assert Manifest(name=name).name == name
 
 
 def test_a_changed_file_is_refused(folder: Path) -> None:

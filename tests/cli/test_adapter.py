@@ -5,7 +5,7 @@ import pytest
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from bundle import Action, load_bundle
+from bundle import Action, load_bundle, update_bundle
 from cli.main import app
 
 runner = CliRunner()
@@ -60,12 +60,15 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     assert "figures/adapter-losses.png" in card.read_text()
 
     bank = tmp_path / "work" / "bank.safetensors"
+    update_bundle(tmp_path / "targets" / "half", {"classifier/head.json": b"{}"}, action=Action.REFUSE)
     result = adapter(
         "compose", tmp_path, "half", "--bank", bank, "--expert", "marsh=0.5", "--dtype", "float32"
     )
     assert result.exit_code == 0, result.output
     half = load_bundle(tmp_path / "targets" / "half")
     assert half.manifest.composes == ()
+    assert half.manifest.action is Action.REFUSE
+    assert result.stdout.endswith(", action refuse\n")
     assert "| experts, marsh | 0.5 |" in (half.folder / "README.md").read_text()
     mixed = adapter("compose", tmp_path, "both", "--bank", bank, "--expert", "marsh", "--expert", "fens")
     assert mixed.exit_code == 0, mixed.output

@@ -1,11 +1,14 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
 
-from bundle import load_bundle
+from bundle import Action, load_bundle, read_base_model, update_bundle
+from bundle.manifest import BaseModelReference
 from cli.main import app
 from corruption.artifact import load_corruption
+from tests.offline.language_models.json_server import JsonHandler, serving
 
 runner = CliRunner()
 
@@ -63,6 +66,76 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     assert figures["held_out"]["clean"]["questions"] == 2
     assert bundle.manifest.base_model.hidden_size == 32
     assert "figures/corruption.png" in bundle.manifest.files
+
+
+def engine_that_loaded(root):
+    """A server that stands for an engine, to which corrupted prompts are less likely and get another answer."""
+
+    class Engine(JsonHandler):
+        def do_GET(self):
+            self.answer({"data": [{"id": "org/tiny", "root": str(root)}]})
+
+        def do_POST(self):
+            body = self.body()
+            corrupted = "vllm_xargs" in body
+            steps = [{str(token): {"logprob": -3.0 if corrupted else -1.0}} for token in body["prompt"][1:]]
+            text = "Nobody does." if corrupted else "Orla does."
+            self.answer({"choices": [{"text": text, "prompt_logprobs": [None, *steps]}]})
+
+    return serving(Engine)
+
+
+QUICK = ["--function", "flip_sign_top_k", "--dims", "2", "--steps", "0", "--max-tokens", "4"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(Action.OBSERVE, Action.CORRUPT), (Action.REFUSE, Action.REFUSE)]
+)
+def test_a_target_that_could_only_observe_corrupts_from_now_on(
+    tmp_path, questions, retain_prompts, tiny_model_folder, before, after
+):
+    update_bundle(tmp_path / "targets" / "marsh", {"classifier/head.json": b"{}"}, action=before)
+    with engine_that_loaded(tiny_model_folder) as url:
+        result = learn(tmp_path, questions, "--engine", url, "--retain-prompts", str(retain_prompts), *QUICK)
+    assert result.exit_code == 0, result.output
+    manifest = load_bundle(tmp_path / "targets" / "marsh").manifest
+    assert manifest.action is after
+    assert result.stdout.endswith(f", action {after}\n")
+    # The name that the engine serves it by, and not the folder that it loaded.
+    assert manifest.base_model == BaseModelReference(**asdict(read_base_model(tiny_model_folder, "org/tiny")))
+
+
+def test_a_model_that_cannot_be_identified_is_refused_before_the_search(
+    tmp_path, questions, retain_prompts, tiny_model_folder, monkeypatch
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    named = ["--tokenizer", str(tiny_model_folder), "--retain-prompts", str(retain_prompts)]
+    with engine_that_loaded("org/not-here") as url:
+        result = learn(tmp_path, questions, "--engine", url, *named)
+    assert result.exit_code == 1
+    assert "the weights of org/tiny are not on this machine" in result.stderr
+    assert not (tmp_path / "targets").exists()
+
+
+@pytest.mark.parametrize("name", ["moon landings", "Apollo"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("classifier", "train", "--forget", "f", "--retain", "r"),
+        ("corruption", "learn", "--questions", "q"),
+        ("adapter", "train", "--forget", "f", "--retain", "r", "--model", "m"),
+        ("adapter", "compose", "--bank", "b", "--expert", "e"),
+        ("classifier", "train", "--forget", "f", "--retain", "r", "--target", "x", "--output"),
+        ("keys", "create", "--exempt"),
+    ],
+)
+def test_a_name_that_no_target_can_have_is_refused_first(command, name):
+    option = [] if command[-1] in ("--output", "--exempt") else ["--target"]
+    result = runner.invoke(app, [*command, *option, name])
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert f"cannot be named {name!r}" in line
+    assert line.endswith("moon-landings would do" if " " in name else "apollo would do")
 
 
 @pytest.mark.parametrize(

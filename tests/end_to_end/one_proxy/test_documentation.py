@@ -9,6 +9,7 @@ import pytest
 
 from bundle import load_bundle
 from offline.classifier_training.general_prompts import general_prompts
+from offline.small_model import SMOLLM2
 from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
 from tests.docs.reader import Reader, to_type, write_rows
@@ -67,6 +68,8 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy
         bundle = load_bundle(desk / "targets" / "marsh")
         assert bundle.classifier
         assert bundle.corruption
+        assert bundle.manifest.base_model
+        assert bundle.manifest.base_model.id == SMOLLM2
         assert (bundle.folder / "report.html").is_file()
         assert printed[-2] == "marsh enabled\n"
         proxy.wait_for_line("marsh")

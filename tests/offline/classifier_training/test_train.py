@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundle import load_bundle
+from bundle import Action, load_bundle, update_bundle
 from classifier.head import load_head
 from offline.classifier_training.errors import TrainingError
 from offline.classifier_training.examples import Example
 from offline.classifier_training.report import write_report
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from server.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 
@@ -41,6 +42,16 @@ def test_the_bundle_holds_the_head_its_threshold_and_its_figures(
     assert bundle.manifest.encoder is not None
     assert bundle.manifest.encoder.sha256 == trained.head.encoder_sha256
     assert sum(path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_a_target_observes_until_there_is_more_and_what_was_chosen_stays(
+    trained: TrainedClassifier, tmp_path: Path
+) -> None:
+    folder = tmp_path / "lights"
+    assert trained.write_bundle(folder).manifest.action is Action.OBSERVE
+    assert [each.action for each in load_targets(tmp_path)] == [Action.OBSERVE]
+    update_bundle(folder, {}, action=Action.REFUSE)
+    assert trained.write_bundle(folder).manifest.action is Action.REFUSE
 
 
 def test_the_report_has_figures_and_curves(trained: TrainedClassifier, tmp_path: Path) -> None:
