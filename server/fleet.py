@@ -85,7 +85,7 @@ class Fleet:
         self._capacity: AdapterCapacity | None = None
         self._identity = ServedModel.of(model.identity) if model and model.identity else None
         # In force, and those that are about to be, as they were loaded.
-        self._targets: tuple[TargetSet, ...] = ()
+        self._targets: tuple[TargetSet, ...] = (TargetSet([]),)
         self._reported_unfit = ""
         # What is in force does not change while an engine is fitted with it.
         self._fitting = asyncio.Lock()
@@ -270,7 +270,7 @@ class Fleet:
     def _report_unfit(self) -> None:
         """Tell of bundles that do not fit the model served, whenever these are others than before."""
         model, line = self.model, ""
-        if model is not None and self._targets:
+        if model is not None:
             fitted = self._fitted(self._targets[-1], model)
             if fitted.unfit:
                 settings = self._settings

@@ -151,7 +151,7 @@ class TargetSet:
         composed = {
             names: (bundle, adapter if _fits(bundle, digests) else None)
             for names, (bundle, adapter) in self._composed.items()
-            # Where one is missed no longer, its parts are in force by themselves.
+            # To observe is to let the parts act by themselves.
             if _fits(bundle, digests) or on_unfit is not OnUnfit.OBSERVE
         }
         unfit = [target.bundle for target in targets if target.in_place_of is not None]
