@@ -12,6 +12,7 @@ from server.app import CONSOLE, create_app
 from server.audit import NoAudit
 from server.classification import ClassifierFactory
 from server.components import Components
+from server.drain import Drain
 from server.fleet import Fleet
 from server.guard import Guard
 from server.key_limits import LocalLimits
@@ -53,6 +54,7 @@ def openapi_document() -> dict[str, Any]:
             metrics,
             NoAudit(),
             NoTracing(),
+            Drain(0),
         )
     )
     return app.openapi()

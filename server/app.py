@@ -20,7 +20,7 @@ from server.answers import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
 from server.completions import Completions
 from server.components import Components
 from server.console import console_routes
-from server.errors import APIError, error_response
+from server.errors import APIError, ServerStopping, error_response
 from server.keys import Scope
 from server.methods import HeadAsGet, allowed_methods
 from server.model_cards import public_cards
@@ -157,6 +157,7 @@ class _Surroundings:
         self._engine = components.engine
         self._access = components.access
         self._metrics = components.metrics
+        self._drain = components.drain
 
     async def models(self, request: Request) -> Response:
         """The base model, once for each of its names, as vLLM describes it; adapters are not shown."""
@@ -181,7 +182,9 @@ class _Surroundings:
         return Alive()
 
     async def ready(self) -> Ready:
-        """Whether requests are answered, by one engine at least; `503` with the reason otherwise."""
+        """Whether requests are answered, by one engine at least, and the proxy is not stopping; `503` otherwise."""
+        if self._drain.begun:
+            raise ServerStopping
         if self._engine.ready:
             return Ready()
         raise self._engine.unavailable()

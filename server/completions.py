@@ -1,5 +1,6 @@
 """The way of a completion request, from its bytes to the record of its end."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from server.body_budget import BodyBudget
 from server.components import Components
 from server.decision import Decision, Outcome
 from server.engine_answer import EngineAnswer
-from server.errors import APIError, BadRequest, Unavailable
+from server.errors import APIError, BadRequest, ServerStopping, Unavailable
 from server.keys import ApiKey, Scope
 from server.record import CLIENT_CLOSED_REQUEST, Record
 from server.refusal import refusal_response
@@ -83,6 +84,9 @@ class Completions:
         except APIError as error:
             record.finished(error.status)
             return error.response()
+        except asyncio.CancelledError:
+            record.finished(ServerStopping.status)
+            raise
         except BaseException:
             record.finished(500)
             raise

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from server.access import Access
 from server.audit import Audit
+from server.drain import Drain
 from server.engines import Engines
 from server.guard import Guard
 from server.metrics import Metrics
@@ -29,6 +30,8 @@ class Components:
         Who may ask.
     audit
         Takes what was decided.
+    drain
+        Whether the proxy is stopping.
     """
 
     settings: Settings
@@ -40,3 +43,4 @@ class Components:
     metrics: Metrics
     audit: Audit
     tracing: Tracing
+    drain: Drain

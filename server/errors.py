@@ -134,6 +134,13 @@ class EngineNotReached(Unavailable):
     """The engine got nothing of the request, so another may be asked."""
 
 
+class ServerStopping(Unavailable):
+    """The proxy is stopping."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is stopping.", retry_after_s=1)
+
+
 class EngineTimeout(APIError):
     """The engine did not answer in time."""
 

@@ -128,11 +128,17 @@ class Fleet:
             for client in self.engines.clients:
                 watchers.create_task(self._watch(client))
 
-    async def close(self) -> None:
-        """Stop the embedded engine; connections stay open for `Engines.close`."""
+    async def close(self, drain_s: float = 0) -> None:
+        """Stop the embedded engine; connections stay open for `Engines.close`.
+
+        Parameters
+        ----------
+        drain_s
+            How long it may go on with what others than the proxy have asked it.
+        """
         self.engines.mark_unavailable("the server is stopping")
         if self._process is not None:
-            await self._process.stop()
+            await self._process.stop(drain_s)
         if self._copies is not None:
             await asyncio.to_thread(self._copies.clear)
 
@@ -193,6 +199,7 @@ class Fleet:
             self.addresses[0],
             settings.args,
             self._capacity,
+            self._settings.drain_timeout_s,
         )
         return EngineProcess(
             command,

@@ -10,6 +10,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.drain import Drain
 from server.settings import LimitSettings
 
 
@@ -32,13 +33,14 @@ _MALFORMED = (
 )
 
 
-def bounded_protocol(limits: LimitSettings) -> type[asyncio.Protocol]:
-    """The protocol class for uvicorn, with these limits."""
+def bounded_protocol(limits: LimitSettings, drain: Drain) -> type[asyncio.Protocol]:
+    """The protocol class for uvicorn, with these limits, whose connections end with an answer once `drain` has begun."""
 
     class BoundedProtocol(_BoundedProtocol):
         max_head_bytes = limits.max_header_bytes
         head_timeout_s = limits.header_timeout_s
         keep_alive_s = limits.keep_alive_s
+        proxy_drain = drain
 
     return BoundedProtocol
 
@@ -47,6 +49,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     max_head_bytes: int
     head_timeout_s: float
     keep_alive_s: float
+    proxy_drain: Drain
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -110,6 +113,13 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._undelivered_bytes = 0
         self._stop_head_timer()
         super().on_headers_complete()
+        if self.proxy_drain.begun:
+            self.end_with_answer()
+
+    def end_with_answer(self) -> None:
+        """Have the client told to send no more on this connection, where it has not been answered yet."""
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._undelivered_bytes = 0

@@ -10,7 +10,7 @@ from classifier.conversation import Conversation
 from server.audit import Audit
 from server.components import Components
 from server.decision import Decision
-from server.errors import EngineFailed
+from server.errors import EngineFailed, ServerStopping
 from server.key_limits import Release, nothing_to_release
 from server.keys import ANYONE, ApiKey, Scope
 from server.metrics import Metrics
@@ -151,12 +151,16 @@ class Record:
 
     def stream_ended(self, status: int) -> Callable[[StreamEnd, bytes], None]:
         """What is to be called at the end of a streamed answer."""
+        failures = {
+            StreamEnd.ENGINE_FAILED: EngineFailed.status,
+            StreamEnd.PROXY_STOPPED: ServerStopping.status,
+        }
 
         def record(end: StreamEnd, last: bytes) -> None:
             if end is StreamEnd.CLIENT_GONE:
                 self.disconnected()
             else:
-                self.finished(status if end is StreamEnd.COMPLETE else EngineFailed.status, last)
+                self.finished(failures.get(end, status), last)
 
         return record
 

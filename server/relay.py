@@ -12,13 +12,9 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from server.engine_answer import EngineAnswer
-from server.errors import EngineFailed
+from server.errors import APIError, EngineFailed, ServerStopping
 
-# What was passed on may end within a line, which must not swallow the event.
-_BROKEN_OFF = (
-    b'\n\ndata: {"error":{"message":"The engine broke off in the middle of its answer.",'
-    b'"type":"server_error","param":null,"code":null}}\n\n'
-)
+_BROKEN_OFF = "The engine broke off in the middle of its answer."
 # An engine's last events, its usage among them, come in so many pieces at most.
 _LAST_PIECES = 4
 _PASSED_HEADERS = ("content-type", "cache-control")
@@ -72,7 +68,7 @@ async def buffered(upstream: EngineAnswer) -> Response:
     try:
         content = await upstream.read()
     except (aiohttp.ClientError, TimeoutError):
-        raise EngineFailed("The engine broke off in the middle of its answer.") from None
+        raise EngineFailed(_BROKEN_OFF) from None
     finally:
         upstream.close()
     if not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
@@ -125,6 +121,7 @@ class StreamEnd(Enum):
     COMPLETE = auto()
     CLIENT_GONE = auto()
     ENGINE_FAILED = auto()
+    PROXY_STOPPED = auto()
 
 
 class StreamedResponse(Response):
@@ -165,7 +162,8 @@ class StreamedResponse(Response):
                             last.append(piece)
                     except (aiohttp.ClientError, TimeoutError):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
-                        piece, more, finished = _BROKEN_OFF, False, StreamEnd.ENGINE_FAILED
+                        piece, more = _event(EngineFailed(_BROKEN_OFF)), False
+                        finished = StreamEnd.ENGINE_FAILED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:
@@ -173,10 +171,19 @@ class StreamedResponse(Response):
                         break
         except (ClientGone, TimeoutError):
             end = StreamEnd.CLIENT_GONE
+        except asyncio.CancelledError:
+            # A proxy that stops waits no longer.
+            end = StreamEnd.PROXY_STOPPED
+            await send({"type": "http.response.body", "body": _event(ServerStopping()), "more_body": False})
         finally:
             # Closing the connection is what makes the engine stop generating.
             self._upstream.close()
             self._on_end(end, b"".join(last))
+
+
+def _event(error: APIError) -> bytes:
+    # What was passed on may end within a line, which must not swallow the event.
+    return b"\n\ndata: " + bytes(error.response().body) + b"\n\n"
 
 
 def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:

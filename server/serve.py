@@ -14,6 +14,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
 from bundle import BundleError
@@ -22,8 +23,9 @@ from server.app import create_app
 from server.audit import Audit, AuditLog, NoAudit
 from server.classification import ClassifierFactory
 from server.components import Components
+from server.drain import Drain
 from server.engine_address import published
-from server.errors import StartupError
+from server.errors import ServerStopping, StartupError
 from server.fleet import Fleet, LocalModel
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
@@ -36,6 +38,9 @@ from server.reload import Reload
 from server.settings import Settings
 from server.tracing import NoTracing, Tracing
 from server.watch import Watch
+
+# For clients to take what a request that was cut ends with.
+_LAST_WORDS_S = 3
 
 
 def run(settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
@@ -76,6 +81,7 @@ class _Proxy:
         self._reload = Reload(self._guard, self._access, report)
         self._audit = self._open_audit()
         self._tracing = self._start_tracing()
+        self._drain = Drain(settings.drain_timeout_s)
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -85,7 +91,8 @@ class _Proxy:
         watches = {path: Watch(path) for path in watched}
         with _listen(settings.host, settings.port) as listener:
             placer = Placer(self._fleet.tokenizer, self._report)
-            server = _Server(create_app(self._components(placer)), settings)
+            app = create_app(self._components(placer))
+            server = _Server(app, settings, self._drain, self._report)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
@@ -147,10 +154,11 @@ class _Proxy:
             self._metrics,
             self._audit,
             self._tracing,
+            self._drain,
         )
 
     async def _close(self) -> None:
-        await self._fleet.close()
+        await self._fleet.close(self._drain.seconds_left)
         await self._guard.close()
         await self._engine.close()
         await self._limits.close()
@@ -195,10 +203,13 @@ def _unfailing(report: Callable[[str], None]) -> Callable[[str], None]:
 class _Server(uvicorn.Server):
     """uvicorn, leaving signals to the proxy, which has an engine to stop after the last request."""
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, drain: Drain, report: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._drain = drain
+        self._report = report
         super().__init__(
             uvicorn.Config(
-                app,
+                _answering_when_cancelled(app),
                 lifespan="off",
                 log_level="warning",
                 log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
@@ -206,9 +217,8 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                http=bounded_protocol(settings.limits),
+                http=bounded_protocol(settings.limits, drain),
                 ws="none",
-                timeout_graceful_shutdown=settings.drain_timeout_s,
             )
         )
 
@@ -216,10 +226,63 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def stop(self) -> None:
-        """Stop after the requests under way; asked a second time, at once."""
-        self.force_exit = self.should_exit
+    def stop(self, number: signal.Signals) -> None:
+        """Stop after the requests under way; asked a second time, at once.
+
+        Parameters
+        ----------
+        number
+            The signal that asks for it: no balancer has to hear of a stop from a terminal.
+        """
+        if self._drain.begun:
+            self._drain.abandon()
+            self._cut()
+            self._leave()
+            return
+        self._drain.begin()
+        for connection in self.server_state.connections:
+            connection.end_with_answer()  # pyright: ignore[reportAttributeAccessIssue]
+        timeout = self._settings.drain_timeout_s
+        delay = self._settings.drain_delay_s if number is signal.SIGTERM else 0
+        loop = asyncio.get_running_loop()
+        loop.call_later(min(delay, timeout), self._take_no_more)
+        loop.call_later(timeout, self._cut)
+        self._report(f"stopping after {self._under_way()}, in {timeout} s at the latest")
+
+    def _take_no_more(self) -> None:
         self.should_exit = True
+
+    def _cut(self) -> None:
+        if self.server_state.tasks:
+            self._report(f"stopping: cut {self._under_way()} that had not ended")
+        for task in self.server_state.tasks:
+            task.cancel()
+        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._leave)
+
+    def _leave(self) -> None:
+        self.force_exit = self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # Of clients that do not even take their last words.
+        for connection in self.server_state.connections:
+            connection.transport.abort()
+
+    def _under_way(self) -> str:
+        count = len(self.server_state.tasks)
+        return f"{count} request{'s' * (count != 1)} under way"
+
+
+def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
+    """Requests that end with the proxy are answered in OpenAI's error shape; streams see to that themselves."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            await ServerStopping().response()(scope, receive, send)
+
+    return answer
 
 
 @contextlib.contextmanager
@@ -250,7 +313,7 @@ def _keep_known(listener: socket.socket) -> None:
 def _stopping_on_signals(server: _Server) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, server.stop, number)
     try:
         yield
     finally:

@@ -304,7 +304,10 @@ class Settings(BaseSettings):
     cors_origins
         Origins whose pages may call the proxy from a browser; none by default.
     drain_timeout_s
-        How long a stopping proxy waits for requests under way.
+        How long a stopping proxy waits for requests under way, and so do the engine that it starts, and what runs
+        either in a container.
+    drain_delay_s
+        How long of that a proxy that SIGTERM stops still takes new ones, while it says that it is not ready.
     """
 
     model_config = SettingsConfigDict(
@@ -320,7 +323,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=4 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
     cors_origins: tuple[str, ...] = ()
-    drain_timeout_s: int = Field(default=30, ge=0)
+    drain_timeout_s: int = Field(default=150, ge=0)
+    drain_delay_s: float = Field(default=5, ge=0)
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()

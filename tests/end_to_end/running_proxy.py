@@ -107,7 +107,8 @@ def proxy_before(
 def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iterator[RunningProxy]:
     port = free_loopback_port()
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
-    environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "PYTHONUNBUFFERED": "1"} | settings
+    given = {"LETHE_CACHE_DIR": str(lethe_cache), "LETHE_DRAIN_DELAY_S": "0", "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | given | settings
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
     )

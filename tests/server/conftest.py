@@ -18,6 +18,7 @@ from server.access import Access
 from server.app import create_app
 from server.audit import AuditLog, NoAudit
 from server.components import Components
+from server.drain import Drain
 from server.fleet import Fleet
 from server.guard import Guard
 from server.http_protocol import bounded_protocol
@@ -139,6 +140,7 @@ async def stack(
             metrics,
             audit,
             tracing,
+            Drain(0),
         )
         async with serving(create_app(components), settings) as port:
             url = f"http://127.0.0.1:{port}"
@@ -164,7 +166,7 @@ def cancelling(task: asyncio.Task[None]) -> Iterator[None]:
 @asynccontextmanager
 async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[int]:
     """Serve as `server.serve` does, without the waits of a server that runs for long; gives the port."""
-    protocol = bounded_protocol(settings.limits)
+    protocol = bounded_protocol(settings.limits, Drain(0))
     config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="critical")
     config.load()
     state = ServerState()

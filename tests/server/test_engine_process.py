@@ -34,6 +34,18 @@ print("(APIServer pid=1) RuntimeError: Engine core initialization failed. See ro
 raise SystemExit(1)
 """
 
+# Goes on for half a second when told to stop, and needs its worker meanwhile.
+DRAINING = """
+import signal, subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+def drain(number, frame):
+    time.sleep(0.5)
+    print("drained, and the worker was left alone:", worker.poll() is None, flush=True)
+    worker.kill()
+    sys.exit()
+signal.signal(signal.SIGTERM, drain)
+"""
+
 
 @pytest.fixture
 def port() -> int:
@@ -121,6 +133,23 @@ async def test_the_plugins_refusal_is_told_as_it_is(start: Callable[..., EngineP
     refusal = "raise SystemExit('lethe: the engine will not start: corruption inside vLLM 9.9 is untested')"
     with pytest.raises(StartupError, match=r"will not start: corruption inside vLLM 9\.9 is untested"):
         await start(refusal).start()
+
+
+async def test_requests_under_way_may_end_and_with_them_what_the_engine_started(
+    start: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    process = start(DRAINING + SERVER, stop_timeout_s=0.1)
+    await process.start()
+    await process.stop(drain_s=20)
+    said = (tmp_path / "logs" / "engine.log").read_text()
+    assert "drained, and the worker was left alone: True" in said
+
+
+async def test_what_lasts_longer_is_killed(start: Callable[..., EngineProcess], tmp_path: Path) -> None:
+    process = start(DRAINING + SERVER, stop_timeout_s=0.1)
+    await process.start()
+    await process.stop()
+    assert "drained" not in (tmp_path / "logs" / "engine.log").read_text()
 
 
 async def test_slowness_at_start_is_told_and_leaves_nothing_running(
@@ -247,12 +276,15 @@ asyncio.run(main())
 
 
 async def test_the_command_keeps_the_engine_on_loopback_behind_a_key() -> None:
-    command = engine_command("folder", "name", EngineAddress("http://127.0.0.1:4321", "secret"), ("--x", "1"))
+    command = engine_command(
+        "folder", "name", EngineAddress("http://127.0.0.1:4321", "secret"), ("--x", "1"), drain_timeout_s=150
+    )
     argv = list(command.argv)
     assert argv[argv.index("--host") + 1] == "127.0.0.1"
     assert argv[argv.index("--port") + 1] == "4321"
     assert argv[argv.index("--served-model-name") + 1] == "name"
     assert argv[-2:] == ["--x", "1"]
+    assert argv[argv.index("--shutdown-timeout") + 1] == "150"
     assert command.environment["VLLM_API_KEY"] == "secret"
     assert "secret" not in argv
 

@@ -22,28 +22,33 @@ EVENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",
 class EngineResponse:
     """What aiohttp gives of an engine's answer whose pieces are known."""
 
-    def __init__(self, pieces: Sequence[bytes], breaks_off: bool) -> None:
+    def __init__(self, pieces: Sequence[bytes], end: StreamEnd) -> None:
         self.status = 200
         self.headers = CIMultiDict({"Content-Type": "text/event-stream"})
         self.content = self
         self.closed = 0
         self._pieces = pieces
-        self._breaks_off = breaks_off
+        self._end = end
 
     async def iter_any(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
             yield piece
-        if self._breaks_off:
+        if self._end is StreamEnd.ENGINE_FAILED:
             raise aiohttp.ClientPayloadError
+        if self._end is StreamEnd.PROXY_STOPPED:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.Event().wait()
 
     def close(self) -> None:
         self.closed += 1
 
 
-def relayed(pieces: Sequence[bytes], breaks_off: bool = False) -> tuple[bytes, list[StreamEnd]]:
+def relayed(pieces: Sequence[bytes], end: StreamEnd = StreamEnd.COMPLETE) -> tuple[bytes, list[StreamEnd]]:
     """What the client gets, and how that ended."""
     sent = [piece for piece in pieces if piece]
-    upstream = EngineResponse(sent, breaks_off)
+    upstream = EngineResponse(sent, end)
     ends: list[StreamEnd] = []
     messages: list[Any] = []
 
@@ -91,13 +96,18 @@ def test_every_byte_passes_unchanged(stream: bytes, places: list[int]) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(EVENTS, st.integers(0, 200), st.lists(st.integers(0, 200), max_size=3))
+@given(
+    EVENTS,
+    st.integers(0, 200),
+    st.lists(st.integers(0, 200), max_size=3),
+    st.sampled_from([StreamEnd.ENGINE_FAILED, StreamEnd.PROXY_STOPPED]),
+)
 def test_a_stream_that_breaks_off_anywhere_ends_in_an_error_that_can_be_read(
-    stream: bytes, end: int, places: list[int]
+    stream: bytes, length: int, places: list[int], end: StreamEnd
 ) -> None:
-    sent = stream[:end]
-    received, ends = relayed(cut(sent, places), breaks_off=True)
-    assert ends == [StreamEnd.ENGINE_FAILED]
+    sent = stream[:length]
+    received, ends = relayed(cut(sent, places), end)
+    assert ends == [end]
     read, whole = events(received), events(sent)
     assert read[: len(whole)] == whole
     assert json.loads(read[-1].removeprefix(b"data: "))["error"]["type"] == "server_error"

@@ -68,6 +68,7 @@ async def starting(tmp_path: Path) -> AsyncIterator[Starting]:
             "LETHE_KEYS": str(keys),
             "LETHE_CACHE_DIR": str(tmp_path / "cache"),
             "LETHE_ENGINE__HEALTH_INTERVAL_S": "0.1",
+            "LETHE_DRAIN_DELAY_S": "0",
             "PYTHONUNBUFFERED": "1",
         }
         process = await asyncio.create_subprocess_exec(
@@ -125,7 +126,9 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 async def test_nobody_who_takes_its_lines_is_needed(tmp_path: Path) -> None:
-    port, settings = free_loopback_port(), {"LETHE_TARGETS": str(tmp_path), "LETHE_CACHE_DIR": str(tmp_path)}
+    port = free_loopback_port()
+    folders = {"LETHE_TARGETS": str(tmp_path), "LETHE_CACHE_DIR": str(tmp_path)}
+    settings = {"LETHE_DRAIN_DELAY_S": "0", **folders}
     engine = RecordingEngine()
     async with engine.running(), httpx.AsyncClient() as client:
         command = (sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url, "--port", str(port))
