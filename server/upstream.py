@@ -38,6 +38,8 @@ _ROUND_TRIP_S = 1.0
 _ADMINISTRATION_TIMEOUT_S = 300
 _REPORT_EVERY_S = 60.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# What vLLM answers to all that comes while it goes on with what it has, and says that it is well.
+_ENGINE_STOPS = b"cannot schedule new futures after shutdown"
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ class EngineClient:
         Raises
         ------
         EngineNotReached
-            The engine is not ready or refuses connections, so nothing was sent.
+            The engine is not ready, refuses connections, or takes nothing more as it stops.
         EngineTimeout
             It did not answer in time.
         EngineFailed
@@ -251,14 +253,21 @@ class EngineClient:
         began = time.monotonic()
         try:
             try:
-                return await self._pool.post(address, data=content, headers=headers, allow_redirects=False)
+                answer = await self._pool.post(address, data=content, headers=headers, allow_redirects=False)
+                if not await _stops(answer):
+                    return answer
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 if not _left_unread(error, time.monotonic() - began):
                     raise
-                # As may every other connection of the pool be.
-                return await self._new_connection.post(
-                    address, data=content, headers=headers, allow_redirects=False
+            # Other connections of the pool may be no better; behind a service a new one leads to another engine.
+            answer = await self._new_connection.post(
+                address, data=content, headers=headers, allow_redirects=False
+            )
+            if await _stops(answer):
+                raise EngineNotReached(
+                    "The model is not ready: its engine stops.", retry_after_s=_RETRY_AFTER_S
                 )
+            return answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise EngineNotReached(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
@@ -373,6 +382,11 @@ class EngineClient:
         if self._session is None:
             raise RuntimeError("EngineClient.open has not been called")
         return self._session
+
+
+async def _stops(answer: aiohttp.ClientResponse) -> bool:
+    """Whether an engine has answered so because it is stopping; what it answers otherwise can still be read."""
+    return answer.status == 500 and _ENGINE_STOPS in await answer.read()
 
 
 def _left_unread(error: aiohttp.ClientError, seconds: float) -> bool:

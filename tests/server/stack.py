@@ -47,6 +47,7 @@ class RecordingEngine:
     served: str = MODEL
     root: str = MODEL
     aborts: bool = False
+    stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
     # As an ingress that compresses what it may, or what it may not too.
@@ -65,6 +66,8 @@ class RecordingEngine:
             request.transport.abort()
         if self.error is not None:
             return self.error
+        if self.stops:
+            return error_answer(500, "cannot schedule new futures after shutdown")
         if (body.get("model") or MODEL) not in (MODEL, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream") or request.path == "/tokenize":

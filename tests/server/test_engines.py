@@ -69,6 +69,20 @@ async def test_what_an_engine_never_got_is_asked_of_another(stack: Stack, stream
     assert asked(stack) == [0, 0, 20]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_an_engine_that_stops_does_not_take_is_asked_of_another(
+    stack: Stack, stream: bool
+) -> None:
+    stack.engines[0].stops = stack.engines[1].stops = True
+    for number in range(20):
+        answer = await stack.client.post(PATH, json=chat(f"{number}", stream=stream))
+        assert (answer.status_code, "error" in answer.text) == (200, False)
+    assert asked(stack)[2] == 20
+    stack.engines[2].stops = True
+    answer = await stack.client.post(PATH, json=chat("hi", stream=stream))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
 @pytest.mark.settings(engine={"read_timeout_s": 0.3})
 async def test_what_an_engine_may_have_got_is_asked_of_no_other(stack: Stack) -> None:
     for engine in stack.engines:
