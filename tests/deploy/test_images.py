@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from corruption.vllm_plugin.compatibility import TESTED_VERSIONS
+from server.settings import Settings
 
 SERVING = ("proxy", "engine-cpu", "engine-gpu")
 IMAGES = (*SERVING, "offline")
@@ -144,3 +145,24 @@ def test_nothing_runs_with_a_file_that_holds_no_key(
     assert result.returncode != 0
     assert "ran" not in result.stdout
     assert "key" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", [None, "600"])
+def test_engines_end_what_they_have_in_the_time_that_proxies_do(
+    repository: Path, tmp_path: Path, seconds: str | None
+) -> None:
+    (tmp_path / "key").write_text("a key")
+    environment = {"ENGINE_KEY_FILE": str(tmp_path / "key"), "ENGINE_PYTHON": "echo", "PATH": "/usr/bin:/bin"}
+    result = subprocess.run(
+        [repository / "deploy" / "image" / "serve-engine", "--model", "org/model"],
+        env=environment | ({"LETHE_DRAIN_TIMEOUT_S": seconds} if seconds else {}),
+        capture_output=True,
+        text=True,
+    )
+    expected = seconds or Settings().drain_timeout_s
+    assert result.stdout.split()[2:] == ["--shutdown-timeout", str(expected), "--model", "org/model"]
+
+
+@pytest.mark.parametrize("image", ["engine-cpu", "engine-gpu"])
+def test_engine_images_serve_the_engine(stages: dict[str, str], image: str) -> None:
+    assert re.findall(r"^ENTRYPOINT (.+)$", stages[image], re.MULTILINE) == ['["serve-engine"]']
