@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from server.audit import AuditLog
 from server.decision import Decision
+from server.placement import WholePrompt
 from server.redis_limits import RedisLimits
 from server.upstream import EngineClient
 
@@ -124,6 +125,14 @@ class Metrics:
             "Requests whose classification failed or was not ready in time.",
             registry=self.registry,
         )
+        self._whole_prompts = Counter(
+            "lethe_whole_prompts",
+            "Requests whose corruption fell on the whole prompt although it was to fall on a part, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+        for reason in WholePrompt:
+            self._whole_prompts.labels(reason.value)
         self.client_disconnects = Counter(
             "lethe_client_disconnects",
             "Requests whose client went away before the end of the answer.",
@@ -195,6 +204,9 @@ class Metrics:
 
     def record_classification(self, seconds: float) -> None:
         self._classify_seconds.observe(seconds)
+
+    def record_whole_prompt(self, reason: WholePrompt) -> None:
+        self._whole_prompts.labels(reason.value).inc()
 
     def record_first_byte(self, endpoint: str, seconds: float) -> None:
         self._first_byte_seconds.labels(endpoint).observe(seconds)

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import orjson
@@ -19,6 +20,16 @@ from corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
 from corruption.request import CorruptionRequest, PlacedCorruption
 from server.decision import Decision
 from server.requests import ParsedRequest
+
+
+class WholePrompt(StrEnum):
+    """Why a corruption that was to fall on chosen tokens falls on all but the last."""
+
+    NO_TOKENIZER = "no_tokenizer"
+    SEVERAL_PROMPTS = "several_prompts"
+    NOT_TOKENIZED = "not_tokenized"
+    NOT_LOCATED = "not_located"
+
 
 SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
 # Tokenizing so few bytes takes half a millisecond, and a thread may wait for longer than that to begin.
@@ -36,13 +47,19 @@ class Placer:
         corruption first needs it.
     report
         Told once if the tokenizer cannot be had.
+    on_whole_prompt
+        Told of each request whose corruption falls on all but the last token although it asks for chosen ones.
     """
 
     def __init__(
-        self, find_tokenizer: Callable[[], str | None], report: Callable[[str], None] = lambda line: None
+        self,
+        find_tokenizer: Callable[[], str | None],
+        report: Callable[[str], None] = lambda line: None,
+        on_whole_prompt: Callable[[WholePrompt], None] = lambda reason: None,
     ) -> None:
         self._find_tokenizer = find_tokenizer
         self._report = report
+        self._on_whole_prompt = on_whole_prompt
         self._loading = threading.Lock()
         self._loaded = False
         self._tokenizer: PromptTokenizer | None = None
@@ -50,25 +67,34 @@ class Placer:
     async def place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest:
         """The corruption request for a decision to corrupt."""
         everywhere = CorruptionRequest(decision.corruptions)
-        if all(placed.corruption.positions == "all_but_last" for placed in decision.corruptions):
+        if not any(_chooses(placed) for placed in decision.corruptions):
             return everywhere
         if self._loaded and _length(request) <= _SHORT:
-            return self._place(request, decision) or everywhere
-        return await asyncio.to_thread(self._place, request, decision) or everywhere
+            placed = self._place(request, decision)
+        else:
+            placed = await asyncio.to_thread(self._place, request, decision)
+        if isinstance(placed, WholePrompt):
+            self._on_whole_prompt(placed)
+            return everywhere
+        if any(_chooses(each) and each.ranges is None for each in placed.placed):
+            self._on_whole_prompt(WholePrompt.NOT_LOCATED)
+        return placed
 
     async def tokenized(self, request: ParsedRequest) -> TokenizedPrompt | None:
         """A request's prompt as the engine's tokens; None where they cannot be known here."""
         tokenizer = await asyncio.to_thread(self._get_tokenizer)
         return tokenizer and await asyncio.to_thread(_tokenize, tokenizer, request)
 
-    def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | None:
+    def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | WholePrompt:
         tokenizer = self._get_tokenizer()
-        # Several prompts share one corruption request, and ranges can speak of one of them only.
-        if tokenizer is None or len(decision.verdicts) != 1:
-            return None
+        if tokenizer is None:
+            return WholePrompt.NO_TOKENIZER
+        # They share one corruption request, and ranges can speak of one of them only.
+        if len(decision.verdicts) != 1:
+            return WholePrompt.SEVERAL_PROMPTS
         prompt = _tokenize(tokenizer, request)
         if prompt is None:
-            return None
+            return WholePrompt.NOT_TOKENIZED
         placed = tuple(_with_ranges(each, prompt, decision.verdicts) for each in decision.corruptions)
         return CorruptionRequest(placed, len(prompt.token_ids), prompt.digest)
 
@@ -79,9 +105,17 @@ class Placer:
                 try:
                     self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
                 except (OSError, ValueError) as error:
-                    self._report(f"no tokenizer, so whole prompts are corrupted: {error}")
+                    reason = " ".join(str(error).split())
+                    self._report(
+                        "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
+                        f"for a gated model: {reason}"
+                    )
                 self._loaded = True
             return self._tokenizer
+
+
+def _chooses(placed: PlacedCorruption) -> bool:
+    return placed.corruption.positions != "all_but_last"
 
 
 def _length(request: ParsedRequest) -> int:

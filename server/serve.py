@@ -90,7 +90,7 @@ class _Proxy:
         watched = filter(None, (settings.targets, settings.keys)) if settings.watch else ()
         watches = {path: Watch(path) for path in watched}
         with _listen(settings.host, settings.port) as listener:
-            placer = Placer(self._fleet.tokenizer, self._report)
+            placer = Placer(self._fleet.tokenizer, self._report, self._metrics.record_whole_prompt)
             app = create_app(self._components(placer))
             server = _Server(app, settings, self._drain, self._report)
             async with contextlib.AsyncExitStack() as stack:

@@ -8,7 +8,8 @@ import pytest
 from classifier.verdict import Span, TargetVerdict, Verdict
 from corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
 from server.decision import Decision, Outcome
-from server.placement import Placer
+from server.metrics import Metrics
+from server.placement import Placer, WholePrompt
 from server.requests import ParsedRequest
 from tests.server.stack import write_tokenizer
 
@@ -41,9 +42,12 @@ def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
     return Decision(Outcome.CORRUPT, corruptions=(placed,), verdicts=(verdict,) * prompts)
 
 
-async def place(folder: str | None, body: dict[str, Any], made: Decision) -> CorruptionRequest:
+async def place(
+    folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
+) -> CorruptionRequest:
     endpoint = "/v1/chat/completions" if "messages" in body else "/v1/completions"
-    return await Placer(lambda: folder).place(ParsedRequest(endpoint, body), made)
+    placer = Placer(lambda: folder, on_whole_prompt=(metrics or Metrics()).record_whole_prompt)
+    return await placer.place(ParsedRequest(endpoint, body), made)
 
 
 async def test_all_but_last_needs_no_tokenizer(model_folder: str) -> None:
@@ -89,26 +93,41 @@ async def test_a_plain_prompt_is_placed_alike(model_folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder_is_known", "body", "made"),
+    ("reason", "body", "made"),
     [
-        (False, CHAT, decision("user_content")),
-        (True, CHAT, decision("flagged_spans")),
-        (True, CHAT, decision("flagged_spans", Span(7, 0, 3, 1.0))),
-        (True, {"prompt": ["who", "is"]}, decision("user_content", prompts=2)),
-        (True, {"prompt": [1, 2, 3]}, decision("user_content")),
+        (WholePrompt.NO_TOKENIZER, CHAT, decision("user_content")),
+        (WholePrompt.NOT_LOCATED, CHAT, decision("flagged_spans")),
+        (WholePrompt.NOT_LOCATED, CHAT, decision("flagged_spans", Span(7, 0, 3, 1.0))),
+        (WholePrompt.SEVERAL_PROMPTS, {"prompt": ["who", "is"]}, decision("user_content", prompts=2)),
+        (WholePrompt.NOT_TOKENIZED, {"prompt": [1, 2, 3]}, decision("user_content")),
         (
-            True,
+            WholePrompt.NOT_TOKENIZED,
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
             decision("user_content"),
         ),
     ],
     ids=["no-tokenizer", "no-spans", "span-elsewhere", "several-prompts", "token-ids", "no-text"],
 )
-async def test_what_cannot_be_located_means_the_whole_prompt(
-    model_folder: str, folder_is_known: bool, body: dict[str, Any], made: Decision
+async def test_what_cannot_be_located_means_the_whole_prompt_and_is_counted(
+    model_folder: str, reason: WholePrompt, body: dict[str, Any], made: Decision
 ) -> None:
-    request = await place(model_folder if folder_is_known else None, body, made)
+    metrics = Metrics()
+    folder = None if reason is WholePrompt.NO_TOKENIZER else model_folder
+    request = await place(folder, body, made, metrics)
     assert request.placed[0].ranges is None
+    assert whole_prompts(metrics) == {each.value: float(each is reason) for each in WholePrompt}
+
+
+async def test_what_is_located_or_was_to_fall_on_all_of_it_is_not_counted(model_folder: str) -> None:
+    metrics = Metrics()
+    await place(model_folder, CHAT, decision("user_content"), metrics)
+    await place(None, CHAT, decision("all_but_last"), metrics)
+    assert set(whole_prompts(metrics).values()) == {0}
+
+
+def whole_prompts(metrics: Metrics) -> dict[str, float]:
+    [family] = [each for each in metrics.registry.collect() if each.name == "lethe_whole_prompts"]
+    return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
 
 
 async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
