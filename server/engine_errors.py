@@ -26,7 +26,6 @@ from server.errors import (
 )
 
 REFUSED_KEY = (401, 403)
-_LONGEST = 64 << 10
 _RETRY_AFTER_S = 5
 _CODES = {
     429: "overloaded",
@@ -55,7 +54,7 @@ async def engine_error(answer: EngineAnswer, path: str) -> APIError:
         What was asked.
     """
     try:
-        said = _said(await _beginning(answer), answer.status)
+        said = _said(await _whole(answer), answer.status)
     finally:
         answer.close()
     kind, words = _kind_and_words(answer.status, path)
@@ -88,16 +87,11 @@ def _kind_and_words(status: int, path: str) -> tuple[type[APIError], str]:
             return EngineFailed, f"The engine failed (HTTP {status})."
 
 
-async def _beginning(answer: EngineAnswer) -> bytes:
-    content = b""
+async def _whole(answer: EngineAnswer) -> bytes:
     try:
-        async for piece in answer.pieces():
-            content += piece
-            if len(content) > _LONGEST:
-                break
+        return await answer.read()
     except (aiohttp.ClientError, TimeoutError):
-        pass
-    return content
+        return b""
 
 
 def _said(content: bytes, status: int) -> _Said | None:
