@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
@@ -20,6 +19,7 @@ from classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
 from classifier.errors import ClassifierError
 from classifier.lexicon import Lexicon
 from classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
+from classifier.onnx_runtime import onnxruntime
 
 _WORD_MARKS = ("Ġ", "▁")
 

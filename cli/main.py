@@ -1,5 +1,6 @@
 """The `lethe` command and its verbs."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -61,8 +62,13 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")
 
 
+# Read when a library is imported, and by child processes: docs/security.md says by which, and what they would send.
+_UNOBSERVED = {"DO_NOT_TRACK": "1", "DISABLE_SAFETENSORS_CONVERSION": "1"}
+
+
 def main() -> None:
     """Run the command line."""
+    os.environ.update(_UNOBSERVED)
     app()
 
 
