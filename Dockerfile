@@ -9,9 +9,12 @@ ARG ENGINE=gpu
 FROM python:${PYTHON_VERSION}-slim-bookworm AS python
 # The home folder is the cache (models, encoders, compiled graphs); keys and audit log have a folder of their own, and
 # so have adapters, whose volume proxy and engine share: a new volume takes its owner from the image.
+# What libraries would tell their makers is off: docs/security.md.
 ENV HOME=/var/cache/lethe \
     LETHE_CACHE_DIR=/var/cache/lethe \
     PATH=/opt/lethe/bin:$PATH \
+    DO_NOT_TRACK=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 RUN groupadd --gid 10001 lethe \
@@ -67,7 +70,6 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libnuma1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=cpu-build /opt/lethe /opt/lethe
-ENV VLLM_NO_USAGE_STATS=1
 USER 10001:10001
 VOLUME /var/cache/lethe
 EXPOSE 8000
@@ -79,7 +81,8 @@ CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
 FROM vllm/vllm-openai:v${VLLM_VERSION} AS engine-gpu
 ENV HOME=/var/cache/lethe \
     PIP_BREAK_SYSTEM_PACKAGES=1 \
-    VLLM_NO_USAGE_STATS=1
+    DO_NOT_TRACK=1 \
+    ORT_DISABLE_TELEMETRY=1
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
     && rm -rf /var/lib/apt/lists/* \

@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
+# The `lethe` command sets it itself; benchmarks, reproductions and tests start vLLM without it.
+export DO_NOT_TRACK := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
 

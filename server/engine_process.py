@@ -139,7 +139,7 @@ def engine_command(
     argv = [sys.executable, "-m", _SERVER_MODULE, "--model", model, "--served-model-name", served_model_name]
     argv += ["--host", "127.0.0.1", "--port", str(urlsplit(address.url).port)]
     argv += ["--shutdown-timeout", str(drain_timeout_s)]
-    environment = {"VLLM_API_KEY": address.api_key or "", "DO_NOT_TRACK": "1"}
+    environment = {"VLLM_API_KEY": address.api_key or ""}
     if _is_cpu_build():
         # Compiling takes longer than a small model saves by it; a cache of 1 GiB leaves room on small machines.
         argv.append("--enforce-eager")

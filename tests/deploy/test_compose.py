@@ -124,6 +124,34 @@ def test_services_are_hardened_and_bounded(stacks: Mapping[str, dict[str, Any]],
         assert int(service["deploy"]["resources"]["limits"]["memory"]) > 0
 
 
+@pytest.mark.parametrize("name", GUARDED)
+def test_grafana_asks_nothing_of_its_maker(stacks: Mapping[str, dict[str, Any]], name: str) -> None:
+    given = stacks[name]["services"]["grafana"]["environment"]
+    false = {
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+        "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES",
+        "GF_NEWS_NEWS_FEED_ENABLED",
+        "GF_SNAPSHOTS_EXTERNAL_ENABLED",
+    }
+    true = {
+        "GF_PLUGINS_PREINSTALL_DISABLED",
+        "GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED",
+        "GF_SECURITY_DISABLE_GRAVATAR",
+    }
+    assert dict.fromkeys(false, "false").items() | dict.fromkeys(true, "true").items() <= given.items()
+
+
+@pytest.mark.parametrize("name", ["ray", "ray-worker"])
+def test_ray_does_not_report_its_use(stacks: Mapping[str, dict[str, Any]], name: str) -> None:
+    services = stacks[name]["services"].values()
+    commands = [
+        " ".join([*(s["entrypoint"] or ()), *(s["command"] or ())]) for s in services if "ray" in s["image"]
+    ]
+    assert commands
+    assert all("--disable-usage-stats" in command for command in commands)
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_cores_are_limited_where_that_is_asked_for_alone(
     repository: Path, stacks: Mapping[str, dict[str, Any]], name: str

@@ -102,6 +102,16 @@ def test_images_run_as_a_user_who_writes_to_the_cache_only(stages: dict[str, str
     assert re.findall(r"^VOLUME (.+)$", stages[image], re.MULTILINE) == ["/var/cache/lethe"]
 
 
+@pytest.mark.parametrize("image", [*IMAGES, "engine-ray", "router"])
+def test_images_tell_no_maker_of_their_use(dockerfile: str, stages: dict[str, str], image: str) -> None:
+    bases = {stage: base for base, stage in re.findall(r"^FROM (\S+) AS (\S+)$", dockerfile, re.MULTILINE)}
+    variables: set[str] = set()
+    while image in stages:
+        variables.update(*map(str.split, re.findall(r"^ENV (.+)$", stages[image], re.MULTILINE)))
+        image = bases[image]
+    assert {"DO_NOT_TRACK=1", "ORT_DISABLE_TELEMETRY=1"} <= variables
+
+
 @pytest.mark.parametrize("image", SERVING)
 def test_serving_images_tell_their_health(stages: dict[str, str], image: str) -> None:
     probe = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", stages[image], re.MULTILINE)

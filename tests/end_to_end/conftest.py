@@ -27,11 +27,18 @@ def collector() -> Iterator[TraceCollector]:
 
 
 @pytest.fixture(scope="session")
+def vllm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the proxy's engine keeps what it has told its maker of itself."""
+    return tmp_path_factory.mktemp("vllm")
+
+
+@pytest.fixture(scope="session")
 def proxy(
-    small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
+    small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector, vllm_folder: Path
 ) -> Iterator[RunningProxy]:
     """The proxy; the last test of `one_proxy/test_serve.py` stops it."""
-    with running_proxy(lethe_cache, targets, collector.url) as running:
+    settings = {"VLLM_CONFIG_ROOT": str(vllm_folder)}
+    with running_proxy(lethe_cache, targets, collector.url, settings=settings) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from tests.end_to_end.running_proxy import WITHOUT_WORKER_PROCESS
 ENGINE_ENVIRONMENT = {
     **os.environ,
     **WITHOUT_WORKER_PROCESS,
+    "DO_NOT_TRACK": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",
