@@ -1,12 +1,12 @@
-# syntax=docker/dockerfile:1
 # Lethe's images:  docker build --target proxy|engine-cpu|engine-gpu|engine-ray|router|offline .
 # What installs is a word of the Makefile, so that an image and a host are installed alike.
-ARG PYTHON_VERSION=3.11
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 ARG VLLM_VERSION=0.32.0
+ARG VLLM_IMAGE=vllm/vllm-openai:v${VLLM_VERSION}
 # What the offline jobs compute on: gpu or cpu.
 ARG ENGINE=gpu
 
-FROM python:${PYTHON_VERSION}-slim-bookworm AS python
+FROM ${PYTHON_IMAGE} AS python
 # The home folder is the cache (models, encoders, compiled graphs); keys and audit log have a folder of their own, and
 # so have adapters, whose volume proxy and engine share: a new volume takes its owner from the image.
 # What libraries would tell their makers is off: docs/security.md.
@@ -78,7 +78,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
 ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
 
-FROM vllm/vllm-openai:v${VLLM_VERSION} AS engine-gpu
+FROM ${VLLM_IMAGE} AS engine-gpu
 ENV HOME=/var/cache/lethe \
     PIP_BREAK_SYSTEM_PACKAGES=1 \
     DO_NOT_TRACK=1 \
