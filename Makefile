@@ -12,7 +12,7 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ test-fast: install-dev ## Run the tests that need no engine.
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
+
+image-test: ## Build the proxy's image and run it, by Docker or, as root on Debian, by one made for it.
+	tests/deploy/image/docker-engine tests/deploy/image/proxy-image
 
 check: install-dev ## Lint, check formatting and types.
 	$(BIN)/ruff check .
