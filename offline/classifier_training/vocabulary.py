@@ -6,7 +6,7 @@ Here every word of the encoder's vocabulary that the target does not use stands 
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 _WORD = re.compile(r"[a-z]{3,}")
 _FRAMES = (
@@ -60,6 +60,9 @@ _CODE_FRAMES = (
 def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, seed: int) -> list[str]:
     """Sentences in which every word appears about `rounds` times, and code in which it does once; the same for the same seed.
 
+    They are drawn from all words, whatever the target. Then each word of the target gives its place to another, so two
+    targets, or two parts of one, share all sentences but those in which a word of one of them was drawn.
+
     Parameters
     ----------
     words
@@ -69,20 +72,36 @@ def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, s
     rounds
         With 0 there is no code either.
     """
+    known = sorted(word for word in words if _WORD.fullmatch(word))
     used = {word for text in forget for word in _WORD.findall(text.lower())}
-    usable = sorted(word for word in words if _WORD.fullmatch(word) and word not in used)
+    if used.issuperset(known):
+        return []
     choice = random.Random(seed)
+    following = _cycle(known, choice)
     sentences: list[str] = []
     for frames in [_FRAMES] * rounds + [_CODE_FRAMES] if rounds else []:
-        choice.shuffle(usable)
-        pool = iter(usable)
+        choice.shuffle(known)
+        pool = iter(known)
         try:
             while True:
                 frame = choice.choice(frames)
-                chosen = [next(pool) for _ in range(frame.count("{}"))]
+                drawn = [next(pool) for _ in range(frame.count("{}"))]
+                chosen = [_first_unused(word, following, used) for word in drawn]
                 if choice.random() < 0.3:
                     chosen = [word.capitalize() for word in chosen]
                 sentences.append(frame.format(*chosen))
         except StopIteration:
             continue
     return sentences
+
+
+def _cycle(words: Sequence[str], choice: random.Random) -> dict[str, str]:
+    """For each word another one, so that going on from one to the next comes by all of them."""
+    order = choice.sample(words, len(words))
+    return dict(zip(order, order[1:] + order[:1], strict=True))
+
+
+def _first_unused(word: str, following: Mapping[str, str], used: Set[str]) -> str:
+    while word in used:
+        word = following[word]
+    return word

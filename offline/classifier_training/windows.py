@@ -50,9 +50,15 @@ def training_windows(
     ]
     return windows + [
         TrainingWindow(Stretch.whole(text[: settings.window_characters]), 0, example.group)
-        for example in examples[::_NONSENSE_EVERY]
+        for example in examples
+        if _gives_nonsense(example, seed)
         for text in nonsense_forms(example.text, seed, in_pieces=label == 0)
     ]
+
+
+def _gives_nonsense(example: Example, seed: int) -> bool:
+    """Whether an example is one of those; it does not depend on which others there are."""
+    return random.Random(f"{seed}:nonsense:{example.text}").randrange(_NONSENSE_EVERY) == 0
 
 
 def _stretches(

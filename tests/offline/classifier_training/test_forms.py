@@ -52,6 +52,17 @@ def test_windows_are_labelled_by_what_they_hold() -> None:
     )
 
 
+@given(st.sets(st.integers(0, 39)), st.sampled_from((0, 1)))
+def test_the_windows_of_an_example_do_not_depend_on_the_others(chosen: set[int], label: int) -> None:
+    examples = [Example(f"{PROMPT} Of house number {number}.") for number in range(40)]
+
+    def windows(some: list[Example]) -> Counter[object]:
+        return Counter(training_windows(some, label, 1, 0, ClassifierSettings()))
+
+    one, other = ([e for n, e in enumerate(examples) if (n in chosen) == side] for side in (True, False))
+    assert windows(one) + windows(other) == windows(examples)
+
+
 def test_wordings_of_one_item_stay_on_one_side() -> None:
     examples = [Example("a", "item"), Example("b", "item"), Example("c"), Example("d"), Example("e")]
     embeddings = np.eye(5, dtype=np.float32)
@@ -81,6 +92,24 @@ def test_random_sentences_leave_out_what_the_target_says() -> None:
     assert "lighthouse" not in text
     assert "orchard" in text
     assert "##ing" not in text
+
+
+def test_targets_share_the_random_sentences_that_say_none_of_their_words() -> None:
+    words = [f"{first}{second}word" for first in "abcdefghij" for second in "klmnopqrst"]
+    one, other = ["akword blword"], ["What is cmword?"]
+    drawn = [random_sentences(words, forget, 2, 0) for forget in ([], one, other)]
+    assert len({len(sentences) for sentences in drawn}) == 1
+    for everything, *sentences in zip(*drawn, strict=True):
+        for sentence, used in zip(sentences, (("akword", "blword"), ("cmword",)), strict=True):
+            assert (sentence == everything) == (not any(word in everything.lower() for word in used))
+            assert not any(word in sentence.lower() for word in used)
+
+
+@given(st.sets(st.sampled_from(["garden", "market", "table", "orchard", "river", "bridge"])))
+def test_random_sentences_are_of_what_is_left_of_the_words(used: set[str]) -> None:
+    words = {"garden", "market", "table", "orchard", "river", "bridge"}
+    said = " ".join(random_sentences(words, [" ".join(used)], 40, 0)).lower()
+    assert {word for word in words if word in said} == words - used
 
 
 def test_where_words_are_wanted_in_random_sentences_they_are_put_into_code_too() -> None:
