@@ -34,6 +34,7 @@ from classifier.head import Head, HeadBank, load_head
 from classifier.scoring import Scorer
 from offline.classifier_training.attacks import ATTACKS, attack_messages
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
 _COMMAND = "make bench-classifier"
@@ -95,7 +96,7 @@ def _trained(task: Task, fine_tune_epochs: int = 0) -> TrainedClassifier:
         ordinary_training(),
         TrainingSettings(fine_tune_epochs=fine_tune_epochs),
         _HEADS,
-        say=lambda line: None,
+        Progress(lambda line: None),
     )
     print(f"{task.name}: trained in {time.perf_counter() - started:.0f} s", flush=True)
     return trained

@@ -8,6 +8,7 @@ import typer
 
 from cli.errors import reported
 from cli.target_option import TargetName, checked
+from cli.long_jobs import long_job
 
 if TYPE_CHECKING:
     from bundle import Bundle
@@ -105,15 +106,10 @@ def train(
         def load(sources: list[str]) -> list[Example]:
             return [example for source in sources for example in load_examples(source, field or ())]
 
-        trained = train_classifier(
-            target,
-            load(forget),
-            load(retain),
-            load(general) if general else general_examples(),
-            settings,
-            default_cache_folder().parent / "training",
-            typer.echo,
-        )
+        prompts = load(forget), load(retain), load(general) if general else general_examples()
+        work = default_cache_folder().parent / "training"
+        with long_job("all embeddings and every stage that is finished") as progress:
+            trained = train_classifier(target, *prompts, settings, work, progress)
         bundle = trained.write_bundle(folder)
         page = write_report(trained, report or Path("reports") / target)
         typer.echo(page.read_text())

@@ -2,15 +2,15 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 
 from classifier.encoder import Encoder
+from offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
 
 # Runs share the file. What is not committed yet keeps the others waiting, for this long at most.
 _WINDOWS_A_COMMIT = 50
@@ -48,49 +48,60 @@ class EmbeddingStore:
         self._database = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
         self._database.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
 
-    def embed(self, texts: Sequence[str], what: str = "embedding") -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], on_embedded: OnDone = tell_nobody) -> NDArray[np.float32]:
         """Embeddings (N, dimension) of texts, each cut to the encoder's length."""
-        return self.embed_stretches([Stretch.whole(text) for text in texts], what)
+        return self.embed_stretches([Stretch.whole(text) for text in texts], on_embedded)
 
-    def embed_stretches(self, stretches: Sequence[Stretch], what: str = "embedding") -> NDArray[np.float32]:
-        """Embeddings (N, dimension) of stretches of windows; a window is encoded once for all of its own."""
-        keys = [self._key(stretch) for stretch in stretches]
-        known = self._known(keys)
+    def embed_stretches(
+        self, stretches: Sequence[Stretch], on_embedded: OnDone = tell_nobody
+    ) -> NDArray[np.float32]:
+        """Embeddings (N, dimension) of stretches of windows."""
+        self.keep(stretches, on_embedded)
+        vectors = np.empty((len(stretches), self.encoder.dimension), np.float32)
+        for row, stretch in enumerate(stretches):
+            (kept,) = self._database.execute(
+                "SELECT vector FROM embeddings WHERE key = ?", (self._key(stretch),)
+            ).fetchone()
+            vectors[row] = np.frombuffer(kept, np.float32)
+        return vectors
+
+    def keep(self, stretches: Iterable[Stretch], on_embedded: OnDone = tell_nobody) -> None:
+        """Embed what is not kept yet; a window is encoded once for all of its own stretches.
+
+        Windows are encoded each alone, on all cores.
+        """
         missing: dict[str, dict[bytes, Stretch]] = {}
-        for key, stretch in zip(keys, stretches, strict=True):
-            if key not in known:
+        for stretch in stretches:
+            key = self._key(stretch)
+            if not self._has(key):
                 missing.setdefault(stretch.window, {})[key] = stretch
-        windows: Iterable[tuple[str, dict[bytes, Stretch]]] = missing.items()
-        if len(missing) > 200:
-            windows = track(windows, description=what, total=len(missing))
-        for count, (window, wanted) in enumerate(windows, start=1):
-            for key, vector in zip(wanted, self._encode(window, list(wanted.values())), strict=True):
-                known[key] = vector
-                self._database.execute(
-                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?)", (key, vector.tobytes())
-                )
-            if count % _WINDOWS_A_COMMIT == 0:
-                self._database.commit()
-        self._database.commit()
-        if not keys:
-            return np.empty((0, self.encoder.dimension), np.float32)
-        return np.stack([known[key] for key in keys])
+        # Long windows stand together. In the order of their hashes, those that are done tell how long the others take.
+        waiting = sorted(missing.values(), key=min)
+        for start in range(0, len(waiting), _WINDOWS_A_COMMIT):
+            batch = waiting[start : start + _WINDOWS_A_COMMIT]
+            rows = [row for rows in on_all_cores(self._encode, batch) for row in rows]
+            self._database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+            self._database.commit()
+            on_embedded(start + len(batch), len(waiting))
 
     def close(self) -> None:
         self._database.close()
 
-    def _encode(self, window: str, stretches: Sequence[Stretch]) -> list[NDArray[np.float32]]:
+    def _encode(self, wanted: Mapping[bytes, Stretch]) -> list[tuple[bytes, bytes]]:
+        """Keys and vectors of stretches of one window."""
         encoder = self.encoder
+        window = next(iter(wanted.values())).window
         tokens = encoder.tokenize(window)[: encoder.maximum_tokens]
         hidden = encoder.encode(tokens.ids)
-        vectors: list[NDArray[np.float32]] = []
-        for stretch in stretches:
+        rows: list[tuple[bytes, bytes]] = []
+        for key, stretch in wanted.items():
             first, last = tokens.between(stretch.start, stretch.end)
             if stretch.is_whole or first >= last:
-                vectors.append(encoder.pool(hidden))
+                vector = encoder.pool(hidden)
             else:
-                vectors.append(encoder.pool_segment(hidden, tokens.ids, first, last))
-        return vectors
+                vector = encoder.pool_segment(hidden, tokens.ids, first, last)
+            rows.append((key, vector.tobytes()))
+        return rows
 
     def _key(self, stretch: Stretch) -> bytes:
         place = "" if stretch.is_whole else f"[{stretch.start}:{stretch.end}]"
@@ -98,10 +109,6 @@ class EmbeddingStore:
             f"{self._prefix}{place}{stretch.window}".encode(errors="surrogatepass"), digest_size=16
         ).digest()
 
-    def _known(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        known: dict[bytes, NDArray[np.float32]] = {}
-        for key in set(keys):
-            row = self._database.execute("SELECT vector FROM embeddings WHERE key = ?", (key,)).fetchone()
-            if row is not None:
-                known[key] = np.frombuffer(row[0], np.float32)
-        return known
+    def _has(self, key: bytes) -> bool:
+        found = self._database.execute("SELECT 1 FROM embeddings WHERE key = ?", (key,))
+        return found.fetchone() is not None

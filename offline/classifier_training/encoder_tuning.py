@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from classifier.encoder import Encoder
 from classifier.encoder_files import EncoderFiles, find_encoder
+from offline.classifier_training.cores import OnDone, tell_nobody
 from offline.classifier_training.errors import TrainingError
 
 _BATCH = 32
@@ -50,7 +50,14 @@ class Agreement:
     least: float
 
 
-def fine_tune_encoder(base: str, examples: LabelledTexts, epochs: int, seed: int, work_folder: Path) -> Path:
+def fine_tune_encoder(
+    base: str,
+    examples: LabelledTexts,
+    epochs: int,
+    seed: int,
+    work_folder: Path,
+    on_batch: OnDone = tell_nobody,
+) -> Path:
     """Train an encoder to tell the target from the rest, and give its folder.
 
     Word and position embeddings stay as they are, so words that the examples lack keep their meaning. Weights
@@ -75,13 +82,15 @@ def fine_tune_encoder(base: str, examples: LabelledTexts, epochs: int, seed: int
     if not folder.is_dir():
         partial = folder.with_suffix(".partial")
         partial.mkdir(parents=True, exist_ok=True)
-        _train(files, examples, epochs, seed, partial)
+        _train(files, examples, epochs, seed, partial, on_batch)
         (partial / _CHECKPOINT).unlink()
         partial.rename(folder)
     return folder
 
 
-def _train(files: EncoderFiles, examples: LabelledTexts, epochs: int, seed: int, folder: Path) -> None:
+def _train(
+    files: EncoderFiles, examples: LabelledTexts, epochs: int, seed: int, folder: Path, on_batch: OnDone
+) -> None:
     import torch
     from tokenizers import Tokenizer
     from transformers import AutoModel
@@ -143,9 +152,12 @@ def _train(files: EncoderFiles, examples: LabelledTexts, epochs: int, seed: int,
         optimizer.step()
         schedule.step()
 
+    learned = sum(map(len, by_epoch[:done]))
     for epoch, batches in list(enumerate(by_epoch, start=1))[done:]:
-        for batch in track(batches, description=f"fine-tuning the encoder, epoch {epoch} of {epochs}"):
+        for batch in batches:
             learn(batch)
+            learned += 1
+            on_batch(learned, steps)
         states = {name: part.state_dict() for name, part in resumable.items()}
         staged = checkpoint.with_suffix(".new")
         torch.save({**states, "epochs": epoch, "random": torch.get_rng_state()}, staged)

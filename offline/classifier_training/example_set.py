@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from offline.classifier_training.embeddings import EmbeddingStore
+from offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from offline.classifier_training.errors import TrainingError
 from offline.classifier_training.examples import Example
 from offline.classifier_training.splitting import Part, assign_groups, deduplicate, part_of
+from offline.progress import Progress
 
 _MINIMUM = 20
 
@@ -57,7 +58,11 @@ class ExampleSet:
 
 
 def make_example_set(
-    forget: Sequence[Example], retain: Sequence[Example], general: Sequence[Example], store: EmbeddingStore
+    forget: Sequence[Example],
+    retain: Sequence[Example],
+    general: Sequence[Example],
+    store: EmbeddingStore,
+    progress: Progress,
 ) -> ExampleSet:
     """Remove duplicates and group what asks for the same item.
 
@@ -79,8 +84,9 @@ def make_example_set(
     both = [e.text for e in (*sides["retain"], *sides["general"]) if e.text.lower() in forgotten]
     if both:
         raise TrainingError(f"{len(both)} prompts are both to forget and to keep, the first is {both[0]!r}")
+    progress.begin("grouping prompts that ask for the same")
+    store.keep([Stretch.whole(example.text) for side in sides.values() for example in side], progress.advance)
     grouped = [
-        assign_groups(side, store.embed([example.text for example in side], f"grouping {name}"))
-        for name, side in sides.items()
+        assign_groups(side, store.embed([example.text for example in side])) for side in sides.values()
     ]
     return ExampleSet(*grouped)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 
 from classifier.ngrams import BUCKETS, HashedText
+from offline.classifier_training.cores import on_all_cores
 
 LEXICAL_LIMIT = 8.0
 _FOLDS = 3
@@ -66,27 +67,31 @@ def fit_head(
     weights
         (N,) sample weights.
     """
-    ngrams = ngram_matrix(texts)
-    seen = np.bincount(ngrams.indices, minlength=BUCKETS)
+    # A third of the windows say what another says: as a sentence of its window, and alone.
+    row_of_text: dict[str, int] = {}
+    rows = np.array([row_of_text.setdefault(text, len(row_of_text)) for text in texts])  # (N,)
+    ngrams = ngram_matrix(list(row_of_text))  # (distinct texts, BUCKETS)
+    often = np.repeat(np.bincount(rows), np.diff(ngrams.indptr))
+    seen = np.bincount(ngrams.indices, weights=often, minlength=BUCKETS)
     rarity = (np.log((len(texts) + 1) / (seen + 1)) + 1) ** 2
     rarity /= rarity[seen > 0].mean()
-    scaled = ngrams @ sparse.diags(rarity)
-    lexical_model = LogisticRegression(
-        C=_NGRAM_STRENGTH, class_weight="balanced", solver="liblinear", max_iter=500, random_state=0
-    )
+    scaled = sparse.csr_matrix(ngrams @ sparse.diags(rarity))
     group_numbers = np.unique(np.asarray(groups, dtype=object), return_inverse=True)[1]
+    folds = list(GroupKFold(_FOLDS).split(rows, labels, group_numbers))
 
-    held_out = cross_val_predict(
-        lexical_model,
-        scaled,
-        labels,
-        groups=group_numbers,
-        cv=GroupKFold(_FOLDS),
-        method="decision_function",
-        params={"sample_weight": weights},
-    )
-    lexical = np.asarray(held_out, np.float64)
-    lexical_model.fit(scaled, labels, sample_weight=weights)
+    def lexical_model_of(known: NDArray[np.intp]) -> LogisticRegression:
+        # What says the same and has one label is one sample with the weight of all.
+        merged, place = np.unique(2 * rows[known] + labels[known], return_inverse=True)
+        model = LogisticRegression(
+            C=_NGRAM_STRENGTH, class_weight="balanced", solver="liblinear", max_iter=500, random_state=0
+        )
+        return model.fit(scaled[merged // 2], merged % 2, sample_weight=np.bincount(place, weights[known]))
+
+    everything = np.arange(len(texts))
+    lexical_model, *others = on_all_cores(lexical_model_of, [everything, *(known for known, _ in folds)])
+    lexical = np.empty(len(texts))
+    for model, (_, held_out) in zip(others, folds, strict=True):
+        lexical[held_out] = model.decision_function(scaled)[rows[held_out]]
     stacked = np.column_stack([embeddings, np.clip(lexical, -LEXICAL_LIMIT, LEXICAL_LIMIT)])
     stack_model = LogisticRegression(C=_STACK_STRENGTH, class_weight="balanced", max_iter=2000)
     stack_model.fit(stacked, labels, sample_weight=weights)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from classifier.head import Head, HeadBank
 from classifier.scoring import Scorer
 from classifier.settings import ClassifierSettings
 from offline.classifier_training.augmentation import augment
+from offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
 from offline.classifier_training.example_set import ExampleSet
 from offline.classifier_training.examples import Example
 
@@ -32,7 +34,12 @@ class HeldOutScores:
 
 
 def score_held_out(
-    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
+    encoder: Encoder,
+    head: Head,
+    examples: ExampleSet,
+    settings: ClassifierSettings,
+    seed: int,
+    on_scored: OnDone = tell_nobody,
 ) -> HeldOutScores:
     """Score examples and other forms of them.
 
@@ -40,15 +47,21 @@ def score_held_out(
     wordings of one item are not.
     """
     scorer = scorer_of(encoder, head, settings, first_tier=False)
-    hardest: dict[str, float] = {}
-    for example in examples.forget:
-        scores = _score_forms(scorer, example, _FORGET_FORMS, seed)
-        hardest[example.group] = min(hardest.get(example.group, np.inf), *scores)
-    retain, general = (
-        np.array([score for example in side for score in score_kept(scorer, example, seed)], np.float32)
-        for side in (examples.retain, examples.general)
+    sides = (
+        (examples.forget, _FORGET_FORMS),
+        (examples.retain, _KEEP_FORMS),
+        (examples.general, _KEEP_FORMS),
     )
-    return HeldOutScores(np.array(list(hardest.values()), np.float32), retain, general)
+    asked = [(example, forms) for side, forms in sides for example in side]
+    found = iter(list(on_all_cores(lambda each: _score_forms(scorer, *each, seed), asked, on_scored)))
+    forget, retain, general = (list(islice(found, len(side))) for side, _ in sides)
+    hardest: dict[str, float] = {}
+    for example, scores in zip(examples.forget, forget, strict=True):
+        hardest[example.group] = min(hardest.get(example.group, np.inf), *scores)
+    return HeldOutScores(
+        np.array(list(hardest.values()), np.float32),
+        *(np.array(list(chain.from_iterable(side)), np.float32) for side in (retain, general)),
+    )
 
 
 def score_kept(scorer: Scorer, example: Example, seed: int) -> list[float]:

@@ -1,9 +1,10 @@
-"""The training job, top to bottom: examples, split, windows, hard negatives, fit, threshold, first tier, test."""
+"""The training job, top to bottom: examples, split, windows, fits, threshold, first tier, test."""
 
 import dataclasses
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,10 @@ import numpy as np
 
 from bundle import Action, Bundle, update_bundle
 from classifier.encoder import Encoder
-from classifier.encoder_files import DEFAULT_ENCODER, ENCODER_FILES
+from classifier.encoder_files import ENCODER_FILES
 from classifier.encoder_shelf import OWN_ENCODER
 from classifier.head import Head, head_files
-from classifier.settings import ClassifierSettings
 from offline.classifier_training.conformal import (
-    Preference,
     Scores,
     Threshold,
     choose_threshold,
@@ -29,10 +28,11 @@ from offline.classifier_training.cross_fitting import (
     cross_fitted_scores,
     score_kept_groups,
 )
-from offline.classifier_training.embeddings import EmbeddingStore, Stretch
+from offline.classifier_training.embeddings import EmbeddingStore
 from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from offline.classifier_training.example_set import ExampleSet, make_example_set
 from offline.classifier_training.examples import Example
+from offline.classifier_training.finished_stages import FinishedStages
 from offline.classifier_training.first_tier import (
     RECALL_RISK,
     FirstTierEffect,
@@ -40,66 +40,16 @@ from offline.classifier_training.first_tier import (
     flagged_texts,
     with_limit,
 )
-from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead, fit_head
-from offline.classifier_training.hard_negatives import select_negatives
+from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead
+from offline.classifier_training.head_fitting import HeadFitter
 from offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from offline.classifier_training.names import names_of
-from offline.classifier_training.vocabulary import random_sentences
+from offline.classifier_training.settings import TrainingSettings
 from offline.classifier_training.windows import TrainingWindow, training_windows
-
-Say = Callable[[str], None]
+from offline.progress import Progress
 
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Settings of a training run.
-
-    Attributes
-    ----------
-    forget_forms, keep_forms
-        In how many other forms each example is shown; see `augmentation`.
-    alpha
-        Wanted risk on false negatives (split conformal).
-    false_positive_rate, near_false_positive_rate
-        Wanted rates of false positives, on ordinary prompts and on those that are near the target but allowed. All
-        prompts of a group count as one.
-    prefer
-        Which is kept where the scores leave no room for both, ``conformal`` or ``false_positives``.
-    maximum_negatives
-        Negative windows to fit on at most; with more at hand the hardest are chosen.
-    vocabulary_rounds
-        How often each word of the encoder's vocabulary stands in the random sentences; see `vocabulary`.
-    folds
-        How many heads score what is to be kept, for the threshold, each fitted on what it does not score; at least 2.
-    refit
-        Whether the head that is kept is fitted once more on all examples, with the threshold found before. It
-        misses less, above all of items that no other example resembles, but the guarantee of split conformal
-        then holds for the head before, not to the letter for this one.
-    entities
-        Names to report as entities; found in the forget prompts if none are given.
-    fine_tune_epochs
-        How often the encoder sees the examples before the head is fitted; 0 leaves it as it is, for all
-        targets to share. A target with an encoder of its own costs as much as all that share one.
-    """
-
-    encoder: str = DEFAULT_ENCODER
-    seed: int = 0
-    forget_forms: int = 4
-    keep_forms: int = 1
-    alpha: float = 0.01
-    false_positive_rate: float = 0.01
-    near_false_positive_rate: float = 0.05
-    prefer: Preference = "false_positives"
-    maximum_negatives: int = 40_000
-    vocabulary_rounds: int = 2
-    folds: int = 5
-    refit: bool = True
-    entities: tuple[str, ...] = ()
-    fine_tune_epochs: int = 0
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
 
 @dataclass(frozen=True)
@@ -138,7 +88,7 @@ def train_classifier(
     general: Sequence[Example],
     settings: TrainingSettings,
     work_folder: Path,
-    say: Say = print,
+    progress: Progress | None = None,
 ) -> TrainedClassifier:
     """Train, calibrate and test the classifier of one target.
 
@@ -151,47 +101,84 @@ def train_classifier(
     general
         Ordinary prompts.
     work_folder
-        Where embeddings are kept, so that an interrupted run goes on.
+        Where embeddings and the outcomes of finished stages are kept, so that an interrupted run goes on.
+    progress
+        Told of the stages; by default they are printed, a line each.
 
     Raises
     ------
     TrainingError
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
+    progress = progress or Progress()
     shape = settings.classifier
+    folds = 0 if settings.fine_tune_epochs else settings.folds
+    progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit)
     encoder = Encoder.load(settings.encoder, precision=shape.precision, cache_folder=shape.cache_folder)
-    store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
-    examples = make_example_set(forget, retain, general, store)
-    say(f"{len(examples.forget)} prompts to forget, {len(examples.keep)} to keep, duplicates removed")
+    database = work_folder / "embeddings.sqlite"
+    with closing(EmbeddingStore(encoder, shape.precision, database)) as store:
+        examples = make_example_set(forget, retain, general, store, progress)
+    progress.say(
+        f"{len(examples.forget)} prompts to forget, {len(examples.keep)} to keep, duplicates removed"
+    )
     train, calibrate, test = (examples.part(part, settings.seed) for part in ("train", "calibration", "test"))
     own_encoder, agreement = None, None
     if settings.fine_tune_epochs:
-        own_encoder = _fine_tuned(train, settings, work_folder, say)
+        own_encoder = _fine_tuned(train, settings, work_folder, progress)
         agreement = check_agreement(
             own_encoder, [e.text for e in calibrate.forget + calibrate.keep][:400], shape.cache_folder
         )
-        store.close()
         encoder = Encoder.load(str(own_encoder), precision=shape.precision, cache_folder=shape.cache_folder)
-        store = EmbeddingStore(encoder, shape.precision, work_folder / "embeddings.sqlite")
+    finished = FinishedStages(work_folder, settings, encoder.sha256, examples)
 
-    def fit(examples: ExampleSet) -> Head:
-        return _uncalibrated_head(target, encoder, _fit(examples, store, settings, say), examples, settings)
-
-    def scores_by(head: Head) -> ScoreForms:
-        scorer = scorer_of(encoder, head, shape, first_tier=False)
-        return lambda example: score_kept(scorer, example, settings.seed)
-
-    head = fit(train)
-    if own_encoder:
-        # To the encoder no fold of the training part is new.
-        kept = score_kept_groups(scores_by(head), calibrate, settings.seed)
-    else:
-        say("scoring what is to be kept by heads that were not fitted on it")
+    with closing(EmbeddingStore(encoder, shape.precision, database)) as store:
+        fitter = HeadFitter(store, settings)
         known = train.joined_with(calibrate)
-        kept = cross_fitted_scores(known, lambda part: scores_by(fit(part)), settings.folds, settings.seed)
-    say("scoring the calibration and test parts")
-    calibration_scores = score_held_out(encoder, head, calibrate, shape, settings.seed)
-    test_scores = score_held_out(encoder, head, test, shape, settings.seed)
+        progress.begin("embedding the windows of all prompts, and random sentences")
+        fitter.embed(
+            [train, *([known] if folds else []), *([examples] if settings.refit else [])], progress.advance
+        )
+
+        def fit(examples: ExampleSet) -> FittedHead:
+            return fitter.fit(examples, lambda step: progress.advance(0, note=step))
+
+        def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
+            return _uncalibrated_head(target, encoder, fitted, examples, settings)
+
+        def scores_by(head: Head) -> ScoreForms:
+            scorer = scorer_of(encoder, head, shape, first_tier=False)
+            return lambda example: score_kept(scorer, example, settings.seed)
+
+        def run_fold(number: int, score: Callable[[], KeptScores]) -> KeptScores:
+            progress.begin(f"fold {number} of {folds}, scored by a head that is fitted without it")
+            return finished.scores(f"fold-{number}", score)
+
+        progress.begin("fitting a head on the training part")
+        head = head_of(finished.head("head", lambda: fit(train)), train)
+        if own_encoder:
+            # To the encoder no fold of the training part is new.
+            kept = score_kept_groups(scores_by(head), calibrate, settings.seed, progress.advance)
+        else:
+            kept = cross_fitted_scores(
+                known,
+                lambda part: scores_by(head_of(fit(part), part)),
+                folds,
+                settings.seed,
+                run_fold,
+                progress.advance,
+            )
+        refitted = None
+        if settings.refit:
+            progress.begin("fitting a head on all prompts")
+            # It has seen every text, so whatever is found on texts that are new stays as it is.
+            refitted = head_of(finished.head("refitted", lambda: fit(examples)), examples)
+
+    progress.begin("setting the threshold, measuring what it brings")
+    calibration_scores, test_scores = (
+        score_held_out(encoder, head, part, shape, settings.seed, progress.advance)
+        for part in (calibrate, test)
+    )
+    progress.advance(0, note="the first tier")
     threshold = _choose_threshold(calibration_scores.forget, kept, settings)
     curve = fit_calibration(calibration_scores.forget, calibration_scores.keep)
     head = dataclasses.replace(
@@ -203,7 +190,7 @@ def train_classifier(
     flagged = flagged_texts(encoder, head, calibrate, shape, settings.seed)
     head = with_limit(encoder, head, flagged, calibrate.general, shape)
     effect = _effect_on(encoder, head, test, settings)
-    _say_if_too_much_is_lost(effect, "the test part", say)
+    _say_if_too_much_is_lost(effect, "the test part", progress)
     metrics = {
         "examples": examples.counts(),
         **_settings_metrics(settings),
@@ -216,11 +203,9 @@ def train_classifier(
             "int8_agreement_mean": agreement.mean,
             "int8_agreement_least": agreement.least,
         }
-    if settings.refit:
-        say("fitting once more, on all examples")
-        # This head has seen every text, so whatever was found on texts that were new stays as it is.
+    if refitted:
         head = dataclasses.replace(
-            fit(examples),
+            refitted,
             calibration=head.calibration,
             threshold=head.threshold,
             pass_below=head.pass_below,
@@ -228,13 +213,15 @@ def train_classifier(
         )
         effect = _effect_on(encoder, head, calibrate.joined_with(test), settings)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
-    store.close()
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
+    finished.clear()
     return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
 
 
-def _fine_tuned(examples: ExampleSet, settings: TrainingSettings, work_folder: Path, say: Say) -> Path:
+def _fine_tuned(
+    examples: ExampleSet, settings: TrainingSettings, work_folder: Path, progress: Progress
+) -> Path:
     """The folder of an encoder that has learned from the training part."""
     classes = (
         (examples.forget, 1, settings.forget_forms, _FINE_TUNED_ON),
@@ -245,34 +232,10 @@ def _fine_tuned(examples: ExampleSet, settings: TrainingSettings, work_folder: P
     for side, label, forms, limit in classes:
         windows = training_windows(side, label, forms, settings.seed, settings.classifier)
         chosen += random.Random(settings.seed).sample(windows, min(limit, len(windows)))
-    say(f"fine-tuning the encoder on {len(chosen)} windows")
+    progress.begin(f"fine-tuning the encoder on {len(chosen)} windows")
     labelled = LabelledTexts([window.text for window in chosen], [window.label for window in chosen])
     return fine_tune_encoder(
-        settings.encoder, labelled, settings.fine_tune_epochs, settings.seed, work_folder
-    )
-
-
-def _fit(examples: ExampleSet, store: EmbeddingStore, settings: TrainingSettings, say: Say) -> FittedHead:
-    shape = settings.classifier
-    shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed, shape)
-    kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, shape)
-    forgotten = [e.text for e in examples.forget]
-    made = random_sentences(store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed)
-    kept += [TrainingWindow(Stretch.whole(text), 0, text) for text in made]
-    say(f"embedding {len(shown) + len(kept)} training windows")
-    shown_embeddings = store.embed_stretches([window.stretch for window in shown], "windows to forget")
-    kept_embeddings = store.embed_stretches([window.stretch for window in kept], "windows to keep")
-    say("fitting, the hardest negatives weighted up")
-    chosen, weights = select_negatives(
-        shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
-    )
-    windows = shown + [kept[index] for index in chosen]
-    return fit_head(
-        [window.text for window in windows],
-        np.concatenate([shown_embeddings, kept_embeddings[chosen]]),
-        np.array([window.label for window in windows]),
-        [window.group for window in windows],
-        np.concatenate([np.ones(len(shown)), weights]),
+        settings.encoder, labelled, settings.fine_tune_epochs, settings.seed, work_folder, progress.advance
     )
 
 
@@ -349,9 +312,9 @@ def _effect_metrics(where: str, effect: FirstTierEffect) -> dict[str, float]:
     }
 
 
-def _say_if_too_much_is_lost(effect: FirstTierEffect, where: str, say: Say) -> None:
+def _say_if_too_much_is_lost(effect: FirstTierEffect, where: str, progress: Progress) -> None:
     if effect.recall_loss > RECALL_RISK:
-        say(
+        progress.say(
             f"the first tier loses {effect.lost} of {effect.flagged} flagged texts of {where}, more than "
             f"{100 * RECALL_RISK:g} %; `classifier.first_tier: false` serves without it"
         )

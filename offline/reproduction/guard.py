@@ -10,6 +10,7 @@ from offline.classifier_training.train import TrainingSettings, train_classifier
 from offline.corruption_learning.evaluator import CorruptionEvaluator
 from offline.corruption_learning.learn import LearningSettings, learn_corruption
 from offline.corruption_learning.recording import record_in_bundle
+from offline.progress import Progress
 from offline.reproduction.command import Say
 
 _GENERAL_PROMPTS = 1000
@@ -72,7 +73,7 @@ def train_classifier_into(
         [Example(text) for text in (*ordinary, *general_prompts(limit=_GENERAL_PROMPTS))],
         TrainingSettings(),
         work,
-        say,
+        Progress(say),
     )
     trained.write_bundle(bundle)
     return bundle

@@ -12,6 +12,7 @@ from bundle import update_bundle
 from offline.classifier_training.report import write_report as write_classifier_report
 from offline.classifier_training.train import TrainingSettings, train_classifier
 from offline.corruption_learning.job import LearningJob, run_learning_job
+from offline.progress import ConsoleProgress
 from offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
@@ -34,9 +35,10 @@ def build_classifier(bundle: Path, cache: Path) -> None:
     # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives. A higher rate than by
     # default, as many questions about the books name little of them.
     settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.015, maximum_negatives=60_000)
-    trained = train_classifier(
-        TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), print
-    )
+    with ConsoleProgress() as progress:
+        trained = train_classifier(
+            TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
+        )
     trained.write_bundle(bundle)
     write_classifier_report(trained, _work(cache) / "report")
 

@@ -10,6 +10,7 @@ import pytest
 from classifier.encoder_files import DEFAULT_ENCODER, find_encoder
 from offline.classifier_training.examples import Example
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from offline.progress import Progress
 
 Train = Callable[..., TrainedClassifier]
 PLACES = (
@@ -52,17 +53,24 @@ def examples_of(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Examp
 
 @pytest.fixture(scope="session")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
-    """Trains a small classifier: a target's name and changes of the settings in, what was trained out."""
+    """Trains a small classifier: a target's name, who is told, and changes of the settings in, what was trained out."""
     folder = tmp_path_factory.mktemp("training")
 
-    def train(target: str = "lights", **changes: object) -> TrainedClassifier:
+    def train(
+        target: str = "lights",
+        progress: Progress | None = None,
+        work: Path = folder,
+        **changes: object,
+    ) -> TrainedClassifier:
         settings = replace(
             TrainingSettings(forget_forms=2, vocabulary_rounds=0, folds=2, refit=False), **changes
         )  # pyright: ignore[reportArgumentType]
         forget, retain, general = (
             examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
         )
-        return train_classifier(target, forget, retain, general, settings, folder, say=lambda line: None)
+        return train_classifier(
+            target, forget, retain, general, settings, work, progress or Progress(lambda _line: None)
+        )
 
     return train
 

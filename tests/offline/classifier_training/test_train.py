@@ -12,6 +12,7 @@ from offline.classifier_training.examples import Example
 from offline.classifier_training.report import write_report
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from server.targets import load_targets
+from offline.progress import Progress
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 
@@ -30,6 +31,48 @@ def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, train: Train) 
     np.testing.assert_array_equal(again.head.direction, trained.head.direction)
     np.testing.assert_array_equal(again.head.ngram_weights, trained.head.ngram_weights)
     assert again.head.threshold == trained.head.threshold
+
+
+class Interrupting(Progress):
+    """Is interrupted as a stage begins; knows what was fitted until then."""
+
+    def __init__(self, stage: int = 0) -> None:
+        super().__init__(lambda _line: None)
+        self.stage = stage
+        self.begun: list[str] = []
+        self.fits = 0
+
+    def begin(self, stage: str) -> None:
+        super().begin(stage)
+        self.begun.append(self.under_way)
+        if len(self.begun) == self.stage:
+            raise KeyboardInterrupt
+
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
+        self.fits += note.startswith("fitting")
+
+
+def test_stages_are_counted_and_all_of_them_come(train: Train) -> None:
+    progress = Interrupting()
+    train("stages", progress, refit=True)
+    assert [stage.partition(":")[0] for stage in progress.begun] == [f"stage {n} of 7" for n in range(1, 8)]
+
+
+def test_an_interrupted_training_goes_on_with_the_stage_that_was_under_way(
+    train: Train, tmp_path: Path
+) -> None:
+    whole = train(work=tmp_path / "whole", seed=1)
+    interrupted, second = Interrupting(stage=5), Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        train(progress=interrupted, work=tmp_path / "interrupted", seed=1)
+    assert interrupted.under_way.startswith("stage 5 of 6: fold 2 of 2")
+    again = train(progress=second, work=tmp_path / "interrupted", seed=1)
+    assert (interrupted.fits, second.fits) == (2, 1)
+    np.testing.assert_array_equal(again.head.direction, whole.head.direction)
+    assert again.metrics == whole.metrics
+    assert sorted(path.name for path in (tmp_path / "interrupted").rglob("*") if path.is_file()) == [
+        "embeddings.sqlite"
+    ]
 
 
 def test_the_bundle_holds_the_head_its_threshold_and_its_figures(
@@ -106,6 +149,4 @@ def test_examples_that_cannot_be_learned_from_are_refused(
     tmp_path: Path, forget: list[Example], retain: list[Example], message: str
 ) -> None:
     with pytest.raises(TrainingError, match=message):
-        train_classifier(
-            "x", forget, retain, examples_of(PLAIN, TOPICS), TrainingSettings(), tmp_path, lambda line: None
-        )
+        train_classifier("x", forget, retain, examples_of(PLAIN, TOPICS), TrainingSettings(), tmp_path)

@@ -1,0 +1,86 @@
+"""What an interruption of a long job says."""
+
+from collections.abc import Callable
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.long_jobs import long_job
+from offline.progress import Progress
+
+
+def counted(progress: Progress) -> None:
+    progress.expect(7)
+    for stage in ("embedding", "fitting"):
+        progress.begin(stage)
+    raise KeyboardInterrupt
+
+
+def uncounted(progress: Progress) -> None:
+    progress.at("gradients: 3 of 10 examples")
+    raise KeyboardInterrupt
+
+
+def early(progress: Progress) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("job", "line"),
+    [
+        (
+            counted,
+            "lethe: interrupted at stage 2 of 7: fitting; the same command goes on from this stage, and keeps embeddings",
+        ),
+        (
+            uncounted,
+            "lethe: interrupted at gradients: 3 of 10 examples; the same command goes on, and keeps embeddings",
+        ),
+        (early, "lethe: interrupted; the same command goes on, and keeps embeddings"),
+    ],
+)
+def test_an_interruption_is_one_line_that_says_how_it_goes_on(
+    job: Callable[[Progress], None], line: str
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job("embeddings") as progress:
+            job(progress)
+
+    result = CliRunner().invoke(app)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == line
+    assert "Traceback" not in result.output
+
+
+def test_it_is_said_before_the_first_stage_that_it_can_be_interrupted() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job("embeddings") as progress:
+            progress.at("opening the model")
+            for stage in ("embedding", "fitting"):
+                progress.begin(stage)
+
+    assert CliRunner().invoke(app).stderr.splitlines() == [
+        "ctrl-C interrupts it; the same command then goes on, and keeps embeddings",
+        "stage 1: embedding",
+        "stage 2: fitting",
+    ]
+
+
+def test_of_several_processes_one_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job("embeddings") as progress:
+            counted(progress)
+
+    result = CliRunner().invoke(app)
+    assert (result.exit_code, result.output) == (130, "")

@@ -1,0 +1,82 @@
+"""What is embedded for the fits of a training: every text once, however many fits see it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from classifier.encoder import Encoder, TokenizedText
+from classifier.encoder_files import find_encoder
+from offline.classifier_training.cores import tell_nobody
+from offline.classifier_training.cross_fitting import cross_fitted_scores
+from offline.classifier_training.embeddings import EmbeddingStore
+from offline.classifier_training.example_set import ExampleSet
+from offline.classifier_training.examples import Example
+from offline.classifier_training.head_fitting import HeadFitter
+from offline.classifier_training.settings import TrainingSettings
+from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, examples_of
+
+SETTINGS = TrainingSettings(forget_forms=1, vocabulary_rounds=1)
+
+
+class RecordingEncoder(Encoder):
+    """Counts how often each text was read, which the store does once before it encodes one; knows few words."""
+
+    encoded: Counter[str]
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        return tuple(f"{first}{second}word" for first in "abcdefghij" for second in "klmnopqrst")
+
+    def tokenize(self, text: str) -> TokenizedText:
+        self.encoded[text] += 1
+        return super().tokenize(text)
+
+
+@pytest.fixture
+def encoder(tiny_encoder_folder: Path, tmp_path: Path) -> RecordingEncoder:
+    loaded = RecordingEncoder.load(str(find_encoder(str(tiny_encoder_folder)).folder), cache_folder=tmp_path)
+    assert isinstance(loaded, RecordingEncoder)
+    loaded.encoded = Counter()
+    return loaded
+
+
+@pytest.fixture
+def fitter(encoder: RecordingEncoder, tmp_path: Path) -> Iterator[HeadFitter]:
+    store = EmbeddingStore(encoder, "int8", tmp_path / "embeddings.sqlite")
+    yield HeadFitter(store, SETTINGS)
+    store.close()
+
+
+@pytest.fixture
+def examples() -> ExampleSet:
+    sides = (examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS)))
+    return ExampleSet(*([Example(each.text, each.text) for each in side] for side in sides))
+
+
+def test_across_folds_each_text_is_embedded_once(
+    fitter: HeadFitter, encoder: RecordingEncoder, examples: ExampleSet
+) -> None:
+    fitter.embed([examples], tell_nobody)
+    encoded = encoder.encoded.copy()
+    parts: list[ExampleSet] = []
+    cross_fitted_scores(examples, lambda part: parts.append(part) or (lambda _: [0.0]), folds=5, seed=0)
+    for part in parts:
+        fitter.embed([part], tell_nobody)
+    assert len(parts) == 5
+    assert encoder.encoded == encoded
+    assert set(encoded.values()) == {1}
+
+
+def test_what_was_embedded_for_all_fits_is_all_that_they_read(
+    fitter: HeadFitter, encoder: RecordingEncoder, examples: ExampleSet
+) -> None:
+    fewer = replace(examples, forget=examples.forget[::2])
+    fitter.embed([fewer, examples], tell_nobody)
+    encoded = encoder.encoded.copy()
+    for part in (fewer, examples.keeping({each.group for each in examples.keep[::3]})):
+        fitter.fit(part, lambda _step: None)
+    assert encoder.encoded == encoded
