@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.long_jobs import long_job
 from cli.target_option import TargetName
 
 app = typer.Typer(help="Train adapters that forget, and mix them.", no_args_is_help=True)
@@ -118,7 +119,8 @@ def train(
             bank=bank,
             settings=settings,
         )
-        trained = run_adapter_job(job, cache)
+        with long_job("entropies, finished phases and the last checkpoint") as progress:
+            trained = run_adapter_job(job, cache, progress)
         typer.echo(f"{trained.folder} {trained.version}, action {trained.manifest.action}")
 
 

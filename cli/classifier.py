@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import reported
-from cli.target_option import TargetName, checked
 from cli.long_jobs import long_job
+from cli.target_option import TargetName, checked
 
 if TYPE_CHECKING:
     from bundle import Bundle

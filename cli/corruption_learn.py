@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.long_jobs import long_job
 from cli.target_option import TargetName
 
 
@@ -85,9 +86,17 @@ def learn(
             trace=trace,
         )
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-        learned = run_learning_job(
-            job, model, cache, engine=engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key
-        )
+        with long_job("every measured candidate") as progress:
+            learned = run_learning_job(
+                job,
+                model,
+                cache,
+                engine=engine,
+                served_name=served_name,
+                tokenizer=tokenizer,
+                api_key=api_key,
+                progress=progress,
+            )
         typer.echo(f"{learned.folder} {learned.version}, action {learned.manifest.action}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import reported
+from cli.long_jobs import long_job
 
 
 def evaluate(
@@ -52,8 +53,6 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
 ) -> None:
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
-    from rich.console import Console
-
     from bundle import BundleError
     from classifier.errors import ClassifierError
     from offline.evaluation.data import DataError
@@ -82,9 +81,9 @@ def evaluate(
         sweep = {each: guarded.at_strength(each) for each in strength or () if guarded}
         if not models:
             raise LanguageModelError("nothing to measure: name a --model, an --engine or a --through-proxy")
-        console = Console(stderr=True)
-        with console.status("reading data") as status:
+        with long_job(f"the answers in {out}") as progress:
+            progress.at("reading data")
             reference = open_local(retain, cache) if retain else None
-            results = run(settings, models, out, reference, sweep, status.update)
+            results = run(settings, models, out, reference, sweep, progress)
         typer.echo(markdown_table(results))
         typer.echo(f"\n{out / 'results.json'}, {out / 'results.png'}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.errors import reported
+from cli.long_jobs import long_job
 
 app = typer.Typer(
     help="Diagnose and undo what later training did to an earlier domain.", no_args_is_help=True
@@ -99,8 +100,6 @@ def refresh(
 @contextlib.contextmanager
 def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, Callable[[str], None]]]:
     """Lay the chain open, show progress, and end with the report."""
-    from rich.console import Console
-
     from offline.adapter_training.errors import AdapterError
     from offline.corruption_learning.questions import QuestionsError
     from offline.language_models.interface import LanguageModelError
@@ -110,7 +109,11 @@ def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, C
     from offline.recovery.workspace import Workspace
 
     foreseen = (RecoveryError, AdapterError, QuestionsError, LanguageModelError)
-    with reported(*foreseen), Console(stderr=True).status("reading the chain") as status:
-        yield Workspace(read_chain(chain), harmed, out), status.update
+    kept = "finished gradients, and the scores of every state and rollback"
+    with reported(*foreseen), long_job(kept) as progress:
+        progress.at("reading the chain")
+        work = Workspace(read_chain(chain), harmed, out)
+        progress.announce()
+        yield work, progress.at
     typer.echo((out / REPORT).read_text())
     typer.echo(f"{out / REPORT}", err=True)

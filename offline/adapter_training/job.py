@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
 from offline.adapter_training.bank import load_bank
@@ -22,6 +20,7 @@ from offline.adapter_training.train import BankTraining, TrainedBank, check_trai
 from offline.json_lines import read_whole_lines
 from offline.language_models.encoding import PromptEncoder
 from offline.language_models.opening import model_folder
+from offline.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class AdapterJob:
     settings: AdapterSettings = field(default_factory=AdapterSettings)
 
 
-def run_adapter_job(job: AdapterJob, cache: Path) -> Bundle:
+def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     """Train what is missing, and put the mixture of the job's experts, each of weight one, into the bundle.
 
     All that can be wrong with the input is found before training starts.
@@ -71,18 +70,13 @@ def run_adapter_job(job: AdapterJob, cache: Path) -> Bundle:
     training = BankTraining(base, base_model, forget, retain, job.settings, bank, job.work)
     check_training(training)
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not PartialState().is_main_process) as progress:
-        task = progress.add_task(f"record in {training.trace}", total=None)
+    def on_step(step: Step) -> None:
+        loss = sum(step.terms.values())
+        progress.advance(step.step, step.steps, f"epoch {step.epoch}, loss {loss:.3f}")
 
-        def on_step(step: Step) -> None:
-            loss = sum(step.terms.values())
-            description = f"{step.phase}: epoch {step.epoch}, loss {loss:.3f}"
-            progress.update(task, description=description, completed=step.step, total=step.steps)
-
-        trained = train_bank(training, console.print, on_step)
-    return _record(job, training, trained)
+    progress.say(f"record in {training.trace}")
+    progress.expect(2 + len(forget))
+    return _record(job, training, train_bank(training, progress.begin, on_step))
 
 
 def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: Path, dtype: str) -> Bundle:

@@ -139,7 +139,7 @@ def train_bank(
     ----------
     training : BankTraining
     say : callable
-        Told what begins, in the main process.
+        Told of every stage as it begins, in the main process: the entropies, phase I, phase II of every subdomain.
     on_step : callable
         Told of every step, in the main process.
 
@@ -177,10 +177,10 @@ def train_bank(
             training.trace, [{"settings": asdict(settings), "base_model": asdict(training.base_model)}]
         )
 
+    say("phase I: the shared A")
     if training.bank.is_file():
         bank = load_bank(training.bank)
     else:
-        say("phase I: the shared A")
         everything = [text for texts in marked.values() for text in texts]
         state_digest = _state_digest(training, marked_retain, *training.forget)
         phase = Phase("shared", None, everything, marked_retain, (), state_digest)
@@ -189,10 +189,9 @@ def train_bank(
         bank = AdapterBank(training.base_model, shared)
         _keep(bank, training.bank, state, accelerator)
     for name in forget:
-        if name in bank.experts:
-            say(f"{name}: the bank has its expert")
-            continue
         say(f"phase II: {name}")
+        if name in bank.experts:
+            continue
         replaced: Sequence[TokenizedText] = ()
         if FORGETTING_LOSSES[settings.forgetting].replaces:
             taught = [replace(text, answer=settings.replacement) for text in training.forget[name]]
@@ -221,8 +220,8 @@ def _mark(
     entropies = read_entropies(path, texts)
     # Whoever came late would find the file of whoever was early, and not take part in measuring.
     accelerator.wait_for_everyone()
+    say(f"entropies of {len(texts)} texts under the base model")
     if entropies is None:
-        say(f"entropies of {len(texts)} texts under the base model")
         entropies = _measure(training.base, settings, texts, accelerator)
         if accelerator.is_main_process:
             write_entropies(path, entropies)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bundle import Bundle, refuse_other_base_model
@@ -23,6 +22,7 @@ from offline.corruption_learning.questions import (
 from offline.corruption_learning.recording import record_in_bundle
 from offline.language_models.interface import LanguageModel, LanguageModelError
 from offline.language_models.opening import base_model_of, open_engine, open_local
+from offline.progress import Progress
 
 _FUNCTIONS = ("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k")
 _DIMS = (1, 64)
@@ -71,6 +71,7 @@ def run_learning_job(
     served_name: str | None = None,
     tokenizer: str | None = None,
     api_key: str | None = None,
+    progress: Progress | None = None,
 ) -> Bundle:
     """Learn a corruption and write it into its bundle.
 
@@ -86,6 +87,8 @@ def run_learning_job(
         Where prepared models are kept.
     engine, served_name, tokenizer, api_key : str, optional
         See `EngineModel.connect`.
+    progress : Progress, optional
+        Told of the stages; by default they are printed, a line each.
 
     Raises
     ------
@@ -105,6 +108,8 @@ def run_learning_job(
     refuse_overlap((question.question for question in questions), retain_prompts)
     deny_list = _load_facts(job.deny_list) if job.deny_list else ()
 
+    progress = progress or Progress()
+    progress.at(f"opening {engine or model}")
     if engine:
         connected = open_engine(engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
         opened: LanguageModel = connected
@@ -119,7 +124,7 @@ def run_learning_job(
         )
     refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
-    learned = search(job, opened, questions, retain_prompts, deny_list)
+    learned = search(job, opened, questions, retain_prompts, deny_list, progress)
     return record_in_bundle(learned, job.bundle, opened.name, base_model)
 
 
@@ -129,8 +134,9 @@ def search(
     questions: tuple[ForgetQuestion, ...],
     retain_prompts: tuple[str, ...],
     deny_list: tuple[str, ...],
+    progress: Progress,
 ) -> LearnedCorruption:
-    """Run the search with a progress line, and print what it found."""
+    """Run the search, and print what it found."""
     metrics = job.metrics or default_metrics(questions, deny_list)
     searched, held_out = (
         CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens)
@@ -147,20 +153,15 @@ def search(
         surrogate=job.surrogate,
     )
     trace = job.trace or job.bundle.parent / f".{job.bundle.name}-search.jsonl"
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"searching, record in {trace}", total=None)
-        learned = learn_corruption(
-            settings,
-            searched,
-            held_out,
-            trace,
-            lambda count: progress.update(
-                task, description=f"{count} candidates measured, record in {trace}"
-            ),
-        )
-    console.print(_table(learned))
+    progress.begin(f"searching, record in {trace}")
+    learned = learn_corruption(
+        settings,
+        searched,
+        held_out,
+        trace,
+        lambda count: progress.advance(count, note=f"{count} candidates measured"),
+    )
+    Console(stderr=True).print(_table(learned))
     return learned
 
 

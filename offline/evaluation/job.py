@@ -13,6 +13,7 @@ from offline.evaluation.plots import plot_results, plot_sweep
 from offline.evaluation.results import Result, write_results
 from offline.language_models.interface import LanguageModel
 from offline.language_models.recorded import RecordedModel
+from offline.progress import Progress
 
 BENCHMARKS = ("tofu", "muse", "wmdp", "mmlu", "copyright", "general")
 
@@ -58,7 +59,7 @@ def evaluate(
     destination: Path,
     retain: LanguageModel | None = None,
     sweep: Mapping[float, LanguageModel] | None = None,
-    on_progress: Callable[[str], None] = lambda _line: None,
+    progress: Progress | None = None,
 ) -> list[Result]:
     """Measure models side by side, and write the table, the figures and the picture.
 
@@ -75,8 +76,8 @@ def evaluate(
         One that never saw the forget part: what forget quality, PrivLeak and the similarity gap are taken against.
     sweep : mapping of float to LanguageModel, optional
         The same guard at several strengths; measured too, and drawn against the strength in ``sweep.png``.
-    on_progress : callable
-        Told a line now and then.
+    progress : Progress, optional
+        Told of every model as a stage.
 
     Raises
     ------
@@ -87,9 +88,11 @@ def evaluate(
     """
     measure, compare = _benchmark(settings, models[0])
     sweep = dict(sorted((sweep or {}).items()))
-    results = [measure(_recorded(model, destination, on_progress)) for model in (*models, *sweep.values())]
+    progress = progress or Progress(lambda _line: None)
+    progress.expect(len(models) + len(sweep) + (retain is not None))
+    results = [measure(_recorded(model, destination, progress)) for model in (*models, *sweep.values())]
     if retain is not None:
-        measured = measure(_recorded(retain, destination, on_progress))
+        measured = measure(_recorded(retain, destination, progress))
         results.insert(0, replace(measured, model=f"{retain.name} (retain)"))
     if compare and (retain is not None or settings.benchmark == "general"):
         results = [compare(result, results[0]) for result in results]
@@ -135,10 +138,7 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
             )
 
 
-def _recorded(model: LanguageModel, destination: Path, on_progress: Callable[[str], None]) -> RecordedModel:
+def _recorded(model: LanguageModel, destination: Path, progress: Progress) -> RecordedModel:
+    progress.begin(f"measuring {model.name}")
     file = re.sub(r"[^\w.+-]+", "-", model.name).strip("-")
-    return RecordedModel(
-        model,
-        destination / "answers" / f"{file}.jsonl",
-        on_answered=lambda done, total: on_progress(f"{model.name}: {done} of {total} answered"),
-    )
+    return RecordedModel(model, destination / "answers" / f"{file}.jsonl", on_answered=progress.advance)

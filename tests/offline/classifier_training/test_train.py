@@ -11,8 +11,8 @@ from offline.classifier_training.errors import TrainingError
 from offline.classifier_training.examples import Example
 from offline.classifier_training.report import write_report
 from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
-from server.targets import load_targets
 from offline.progress import Progress
+from server.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 
