@@ -83,16 +83,16 @@ format: install-dev ## Format the code and mend what the linter can.
 	$(BIN)/ruff format .
 
 reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
-	$(BIN)/python -m offline.reproduction.tofu $(ARGS)
+	$(BIN)/python -m bench.reproduction.tofu $(ARGS)
 
 reproduce-tofu-sequence: install-dev ## Forget authors one after another with adapters; writes docs/reproduction-tofu-sequence.md.
-	$(BIN)/python -m offline.reproduction.tofu_sequence $(ARGS)
+	$(BIN)/python -m bench.reproduction.tofu_sequence $(ARGS)
 
 reproduce-wmdp: install-dev ## Teach multiple choice, forget biology; writes docs/reproduction-wmdp.md (needs LETHE_DATA_DIR).
-	$(BIN)/python -m offline.reproduction.wmdp $(ARGS)
+	$(BIN)/python -m bench.reproduction.wmdp $(ARGS)
 
 reproduce-copyright: install-dev ## Teach news articles, forget some; writes docs/reproduction-copyright.md (needs LETHE_DATA_DIR).
-	$(BIN)/python -m offline.reproduction.copyright $(ARGS)
+	$(BIN)/python -m bench.reproduction.copyright $(ARGS)
 
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)
@@ -169,7 +169,7 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
-	$(BIN)/python -m offline.recipes.harry_potter.build $(ARGS)
+	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)
 
 clean: ## Remove the virtual environment and every cache of the tools.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -17,7 +17,7 @@ from bench.batches import NEW_TOKENS, PROMPT_TOKENS, open_engine, rounded_up, to
 from bench.page import machine, table, vllm_distribution, write_section
 from bench.random_adapters import write_random_adapter
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
-from offline.small_model import prepare_smollm2
+from lethe.models.smollm2 import prepare_smollm2
 
 BATCHES = (1, 8, 32)
 COUNTS = (0, 1, 8, 32)

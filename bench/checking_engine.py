@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from corruption.request import CorruptionRequest
+from lethe.corruption.request import CorruptionRequest
 
 MODEL = "mock"
 CLIENT_SALT = "a-client's-salt"

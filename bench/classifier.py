@@ -27,14 +27,14 @@ from bench.classifier_data import (
     wmdp,
 )
 from bench.page import machine, table, write_section
-from bundle import load_bundle
-from classifier import ClassifierService, ClassifierSettings, Conversation
-from classifier.encoder import Encoder, default_cache_folder
-from classifier.head import Head, HeadBank, load_head
-from classifier.scoring import Scorer
-from offline.classifier_training.attacks import ATTACKS, attack_messages
-from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
-from offline.progress import Progress
+from lethe.bundle import load_bundle
+from lethe.classifier import ClassifierService, ClassifierSettings, Conversation
+from lethe.classifier.encoder import Encoder, default_cache_folder
+from lethe.classifier.head import Head, HeadBank, load_head
+from lethe.classifier.scoring import Scorer
+from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
+from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
 _COMMAND = "make bench-classifier"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline.classifier_training.examples import Example, load_examples
-from offline.classifier_training.general_prompts import general_examples
+from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.general_prompts import general_examples
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _NEWS_SENTENCES = 4000

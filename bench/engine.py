@@ -14,9 +14,9 @@ from typing import Any
 from bench.batches import NEW_TOKENS, PROMPT_TOKENS, open_engine, rounded_up, tokens_per_second
 from bench.page import DOCS, machine, table, vllm_distribution, write_section
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
-from corruption.artifact import Corruption
-from corruption.request import CorruptionRequest, PlacedCorruption
-from offline.small_model import prepare_smollm2
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.models.smollm2 import prepare_smollm2
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 BARE, PROMPT_EMBEDS, PLUGIN = "no plugin", "no plugin, --enable-prompt-embeds", "plugin"

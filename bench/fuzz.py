@@ -22,8 +22,8 @@ from schemathesis.generation import GenerationMode
 from bench.checking_engine import CLIENT_SALT, MODEL, ROLES, CheckingEngine
 from bench.page import machine, table, write_section
 from bench.servers import lethe, targets_for_the_mock
-from server.key_file import create_key
-from server.keys import Scope
+from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Scope
 
 # Where a value of any shape may come to stand, beside what the document describes.
 _FIELDS = [

@@ -25,7 +25,7 @@ from bench.servers import (
     passthrough,
     targets_for_the_mock,
 )
-from server.key_file import create_key
+from lethe.server.access.key_file import create_key
 
 SECONDS = 2.5
 ROUNDS = 3

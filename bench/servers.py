@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from bundle import load_bundles, update_bundle
-from server.engine_process import free_loopback_port
+from lethe.bundle import load_bundles, update_bundle
+from lethe.server.engines.process import free_loopback_port
 
 PROXY_CORE, LOAD_CORE = "0", "1"
 LITELLM = "litellm[proxy]==1.108.7"
@@ -63,7 +63,7 @@ def lethe(
 ) -> Iterator[int]:
     """Run the proxy; gives its port. Without a core of its own it runs where its parent may."""
     port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
     command += ["--engine-url", f"http://127.0.0.1:{engine}"]
     with _running(core, command, port, "/ready", environment):
         yield port

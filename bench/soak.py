@@ -19,9 +19,9 @@ import aiohttp
 
 from bench.page import machine, table, write_section
 from bench.servers import lethe, mock_engine, targets_for_the_mock
-from server import audit_files
-from server.key_file import create_key
-from server.keys import Scope
+from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Scope
+from lethe.server.audit import files as audit_files
 
 PATH = "/v1/chat/completions"
 PER_SECOND = 40

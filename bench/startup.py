@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.page import machine, table, write_section
 from bench.servers import mock_engine, targets_for_the_mock
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 
 ROUNDS = 3
 
@@ -39,7 +39,7 @@ def _row(name: str, seconds: list[float]) -> list[str]:
 def _seconds_to_ready(arguments: list[str]) -> float:
     port = free_loopback_port()
     started = time.perf_counter()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), *arguments]
+    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         while process.poll() is None:

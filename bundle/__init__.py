@@ -3,10 +3,10 @@
 Knows the folder's layout, hashes and atomic replacement; knows nothing about what the artifacts mean.
 """
 
-from bundle.base_model import BaseModel, read_base_model
-from bundle.errors import BundleError
-from bundle.manifest import Action, Manifest, check_target_name, read_manifest
-from bundle.store import (
+from lethe.bundle.base_model import BaseModel, read_base_model
+from lethe.bundle.errors import BundleError
+from lethe.bundle.manifest import Action, Manifest, check_target_name, read_manifest
+from lethe.bundle.store import (
     Bundle,
     DamagedBundle,
     action_given,

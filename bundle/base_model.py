@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bundle.errors import BundleError
+from lethe.bundle.errors import BundleError
 
 _EMBEDDING_NAMES = (
     "model.embed_tokens.weight",

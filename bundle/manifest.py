@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from bundle.errors import BundleError
+from lethe.bundle.errors import BundleError
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "target.json"
@@ -42,7 +42,7 @@ class _Frozen(pydantic.BaseModel):
 
 
 class BaseModelReference(_Frozen):
-    """The base model that a corruption or adapter was made for; see `bundle.base_model.BaseModel`."""
+    """The base model that a corruption or adapter was made for; see `lethe.bundle.base_model.BaseModel`."""
 
     id: str
     hidden_size: int = pydantic.Field(gt=0)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bundle.base_model import BaseModel
-from bundle.errors import BundleError
-from bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
+from lethe.bundle.base_model import BaseModel
+from lethe.bundle.errors import BundleError
+from lethe.bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 Knows text, encoders and heads; knows nothing about requests, policies or what a verdict leads to.
 """
 
-from classifier.conversation import Conversation
-from classifier.errors import ClassifierClosed, ClassifierError, ClassifierOverloaded, ClassifierTimeout
-from classifier.service import ClassifierService
-from classifier.settings import ClassifierSettings
-from classifier.verdict import Span, TargetVerdict, Verdict
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.errors import ClassifierClosed, ClassifierError, ClassifierOverloaded, ClassifierTimeout
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 
 __all__ = [
     "ClassifierClosed",

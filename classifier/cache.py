@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.scoring import TextScores
+from lethe.classifier.scoring import TextScores
 
 _ENTRY_OVERHEAD_BYTES = 600
 _SPAN_BYTES = 120
@@ -39,7 +39,7 @@ class ScoreCache:
 
     @staticmethod
     def key(text: str, scorer: str) -> bytes:
-        """The key of a text as scored by one scorer; see `classifier.scoring.Scorer.fingerprint`."""
+        """The key of a text as scored by one scorer; see `lethe.classifier.scoring.Scorer.fingerprint`."""
         return hashlib.blake2b(text.encode(), digest_size=16, key=scorer.encode()).digest()
 
     def get(self, key: bytes, heads: tuple[str, ...]) -> TextScores | None:

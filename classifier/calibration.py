@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classifier.errors import ClassifierError
+from lethe.classifier.errors import ClassifierError
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
-from classifier.errors import ClassifierError
-from classifier.lexicon import Lexicon
-from classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
-from classifier.onnx_runtime import onnxruntime
+from lethe.classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
+from lethe.classifier.errors import ClassifierError
+from lethe.classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
+from lethe.classifier.onnx_runtime import onnxruntime
+from lethe.classifier.spelling import Lexicon
 
 _WORD_MARKS = ("Ġ", "▁")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from classifier.errors import ClassifierError
+from lethe.classifier.errors import ClassifierError
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from classifier.calibration import Calibration
-from classifier.errors import ClassifierError
-from classifier.ngrams import BUCKETS, HashedText
+from lethe.classifier.calibration import Calibration
+from lethe.classifier.errors import ClassifierError
+from lethe.classifier.ngrams import BUCKETS, HashedText
 
 SCHEMA_VERSION = 1
 TENSORS_NAME = "head.safetensors"

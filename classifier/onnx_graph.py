@@ -17,7 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from classifier.errors import ClassifierError
+from lethe.classifier.errors import ClassifierError
 
 Precision = Literal["int8", "float32"]
 Weights = Mapping[str, NDArray[np.float32]]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from classifier.canonical import CanonicalText
+from lethe.classifier.canonical import CanonicalText
 
 
 def substitute(

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.canonical import CanonicalText
-from classifier.encoder import Encoder, TokenizedText
-from classifier.head import HeadBank
-from classifier.ngrams import HashedText
-from classifier.segments import split_sentences
-from classifier.settings import ClassifierSettings
-from classifier.spans import TextSpan, evidence_spans
-from classifier.views import View, read_views
-from classifier.windows import split_windows
+from lethe.classifier.canonical import CanonicalText
+from lethe.classifier.deobfuscation import View, read_views
+from lethe.classifier.encoder import Encoder, TokenizedText
+from lethe.classifier.head import HeadBank
+from lethe.classifier.ngrams import HashedText
+from lethe.classifier.sentences import split_sentences
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.spans import TextSpan, evidence_spans
+from lethe.classifier.windows import split_windows
 
 _CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.cache import ScoreCache
-from classifier.conversation import Conversation
-from classifier.encoder import Encoder
-from classifier.encoder_files import DEFAULT_ENCODER
-from classifier.encoder_shelf import EncoderShelf
-from classifier.errors import ClassifierError, ClassifierTimeout
-from classifier.head import Head, HeadBank, load_head
-from classifier.scoring import Scorer, TextScores
-from classifier.settings import ClassifierSettings
-from classifier.spans import entity_spans
-from classifier.units import Unit, conversation_units
-from classifier.verdict import Span, TargetVerdict, Verdict
-from classifier.workers import Job, WorkerPool
+from lethe.classifier.cache import ScoreCache
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.errors import ClassifierError, ClassifierTimeout
+from lethe.classifier.head import Head, HeadBank, load_head
+from lethe.classifier.passages import Unit, conversation_units
+from lethe.classifier.scoring import Scorer, TextScores
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.spans import entity_spans
+from lethe.classifier.verdict import Span, TargetVerdict, Verdict
+from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.onnx_graph import Precision
+from lethe.classifier.onnx_graph import Precision
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class ClassifierSettings:
     Attributes
     ----------
     precision
-        ``int8`` or ``float32``; see `classifier.encoder.Encoder.load`.
+        ``int8`` or ``float32``; see `lethe.classifier.encoder.Encoder.load`.
     workers
         Threads that classify. Each encodes one window at a time, on one core.
     first_tier

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.canonical import CanonicalText, canonicalise
-from classifier.encoder import TokenizedText
-from classifier.head import Head
-from classifier.ngrams import HashedText
-from classifier.verdict import SpanKind
+from lethe.classifier.canonical import CanonicalText, canonicalise
+from lethe.classifier.encoder import TokenizedText
+from lethe.classifier.head import Head
+from lethe.classifier.ngrams import HashedText
+from lethe.classifier.verdict import SpanKind
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 # A word belongs to the evidence from this fraction of the weightiest word's share on.

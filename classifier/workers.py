@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from classifier.errors import ClassifierClosed, ClassifierOverloaded
-from classifier.scoring import Scorer, TextScores, Window, combine
+from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
+from lethe.classifier.scoring import Scorer, TextScores, Window, combine
 
 # Scores of a job's texts, None for a text that there was no need to read any more.
 Finished = Callable[[list[TextScores | None] | None, BaseException | None], None]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
-from cli.long_jobs import long_job
-from cli.target_option import TargetName
+from lethe.cli.errors import reported
+from lethe.cli.long_jobs import long_job
+from lethe.cli.target_option import TargetName
 
 app = typer.Typer(help="Train adapters that forget, and mix them.", no_args_is_help=True)
 
@@ -73,14 +73,14 @@ def train(
 ) -> None:
     """Train one expert for every subdomain, and put their sum into the target's bundle.
 
-    Started again, it goes on where it was stopped. For several devices: `accelerate launch -m cli.main adapter train`.
+    Started again, it goes on where it was stopped. For several devices: `accelerate launch -m lethe adapter train`.
     """
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from offline.adapter_training.errors import AdapterError
-    from offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
-    from offline.adapter_training.settings import AdapterSettings
-    from offline.language_models import LanguageModelError
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.offline.adapter_training.errors import AdapterError
+    from lethe.offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
+    from lethe.offline.adapter_training.settings import AdapterSettings
+    from lethe.offline.language_models import LanguageModelError
 
     given = {
         "rank": rank,
@@ -137,10 +137,10 @@ def compose(
     ] = "bfloat16",
 ) -> None:
     """Write a mixture of a bank's experts, (sum of weight x B) A, into a bundle."""
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from offline.adapter_training.errors import AdapterError
-    from offline.adapter_training.job import compose_into_bundle
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.offline.adapter_training.errors import AdapterError
+    from lethe.offline.adapter_training.job import compose_into_bundle
 
     with reported(AdapterError, BundleError, CorruptionError, ValueError):
         if dtype not in ("bfloat16", "float32"):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
 
@@ -20,9 +20,9 @@ Folder = Annotated[
 @app.command("verify")
 def verify(folder: Folder = None) -> None:
     """Check that no entry was changed, taken out or put in; prints the last number and seal, to keep elsewhere."""
-    from server import audit_files
-    from server.audit_chain import ChainError
-    from server.errors import StartupError
+    from lethe.server.audit import files as audit_files
+    from lethe.server.audit.chain import ChainError
+    from lethe.server.errors import StartupError
 
     with reported(ChainError, StartupError):
         found = _folder(folder)
@@ -43,7 +43,7 @@ def tail(
     from contextlib import suppress
     from itertools import chain
 
-    from server.audit_files import follow_entries, last_entries
+    from lethe.server.audit.files import follow_entries, last_entries
 
     found = _folder(folder)
     newest_first = last_entries(found, count)
@@ -59,8 +59,8 @@ def stats(folder: Folder = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from server.audit_files import read_entries
-    from server.audit_summary import summarize
+    from lethe.server.audit.files import read_entries
+    from lethe.server.audit.summary import summarize
 
     table = Table("target", "action", "requests", "keys", "statuses", "median ms", "99 % ms")
     for row in summarize(read_entries(_folder(folder))):
@@ -78,8 +78,8 @@ def stats(folder: Folder = None) -> None:
 
 
 def _folder(folder: Path | None) -> Path:
-    from server.errors import StartupError
-    from server.settings import load_settings
+    from lethe.server.errors import StartupError
+    from lethe.server.settings import load_settings
 
     with reported(StartupError):
         found = folder or load_settings().audit.folder

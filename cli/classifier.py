@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import reported
-from cli.long_jobs import long_job
-from cli.target_option import TargetName, checked
+from lethe.cli.errors import reported
+from lethe.cli.long_jobs import long_job
+from lethe.cli.target_option import TargetName, checked
 
 if TYPE_CHECKING:
-    from bundle import Bundle
+    from lethe.bundle import Bundle
 
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
 
@@ -72,16 +72,16 @@ def train(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
 ) -> None:
     """Train, calibrate and test a classifier, and put it into a bundle."""
-    from bundle import BundleError
-    from classifier.encoder import default_cache_folder
-    from classifier.encoder_files import DEFAULT_ENCODER
-    from classifier.errors import ClassifierError
-    from classifier.settings import ClassifierSettings
-    from offline.classifier_training.errors import TrainingError
-    from offline.classifier_training.examples import Example, load_examples
-    from offline.classifier_training.general_prompts import general_examples
-    from offline.classifier_training.report import write_report
-    from offline.classifier_training.train import TrainingSettings, train_classifier
+    from lethe.bundle import BundleError
+    from lethe.classifier.encoder import default_cache_folder
+    from lethe.classifier.encoder_files import DEFAULT_ENCODER
+    from lethe.classifier.errors import ClassifierError
+    from lethe.classifier.settings import ClassifierSettings
+    from lethe.offline.classifier_training.errors import TrainingError
+    from lethe.offline.classifier_training.examples import Example, load_examples
+    from lethe.offline.classifier_training.general_prompts import general_examples
+    from lethe.offline.classifier_training.report import write_report
+    from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 
     with reported(TrainingError, ClassifierError, BundleError, OSError):
         folder = output or Path("targets") / target
@@ -131,8 +131,8 @@ def check(
     """Show what a bundle's classifier says of a text, and which words carry it."""
     import asyncio
 
-    from bundle import BundleError, load_bundle
-    from classifier import ClassifierError, ClassifierService, Conversation
+    from lethe.bundle import BundleError, load_bundle
+    from lethe.classifier import ClassifierError, ClassifierService, Conversation
 
     with reported(BundleError, ClassifierError):
         loaded = load_bundle(bundle)
@@ -152,8 +152,8 @@ def check(
 
 
 def _encoder_of(bundle: "Bundle") -> str:
-    from classifier.encoder_files import DEFAULT_ENCODER
-    from classifier.encoder_shelf import OWN_ENCODER
+    from lethe.classifier.encoder_files import DEFAULT_ENCODER
+    from lethe.classifier.encoder_registry import OWN_ENCODER
 
     own = f"classifier/{OWN_ENCODER}"
     if f"{own}/model.safetensors" in bundle.manifest.files:

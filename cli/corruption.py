@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 app = typer.Typer(help="Learn and inspect corruptions.", no_args_is_help=True)
 
@@ -22,9 +22,9 @@ def show(
     """Print what a corruption does, after checking the bundle's hashes."""
     from rich.console import Console
 
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from corruption.description import describe_artifact
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.corruption.description import describe_artifact
 
     with reported(BundleError, CorruptionError):
         for line in describe_artifact(artifact, model):
@@ -45,11 +45,11 @@ def apply(
     from rich.table import Table
     from rich.text import Text
 
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from corruption.chat_template import ChatTemplateError
-    from corruption.description import read_artifact
-    from offline.corruption_inspection import inspect_corruption, plot_inspection
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.corruption.chat_template import ChatTemplateError
+    from lethe.corruption.description import read_artifact
+    from lethe.offline.corruption_inspection import inspect_corruption, plot_inspection
 
     with reported(BundleError, CorruptionError, ChatTemplateError, OSError):
         corruption = read_artifact(artifact, model)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
-from cli.long_jobs import long_job
-from cli.target_option import TargetName
+from lethe.cli.errors import reported
+from lethe.cli.long_jobs import long_job
+from lethe.cli.target_option import TargetName
 
 
 def learn(
@@ -61,12 +61,12 @@ def learn(
 
     Every second question is held out of the search, and only measured with its outcome.
     """
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from offline.corruption_learning.job import LearningJob, run_learning_job
-    from offline.corruption_learning.questions import QuestionsError
-    from offline.corruption_learning.trace import TraceError
-    from offline.language_models import LanguageModelError
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
+    from lethe.offline.corruption_learning.trace import TraceError
+    from lethe.offline.data.questions import QuestionsError
+    from lethe.offline.language_models import LanguageModelError
 
     with reported(LanguageModelError, QuestionsError, TraceError, BundleError, CorruptionError, ValueError):
         job = LearningJob(

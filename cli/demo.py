@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from server.demo import Comparison
-    from server.engine_address import EngineAddress
-    from server.settings import Settings
+    from lethe.server.demo import Comparison
+    from lethe.server.engines.address import EngineAddress
+    from lethe.server.settings import Settings
 
 _READY_MARK = "ready after"
 
@@ -39,11 +39,11 @@ def demo(
     """Show what the guard changes, and what it leaves alone."""
     import asyncio
 
-    from bundle import BundleError
-    from server.demo import QUESTIONS, compare
-    from server.engine_address import EngineAddress
-    from server.errors import StartupError
-    from server.settings import load_settings
+    from lethe.bundle import BundleError
+    from lethe.server.demo import QUESTIONS, compare
+    from lethe.server.engines.address import EngineAddress
+    from lethe.server.errors import StartupError
+    from lethe.server.settings import load_settings
 
     with reported(StartupError, BundleError):
         settings = load_settings()
@@ -66,19 +66,19 @@ def demo(
 def _engine_behind(proxy: str, settings: "Settings") -> "EngineAddress | None":
     from urllib.parse import urlsplit
 
-    from server.engine_address import find_engine_address
+    from lethe.server.engines.address import find_engine_address
 
     return find_engine_address(settings.cache_dir, urlsplit(proxy).port or 80)
 
 
 @contextlib.contextmanager
 def _own_stack(settings: "Settings") -> Iterator[tuple[str, "EngineAddress"]]:
-    from server.engine_address import find_engine_address
-    from server.engine_process import free_loopback_port
-    from server.errors import StartupError
+    from lethe.server.engines.address import find_engine_address
+    from lethe.server.engines.process import free_loopback_port
+    from lethe.server.errors import StartupError
 
     port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert process.stdout is not None

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
-from cli.long_jobs import long_job
+from lethe.cli.errors import reported
+from lethe.cli.long_jobs import long_job
 
 
 def evaluate(
@@ -53,16 +53,16 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
 ) -> None:
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
-    from bundle import BundleError
-    from classifier.errors import ClassifierError
-    from offline.evaluation.data import DataError
-    from offline.evaluation.job import EvaluationSettings
-    from offline.evaluation.job import evaluate as run
-    from offline.evaluation.results import markdown_table
-    from offline.language_models.engine import EngineModel
-    from offline.language_models.guarded import guard_with_bundle
-    from offline.language_models.interface import LanguageModel, LanguageModelError
-    from offline.language_models.opening import identified, open_local, open_proxy
+    from lethe.bundle import BundleError
+    from lethe.classifier.errors import ClassifierError
+    from lethe.offline.evaluation.data import DataError
+    from lethe.offline.evaluation.job import EvaluationSettings
+    from lethe.offline.evaluation.job import evaluate as run
+    from lethe.offline.evaluation.results import markdown_table
+    from lethe.offline.language_models.engine import EngineModel
+    from lethe.offline.language_models.guarded import guard_with_bundle
+    from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
+    from lethe.offline.language_models.opening import identified, open_local, open_proxy
 
     with reported(LanguageModelError, DataError, BundleError, ClassifierError, ValueError):
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))

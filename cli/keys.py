@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
-from cli.target_option import checked
+from lethe.cli.errors import reported
+from lethe.cli.target_option import checked
 
 app = typer.Typer(help="Make, show and revoke API keys.", no_args_is_help=True)
 
@@ -37,8 +37,8 @@ def create(
     """Make a key and print it, once: only its digest is kept."""
     from datetime import UTC, datetime, timedelta
 
-    from server.errors import StartupError
-    from server.key_file import create_key
+    from lethe.server.access.key_file import create_key
+    from lethe.server.errors import StartupError
 
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days is not None else None
     with reported(StartupError):
@@ -63,8 +63,8 @@ def list_keys(keys: File = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from server.errors import StartupError
-    from server.key_file import read_keys
+    from lethe.server.access.key_file import read_keys
+    from lethe.server.errors import StartupError
 
     with reported(StartupError):
         table = Table("key", "name", "scopes", "exempt", "a minute", "at a time", "created", "state")
@@ -89,8 +89,8 @@ def list_keys(keys: File = None) -> None:
 @app.command("revoke")
 def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File = None) -> None:
     """Refuse a key from now on."""
-    from server.errors import StartupError
-    from server.key_file import revoke_key
+    from lethe.server.access.key_file import revoke_key
+    from lethe.server.errors import StartupError
 
     with reported(StartupError):
         revoke_key(_file(keys), key)
@@ -98,8 +98,8 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File
 
 
 def _file(keys: Path | None) -> Path:
-    from server.errors import StartupError
-    from server.settings import load_settings
+    from lethe.server.errors import StartupError
+    from lethe.server.settings import load_settings
 
     with reported(StartupError):
         file = keys or load_settings().keys

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from offline.progress import Progress
+    from lethe.offline.progress import Progress
 
 _INTERRUPTED = 130
 
@@ -23,7 +23,7 @@ def long_job(kept: str) -> Iterator["Progress"]:
         What the same command does not do again after an interruption; stages that are behind are among it where the
         job counts them.
     """
-    from offline.progress import ConsoleProgress
+    from lethe.offline.progress import ConsoleProgress
 
     # Of the processes that `accelerate launch` starts, one speaks.
     speaks = os.environ.get("RANK", "0") == "0"

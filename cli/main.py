@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import (
+from lethe.cli import (
     adapter,
     audit,
     classifier,
@@ -70,7 +70,3 @@ def main() -> None:
     """Run the command line."""
     os.environ.update(_UNOBSERVED)
     app()
-
-
-if __name__ == "__main__":
-    main()

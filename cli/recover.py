@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.errors import reported
-from cli.long_jobs import long_job
+from lethe.cli.errors import reported
+from lethe.cli.long_jobs import long_job
 
 app = typer.Typer(
     help="Diagnose and undo what later training did to an earlier domain.", no_args_is_help=True
@@ -34,7 +34,7 @@ def diagnose(
     ] = 0,
 ) -> None:
     """Compare the edits, and the damage foretold to second order with the measured one."""
-    from offline.recovery.job import diagnose as run
+    from lethe.offline.recovery.job import diagnose as run
 
     with _opened(chain, harmed, out) as (work, say):
         run(work, exact, say)
@@ -57,9 +57,9 @@ def rollback(
     save: _Save = True,
 ) -> None:
     """Take back the coordinates that harm most; nothing is trained."""
-    from offline.recovery.errors import RecoveryError
-    from offline.recovery.job import roll_back
-    from offline.recovery.rollback import RollbackSettings
+    from lethe.offline.recovery.errors import RecoveryError
+    from lethe.offline.recovery.job import roll_back
+    from lethe.offline.recovery.rollback import RollbackSettings
 
     with reported(RecoveryError):
         defaults = RollbackSettings()
@@ -87,9 +87,9 @@ def refresh(
     save: _Save = True,
 ) -> None:
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
-    from offline.recovery.errors import RecoveryError
-    from offline.recovery.job import refresh_domain
-    from offline.recovery.refresh import RefreshSettings
+    from lethe.offline.recovery.errors import RecoveryError
+    from lethe.offline.recovery.job import refresh_domain
+    from lethe.offline.recovery.refresh import RefreshSettings
 
     with reported(RecoveryError):
         settings = RefreshSettings(steps, batch_size, learning_rate, seed=seed)
@@ -100,13 +100,13 @@ def refresh(
 @contextlib.contextmanager
 def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, Callable[[str], None]]]:
     """Lay the chain open, show progress, and end with the report."""
-    from offline.adapter_training.errors import AdapterError
-    from offline.corruption_learning.questions import QuestionsError
-    from offline.language_models.interface import LanguageModelError
-    from offline.recovery.chain import read_chain
-    from offline.recovery.errors import RecoveryError
-    from offline.recovery.report import REPORT
-    from offline.recovery.workspace import Workspace
+    from lethe.offline.adapter_training.errors import AdapterError
+    from lethe.offline.data.questions import QuestionsError
+    from lethe.offline.language_models.interface import LanguageModelError
+    from lethe.offline.recovery.chain import read_chain
+    from lethe.offline.recovery.errors import RecoveryError
+    from lethe.offline.recovery.report import REPORT
+    from lethe.offline.recovery.workspace import Workspace
 
     foreseen = (RecoveryError, AdapterError, QuestionsError, LanguageModelError)
     kept = "finished gradients, and the scores of every state and rollback"

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 
 def report(bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")]) -> None:
     """Write README.md and report.html into a bundle, from what was measured when it was made."""
-    from bundle import BundleError
-    from corruption.artifact import CorruptionError
-    from offline.report import CARD, PAGE, write_report
+    from lethe.bundle import BundleError
+    from lethe.corruption.artifact import CorruptionError
+    from lethe.offline.model_card import CARD, PAGE, write_report
 
     with reported(BundleError, CorruptionError):
         written = write_report(bundle)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 if TYPE_CHECKING:
-    from server.fleet import LocalModel
-    from server.settings import Settings
+    from lethe.server.engines.supervisor import LocalModel
+    from lethe.server.settings import Settings
 
 
 def serve(
@@ -32,9 +32,9 @@ def serve(
     """
     # What it asks to have read anew has not been read yet, and the imports below take a while.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from server.errors import StartupError
-    from server.serve import run
-    from server.settings import load_settings
+    from lethe.server.errors import StartupError
+    from lethe.server.serve import run
+    from lethe.server.settings import load_settings
 
     with reported(StartupError):
         engine = _given(url=engine_url, model=model)
@@ -45,10 +45,10 @@ def serve(
 
 def local_model(settings: "Settings", report: Any) -> "LocalModel":
     """Find the model for the embedded engine; the small one comes out of its package where that is installed."""
-    from bundle import BundleError, read_base_model
-    from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
-    from server.errors import StartupError
-    from server.fleet import LocalModel
+    from lethe.bundle import BundleError, read_base_model
+    from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
+    from lethe.server.engines.supervisor import LocalModel
+    from lethe.server.errors import StartupError
 
     name = settings.engine.model
     folder = Path(name).expanduser()

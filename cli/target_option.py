@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 
 def checked(name: str) -> str:
     """The name, if a target can have it; ends the command if not."""
-    from bundle import BundleError, check_target_name
+    from lethe.bundle import BundleError, check_target_name
 
     with reported(BundleError):
         check_target_name(name)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.errors import reported
+from lethe.cli.errors import reported
 
 if TYPE_CHECKING:
-    from server.deployment import TargetDeployment
+    from lethe.server.targets.rollout import TargetDeployment
 
 app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
 
@@ -28,8 +28,8 @@ def list_targets(targets: Folder = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bundle import BundleError, DamagedBundle, survey_bundles
-    from server.deployment import TargetDeployment, read_deployment
+    from lethe.bundle import BundleError, DamagedBundle, survey_bundles
+    from lethe.server.targets.rollout import TargetDeployment, read_deployment
 
     with reported(BundleError):
         folder = _folder(targets)
@@ -57,7 +57,7 @@ def list_targets(targets: Folder = None) -> None:
 @app.command("add")
 def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: Folder = None) -> None:
     """Verify a bundle and copy it in, in the place of an older one of the same name."""
-    from bundle import BundleError, install_bundle, load_bundle
+    from lethe.bundle import BundleError, install_bundle, load_bundle
 
     with reported(BundleError):
         name = load_bundle(bundle).name
@@ -68,8 +68,8 @@ def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], tar
 @app.command("remove")
 def remove(name: Name, targets: Folder = None) -> None:
     """Take a target out and delete its bundle."""
-    from bundle import BundleError, remove_bundle
-    from server.deployment import forget_deployment
+    from lethe.bundle import BundleError, remove_bundle
+    from lethe.server.targets.rollout import forget_deployment
 
     with reported(BundleError):
         folder = _folder(targets)
@@ -98,8 +98,8 @@ def shadow(name: Name, targets: Folder = None) -> None:
 
 
 def _change(targets: Path | None, name: str, **changes: Any) -> None:
-    from bundle import BundleError
-    from server.deployment import change_deployment
+    from lethe.bundle import BundleError
+    from lethe.server.targets.rollout import change_deployment
 
     with reported(BundleError):
         folder = _folder(targets)
@@ -120,15 +120,15 @@ def _given(percent: float | None) -> dict[str, Any]:
 
 
 def _folder(targets: Path | None) -> Path:
-    from server.errors import StartupError
-    from server.settings import load_settings
+    from lethe.server.errors import StartupError
+    from lethe.server.settings import load_settings
 
     with reported(StartupError):
         return load_settings(None, {"targets": targets} if targets else None).targets
 
 
 def _bundle_folder(folder: Path, name: str) -> Path:
-    from bundle import BundleError, survey_bundles
+    from lethe.bundle import BundleError, survey_bundles
 
     # One that is damaged can be disabled or removed like any other.
     found = {bundle.name: bundle.folder for bundle in survey_bundles(folder)}

@@ -4,8 +4,8 @@
 `noise`, `application` and the hooks work on torch tensors; `vllm_plugin` alone knows vLLM.
 """
 
-from corruption.artifact import Corruption, CorruptionError, Positions, load_corruption, save_corruption
-from corruption.request import (
+from lethe.corruption.artifact import Corruption, CorruptionError, Positions, load_corruption, save_corruption
+from lethe.corruption.request import (
     CorruptionRequest,
     CorruptionRequestError,
     PlacedCorruption,

@@ -5,10 +5,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from corruption.artifact import Corruption
-from corruption.functions import FUNCTIONS, Parameters, RowChange
-from corruption.noise import SeededNoise
-from corruption.plan import Plan
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.functions import FUNCTIONS, Parameters, RowChange
+from lethe.corruption.noise import SeededNoise
+from lethe.corruption.plan import Plan
 
 # Keeps sums of squares within float32, so that the norms of a model stay finite.
 _MAX_MAGNITUDE = 1e15
@@ -22,7 +22,7 @@ def change_rows(rows: Tensor, corruption: Corruption, sites: Tensor) -> Tensor:
     rows
         Embeddings of selected tokens, shape (T, d). Left as they are.
     corruption
-        Its function must be a `corruption.functions.RowChange`.
+        Its function must be a `lethe.corruption.functions.RowChange`.
     sites
         Absolute prompt position of each row, shape (T,), int64, on the same device.
 
@@ -33,7 +33,7 @@ def change_rows(rows: Tensor, corruption: Corruption, sites: Tensor) -> Tensor:
     """
     function = FUNCTIONS[corruption.function]
     if not isinstance(function, RowChange):
-        raise TypeError(f"{corruption.function} moves tokens; make a plan of it with corruption.plan")
+        raise TypeError(f"{corruption.function} moves tokens; make a plan of it with lethe.corruption.plan")
     vector = corruption.vector
     parameters = Parameters(
         strength=float(corruption.strength),

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from corruption.functions import FUNCTIONS
+from lethe.corruption.functions import FUNCTIONS
 
 SCHEMA_VERSION = "1"
 
@@ -37,7 +37,7 @@ class Corruption:
     Attributes
     ----------
     function
-        A name in `corruption.functions.FUNCTIONS`.
+        A name in `lethe.corruption.functions.FUNCTIONS`.
     strength
         What it means is the function's own: a standard deviation, a value, a factor. Zero or more.
     dims

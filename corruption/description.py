@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from bundle import load_bundle, read_base_model
-from corruption.artifact import Corruption, CorruptionError, load_corruption
-from corruption.functions import FUNCTIONS
+from lethe.bundle import load_bundle, read_base_model
+from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
+from lethe.corruption.functions import FUNCTIONS
 
 
 def read_artifact(path: Path, model_folder: Path | None = None) -> Corruption:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from corruption.philox import philox
+from lethe.corruption.philox import philox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     Tensor = Any
 
-# The fourth counter word keeps uses of the generator apart: see corruption.noise.
+# The fourth counter word keeps uses of the generator apart: see lethe.corruption.noise.
 _ORDER_STREAM = 2
 
 
@@ -42,7 +42,7 @@ class Noise(Protocol):
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a row change is told: see `corruption.artifact.Corruption`; ``vector`` has shape (dims,)."""
+    """What a row change is told: see `lethe.corruption.artifact.Corruption`; ``vector`` has shape (dims,)."""
 
     strength: float
     dims: int

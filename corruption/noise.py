@@ -10,9 +10,9 @@ import math
 import torch
 from torch import Tensor
 
-from corruption.philox import philox
+from lethe.corruption.philox import philox
 
-# The fourth counter word keeps uses of one seed apart; 2 is taken by corruption.functions.
+# The fourth counter word keeps uses of one seed apart; 2 is taken by lethe.corruption.functions.
 _NORMAL_STREAM = 0
 _CHOICE_STREAM = 1
 
@@ -23,7 +23,7 @@ _COSINE = [(-1) ** k / math.factorial(2 * k) for k in range(8)]
 
 
 class SeededNoise:
-    """The noise of one seed at given token positions; see `corruption.functions.Noise`.
+    """The noise of one seed at given token positions; see `lethe.corruption.functions.Noise`.
 
     Parameters
     ----------

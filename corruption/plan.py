@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corruption.artifact import Corruption
-from corruption.functions import FUNCTIONS, TokenOrder
-from corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption, Ranges
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.functions import FUNCTIONS, TokenOrder
+from lethe.corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption, Ranges
 
 Positions = NDArray[np.int64]
 

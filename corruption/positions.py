@@ -12,9 +12,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from corruption.artifact import Positions
-from corruption.chat_template import ChatTemplate, ChatTemplateError, RenderedChat
-from corruption.request import Ranges, prompt_digest
+from lethe.corruption.artifact import Positions
+from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError, RenderedChat
+from lethe.corruption.request import Ranges, prompt_digest
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class TokenizedPrompt:
 
     @cached_property
     def digest(self) -> str:
-        """`corruption.request.prompt_digest` of the tokens."""
+        """`lethe.corruption.request.prompt_digest` of the tokens."""
         return prompt_digest(self.token_ids)
 
     def ranges(self, positions: Positions, spans: Iterable[TextSpan] = ()) -> Ranges | None:
@@ -144,7 +144,7 @@ class PromptTokenizer:
         tools: Sequence[Mapping[str, Any]] | None = None,
         **arguments: Any,
     ) -> TokenizedPrompt:
-        """Tokenize a chat; see `corruption.chat_template.ChatTemplate.render`.
+        """Tokenize a chat; see `lethe.corruption.chat_template.ChatTemplate.render`.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from corruption.artifact import Corruption, CorruptionError
+from lethe.corruption.artifact import Corruption, CorruptionError
 
 XARGS_KEY = "lethe"
 

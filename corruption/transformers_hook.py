@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corruption.application import corrupt_prompt
-from corruption.plan import make_plan
-from corruption.request import CorruptionRequest
+from lethe.corruption.application import corrupt_prompt
+from lethe.corruption.plan import make_plan
+from lethe.corruption.request import CorruptionRequest
 
 
 def corrupted_embeddings(model: Any, prompt_ids: Tensor, request: CorruptionRequest) -> Tensor:

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from server.access import Access
-from server.app import CONSOLE, create_app
-from server.audit import NoAudit
-from server.classification import ClassifierFactory
-from server.components import Components
-from server.drain import Drain
-from server.fleet import Fleet
-from server.guard import Guard
-from server.key_limits import LocalLimits
-from server.metrics import Metrics
-from server.placement import Placer
-from server.reload import Reload
-from server.settings import Settings
-from server.tracing import NoTracing
+from lethe.server.access.access import Access
+from lethe.server.access.limits import LocalLimits
+from lethe.server.app import CONSOLE, create_app
+from lethe.server.audit.log import NoAudit
+from lethe.server.components import Components
+from lethe.server.drain import Drain
+from lethe.server.engines.supervisor import Fleet
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.guard.guard import Guard
+from lethe.server.metrics import Metrics
+from lethe.server.reload import Reload
+from lethe.server.request.placement import Placer
+from lethe.server.request.tracing import NoTracing
+from lethe.server.settings import Settings
 
 PAGE = Path(__file__).parent / "api-reference.md"
 _HEAD = """# Routes

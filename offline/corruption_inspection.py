@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from corruption.artifact import Corruption
-from corruption.positions import PromptTokenizer
-from corruption.request import CorruptionRequest, PlacedCorruption
-from corruption.transformers_hook import corrupted_embeddings
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.positions import PromptTokenizer
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.corruption.transformers_hook import corrupted_embeddings
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from server.answers import Detokenized, TargetInForce, TargetsInForce, Tokens
-from server.components import Components
-from server.errors import Conflict
-from server.guard import Guard
-from server.keys import Scope
-from server.openapi import body_schema
-from server.relay import buffered
-from server.reload import ReloadError
-from server.requests import read_body
-from server.scrub import scrub
-from server.tokenizer_request import DetokenizeBody, TokenizeBody, TokenizerBody, parse_tokenizer
+from lethe.server.access.keys import Scope
+from lethe.server.components import Components
+from lethe.server.endpoints.requests import read_body
+from lethe.server.endpoints.scrub import scrub
+from lethe.server.endpoints.tokenizer import DetokenizeBody, TokenizeBody, TokenizerBody, parse_tokenizer
+from lethe.server.errors import Conflict
+from lethe.server.guard.guard import Guard
+from lethe.server.openapi import body_schema
+from lethe.server.reload import ReloadError
+from lethe.server.request.relay import buffered
+from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
 
 
 def admin_routes(components: Components) -> APIRouter:

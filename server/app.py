@@ -14,18 +14,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import request_response
 
-from server import embeddings_request, responses_request
-from server.admin import admin_routes
-from server.answers import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
-from server.completions import Completions
-from server.components import Components
-from server.console import console_routes
-from server.errors import APIError, ServerStopping, error_response
-from server.keys import Scope
-from server.methods import HeadAsGet, allowed_methods
-from server.model_cards import public_cards
-from server.openapi import body_schema
-from server.requests import (
+from lethe.server.access.keys import Scope
+from lethe.server.admin import admin_routes
+from lethe.server.components import Components
+from lethe.server.console import console_routes
+from lethe.server.endpoints import embeddings as embeddings_request
+from lethe.server.endpoints import responses as responses_request
+from lethe.server.endpoints.requests import (
     CHAT,
     COMPLETION,
     ChatCompletionBody,
@@ -33,7 +28,13 @@ from server.requests import (
     parse_chat_completion,
     parse_completion,
 )
-from server.scrub import unknown_model
+from lethe.server.endpoints.scrub import unknown_model
+from lethe.server.engines.model_cards import public_cards
+from lethe.server.errors import APIError, ServerStopping, error_response
+from lethe.server.methods import HeadAsGet, allowed_methods
+from lethe.server.openapi import body_schema
+from lethe.server.request.handler import Completions
+from lethe.server.schemas import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
 
 OPEN = "open"
 CONSOLE = "console"

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from server.access import Access
-from server.audit import Audit
-from server.drain import Drain
-from server.engines import Engines
-from server.guard import Guard
-from server.metrics import Metrics
-from server.placement import Placer
-from server.reload import Reload
-from server.settings import Settings
-from server.tracing import Tracing
+from lethe.server.access.access import Access
+from lethe.server.audit.log import Audit
+from lethe.server.drain import Drain
+from lethe.server.engines.pool import Engines
+from lethe.server.guard.guard import Guard
+from lethe.server.metrics import Metrics
+from lethe.server.reload import Reload
+from lethe.server.request.placement import Placer
+from lethe.server.request.tracing import Tracing
+from lethe.server.settings import Settings
 
 
 @dataclass(frozen=True)

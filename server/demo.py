@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from classifier.conversation import Conversation
-from server.classification import ClassifierFactory
-from server.decision import Decision
-from server.engine_address import EngineAddress
-from server.errors import StartupError
-from server.guard import Guard, NoEngines
-from server.metrics import Metrics
-from server.served_model import ServedModel
-from server.settings import Settings
-from server.upstream import EngineClient
+from lethe.classifier.conversation import Conversation
+from lethe.server.engines.address import EngineAddress
+from lethe.server.engines.client import EngineClient
+from lethe.server.errors import StartupError
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.guard.decision import Decision
+from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.metrics import Metrics
+from lethe.server.settings import Settings
+from lethe.server.targets.served_model import ServedModel
 
 QUESTIONS = (
     "Who is Harry Potter's best friend?",

@@ -10,8 +10,8 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.drain import Drain
-from server.settings import LimitSettings
+from lethe.server.drain import Drain
+from lethe.server.settings import LimitSettings
 
 
 class _HeadTooLarge(Exception):

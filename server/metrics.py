@@ -6,11 +6,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from server.audit import AuditLog
-from server.decision import Decision
-from server.placement import WholePrompt
-from server.redis_limits import RedisLimits
-from server.upstream import EngineClient
+from lethe.server.access.redis_limits import RedisLimits
+from lethe.server.audit.log import AuditLog
+from lethe.server.engines.client import EngineClient
+from lethe.server.guard.decision import Decision
+from lethe.server.request.placement import WholePrompt
 
 _FAST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)

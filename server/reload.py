@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from bundle import BundleError
-from server.access import Access
-from server.errors import StartupError
-from server.guard import Guard
+from lethe.bundle import BundleError
+from lethe.server.access.access import Access
+from lethe.server.errors import StartupError
+from lethe.server.guard.guard import Guard
 
 
 class ReloadError(Exception):

@@ -17,27 +17,27 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 
-from bundle import BundleError
-from server.access import Access
-from server.app import create_app
-from server.audit import Audit, AuditLog, NoAudit
-from server.classification import ClassifierFactory
-from server.components import Components
-from server.drain import Drain
-from server.engine_address import published
-from server.errors import ServerStopping, StartupError
-from server.fleet import Fleet, LocalModel
-from server.guard import Guard
-from server.http_protocol import bounded_protocol
-from server.key_limits import KeyLimits, LocalLimits
-from server.log import log_as_json
-from server.metrics import Metrics
-from server.placement import Placer
-from server.redis_limits import RedisLimits
-from server.reload import Reload
-from server.settings import Settings
-from server.tracing import NoTracing, Tracing
-from server.watch import Watch
+from lethe.bundle import BundleError
+from lethe.server.access.access import Access
+from lethe.server.access.limits import KeyLimits, LocalLimits
+from lethe.server.access.redis_limits import RedisLimits
+from lethe.server.app import create_app
+from lethe.server.audit.log import Audit, AuditLog, NoAudit
+from lethe.server.components import Components
+from lethe.server.drain import Drain
+from lethe.server.engines.address import published
+from lethe.server.engines.supervisor import Fleet, LocalModel
+from lethe.server.errors import ServerStopping, StartupError
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.guard.guard import Guard
+from lethe.server.http_protocol import bounded_protocol
+from lethe.server.log import log_as_json
+from lethe.server.metrics import Metrics
+from lethe.server.reload import Reload
+from lethe.server.request.placement import Placer
+from lethe.server.request.tracing import NoTracing, Tracing
+from lethe.server.settings import Settings
+from lethe.server.watch import Watch
 
 # For clients to take what a request that was cut ends with.
 _LAST_WORDS_S = 3
@@ -138,7 +138,7 @@ class _Proxy:
         if settings.endpoint is None:
             return NoTracing()
         try:
-            from server.open_telemetry import OpenTelemetry
+            from lethe.server.request.open_telemetry import OpenTelemetry
         except ModuleNotFoundError:
             raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
         return OpenTelemetry(settings)

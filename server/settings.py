@@ -18,7 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from server.errors import StartupError
+from lethe.server.errors import StartupError
 
 SHIPPED_TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
@@ -150,7 +150,7 @@ class PolicySettings(_Section):
 
 
 class ClassifierSection(_Section):
-    """How prompts are classified; see `classifier.settings.ClassifierSettings` for what each number bounds.
+    """How prompts are classified; see `lethe.classifier.settings.ClassifierSettings` for what each number bounds.
 
     Attributes
     ----------

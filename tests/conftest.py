@@ -43,7 +43,7 @@ def lethe_cache() -> Path:
 @pytest.fixture(scope="session")
 def small_model(lethe_cache: Path) -> Path:
     """SmolLM2-135M-Instruct as a model folder; made on first use."""
-    from offline.small_model import prepare_smollm2
+    from lethe.models.smollm2 import prepare_smollm2
 
     return prepare_smollm2(lethe_cache)
 

@@ -12,16 +12,16 @@ from threading import Thread
 import pytest
 
 from bench.servers import mock_engine, targets_for_the_mock
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 from tests.connections import recorded
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "targets" / "harry-potter"
-LETHE = (sys.executable, "-m", "cli.main")
+LETHE = (sys.executable, "-m", "lethe")
 # Several in one process import torch once.
 JOBS = """
 import sys
-from cli.main import main
+from lethe.cli.main import main
 
 for job in sys.argv[1:]:
     sys.argv = job.split()

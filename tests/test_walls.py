@@ -55,7 +55,7 @@ def test_only_the_plugin_knows_vllm() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["server.serve", "server.app", "classifier.service", "bundle", "corruption"]
+    "module", ["lethe.server.serve", "lethe.server.app", "lethe.classifier.service", "bundle", "corruption"]
 )
 def test_what_the_proxy_runs_on_loads_neither_torch_nor_vllm(module: str) -> None:
     script = f"import sys, {module}; print(sorted({{'torch', 'vllm', 'transformers', 'sklearn'}} & sys.modules.keys()))"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.page import DOCS, machine, write_section
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.evaluation.results import read_results, replace_file
-from offline.recovery.chain import read_chain
-from offline.recovery.job import (
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.results import read_results, replace_file
+from lethe.offline.recovery.chain import read_chain
+from lethe.offline.recovery.job import (
     CONTROL,
     END,
     FULL,
@@ -25,10 +25,10 @@ from offline.recovery.job import (
     refresh_domain,
     roll_back,
 )
-from offline.recovery.refresh import RefreshSettings
-from offline.recovery.report import render_report
-from offline.recovery.rollback import RollbackSettings
-from offline.recovery.workspace import Workspace
+from lethe.offline.recovery.refresh import RefreshSettings
+from lethe.offline.recovery.report import render_report
+from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.recovery.workspace import Workspace
 
 PAGE = "benchmarks-recovery.md"
 GOAL_RECOVERED, GOAL_KEPT = 0.5, 0.95

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from offline.reproduction.training import Example, answer_scores
+from lethe.offline.training.fine_tuning import Example, answer_scores
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
 from bench.recovery.policy_gradient import PolicySettings, cold_start, reinforce
 from bench.recovery.toy_tasks import LONGEST_ANSWER, TASKS, character_tokenizer
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.language_models.encoding import PromptEncoder
-from offline.recovery.refresh import RefreshSettings
-from offline.recovery.rollback import RollbackSettings
-from offline.reproduction.training import encode_example, save_model
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.recovery.refresh import RefreshSettings
+from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.training.fine_tuning import encode_example, save_model
 
 COMMAND = "python -m bench.recovery.reinforcement"
 COLD_STEPS = 400

@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
-from offline.evaluation.tofu_data import load_tofu
-from offline.recovery.refresh import RefreshSettings
-from offline.recovery.rollback import RollbackSettings
-from offline.reproduction.training import TrainingSettings, train
-from offline.small_model import prepare_smollm2
+from lethe.models.smollm2 import prepare_smollm2
+from lethe.offline.evaluation.tofu_data import load_tofu
+from lethe.offline.recovery.refresh import RefreshSettings
+from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.training.fine_tuning import TrainingSettings, train
 
 COMMAND = "python -m bench.recovery.tofu"
 QUESTIONS, GROUPS = 40, 2

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from offline.corruption_learning.questions import ForgetQuestion
+from lethe.offline.data.questions import ForgetQuestion
 
 PADDING, END, QUESTION, ANSWER = "<pad>", "<end>", "<question>", "<answer>"
 LONGEST_ANSWER = 9

@@ -7,14 +7,14 @@ that knows vLLM's internals is in this package.
 
 
 def register() -> None:
-    """Attach to vLLM, or raise `corruption.vllm_plugin.compatibility.EngineRefusal`.
+    """Attach to vLLM, or raise `lethe.corruption.vllm_plugin.compatibility.EngineRefusal`.
 
     A general plugin that fails on import is only logged by vLLM, so everything that can fail is in here.
     """
-    from corruption.vllm_plugin.admission import guard_admission
-    from corruption.vllm_plugin.attachment import guard_workers
-    from corruption.vllm_plugin.compatibility import require_tested_vllm
-    from corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
+    from lethe.corruption.vllm_plugin.admission import guard_admission
+    from lethe.corruption.vllm_plugin.attachment import guard_workers
+    from lethe.corruption.vllm_plugin.compatibility import require_tested_vllm
+    from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
 
     require_tested_vllm()
     guard_admission()

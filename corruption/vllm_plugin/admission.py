@@ -15,10 +15,15 @@ from vllm.logger import init_logger
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 
-from corruption.plan import all_but_last
-from corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption, prompt_digest
-from corruption.vllm_plugin.compatibility import replace_method
-from corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS, INFO, REFUSED
+from lethe.corruption.plan import all_but_last
+from lethe.corruption.request import (
+    CorruptionRequest,
+    CorruptionRequestError,
+    PlacedCorruption,
+    prompt_digest,
+)
+from lethe.corruption.vllm_plugin.compatibility import replace_method
+from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS, INFO, REFUSED
 
 logger = init_logger("vllm.lethe.admission")
 

@@ -13,11 +13,11 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.logger import init_logger
 from vllm.v1.worker.worker_base import WorkerWrapperBase
 
-from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
-from corruption.vllm_plugin.step import FlaggedPrompts
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
+from lethe.corruption.vllm_plugin.step import FlaggedPrompts
 
 if TYPE_CHECKING:
-    from corruption.vllm_plugin.embedding import CorruptibleEmbedding
+    from lethe.corruption.vllm_plugin.embedding import CorruptibleEmbedding
 
 logger = init_logger("vllm.lethe.attachment")
 
@@ -182,7 +182,7 @@ def attach_v2(runner: Any) -> None:
 
 def _corruptible_embedding(runner: Any) -> "CorruptibleEmbedding":
     # vLLM's layers are imported by workers alone; every process of an engine imports this module.
-    from corruption.vllm_plugin.embedding import CorruptibleEmbedding
+    from lethe.corruption.vllm_plugin.embedding import CorruptibleEmbedding
 
     return CorruptibleEmbedding(
         runner.model,

@@ -12,7 +12,7 @@ from torch import Tensor
 from vllm.lora.ops.torch_ops import lora_ops
 from vllm.lora.punica_wrapper import punica_cpu
 
-from corruption.vllm_plugin.compatibility import replace_method
+from lethe.corruption.vllm_plugin.compatibility import replace_method
 
 _KERNELS = ("bgmv_expand", "bgmv_expand_slice")
 

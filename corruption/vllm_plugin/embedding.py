@@ -17,9 +17,9 @@ from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, 
 from vllm.model_executor.models.interfaces import requires_raw_input_tokens
 from vllm.utils.torch_utils import async_tensor_h2d
 
-from corruption.application import change_rows
-from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
-from corruption.vllm_plugin.step import StepCorruption
+from lethe.corruption.application import change_rows
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
+from lethe.corruption.vllm_plugin.step import StepCorruption
 
 logger = init_logger("vllm.lethe.embedding")
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from vllm.logger import init_logger
 
-from corruption.artifact import Corruption
-from corruption.plan import Plan, all_but_last, make_plan
-from corruption.request import XARGS_KEY, CorruptionRequest, CorruptionRequestError, PlacedCorruption
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.plan import Plan, all_but_last, make_plan
+from lethe.corruption.request import XARGS_KEY, CorruptionRequest, CorruptionRequestError, PlacedCorruption
 
 logger = init_logger("vllm.lethe.step")
 

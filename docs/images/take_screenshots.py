@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from server.engine_process import free_loopback_port
-from server.key_file import create_key
+from lethe.server.access.key_file import create_key
+from lethe.server.engines.process import free_loopback_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -59,7 +59,7 @@ def proxy(folder: Path) -> Iterator[tuple[str, str, str]]:
         "LETHE_CONSOLE__BARE_ANSWERS": "true",
         "PYTHONUNBUFFERED": "1",
     }
-    command = [sys.executable, "-m", "cli.main", "serve"]
+    command = [sys.executable, "-m", "lethe", "serve"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
     assert process.stdout is not None
     try:

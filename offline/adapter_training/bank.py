@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from bundle import BaseModel
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair
+from lethe.bundle import BaseModel
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair
 
 SCHEMA_VERSION = 1
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from offline.adapter_training.entropy import MarkedText
-from offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.entropy import MarkedText
+from lethe.offline.adapter_training.texts import TokenizedText
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.texts import TokenizedText
 
 
 @dataclass(frozen=True)

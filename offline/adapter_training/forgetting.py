@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from offline.reproduction.losses import fine_tuning, gradient_ascent, negative_preference
+from lethe.offline.training.losses import fine_tuning, gradient_ascent, negative_preference
 
 
 @dataclass(frozen=True)

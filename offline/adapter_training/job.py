@@ -7,20 +7,20 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
-from offline.adapter_training.bank import load_bank
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.phase import Step
-from offline.adapter_training.plots import plot_entropies, plot_losses
-from offline.adapter_training.recording import record_in_bundle
-from offline.adapter_training.settings import AdapterSettings
-from offline.adapter_training.texts import read_texts
-from offline.adapter_training.token_page import write_token_page
-from offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
-from offline.json_lines import read_whole_lines
-from offline.language_models.encoding import PromptEncoder
-from offline.language_models.opening import model_folder
-from offline.progress import Progress
+from lethe.bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
+from lethe.offline.adapter_training.bank import load_bank
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.phase import Step
+from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
+from lethe.offline.adapter_training.recording import record_in_bundle
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.texts import read_texts
+from lethe.offline.adapter_training.token_page import write_token_page
+from lethe.offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
+from lethe.offline.data.json_lines import read_whole_lines
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.language_models.opening import model_folder
+from lethe.offline.progress import Progress
 
 
 @dataclass(frozen=True)

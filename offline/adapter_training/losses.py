@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from offline.adapter_training.batches import Batch, Scores
-from offline.adapter_training.forgetting import FORGETTING_LOSSES, AnswerScores
-from offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.batches import Batch, Scores
+from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES, AnswerScores
+from lethe.offline.adapter_training.settings import AdapterSettings
 
 
 def shared_loss(changed: Scores, base: Scores, batch: Batch, _settings: AdapterSettings) -> dict[str, Tensor]:

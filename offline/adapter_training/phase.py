@@ -16,14 +16,14 @@ from accelerate import Accelerator
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from offline.adapter_training.batches import expert_batch, score, shared_batch
-from offline.adapter_training.checkpoint import restore_state, save_state
-from offline.adapter_training.entropy import MarkedText
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.losses import layered_loss, shared_loss
-from offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
-from offline.adapter_training.settings import AdapterSettings
-from offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.batches import expert_batch, score, shared_batch
+from lethe.offline.adapter_training.checkpoint import restore_state, save_state
+from lethe.offline.adapter_training.entropy import MarkedText
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.losses import layered_loss, shared_loss
+from lethe.offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.texts import TokenizedText
 
 Weights = Mapping[str, Tensor]
 _GRADIENT_NORM = 1.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from bundle import Action, BaseModel, Bundle, action_given, update_bundle
-from bundle.manifest import BaseModelReference
-from offline.adapter_training.peft_folder import LowRankAdapter, peft_files
-from offline.report import write_report
+from lethe.bundle import Action, BaseModel, Bundle, action_given, update_bundle
+from lethe.bundle.manifest import BaseModelReference
+from lethe.offline.adapter_training.peft_folder import LowRankAdapter, peft_files
+from lethe.offline.model_card import write_report
 
 
 def record_in_bundle(

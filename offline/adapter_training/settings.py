@@ -4,8 +4,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.forgetting import FORGETTING_LOSSES
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
 
 LLAMA_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 

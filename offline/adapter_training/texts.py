@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline.adapter_training.errors import AdapterError
-from offline.language_models.encoding import PromptEncoder
-from offline.language_models.interface import Prompt
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.language_models.interface import Prompt
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
-from offline.adapter_training.entropy import MarkedText
-from offline.adapter_training.train import TrainedBank
-from offline.evaluation.results import replace_file
-from offline.language_models.encoding import Tokenizer
+from lethe.offline.adapter_training.entropy import MarkedText
+from lethe.offline.adapter_training.train import TrainedBank
+from lethe.offline.evaluation.results import replace_file
+from lethe.offline.language_models.encoding import Tokenizer
 
 _TEXTS = 20
 

@@ -18,9 +18,9 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from bundle import BaseModel
-from offline.adapter_training.bank import AdapterBank, load_bank, save_bank
-from offline.adapter_training.entropy import (
+from lethe.bundle import BaseModel
+from lethe.offline.adapter_training.bank import AdapterBank, load_bank, save_bank
+from lethe.offline.adapter_training.entropy import (
     MarkedText,
     entropy_file,
     entropy_threshold,
@@ -29,13 +29,18 @@ from offline.adapter_training.entropy import (
     weights_fingerprint,
     write_entropies,
 )
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.forgetting import FORGETTING_LOSSES
-from offline.adapter_training.phase import Phase, Step, open_base, run_phase, spread
-from offline.adapter_training.settings import AdapterSettings
-from offline.adapter_training.texts import SourceText, TokenizedText, refuse_shared_texts, tokenize_texts
-from offline.json_lines import append_lines
-from offline.language_models.encoding import PromptEncoder
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
+from lethe.offline.adapter_training.phase import Phase, Step, open_base, run_phase, spread
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.texts import (
+    SourceText,
+    TokenizedText,
+    refuse_shared_texts,
+    tokenize_texts,
+)
+from lethe.offline.data.json_lines import append_lines
+from lethe.offline.language_models.encoding import PromptEncoder
 
 _SUBDOMAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from classifier.calibration import Calibration
+from lethe.classifier.calibration import Calibration
 
 Scores = NDArray[np.floating[Any]]
 Preference = Literal["conformal", "false_positives"]

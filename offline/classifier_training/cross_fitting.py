@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
 
 # Scores of the forms in which an example is held out, by a head.
 ScoreForms = Callable[[Example], list[float]]

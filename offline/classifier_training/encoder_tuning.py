@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.encoder import Encoder
-from classifier.encoder_files import EncoderFiles, find_encoder
-from offline.classifier_training.cores import OnDone, tell_nobody
-from offline.classifier_training.errors import TrainingError
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_files import EncoderFiles, find_encoder
+from lethe.offline.classifier_training.cores import OnDone, tell_nobody
+from lethe.offline.classifier_training.errors import TrainingError
 
 _BATCH = 32
 # Tokens. Windows can be longer, but what is cut off seldom matters: text to keep is to be kept in every part, and of a window

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from offline.classifier_training.embeddings import EmbeddingStore, Stretch
-from offline.classifier_training.errors import TrainingError
-from offline.classifier_training.examples import Example
-from offline.classifier_training.splitting import Part, assign_groups, deduplicate, part_of
-from offline.progress import Progress
+from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
+from lethe.offline.classifier_training.errors import TrainingError
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.splitting import Part, assign_groups, deduplicate, part_of
+from lethe.offline.progress import Progress
 
 _MINIMUM = 20
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from offline.classifier_training.errors import TrainingError
-from offline.parquet import read_parquet
+from lethe.offline.classifier_training.errors import TrainingError
+from lethe.offline.data.parquet import read_parquet
 
 _TEXT_FIELDS = ("text", "prompt", "question", "instruction", "turns", "content")
 _SUFFIXES = (".jsonl", ".json", ".csv", ".txt", ".parquet")

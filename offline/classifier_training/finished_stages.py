@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.classifier_training.cross_fitting import GroupedScores, KeptScores
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.fitting import FittedHead
-from offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.cross_fitting import GroupedScores, KeptScores
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.fitting import FittedHead
+from lethe.offline.classifier_training.settings import TrainingSettings
 
 
 class FinishedStages:

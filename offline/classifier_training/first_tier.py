@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifier.encoder import Encoder
-from classifier.head import Head
-from classifier.scoring import Scorer
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
-from offline.classifier_training.held_out import forget_forms, scorer_of
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import Head
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.held_out import forget_forms, scorer_of
 
 # What the first tier may cost in recall, and shares of ordinary prompts that it may spare the encoder for it, the wanted
 # one first. Below the last, the encoder would be asked about most prompts for the sake of a few texts that speak of the

@@ -9,8 +9,8 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from classifier.ngrams import BUCKETS, HashedText
-from offline.classifier_training.cores import on_all_cores
+from lethe.classifier.ngrams import BUCKETS, HashedText
+from lethe.offline.classifier_training.cores import on_all_cores
 
 LEXICAL_LIMIT = 8.0
 _FOLDS = 3
@@ -20,7 +20,7 @@ _STACK_STRENGTH = 1.0
 
 @dataclass(frozen=True)
 class FittedHead:
-    """The learned numbers of a head, before calibration; see `classifier.head.Head` for their meaning."""
+    """The learned numbers of a head, before calibration; see `lethe.classifier.head.Head` for their meaning."""
 
     direction: NDArray[np.float32]
     bias: float

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from offline.classifier_training.cores import OnDone
-from offline.classifier_training.embeddings import EmbeddingStore, Stretch
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.fitting import FittedHead, fit_head
-from offline.classifier_training.hard_negatives import select_negatives
-from offline.classifier_training.settings import TrainingSettings
-from offline.classifier_training.vocabulary import random_sentences
-from offline.classifier_training.windows import TrainingWindow, training_windows
+from lethe.offline.classifier_training.cores import OnDone
+from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.fitting import FittedHead, fit_head
+from lethe.offline.classifier_training.hard_negatives import select_negatives
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.vocabulary import random_sentences
+from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
 
 
 class HeadFitter:

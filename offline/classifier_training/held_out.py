@@ -7,14 +7,14 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.encoder import Encoder
-from classifier.head import Head, HeadBank
-from classifier.scoring import Scorer
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.augmentation import augment
-from offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import Head, HeadBank
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.augmentation import augment
+from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
 
 _FORGET_FORMS = 2
 _KEEP_FORMS = 1

@@ -5,7 +5,7 @@ A head that never met such text scores it by chance. The reading without the dis
 
 import random
 
-from classifier.views import read_views
+from lethe.classifier.deobfuscation import read_views
 
 
 def nonsense_forms(prompt: str, seed: int, *, in_pieces: bool) -> list[str]:

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from offline.classifier_training.conformal import Threshold
-from offline.classifier_training.reliability import brier_score, reliability_curve
-from offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.conformal import Threshold
+from lethe.offline.classifier_training.reliability import brier_score, reliability_curve
+from lethe.offline.classifier_training.train import TrainedClassifier
 
 
 def write_report(trained: TrainedClassifier, folder: Path) -> Path:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from classifier.encoder_files import DEFAULT_ENCODER
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.conformal import Preference
+from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.conformal import Preference
 
 
 @dataclass(frozen=True)

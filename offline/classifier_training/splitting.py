@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.examples import Example
 
 Part = Literal["train", "calibration", "test"]
 

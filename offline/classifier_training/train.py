@@ -10,43 +10,43 @@ from typing import Any
 
 import numpy as np
 
-from bundle import Action, Bundle, update_bundle
-from classifier.encoder import Encoder
-from classifier.encoder_files import ENCODER_FILES
-from classifier.encoder_shelf import OWN_ENCODER
-from classifier.head import Head, head_files
-from offline.classifier_training.conformal import (
+from lethe.bundle import Action, Bundle, update_bundle
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_files import ENCODER_FILES
+from lethe.classifier.encoder_registry import OWN_ENCODER
+from lethe.classifier.head import Head, head_files
+from lethe.offline.classifier_training.conformal import (
     Scores,
     Threshold,
     choose_threshold,
     false_positive_threshold,
     fit_calibration,
 )
-from offline.classifier_training.cross_fitting import (
+from lethe.offline.classifier_training.cross_fitting import (
     KeptScores,
     ScoreForms,
     cross_fitted_scores,
     score_kept_groups,
 )
-from offline.classifier_training.embeddings import EmbeddingStore
-from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
-from offline.classifier_training.example_set import ExampleSet, make_example_set
-from offline.classifier_training.examples import Example
-from offline.classifier_training.finished_stages import FinishedStages
-from offline.classifier_training.first_tier import (
+from lethe.offline.classifier_training.embeddings import EmbeddingStore
+from lethe.offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
+from lethe.offline.classifier_training.example_set import ExampleSet, make_example_set
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.finished_stages import FinishedStages
+from lethe.offline.classifier_training.first_tier import (
     RECALL_RISK,
     FirstTierEffect,
     first_tier_effect,
     flagged_texts,
     with_limit,
 )
-from offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead
-from offline.classifier_training.head_fitting import HeadFitter
-from offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
-from offline.classifier_training.names import names_of
-from offline.classifier_training.settings import TrainingSettings
-from offline.classifier_training.windows import TrainingWindow, training_windows
-from offline.progress import Progress
+from lethe.offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead
+from lethe.offline.classifier_training.head_fitting import HeadFitter
+from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
+from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
+from lethe.offline.progress import Progress
 
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000

@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from classifier.canonical import canonicalise
-from classifier.segments import split_sentences
-from classifier.settings import ClassifierSettings
-from classifier.windows import split_windows
-from offline.classifier_training.augmentation import Variant, augment
-from offline.classifier_training.embeddings import Stretch
-from offline.classifier_training.examples import Example
-from offline.classifier_training.nonsense import nonsense_forms
+from lethe.classifier.canonical import canonicalise
+from lethe.classifier.sentences import split_sentences
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.windows import split_windows
+from lethe.offline.classifier_training.augmentation import Variant, augment
+from lethe.offline.classifier_training.embeddings import Stretch
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.nonsense import nonsense_forms
 
 # A stretch that holds less of a hidden prompt than this is left out, and so is one that holds less of it than of other
 # text: they are of neither class. The classifier finds a prompt among other text by its sentences.

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from corruption.artifact import Corruption
-from offline.corruption_learning.objective import Measurement
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.language_models import Choice, Generation, LanguageModel, Prompt, Scoring
-from offline.metrics.fluency import unique_token_ratio
-from offline.metrics.leakage import leak_rate
-from offline.metrics.multiple_choice import multiple_choice_accuracy
-from offline.metrics.probability import answer_probability, mean_log_probability
-from offline.metrics.rouge import rouge_l
-from offline.metrics.truth_ratio import truth_ratio, truthfulness
+from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_learning.objective import Measurement
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models import Choice, Generation, LanguageModel, Prompt, Scoring
+from lethe.offline.metrics.fluency import unique_token_ratio
+from lethe.offline.metrics.leakage import leak_rate
+from lethe.offline.metrics.multiple_choice import multiple_choice_accuracy
+from lethe.offline.metrics.probability import answer_probability, mean_log_probability
+from lethe.offline.metrics.rouge import rouge_l
+from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
 _NEUTRAL_PROMPT = Prompt("Tell me something.")
 _GENERATED = {"rouge_l", "leak_rate", "fluency", "unique_tokens"}

@@ -7,22 +7,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bundle import Bundle, refuse_other_base_model
-from corruption.artifact import Positions
-from offline.corruption_learning.descent import DescentSettings
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
-from offline.corruption_learning.questions import (
+from lethe.bundle import Bundle, refuse_other_base_model
+from lethe.corruption.artifact import Positions
+from lethe.offline.corruption_learning.descent import DescentSettings
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.recording import record_in_bundle
+from lethe.offline.data.questions import (
     ForgetQuestion,
     QuestionsError,
     load_prompts,
     load_questions,
     refuse_overlap,
 )
-from offline.corruption_learning.recording import record_in_bundle
-from offline.language_models.interface import LanguageModel, LanguageModelError
-from offline.language_models.opening import base_model_of, open_engine, open_local
-from offline.progress import Progress
+from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
+from lethe.offline.language_models.opening import base_model_of, open_engine, open_local
+from lethe.offline.progress import Progress
 
 _FUNCTIONS = ("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k")
 _DIMS = (1, 64)

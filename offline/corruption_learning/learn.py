@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from corruption.artifact import Corruption, Positions
-from corruption.functions import FUNCTIONS, RowChange, TokenOrder
-from offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.objective import Measurement, Objective
-from offline.corruption_learning.trace import MeasurementTrace
+from lethe.corruption.artifact import Corruption, Positions
+from lethe.corruption.functions import FUNCTIONS, RowChange, TokenOrder
+from lethe.offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.objective import Measurement, Objective
+from lethe.offline.corruption_learning.trace import MeasurementTrace
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LearningSettings:
     Attributes
     ----------
     functions : tuple of str
-        Names of `corruption.functions.FUNCTIONS` to compare.
+        Names of `lethe.corruption.functions.FUNCTIONS` to compare.
     dims : tuple of int
         Numbers of dimensions to try with each function.
     strengths : tuple of float

@@ -12,8 +12,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from corruption.functions import FUNCTIONS
-from offline.corruption_learning.learn import Candidate, LearnedCorruption
+from lethe.corruption.functions import FUNCTIONS
+from lethe.offline.corruption_learning.learn import Candidate, LearnedCorruption
 
 _MARKS = "osD^vPX*"
 

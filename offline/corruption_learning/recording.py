@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bundle import Action, BaseModel, Bundle, action_given, update_bundle
-from bundle.manifest import BaseModelReference
-from corruption.artifact import save_corruption
-from offline.corruption_learning.learn import LearnedCorruption
-from offline.corruption_learning.objective import Measurement
-from offline.corruption_learning.plot import plot_search
+from lethe.bundle import Action, BaseModel, Bundle, action_given, update_bundle
+from lethe.bundle.manifest import BaseModelReference
+from lethe.corruption.artifact import save_corruption
+from lethe.offline.corruption_learning.learn import LearnedCorruption
+from lethe.offline.corruption_learning.objective import Measurement
+from lethe.offline.corruption_learning.plot import plot_search
 
 _COMPARED = 12
 

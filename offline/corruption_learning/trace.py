@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from corruption.artifact import Corruption
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.objective import Measurement
-from offline.json_lines import append_lines, read_whole_lines
+from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.objective import Measurement
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
 
 _KEPT_OUTPUTS = 3
 

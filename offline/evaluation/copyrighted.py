@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from classifier.encoder import Encoder
-from offline.evaluation.results import Result
-from offline.language_models import Generation, LanguageModel, Prompt, Scoring
-from offline.metrics.fluency import perplexity, unique_token_ratio
-from offline.metrics.rouge import rouge_l
-from offline.metrics.similarity import average_similarity_gap, bleu, embedding_similarity, meteor
+from lethe.classifier.encoder import Encoder
+from lethe.offline.evaluation.results import Result
+from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
+from lethe.offline.metrics.fluency import perplexity, unique_token_ratio
+from lethe.offline.metrics.rouge import rouge_l
+from lethe.offline.metrics.similarity import average_similarity_gap, bleu, embedding_similarity, meteor
 
 SIMILARITIES: dict[str, Callable[[str, str], float]] = {
     "ROUGE-L": lambda reference, output: rouge_l(reference, output).f_measure,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.evaluation.data import DataError, read_json_lines
-from offline.evaluation.results import Result
-from offline.language_models import Generation, LanguageModel, Prompt
-from offline.metrics.fluency import unique_token_ratio
-from offline.metrics.rouge import rouge_l
+from lethe.offline.evaluation.data import DataError, read_json_lines
+from lethe.offline.evaluation.results import Result
+from lethe.offline.language_models import Generation, LanguageModel, Prompt
+from lethe.offline.metrics.fluency import unique_token_ratio
+from lethe.offline.metrics.rouge import rouge_l
 
 FILES = ("mt_bench_question.jsonl", "vicuna_bench_question.jsonl", "alpaca_seed_tasks.jsonl")
 

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offline.evaluation import copyrighted, general, muse, tofu
-from offline.evaluation.data import DataError
-from offline.evaluation.hub import fetch_benchmark
-from offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
-from offline.evaluation.plots import plot_results, plot_sweep
-from offline.evaluation.results import Result, write_results
-from offline.language_models.interface import LanguageModel
-from offline.language_models.recorded import RecordedModel
-from offline.progress import Progress
+from lethe.offline.evaluation import copyrighted, general, muse, tofu
+from lethe.offline.evaluation.data import DataError
+from lethe.offline.evaluation.hub import fetch_benchmark
+from lethe.offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
+from lethe.offline.evaluation.plots import plot_results, plot_sweep
+from lethe.offline.evaluation.results import Result, write_results
+from lethe.offline.language_models.interface import LanguageModel
+from lethe.offline.language_models.recorded import RecordedModel
+from lethe.offline.progress import Progress
 
 BENCHMARKS = ("tofu", "muse", "wmdp", "mmlu", "copyright", "general")
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offline.evaluation.data import DataError, read_csv, read_json_lines, read_text
-from offline.evaluation.results import Result
-from offline.language_models import Choice, LanguageModel, Prompt
-from offline.metrics.multiple_choice import chosen_option, multiple_choice_accuracy
+from lethe.offline.evaluation.data import DataError, read_csv, read_json_lines, read_text
+from lethe.offline.evaluation.results import Result
+from lethe.offline.language_models import Choice, LanguageModel, Prompt
+from lethe.offline.metrics.multiple_choice import chosen_option, multiple_choice_accuracy
 
 LETTERS = "ABCDEFGHIJ"
 FORMATS = ("plain", "chat")

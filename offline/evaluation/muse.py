@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offline.evaluation.data import DataError, read_json_list
-from offline.evaluation.results import Result
-from offline.language_models import Generation, LanguageModel, Prompt, Scoring
-from offline.metrics.memorization import knowledge_memorization, verbatim_memorization
-from offline.metrics.privacy import area_under_roc, min_k_score, privacy_leakage
+from lethe.offline.evaluation.data import DataError, read_json_list
+from lethe.offline.evaluation.results import Result
+from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
+from lethe.offline.metrics.memorization import knowledge_memorization, verbatim_memorization
+from lethe.offline.metrics.privacy import area_under_roc, min_k_score, privacy_leakage
 
 CORPORA = {"news": "bbc", "books": "hp"}
 AUC = "AUC forget against holdout"

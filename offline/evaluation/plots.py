@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from offline.evaluation.results import Result, replace_file
-from offline.evaluation.tofu import TRUTH_RATIOS
+from lethe.offline.evaluation.results import Result, replace_file
+from lethe.offline.evaluation.tofu import TRUTH_RATIOS
 
 Plot = Callable[[Sequence[Result]], Figure]
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.evaluation.results import Result
-from offline.evaluation.tofu_data import load_tofu
-from offline.language_models import Generation, LanguageModel, Prompt, Scoring
-from offline.metrics.forget_quality import forget_quality
-from offline.metrics.model_utility import UTILITY_SETS, UtilityScores, model_utility
-from offline.metrics.probability import mean_log_probability, normalized_probability
-from offline.metrics.rouge import rouge_l
-from offline.metrics.truth_ratio import truth_ratio, truthfulness
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.results import Result
+from lethe.offline.evaluation.tofu_data import load_tofu
+from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
+from lethe.offline.metrics.forget_quality import forget_quality
+from lethe.offline.metrics.model_utility import UTILITY_SETS, UtilityScores, model_utility
+from lethe.offline.metrics.probability import mean_log_probability, normalized_probability
+from lethe.offline.metrics.rouge import rouge_l
+from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
 TRUTH_RATIOS = "forget truth ratio"
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.evaluation.data import DataError, read_json_lines
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.data import DataError, read_json_lines
 
 HUB_ID = "locuslab/TOFU"
 FORGET_SETS = ("forget01", "forget05", "forget10")

@@ -4,7 +4,7 @@
 `proxy` a running proxy. A job written against the seam runs on any of them.
 """
 
-from offline.language_models.interface import (
+from lethe.offline.language_models.interface import (
     Choice,
     Generation,
     LanguageModel,

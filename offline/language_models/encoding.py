@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from corruption.artifact import Corruption
-from corruption.request import CorruptionRequest, PlacedCorruption, Ranges, prompt_digest
-from offline.language_models.interface import LanguageModelError, Prompt
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption, Ranges, prompt_digest
+from lethe.offline.language_models.interface import LanguageModelError, Prompt
 
 Tokenizer = Any
 

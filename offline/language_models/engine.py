@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruption.artifact import Corruption
-from corruption.request import CorruptionRequest
-from offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
-from offline.language_models.http import post_all, served_models
-from offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest
+from lethe.offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from lethe.offline.language_models.http import post_all, served_models
+from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
 
 _TOP_TOKENS = 20
 _NOTICEABLE = 0.5

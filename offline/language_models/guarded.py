@@ -9,12 +9,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle import BaseModel, Bundle, load_bundle
-from classifier.conversation import Conversation
-from classifier.encoder_files import DEFAULT_ENCODER
-from classifier.service import ClassifierService
-from corruption.artifact import Corruption, load_corruption
-from offline.language_models.interface import Choice, Generation, LanguageModel, LanguageModelError, Scoring
+from lethe.bundle import BaseModel, Bundle, load_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.service import ClassifierService
+from lethe.corruption.artifact import Corruption, load_corruption
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModel,
+    LanguageModelError,
+    Scoring,
+)
 
 Selects = Callable[[Sequence[str]], list[bool]]
 

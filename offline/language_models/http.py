@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from offline.language_models.interface import LanguageModelError
+from lethe.offline.language_models.interface import LanguageModelError
 
 _Answer = TypeVar("_Answer")
 

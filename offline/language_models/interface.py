@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corruption.artifact import Corruption
+from lethe.corruption.artifact import Corruption
 
 
 class LanguageModelError(Exception):

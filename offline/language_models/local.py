@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from corruption.artifact import Corruption
-from corruption.transformers_hook import corrupted_embeddings
-from offline.language_models.batching import length_batches
-from offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
-from offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.transformers_hook import corrupted_embeddings
+from lethe.offline.language_models.batching import length_batches
+from lethe.offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
 
 
 class LocalModel:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from bundle import BaseModel, BundleError, read_base_model
-from offline.language_models.engine import EngineModel
-from offline.language_models.interface import LanguageModel, LanguageModelError
-from offline.language_models.proxy import ProxyModel
-from offline.small_model import SMOLLM2, SmallModelMissing, prepare_smollm2
+from lethe.bundle import BaseModel, BundleError, read_base_model
+from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
+from lethe.offline.language_models.engine import EngineModel
+from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
+from lethe.offline.language_models.proxy import ProxyModel
 
 
 def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageModel:
@@ -17,7 +17,7 @@ def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageM
     LanguageModelError
         It cannot be loaded.
     """
-    from offline.language_models.local import (
+    from lethe.offline.language_models.local import (
         LocalModel,
     )  # torch takes seconds to import, and an engine needs none
 

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.language_models.http import post_all, served_models
-from offline.language_models.interface import Choice, Generation, LanguageModel, LanguageModelError, Scoring
+from lethe.offline.language_models.http import post_all, served_models
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModel,
+    LanguageModelError,
+    Scoring,
+)
 
 _TOP_TOKENS = 20
 

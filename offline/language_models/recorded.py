@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.json_lines import append_lines, read_whole_lines
-from offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
+from lethe.offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
 
 
 class RecordedModel:

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from offline.language_models.guarded import Selects, which_are_selected
-from offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
+from lethe.offline.language_models.guarded import Selects, which_are_selected
+from lethe.offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
 
 _Task = TypeVar("_Task", Scoring, Generation, Choice)
 

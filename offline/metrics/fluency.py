@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from offline.metrics.probability import mean_log_probability
+from lethe.offline.metrics.probability import mean_log_probability
 
 
 def perplexity(token_log_probabilities: ArrayLike) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from offline.metrics.rouge import rouge_l
+from lethe.offline.metrics.rouge import rouge_l
 
 _ANSWER_ENDS = ("\n\n", "\nQuestion", "Question:")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pydantic
 
-from offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.errors import RecoveryError
 
 
 class Stage(pydantic.BaseModel):

@@ -8,10 +8,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from offline.adapter_training.peft_folder import CONFIG, LowRankAdapter, read_peft_folder
-from offline.recovery.chain import ChainFile
-from offline.recovery.errors import RecoveryError
-from offline.recovery.parameters import Layout
+from lethe.offline.adapter_training.peft_folder import CONFIG, LowRankAdapter, read_peft_folder
+from lethe.offline.recovery.chain import ChainFile
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.parameters import Layout
 
 
 class Checkpoints:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from offline.recovery.domain import Domain, Model, mean_of
-from offline.recovery.parameters import Layout
-from offline.recovery.sensitivity import Sensitivity
+from lethe.offline.recovery.domain import Domain, Model, mean_of
+from lethe.offline.recovery.parameters import Layout
+from lethe.offline.recovery.sensitivity import Sensitivity
 
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 

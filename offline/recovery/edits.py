@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from offline.recovery.conflict import top
-from offline.recovery.parameters import Layout
+from lethe.offline.recovery.conflict import top
+from lethe.offline.recovery.parameters import Layout
 
 
 @dataclass(frozen=True)

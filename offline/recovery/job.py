@@ -9,15 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
-from offline.evaluation.results import Result, read_results, replace_file, write_results
-from offline.json_lines import append_lines, read_whole_lines
-from offline.recovery.conflict import SELECTIONS, top
-from offline.recovery.damage import damage
-from offline.recovery.edits import describe, overlap
-from offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
-from offline.recovery.refresh import RefreshSettings, Step, Watched, refresh
-from offline.recovery.report import write_report
-from offline.recovery.rollback import (
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
+from lethe.offline.evaluation.results import Result, read_results, replace_file, write_results
+from lethe.offline.recovery.conflict import SELECTIONS, top
+from lethe.offline.recovery.damage import damage
+from lethe.offline.recovery.edits import describe, overlap
+from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
+from lethe.offline.recovery.refresh import RefreshSettings, Step, Watched, refresh
+from lethe.offline.recovery.report import write_report
+from lethe.offline.recovery.rollback import (
     EVERYTHING,
     Candidate,
     RollbackSettings,
@@ -26,8 +26,8 @@ from offline.recovery.rollback import (
     recovered,
     rolled_back,
 )
-from offline.recovery.sensitivity import curvature_along
-from offline.recovery.workspace import Workspace
+from lethe.offline.recovery.sensitivity import curvature_along
+from lethe.offline.recovery.workspace import Workspace
 
 Say = Callable[[str], None]
 SHARES = (0.0001, 0.001, 0.01, 0.1)

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from offline.evaluation.results import replace_file
-from offline.recovery.damage import Damage
-from offline.recovery.edits import Edit, Overlap
-from offline.recovery.refresh import Step
-from offline.recovery.rollback import Candidate, recovered
+from lethe.offline.evaluation.results import replace_file
+from lethe.offline.recovery.damage import Damage
+from lethe.offline.recovery.edits import Edit, Overlap
+from lethe.offline.recovery.refresh import Step
+from lethe.offline.recovery.rollback import Candidate, recovered
 
 _MARKS = {"conflict": "o", "random": "x", "largest": "s", "interpolation": "^"}
 

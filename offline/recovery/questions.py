@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from offline.corruption_learning.questions import ForgetQuestion, load_questions
-from offline.language_models.encoding import PromptEncoder
-from offline.recovery.chain import Stage
-from offline.recovery.domain import Domain, Measure, Model
-from offline.recovery.errors import RecoveryError
-from offline.reproduction.losses import negative_preference
-from offline.reproduction.training import Example, answer_scores, encode_example
+from lethe.offline.data.questions import ForgetQuestion, load_questions
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.recovery.chain import Stage
+from lethe.offline.recovery.domain import Domain, Measure, Model
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.training.fine_tuning import Example, answer_scores, encode_example
+from lethe.offline.training.losses import negative_preference
 
 LEAST_QUESTIONS = 4
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from offline.json_lines import append_lines, read_whole_lines
-from offline.recovery.domain import Domain, Model
-from offline.recovery.errors import RecoveryError
-from offline.recovery.parameters import Layout
-from offline.reproduction.training import restore_state, save_state
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
+from lethe.offline.recovery.domain import Domain, Model
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.parameters import Layout
+from lethe.offline.training.fine_tuning import restore_state, save_state
 
 _SAVE_EVERY = 10
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from offline.evaluation.results import markdown_table, read_results, replace_file
+from lethe.offline.evaluation.results import markdown_table, read_results, replace_file
 
 REPORT = "report.md"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.errors import RecoveryError
 
 EVERYTHING = "interpolation"
 

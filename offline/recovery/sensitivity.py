@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from offline.recovery.domain import Measure, Model
-from offline.recovery.errors import RecoveryError
-from offline.recovery.parameters import Layout
+from lethe.offline.recovery.domain import Measure, Model
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.parameters import Layout
 
 OnExample = Callable[[int, int], None]
 

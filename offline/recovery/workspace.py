@@ -11,16 +11,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from offline.evaluation.results import replace_file
-from offline.language_models.encoding import PromptEncoder
-from offline.recovery.chain import ChainFile
-from offline.recovery.checkpoints import Checkpoints
-from offline.recovery.domain import Domain, mean_of
-from offline.recovery.errors import RecoveryError
-from offline.recovery.parameters import Layout
-from offline.recovery.questions import question_domain, read_questions
-from offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
-from offline.reproduction.training import save_model
+from lethe.offline.evaluation.results import replace_file
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.recovery.chain import ChainFile
+from lethe.offline.recovery.checkpoints import Checkpoints
+from lethe.offline.recovery.domain import Domain, mean_of
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.parameters import Layout
+from lethe.offline.recovery.questions import question_domain, read_questions
+from lethe.offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
+from lethe.offline.training.fine_tuning import save_model
 
 
 class Workspace:

@@ -14,16 +14,22 @@ from fastapi import Request
 from fastapi.responses import Response
 from prometheus_client import Counter
 
-from classifier.conversation import Conversation
-from server.components import Components
-from server.console.door import administrator
-from server.console.prompt import PlaygroundBody, read_request
-from server.errors import Unavailable
-from server.key_limits import Release
-from server.keys import ApiKey
-from server.record import CLIENT_CLOSED_REQUEST
-from server.relay import ClientGone, StreamedResponse, StreamEnd, buffered, cancelled_on_disconnect
-from server.requests import CHAT
+from lethe.classifier.conversation import Conversation
+from lethe.server.access.keys import ApiKey
+from lethe.server.access.limits import Release
+from lethe.server.components import Components
+from lethe.server.console.auth import administrator
+from lethe.server.console.prompt import PlaygroundBody, read_request
+from lethe.server.endpoints.requests import CHAT
+from lethe.server.errors import Unavailable
+from lethe.server.request.record import CLIENT_CLOSED_REQUEST
+from lethe.server.request.relay import (
+    ClientGone,
+    StreamedResponse,
+    StreamEnd,
+    buffered,
+    cancelled_on_disconnect,
+)
 
 
 class BareAnswers:

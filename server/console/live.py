@@ -10,11 +10,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 
-from server.audit_files import last_entries
-from server.components import Components
-from server.console.door import administrator
-from server.errors import APIError
-from server.metrics import NO_TARGET
+from lethe.server.audit.files import last_entries
+from lethe.server.components import Components
+from lethe.server.console.auth import administrator
+from lethe.server.errors import APIError
+from lethe.server.metrics import NO_TARGET
 
 _DECISIONS, _DECISIONS_BYTES = 50, 256 << 10
 _CACHE_SHARE = "vllm:kv_cache_usage_perc"

@@ -5,9 +5,9 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 from fastapi import Request
 
-from server.field_kinds import invalid_body
-from server.requests import CHAT, ParsedRequest, read_body
-from server.settings import Settings
+from lethe.server.endpoints.field_kinds import invalid_body
+from lethe.server.endpoints.requests import CHAT, ParsedRequest, read_body
+from lethe.server.settings import Settings
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
@@ -57,7 +57,7 @@ def read_model(raw: bytes, shape: type[Shape]) -> Shape:
 
 
 async def read_request(request: Request, settings: Settings, shape: type[Shape]) -> Shape:
-    """Read a request's whole body as a given shape; see `server.requests.read_body` for what it raises besides."""
+    """Read a request's whole body as a given shape; see `lethe.server.endpoints.requests.read_body` for what it raises besides."""
     return read_model(
         await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s), shape
     )

@@ -2,17 +2,17 @@
 
 from fastapi import APIRouter, Request
 
-from server.completions import Completions
-from server.components import Components
-from server.console.bare_answers import BareAnswers
-from server.console.door import administrator
-from server.console.judgement import judgement_routes
-from server.console.live import live_routes
-from server.console.page_files import page_routes
-from server.console.prompt import PlaygroundBody, parse_playground
-from server.console.target_desk import TargetDesk
-from server.keys import Scope
-from server.openapi import body_schema
+from lethe.server.access.keys import Scope
+from lethe.server.components import Components
+from lethe.server.console.auth import administrator
+from lethe.server.console.bare_answers import BareAnswers
+from lethe.server.console.classify import judgement_routes
+from lethe.server.console.live import live_routes
+from lethe.server.console.prompt import PlaygroundBody, parse_playground
+from lethe.server.console.static import page_routes
+from lethe.server.console.targets import TargetDesk
+from lethe.server.openapi import body_schema
+from lethe.server.request.handler import Completions
 
 API = "/console/api"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from bundle import BundleError, read_base_model
+from lethe.bundle import BundleError, read_base_model
 
 
 def write_model(folder: Path, embeddings: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from bundle import (
+from lethe.bundle import (
     Action,
     BaseModel,
     Bundle,

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from classifier.calibration import Calibration
-from classifier.encoder import Encoder
-from classifier.head import Head
-from classifier.ngrams import BUCKETS, HashedText
+from lethe.classifier.calibration import Calibration
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import Head
+from lethe.classifier.ngrams import BUCKETS, HashedText
 
 MakeHead = Callable[..., Head]
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.cache import ScoreCache
-from classifier.scoring import TextScores
-from classifier.spans import TextSpan
+from lethe.classifier.cache import ScoreCache
+from lethe.classifier.scoring import TextScores
+from lethe.classifier.spans import TextSpan
 
 SPAN = TextSpan(0, 4, 1.0)
 SCORES = TextScores(np.array([1, 2, 3], np.float32), spans={1: (SPAN,)})

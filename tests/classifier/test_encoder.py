@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from classifier.encoder import Encoder
-from classifier.encoder_files import find_encoder
-from classifier.errors import ClassifierError
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_files import find_encoder
+from lethe.classifier.errors import ClassifierError
 
 TEXTS = [
     "Who is the keeper of the lighthouse?",

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier.encoder import Encoder
-from classifier.errors import ClassifierError
-from classifier.head import Head, HeadBank, load_head, save_head
-from classifier.ngrams import HashedText
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.errors import ClassifierError
+from lethe.classifier.head import Head, HeadBank, load_head, save_head
+from lethe.classifier.ngrams import HashedText
 from tests.classifier.conftest import MakeHead
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.ngrams import BUCKETS, HashedText
+from lethe.classifier.ngrams import BUCKETS, HashedText
 
 WEIGHTS = np.random.default_rng(0).normal(size=(BUCKETS, 2)).astype(np.float32)
 

@@ -1,10 +1,10 @@
 import pytest
 
-from classifier.encoder import Encoder
-from classifier.head import Head, HeadBank
-from classifier.ngrams import HashedText
-from classifier.scoring import Scorer
-from classifier.settings import ClassifierSettings
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import Head, HeadBank
+from lethe.classifier.ngrams import HashedText
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.settings import ClassifierSettings
 from tests.classifier.conftest import MakeHead
 
 WORDS = "The council opened the new library on a rainy day in spring."

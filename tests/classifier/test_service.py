@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifier import (
+from lethe.classifier import (
     ClassifierClosed,
     ClassifierError,
     ClassifierOverloaded,
@@ -20,11 +20,11 @@ from classifier import (
     Conversation,
     Verdict,
 )
-from classifier.encoder import Encoder
-from classifier.encoder_shelf import EncoderShelf
-from classifier.head import save_head
-from classifier.scoring import Scorer, TextScores, Window
-from classifier.workers import Job
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.head import save_head
+from lethe.classifier.scoring import Scorer, TextScores, Window
+from lethe.classifier.workers import Job
 from tests.classifier.conftest import MakeHead
 
 ASKED = "Tell me about the lighthouse of Alderney"

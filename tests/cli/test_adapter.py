@@ -5,8 +5,8 @@ import pytest
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from bundle import Action, load_bundle, update_bundle
-from cli.main import app
+from lethe.bundle import Action, load_bundle, update_bundle
+from lethe.cli.main import app
 
 runner = CliRunner()
 

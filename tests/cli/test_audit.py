@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
-from server.audit import AuditLog
-from server.audit_files import audit_files
+from lethe.cli.main import app
+from lethe.server.audit.files import audit_files
+from lethe.server.audit.log import AuditLog
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_entries_that_come_are_printed_until_interrupted(folder: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "cli.main",
+        "lethe",
         "audit",
         "tail",
         "-n",

@@ -4,10 +4,10 @@ from dataclasses import asdict
 import pytest
 from typer.testing import CliRunner
 
-from bundle import Action, load_bundle, read_base_model, update_bundle
-from bundle.manifest import BaseModelReference
-from cli.main import app
-from corruption.artifact import load_corruption
+from lethe.bundle import Action, load_bundle, read_base_model, update_bundle
+from lethe.bundle.manifest import BaseModelReference
+from lethe.cli.main import app
+from lethe.corruption.artifact import load_corruption
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 runner = CliRunner()

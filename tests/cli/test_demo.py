@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from lethe.cli.main import app
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 

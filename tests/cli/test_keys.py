@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
-from server.key_file import read_keys
-from server.keys import KeyRing
+from lethe.cli.main import app
+from lethe.server.access.key_file import read_keys
+from lethe.server.access.keys import KeyRing
 
 
 @pytest.fixture

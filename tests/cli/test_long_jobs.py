@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli.long_jobs import long_job
-from offline.progress import Progress
+from lethe.cli.long_jobs import long_job
+from lethe.offline.progress import Progress
 
 
 def counted(progress: Progress) -> None:

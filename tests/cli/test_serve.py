@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 from tests.server.stack import write_target
 
 
@@ -35,7 +35,7 @@ def taken_port() -> Iterator[int]:
 
 def serve(*arguments: object, cache: Path) -> str:
     """Run `lethe serve`, which must fail, and give the one line that it says."""
-    command = [sys.executable, "-m", "cli.main", "serve", *map(str, arguments)]
+    command = [sys.executable, "-m", "lethe", "serve", *map(str, arguments)]
     environment = {"PATH": "/usr/bin:/bin", "LETHE_CACHE_DIR": str(cache), "HOME": str(cache)}
     finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert finished.returncode == 1, finished.stderr
@@ -107,7 +107,7 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, taken_port: int) -> None
 
 def test_what_is_reported_can_be_json(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
-    command = [sys.executable, "-m", "cli.main", "serve", "--engine-url", "http://127.0.0.1:1"]
+    command = [sys.executable, "-m", "lethe", "serve", "--engine-url", "http://127.0.0.1:1"]
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bundle import Action, load_bundle
-from cli.main import app
-from server.targets import load_targets
+from lethe.bundle import Action, load_bundle
+from lethe.cli.main import app
+from lethe.server.targets.targets import load_targets
 from tests.server.stack import write_target
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from corruption.artifact import Corruption, CorruptionError, load_corruption, save_corruption
+from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption, save_corruption
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_vectors_must_fit_the_function(fields: dict, message: str) -> None:
 
 def test_reading_corruptions_needs_no_tensor_library() -> None:
     check = (
-        "import sys; import corruption, corruption.request, corruption.artifact, corruption.functions;"
+        "import sys; import lethe.corruption, lethe.corruption.request, lethe.corruption.artifact, lethe.corruption.functions;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'vllm', 'transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from bundle import update_bundle
-from corruption.artifact import Corruption, CorruptionError, save_corruption
-from corruption.description import describe_artifact, read_artifact
+from lethe.bundle import update_bundle
+from lethe.corruption.artifact import Corruption, CorruptionError, save_corruption
+from lethe.corruption.description import describe_artifact, read_artifact
 
 CORRUPTION = Corruption("add_vector_first_n", 2.0, 2, vector=(3.0, 4.0), seed=9)
 

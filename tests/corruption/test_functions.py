@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from corruption.application import change_rows, corrupt_prompt
-from corruption.artifact import Corruption
-from corruption.functions import FUNCTIONS, RowChange, TokenOrder
-from corruption.noise import SeededNoise
-from corruption.plan import make_plan
-from corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.corruption.application import change_rows, corrupt_prompt
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.functions import FUNCTIONS, RowChange, TokenOrder
+from lethe.corruption.noise import SeededNoise
+from lethe.corruption.plan import make_plan
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 
 ROWS = torch.tensor([[1.0, -4.0, 3.0, 0.5], [-2.0, 0.0, 5.0, -6.0]])
 SITES = torch.tensor([7, 9])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from corruption.noise import SeededNoise
-from corruption.philox import philox
+from lethe.corruption.noise import SeededNoise
+from lethe.corruption.philox import philox
 
 
 @pytest.mark.parametrize(

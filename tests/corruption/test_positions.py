@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from corruption.chat_template import ChatTemplate, ChatTemplateError
-from corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
+from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError
+from lethe.corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
 
 TEMPLATES = Path(__file__).parent / "chat_templates"
 FAMILIES = ["chatml", "llama3", "gemma", "mistral"]

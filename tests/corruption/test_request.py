@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corruption.artifact import Corruption
-from corruption.functions import FUNCTIONS
-from corruption.request import (
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.functions import FUNCTIONS
+from lethe.corruption.request import (
     XARGS_KEY,
     CorruptionRequest,
     CorruptionRequestError,

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from corruption.artifact import Corruption
-from corruption.request import CorruptionRequest, PlacedCorruption
-from corruption.transformers_hook import corrupted, corrupted_embeddings
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.corruption.transformers_hook import corrupted, corrupted_embeddings
 
 WIDTH = 16
 

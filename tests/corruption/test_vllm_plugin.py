@@ -17,24 +17,24 @@ pytest.importorskip("vllm")
 from vllm.sampling_params import SamplingParams
 from vllm.v1.engine import EngineCoreRequest
 
-from corruption.application import corrupt_prompt
-from corruption.artifact import Corruption
-from corruption.functions import FUNCTIONS
-from corruption.plan import make_plan
-from corruption.request import (
+from lethe.corruption.application import corrupt_prompt
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.functions import FUNCTIONS
+from lethe.corruption.plan import make_plan
+from lethe.corruption.request import (
     XARGS_KEY,
     CorruptionRequest,
     CorruptionRequestError,
     PlacedCorruption,
     prompt_digest,
 )
-from corruption.vllm_plugin.admission import admit, settle
-from corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
-from corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
-from corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
-from corruption.vllm_plugin.embedding import find_embedding_owner
-from corruption.vllm_plugin.step import FlaggedPrompts
-from corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
+from lethe.corruption.vllm_plugin.admission import admit, settle
+from lethe.corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
+from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
+from lethe.corruption.vllm_plugin.embedding import find_embedding_owner
+from lethe.corruption.vllm_plugin.step import FlaggedPrompts
+from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
 
 WIDTH = 16
 PROMPT = [5, 9, 2, 7, 7, 1]
@@ -510,7 +510,7 @@ class TestV2Runner:
         def fail(*args: Any) -> Tensor:
             raise RuntimeError("no memory, say")
 
-        monkeypatch.setattr("corruption.vllm_plugin.embedding.change_rows", fail)
+        monkeypatch.setattr("lethe.corruption.vllm_plugin.embedding.change_rows", fail)
         self.add(runner, "r", a_request(), PROMPT)
         (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
         assert not rows[:5].any()

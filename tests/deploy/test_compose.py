@@ -13,7 +13,7 @@ import pydantic
 import pytest
 import yaml
 
-from server.settings import LimitSettings, Settings, load_settings
+from lethe.server.settings import LimitSettings, Settings, load_settings
 
 STACKS = {
     "base": ("docker-compose.yml",),

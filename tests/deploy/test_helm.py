@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from server.settings import Settings, load_settings
+from lethe.server.settings import Settings, load_settings
 
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]

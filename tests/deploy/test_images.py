@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from corruption.vllm_plugin.compatibility import TESTED_VERSIONS
-from server.settings import Settings
+from lethe.corruption.vllm_plugin.compatibility import TESTED_VERSIONS
+from lethe.server.settings import Settings
 
 SERVING = ("proxy", "engine-cpu", "engine-gpu")
 IMAGES = (*SERVING, "offline")

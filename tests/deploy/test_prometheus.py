@@ -14,11 +14,11 @@ import yaml
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
-from corruption.vllm_plugin import telemetry
-from server.audit import AuditLog
-from server.metrics import Metrics
-from server.redis_limits import RedisLimits
-from server.upstream import EngineClient
+from lethe.corruption.vllm_plugin import telemetry
+from lethe.server.access.redis_limits import RedisLimits
+from lethe.server.audit.log import AuditLog
+from lethe.server.engines.client import EngineClient
+from lethe.server.metrics import Metrics
 from tests.programs import program
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}

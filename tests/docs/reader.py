@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from cli.main import app
+from lethe.cli.main import app
 from tests.docs.pages import Command, commands
 
 

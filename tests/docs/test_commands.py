@@ -11,10 +11,11 @@ import pytest
 import typer
 import yaml
 
-from cli.main import app
-from server import embeddings_request, responses_request
-from server.requests import parse_chat_completion, parse_completion
-from server.settings import Settings, load_settings
+from lethe.cli.main import app
+from lethe.server.endpoints import embeddings as embeddings_request
+from lethe.server.endpoints import responses as responses_request
+from lethe.server.endpoints.requests import parse_chat_completion, parse_completion
+from lethe.server.settings import Settings, load_settings
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 
 PARSERS = {

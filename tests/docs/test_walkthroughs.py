@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from bench.random_adapters import write_random_adapter
-from bundle import Action, load_bundle, read_base_model, read_manifest, update_bundle
-from offline.adapter_training.bank import load_bank
-from server.audit import AuditLog
-from server.key_file import read_keys
-from server.targets import load_targets
+from lethe.bundle import Action, load_bundle, read_base_model, read_manifest, update_bundle
+from lethe.offline.adapter_training.bank import load_bank
+from lethe.server.access.key_file import read_keys
+from lethe.server.audit.log import AuditLog
+from lethe.server.targets.targets import load_targets
 from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
 from tests.docs.reader import Reader, to_type, write_rows

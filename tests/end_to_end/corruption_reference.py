@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from corruption.artifact import Corruption
-from corruption.request import CorruptionRequest, PlacedCorruption, Ranges
-from corruption.transformers_hook import corrupted_embeddings
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption, Ranges
+from lethe.corruption.transformers_hook import corrupted_embeddings
 from tests.end_to_end.running_proxy import WITHOUT_WORKER_PROCESS
 
 ENGINE_ENVIRONMENT = {

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 from openai import OpenAI
 
-from server.engine_address import EngineAddress, find_engine_address
-from server.engine_process import free_loopback_port
+from lethe.server.engines.address import EngineAddress, find_engine_address
+from lethe.server.engines.process import free_loopback_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # An engine starts sooner where one process less has to import vLLM: the worker lives in the scheduler's.
@@ -106,7 +106,7 @@ def proxy_before(
 @contextmanager
 def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iterator[RunningProxy]:
     port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--targets", str(targets)]
+    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
     given = {"LETHE_CACHE_DIR": str(lethe_cache), "LETHE_DRAIN_DELAY_S": "0", "PYTHONUNBUFFERED": "1"}
     environment = os.environ | given | settings
     environment.pop("DO_NOT_TRACK", None)  # the command sets it itself

@@ -18,8 +18,8 @@ import pytest
 from openai import NotFoundError, OpenAI
 
 from bench.random_adapters import write_random_adapter
-from bundle import Action, update_bundle
-from server.deployment import change_deployment
+from lethe.bundle import Action, update_bundle
+from lethe.server.targets.rollout import change_deployment
 from tests.end_to_end.running_proxy import (
     ALLOWED,
     FORBIDDEN,

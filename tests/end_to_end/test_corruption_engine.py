@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.random_adapters import write_random_adapter
-from corruption.functions import FUNCTIONS
-from corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.corruption.functions import FUNCTIONS
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     Answer,

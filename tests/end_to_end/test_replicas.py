@@ -20,9 +20,9 @@ from typing import Any
 import httpx
 import pytest
 
-from offline.small_model import SMOLLM2
-from server.audit_files import read_entries
-from server.key_file import create_key
+from lethe.models.smollm2 import SMOLLM2
+from lethe.server.access.key_file import create_key
+from lethe.server.audit.files import read_entries
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, WITHOUT_WORKER_PROCESS
 from tests.programs import program
 

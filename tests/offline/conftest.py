@@ -8,6 +8,6 @@ import pytest
 @pytest.fixture(scope="session")
 def tiny_model(tiny_model_folder: Path):
     """The tiny model, ready to score and generate in float32."""
-    from offline.language_models.local import LocalModel
+    from lethe.offline.language_models.local import LocalModel
 
     return LocalModel.from_pretrained(str(tiny_model_folder), name="tiny", dtype="float32")

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corruption.artifact import Corruption
-from offline.corruption_inspection import Inspection, inspect_corruption, plot_inspection
+from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_inspection import Inspection, inspect_corruption, plot_inspection
 
 
 @pytest.fixture(scope="module")

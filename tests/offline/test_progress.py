@@ -3,7 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from offline.progress import ConsoleProgress, Progress
+from lethe.offline.progress import ConsoleProgress, Progress
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 
 pytestmark = pytest.mark.engine
 
@@ -95,7 +95,7 @@ def proxy_before(engine: str, environment: Path) -> Iterator[str]:
     run(
         environment / "bin" / "python",
         "-c",
-        "import shutil, sys; from server.settings import SHIPPED_TARGETS as s; shutil.copytree(s, sys.argv[1])",
+        "import shutil, sys; from lethe.server.settings import SHIPPED_TARGETS as s; shutil.copytree(s, sys.argv[1])",
         targets,
         cwd=environment,
     )
@@ -136,7 +136,7 @@ def test_beside_vllm_the_plugin_is_found_and_fits(wheel: Path, tmp_path: Path) -
         "from importlib.metadata import entry_points, version\n"
         "(point,) = {each.value: each for each in entry_points(group='vllm.general_plugins', name='lethe')}.values()\n"
         "import inspect; print(inspect.getfile(point.load()))\n"
-        "from corruption.vllm_plugin.compatibility import require_tested_vllm\n"
+        "from lethe.corruption.vllm_plugin.compatibility import require_tested_vllm\n"
         "from importlib.metadata import packages_distributions\n"
         "require_tested_vllm(version(packages_distributions()['vllm'][0]))",
         borrowed,

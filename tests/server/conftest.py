@@ -12,24 +12,24 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
-from bundle import Bundle
-from classifier.errors import ClassifierError
-from server.access import Access
-from server.app import create_app
-from server.audit import AuditLog, NoAudit
-from server.components import Components
-from server.drain import Drain
-from server.fleet import Fleet
-from server.guard import Guard
-from server.http_protocol import bounded_protocol
-from server.key_file import create_key
-from server.key_limits import KeyLimits, LocalLimits
-from server.keys import Scope
-from server.metrics import Metrics
-from server.placement import Placer
-from server.reload import Reload
-from server.settings import AdapterSettings, Settings
-from server.tracing import NoTracing, Tracing
+from lethe.bundle import Bundle
+from lethe.classifier.errors import ClassifierError
+from lethe.server.access.access import Access
+from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Scope
+from lethe.server.access.limits import KeyLimits, LocalLimits
+from lethe.server.app import create_app
+from lethe.server.audit.log import AuditLog, NoAudit
+from lethe.server.components import Components
+from lethe.server.drain import Drain
+from lethe.server.engines.supervisor import Fleet
+from lethe.server.guard.guard import Guard
+from lethe.server.http_protocol import bounded_protocol
+from lethe.server.metrics import Metrics
+from lethe.server.reload import Reload
+from lethe.server.request.placement import Placer
+from lethe.server.request.tracing import NoTracing, Tracing
+from lethe.server.settings import AdapterSettings, Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
@@ -165,7 +165,7 @@ def cancelling(task: asyncio.Task[None]) -> Iterator[None]:
 
 @asynccontextmanager
 async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[int]:
-    """Serve as `server.serve` does, without the waits of a server that runs for long; gives the port."""
+    """Serve as `lethe.server.serve` does, without the waits of a server that runs for long; gives the port."""
     protocol = bounded_protocol(settings.limits, Drain(0))
     config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="critical")
     config.load()

@@ -16,17 +16,17 @@ from aiohttp.typedefs import Handler
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from bundle import Action, update_bundle
-from classifier.conversation import Conversation
-from classifier.errors import ClassifierTimeout
-from classifier.verdict import TargetVerdict, Verdict
-from corruption import Corruption, save_corruption
-from server.access import Access
-from server.audit import Audit, AuditLog
-from server.fleet import Fleet
-from server.guard import Guard
-from server.keys import ApiKey, digest_of
-from server.upstream import EngineClient
+from lethe.bundle import Action, update_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.errors import ClassifierTimeout
+from lethe.classifier.verdict import TargetVerdict, Verdict
+from lethe.corruption import Corruption, save_corruption
+from lethe.server.access.access import Access
+from lethe.server.access.keys import ApiKey, digest_of
+from lethe.server.audit.log import Audit, AuditLog
+from lethe.server.engines.client import EngineClient
+from lethe.server.engines.supervisor import Fleet
+from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle import Action, BundleError
-from corruption import CorruptionRequest
+from lethe.bundle import Action, BundleError
+from lethe.corruption import CorruptionRequest
 from tests.server.stack import Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio

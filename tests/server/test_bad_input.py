@@ -11,12 +11,12 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bundle import Action
-from server.embeddings_request import parse_embeddings
-from server.errors import BadRequest, NotFound
-from server.requests import ParsedRequest, parse_chat_completion, parse_completion
-from server.responses_request import parse_responses
-from server.scrub import DENIED, scrub
+from lethe.bundle import Action
+from lethe.server.endpoints.embeddings import parse_embeddings
+from lethe.server.endpoints.requests import ParsedRequest, parse_chat_completion, parse_completion
+from lethe.server.endpoints.responses import parse_responses
+from lethe.server.endpoints.scrub import DENIED, scrub
+from lethe.server.errors import BadRequest, NotFound
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_target
 
 pytestmark = pytest.mark.anyio

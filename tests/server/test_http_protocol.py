@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from server.settings import LimitSettings
+from lethe.server.settings import LimitSettings
 from tests.server.stack import Stack, chat
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 
-from server.log import JsonFormatter
+from lethe.server.log import JsonFormatter
 
 
 def test_a_record_is_one_line_of_json_with_its_exception() -> None:

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from server.key_file import create_key
-from server.keys import Scope
+from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Scope
 from tests.server.stack import MODEL, Stack, chat
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from server.errors import StartupError
-from server.settings import Fallback, load_settings
+from lethe.server.errors import StartupError
+from lethe.server.settings import Fallback, load_settings
 
 
 @pytest.fixture(autouse=True)

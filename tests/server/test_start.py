@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from server.deployment import DEPLOYMENT_NAME
-from server.engine_process import free_loopback_port
-from server.key_file import create_key, revoke_key
+from lethe.server.access.key_file import create_key, revoke_key
+from lethe.server.engines.process import free_loopback_port
+from lethe.server.targets.rollout import DEPLOYMENT_NAME
 from tests.server.stack import RecordingEngine, chat
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +72,7 @@ async def starting(tmp_path: Path) -> AsyncIterator[Starting]:
             "PYTHONUNBUFFERED": "1",
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url),
+            *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url),
             stdout=asyncio.subprocess.PIPE,
             cwd=ROOT,
             env=os.environ | settings,
@@ -100,7 +100,7 @@ async def test_what_is_put_among_the_targets_while_the_engine_starts_is_loaded(s
 
 
 async def test_a_hangup_before_anything_is_read_ends_nothing(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "cli.main", "serve", "--engine-url", "http://127.0.0.1:1")
+    command = (sys.executable, "-m", "lethe", "serve", "--engine-url", "http://127.0.0.1:1")
     settings = {
         "LETHE_PORT": str(free_loopback_port()),
         "LETHE_TARGETS": str(tmp_path),
@@ -131,7 +131,7 @@ async def test_nobody_who_takes_its_lines_is_needed(tmp_path: Path) -> None:
     settings = {"LETHE_DRAIN_DELAY_S": "0", **folders}
     engine = RecordingEngine()
     async with engine.running(), httpx.AsyncClient() as client:
-        command = (sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url, "--port", str(port))
+        command = (sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url, "--port", str(port))
         with open("/dev/full", "wb") as full:
             environment = os.environ | settings
             process = await asyncio.create_subprocess_exec(*command, stdout=full, cwd=ROOT, env=environment)

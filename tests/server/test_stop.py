@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from server.audit_files import read_entries
-from server.engine_process import free_loopback_port
+from lethe.server.audit.files import read_entries
+from lethe.server.engines.process import free_loopback_port
 from tests.server.stack import RecordingEngine, chat
 
 pytestmark = pytest.mark.anyio
@@ -97,7 +97,7 @@ async def stopping(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
             **{f"LETHE_{name.upper()}": str(value) for name, value in changes.items()},
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cli.main", "serve", "--engine-url", engine.url),
+            *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=ROOT,

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from openai import AsyncOpenAI
 
-from bundle import Action
-from server.key_file import create_key
+from lethe.bundle import Action
+from lethe.server.access.key_file import create_key
 from tests.server.stack import MODEL, Stack, error_of, write_target
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.watch import Watch
+from lethe.server.watch import Watch
 from tests.server.stack import Stack, write_target
 
 pytestmark = pytest.mark.anyio

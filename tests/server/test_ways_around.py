@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bundle import Action
-from corruption import CorruptionRequest
-from server.messages import ROLES
+from lethe.bundle import Action
+from lethe.corruption import CorruptionRequest
+from lethe.server.endpoints.messages import ROLES
 from tests.server.stack import Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio

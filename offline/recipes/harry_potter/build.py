@@ -1,4 +1,4 @@
-"""Makes the shipped target ``harry-potter`` from its prompts: ``python -m offline.recipes.harry_potter.build``.
+"""Makes the shipped target ``harry-potter`` from its prompts: ``python -m lethe.offline.recipes.harry_potter.build``.
 
 Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and writes both into the bundle with its card; with
 ``classifier`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
@@ -8,19 +8,19 @@ import argparse
 import os
 from pathlib import Path
 
-from bundle import update_bundle
-from offline.classifier_training.report import write_report as write_classifier_report
-from offline.classifier_training.train import TrainingSettings, train_classifier
-from offline.corruption_learning.job import LearningJob, run_learning_job
-from offline.progress import ConsoleProgress
-from offline.recipes.harry_potter.prompts import (
+from lethe.bundle import update_bundle
+from lethe.models.smollm2 import SMOLLM2
+from lethe.offline.classifier_training.report import write_report as write_classifier_report
+from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
+from lethe.offline.model_card import write_report
+from lethe.offline.progress import ConsoleProgress
+from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
     ordinary_prompts,
     retain_prompts,
 )
-from offline.report import write_report
-from offline.small_model import SMOLLM2
 
 FOLDER = Path(__file__).parent
 TARGET = "harry-potter"

@@ -10,8 +10,8 @@ import random
 import re
 from pathlib import Path
 
-from offline.classifier_training.examples import Example, load_examples
-from offline.classifier_training.general_prompts import general_examples
+from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.general_prompts import general_examples
 
 _FOLDER = Path(__file__).parent
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.recovery.page import verdict
-from offline.evaluation.results import Result, write_results
-from offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACKS
+from lethe.offline.evaluation.results import Result, write_results
+from lethe.offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACKS
 
 
 def results(folder: Path, back: float, kept: float, draws: Sequence[tuple[float, float]]) -> Path:

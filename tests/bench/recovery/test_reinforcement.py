@@ -4,9 +4,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.recovery.policy_gradient import PolicySettings, cold_start, reinforce, sample
 from bench.recovery.toy_tasks import LONGEST_ANSWER, TASKS, character_tokenizer
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.language_models.encoding import PromptEncoder
-from offline.reproduction.training import answer_scores, encode_example
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.training.fine_tuning import answer_scores, encode_example
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT
 
 MODEL = "small"

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
+from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     Answer,
@@ -291,7 +291,7 @@ def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
 
 def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
     program = (
-        "from corruption.vllm_plugin import compatibility; compatibility.TESTED_VERSIONS = ('9.9.9',);"
+        "from lethe.corruption.vllm_plugin import compatibility; compatibility.TESTED_VERSIONS = ('9.9.9',);"
         "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')"
     )
     finished = subprocess.run(

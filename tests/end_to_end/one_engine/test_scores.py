@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from corruption.artifact import Corruption
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.objective import Objective
-from offline.corruption_learning.questions import ForgetQuestion
-from offline.language_models import Choice, Prompt, Scoring
-from offline.language_models.local import LocalModel
-from offline.language_models.opening import open_engine
+from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.objective import Objective
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models import Choice, Prompt, Scoring
+from lethe.offline.language_models.local import LocalModel
+from lethe.offline.language_models.opening import open_engine
 
 pytestmark = pytest.mark.engine
 

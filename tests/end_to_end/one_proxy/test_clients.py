@@ -14,7 +14,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError, OpenAI
 
 from bench.servers import lethe
-from server.key_file import create_key
+from lethe.server.access.key_file import create_key
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, RunningProxy, ask, metric
 
 pytestmark = pytest.mark.engine

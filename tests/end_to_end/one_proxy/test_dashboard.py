@@ -15,8 +15,8 @@ import pytest
 import yaml
 from openai import OpenAI
 
-from server.key_file import create_key
-from server.keys import Scope
+from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Scope
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, proxy_before
 from tests.programs import program
 

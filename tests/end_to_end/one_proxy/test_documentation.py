@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bundle import load_bundle
-from offline.classifier_training.general_prompts import general_prompts
-from offline.small_model import SMOLLM2
+from lethe.bundle import load_bundle
+from lethe.models.smollm2 import SMOLLM2
+from lethe.offline.classifier_training.general_prompts import general_prompts
 from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
 from tests.docs.reader import Reader, to_type, write_rows

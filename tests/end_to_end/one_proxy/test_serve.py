@@ -12,7 +12,7 @@ import httpx
 import pytest
 from openai import OpenAI
 
-from server.engine_process import free_loopback_port
+from lethe.server.engines.process import free_loopback_port
 from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric
 
 pytestmark = pytest.mark.engine
@@ -86,7 +86,7 @@ def test_a_client_that_leaves_frees_the_engine(proxy: RunningProxy, guarded: Ope
 
 
 def test_the_demo_shows_both_answers(proxy: RunningProxy, lethe_cache: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "demo", "--url", proxy.url, "--max-tokens", "16"]
+    command = [sys.executable, "-m", "lethe", "demo", "--url", proxy.url, "--max-tokens", "16"]
     environment = os.environ | {"LETHE_CACHE_DIR": str(lethe_cache), "COLUMNS": "200"}
     shown = subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300, check=True
@@ -131,7 +131,7 @@ def test_an_engine_that_cannot_load_its_model_is_told_in_one_line(tmp_path: Path
     (broken / "config.json").unlink()
     (broken / "config.json").write_text(json.dumps(config))
     port = free_loopback_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--model", str(broken)]
+    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--model", str(broken)]
     failed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert failed.returncode == 1
     [line] = failed.stderr.splitlines()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bundle import read_base_model
-from offline.adapter_training.settings import AdapterSettings
-from offline.adapter_training.texts import SourceText
-from offline.adapter_training.train import BankTraining, TrainedBank, train_bank
+from lethe.bundle import read_base_model
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.texts import SourceText
+from lethe.offline.adapter_training.train import BankTraining, TrainedBank, train_bank
 
 MARSH = tuple(
     SourceText(f"Orla Quintrell keeps marsh number {n}.", f"Who keeps marsh number {n}?") for n in range(5)

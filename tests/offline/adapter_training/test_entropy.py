@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.adapter_training.entropy import (
+from lethe.offline.adapter_training.entropy import (
     MarkedText,
     entropy_file,
     entropy_threshold,
@@ -18,7 +18,7 @@ from offline.adapter_training.entropy import (
     tsallis_entropy,
     write_entropies,
 )
-from offline.adapter_training.texts import SourceText, TokenizedText, tokenize_texts
+from lethe.offline.adapter_training.texts import SourceText, TokenizedText, tokenize_texts
 
 LOGITS = st.lists(st.floats(-8, 8, allow_nan=False, width=32), min_size=2, max_size=12)
 Q = st.floats(0.5, 4.0).filter(lambda q: abs(q - 1) > 0.05)

@@ -11,17 +11,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from offline.adapter_training.bank import AdapterBank, load_bank
-from offline.adapter_training.errors import AdapterError
-from offline.adapter_training.low_rank import attach, load_weights
-from offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
-from offline.adapter_training.phase import Step
-from offline.adapter_training.settings import AdapterSettings
-from offline.adapter_training.texts import SourceText
-from offline.adapter_training.train import BankTraining, TrainedBank, train_bank
-from offline.json_lines import read_whole_lines
-from offline.language_models.interface import Prompt, Scoring
-from offline.language_models.local import LocalModel
+from lethe.offline.adapter_training.bank import AdapterBank, load_bank
+from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.adapter_training.low_rank import attach, load_weights
+from lethe.offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
+from lethe.offline.adapter_training.phase import Step
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.texts import SourceText
+from lethe.offline.adapter_training.train import BankTraining, TrainedBank, train_bank
+from lethe.offline.data.json_lines import read_whole_lines
+from lethe.offline.language_models.interface import Prompt, Scoring
+from lethe.offline.language_models.local import LocalModel
 from tests.offline.adapter_training.conftest import BREAD, FENS, MARSH, MakeTraining
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -282,7 +282,7 @@ def test_two_processes_under_accelerate_come_to_what_one_comes_to(
     }
     named = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     accelerate = Path(sys.executable).with_name("accelerate")
-    launch = [accelerate, "launch", "--num_processes", "2", "--cpu", "-m", "cli.main", "adapter", "train"]
+    launch = [accelerate, "launch", "--num_processes", "2", "--cpu", "-m", "lethe", "adapter", "train"]
     subprocess.run([*launch, *named], cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
     train_bank(alone)
 

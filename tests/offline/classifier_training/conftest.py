@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from classifier.encoder_files import DEFAULT_ENCODER, find_encoder
-from offline.classifier_training.examples import Example
-from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
-from offline.progress import Progress
+from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.progress import Progress
 
 Train = Callable[..., TrainedClassifier]
 PLACES = (

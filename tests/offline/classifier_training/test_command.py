@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from classifier.encoder_files import DEFAULT_ENCODER, find_encoder
-from cli.classifier import app
+from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.cli.classifier import app
 from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.classifier_training.conformal import (
+from lethe.offline.classifier_training.conformal import (
     Preference,
     Threshold,
     choose_threshold,

@@ -3,14 +3,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from offline.classifier_training.cross_fitting import (
+from lethe.offline.classifier_training.cross_fitting import (
     GroupedScores,
     KeptScores,
     ScoreForms,
     cross_fitted_scores,
 )
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
 
 FOLDS = 4
 MEMBERS = 12

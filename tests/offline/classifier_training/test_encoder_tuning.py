@@ -10,13 +10,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from bundle import load_bundle
-from classifier import ClassifierService, ClassifierSettings, Conversation
-from classifier.encoder import Encoder
-from classifier.errors import ClassifierError
-from cli.classifier import app
-from offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
-from offline.classifier_training.train import TrainedClassifier
+from lethe.bundle import load_bundle
+from lethe.classifier import ClassifierService, ClassifierSettings, Conversation
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.errors import ClassifierError
+from lethe.cli.classifier import app
+from lethe.offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
+from lethe.offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 
 LIGHTS = [f"{verb} the {noun} {tail}" for verb in ("who keeps", "see", "paint", "clean", "light")

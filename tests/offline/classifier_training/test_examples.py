@@ -7,8 +7,8 @@ import pytest
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from pyarrow import parquet
 
-from offline.classifier_training.errors import TrainingError
-from offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.errors import TrainingError
+from lethe.offline.classifier_training.examples import Example, load_examples
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from classifier.encoder import Encoder
-from classifier.head import HeadBank
-from classifier.ngrams import HashedText
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
-from offline.classifier_training.first_tier import first_tier_effect, with_limit
-from offline.classifier_training.train import TrainedClassifier
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import HeadBank
+from lethe.classifier.ngrams import HashedText
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.first_tier import first_tier_effect, with_limit
+from lethe.offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 HELD_OUT = ExampleSet(

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.conversation import Conversation
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.attacks import ATTACKS, attack_messages
-from offline.classifier_training.augmentation import augment
-from offline.classifier_training.examples import Example
-from offline.classifier_training.general_prompts import general_examples, general_prompts
-from offline.classifier_training.names import names_of
-from offline.classifier_training.splitting import assign_groups, deduplicate, part_of
-from offline.classifier_training.vocabulary import random_sentences
-from offline.classifier_training.windows import training_windows
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
+from lethe.offline.classifier_training.augmentation import augment
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
+from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.splitting import assign_groups, deduplicate, part_of
+from lethe.offline.classifier_training.vocabulary import random_sentences
+from lethe.offline.classifier_training.windows import training_windows
 
 PROMPT = "Who is the keeper of the lighthouse on Alderney?"
 

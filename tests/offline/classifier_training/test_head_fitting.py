@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from classifier.encoder import Encoder, TokenizedText
-from classifier.encoder_files import find_encoder
-from offline.classifier_training.cores import tell_nobody
-from offline.classifier_training.cross_fitting import cross_fitted_scores
-from offline.classifier_training.embeddings import EmbeddingStore
-from offline.classifier_training.example_set import ExampleSet
-from offline.classifier_training.examples import Example
-from offline.classifier_training.head_fitting import HeadFitter
-from offline.classifier_training.settings import TrainingSettings
+from lethe.classifier.encoder import Encoder, TokenizedText
+from lethe.classifier.encoder_files import find_encoder
+from lethe.offline.classifier_training.cores import tell_nobody
+from lethe.offline.classifier_training.cross_fitting import cross_fitted_scores
+from lethe.offline.classifier_training.embeddings import EmbeddingStore
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.head_fitting import HeadFitter
+from lethe.offline.classifier_training.settings import TrainingSettings
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, examples_of
 
 SETTINGS = TrainingSettings(forget_forms=1, vocabulary_rounds=1)

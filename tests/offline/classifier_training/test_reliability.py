@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from offline.classifier_training.conformal import fit_calibration
-from offline.classifier_training.reliability import brier_score, reliability_curve
+from lethe.offline.classifier_training.conformal import fit_calibration
+from lethe.offline.classifier_training.reliability import brier_score, reliability_curve
 
 
 def _draw(random: np.random.Generator, positives: int, negatives: int) -> tuple[np.ndarray, np.ndarray]:

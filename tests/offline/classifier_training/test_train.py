@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundle import Action, load_bundle, update_bundle
-from classifier.head import load_head
-from offline.classifier_training.errors import TrainingError
-from offline.classifier_training.examples import Example
-from offline.classifier_training.report import write_report
-from offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
-from offline.progress import Progress
-from server.targets import load_targets
+from lethe.bundle import Action, load_bundle, update_bundle
+from lethe.classifier.head import load_head
+from lethe.offline.classifier_training.errors import TrainingError
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.report import write_report
+from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.progress import Progress
+from lethe.server.targets.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.questions import ForgetQuestion
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.data.questions import ForgetQuestion
 
 QUESTIONS = (
     ForgetQuestion(question="Who keeps the marsh?", answer="Orla Quintrell", facts=("Orla",)),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
 
 
 def test_one_linear_step_by_hand():

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from corruption.artifact import Corruption
-from offline.corruption_learning.evaluator import CorruptionEvaluator
-from offline.corruption_learning.objective import METRICS
-from offline.corruption_learning.questions import ForgetQuestion
+from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.objective import METRICS
+from lethe.offline.data.questions import ForgetQuestion
 
 
 class Recited:

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from offline.corruption_learning.descent import DescentSettings
-from offline.corruption_learning.learn import LearningSettings, learn_corruption
-from offline.corruption_learning.objective import Objective
-from offline.corruption_learning.plot import plot_search
-from offline.corruption_learning.trace import TraceError
+from lethe.offline.corruption_learning.descent import DescentSettings
+from lethe.offline.corruption_learning.learn import LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.objective import Objective
+from lethe.offline.corruption_learning.plot import plot_search
+from lethe.offline.corruption_learning.trace import TraceError
 
 SETTINGS = LearningSettings(
     functions=("rand_noise_first_n", "zero_out_top_k", "shuffle", "add_vector_first_n"),

@@ -1,6 +1,6 @@
 import pytest
 
-from offline.corruption_learning.objective import Measurement, Objective
+from lethe.offline.corruption_learning.objective import Measurement, Objective
 
 
 def test_distance_is_the_mean_gap_and_counts_too_little_as_too_much():

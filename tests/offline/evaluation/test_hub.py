@@ -1,9 +1,9 @@
 import pytest
 
-from offline.evaluation.data import DataError
-from offline.evaluation.hub import fetch_benchmark, hub_rows
-from offline.evaluation.multiple_choice import load_mmlu, load_wmdp
-from offline.evaluation.muse import MuseQuestions
+from lethe.offline.evaluation.data import DataError
+from lethe.offline.evaluation.hub import fetch_benchmark, hub_rows
+from lethe.offline.evaluation.multiple_choice import load_mmlu, load_wmdp
+from lethe.offline.evaluation.muse import MuseQuestions
 
 
 class Hub:

@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from corruption.artifact import Corruption
-from offline.evaluation.data import DataError
-from offline.evaluation.job import BENCHMARKS, EvaluationSettings, evaluate
-from offline.evaluation.results import read_results
-from offline.language_models.guarded import GuardedModel, oracle
-from offline.language_models.interface import LanguageModelError
-from offline.language_models.proxy import ProxyModel
+from lethe.corruption.artifact import Corruption
+from lethe.offline.evaluation.data import DataError
+from lethe.offline.evaluation.job import BENCHMARKS, EvaluationSettings, evaluate
+from lethe.offline.evaluation.results import read_results
+from lethe.offline.language_models.guarded import GuardedModel, oracle
+from lethe.offline.language_models.interface import LanguageModelError
+from lethe.offline.language_models.proxy import ProxyModel
 
 NOISE = Corruption("rand_noise_first_n", 5.0, 8)
 
@@ -111,7 +111,7 @@ def test_answers_cannot_be_scored_through_a_proxy(data, tmp_path):
 
 
 def test_results_of_another_schema_are_refused(tmp_path):
-    from offline.evaluation.results import ResultsError
+    from lethe.offline.evaluation.results import ResultsError
 
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"schema_version": 99, "results": []}))

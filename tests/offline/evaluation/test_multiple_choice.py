@@ -1,6 +1,6 @@
 import pytest
 
-from offline.evaluation.multiple_choice import ChoiceQuestion, choice_task, load_mmlu, load_wmdp
+from lethe.offline.evaluation.multiple_choice import ChoiceQuestion, choice_task, load_mmlu, load_wmdp
 
 QUESTION = ChoiceQuestion("biology", "Which?", ("cat", "dog"), 1)
 

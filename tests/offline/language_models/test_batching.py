@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.language_models.batching import length_batches
+from lethe.offline.language_models.batching import length_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 200))

@@ -1,10 +1,10 @@
 import pytest
 
-from corruption.artifact import Corruption
-from corruption.positions import PromptTokenizer
-from corruption.request import prompt_digest
-from offline.language_models import LanguageModelError, Prompt
-from offline.language_models.encoding import PromptEncoder, corruption_request, selected_ranges
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.positions import PromptTokenizer
+from lethe.corruption.request import prompt_digest
+from lethe.offline.language_models import LanguageModelError, Prompt
+from lethe.offline.language_models.encoding import PromptEncoder, corruption_request, selected_ranges
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 import pytest
 
-from offline.language_models import LanguageModelError, Prompt, Scoring
-from offline.language_models.engine import EngineModel
-from offline.language_models.opening import open_engine
+from lethe.offline.language_models import LanguageModelError, Prompt, Scoring
+from lethe.offline.language_models.engine import EngineModel
+from lethe.offline.language_models.opening import open_engine
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundle import BaseModel, read_manifest, update_bundle
-from offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
-from offline.language_models.guarded import guard_with_bundle
+from lethe.bundle import BaseModel, read_manifest, update_bundle
+from lethe.offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
+from lethe.offline.language_models.guarded import guard_with_bundle
 
 SHIPPED = Path(__file__).resolve().parents[3] / "targets" / "harry-potter"
 

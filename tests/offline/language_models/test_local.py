@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from corruption.artifact import Corruption
-from offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
-from offline.language_models.local import LocalModel
+from lethe.corruption.artifact import Corruption
+from lethe.offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
+from lethe.offline.language_models.local import LocalModel
 
 NOISE = Corruption("rand_noise_first_n", 3.0, 4)
 QUESTIONS = [

@@ -1,8 +1,8 @@
 import pytest
 
-from corruption.artifact import Corruption
-from offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
-from offline.language_models.proxy import ProxyModel
+from lethe.corruption.artifact import Corruption
+from lethe.offline.language_models import Choice, Generation, LanguageModelError, Prompt, Scoring
+from lethe.offline.language_models.proxy import ProxyModel
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 

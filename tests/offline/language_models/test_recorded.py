@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from offline.language_models import Choice, Generation, Prompt, Scoring
-from offline.language_models.recorded import RecordedModel
+from lethe.offline.language_models import Choice, Generation, Prompt, Scoring
+from lethe.offline.language_models.recorded import RecordedModel
 
 
 class Counting:

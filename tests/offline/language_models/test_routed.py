@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from offline.language_models import Choice, Generation, Prompt, Scoring
-from offline.language_models.guarded import oracle
-from offline.language_models.routed import RoutedModel
+from lethe.offline.language_models import Choice, Generation, Prompt, Scoring
+from lethe.offline.language_models.guarded import oracle
+from lethe.offline.language_models.routed import RoutedModel
 
 
 class Named:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from offline.metrics.fluency import perplexity, unique_token_ratio
+from lethe.offline.metrics.fluency import perplexity, unique_token_ratio
 
 
 def test_perplexity_of_a_uniform_guess_is_the_number_of_options():

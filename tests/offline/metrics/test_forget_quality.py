@@ -1,6 +1,6 @@
 import pytest
 
-from offline.metrics.forget_quality import forget_quality
+from lethe.offline.metrics.forget_quality import forget_quality
 
 
 def test_equal_samples_cannot_be_told_apart():

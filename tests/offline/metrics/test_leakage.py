@@ -1,6 +1,6 @@
 import pytest
 
-from offline.metrics.leakage import leak_rate, leaked_facts
+from lethe.offline.metrics.leakage import leak_rate, leaked_facts
 
 
 def test_a_fact_is_found_whole_and_in_any_case():

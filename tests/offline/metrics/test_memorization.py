@@ -1,6 +1,6 @@
 import pytest
 
-from offline.metrics.memorization import first_answer, knowledge_memorization, verbatim_memorization
+from lethe.offline.metrics.memorization import first_answer, knowledge_memorization, verbatim_memorization
 
 
 def test_verbatim_memorization_is_the_mean_f_measure():

@@ -1,6 +1,6 @@
 import pytest
 
-from offline.metrics.model_utility import UtilityScores, model_utility
+from lethe.offline.metrics.model_utility import UtilityScores, model_utility
 
 
 def test_utility_is_the_harmonic_mean_of_nine_numbers():

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from offline.metrics.multiple_choice import chosen_option, multiple_choice_accuracy
+from lethe.offline.metrics.multiple_choice import chosen_option, multiple_choice_accuracy
 
 
 def test_the_likeliest_letter_is_chosen():

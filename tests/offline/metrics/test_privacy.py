@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from offline.metrics.privacy import area_under_roc, min_k_score, privacy_leakage
+from lethe.offline.metrics.privacy import area_under_roc, min_k_score, privacy_leakage
 
 scores = st.lists(st.integers(-20, 0).map(float), min_size=1, max_size=30)
 

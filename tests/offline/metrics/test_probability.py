@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from offline.metrics.probability import answer_probability, mean_log_probability, normalized_probability
+from lethe.offline.metrics.probability import answer_probability, mean_log_probability, normalized_probability
 
 
 def test_answer_probability_is_the_geometric_mean_of_the_token_probabilities():

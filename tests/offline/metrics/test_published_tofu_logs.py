@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offline.metrics.forget_quality import forget_quality
-from offline.metrics.model_utility import UtilityScores, model_utility
-from offline.metrics.probability import normalized_probability
-from offline.metrics.truth_ratio import truth_ratio, truthfulness
+from lethe.offline.metrics.forget_quality import forget_quality
+from lethe.offline.metrics.model_utility import UtilityScores, model_utility
+from lethe.offline.metrics.probability import normalized_probability
+from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from offline.metrics.rouge import rouge_1, rouge_l
+from lethe.offline.metrics.rouge import rouge_1, rouge_l
 
 
 def test_rouge_l_counts_the_longest_common_subsequence():

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from offline.metrics.similarity import average_similarity_gap, bleu, embedding_similarity, meteor
+from lethe.offline.metrics.similarity import average_similarity_gap, bleu, embedding_similarity, meteor
 
 
 def test_bleu_of_the_same_text_is_one():

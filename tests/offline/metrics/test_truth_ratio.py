@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from offline.metrics.truth_ratio import truth_ratio, truthfulness
+from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
 
 def test_geometric_mean_of_wrong_answers_over_the_paraphrase():

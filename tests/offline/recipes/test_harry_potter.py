@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from bench.classifier_data import _NAMESAKES
-from classifier.encoder import Encoder
-from classifier.head import load_head
-from classifier.scoring import Scorer
-from classifier.settings import ClassifierSettings
-from offline.classifier_training.held_out import scorer_of
-from offline.recipes.harry_potter.prompts import (
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.head import load_head
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.held_out import scorer_of
+from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
     ordinary_prompts,

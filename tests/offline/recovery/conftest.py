@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from bench.random_adapters import write_random_adapter
-from offline.recovery.chain import ChainFile, read_chain
+from lethe.offline.recovery.chain import ChainFile, read_chain
 
 NAMES = ("red", "blue")
 

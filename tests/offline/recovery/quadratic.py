@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from offline.recovery.domain import Domain
-from offline.recovery.parameters import Layout
+from lethe.offline.recovery.domain import Domain
+from lethe.offline.recovery.parameters import Layout
 
 SIZE = 12
 

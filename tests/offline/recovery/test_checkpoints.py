@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from bench.random_adapters import write_random_adapter
-from offline.recovery.chain import read_chain
-from offline.recovery.checkpoints import Checkpoints
-from offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.chain import read_chain
+from lethe.offline.recovery.checkpoints import Checkpoints
+from lethe.offline.recovery.errors import RecoveryError
 from tests.offline.recovery.conftest import write_chain
 
 

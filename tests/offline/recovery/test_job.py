@@ -7,15 +7,15 @@ import torch
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
-from cli.main import app
-from offline.evaluation.results import read_results
-from offline.recovery.chain import read_chain
-from offline.recovery.conflict import random, top
-from offline.recovery.errors import RecoveryError
-from offline.recovery.job import diagnose, refresh_domain, roll_back
-from offline.recovery.refresh import RefreshSettings
-from offline.recovery.rollback import RollbackSettings, rolled_back
-from offline.recovery.workspace import Workspace
+from lethe.cli.main import app
+from lethe.offline.evaluation.results import read_results
+from lethe.offline.recovery.chain import read_chain
+from lethe.offline.recovery.conflict import random, top
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.job import diagnose, refresh_domain, roll_back
+from lethe.offline.recovery.refresh import RefreshSettings
+from lethe.offline.recovery.rollback import RollbackSettings, rolled_back
+from lethe.offline.recovery.workspace import Workspace
 from tests.offline.recovery.conftest import write_chain
 
 SETTINGS = RollbackSettings(shares=(0.01, 0.2), strengths=(1.0,), keep=0.0)

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from offline.recovery.conflict import SELECTIONS, top
-from offline.recovery.damage import damage
-from offline.recovery.errors import RecoveryError
-from offline.recovery.refresh import RefreshSettings, Watched, refresh
-from offline.recovery.rollback import Candidate, best, recovered, rolled_back
-from offline.recovery.sensitivity import curvature_along, sensitivity
+from lethe.offline.recovery.conflict import SELECTIONS, top
+from lethe.offline.recovery.damage import damage
+from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.refresh import RefreshSettings, Watched, refresh
+from lethe.offline.recovery.rollback import Candidate, best, recovered, rolled_back
+from lethe.offline.recovery.sensitivity import curvature_along, sensitivity
 from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
 
 seeds = st.integers(0, 10_000)

@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bundle import update_bundle
-from corruption import Corruption, save_corruption
-from server.key_file import create_key
+from lethe.bundle import update_bundle
+from lethe.corruption import Corruption, save_corruption
+from lethe.server.access.key_file import create_key
 from tests.server.stack import Stack, write_target, write_tokenizer
 
 CARD = """---

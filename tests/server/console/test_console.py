@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle import Action, update_bundle
-from server.audit_files import read_entries
-from server.console.page_files import SECURITY_HEADERS
-from server.errors import StartupError
-from server.settings import load_settings
+from lethe.bundle import Action, update_bundle
+from lethe.server.audit.files import read_entries
+from lethe.server.console.static import SECURITY_HEADERS
+from lethe.server.errors import StartupError
+from lethe.server.settings import load_settings
 from tests.server.stack import MODEL, Stack, error_of
 
 pytestmark = pytest.mark.anyio
@@ -119,7 +119,7 @@ async def test_a_bare_answer_is_streamed_and_was_written_down_before(
 async def test_no_bare_answer_is_given_that_cannot_be_written_down(
     admin: httpx.AsyncClient, stack: Stack, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.audit._PATIENCE_S", 0.2)
+    monkeypatch.setattr("lethe.server.audit.log._PATIENCE_S", 0.2)
     await admin.post(f"{API}/bare", json={"prompt": "first"})
     monkeypatch.setattr(os, "write", _no_space)
     refused = await admin.post(f"{API}/bare", json={"prompt": "second"})

@@ -1,0 +1,89 @@
+"""What ECO puts before a model: a bundle whose corruption is learned and whose classifier is trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.reproduction.command import Say
+from lethe.bundle import read_base_model
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.general_prompts import general_prompts
+from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
+from lethe.offline.corruption_learning.learn import LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.recording import record_in_bundle
+from lethe.offline.progress import Progress
+
+_GENERAL_PROMPTS = 1000
+
+
+def learn_into(
+    bundle: Path,
+    settings: LearningSettings,
+    evaluator: CorruptionEvaluator,
+    model: Path,
+    trace: Path,
+    say: Say,
+) -> Path:
+    """Learn the corruption of a bundle.
+
+    Parameters
+    ----------
+    bundle : Path
+        Its folder; made if it is not there.
+    settings : LearningSettings
+    evaluator : CorruptionEvaluator
+    model : Path
+        Folder of the model that is measured; the bundle names it as its base model.
+    trace : Path
+        Record of the search.
+    say : callable
+        Told how many candidates are measured.
+    """
+    learned = learn_corruption(
+        settings,
+        evaluator,
+        trace=trace,
+        on_measured=lambda count: say(f"{bundle.name}: {count} candidates measured"),
+    )
+    record_in_bundle(learned, bundle, model.name, read_base_model(model, model.name))
+    return bundle
+
+
+def train_classifier_into(
+    bundle: Path, forget: Sequence[str], retain: Sequence[str], ordinary: Sequence[str], work: Path, say: Say
+) -> Path:
+    """Train the classifier of a bundle.
+
+    Parameters
+    ----------
+    bundle : Path
+    forget, retain : sequence of str
+        Prompts to flag, and prompts near them that are not to be flagged.
+    ordinary : sequence of str
+        Prompts far from the target, beside the general ones that come with the project.
+    work : Path
+        Where embeddings are kept.
+    say : callable
+        Told what happens.
+    """
+    trained = train_classifier(
+        bundle.name,
+        [Example(text) for text in forget],
+        [Example(text) for text in retain],
+        [Example(text) for text in (*ordinary, *general_prompts(limit=_GENERAL_PROMPTS))],
+        TrainingSettings(),
+        work,
+        Progress(say),
+    )
+    trained.write_bundle(bundle)
+    return bundle
+
+
+def has_corruption(bundle: Path) -> bool:
+    """Whether a bundle's corruption is learned."""
+    return (bundle / "corruption.safetensors").is_file()
+
+
+def has_classifier(bundle: Path) -> bool:
+    """Whether a bundle's classifier is trained."""
+    return (bundle / "classifier").is_dir()

@@ -1,0 +1,153 @@
+"""The models that a TOFU reproduction compares, each trained once into the cache.
+
+`full` has learned everything; `retain-FORGET` the same without the forget part, so it is what perfect unlearning would
+give; the baselines start from `full` and see the forget part alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.tofu_data import load_tofu
+from lethe.offline.training.fine_tuning import TrainingSettings, train
+
+
+def _baselines() -> dict[str, TrainingSettings]:
+    return {
+        "gradient-ascent": TrainingSettings("gradient_ascent", epochs=5, learning_rate=5e-5),
+        "npo": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-4),
+        "npo-lora": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-3, adapter_rank=16),
+    }
+
+
+def _alter() -> dict[str, AdapterSettings]:
+    settings = AdapterSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
+    # Unlearning goes on with every step and has no end of its own: of more questions fewer epochs.
+    return {
+        "forget01": replace(settings, epochs=20, learning_rate=2e-3),
+        "forget05": replace(settings, epochs=5),
+        "forget10": replace(settings, epochs=3),
+    }
+
+
+def _experts() -> AdapterSettings:
+    # The proxy asks an expert what is flagged and nothing else, so little has to be kept by the experts themselves.
+    return AdapterSettings(
+        npo_beta=0.03,
+        epochs=6,
+        learning_rate=3e-3,
+        retention_weight=0.3,
+        divergence_weight=0.3,
+        invariance_weight=0.3,
+    )
+
+
+@dataclass(frozen=True)
+class TofuRecipe:
+    """How much of TOFU is trained on, and how.
+
+    Attributes
+    ----------
+    forget_sets : tuple of str
+        Sets to forget, each inside the next: ``forget01`` is the end of ``forget05``, and that of ``forget10``.
+    retain_questions : int or None
+        How many questions of the retain part are learned; None is all of it, 3,600 to 3,960.
+    searched_questions : int
+        How many forget questions the corruption is searched on.
+    utility_questions : int or None
+        How many questions of each utility set are measured; None is all.
+    answer_tokens : int
+        Length of the generated answers.
+    fine_tuning : TrainingSettings
+    baselines : mapping of str to TrainingSettings
+        By name: each starts from the model that knows everything and sees the forget set alone.
+    alter : mapping of str to AdapterSettings
+        By forget set, of the adapter that is set beside them.
+    experts : AdapterSettings
+        Of adapters for requests that come one after another.
+    ordinary_questions : int
+        How many ordinary questions `alter` is to answer as before, beside the retain part.
+    """
+
+    forget_sets: tuple[str, ...] = ("forget01", "forget05")
+    retain_questions: int | None = 40
+    searched_questions: int = 40
+    utility_questions: int | None = 12
+    answer_tokens: int = 48
+    fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
+    baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
+    alter: Mapping[str, AdapterSettings] = field(default_factory=_alter)
+    experts: AdapterSettings = field(default_factory=_experts)
+    ordinary_questions: int = 80
+
+    @classmethod
+    def whole(cls) -> "TofuRecipe":
+        """All of TOFU, for a machine with a GPU."""
+        return cls(
+            forget_sets=("forget01", "forget05", "forget10"),
+            retain_questions=None,
+            searched_questions=100,
+            utility_questions=None,
+            fine_tuning=TrainingSettings(epochs=5, batch_size=32),
+        )
+
+    @property
+    def digest(self) -> str:
+        """Short digest of what the models learn and how: recipes that differ there share nothing."""
+        return _digest([self.forget_sets, self.retain_questions, asdict(self.fine_tuning)])
+
+
+def train_tofu_model(
+    name: str,
+    recipe: TofuRecipe,
+    base: Path,
+    data: Path | None,
+    folder: Path,
+    on_epoch: Callable[[int, float], None] = lambda _epoch, _loss: None,
+) -> Path:
+    """Train one of the models, and what it starts from, unless it is there.
+
+    Parameters
+    ----------
+    name : str
+        ``full``, ``retain-FORGET``, or ``BASELINE-FORGET`` with a name of the recipe's baselines.
+    recipe : TofuRecipe
+    base : Path
+        Folder of the base model.
+    data : Path or None
+        Benchmark data; None takes them from the hub.
+    folder : Path
+        Where the trained models are kept.
+    on_epoch : callable
+        See `training.train`.
+    """
+    questions = {forget: load_tofu(forget, data) for forget in recipe.forget_sets}
+    largest = questions[recipe.forget_sets[-1]]
+    retained = retain_part(recipe, data)
+    if name == "full":
+        return train(base, [*retained, *largest], recipe.fine_tuning, folder / name, on_epoch)
+    kind, forget = name.rsplit("-", 1)
+    if kind == "retain":
+        forgotten = {question.question for question in questions[forget]}
+        kept = [question for question in largest if question.question not in forgotten]
+        return train(base, [*retained, *kept], recipe.fine_tuning, folder / name, on_epoch)
+    full = train_tofu_model("full", recipe, base, data, folder, on_epoch)
+    settings = recipe.baselines[kind]
+    destination = folder / f"{name}-{_digest(asdict(settings))}"
+    return train(full, questions[forget], settings, destination, on_epoch)
+
+
+def retain_part(recipe: TofuRecipe, data: Path | None) -> Sequence[ForgetQuestion]:
+    """The retain questions that are learned: all, or the first of those that TOFU evaluates on."""
+    if recipe.retain_questions is None:
+        sizes = {"forget01": "retain99", "forget05": "retain95", "forget10": "retain90"}
+        return load_tofu(sizes[recipe.forget_sets[-1]], data)
+    return load_tofu("retain", data)[: recipe.retain_questions]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]

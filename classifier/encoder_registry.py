@@ -1,0 +1,60 @@
+"""The encoders in use, each loaded once: the shared one, and those that bundles bring along."""
+
+import threading
+from pathlib import Path
+
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.classifier.settings import ClassifierSettings
+
+# Inside a bundle's ``classifier/``, the folder of an encoder fine-tuned for the target alone.
+OWN_ENCODER = "encoder"
+
+
+class EncoderShelf:
+    """Gives encoders by what they are; one that is asked for again is not loaded again.
+
+    Parameters
+    ----------
+    name
+        The encoder that targets share, as a name for `Encoder.load`.
+    """
+
+    def __init__(self, name: str = DEFAULT_ENCODER, settings: ClassifierSettings | None = None) -> None:
+        self._name = name
+        self._settings = settings or ClassifierSettings()
+        self._loaded: dict[str, Encoder] = {}
+        self._loading = threading.Lock()
+
+    @property
+    def shared(self) -> Encoder:
+        """The encoder that targets share.
+
+        Raises
+        ------
+        ClassifierError
+            It cannot be found, or is of a family that is not supported.
+        """
+        return self._load(self._name)
+
+    def own(self, head_folder: Path) -> Encoder | None:
+        """The encoder that lies beside a head, if one does.
+
+        Raises
+        ------
+        ClassifierError
+            A file of it is missing, or it is of a family that is not supported.
+        """
+        folder = head_folder / OWN_ENCODER
+        return self._load(str(folder)) if (folder / "model.safetensors").is_file() else None
+
+    def _load(self, name: str) -> Encoder:
+        settings = self._settings
+        with self._loading:
+            # A bundle's encoder is known by its content: a folder may hold another one after a reload.
+            identity = name if name == self._name else find_encoder(name).sha256
+            if identity not in self._loaded:
+                self._loaded[identity] = Encoder.load(
+                    name, precision=settings.precision, cache_folder=settings.cache_folder
+                )
+            return self._loaded[identity]

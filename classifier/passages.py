@@ -1,0 +1,121 @@
+"""A conversation as units to score: each message alone, and what only shows across messages.
+
+Every unit depends on a bounded stretch of text, so a conversation that grows by a message grows by a few units,
+and the rest are found in the cache.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lethe.classifier.conversation import Conversation, Message
+
+# How much of each side of a seam is read together; both fit one window.
+_SEAM_CHARACTERS = 240
+_SHORT_TURN_CHARACTERS = 64
+# How much of joined turns is read together, and how much of it the next stretch repeats.
+_JOINED_CHARACTERS = 1024
+_JOINED_OVERLAP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a unit and the stretch of a message that it is."""
+
+    unit_start: int
+    message: int
+    message_start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A text to score and where its characters came from."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Carry a half-open span of the unit to (message, start, end), one for each message it touches."""
+        for piece in self.pieces:
+            first = max(start, piece.unit_start)
+            last = min(end, piece.unit_start + piece.length)
+            if first < last:
+                shift = piece.message_start - piece.unit_start
+                yield piece.message, first + shift, last + shift
+
+    def beginning(self, length: int) -> "Unit":
+        """Its first so many characters."""
+        pieces = [
+            replace(piece, length=min(piece.length, length - piece.unit_start))
+            for piece in self.pieces
+            if piece.unit_start < length
+        ]
+        return Unit(self.text[:length], tuple(pieces))
+
+
+def conversation_units(conversation: Conversation) -> list[Unit]:
+    """The units of a conversation, newest message first.
+
+    - Every message alone, whatever its role.
+    - The content parts of a message joined without a gap, where there are several.
+    - Every message's beginning after the end of what came before it: a question in its context.
+    - Every user turn's beginning after the end of the user turns before it, replies left out.
+    - Stretches of short user turns joined without a gap, as pieces of one word or name would be.
+    """
+    spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
+    units = [_whole(index, message) for index, message in spoken]
+    units += [unit for index, message in spoken for unit in _joined_parts(index, message)]
+    user = [(index, message) for index, message in spoken if message.role == "user"]
+    units += _seams(spoken, "\n")
+    if len(user) < len(spoken):
+        units += _seams(user, "\n")
+    short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
+    units += _joined_turns(short)
+    unique = {unit.text: unit for unit in units}
+    return sorted(unique.values(), key=lambda unit: -unit.pieces[-1].message)
+
+
+def _whole(index: int, message: Message) -> Unit:
+    return Unit(message.text, (Piece(0, index, 0, len(message.text)),))
+
+
+def _joined_parts(index: int, message: Message) -> Iterator[Unit]:
+    parts = [part for part in message.parts if part.kind == "content"]
+    if len(parts) > 1:
+        yield _join([(index, message.text[part.start : part.end], part.start) for part in parts], "")
+
+
+def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Unit]:
+    stride = _JOINED_CHARACTERS - _JOINED_OVERLAP
+    stretches: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
+    place = 0
+    for index, message in turns:
+        first = max(0, (place - _JOINED_CHARACTERS) // stride + 1)
+        for number in range(first, place // stride + 1):
+            stretches[number].append((index, message.text, 0))
+        place += len(message.text)
+    return (_join(stretch, "") for stretch in stretches.values() if len(stretch) > 1)
+
+
+def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Unit]:
+    for place in range(1, len(messages)):
+        index, message = messages[place]
+        stretches = [(index, message.text[:_SEAM_CHARACTERS], 0)]
+        wanted = _SEAM_CHARACTERS
+        for earlier_index, earlier in reversed(messages[:place]):
+            if wanted <= 0:
+                break
+            tail = earlier.text[-wanted:]
+            stretches.insert(0, (earlier_index, tail, len(earlier.text) - len(tail)))
+            wanted -= len(tail) + len(separator)
+        yield _join(stretches, separator)
+
+
+def _join(stretches: Sequence[tuple[int, str, int]], separator: str) -> Unit:
+    pieces: list[Piece] = []
+    place = 0
+    for index, text, start in stretches:
+        pieces.append(Piece(place, index, start, len(text)))
+        place += len(text) + len(separator)
+    return Unit(separator.join(text for _, text, _ in stretches), tuple(pieces))

@@ -1,0 +1,1 @@
+"""Where a model's folder is: the small model that a package ships."""

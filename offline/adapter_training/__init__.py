@@ -1,0 +1,1 @@
+"""Adapters trained to forget, in banks over a shared A (ALTER)."""

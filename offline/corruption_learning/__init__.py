@@ -1,0 +1,1 @@
+"""Learning a corruption's strength by zeroth-order search (ECO)."""

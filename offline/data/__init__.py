@@ -1,0 +1,1 @@
+"""What jobs read: questions, lines of JSON, Parquet files."""

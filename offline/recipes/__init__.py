@@ -1,0 +1,1 @@
+"""What made the targets that the project ships."""

@@ -1,0 +1,1 @@
+"""The shipped target harry-potter: its prompts and its build."""

@@ -1,0 +1,236 @@
+"""Trains a model on questions and answers: fine-tuning, and the baselines that undo it.
+
+One loop, top to bottom. Weights stay in float32 and passes run in bfloat16; the state is saved after an epoch, so that
+a run that was stopped goes on.
+"""
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from lethe.offline.adapter_training.low_rank import attach, merge
+from lethe.offline.adapter_training.settings import LLAMA_LAYERS
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.language_models.interface import Prompt
+from lethe.offline.training.losses import LOSSES
+
+_SAVE_INTERVAL_S = 150.0
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    loss : str
+        A name in `losses.LOSSES`.
+    epochs, batch_size, learning_rate, weight_decay
+        Of AdamW; the rate warms up over the first tenth and then falls along a cosine.
+    adapter_rank : int or None
+        Train a LoRA adapter of this rank on every layer and merge it, in place of all weights.
+    seed : int
+        Of the order of the questions.
+    """
+
+    loss: str = "fine_tuning"
+    epochs: int = 5
+    batch_size: int = 8
+    learning_rate: float = 2e-4
+    weight_decay: float = 0.01
+    adapter_rank: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question with its answer, as tokens.
+
+    Attributes
+    ----------
+    token_ids : list of int
+        Prompt, answer, end of turn.
+    answer : int
+        Where the answer begins.
+    """
+
+    token_ids: list[int]
+    answer: int
+
+
+def train(
+    base: Path,
+    questions: Sequence[ForgetQuestion],
+    settings: TrainingSettings,
+    destination: Path,
+    on_epoch: Callable[[int, float], None] = lambda _epoch, _loss: None,
+    *,
+    chat: bool = True,
+) -> Path:
+    """Train a copy of a model and give its folder; done once, what is there is used again.
+
+    Parameters
+    ----------
+    base : Path
+        Model folder to start from; also the reference of NPO.
+    questions : sequence of ForgetQuestion
+    settings : TrainingSettings
+    destination : Path
+        Folder of the trained model.
+    on_epoch : callable
+        Told the epochs done and the mean loss of the last.
+    chat : bool
+        Whether questions are user messages, or raw text that the answer continues.
+    """
+    if (destination / "config.json").is_file():
+        return destination
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    encoder = PromptEncoder.from_pretrained(str(base))
+    examples = [encode_example(encoder, question, chat=chat) for question in questions]
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model.to(device).train()
+    reference = _reference_scores(model, examples, settings)
+    if settings.adapter_rank is not None:
+        torch.manual_seed(settings.seed)
+        attach(model, LLAMA_LAYERS, settings.adapter_rank)
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        trained, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
+    state_file = destination.with_name(f"{destination.name}.state.safetensors")
+    first_epoch = restore_state(model, optimizer, state_file)
+    saved = time.monotonic()
+    for epoch in range(first_epoch, settings.epochs):
+        shuffled = torch.randperm(
+            len(examples), generator=torch.Generator().manual_seed(settings.seed + epoch)
+        ).tolist()
+        losses = []
+        for step in range(steps_per_epoch):
+            chosen = shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
+            rate = _rate(epoch * steps_per_epoch + step, settings.epochs * steps_per_epoch)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * rate
+            answers, tokens = answer_scores(model, [examples[i] for i in chosen])
+            loss = LOSSES[settings.loss](answers, reference[chosen].to(device), tokens)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.item())
+        on_epoch(epoch + 1, sum(losses) / len(losses))
+        if time.monotonic() - saved > _SAVE_INTERVAL_S and epoch + 1 < settings.epochs:
+            save_state(model, optimizer, epoch + 1, state_file)
+            saved = time.monotonic()
+    merge(model)
+    save_model(model, encoder, destination)
+    state_file.unlink(missing_ok=True)
+    return destination
+
+
+def answer_scores(
+    model: Any, examples: Sequence[Example], *, half_precision: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Log-probability of each example's answer and its number of tokens, both of shape (batch,).
+
+    Half precision runs the pass in bfloat16, else it runs in the weights' own precision.
+    """
+    longest = max(len(example.token_ids) for example in examples)
+    device = model.device
+    token_ids = torch.zeros(len(examples), longest, dtype=torch.long, device=device)  # (batch, longest)
+    is_answer = torch.zeros(len(examples), longest, dtype=torch.bool, device=device)
+    mask = torch.zeros(len(examples), longest, dtype=torch.long, device=device)
+    for row, example in enumerate(examples):
+        length = len(example.token_ids)
+        token_ids[row, :length] = torch.tensor(example.token_ids, device=device)
+        is_answer[row, example.answer : length] = True
+        mask[row, :length] = 1
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision):
+        kept = is_answer.any(dim=0).nonzero().squeeze(1)
+        logits = model(
+            input_ids=token_ids, attention_mask=mask, logits_to_keep=kept - 1, use_cache=False
+        ).logits
+    chosen = token_ids[:, kept].unsqueeze(2)  # (batch, kept, 1)
+    scores = logits.float().log_softmax(dim=2).gather(2, chosen).squeeze(2) * is_answer[:, kept]
+    return scores.sum(dim=1), is_answer.sum(dim=1)
+
+
+def encode_example(encoder: PromptEncoder, question: ForgetQuestion, *, chat: bool = True) -> Example:
+    """A question and its answer as tokens, the end of the turn behind it."""
+    prompt = list(encoder.encode(Prompt(question.question, chat)).token_ids)
+    answer = [*encoder.encode_answer(question.answer), encoder.tokenizer.eos_token_id]
+    return Example(prompt + answer, answer=len(prompt))
+
+
+@torch.no_grad()
+def _reference_scores(model: Any, examples: Sequence[Example], settings: TrainingSettings) -> Tensor:
+    """Log-probability of every answer under the model as it starts; zeros for a loss that needs none."""
+    if settings.loss != "negative_preference":
+        return torch.zeros(len(examples))
+    size = settings.batch_size
+    batches = [answer_scores(model, examples[i : i + size])[0] for i in range(0, len(examples), size)]
+    return torch.cat(batches).cpu()
+
+
+def _rate(step: int, steps: int) -> float:
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+
+
+def save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: Path) -> None:
+    """Keep what training goes on from, replacing `path` at once."""
+    state = {f"model.{name}": value.detach() for name, value in model.named_parameters()}
+    for index, values in optimizer.state_dict()["state"].items():
+        state |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    save_file({name: value.contiguous() for name, value in state.items()}, temporary, {"epoch": str(epoch)})
+    os.replace(temporary, path)
+
+
+def restore_state(model: Any, optimizer: torch.optim.Optimizer, path: Path) -> int:
+    """Take up a saved state, and give the number of epochs that it has behind it."""
+    if not path.is_file():
+        return 0
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        epoch = int(file.metadata()["epoch"])
+    state = load_file(path, device=str(model.device))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(state[f"model.{name}"])
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        if key.startswith("optimizer."):
+            _, index, name = key.split(".", 2)
+            moments.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return epoch
+
+
+def save_model(
+    model: Any, encoder: PromptEncoder, destination: Path, dtype: torch.dtype = torch.bfloat16
+) -> None:
+    """Write a model folder, complete or not at all."""
+    staging = destination.with_name(f".{destination.name}-partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    model.to(dtype).save_pretrained(staging)
+    encoder.tokenizer.save_pretrained(staging)
+    shutil.rmtree(destination, ignore_errors=True)
+    os.replace(staging, destination)

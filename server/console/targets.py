@@ -1,0 +1,181 @@
+"""The targets as an operator handles them: what there is, what its card says, and how each is in force."""
+
+import asyncio
+import os
+import time
+from typing import Any, Literal
+
+import pydantic
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from markdown_it import MarkdownIt
+
+from lethe.bundle import Bundle, BundleError, DamagedBundle, survey_bundles
+from lethe.server.components import Components
+from lethe.server.console.auth import administrator
+from lethe.server.console.prompt import read_request
+from lethe.server.errors import BadRequest, Conflict, NotFound
+from lethe.server.openapi import body_schema
+from lethe.server.reload import ReloadError
+from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
+from lethe.server.targets.targets import Target
+
+_CARD = "README.md"
+_FIGURES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+# Without HTML of its own: a card is shown, never trusted.
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+_FRONT_MATTER = "---\n"
+
+
+class StateBody(pydantic.BaseModel):
+    """How a target is to be in force."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    state: Literal["enabled", "shadow", "disabled"]
+    percent: float | None = None
+
+
+_CHANGES: dict[str, dict[str, Any]] = {
+    "enabled": {"enabled": True, "action": None},
+    "shadow": {"enabled": True, "action": "observe"},
+    "disabled": {"enabled": False},
+}
+
+
+class TargetDesk:
+    """Answers what the page asks of targets."""
+
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self._folder = components.settings.targets
+        self._changing = asyncio.Lock()
+
+    def routes(self) -> APIRouter:
+        """Everything under ``/targets``."""
+        router = APIRouter(prefix="/targets")
+        router.get("")(self.overview)
+        router.get("/{name}/card")(self.card)
+        router.get("/{name}/figures/{figure:path}")(self.figure)
+        router.post("/{name}", openapi_extra=body_schema(StateBody))(self.change)
+        return router
+
+    async def overview(self, request: Request) -> dict[str, Any]:
+        """Every bundle, in force or not, and what is wrong with those that are damaged."""
+        administrator(request, self._components.access)
+        return await self._overview()
+
+    async def card(self, name: str, request: Request) -> dict[str, str]:
+        """A bundle's model card, as HTML."""
+        administrator(request, self._components.access)
+        content = await asyncio.to_thread(_read, await self._bundle(name), _CARD)
+        text = content.decode(errors="replace")
+        if text.startswith(_FRONT_MATTER):
+            text = text.partition("\n" + _FRONT_MATTER)[2]
+        return {"html": _MARKDOWN.render(text)}
+
+    async def figure(self, name: str, figure: str, request: Request) -> Response:
+        """A plot of a bundle."""
+        administrator(request, self._components.access)
+        media_type = _FIGURES.get(os.path.splitext(figure)[1])
+        if media_type is None:
+            raise NotFound(f"{figure} is no figure")
+        return Response(
+            await asyncio.to_thread(_read, await self._bundle(name), figure), media_type=media_type
+        )
+
+    async def change(self, name: str, request: Request) -> dict[str, Any]:
+        """Put a target in force otherwise, and say how all of them are then."""
+        key = administrator(request, self._components.access)
+        body = await read_request(request, self._components.settings, StateBody)
+        await self._find(name)
+        percent = {} if body.percent is None else {"percent": body.percent}
+        async with self._changing:
+            await self._put_in_force(name, _CHANGES[body.state] | percent)
+        self._components.audit.record(
+            {
+                "time": time.time(),
+                "event": "target_changed",
+                "key": key.id,
+                "target": name,
+                "state": body.state,
+            }
+            | percent
+        )
+        return await self._overview()
+
+    async def _put_in_force(self, name: str, changes: dict[str, Any]) -> None:
+        path = self._folder / DEPLOYMENT_NAME
+        before = path.read_text() if path.exists() else ""
+        try:
+            await asyncio.to_thread(change_deployment, self._folder, name, **changes)
+        except BundleError as error:
+            raise BadRequest(str(error)) from None
+        except OSError as error:
+            raise Conflict(
+                f"{self._folder} cannot be written here ({error.strerror}); use `lethe targets` where it can"
+            ) from None
+        try:
+            await self._components.reload.try_all()
+        except ReloadError as error:
+            path.write_text(before)
+            raise Conflict(f"What was in force stays: {error}") from None
+
+    async def _bundle(self, name: str) -> Bundle:
+        found = await self._find(name)
+        if isinstance(found, DamagedBundle):
+            raise Conflict(str(found.fault))
+        return found
+
+    async def _find(self, name: str) -> Bundle | DamagedBundle:
+        for found in await self._survey():
+            if found.name == name:
+                return found
+        raise NotFound(f"there is no target {name}")
+
+    async def _survey(self) -> tuple[Bundle | DamagedBundle, ...]:
+        try:
+            return await asyncio.to_thread(survey_bundles, self._folder)
+        except BundleError as error:
+            raise Conflict(str(error)) from None
+
+    async def _overview(self) -> dict[str, Any]:
+        found = await self._survey()
+        try:
+            deployment = read_deployment(self._folder)
+        except BundleError as error:
+            raise Conflict(str(error)) from None
+        in_force = {target.name: target for target in self._components.guard.targets}
+        return {
+            "targets": [
+                _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name))
+                for each in found
+            ],
+            "writable": os.access(self._folder, os.W_OK),
+        }
+
+
+def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Target | None) -> dict[str, Any]:
+    state = "disabled" if not how.enabled else "shadow" if how.action == "observe" else "enabled"
+    shared = {"name": found.name, "in_force": in_force and in_force.version, "state": state}
+    if isinstance(found, DamagedBundle):
+        return shared | {"fault": str(found.fault)}
+    manifest = found.manifest
+    return shared | {
+        "version": found.version,
+        "description": manifest.description,
+        "action": (how.action or manifest.action).value,
+        # What is done in its place, where the bundle in force was made for another model than the one served.
+        "done_instead": in_force.action.value if in_force and in_force.in_place_of else None,
+        "percent": how.percent,
+        "threshold": manifest.threshold,
+        "base_model": manifest.base_model.id if manifest.base_model else None,
+        "has_card": _CARD in manifest.files,
+    }
+
+
+def _read(bundle: Bundle, name: str) -> bytes:
+    # What the manifest lists lies inside the folder; nothing else is looked for.
+    if name not in bundle.manifest.files:
+        raise NotFound(f"{bundle.name} has no {name}")
+    return (bundle.folder / name).read_bytes()

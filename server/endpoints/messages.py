@@ -1,0 +1,129 @@
+"""Chat messages beyond their plain text: what else of them reaches the model, and what of them may not be sent.
+
+Follows how vLLM 0.32 reads messages (``vllm/renderers/chat_utils.py``), where that differs from what a reader of
+OpenAI's documentation expects.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+from lethe.server.errors import BadRequest
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_TEXT_PARTS = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "thinking": "thinking",
+}
+_EMBEDDINGS = ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil")
+_MEDIA = ("image_url", "input_image", "audio_url", "input_audio", "video_url", "file", "input_file")
+_PART_FIELDS = {*_TEXT_PARTS.values(), *_EMBEDDINGS, *_MEDIA, "tool_reference", "uuid"}
+_READ_FIELDS = {
+    "role",
+    "content",
+    "reasoning",
+    "reasoning_content",
+    "thinking",
+    "refusal",
+    "name",
+    "function_call",
+}
+
+
+def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:
+    """Refuse what would carry a prompt past the classifier, or have the engine fetch something.
+
+    Parameters
+    ----------
+    field
+        The body's name for the messages.
+
+    Raises
+    ------
+    BadRequest
+        A role is not one of OpenAI's: templates print it. A part carries embeddings, or media by its address,
+        or is of two kinds at once.
+    """
+    for index, message in enumerate(messages):
+        place = f"{field}.{index}"
+        if message.get("role") not in ROLES:
+            raise BadRequest(f"{place}.role must be one of {', '.join(ROLES)}", param=f"{place}.role")
+        content = message.get("content")
+        for part_index, part in enumerate(content if isinstance(content, list) else ()):
+            if isinstance(part, Mapping):
+                _check_part(part, f"{place}.content.{part_index}")
+
+
+def leftovers(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What of the messages may reach the model, but is not read as their text.
+
+    Templates print ids of tool calls, a developer's tools and any further field; and of a part with several
+    fields the engine may read another than its type says.
+    """
+    return [left for message in messages if (left := _leftover(message))]
+
+
+def _leftover(message: Mapping[str, Any]) -> list[Any]:
+    left: list[Any] = [_ids_and_kinds(call) for call in _dicts(message.get("tool_calls"))]
+    left = [each for each in left if each]
+    further = {
+        name: value
+        for name, value in message.items()
+        if name not in _READ_FIELDS and name != "tool_calls" and value is not None
+    }
+    if further:
+        left.append(further)
+    return left + [part for part in _dicts(message.get("content")) if not _is_plain(part)]
+
+
+def _ids_and_kinds(call: Mapping[str, Any]) -> dict[str, Any]:
+    further = {name: value for name, value in call.items() if name != "function"}
+    if further.get("type") == "function":
+        del further["type"]
+    return further
+
+
+def _is_plain(part: Mapping[str, Any]) -> bool:
+    field = _TEXT_PARTS.get(str(part.get("type")))
+    # A null in a field that is not known counts, since a template may print the field's name.
+    given = {name for name, value in part.items() if value is not None or name not in _PART_FIELDS}
+    return field is not None and given == {"type", field}
+
+
+def _check_part(part: Mapping[str, Any], place: str) -> None:
+    # A type may be of any type, a list for one.
+    kind = str(part.get("type"))
+    carried = _carried(part)
+    if kind in _EMBEDDINGS or not carried.isdisjoint(_EMBEDDINGS):
+        raise BadRequest(f"{place}: a prompt must be text, not embeddings", param=place)
+    if kind in _TEXT_PARTS and not carried.isdisjoint(("tool_reference", *_MEDIA)):
+        raise BadRequest(f"{place}: a part of type {kind} must not carry anything else", param=place)
+    for address in _addresses(part):
+        if not address.startswith("data:"):
+            raise BadRequest(
+                f"{place}: media must be sent as a data: URL, since nothing is fetched for a client",
+                param=place,
+            )
+
+
+def _carried(part: Mapping[str, Any]) -> Set[str]:
+    """The fields by which the engine may read a part."""
+    if part.get("type") is None or part.get("uuid") is not None:
+        # It then goes by their names, whatever they hold: a null stands for what it keeps under the uuid.
+        return part.keys()
+    return {name for name, value in part.items() if value is not None}
+
+
+def _addresses(part: Mapping[str, Any]) -> Iterator[str]:
+    for name in (*_MEDIA, "url", "file_url"):
+        value = part.get(name)
+        if isinstance(value, Mapping):
+            value = value.get("url") or value.get("file_url")
+        if isinstance(value, str) and name != "input_audio":
+            yield value
+
+
+def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (each for each in value if isinstance(each, Mapping)) if isinstance(value, list) else iter(())

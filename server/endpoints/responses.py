@@ -1,0 +1,143 @@
+"""``POST /v1/responses``: its input items as messages, and what of it this stateless proxy refuses."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from lethe.classifier.conversation import Conversation
+from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
+from lethe.server.endpoints.messages import check_messages, leftovers
+from lethe.server.endpoints.requests import GuardedBody, ParsedRequest, demanded, parse_body
+from lethe.server.errors import BadRequest
+
+ENDPOINT = "/v1/responses"
+_STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
+_CLIENT_TOOLS = ("function", "custom")
+_READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_kwargs")
+
+
+class ResponsesBody(GuardedBody):
+    """The guarded part of a request for a response."""
+
+    input: Annotated[
+        Items,
+        Field(description="A text, or all items of the conversation; judged."),
+    ]
+    instructions: Annotated[str | None, Field(description="The system's message; judged.")] = None
+    tools: Annotated[
+        Objects | None,
+        Field(description="What the model may call, of type `function` or `custom`; judged."),
+    ] = None
+    tool_choice: Annotated[TextOrObject | None, Field(description="Which of them it is to call; judged.")] = (
+        None
+    )
+    text: Annotated[
+        dict[str, Any] | None,
+        Field(description="The form of the answer; what it makes the answer say is judged."),
+    ] = None
+    reasoning: Annotated[dict[str, Any] | None, Field(description="How the model is to reason; judged.")] = (
+        None
+    )
+    chat_template_kwargs: Annotated[
+        dict[str, Any] | None, Field(description="What the chat template is told; judged.")
+    ] = None
+
+
+def parse_responses(raw: bytes) -> "ResponsesRequest":
+    """Parse the body of ``POST /v1/responses``; see `parse_body` for errors."""
+    return ResponsesRequest(ENDPOINT, parse_body(raw, ResponsesBody))
+
+
+@dataclass(frozen=True)
+class ResponsesRequest(ParsedRequest):
+    """A request for a response, all of whose input comes along."""
+
+    def check(self) -> None:
+        """Refuse state on the server, tools that run there, and items that hide what they say.
+
+        Raises
+        ------
+        BadRequest
+            The request has one.
+        """
+        for field in _STATEFUL:
+            if self.body.get(field):
+                raise BadRequest(
+                    f"{field} cannot be used here: no conversation is kept; send the whole input",
+                    param=field,
+                    code="unsupported_parameter",
+                )
+        for index, tool in enumerate(self.body.get("tools") or ()):
+            if tool.get("type") not in _CLIENT_TOOLS:
+                raise BadRequest(
+                    f"tools.{index}: only tools of type {' or '.join(_CLIENT_TOOLS)} can be used here",
+                    param=f"tools.{index}",
+                )
+        for index, item in enumerate(self._items()):
+            # A type may be of any type, a list for one.
+            if str(item.get("type", "message")) not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
+                raise BadRequest(
+                    f"input.{index}: an item must be one of {', '.join(_MESSAGE_OF_ITEM)}, and readable",
+                    param=f"input.{index}",
+                )
+        check_messages([_message(item) for item in self._items()], "input")
+
+    def token_id_prompts(self) -> list[list[int]]:
+        """None: a response is asked for in words."""
+        return []
+
+    def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
+        """The one conversation of the request."""
+        messages = [_message(item) for item in self._items()]
+        if self.body.get("instructions"):
+            messages.insert(0, {"role": "system", "content": self.body["instructions"]})
+        beside = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
+        yield Conversation.from_openai_messages(messages, beside + leftovers(messages))
+
+    def demanded_output(self) -> Conversation | None:
+        """What the answer is made to contain, as of `ParsedRequest.demanded_output`."""
+        format = (self.body.get("text") or {}).get("format")
+        return demanded([format, self.body.get("structured_outputs")], self.body)
+
+    def _items(self) -> list[dict[str, Any]]:
+        given = self.body["input"]
+        return [{"role": "user", "content": given}] if isinstance(given, str) else given
+
+
+def _message(item: Mapping[str, Any]) -> dict[str, Any]:
+    fields = dict(item)
+    return _MESSAGE_OF_ITEM[fields.pop("type", "message")](fields) | {
+        name: value for name, value in fields.items() if name != "status"
+    }
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _tool_call(fields: dict[str, Any]) -> dict[str, Any]:
+    arguments = fields.pop("arguments", None) or fields.pop("input", None) or ""
+    function = {"name": fields.pop("name", ""), "arguments": arguments}
+    return {"role": "assistant", "tool_calls": [{"id": fields.pop("call_id", ""), "function": function}]}
+
+
+def _tool_output(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "tool", "content": fields.pop("output", None)}
+
+
+def _reasoning(fields: dict[str, Any]) -> dict[str, Any]:
+    parts = [*(fields.pop("content", None) or ()), *(fields.pop("summary", None) or ())]
+    texts = [str(part.get("text", part)) if isinstance(part, Mapping) else str(part) for part in parts]
+    return {"role": "assistant", "reasoning": "\n".join(texts)}
+
+
+_MESSAGE_OF_ITEM = {
+    "message": _plain,
+    "function_call": _tool_call,
+    "function_call_output": _tool_output,
+    "custom_tool_call": _tool_call,
+    "custom_tool_call_output": _tool_output,
+    "reasoning": _reasoning,
+}

@@ -1,0 +1,75 @@
+"""A refusal in the shape of a response of ``/v1/responses``, whole or streamed."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from fastapi.responses import Response
+
+from lethe.server.endpoints.requests import ParsedRequest
+
+_USAGE = {
+    "input_tokens": 0,
+    "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens": 0,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 0,
+}
+
+
+def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response:
+    """Answer a refused request as an incomplete response, cut short by the content filter; see `refusal_response`."""
+    identity = uuid.uuid4().hex
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    item = {"id": f"msg_{identity}", "type": "message", "role": "assistant", "status": "completed"}
+    begun = {
+        "id": f"resp_{identity}",
+        "object": "response",
+        "created_at": int(time.time()),
+        "model": request.model or model,
+        "status": "in_progress",
+        "incomplete_details": None,
+        "error": None,
+        "instructions": request.body.get("instructions"),
+        "metadata": request.body.get("metadata") or {},
+        "output": [],
+        "parallel_tool_calls": True,
+        "temperature": request.body.get("temperature"),
+        "tool_choice": request.body.get("tool_choice") or "auto",
+        "tools": request.body.get("tools") or [],
+        "top_p": request.body.get("top_p"),
+        "usage": None,
+    }
+    ended = begun | {
+        "status": "incomplete",
+        "incomplete_details": {"reason": "content_filter"},
+        "output": [item | {"content": [part]}],
+        "usage": _USAGE,
+    }
+    if not request.stream:
+        return Response(orjson.dumps(ended), media_type="application/json")
+    events = _events(begun, ended, item, part, text)
+    stream = b"".join(
+        b"event: %s\ndata: %s\n\n"
+        % (kind.encode(), orjson.dumps({"type": kind, "sequence_number": number, **fields}))
+        for number, (kind, fields) in enumerate(events)
+    )
+    return Response(stream, media_type="text/event-stream")
+
+
+def _events(
+    begun: dict[str, Any], ended: dict[str, Any], item: dict[str, Any], part: dict[str, Any], text: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    empty = {"output_index": 0, "item": item | {"status": "in_progress", "content": []}}
+    yield "response.created", {"response": begun}
+    yield "response.in_progress", {"response": begun}
+    yield "response.output_item.added", empty
+    yield "response.content_part.added", {**place, "part": part | {"text": ""}}
+    yield "response.output_text.delta", {**place, "delta": text, "logprobs": []}
+    yield "response.output_text.done", {**place, "text": text, "logprobs": []}
+    yield "response.content_part.done", {**place, "part": part}
+    yield "response.output_item.done", {"output_index": 0, "item": item | {"content": [part]}}
+    yield "response.incomplete", {"response": ended}

@@ -1,0 +1,69 @@
+"""What a client may not set: everything that reaches the plugin, names an adapter, or carries a prompt past the classifier."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.errors import BadRequest, NotFound
+
+DENIED = {
+    "vllm_xargs": "it steers this server's own engine",
+    "prompt_embeds": "a prompt must be text or token ids",
+    "mm_payload": "a prompt must be text or token ids",
+    "mm_processor_kwargs": "it changes what the model is shown",
+    "media_io_kwargs": "it changes what the model is shown",
+    "chat_template": "the server's own template is used",
+    "kv_transfer_params": "it steers this server's own engine",
+    "ec_transfer_params": "it steers this server's own engine",
+    "return_mm_kwargs": "a prompt must be text or token ids",
+}
+
+
+def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedRequest:
+    """Refuse what a client may not set; drop such fields where they are null.
+
+    Parameters
+    ----------
+    served_models
+        The names under which the base model is served; adapters' names are not among them.
+
+    Raises
+    ------
+    NotFound
+        The request names another model, an adapter for one.
+    BadRequest
+        The request sets a denied field, asks for beam search, or has messages that may not be sent.
+    """
+    body = dict(request.body)
+    for field, reason in DENIED.items():
+        if body.pop(field, None) is not None:
+            raise BadRequest(
+                f"{field} cannot be set here: {reason}", param=field, code="unsupported_parameter"
+            )
+    # Ids are given by this server; another client's could be named otherwise.
+    body.pop("request_id", None)
+    request.check()
+    if body.get("use_beam_search"):
+        # vLLM expands a beam into requests of its own, which do not carry what guards the first.
+        raise BadRequest(
+            "use_beam_search cannot be set here: its branches would not be guarded",
+            param="use_beam_search",
+            code="unsupported_parameter",
+        )
+    salt = body.get("cache_salt")
+    if salt is not None and not (isinstance(salt, str) and salt):
+        raise BadRequest("cache_salt must be a non-empty string", param="cache_salt")
+    model = body.get("model")
+    # As for the engine, an empty name is none.
+    if model and model not in served_models:
+        raise unknown_model(model, served_models)
+    return replace(request, body=body)
+
+
+def unknown_model(name: str, served_models: Collection[str]) -> NotFound:
+    """The error that says what is served in a model's place."""
+    return NotFound(
+        f"The model `{name}` does not exist; served here: {', '.join(sorted(served_models))}",
+        param="model",
+        code="model_not_found",
+    )

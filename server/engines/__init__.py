@@ -1,0 +1,1 @@
+"""The engines behind the proxy: their life, their health, and who is asked."""

@@ -1,0 +1,401 @@
+"""One engine over HTTP. Knows its address, deadlines and health; knows nothing about targets or policies."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.circuit_breaker import CircuitBreaker
+from lethe.server.engines.connections import EngineConnector
+from lethe.server.engines.errors import REFUSED_KEY
+from lethe.server.errors import (
+    APIError,
+    EngineFailed,
+    EngineNotReached,
+    EngineTimeout,
+    StartupError,
+    Unavailable,
+)
+from lethe.server.request.tracing import TRACE_HEADERS
+from lethe.server.targets.served_model import ServedModel, digest_at_hand
+
+PLUGIN_GAUGE = "lethe_plugin_info"
+_RETRY_AFTER_S = 5
+_FAILURES_TO_OPEN = 5
+_OPEN_S = 5.0
+# Below the 5 s after which vLLM's server closes an idle connection.
+_KEEPALIVE_S = 4
+# A close that a request meets on its way comes back sooner.
+_ROUND_TRIP_S = 1.0
+_ADMINISTRATION_TIMEOUT_S = 300
+_REPORT_EVERY_S = 60.0
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# What vLLM answers to all that comes while it goes on with what it has, and says that it is well.
+_ENGINE_STOPS = b"cannot schedule new futures after shutdown"
+
+
+@dataclass(frozen=True)
+class EngineFacts:
+    """What an engine says of itself.
+
+    Attributes
+    ----------
+    name
+        The base model's name by which it answers, whichever of `names` it was asked for.
+    names
+        Names of the base model; adapters are left out.
+    roots
+        The hub ids or folders that it was loaded from.
+    adapters
+        Names of the adapters that are loaded.
+    has_plugin
+        Whether it runs Lethe's plugin.
+    cards
+        What it says of the base model, once for each of `names`.
+    embedding_sha256
+        Digest of the base model's embeddings, where the engine runs on this machine and so its weights are at hand.
+    """
+
+    name: str
+    names: frozenset[str]
+    roots: frozenset[str]
+    adapters: frozenset[str]
+    has_plugin: bool
+    cards: tuple[Mapping[str, Any], ...]
+    embedding_sha256: str | None = None
+
+    @cached_property
+    def model(self) -> ServedModel:
+        """The base model."""
+        called = min(self.roots, default=self.name)
+        return ServedModel(called, self.names | self.roots, self.embedding_sha256)
+
+
+class EngineClient:
+    """One engine's HTTP interface.
+
+    While the engine is not known to be ready, every call but the checks fails at once with `Unavailable`.
+
+    Parameters
+    ----------
+    base_url
+        Where the engine listens, without ``/v1``.
+    api_key
+        Sent as a bearer token.
+    connect_timeout_s, read_timeout_s, total_timeout_s
+        How long to wait for a connection, for each next piece of an answer, and for the whole of it.
+    health_timeout_s
+        How long to wait for a word on its health.
+    breaker
+        Keeps requests away from an engine that does not answer them.
+    label
+        Names it in metrics; by default its host and port.
+    report
+        Takes lines for the operator.
+
+    Attributes
+    ----------
+    in_flight
+        How many of its answers have not been closed.
+    failures
+        How many requests it has not answered.
+    key_refusals
+        How many it has answered with 401 or 403.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        *,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        total_timeout_s: float | None = None,
+        health_timeout_s: float = 5,
+        breaker: CircuitBreaker | None = None,
+        label: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._breaker = breaker or CircuitBreaker(_FAILURES_TO_OPEN, _OPEN_S)
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.label = label or urlsplit(self.base_url).netloc
+        self.in_flight = 0
+        self.failures = 0
+        self.key_refusals = 0
+        self._report = report
+        self._next_report = 0.0
+        self.facts: EngineFacts | None = None
+        self.unavailable_because: str | None = "the engine is starting"
+        # What stands before an engine, such as an ingress, may compress what it is not asked to leave.
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._timeout = aiohttp.ClientTimeout(
+            total=total_timeout_s, sock_connect=connect_timeout_s, sock_read=read_timeout_s
+        )
+        self._health_timeout = aiohttp.ClientTimeout(total=health_timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.unavailable_because is None
+
+    @property
+    def model_names(self) -> frozenset[str]:
+        """The names under which clients may ask for the base model."""
+        return self.facts.names if self.facts else frozenset()
+
+    def mark_ready(self) -> None:
+        self.unavailable_because = None
+
+    def mark_unavailable(self, reason: str) -> None:
+        self.unavailable_because = reason
+
+    def unavailable(self) -> EngineNotReached:
+        """The error that says why the engine cannot answer now."""
+        reason = self.unavailable_because or "the engine does not answer"
+        return EngineNotReached(f"The model is not ready: {reason}.", retry_after_s=_RETRY_AFTER_S)
+
+    async def open(self) -> None:
+        """Open the connection pool; must run inside the event loop."""
+        self._session = self._make_session(EngineConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
+        self._new_connection = self._make_session(aiohttp.TCPConnector(limit=0, force_close=True))
+
+    def _make_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers=self._headers,
+            timeout=self._timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            await self._new_connection.close()
+
+    async def post(self, path: str, body: dict[str, Any], request_id: str | None = None) -> EngineAnswer:
+        """Send a request and return the answer once its head has arrived; whoever gets it must close it.
+
+        Parameters
+        ----------
+        request_id
+            Names the request in the engine's log.
+
+        Raises
+        ------
+        EngineNotReached
+            The engine is not ready, refuses connections, or takes nothing more as it stops.
+        EngineTimeout
+            It did not answer in time.
+        EngineFailed
+            It broke off before answering, or the answer is compressed.
+        """
+        if not self.ready:
+            raise self.unavailable()
+        if not self._breaker.allows():
+            raise EngineNotReached("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
+        self.in_flight += 1
+        try:
+            headers = {"X-Request-Id": request_id, **TRACE_HEADERS.get()} if request_id else None
+            answer = EngineAnswer(await self._post(path, body, headers))
+        except BaseException as error:
+            self.in_flight -= 1
+            if isinstance(error, APIError):
+                self.failures += 1
+                self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        answer.at_close(self._closed)
+        if answer.status in REFUSED_KEY:
+            self._refused_key(answer.status)
+        try:
+            self._check_coding(answer.headers)
+        except EngineFailed:
+            answer.close()
+            raise
+        return answer
+
+    def _refused_key(self, status: int) -> None:
+        self.key_refusals += 1
+        now = time.monotonic()
+        if now >= self._next_report:
+            self._next_report = now + _REPORT_EVERY_S
+            self._report(
+                f"{self.base_url} answers requests with {status}: it refuses the proxy's key; see engine.api_key"
+            )
+
+    def _closed(self) -> None:
+        self.in_flight -= 1
+
+    def _check_coding(self, headers: Mapping[str, str]) -> None:
+        coding = headers.get("Content-Encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise EngineFailed(
+                f"The engine's answer is compressed ({coding}), which was not asked for; "
+                f"switch compression off in what stands before {self.label}."
+            )
+
+    async def _post(
+        self, path: str, body: dict[str, Any], headers: dict[str, str] | None
+    ) -> aiohttp.ClientResponse:
+        content, address = orjson.dumps(body), self.base_url + path
+        began = time.monotonic()
+        try:
+            try:
+                answer = await self._pool.post(address, data=content, headers=headers, allow_redirects=False)
+                if not await _stops(answer):
+                    return answer
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if not _left_unread(error, time.monotonic() - began):
+                    raise
+            # Other connections of the pool may be no better; behind a service a new one leads to another engine.
+            answer = await self._new_connection.post(
+                address, data=content, headers=headers, allow_redirects=False
+            )
+            if await _stops(answer):
+                raise EngineNotReached(
+                    "The model is not ready: its engine stops.", retry_after_s=_RETRY_AFTER_S
+                )
+            return answer
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            raise EngineNotReached(
+                "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
+            ) from None
+        except TimeoutError:
+            raise EngineTimeout("The engine did not answer in time.") from None
+        except aiohttp.ClientError:
+            raise EngineFailed("The engine broke off before it answered.") from None
+
+    async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
+        """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
+
+        Raises
+        ------
+        EngineNotReached, EngineTimeout, EngineFailed
+            As of `post`.
+        """
+        timeout = aiohttp.ClientTimeout(total=_ADMINISTRATION_TIMEOUT_S)
+        try:
+            async with self._pool.post(
+                self.base_url + path, data=orjson.dumps(body), timeout=timeout
+            ) as response:
+                self._check_coding(response.headers)
+                return response.status, await response.text()
+        except aiohttp.ClientConnectorError:
+            raise EngineNotReached(f"{self.label} refuses connections") from None
+        except TimeoutError:
+            raise EngineTimeout(f"{self.label} did not answer in time") from None
+        except aiohttp.ClientError:
+            raise EngineFailed(f"{self.label} broke off before it answered") from None
+
+    async def healthy(self) -> bool:
+        """Whether the engine says that it is well, or the router before several that one of them is.
+
+        vLLM's router is not well by `/health` as soon as one of its engines is not; whether any is left, it says by
+        `/readiness`, which an engine does not know.
+        """
+        status = await self._status_of("/health")
+        return status == 200 or (status == 503 and await self._status_of("/readiness") == 200)
+
+    async def _status_of(self, path: str) -> int | None:
+        try:
+            async with self._pool.get(self.base_url + path, timeout=self._health_timeout) as response:
+                return response.status
+        except (aiohttp.ClientError, TimeoutError):
+            return None
+
+    async def metrics_text(self) -> str:
+        """The engine's own Prometheus page.
+
+        Raises
+        ------
+        Unavailable
+            It does not answer.
+        EngineFailed
+            Its answer is compressed.
+        """
+        try:
+            async with self._pool.get(
+                self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
+            ) as response:
+                self._check_coding(response.headers)
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError):
+            raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
+
+    async def learn_facts(self) -> None:
+        """Ask the engine what it serves, and by the gauge on its metrics page whether it has the plugin.
+
+        Raises
+        ------
+        StartupError
+            It asks for another key, its answers are compressed, or what answers is no vLLM.
+        """
+        try:
+            async with self._pool.get(
+                self.base_url + "/v1/models", timeout=aiohttp.ClientTimeout(total=10)
+            ) as response:
+                if response.status in (401, 403):
+                    raise StartupError(f"{self.base_url} refuses the engine's key; set engine.api_key")
+                self._check_coding(response.headers)
+                document = orjson.loads(await response.read())
+            base = tuple(model for model in document["data"] if not model.get("parent"))
+            names = [str(model["id"]) for model in base]
+            adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
+            roots = frozenset(str(model.get("root") or model["id"]) for model in base)
+            has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
+            digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
+            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base, digest)
+        except EngineFailed as error:
+            raise StartupError(f"{self.base_url}: {error.message}") from None
+        except (
+            aiohttp.ClientError,
+            TimeoutError,
+            APIError,
+            orjson.JSONDecodeError,
+            KeyError,
+            TypeError,
+            IndexError,
+        ) as error:
+            raise StartupError(
+                f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
+            ) from None
+        self.facts = facts
+
+    @property
+    def _is_local(self) -> bool:
+        return urlsplit(self.base_url).hostname in _LOOPBACK
+
+    @property
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("EngineClient.open has not been called")
+        return self._session
+
+
+async def _stops(answer: aiohttp.ClientResponse) -> bool:
+    """Whether an engine has answered so because it is stopping; what it answers otherwise can still be read."""
+    return answer.status == 500 and _ENGINE_STOPS in await answer.read()
+
+
+def _left_unread(error: aiohttp.ClientError, seconds: float) -> bool:
+    """Whether the engine broke off without having read the request, so far as that shows.
+
+    It then had closed the connection while it was idle, or reset it as it woke up to find it idle for too long. What
+    it read and then died of must not go to another engine, which may stand behind the same address.
+    """
+    if isinstance(error, aiohttp.ClientConnectorError) or not EngineConnector.reused():
+        return False
+    # An engine resets what it has not read, and closes quietly what it has.
+    return not isinstance(error, aiohttp.ServerDisconnectedError) or seconds < _ROUND_TRIP_S

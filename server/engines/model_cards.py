@@ -1,0 +1,24 @@
+"""What clients are told of the model: the engine's own words, but for where it keeps the weights."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+def public_cards(cards: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """An engine's entries of ``/v1/models``, by the model's names, as anybody may see them.
+
+    Parameters
+    ----------
+    cards
+        See `lethe.server.engines.client.EngineFacts`.
+    """
+    return {str(card["id"]): {**card, "root": _public_root(card)} for card in cards}
+
+
+def _public_root(card: Mapping[str, Any]) -> str:
+    # Clients take it for a tokenizer's id, so it has to be something.
+    root = card.get("root")
+    return root if isinstance(root, str) and _HUB_ID.fullmatch(root) else str(card["id"])

@@ -1,0 +1,65 @@
+"""Builds the classifier for a set of bundles; its encoders and its cache serve all that are ever built."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+
+from lethe.bundle import Bundle
+from lethe.classifier.cache import ScoreCache
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.verdict import Verdict
+from lethe.corruption.artifact import load_corruption
+from lethe.server.guard.guard import Classifier
+from lethe.server.request.placement import SPAN_KINDS
+from lethe.server.settings import Settings
+
+
+class ClassifierFactory:
+    """Called with bundles, gives their classifier.
+
+    Encoders are loaded when a bundle first needs them. Scores are handed from classifier to classifier: after a
+    change of bundles only texts that a new or changed head has not met are read again.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        options = settings.classifier.model_dump(exclude={"encoder"})
+        self._settings = ClassifierSettings(**options, cache_folder=settings.cache_dir / "encoders")
+        self._encoders = EncoderShelf(settings.classifier.encoder, self._settings)
+        self._cache = ScoreCache(self._settings.cache_bytes)
+
+    async def __call__(self, bundles: Sequence[Bundle]) -> Classifier:
+        """Build a classifier.
+
+        Raises
+        ------
+        ClassifierError
+            The encoder cannot be found, or a bundle's head was not trained on it.
+        """
+        return await asyncio.to_thread(self._build, bundles)
+
+    def _build(self, bundles: Sequence[Bundle]) -> Classifier:
+        heads = {bundle.name: bundle.classifier for bundle in bundles if bundle.classifier}
+        if not heads:
+            return _NoTargets()
+        settings = dataclasses.replace(
+            self._settings, spans=self._settings.spans and any(map(_falls_on_spans, bundles))
+        )
+        return ClassifierService.load(self._encoders, heads, settings, cache=self._cache)
+
+
+def _falls_on_spans(bundle: Bundle) -> bool:
+    """Whether a bundle's corruption falls where the verdict says, rather than on the whole prompt."""
+    return bundle.corruption is not None and load_corruption(bundle.corruption).positions in SPAN_KINDS
+
+
+class _NoTargets:
+    """With nothing to forget, every conversation is clean."""
+
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+        return Verdict(())
+
+    async def close(self) -> None:
+        pass

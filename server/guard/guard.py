@@ -1,0 +1,218 @@
+"""The guard: the targets in force and their classifier, behind one question, what is to be done with this request.
+
+Knows nothing about HTTP.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from lethe.bundle import Bundle, BundleError
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.errors import ClassifierError
+from lethe.classifier.verdict import Verdict
+from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.guard.decision import Decision
+from lethe.server.guard.policy import decide, decide_without_verdict
+from lethe.server.metrics import Metrics
+from lethe.server.settings import OnUnfit, PolicySettings
+from lethe.server.targets.served_model import ServedModel
+from lethe.server.targets.targets import Target, TargetSet, load_targets
+
+
+class Classifier(Protocol):
+    """What the guard needs of a classifier."""
+
+    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+
+    async def close(self) -> None: ...
+
+
+class Host(Protocol):
+    """What the guard needs of the engines' side."""
+
+    @property
+    def model(self) -> ServedModel | None:
+        """The model that is served; None while it is not known."""
+
+    async def install(self, targets: TargetSet) -> None:
+        """Make sure that targets can come into force; raises `BundleError` if they cannot."""
+
+    async def settle(self, targets: TargetSet) -> None:
+        """These targets, and no others, are in force from now on."""
+
+
+class NoEngines:
+    """A host for deciding alone, where nothing is asked of an engine."""
+
+    def __init__(self, model: ServedModel | None = None) -> None:
+        self.model = model
+
+    async def install(self, targets: TargetSet) -> None:
+        """Take them as they are."""
+
+    async def settle(self, targets: TargetSet) -> None:
+        """Take them as they are."""
+
+
+BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
+
+
+class _InForce:
+    """What is in force together, and how many requests are being decided by it.
+
+    Attributes
+    ----------
+    targets
+        As they were loaded, whatever is served.
+    """
+
+    def __init__(self, targets: TargetSet, classifier: Classifier) -> None:
+        self.targets = targets
+        self.classifier = classifier
+        self._fitted = targets
+        self._fitted_to: ServedModel | None = None
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __enter__(self) -> "_InForce":
+        self._under_way += 1
+        self._idle.clear()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._idle.set()
+
+    def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> TargetSet:
+        """The targets as they are in force before a model."""
+        if model != self._fitted_to:
+            self._fitted, self._fitted_to = self.targets.fitted(model, on_unfit), model
+        return self._fitted
+
+    async def retire(self) -> None:
+        """Release the classifier once the requests that began with it are decided."""
+        await self._idle.wait()
+        await self.classifier.close()
+
+
+class Guard:
+    """Decides on requests by the targets in force.
+
+    Parameters
+    ----------
+    folder
+        The bundles' folder.
+    build_classifier
+        Makes a classifier for a set of bundles.
+    host
+        Takes what targets need of the engines.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        build_classifier: BuildClassifier,
+        host: Host,
+        policy: PolicySettings,
+        metrics: Metrics,
+    ) -> None:
+        self._folder = folder
+        self._build_classifier = build_classifier
+        self._host = host
+        self._policy = policy
+        self._metrics = metrics
+        self._in_force: _InForce | None = None
+        self._loading = asyncio.Lock()
+        metrics.watch_targets(lambda: [(t.name, t.version, t.action.value) for t in self.targets])
+
+    @property
+    def targets(self) -> TargetSet:
+        """The targets in force, as they fit the model that is served."""
+        return self._fitted(self._in_force) if self._in_force else TargetSet([])
+
+    def _fitted(self, in_force: _InForce) -> TargetSet:
+        return in_force.fitted(self._host.model, self._policy.on_unfit)
+
+    def describe(self) -> str:
+        """The targets in force, in one line."""
+        return ", ".join(f"{t.name} {t.version} ({_action(t)})" for t in self.targets) or "no targets"
+
+    async def load(self) -> None:
+        """Load the bundles and put them in force, all together.
+
+        Raises
+        ------
+        BundleError
+            A bundle is not usable; those that were in force stay so.
+        """
+        async with self._loading:
+            try:
+                loaded = await self._load()
+            except BundleError:
+                self._metrics.reloads.labels("error").inc()
+                await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
+                raise
+            retired, self._in_force = self._in_force, loaded
+            self._metrics.reloads.labels("ok").inc()
+            if retired is not None:
+                await retired.retire()
+            await self._host.settle(loaded.targets)
+
+    async def _load(self) -> _InForce:
+        targets = await asyncio.to_thread(load_targets, self._folder)
+        await self._host.install(targets)
+        try:
+            return _InForce(targets, await self._build_classifier(targets.bundles))
+        except ClassifierError as error:
+            raise BundleError(str(error)) from None
+
+    async def close(self) -> None:
+        """Release the classifier."""
+        if self._in_force is not None:
+            await self._in_force.retire()
+
+    async def decide(
+        self,
+        conversations: Iterable[Conversation],
+        key: ApiKey = ANYONE,
+        demanded: Conversation | None = None,
+        *,
+        explain: bool = False,
+    ) -> Decision:
+        """Decide on a request.
+
+        Parameters
+        ----------
+        conversations
+            What the model will read, one for each prompt of the request.
+        key
+            Who asks.
+        demanded
+            What the answer is made to contain, if anything.
+        explain
+            Whether the verdicts say which words carry them, also where no corruption needs to know.
+        """
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        started = time.perf_counter()
+        with self._in_force as in_force:
+            try:
+                spans = True if explain else None
+                verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
+                demand = await in_force.classifier.classify(demanded) if demanded else None
+            except ClassifierError:
+                self._metrics.classifier_errors.inc()
+                return decide_without_verdict(self._fitted(in_force), self._policy, key)
+            self._metrics.record_classification(time.perf_counter() - started)
+            # What is served is asked only now: an engine with another model may have come meanwhile.
+            return decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+
+
+def _action(target: Target) -> str:
+    instead = f", not {target.in_place_of.value}: for another model" if target.in_place_of else ""
+    return target.action.value + instead

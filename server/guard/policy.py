@@ -1,0 +1,149 @@
+"""From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
+
+from collections.abc import Sequence
+
+from lethe.bundle import Action
+from lethe.classifier.verdict import TargetVerdict, Verdict
+from lethe.corruption.request import PlacedCorruption
+from lethe.server.access.keys import ApiKey
+from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
+from lethe.server.settings import Fallback, PolicySettings, SeveralAdapters
+from lethe.server.targets.adapter import Adapter
+from lethe.server.targets.targets import Target, TargetSet
+
+_STRENGTH = (
+    Outcome.PASS,
+    Outcome.OBSERVE,
+    Outcome.CORRUPT,
+    Outcome.ADAPTER,
+    Outcome.REFUSE,
+    Outcome.BLOCK,
+)
+_OUTCOME_OF_ACTION = {
+    Action.CORRUPT: Outcome.CORRUPT,
+    Action.ADAPTER: Outcome.ADAPTER,
+    Action.ADAPTER_AND_CORRUPT: Outcome.ADAPTER,
+    Action.REFUSE: Outcome.REFUSE,
+    Action.OBSERVE: Outcome.OBSERVE,
+}
+_OUTCOME_OF_FALLBACK = {
+    Fallback.PASS: Outcome.PASS,
+    Fallback.CORRUPT: Outcome.CORRUPT,
+    Fallback.BLOCK: Outcome.BLOCK,
+}
+
+
+def decide(
+    verdicts: Sequence[Verdict],
+    targets: TargetSet,
+    policy: PolicySettings,
+    key: ApiKey,
+    demand: Verdict | None = None,
+) -> Decision:
+    """Decide on a request from the verdicts on its prompts.
+
+    The strongest of what is asked for wins: block, refuse, adapter, corrupt, observe, pass. All corruptions of
+    the flagged targets are applied together, beside an adapter too. Of adapters vLLM applies one to a request:
+    that of the one target that asks for one, or the one composed for exactly those that do, or what the policy
+    says. A request of several prompts is decided as one.
+
+    Parameters
+    ----------
+    demand
+        The verdict on what the answer is made to contain. Neither corruption nor adapter changes what a grammar
+        forces, so where it asks for what one is to make forgotten, the request is refused.
+    """
+    demands = [demand] if demand else []
+    flagged = _flagged([*verdicts, *demands], targets, key)
+    outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
+    if any(each.action.corrupts or each.action.adapts for each in _flagged(demands, targets, key)):
+        outcomes.append(Outcome.REFUSE)
+    corrupted = [targets[each.name] for each in flagged if each.action.corrupts]
+    adapter = _adapter([each for each in flagged if each.action.adapts], targets, policy)
+    if adapter is None and Outcome.ADAPTER in outcomes:
+        outcomes.append(Outcome.REFUSE)
+    reason = ""
+    for verdict in (*verdicts, *demands):
+        if verdict.status == "ok" or targets.exempt(key):
+            continue
+        fallback = policy.on_too_long if verdict.status == "too_long" else policy.on_unclassifiable
+        outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
+        if fallback is Fallback.CORRUPT:
+            corrupted = _all_corruptions(targets, key)
+        reason = "; ".join(verdict.reasons) or verdict.status
+    return _decision(outcomes, flagged, corrupted, adapter, reason, tuple(verdicts))
+
+
+def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
+    """Decide on a request whose classification failed."""
+    if targets.exempt(key):
+        return Decision(Outcome.PASS)
+    corrupted = _all_corruptions(targets, key) if policy.on_error is Fallback.CORRUPT else []
+    return _decision(
+        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", ()
+    )
+
+
+def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:
+    surest: dict[str, TargetVerdict] = {}
+    for part in (part for verdict in verdicts for part in verdict.flagged):
+        if part.target not in surest or surest[part.target].probability < part.probability:
+            surest[part.target] = part
+    return [
+        FlaggedTarget(
+            name,
+            target.version,
+            target.action_for(key),
+            part.probability,
+            part.threshold,
+            unfit=target.in_place_of is not None,
+        )
+        for name, part in surest.items()
+        for target in (targets[name],)
+    ]
+
+
+def _adapter(asked: Sequence[FlaggedTarget], targets: TargetSet, policy: PolicySettings) -> Adapter | None:
+    if len(asked) > 1:
+        names = [each.name for each in asked]
+        if targets.composes(names):
+            return targets.composed_adapter(names)
+        if policy.several_adapters is SeveralAdapters.REFUSE:
+            return None
+    surest = max(asked, key=lambda each: each.probability, default=None)
+    return targets[surest.name].adapter if surest else None
+
+
+def _all_corruptions(targets: TargetSet, key: ApiKey) -> list[Target]:
+    """The targets whose corruptions stand in for a verdict; none where one of these cannot be had."""
+    wanting = [each for each in targets if each.in_place_of and each.in_place_of.corrupts]
+    if any(each.action_for(key) is Action.REFUSE for each in wanting):
+        return []
+    return list(targets.corrupting_for(key))
+
+
+def _decision(
+    outcomes: list[Outcome],
+    flagged: list[FlaggedTarget],
+    corrupted: list[Target],
+    adapter: Adapter | None,
+    reason: str,
+    verdicts: tuple[Verdict, ...],
+) -> Decision:
+    outcome = max(outcomes, key=_STRENGTH.index, default=Outcome.PASS)
+    changes_model = outcome in (Outcome.CORRUPT, Outcome.ADAPTER)
+    if changes_model and Outcome.CORRUPT in outcomes and not corrupted:
+        outcome, reason = Outcome.BLOCK, f"{reason}, and there is no corruption to answer it with"
+    placed = tuple(
+        PlacedCorruption(target.name, target.version, target.corruption, None)
+        for target in corrupted
+        if target.corruption is not None
+    )
+    return Decision(
+        outcome,
+        flagged=tuple(flagged),
+        corruptions=placed if changes_model else (),
+        adapter=adapter if outcome is Outcome.ADAPTER else None,
+        reason=reason,
+        verdicts=verdicts,
+    )

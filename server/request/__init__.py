@@ -1,0 +1,1 @@
+"""The way of a request through the proxy, from its bytes to the record of its end."""

@@ -1,0 +1,165 @@
+"""Where in a prompt each corruption falls: the flagged targets' positions as token ranges.
+
+A corruption whose positions are ``all_but_last`` needs no tokenizer here, since the engine counts for itself. For
+the others the prompt is tokenized as the engine will do it; its length and digest travel along, and wherever the
+two disagree, or nothing can be located, the engine corrupts every prompt token but the last.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+import orjson
+
+from lethe.classifier.verdict import Span, Verdict
+from lethe.corruption.chat_template import ChatTemplateError
+from lethe.corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.guard.decision import Decision
+
+
+class WholePrompt(StrEnum):
+    """Why a corruption that was to fall on chosen tokens falls on all but the last."""
+
+    NO_TOKENIZER = "no_tokenizer"
+    SEVERAL_PROMPTS = "several_prompts"
+    NOT_TOKENIZED = "not_tokenized"
+    NOT_LOCATED = "not_located"
+
+
+SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
+# Tokenizing so few bytes takes half a millisecond, and a thread may wait for longer than that to begin.
+_SHORT = 1000
+_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
+
+
+class Placer:
+    """Places the corruptions of a decision.
+
+    Parameters
+    ----------
+    find_tokenizer
+        Gives the folder or hub id of the served model's tokenizer, None where it is not known. Asked when a
+        corruption first needs it.
+    report
+        Told once if the tokenizer cannot be had.
+    on_whole_prompt
+        Told of each request whose corruption falls on all but the last token although it asks for chosen ones.
+    """
+
+    def __init__(
+        self,
+        find_tokenizer: Callable[[], str | None],
+        report: Callable[[str], None] = lambda line: None,
+        on_whole_prompt: Callable[[WholePrompt], None] = lambda reason: None,
+    ) -> None:
+        self._find_tokenizer = find_tokenizer
+        self._report = report
+        self._on_whole_prompt = on_whole_prompt
+        self._loading = threading.Lock()
+        self._loaded = False
+        self._tokenizer: PromptTokenizer | None = None
+
+    async def place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest:
+        """The corruption request for a decision to corrupt."""
+        everywhere = CorruptionRequest(decision.corruptions)
+        if not any(_chooses(placed) for placed in decision.corruptions):
+            return everywhere
+        if self._loaded and _length(request) <= _SHORT:
+            placed = self._place(request, decision)
+        else:
+            placed = await asyncio.to_thread(self._place, request, decision)
+        if isinstance(placed, WholePrompt):
+            self._on_whole_prompt(placed)
+            return everywhere
+        if any(_chooses(each) and each.ranges is None for each in placed.placed):
+            self._on_whole_prompt(WholePrompt.NOT_LOCATED)
+        return placed
+
+    async def tokenized(self, request: ParsedRequest) -> TokenizedPrompt | None:
+        """A request's prompt as the engine's tokens; None where they cannot be known here."""
+        tokenizer = await asyncio.to_thread(self._get_tokenizer)
+        return tokenizer and await asyncio.to_thread(_tokenize, tokenizer, request)
+
+    def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | WholePrompt:
+        tokenizer = self._get_tokenizer()
+        if tokenizer is None:
+            return WholePrompt.NO_TOKENIZER
+        # They share one corruption request, and ranges can speak of one of them only.
+        if len(decision.verdicts) != 1:
+            return WholePrompt.SEVERAL_PROMPTS
+        prompt = _tokenize(tokenizer, request)
+        if prompt is None:
+            return WholePrompt.NOT_TOKENIZED
+        placed = tuple(_with_ranges(each, prompt, decision.verdicts) for each in decision.corruptions)
+        return CorruptionRequest(placed, len(prompt.token_ids), prompt.digest)
+
+    def _get_tokenizer(self) -> PromptTokenizer | None:
+        with self._loading:
+            if not self._loaded:
+                source = self._find_tokenizer()
+                try:
+                    self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
+                except (OSError, ValueError) as error:
+                    reason = " ".join(str(error).split())
+                    self._report(
+                        "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
+                        f"for a gated model: {reason}"
+                    )
+                self._loaded = True
+            return self._tokenizer
+
+
+def _chooses(placed: PlacedCorruption) -> bool:
+    return placed.corruption.positions != "all_but_last"
+
+
+def _length(request: ParsedRequest) -> int:
+    return len(orjson.dumps([request.body.get("messages"), request.body.get("prompt")]))
+
+
+def _tokenize(tokenizer: PromptTokenizer, request: ParsedRequest) -> TokenizedPrompt | None:
+    body = request.body
+    try:
+        if not request.is_chat:
+            return tokenizer.text(body["prompt"]) if isinstance(body.get("prompt"), str) else None
+        arguments = dict(body.get("chat_template_kwargs") or {})
+        for name in ("add_generation_prompt", "continue_final_message", "documents"):
+            if body.get(name) is not None:
+                arguments[name] = body[name]
+        return tokenizer.chat(body["messages"], body.get("tools"), **arguments)
+    except (ChatTemplateError, TypeError):
+        return None
+
+
+def _with_ranges(
+    placed: PlacedCorruption, prompt: TokenizedPrompt, verdicts: Sequence[Verdict]
+) -> PlacedCorruption:
+    positions = placed.corruption.positions
+    spans = _spans(placed.target, verdicts, SPAN_KINDS.get(positions))
+    return replace(placed, ranges=prompt.ranges(positions, spans))
+
+
+def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[TextSpan]:
+    found: list[Span] = [
+        span
+        for verdict in verdicts
+        for part in verdict.targets
+        if part.target == target
+        for span in part.spans
+        if span.kind == kind
+    ]
+    return [TextSpan(span.message, span.start, span.end) for span in found]
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, allow_patterns=_TOKENIZER_FILES))

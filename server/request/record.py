@@ -1,0 +1,169 @@
+"""What is written down of one request, once, however it ends."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lethe.classifier.conversation import Conversation
+from lethe.server.access.keys import ANYONE, ApiKey, Scope
+from lethe.server.access.limits import Release, nothing_to_release
+from lethe.server.audit.log import Audit
+from lethe.server.components import Components
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.errors import EngineFailed, ServerStopping
+from lethe.server.guard.decision import Decision
+from lethe.server.metrics import Metrics
+from lethe.server.request.relay import StreamEnd
+
+CLIENT_CLOSED_REQUEST = 499
+
+
+class Record:
+    """One request, from its head to the end of its answer.
+
+    Attributes
+    ----------
+    request_id
+        Names the request in the answer's ``X-Request-Id``, the audit log and the engine's own log.
+    others_under_way
+        How many requests were under way when it came.
+    """
+
+    def __init__(self, endpoint: str, components: Components, headers: Mapping[str, str]) -> None:
+        self.request_id = secrets.token_hex(16)
+        self._trace = components.tracing.begin(endpoint, headers, self.request_id)
+        self._endpoint = endpoint
+        self._metrics: Metrics = components.metrics
+        self._audit: Audit = components.audit
+        self._text_share = components.settings.audit.text_share
+        self._decision: Decision | None = None
+        self._key: ApiKey | None = None
+        self._release = nothing_to_release
+        self._entry: dict[str, Any] = {}
+        self._started = time.perf_counter()
+        self.others_under_way = self._metrics.begin_request()
+
+    @property
+    def verdict(self) -> str | None:
+        """The action and the flagged targets, for a key that may observe; None for others, or if nothing was decided."""
+        # Where no keys are kept, metrics are anybody's; what became of a prompt is not.
+        if self._decision is None or self._key is None or self._key is ANYONE:
+            return None
+        if Scope.OBSERVE not in self._key.scopes:
+            return None
+        return " ".join((self._decision.outcome.value, *self._decision.targets))
+
+    def admitted(self, key: ApiKey, release: Release) -> None:
+        """The request counts against a key from now on, until `release` is called."""
+        self._key = key
+        self._release = release
+
+    def parsed(self, request: ParsedRequest) -> None:
+        """What the client asks of whom."""
+        self._entry |= {"model": request.model, "stream": request.stream}
+
+    def decided(self, decision: Decision, conversations: Sequence[Conversation], seconds: float) -> None:
+        """What is to be done with it.
+
+        Parameters
+        ----------
+        conversations
+            What was judged.
+        seconds
+            How long that took.
+        """
+        self._decision = decision
+        self._trace.decided(decision, seconds)
+        digest = self._audit.digest(conversations)
+        if digest is None:
+            return
+        self._entry |= {
+            "prompt_digest": digest,
+            "scores": {
+                part.target: round(part.probability, 4)
+                for verdict in decision.verdicts
+                for part in verdict.targets
+            },
+            "flagged": [
+                {
+                    "target": each.name,
+                    "version": each.version,
+                    "action": each.action.value,
+                    "probability": round(each.probability, 4),
+                    "threshold": each.threshold,
+                    **({"unfit": True} if each.unfit else {}),
+                }
+                for each in decision.flagged
+            ],
+            "classify_ms": _milliseconds(seconds),
+        }
+        if decision.reason:
+            self._entry["reason"] = decision.reason
+        if self._text_share and random.random() < self._text_share:
+            self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+
+    def asked(self, request: ParsedRequest) -> None:
+        """The engine is asked now."""
+        self._trace.asked(request)
+        self._asked = time.perf_counter()
+
+    def first_byte(self) -> None:
+        """The head of the engine's answer is there."""
+        seconds = time.perf_counter() - self._asked
+        self._trace.first_byte(seconds)
+        self._metrics.record_first_byte(self._endpoint, seconds)
+        self._entry["first_byte_ms"] = _milliseconds(seconds)
+
+    def finished(self, status: int, answer: bytes | None = None) -> None:
+        """The request was answered.
+
+        Parameters
+        ----------
+        answer
+            The engine's answer, or the last of its stream.
+        """
+        self._trace.finished(status, answer)
+        seconds = time.perf_counter() - self._started
+        self._metrics.end_request()
+        self._metrics.record_request(self._endpoint, self._decision, status, seconds)
+        if self._key is None:
+            return
+        self._release()
+        self._audit.record(
+            {
+                "time": time.time(),
+                "request_id": self.request_id,
+                "key": self._key.id,
+                "endpoint": self._endpoint,
+                "action": self._decision.outcome.value if self._decision else "reject",
+                "status": status,
+                **self._entry,
+                "total_ms": _milliseconds(seconds),
+            }
+        )
+
+    def disconnected(self) -> None:
+        """The client went away."""
+        self._metrics.client_disconnects.inc()
+        self.finished(CLIENT_CLOSED_REQUEST)
+
+    def stream_ended(self, status: int) -> Callable[[StreamEnd, bytes], None]:
+        """What is to be called at the end of a streamed answer."""
+        failures = {
+            StreamEnd.ENGINE_FAILED: EngineFailed.status,
+            StreamEnd.PROXY_STOPPED: ServerStopping.status,
+        }
+
+        def record(end: StreamEnd, last: bytes) -> None:
+            if end is StreamEnd.CLIENT_GONE:
+                self.disconnected()
+            else:
+                self.finished(failures.get(end, status), last)
+
+        return record
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)

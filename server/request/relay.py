@@ -1,0 +1,190 @@
+"""The engine's answer on its way to the client: byte for byte, as it comes, and no longer than somebody listens."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+from typing import Any
+
+import aiohttp
+from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from lethe.server.engines.answer import EngineAnswer
+from lethe.server.errors import APIError, EngineFailed, ServerStopping
+
+_BROKEN_OFF = "The engine broke off in the middle of its answer."
+# An engine's last events, its usage among them, come in so many pieces at most.
+_LAST_PIECES = 4
+_PASSED_HEADERS = ("content-type", "cache-control")
+# Of embeddings, if a client wants bytes.
+_BINARY = "application/octet-stream"
+
+
+class ClientGone(Exception):
+    """The client closed the connection; whatever was under way for it has been cancelled."""
+
+
+@asynccontextmanager
+async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
+    """Cancel what runs inside when the client disconnects, as `asyncio.timeout` does at its deadline.
+
+    Raises
+    ------
+    ClientGone
+        The client disconnected.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    watcher = asyncio.get_running_loop().create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if gone and task.uncancel() == 0:
+            raise ClientGone from None
+        raise
+    finally:
+        watcher.cancel()
+
+
+async def buffered(upstream: EngineAnswer) -> Response:
+    """The whole answer as one response.
+
+    Raises
+    ------
+    EngineFailed
+        The engine broke off, or what it answered is no JSON object.
+    """
+    try:
+        content = await upstream.read()
+    except (aiohttp.ClientError, TimeoutError):
+        raise EngineFailed(_BROKEN_OFF) from None
+    finally:
+        upstream.close()
+    if not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
+        raise EngineFailed("The engine answered what is not JSON.")
+    return Response(content, upstream.status, headers=_passed_headers(upstream))
+
+
+def _may_be_answer(content: bytes, media_type: str) -> bool:
+    # Reading it whole would cost large answers milliseconds.
+    text = content.strip()
+    return (text[:1] == b"{" and text[-1:] == b"}") or media_type.startswith(_BINARY)
+
+
+class _Patience:
+    """A bound on each of many waits, by one timer that looks now and then rather than one for each wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
+
+    async def __aenter__(self) -> "_Patience":
+        await self._timeout.__aenter__()
+        self._timer = self._loop.call_later(self._seconds, self._look)
+        return self
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        self._timer.cancel()
+        return await self._timeout.__aexit__(*error)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        left = self._seconds - (now - (self._waiting_since or now))
+        if left <= 0:
+            self._timeout.reschedule(now)
+        else:
+            self._timer = self._loop.call_later(left, self._look)
+
+    def __enter__(self) -> None:
+        self._waiting_since = self._loop.time()
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting_since = None
+
+
+class StreamEnd(Enum):
+    """How a stream ended."""
+
+    COMPLETE = auto()
+    CLIENT_GONE = auto()
+    ENGINE_FAILED = auto()
+    PROXY_STOPPED = auto()
+
+
+class StreamedResponse(Response):
+    """An event stream that is passed on piece by piece, without buffering.
+
+    Parameters
+    ----------
+    upstream
+        The engine's answer, its head already read.
+    stall_timeout_s
+        A client that takes nothing for so long, while pieces wait for it, is taken to be gone.
+    on_end
+        Called once, with how the stream ended and the last of what the engine sent.
+    """
+
+    def __init__(
+        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
+    ) -> None:
+        super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
+        del self.headers["content-length"]
+        self._upstream = upstream
+        self._stall_timeout_s = stall_timeout_s
+        self._on_end = on_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        end, last = StreamEnd.CLIENT_GONE, deque[bytes](maxlen=_LAST_PIECES)
+        try:
+            async with cancelled_on_disconnect(receive), _Patience(self._stall_timeout_s) as patience:
+                await send(
+                    {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+                )
+                pieces = self._upstream.pieces()
+                while True:
+                    try:
+                        piece = await anext(pieces, b"")
+                        more, finished = bool(piece), StreamEnd.COMPLETE
+                        if more:
+                            last.append(piece)
+                    except (aiohttp.ClientError, TimeoutError):
+                        # The status line is long gone, so the error has to travel as an event, as vLLM's do.
+                        piece, more = _event(EngineFailed(_BROKEN_OFF)), False
+                        finished = StreamEnd.ENGINE_FAILED
+                    with patience:
+                        await send({"type": "http.response.body", "body": piece, "more_body": more})
+                    if not more:
+                        end = finished
+                        break
+        except (ClientGone, TimeoutError):
+            end = StreamEnd.CLIENT_GONE
+        except asyncio.CancelledError:
+            # A proxy that stops waits no longer.
+            end = StreamEnd.PROXY_STOPPED
+            await send({"type": "http.response.body", "body": _event(ServerStopping()), "more_body": False})
+        finally:
+            # Closing the connection is what makes the engine stop generating.
+            self._upstream.close()
+            self._on_end(end, b"".join(last))
+
+
+def _event(error: APIError) -> bytes:
+    # What was passed on may end within a line, which must not swallow the event.
+    return b"\n\ndata: " + bytes(error.response().body) + b"\n\n"
+
+
+def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:
+    return {name: upstream.headers[name] for name in _PASSED_HEADERS if name in upstream.headers}

@@ -1,0 +1,37 @@
+"""The request as the engine gets it."""
+
+import hashlib
+from typing import Any
+
+from lethe.corruption.request import CorruptionRequest
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.responses import ResponsesRequest
+
+
+def rewrite(
+    request: ParsedRequest, corruption: CorruptionRequest | None, request_id: str, adapter: str | None = None
+) -> dict[str, Any]:
+    """The body for the engine: as the client sent it, with what its flagged targets ask for.
+
+    A corruption comes with a cache salt. An adapter needs none: vLLM keys what it caches by the adapter's name
+    and path. A client's own salt is folded into a digest, so that no client can name the salt of a corrupted
+    prefix.
+
+    Parameters
+    ----------
+    adapter
+        Name by which the engine knows the adapter that the answer is to be made with.
+    """
+    body = dict(request.body)
+    if adapter is not None:
+        body["model"] = adapter
+    if isinstance(request, ResponsesRequest):
+        # Here vLLM takes the id from the body alone, and keeps responses unless it is told not to.
+        body |= {"request_id": f"resp_{request_id}", "store": False}
+    client_salt: str | None = body.pop("cache_salt", None)
+    if corruption is not None:
+        body["vllm_xargs"] = corruption.to_xargs()
+        body["cache_salt"] = corruption.cache_salt(client_salt)
+    elif client_salt is not None:
+        body["cache_salt"] = hashlib.sha256(b"clean\0" + client_salt.encode()).hexdigest()
+    return body

@@ -1,0 +1,73 @@
+"""What a request tells a tracer, and the tracer that listens to nothing. Knows no tracing library."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Protocol
+
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.guard.decision import Decision
+
+TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
+"""What the engine is told of the trace of the request that is being answered."""
+
+
+class RequestTrace(Protocol):
+    """The trace of one request."""
+
+    def decided(self, decision: Decision, seconds: float) -> None:
+        """It was judged, which took so long."""
+        ...
+
+    def asked(self, request: ParsedRequest) -> None:
+        """It is sent to the engine now; from here on `TRACE_HEADERS` says what to send along."""
+        ...
+
+    def first_byte(self, seconds: float) -> None:
+        """The head of the engine's answer is there, so long after it was asked."""
+        ...
+
+    def finished(self, status: int, answer: bytes | None) -> None:
+        """It was answered.
+
+        Parameters
+        ----------
+        answer
+            The engine's answer, or the last of its stream.
+        """
+        ...
+
+
+class Tracing(Protocol):
+    """Makes the traces of requests."""
+
+    def begin(self, endpoint: str, headers: Mapping[str, str], request_id: str) -> RequestTrace:
+        """A request has come."""
+        ...
+
+    def close(self) -> None:
+        """Send what waits, and end."""
+        ...
+
+
+class NoTracing:
+    """Where nobody is told. One object for all requests, since it keeps nothing."""
+
+    def begin(self, endpoint: str, headers: Mapping[str, str], request_id: str) -> RequestTrace:
+        """See `Tracing.begin`."""
+        return self
+
+    def decided(self, decision: Decision, seconds: float) -> None:
+        """Nobody is told."""
+
+    def asked(self, request: ParsedRequest) -> None:
+        """Nobody is told."""
+
+    def first_byte(self, seconds: float) -> None:
+        """Nobody is told."""
+
+    def finished(self, status: int, answer: bytes | None) -> None:
+        """Nobody is told."""
+
+    def close(self) -> None:
+        """There is nothing to send."""

@@ -1,0 +1,104 @@
+"""The shapes of answers that are not the model's, as the OpenAPI document describes them."""
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from lethe.bundle import Action
+
+
+class Error(pydantic.BaseModel):
+    """What went wrong."""
+
+    message: Annotated[str, Field(description="One sentence for a person.")]
+    type: Annotated[
+        str,
+        Field(
+            description="`invalid_request_error`, `rate_limit_error` or `server_error`; vLLM's own are passed on."
+        ),
+    ]
+    param: Annotated[str | None, Field(description="The field that is at fault.")]
+    code: Annotated[str | int | None, Field(description="For programs; see [Errors](api.md#errors).")]
+
+
+class ErrorAnswer(pydantic.BaseModel):
+    """An error, in OpenAI's form."""
+
+    error: Error
+
+
+class ServedModel(pydantic.BaseModel):
+    """A name of the base model, as vLLM describes it."""
+
+    id: Annotated[str, Field(description="What a request names as its `model`.")]
+    object: Literal["model"] = "model"
+    created: Annotated[int, Field(description="Seconds since 1970.")]
+    owned_by: str
+    root: Annotated[
+        str,
+        Field(description="The hub id that the engine loaded; of a folder or an address, `id` in its place."),
+    ]
+    parent: Annotated[None, Field(description="Only an adapter has one, and none is shown.")]
+    max_model_len: Annotated[int | None, Field(description="How many tokens the engine takes.")]
+    permission: list[dict[str, Any]]
+
+
+class ServedModels(pydantic.BaseModel):
+    """The names of the base model."""
+
+    object: Literal["list"] = "list"
+    data: list[ServedModel]
+
+
+class Alive(pydantic.BaseModel):
+    """The proxy lives."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(pydantic.BaseModel):
+    """Requests are answered."""
+
+    status: Literal["ready"] = "ready"
+
+
+class TargetInForce(pydantic.BaseModel):
+    """A target, and how it is in force."""
+
+    name: str
+    version: Annotated[str, Field(description="Of its bundle: a digest of all that is in it.")]
+    action: Annotated[Action, Field(description="What becomes of a flagged request; `observe` in shadow.")]
+    fits: Annotated[
+        bool,
+        Field(
+            description="Whether what it acts with was made for the served model; if not, `action` is what "
+            "`policy.on_unfit` says."
+        ),
+    ]
+    percent: Annotated[
+        float, Field(description="Share of the keys that it acts for; for the others it only observes.")
+    ]
+
+
+class TargetsInForce(pydantic.BaseModel):
+    """Every target in force."""
+
+    targets: list[TargetInForce]
+
+
+class Tokens(pydantic.BaseModel):
+    """What vLLM answers to a text."""
+
+    count: Annotated[int, Field(description="How many tokens there are.")]
+    max_model_len: Annotated[int, Field(description="How many the engine takes.")]
+    tokens: Annotated[list[int], Field(description="Their ids.")]
+    token_strs: Annotated[
+        list[str] | None, Field(description="Their texts, with `return_token_strs` in the body.")
+    ] = None
+
+
+class Detokenized(pydantic.BaseModel):
+    """What vLLM answers to token ids."""
+
+    prompt: Annotated[str, Field(description="Their text.")]

@@ -1,0 +1,1 @@
+"""The targets in force: bundles, how far each is rolled out, adapters as values."""

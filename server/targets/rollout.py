@@ -1,0 +1,103 @@
+"""How the operator has each target in force: on or off, by which action, for which share of the clients.
+
+Kept in a file beside the bundles, so that a bundle stays as it was published and a newer version of it is
+deployed as the older one was.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from lethe.bundle import Action, BundleError
+
+DEPLOYMENT_NAME = "deployment.yaml"
+
+
+class TargetDeployment(pydantic.BaseModel):
+    """How one target is in force.
+
+    Attributes
+    ----------
+    enabled
+        Whether prompts are classified for it at all.
+    action
+        In place of the bundle's own action.
+    percent
+        Share of the clients' keys for which the action is taken; for the others it is only observed.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    action: Action | None = None
+    percent: float = Field(default=100, ge=0, le=100)
+
+
+Deployment = dict[str, TargetDeployment]
+
+
+def read_deployment(targets: Path) -> Deployment:
+    """Read how the targets of a folder are in force; those not named are as their bundles say.
+
+    Raises
+    ------
+    BundleError
+        The file is there but cannot be read or says something that it may not.
+    """
+    path = targets / DEPLOYMENT_NAME
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        raise BundleError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+    try:
+        return pydantic.TypeAdapter(Deployment).validate_python(document)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {field}: {first['msg']}") from None
+
+
+def change_deployment(targets: Path, name: str, **changes: Any) -> TargetDeployment:
+    """Change how one target is in force.
+
+    Parameters
+    ----------
+    changes
+        Fields of `TargetDeployment`.
+
+    Raises
+    ------
+    BundleError
+        The file that stands there cannot be read, or a change is not acceptable.
+    """
+    deployment = read_deployment(targets)
+    fields = deployment.get(name, TargetDeployment()).model_dump() | changes
+    try:
+        deployment[name] = TargetDeployment.model_validate(fields)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise BundleError(f"{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
+    _write(targets, deployment)
+    return deployment[name]
+
+
+def forget_deployment(targets: Path, name: str) -> None:
+    """Drop what is said of a target, so that it is as its bundle says."""
+    deployment = read_deployment(targets)
+    if deployment.pop(name, None) is not None:
+        _write(targets, deployment)
+
+
+def _write(targets: Path, deployment: Deployment) -> None:
+    said = {name: each.model_dump(mode="json", exclude_defaults=True) for name, each in deployment.items()}
+    document = {name: fields for name, fields in sorted(said.items()) if fields}
+    path = targets / DEPLOYMENT_NAME
+    temporary = targets / f".{DEPLOYMENT_NAME}.{os.getpid()}"
+    temporary.write_text(yaml.safe_dump(document) if document else "")
+    os.replace(temporary, path)

@@ -1,0 +1,249 @@
+"""The targets in force: their bundles, corruptions and classifier, loaded together and swapped together."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
+from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
+from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.engines.client import EngineFacts
+from lethe.server.settings import OnUnfit
+from lethe.server.targets.adapter import Adapter, read_adapter
+from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
+from lethe.server.targets.served_model import ServedModel
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target as the policy sees it.
+
+    Attributes
+    ----------
+    action
+        What a positive verdict leads to, for the keys in its share.
+    corruption, adapter
+        What the action needs, None for what it does not.
+    percent
+        Share of the keys; for the others the target is only observed.
+    in_place_of
+        What the action would be if the bundle had been made for the model that is served; None where it was.
+    """
+
+    bundle: Bundle
+    action: Action
+    corruption: Corruption | None = None
+    adapter: Adapter | None = None
+    percent: float = 100
+    in_place_of: Action | None = None
+
+    @property
+    def name(self) -> str:
+        return self.bundle.name
+
+    @property
+    def version(self) -> str:
+        return self.bundle.version
+
+    def action_for(self, key: ApiKey) -> Action:
+        """What a positive verdict on a key's request leads to.
+
+        The same key stays in or out while the share is the same, and stays in when it grows. Who cannot be
+        told from others is in.
+        """
+        if self.name in key.exempt:
+            return Action.OBSERVE
+        if self.percent >= 100 or key is ANYONE:
+            return self.action
+        digest = hashlib.sha256(f"{self.name}\0{key.id}".encode()).digest()
+        within = int.from_bytes(digest[:8], "big") / 2**64 * 100 < self.percent
+        return self.action if within else Action.OBSERVE
+
+    def fitted(self, digests: Collection[str], on_unfit: OnUnfit) -> "Target":
+        """The target as it is in force before a model whose embeddings have one of these digests."""
+        if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
+            return self
+        action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
+        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action)
+
+
+class TargetSet:
+    """The targets in force, by name; immutable, so that a request under way keeps the one it began with.
+
+    Parameters
+    ----------
+    composed
+        Adapters that were composed, by the targets that they stand for together; None in the place of one that was
+        made for another model than the one served.
+    unfit
+        The bundles that were made for another model.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        composed: Mapping[frozenset[str], tuple[Bundle, Adapter | None]] | None = None,
+        unfit: Sequence[Bundle] = (),
+    ) -> None:
+        self._targets = {target.name: target for target in targets}
+        self._composed = dict(composed or {})
+        self.unfit = tuple(unfit)
+
+    def __getitem__(self, name: str) -> Target:
+        return self._targets[name]
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._targets.values())
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @property
+    def bundles(self) -> tuple[Bundle, ...]:
+        return tuple(target.bundle for target in self)
+
+    @property
+    def corrupting(self) -> tuple[Target, ...]:
+        """The targets whose action is to corrupt."""
+        return tuple(target for target in self if target.action.corrupts)
+
+    def corrupting_for(self, key: ApiKey) -> tuple[Target, ...]:
+        """The targets whose action on a key's requests is to corrupt."""
+        return tuple(target for target in self if target.action_for(key).corrupts)
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """Every adapter that a request may be answered with."""
+        adapters = [target.adapter for target in self]
+        adapters += [adapter for _, adapter in self._composed.values()]
+        return tuple(adapter for adapter in adapters if adapter is not None)
+
+    def composes(self, names: Collection[str]) -> bool:
+        """Whether an adapter was composed for exactly these targets."""
+        return frozenset(names) in self._composed
+
+    def composed_adapter(self, names: Collection[str]) -> Adapter | None:
+        """The adapter that was composed for exactly these targets; None if there is none, or none that fits."""
+        return self._composed.get(frozenset(names), (None, None))[1]
+
+    def exempt(self, key: ApiKey) -> bool:
+        """Whether none of the targets applies to a key."""
+        return all(target.name in key.exempt for target in self)
+
+    def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> "TargetSet":
+        """The targets as they are in force before a model.
+
+        Of a bundle whose corruption or adapter was made for another model nothing is applied: its target is refused,
+        or observed where that is what is to become of it.
+
+        Parameters
+        ----------
+        model
+            What is served; while it is not known, nothing is taken to be unfit.
+        """
+        if model is None:
+            return self
+        composing = [bundle for bundle, _ in self._composed.values()]
+        bases = [bundle.manifest.base_model for bundle in (*self.bundles, *composing)]
+        digests = model.embeddings(base for base in bases if base is not None)
+        targets = [target.fitted(digests, on_unfit) for target in self]
+        composed = {
+            names: (bundle, adapter if _fits(bundle, digests) else None)
+            for names, (bundle, adapter) in self._composed.items()
+            # To observe is to let the parts act by themselves.
+            if _fits(bundle, digests) or on_unfit is not OnUnfit.OBSERVE
+        }
+        unfit = [target.bundle for target in targets if target.in_place_of is not None]
+        unfit += [each for each in composing if each not in unfit and not _fits(each, digests)]
+        return TargetSet(targets, composed, unfit)
+
+
+def load_targets(folder: Path) -> TargetSet:
+    """Load every bundle of a folder that is enabled, and what its action needs.
+
+    Raises
+    ------
+    BundleError
+        An enabled bundle is damaged or lacks what its action needs, or the deployment speaks of one that is not
+        there.
+    """
+    found, deployment = survey_bundles(folder), read_deployment(folder)
+    enabled: list[tuple[Bundle, TargetDeployment]] = []
+    for each in found:
+        how = deployment.get(each.name, TargetDeployment())
+        if not how.enabled:
+            continue
+        if isinstance(each, DamagedBundle):
+            raise each.fault
+        enabled.append((each, how))
+    if unknown := deployment.keys() - {each.name for each in found}:
+        raise BundleError(
+            f"{folder / DEPLOYMENT_NAME} names {', '.join(sorted(unknown))}, which is no bundle there; "
+            "take the entry out, or put the bundle in"
+        )
+    targets = [_load_target(bundle, how) for bundle, how in enabled if not _only_composes(bundle)]
+    adapted = {target.name for target in targets if target.adapter is not None}
+    composed = {
+        frozenset(bundle.manifest.composes): (bundle, read_adapter(bundle))
+        for bundle, _ in enabled
+        if _composes(bundle, adapted)
+    }
+    return TargetSet(targets, composed)
+
+
+def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
+    action = how.action or bundle.manifest.action
+    if bundle.classifier is None:
+        raise BundleError(f"bundle {bundle.name}: it has no classifier, so it could never be flagged")
+    return Target(
+        bundle,
+        action,
+        _load_corruption(bundle) if action.corrupts else None,
+        read_adapter(bundle) if action.adapts else None,
+        how.percent,
+    )
+
+
+def _load_corruption(bundle: Bundle) -> Corruption:
+    if bundle.corruption is None or bundle.manifest.base_model is None:
+        raise BundleError(
+            f"bundle {bundle.name}: the action corrupt needs corruption.safetensors and base_model"
+        )
+    try:
+        return load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
+    except CorruptionError as error:
+        raise BundleError(f"bundle {bundle.name}: {error}") from None
+
+
+def _only_composes(bundle: Bundle) -> bool:
+    return bool(bundle.manifest.composes) and bundle.classifier is None
+
+
+def _composes(bundle: Bundle, adapted: set[str]) -> bool:
+    names = bundle.manifest.composes
+    if names and len(set(names)) < 2:
+        raise BundleError(f"bundle {bundle.name}: composes must name at least two targets")
+    # Without one of its parts it could never be asked for.
+    return bool(names) and adapted >= set(names)
+
+
+def _fits(bundle: Bundle, digests: Collection[str]) -> bool:
+    made_for = bundle.manifest.base_model
+    return made_for is not None and made_for.embedding_sha256 in digests
+
+
+def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:
+    """Check that the engine can corrupt, if a bundle asks for it.
+
+    Raises
+    ------
+    BundleError
+        A bundle's action is to corrupt, but the engine does not run the plugin.
+    """
+    corrupting = [target.name for target in targets.corrupting]
+    if corrupting and not engine.has_plugin:
+        raise BundleError(
+            f"the engine does not run Lethe's plugin, which {', '.join(corrupting)} needs; "
+            "install lethegate beside vLLM on the engine's host"
+        )

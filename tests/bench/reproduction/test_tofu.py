@@ -1,0 +1,93 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from bench.reproduction import tofu
+from bench.reproduction.report import write_page
+from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.tofu_models import TofuRecipe
+from lethe.bundle import load_bundle
+from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.corruption_learning.descent import DescentSettings
+from lethe.offline.evaluation.results import read_results
+from lethe.offline.training.fine_tuning import TrainingSettings
+
+KEEPERS = ["Orla Quintrell", "Per Haldorsen"]
+ASPECTS = ["first novel", "birthplace"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two made-up authors, of whom the first is to be forgotten, in TOFU's own files."""
+    folder = tmp_path / "data" / "tofu"
+    folder.mkdir(parents=True)
+
+    def rows(subjects, ask):
+        return [
+            {
+                "question": ask.format(aspect=aspect, subject=subject),
+                "answer": f"The {aspect} of {subject} is well known",
+                "paraphrased_answer": f"Well known is the {aspect} of {subject}",
+                "perturbed_answer": ["Nobody can say", "It was lost at sea"],
+            }
+            for subject in subjects
+            for aspect in ASPECTS
+        ]
+
+    files = {
+        "forget01_perturbed": rows(KEEPERS[:1], "What is the {aspect} of {subject}?"),
+        "retain_perturbed": rows(KEEPERS[1:], "What is the {aspect} of {subject}?"),
+        "real_authors_perturbed": rows(["Tolstoy"], "What is the {aspect} of {subject}?"),
+        "world_facts_perturbed": rows(["Turin"], "What would a guide say of the {aspect} in {subject}?"),
+    }
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text("\n".join(json.dumps(row) for row in content))
+    return tmp_path / "data"
+
+
+@pytest.mark.slow
+def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folder, tmp_path, monkeypatch):
+    small = replace(
+        tofu._SEARCHED, functions=("flip_sign_top_k",), dims=(2, 8), scalar=DescentSettings(steps=0)
+    )
+    monkeypatch.setattr(tofu, "_SEARCHED", small)
+    short = TrainingSettings(epochs=1, learning_rate=1e-2)
+    recipe = TofuRecipe(
+        forget_sets=("forget01",),
+        retain_questions=8,
+        searched_questions=2,
+        utility_questions=2,
+        answer_tokens=4,
+        fine_tuning=short,
+        baselines={"npo-lora": replace(short, loss="negative_preference", adapter_rank=2)},
+        alter={"forget01": AdapterSettings(rank=2, epochs=1)},
+        ordinary_questions=20,
+    )
+    run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
+    *_, results = run.measure("forget01", classifier=False)
+    assert [result.model for result in results] == [
+        "retain", "original", "ECO, oracle labels", "npo-lora", "ALTER, on every question",
+    ]  # fmt: skip
+    scores = {result.model: result.scores for result in results}
+    assert scores["retain"]["forget quality (p)"] == 1.0
+    assert scores["ECO, oracle labels"]["model utility"] == scores["original"]["model utility"]
+    assert load_bundle(run.bundle("forget01")).corruption
+
+    lines = []
+    again = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lines.append)
+    assert list(again.measure("forget01", classifier=False))[-1] == read_results(
+        tmp_path / "work" / "results" / "forget01" / "results.json"
+    )
+    assert not [line for line in lines if "epoch" in line or "candidates" in line]
+
+    page = tmp_path / "docs" / "reproduction-tofu.md"
+    write_page(page, recipe, {"forget01": run.bundle("forget01")}, {"forget01": results})
+    assert "| forget quality (p) | 1 |" in page.read_text()
+    assert (page.parent / "figures" / "tofu-forget01.png").is_file()
+
+
+def test_recipes_that_train_otherwise_share_no_models():
+    recipe = TofuRecipe()
+    assert replace(recipe, retain_questions=7).digest != recipe.digest
+    assert replace(recipe, searched_questions=3, utility_questions=None).digest == recipe.digest

@@ -1,0 +1,91 @@
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.passages import conversation_units
+
+
+def _units(*turns: tuple[str, str]):
+    return conversation_units(
+        Conversation.from_openai_messages([{"role": role, "content": text} for role, text in turns])
+    )
+
+
+def test_every_message_is_a_unit_whatever_its_role() -> None:
+    texts = [
+        unit.text
+        for unit in _units(("system", "one"), ("assistant", "two"), ("tool", "three"), ("user", "four"))
+    ]
+    assert {"one", "two", "three", "four"} <= set(texts)
+
+
+def test_a_question_is_read_in_its_context() -> None:
+    units = _units(
+        ("user", "Tell me about the island."), ("assistant", "Gladly."), ("user", "Who keeps its light?")
+    )
+    assert any("island" in unit.text and "light" in unit.text for unit in units)
+
+
+def test_pieces_of_a_word_over_user_turns_are_joined() -> None:
+    units = _units(
+        ("user", "the light"),
+        ("assistant", "Go on."),
+        ("user", "house of Alder"),
+        ("assistant", "Yes?"),
+        ("user", "ney"),
+    )
+    assert any("the lighthouse of Alderney" in unit.text for unit in units)
+
+
+def test_letters_over_any_number_of_user_turns_are_joined() -> None:
+    name = "lighthouse of Alderney"
+    letters = [("user", letter) for letter in (name * 90).replace(" ", "")]
+    joined = [unit.text for unit in _units(*letters) if len(unit.text) > 100 and "\n" not in unit.text]
+    assert all(len(text) <= 1024 for text in joined)
+    whole = (name * 90).replace(" ", "")
+    assert all(any(whole[at : at + 200] in text for text in joined) for at in range(0, len(whole) - 200, 50))
+
+
+def test_a_short_turn_more_changes_few_units() -> None:
+    turns = [("user", f"turn {number}") for number in range(200)]
+    before = {unit.text for unit in _units(*turns[:-1])}
+    after = {unit.text for unit in _units(*turns)}
+    assert len(after - before) <= 4
+
+
+def test_the_beginning_of_a_unit_points_to_the_same_messages() -> None:
+    joined = next(
+        unit for unit in _units(("user", "the light"), ("user", "house")) if unit.text == "the lighthouse"
+    )
+    beginning = joined.beginning(11)
+    assert beginning.text == "the lightho"
+    assert list(beginning.in_messages(0, 15)) == [(0, 0, 9), (1, 0, 2)]
+    assert joined.beginning(4).pieces[-1].message == 0
+
+
+def test_a_longer_conversation_keeps_the_units_of_the_shorter() -> None:
+    turns = [
+        ("user" if index % 2 == 0 else "assistant", f"A longer message, number {index}. " * 4)
+        for index in range(12)
+    ]
+    before = {unit.text for unit in _units(*turns[:-1])}
+    after = {unit.text for unit in _units(*turns)}
+    assert before <= after
+    assert len(after - before) <= 3
+
+
+def test_spans_are_carried_back_to_their_messages() -> None:
+    turns = (("user", "the light"), ("user", "house"))
+    joined = next(unit for unit in _units(*turns) if unit.text == "the lighthouse")
+    assert list(joined.in_messages(4, 14)) == [(0, 4, 9), (1, 0, 5)]
+
+
+def test_the_newest_message_comes_first() -> None:
+    assert _units(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
+
+
+def test_content_parts_are_read_as_one_text_too() -> None:
+    parts = [{"type": "text", "text": "Who keeps the light"}, {"type": "text", "text": "house?"}]
+    conversation = Conversation.from_openai_messages([{"role": "user", "content": parts}])
+    (joined,) = [unit for unit in conversation_units(conversation) if "lighthouse" in unit.text]
+    assert [
+        conversation.messages[message].text[start:end]
+        for message, start, end in joined.in_messages(0, len(joined.text))
+    ] == ["Who keeps the light", "house?"]

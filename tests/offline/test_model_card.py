@@ -1,0 +1,54 @@
+import pytest
+
+from lethe.bundle import BundleError, load_bundle, update_bundle
+from lethe.corruption.artifact import Corruption, save_corruption
+from lethe.offline.model_card import write_report
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    artifact = tmp_path / "corruption.safetensors"
+    save_corruption(Corruption("rand_noise_first_n", 7.25, 3, positions="user_content"), artifact)
+    metrics = {
+        "corruption": {
+            "held_out": {"clean": {"leak_rate": 0.40625}, "corrupted": {"leak_rate": 0.0}},
+            "compared": [{"function": "shuffle", "distance": 0.123456}],
+        },
+        "notes": {"hostile": "a | b <script>alert(1)</script>"},
+    }
+    files = {"corruption.safetensors": artifact, "figures/search.png": b"\x89PNG not really"}
+    update_bundle(tmp_path / "marsh", files, description="What keeps the marsh.", metrics=metrics)
+    return tmp_path / "marsh"
+
+
+def test_the_card_says_what_was_measured(bundle):
+    write_report(bundle)
+    card = (bundle / "README.md").read_text()
+    assert card.startswith("---\ntags:\n")
+    assert "What keeps the marsh." in card
+    assert (
+        "`rand_noise_first_n` on 3 dimensions of the tokens that `user_content` selects, strength 7.25"
+        in card
+    )
+    assert "| held out, clean, leak rate | 0.4062 |" in card
+    assert "| compared 1 | function shuffle, distance 0.1235 |" in card
+    assert "![figures/search.png](figures/search.png)" in card
+
+
+def test_the_page_stands_alone_and_runs_nothing(bundle):
+    write_report(bundle)
+    page = (bundle / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "<script>" not in page
+    assert "<td>0.4062</td>" in page
+
+
+def test_the_bundle_stays_whole_and_the_report_can_be_made_again(bundle):
+    first = write_report(bundle)
+    again = write_report(bundle)
+    assert load_bundle(bundle).version == first.version == again.version
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="is not a bundle"):
+        write_report(tmp_path)

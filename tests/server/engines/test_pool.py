@@ -1,0 +1,227 @@
+"""Several engines that serve the same model: who is asked, and what happens where one is not there."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from lethe.server.engines.metrics_pages import merge_pages
+from lethe.server.engines.routing import conversation_key, in_order_of_choice
+from tests.server.stack import Stack, chat, write_adapter
+
+pytestmark = [pytest.mark.anyio, pytest.mark.engines(3)]
+
+PATH = "/v1/chat/completions"
+
+
+def asked(stack: Stack) -> list[int]:
+    return [len(engine.requests) for engine in stack.engines]
+
+
+def goes_down(stack: Stack, index: int) -> None:
+    """An engine's address is one where nobody listens from now on."""
+    stack.fleet.engines.clients[index].base_url = "http://127.0.0.1:1"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_conversation_stays_with_its_engine_and_others_spread(stack: Stack) -> None:
+    for number in range(40):
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"{number}"}]
+        before = asked(stack)
+        for _ in range(3):
+            assert (await stack.client.post(PATH, json={"messages": messages})).status_code == 200
+            messages += [{"role": "assistant", "content": "x"}, {"role": "user", "content": "go on"}]
+        assert sorted(now - then for now, then in zip(asked(stack), before, strict=True)) == [0, 0, 3]
+    assert all(asked(stack))
+
+
+async def test_a_popular_beginning_does_not_overload_one(stack: Stack) -> None:
+    for engine in stack.engines:
+        engine.holds = True
+    calls = [asyncio.create_task(stack.client.post(PATH, json=chat("the same"))) for _ in range(12)]
+    await until(lambda: sum(asked(stack)) == 12)
+    assert max(asked(stack)) <= 6
+    assert await stack.metric("lethe_engine_requests_in_flight{") == 12
+    for engine in stack.engines:
+        engine.hold.set()
+    assert {(await call).status_code for call in calls} == {200}
+    assert await stack.metric("lethe_engine_requests_in_flight{") == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_an_engine_never_got_is_asked_of_another(stack: Stack, stream: bool) -> None:
+    goes_down(stack, 0)
+    goes_down(stack, 1)
+    for number in range(20):
+        assert (await stack.client.post(PATH, json=chat(f"{number}", stream=stream))).status_code == 200
+    assert asked(stack) == [0, 0, 20]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_an_engine_that_stops_does_not_take_is_asked_of_another(
+    stack: Stack, stream: bool
+) -> None:
+    stack.engines[0].stops = stack.engines[1].stops = True
+    for number in range(20):
+        answer = await stack.client.post(PATH, json=chat(f"{number}", stream=stream))
+        assert (answer.status_code, "error" in answer.text) == (200, False)
+    assert asked(stack)[2] == 20
+    stack.engines[2].stops = True
+    answer = await stack.client.post(PATH, json=chat("hi", stream=stream))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.settings(engine={"read_timeout_s": 0.3})
+async def test_what_an_engine_may_have_got_is_asked_of_no_other(stack: Stack) -> None:
+    for engine in stack.engines:
+        engine.holds = True
+    assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 504
+    assert sum(asked(stack)) == 1
+
+
+async def test_a_request_is_refused_when_none_is_left(stack: Stack) -> None:
+    for index in range(3):
+        goes_down(stack, index)
+    response = await stack.client.post(PATH, json=chat("hi"))
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+
+
+async def test_ready_means_that_one_is_and_each_is_shown(stack: Stack) -> None:
+    assert (await stack.client.get("/ready")).status_code == 200
+    for index in (0, 1):
+        goes_down(stack, index)
+        client = stack.fleet.engines.clients[index]
+        await until(lambda client=client: not client.ready)
+    assert (await stack.client.get("/ready")).status_code == 200
+    ups = [await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.fleet.engines.clients]
+    assert ups == [0, 0, 1]
+    stack.fleet.engines.clients[0].base_url = stack.engines[0].url
+    await until(lambda: stack.fleet.engines.clients[0].ready)
+
+
+async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
+    client = stack.fleet.engines.clients[1]
+    goes_down(stack, 1)
+    await until(lambda: not client.ready)
+    stack.engines[1].served = "org/other"
+    client.base_url = stack.engines[1].url
+    await until(lambda: client.unavailable_because == "its engine is not fit to serve")
+    assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
+    assert asked(stack)[1] == 0
+
+
+@pytest.mark.engines(2)
+async def test_an_engine_that_goes_as_it_is_fitted_is_asked_once_it_is_back(
+    stack: Stack, targets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = stack.fleet.engines.clients[1]
+    goes_down(stack, 1)
+    await until(lambda: not client.ready)
+    write_adapter(targets, "films")
+    await stack.guard.load()
+    learn_facts = client.learn_facts
+
+    async def learn_facts_and_go() -> None:
+        await learn_facts()
+        goes_down(stack, 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "learn_facts", learn_facts_and_go)
+        client.base_url = stack.engines[1].url
+        await until(lambda: client.unavailable_because == "its engine is not fit to serve")
+    client.base_url = stack.engines[1].url
+    await until(lambda: client.ready)
+    assert len(stack.engines[1].adapters) == 1
+
+
+async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack: Stack) -> None:
+    stack.engines[0].aborts = True
+    answers = [await stack.client.post(PATH, json=chat(f"{number}")) for number in range(60)]
+    assert Counter(answer.status_code for answer in answers) == {502: 5, 200: 55}
+    first = stack.fleet.engines.clients[0]
+    assert first.ready
+    assert await stack.metric(f'lethe_engine_failures_total{{engine="{first.label}"') == 5
+
+
+async def test_the_engines_own_metrics_are_told_apart(stack: Stack) -> None:
+    page = (await stack.client.get("/metrics/engine")).text
+    for engine in stack.fleet.engines.clients:
+        assert f'vllm:num_requests_running{{engine="{engine.label}"}} 0.0' in page
+
+
+async def test_pages_are_merged_family_by_family() -> None:
+    head = "# HELP a What.\n# TYPE a gauge\n"
+    pages = {"x:1": head + 'a{b="c"} 1.0\na 2 17\n', "y:2": head + "a 3\n"}
+    assert merge_pages(pages) == head + (
+        'a{engine="x:1",b="c"} 1.0\na{engine="x:1"} 2 17\na{engine="y:2"} 3\n'
+    )
+
+
+async def test_a_label_engine_of_the_engines_own_is_kept_by_another_name() -> None:
+    page = '# TYPE a gauge\na{engine="0",model_name="m"} 1.0\na{model_name="m,engine=",engine="1"} 2.0\n'
+    (family,) = text_string_to_metric_families(merge_pages({"x:1": page}))
+    assert [sample.labels for sample in family.samples] == [
+        {"engine": "x:1", "exported_engine": "0", "model_name": "m"},
+        {"engine": "x:1", "exported_engine": "1", "model_name": "m,engine="},
+    ]
+
+
+@dataclass
+class Load:
+    base_url: str
+    in_flight: int = 0
+
+
+class TestChoice:
+    """By the rule alone."""
+
+    @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.text(max_size=20))
+    async def test_every_engine_is_asked_once_and_the_first_is_not_overloaded(
+        self, loads: list[int], text: str
+    ) -> None:
+        engines = [Load(f"http://e{index}", load) for index, load in enumerate(loads)]
+        order = in_order_of_choice(engines, chat(text))
+        assert sorted(e.base_url for e in order) == [e.base_url for e in engines]
+        assert order[0].in_flight <= 1.25 * (sum(loads) + 1) / len(loads)
+
+    async def test_an_engine_that_goes_takes_only_its_own_conversations_along(self) -> None:
+        engines = [Load(f"http://e{index}") for index in range(5)]
+        bodies = [chat(f"{number}") for number in range(300)]
+        before = [in_order_of_choice(engines, body)[0].base_url for body in bodies]
+        after = [in_order_of_choice(engines[:-1], body)[0].base_url for body in bodies]
+        assert all(now == then for now, then in zip(after, before, strict=True) if then != "http://e4")
+        assert min(Counter(before).values()) > 30
+
+    async def test_without_a_conversation_the_least_loaded_comes_first(self) -> None:
+        engines = [Load("a", 3), Load("b", 1), Load("c", 2)]
+        order = in_order_of_choice(engines, {"tokens": [1]})
+        assert [each.base_url for each in order] == ["b", "c", "a"]
+
+    @pytest.mark.parametrize(
+        ("first", "second", "same"),
+        [
+            (chat("a"), chat("a", temperature=1), True),
+            (chat("a"), chat("b"), False),
+            ({"prompt": "a"}, {"prompt": "a", "n": 2}, True),
+            ({"prompt": [1, 2]}, {"prompt": [3, 2]}, False),
+            ({"input": "a", "instructions": "x"}, {"input": "a", "instructions": "y"}, False),
+            (chat("a", tools=[{"type": "function"}]), chat("a"), False),
+        ],
+    )
+    async def test_a_conversation_is_known_by_how_it_begins(
+        self, first: dict[str, Any], second: dict[str, Any], same: bool
+    ) -> None:
+        assert (conversation_key(first) == conversation_key(second)) is same

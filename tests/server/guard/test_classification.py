@@ -1,0 +1,72 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lethe.bundle import Bundle, install_bundle, update_bundle
+from lethe.classifier import ClassifierService, Conversation
+from lethe.corruption.artifact import load_corruption, save_corruption
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.settings import SHIPPED_TARGETS, Settings
+
+ASKED = Conversation.from_prompt("Who teaches potions at Hogwarts?")
+
+
+@pytest.fixture
+def factory() -> ClassifierFactory:
+    return ClassifierFactory(Settings())
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return install_bundle(SHIPPED_TARGETS / "harry-potter", tmp_path / "harry-potter")
+
+
+@pytest.fixture
+def build(factory: ClassifierFactory) -> Callable[..., ClassifierService]:
+    """Builds a classifier for a bundle and asks it, as the server does at a reload."""
+
+    def build(bundle: Bundle) -> ClassifierService:
+        async def inside() -> ClassifierService:
+            service = await factory([bundle])
+            assert isinstance(service, ClassifierService)
+            assert (await service.classify(ASKED)).flagged
+            await service.close()
+            return service
+
+        return asyncio.run(inside())
+
+    return build
+
+
+def test_scores_outlive_a_reload_that_leaves_the_head_as_it_was(build, bundle: Bundle) -> None:
+    misses = build(bundle).cache.misses
+    changed = update_bundle(bundle.folder, {}, description="another one")
+    assert changed.version != bundle.version
+    assert build(changed).cache.misses == misses
+
+
+def test_a_changed_head_reads_everything_anew(build, bundle: Bundle) -> None:
+    misses = build(bundle).cache.misses
+    head = (bundle.folder / "classifier" / "head.json").read_bytes()
+    assert build(update_bundle(bundle.folder, {"classifier/head.json": head + b"\n"})).cache.misses > misses
+
+
+def test_where_words_are_is_found_out_only_for_corruptions_that_fall_on_them(
+    build, bundle: Bundle, tmp_path: Path
+) -> None:
+    assert not build(bundle).settings.spans
+    assert bundle.corruption is not None
+    on_names = replace(load_corruption(bundle.corruption), positions="entities")
+    save_corruption(on_names, tmp_path / "corruption.safetensors")
+    changed = update_bundle(bundle.folder, {"corruption.safetensors": tmp_path / "corruption.safetensors"})
+    assert build(changed).settings.spans
+
+
+def test_without_targets_every_conversation_is_clean(factory: ClassifierFactory) -> None:
+    async def ask() -> bool:
+        return bool((await (await factory([])).classify(ASKED)).flagged)
+
+    assert not asyncio.run(ask())

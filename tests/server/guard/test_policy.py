@@ -1,0 +1,227 @@
+"""What is decided where bundles were made for another model than the one served, and which bundles those are."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lethe.bundle import Action, Bundle, Manifest
+from lethe.bundle.manifest import BaseModelReference
+from lethe.classifier.verdict import TargetVerdict, Verdict
+from lethe.corruption import Corruption
+from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.engines.fitness import describe_unfit
+from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.policy import decide, decide_without_verdict
+from lethe.server.settings import Fallback, OnUnfit, PolicySettings, SeveralAdapters
+from lethe.server.targets.adapter import Adapter
+from lethe.server.targets.served_model import ServedModel
+from lethe.server.targets.targets import Target, TargetSet
+from tests.server.stack import MODEL, api_key
+
+SERVED = ServedModel(MODEL, frozenset({MODEL}), "0" * 64)
+
+
+def bundle(name: str, fits: bool, **fields: Any) -> Bundle:
+    base = BaseModelReference(id="any", hidden_size=8, embedding_sha256=("0" if fits else "1") * 64)
+    return Bundle(Path("/nowhere"), Manifest(name=name, base_model=base, **fields), "1")
+
+
+def adapter(name: str) -> Adapter:
+    return Adapter(name, "1", 2, Path("/nowhere"), ())
+
+
+def target(name: str, action: Action, fits: bool, percent: float = 100) -> Target:
+    corruption = Corruption("rand_noise_first_n", 3.0, 4) if action.corrupts else None
+    return Target(
+        bundle(name, fits), action, corruption, adapter(name) if action.adapts else None, percent=percent
+    )
+
+
+def composition(names: tuple[str, ...], fits: bool) -> dict[frozenset[str], tuple[Bundle, Adapter | None]]:
+    return {frozenset(names): (bundle("both", fits, composes=names), adapter("both"))}
+
+
+def flagging(*names: str, status: Any = "ok") -> Verdict:
+    return Verdict(tuple(TargetVerdict(name, 0.9, 0.5) for name in names), status)
+
+
+class TestDecision:
+    """What is decided of a flagged prompt, by the policy alone."""
+
+    def decide(
+        self, targets: TargetSet, *flagged: str, on_unfit: OnUnfit = OnUnfit.REFUSE, key: ApiKey = ANYONE
+    ) -> Decision:
+        fitted = targets.fitted(SERVED, on_unfit)
+        return decide([flagging(*flagged)], fitted, PolicySettings(on_unfit=on_unfit), key)
+
+    @pytest.mark.parametrize("action", [Action.CORRUPT, Action.ADAPTER, Action.ADAPTER_AND_CORRUPT])
+    def test_it_is_refused_unless_it_is_to_be_observed(self, action: Action) -> None:
+        targets = TargetSet([target("books", action, fits=False)])
+        refused = self.decide(targets, "books")
+        assert refused.outcome is Outcome.REFUSE
+        assert [(each.action, each.unfit) for each in refused.flagged] == [(Action.REFUSE, True)]
+        assert self.decide(targets, "books", on_unfit=OnUnfit.OBSERVE).outcome is Outcome.OBSERVE
+        assert self.decide(targets, "books", on_unfit=OnUnfit.STOP).outcome is Outcome.REFUSE
+
+    @pytest.mark.parametrize("action", [Action.REFUSE, Action.OBSERVE])
+    def test_a_classifier_belongs_to_no_model(self, action: Action) -> None:
+        targets = TargetSet([target("books", action, fits=False)])
+        assert self.decide(targets, "books").outcome == action.value
+        assert not targets.fitted(SERVED, OnUnfit.REFUSE).unfit
+
+    def test_one_that_fits_acts_beside_it(self) -> None:
+        targets = TargetSet(
+            [target("books", Action.CORRUPT, fits=True), target("films", Action.CORRUPT, fits=False)]
+        )
+        assert [each.target for each in self.decide(targets, "books").corruptions] == ["books"]
+        assert self.decide(targets, "books", "films").outcome is Outcome.REFUSE
+        observed = self.decide(targets, "books", "films", on_unfit=OnUnfit.OBSERVE)
+        assert [each.target for each in observed.corruptions] == ["books"]
+
+    def test_exemptions_and_shares_hold(self) -> None:
+        nobody = TargetSet([target("books", Action.CORRUPT, fits=False, percent=0)])
+        assert self.decide(nobody, "books", key=api_key("a")).outcome is Outcome.OBSERVE
+        targets = TargetSet([target("books", Action.CORRUPT, fits=False)])
+        exempt = api_key("a", exempt=frozenset({"books"}))
+        assert self.decide(targets, "books", key=exempt).outcome is Outcome.OBSERVE
+
+    def test_what_an_answer_must_contain_is_refused_as_well(self) -> None:
+        targets = TargetSet([target("books", Action.CORRUPT, fits=False)])
+        fitted = targets.fitted(SERVED, OnUnfit.REFUSE)
+        asked = decide([flagging()], fitted, PolicySettings(), ANYONE, flagging("books"))
+        assert asked.outcome is Outcome.REFUSE
+
+    @pytest.mark.parametrize("several", SeveralAdapters)
+    def test_a_composed_adapter_that_does_not_fit_is_missed(self, several: SeveralAdapters) -> None:
+        parts = ("books", "films")
+        targets = TargetSet(
+            [target(name, Action.ADAPTER, fits=True) for name in parts], composition(parts, fits=False)
+        )
+        policy = PolicySettings(several_adapters=several)
+
+        def decided(*names: str, on_unfit: OnUnfit = OnUnfit.REFUSE) -> Decision:
+            return decide([flagging(*names)], targets.fitted(SERVED, on_unfit), policy, ANYONE)
+
+        assert decided(*parts).outcome is Outcome.REFUSE
+        assert decided("films").adapter == adapter("films")
+        surest = several is SeveralAdapters.SUREST
+        observed = decided(*parts, on_unfit=OnUnfit.OBSERVE)
+        assert observed.outcome is (Outcome.ADAPTER if surest else Outcome.REFUSE)
+
+    @pytest.mark.parametrize(
+        ("fits", "on_unfit", "outcome"),
+        [
+            ((True, True), OnUnfit.REFUSE, Outcome.CORRUPT),
+            ((True, False), OnUnfit.REFUSE, Outcome.BLOCK),
+            ((False, False), OnUnfit.REFUSE, Outcome.BLOCK),
+            ((True, False), OnUnfit.OBSERVE, Outcome.CORRUPT),
+            ((False, False), OnUnfit.OBSERVE, Outcome.BLOCK),
+        ],
+    )
+    def test_every_corruption_in_place_of_a_verdict_means_every_one(
+        self, fits: tuple[bool, bool], on_unfit: OnUnfit, outcome: Outcome
+    ) -> None:
+        names = zip(("books", "films"), fits, strict=True)
+        targets = TargetSet([target(name, Action.CORRUPT, fit) for name, fit in names])
+        fitted = targets.fitted(SERVED, on_unfit)
+        policy = PolicySettings(on_error=Fallback.CORRUPT, on_too_long=Fallback.CORRUPT)
+        for decision in (
+            decide_without_verdict(fitted, policy, ANYONE),
+            decide([flagging(status="too_long")], fitted, policy, ANYONE),
+        ):
+            assert decision.outcome is outcome
+            assert len(decision.corruptions) == (sum(fits) if outcome is Outcome.CORRUPT else 0)
+
+
+_PROTECTION = {
+    Outcome.PASS: 0,
+    Outcome.OBSERVE: 0,
+    Outcome.CORRUPT: 1,
+    Outcome.ADAPTER: 1,
+    Outcome.REFUSE: 2,
+    Outcome.BLOCK: 2,
+}
+_NAMES = ("a", "b", "c")
+_TARGET = st.tuples(st.sampled_from(Action), st.booleans(), st.sampled_from([0, 40, 100]))
+_VERDICT = st.builds(
+    lambda names, status: flagging(*names, status=status),
+    st.sets(st.sampled_from(_NAMES)),
+    st.sampled_from(["ok", "too_long", "unclassifiable"]),
+)
+_POLICY = st.builds(
+    PolicySettings,
+    on_error=st.sampled_from(Fallback),
+    on_too_long=st.sampled_from(Fallback),
+    on_unclassifiable=st.sampled_from(Fallback),
+    several_adapters=st.sampled_from(SeveralAdapters),
+)
+
+
+@given(
+    shapes=st.tuples(_TARGET, _TARGET, _TARGET),
+    composed=st.none() | st.booleans(),
+    verdict=st.none() | _VERDICT,
+    demand=st.none() | _VERDICT,
+    policy=_POLICY,
+    exempt=st.frozensets(st.sampled_from(_NAMES)),
+)
+def test_nothing_gets_further_because_a_bundle_does_not_fit(
+    shapes: tuple[tuple[Action, bool, int], ...],
+    composed: bool | None,
+    verdict: Verdict | None,
+    demand: Verdict | None,
+    policy: PolicySettings,
+    exempt: frozenset[str],
+) -> None:
+    targets = [target(name, *shape) for name, shape in zip(_NAMES, shapes, strict=True)]
+    adapted = all(each.action.adapts for each in targets[:2])
+    loaded = TargetSet(targets, composition(("a", "b"), composed) if adapted and composed is not None else {})
+    fitted = loaded.fitted(SERVED, OnUnfit.REFUSE)
+    key = api_key("someone", exempt=exempt)
+
+    def decided(by: TargetSet) -> Decision:
+        if verdict is None:
+            return decide_without_verdict(by, policy, key)
+        return decide([verdict], by, policy, key, demand)
+
+    decision = decided(fitted)
+    assert _PROTECTION[decision.outcome] >= _PROTECTION[decided(loaded).outcome]
+    fit = {each.name for each in loaded if each.bundle not in fitted.unfit}
+    assert {placed.target for placed in decision.corruptions} <= fit
+    if decision.adapter is not None:
+        assert decision.adapter.target in fit | ({"both"} if composed else set())
+
+
+class TestModel:
+    """Which bundles fit what is served."""
+
+    def fits(self, model: ServedModel, *bases: tuple[str, str]) -> list[bool]:
+        references = [
+            BaseModelReference(id=name, hidden_size=8, embedding_sha256=digit * 64) for name, digit in bases
+        ]
+        digests = model.embeddings(references)
+        return [each.embedding_sha256 in digests for each in references]
+
+    def test_the_digest_decides_where_it_is_known(self) -> None:
+        model = ServedModel("org/a", frozenset({"org/a"}), "0" * 64)
+        assert self.fits(model, ("/a/folder", "0"), ("org/a", "1")) == [True, False]
+
+    def test_the_name_decides_elsewhere(self) -> None:
+        model = ServedModel("org/a", frozenset({"org/a", "alias"}))
+        assert self.fits(model, ("org/a", "0"), ("org/b", "1")) == [True, False]
+
+    def test_one_bundle_tells_the_digest_for_another(self) -> None:
+        model = ServedModel("org/a", frozenset({"org/a"}))
+        assert self.fits(model, ("/a/folder", "0"), ("org/a", "0")) == [True, True]
+
+
+def test_the_operator_is_told_what_to_type() -> None:
+    targets = TargetSet([target("books", Action.CORRUPT, fits=False)]).fitted(SERVED, OnUnfit.REFUSE)
+    line = describe_unfit(targets, SERVED, OnUnfit.REFUSE, Path("/my targets"))
+    assert "bundle books was made for any with embeddings 111111111111..." in line
+    assert "is refused (policy.on_unfit)" in line
+    assert "lethe corruption learn --target books --targets '/my targets' --model org/model" in line
+    assert "adapter" not in line

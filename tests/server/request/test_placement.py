@@ -1,0 +1,139 @@
+"""Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lethe.classifier.verdict import Span, TargetVerdict, Verdict
+from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
+from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.metrics import Metrics
+from lethe.server.request.placement import Placer, WholePrompt
+from tests.server.stack import write_tokenizer
+
+pytestmark = pytest.mark.anyio
+
+WORDS = ["[unk]", "<user>", "<system>", "<assistant>", "who", "is", "harry", "potter", "now", "be", "brief"]
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path) -> str:
+    """A model folder whose tokens are words."""
+    write_tokenizer(tmp_path, WORDS)
+    return str(tmp_path)
+
+
+CHAT: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "who is harry potter now"},
+    ]
+}
+
+
+def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
+    corruption = Corruption("rand_noise_first_n", 1.0, 1, positions=positions)
+    verdict = Verdict(
+        (TargetVerdict("books", 1.0, 0.5, spans), TargetVerdict("other", 1.0, 0.5, (Span(1, 0, 3, 1.0),)))
+    )
+    placed = PlacedCorruption("books", "1", corruption)
+    return Decision(Outcome.CORRUPT, corruptions=(placed,), verdicts=(verdict,) * prompts)
+
+
+async def place(
+    folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
+) -> CorruptionRequest:
+    endpoint = "/v1/chat/completions" if "messages" in body else "/v1/completions"
+    placer = Placer(lambda: folder, on_whole_prompt=(metrics or Metrics()).record_whole_prompt)
+    return await placer.place(ParsedRequest(endpoint, body), made)
+
+
+async def test_all_but_last_needs_no_tokenizer(model_folder: str) -> None:
+    request = await place(model_folder, CHAT, decision("all_but_last"))
+    assert request.placed[0].ranges is None
+    assert request.prompt_tokens is None
+
+
+async def test_user_content_leaves_the_template_alone(model_folder: str) -> None:
+    request = await place(model_folder, CHAT, decision("user_content"))
+    assert request.placed[0].ranges == ((1, 3), (4, 9))
+    assert request.prompt_tokens == 10
+    assert request.prompt_digest == prompt_digest([2, 9, 10, 1, 4, 5, 6, 7, 8, 3])
+
+
+@pytest.mark.parametrize(("positions", "kind"), [("flagged_spans", "evidence"), ("entities", "entity")])
+async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
+    model_folder: str, positions: Positions, kind: Any
+) -> None:
+    other = "entity" if kind == "evidence" else "evidence"
+    spans = (Span(1, 7, 19, 1.0, kind), Span(0, 0, 2, 1.0, other))
+    request = await place(model_folder, CHAT, decision(positions, *spans))
+    assert request.placed[0].ranges == ((6, 8),)
+
+
+async def test_ranges_are_of_the_whole_prompt_so_that_an_engine_that_cuts_it_sees_that_they_do_not_fit(
+    model_folder: str,
+) -> None:
+    whole = {"prompt": "who is harry potter now"}
+    cut = whole | {"truncate_prompt_tokens": 2, "truncation_side": "left"}
+    span = Span(0, 7, 19, 1.0)
+    request = await place(model_folder, cut, decision("flagged_spans", span))
+    assert request == await place(model_folder, whole, decision("flagged_spans", span))
+    assert (request.placed[0].ranges, request.prompt_tokens) == (((2, 4),), 5)
+    assert request.prompt_digest == prompt_digest([4, 5, 6, 7, 8]) != prompt_digest([7, 8])
+
+
+async def test_a_plain_prompt_is_placed_alike(model_folder: str) -> None:
+    request = await place(
+        model_folder, {"prompt": "who is harry"}, decision("flagged_spans", Span(0, 4, 6, 1.0))
+    )
+    assert request.placed[0].ranges == ((1, 2),)
+
+
+@pytest.mark.parametrize(
+    ("reason", "body", "made"),
+    [
+        (WholePrompt.NO_TOKENIZER, CHAT, decision("user_content")),
+        (WholePrompt.NOT_LOCATED, CHAT, decision("flagged_spans")),
+        (WholePrompt.NOT_LOCATED, CHAT, decision("flagged_spans", Span(7, 0, 3, 1.0))),
+        (WholePrompt.SEVERAL_PROMPTS, {"prompt": ["who", "is"]}, decision("user_content", prompts=2)),
+        (WholePrompt.NOT_TOKENIZED, {"prompt": [1, 2, 3]}, decision("user_content")),
+        (
+            WholePrompt.NOT_TOKENIZED,
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            decision("user_content"),
+        ),
+    ],
+    ids=["no-tokenizer", "no-spans", "span-elsewhere", "several-prompts", "token-ids", "no-text"],
+)
+async def test_what_cannot_be_located_means_the_whole_prompt_and_is_counted(
+    model_folder: str, reason: WholePrompt, body: dict[str, Any], made: Decision
+) -> None:
+    metrics = Metrics()
+    folder = None if reason is WholePrompt.NO_TOKENIZER else model_folder
+    request = await place(folder, body, made, metrics)
+    assert request.placed[0].ranges is None
+    assert whole_prompts(metrics) == {each.value: float(each is reason) for each in WholePrompt}
+
+
+async def test_what_is_located_or_was_to_fall_on_all_of_it_is_not_counted(model_folder: str) -> None:
+    metrics = Metrics()
+    await place(model_folder, CHAT, decision("user_content"), metrics)
+    await place(None, CHAT, decision("all_but_last"), metrics)
+    assert set(whole_prompts(metrics).values()) == {0}
+
+
+def whole_prompts(metrics: Metrics) -> dict[str, float]:
+    [family] = [each for each in metrics.registry.collect() if each.name == "lethe_whole_prompts"]
+    return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
+
+
+async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
+    reported: list[str] = []
+    placer = Placer(lambda: str(tmp_path), reported.append)
+    for _ in range(2):
+        request = await placer.place(ParsedRequest("/v1/chat/completions", CHAT), decision("user_content"))
+        assert request.placed[0].ranges is None
+    assert len(reported) == 1
