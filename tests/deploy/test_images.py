@@ -78,7 +78,16 @@ def test_what_is_copied_reaches_the_builder(
 def test_the_whole_wheel_reaches_the_builder(repository: Path, build_context: list[str]) -> None:
     project = tomllib.loads((repository / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    needed = {*packages, "pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    linked = {
+        link.name for package in packages for link in (repository / package).iterdir() if link.is_symlink()
+    }
+    needed = {
+        *packages,
+        *linked,
+        "pyproject.toml",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+    }
     assert needed <= set(build_context)
 
 

@@ -53,11 +53,16 @@ def test_it_holds_what_is_no_python(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("server/console/page", "targets/harry-potter"):
         for path in (ROOT / folder).rglob("*"):
-            assert path.is_dir() or str(path.relative_to(ROOT)) in names
+            assert path.is_dir() or f"lethe/{path.relative_to(ROOT)}" in names
+    assert "lethe/py.typed" in names
     for folder, inside in (("prometheus/rules", "*.yml"), ("grafana/dashboards", "*.json")):
         for path in (ROOT / "deploy" / folder).glob(inside):
             assert any(name.endswith(f"data/share/lethe/{folder}/{path.name}") for name in names)
-    assert not [name for name in names if name.startswith(("tests/", "docs/", "bench/"))]
+
+
+def test_it_puts_one_name_into_site_packages(wheel: Path) -> None:
+    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.startswith("lethegate-")} == {"lethe"}
 
 
 def test_its_version_is_in_the_changelog_or_yet_to_come(wheel: Path) -> None:
