@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.functions import FUNCTIONS, TokenOrder
-from lethe.corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption, Ranges
+from lethe.corruption.request import (
+    CorruptionRequest,
+    CorruptionRequestError,
+    PlacedCorruption,
+    all_but_last,
+)
 
 Positions = NDArray[np.int64]
 
@@ -66,11 +71,6 @@ class Plan:
             if first < last:
                 stages.append(Stage(stage.corruption, stage.rows[first:last], stage.sites[first:last]))
         return Plan(self.touched[low:high], self.sources[low:high], tuple(stages))
-
-
-def all_but_last(prompt_tokens: int) -> Ranges:
-    """Give the ranges that cover a prompt without its last token, and the whole of a prompt of one."""
-    return ((0, max(prompt_tokens - 1, 1)),)
 
 
 def make_plan(request: CorruptionRequest, prompt_tokens: int) -> Plan:

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,35 @@ class CorruptionRequest:
         """Give the mapping to send as the request's ``vllm_xargs``."""
         return {XARGS_KEY: json.dumps(self._document(), separators=(",", ":"), sort_keys=True)}
 
+    def agrees_with(self, prompt_token_ids: Sequence[int]) -> bool:
+        """Whether whoever made the ranges counted this very prompt."""
+        return (
+            self.prompt_tokens in (None, len(prompt_token_ids))
+            and self.prompt_digest in (None, prompt_digest(prompt_token_ids))
+            and all(
+                placed.ranges is None or placed.ranges[-1][1] <= len(prompt_token_ids)
+                for placed in self.placed
+            )
+        )
+
+    def on(self, prompt_token_ids: Sequence[int]) -> "CorruptionRequest":
+        """Give the same corruptions with explicit ranges on a prompt.
+
+        Where the request's count, digest or ranges do not fit the prompt, every token but the last is corrupted:
+        a protected prompt must not be served clean because two tokenizers disagree.
+        """
+        tokens = len(prompt_token_ids)
+        request = self if self.agrees_with(prompt_token_ids) else self.everywhere()
+        placed = tuple(
+            replace(each, ranges=all_but_last(tokens)) if each.ranges is None else each
+            for each in request.placed
+        )
+        return CorruptionRequest(placed, tokens, prompt_digest(prompt_token_ids))
+
+    def everywhere(self) -> "CorruptionRequest":
+        """Give the same corruptions on every prompt token but the last, of whatever prompt."""
+        return CorruptionRequest(tuple(replace(each, ranges=None) for each in self.placed))
+
     def cache_salt(self, client_salt: str | None = None) -> str:
         """Digest of all that changes the embeddings, to keep prefix-cache blocks apart.
 
@@ -151,6 +180,11 @@ class CorruptionRequest:
                 for placed in self.placed
             ],
         }
+
+
+def all_but_last(prompt_tokens: int) -> Ranges:
+    """Give the ranges that cover a prompt without its last token, and the whole of a prompt of one."""
+    return ((0, max(prompt_tokens - 1, 1)),)
 
 
 def prompt_digest(token_ids: Sequence[int]) -> str:

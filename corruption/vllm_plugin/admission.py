@@ -4,7 +4,6 @@ What passes is settled: explicit ranges by the engine's own count of the prompt,
 covers them, so that the workers have nothing left to decide and a caller cannot forget the salt.
 """
 
-import dataclasses
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,12 +14,9 @@ from vllm.logger import init_logger
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 
-from lethe.corruption.plan import all_but_last
 from lethe.corruption.request import (
     CorruptionRequest,
     CorruptionRequestError,
-    PlacedCorruption,
-    prompt_digest,
 )
 from lethe.corruption.vllm_plugin.compatibility import replace_method
 from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS, INFO, REFUSED
@@ -85,40 +81,23 @@ def admit(request: EngineCoreRequest, hidden_size: int) -> None:
             raise CorruptionRequestError(
                 f"dims {placed.corruption.dims} of {placed.target!r} is over the model's hidden size {hidden_size}"
             )
-    settled = settle(wanted, request.prompt_token_ids)
+    if not wanted.agrees_with(request.prompt_token_ids):
+        _report_disagreement(wanted, len(request.prompt_token_ids))
+    settled = wanted.on(request.prompt_token_ids)
     extra_args = request.sampling_params.extra_args or {}
     request.sampling_params.extra_args = {**extra_args, **settled.to_xargs()}
     request.cache_salt = settled.cache_salt(request.cache_salt)
     CORRUPTED.inc()
 
 
-def settle(wanted: CorruptionRequest, prompt_token_ids: list[int]) -> CorruptionRequest:
-    """Give the same corruptions with explicit ranges on this prompt.
-
-    Where the request's count, digest or ranges do not fit the prompt, every token but the last is corrupted:
-    a protected prompt must not be served clean because two tokenizers disagree.
-    """
-    tokens, digest = len(prompt_token_ids), prompt_digest(prompt_token_ids)
-    agrees = (
-        wanted.prompt_tokens in (None, tokens)
-        and wanted.prompt_digest in (None, digest)
-        and all(placed.ranges is None or placed.ranges[-1][1] <= tokens for placed in wanted.placed)
+def _report_disagreement(wanted: CorruptionRequest, tokens: int) -> None:
+    DISAGREEMENTS.inc()
+    logger.warning(
+        "Corruption request for %s counts %s prompt tokens, the engine %d; corrupting all but the last.",
+        ", ".join(placed.target for placed in wanted.placed),
+        wanted.prompt_tokens,
+        tokens,
     )
-    if not agrees:
-        DISAGREEMENTS.inc()
-        logger.warning(
-            "Corruption request for %s counts %s prompt tokens, the engine %d; corrupting all but the last.",
-            ", ".join(placed.target for placed in wanted.placed),
-            wanted.prompt_tokens,
-            tokens,
-        )
-
-    def place(placed: PlacedCorruption) -> PlacedCorruption:
-        if agrees and placed.ranges is not None:
-            return placed
-        return dataclasses.replace(placed, ranges=all_but_last(tokens))
-
-    return CorruptionRequest(tuple(map(place, wanted.placed)), tokens, digest)
 
 
 def _own_version() -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vllm.logger import init_logger
 
 from lethe.corruption.artifact import Corruption
-from lethe.corruption.plan import Plan, all_but_last, make_plan
+from lethe.corruption.plan import Plan, make_plan
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, CorruptionRequestError, PlacedCorruption
 
 logger = init_logger("vllm.lethe.step")
@@ -156,20 +156,9 @@ class FlaggedPrompts:
             logger.warning(
                 "Request %s: %s prompt tokens expected, %d found.", request_id, request.prompt_tokens, tokens
             )
-            return make_plan(_everywhere(request, tokens), tokens)
+            return make_plan(request.everywhere(), tokens)
         except CorruptionRequestError as error:
             # Admission lets none of these through; whoever came around it gets a prompt of zeros.
             logger.warning("Request %s: %s; its prompt is blanked.", request_id, error)
             blank = Corruption("zero_out_first_n", 0.0, self._hidden_size)
-            return make_plan(
-                CorruptionRequest((PlacedCorruption("", "", blank, all_but_last(tokens)),)), tokens
-            )
-
-
-def _everywhere(request: CorruptionRequest, tokens: int) -> CorruptionRequest:
-    return CorruptionRequest(
-        tuple(
-            PlacedCorruption(placed.target, placed.version, placed.corruption, all_but_last(tokens))
-            for placed in request.placed
-        )
-    )
+            return make_plan(CorruptionRequest((PlacedCorruption("", "", blank),)), tokens)

@@ -118,7 +118,9 @@ def _tokenize(text: SourceText, encoder: PromptEncoder, max_tokens: int) -> list
             "raise max_tokens"
         )
     token_ids = (*prompt.token_ids, *answer, encoder.tokenizer.eos_token_id)
-    return [TokenizedText(token_ids, prompt.content, (start, end))]
+    # The question stands in one stretch, whatever of it has no token of its own.
+    asked = prompt.ranges("user_content") or ((0, start),)
+    return [TokenizedText(token_ids, (asked[0][0], asked[-1][1]), (start, end))]
 
 
 def _parse(path: Path, number: int, line: str) -> SourceText:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.corruption.artifact import Corruption
-from lethe.corruption.request import CorruptionRequest
-from lethe.offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from lethe.corruption.positions import TokenizedPrompt
+from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.http import post_all, served_models
 from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
 
@@ -138,17 +138,15 @@ class EngineModel:
         return self._run(bodies, self._read_options, tasks)
 
     def _body(
-        self, prompt: EncodedPrompt, corruption: Corruption | None, answer: list[int] | None = None
+        self, prompt: TokenizedPrompt, corruption: Corruption | None, answer: Sequence[int] = ()
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.served_name,
-            "prompt": [*prompt.token_ids, *(answer or ())],
+            "prompt": [*prompt.token_ids, *answer],
             "temperature": 0.0,
         }
-        request: CorruptionRequest | None = (
-            corruption_request(prompt, corruption, answer) if corruption else None
-        )
-        if request is not None:
+        if corruption is not None:
+            request = corruption_request(prompt, corruption, answer)
             body |= {"vllm_xargs": request.to_xargs(), "cache_salt": request.cache_salt()}
         return body
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from lethe.corruption.artifact import Corruption
+from lethe.corruption.positions import TokenizedPrompt
 from lethe.corruption.transformers_hook import corrupted_embeddings
 from lethe.offline.language_models.batching import length_batches
-from lethe.offline.language_models.encoding import EncodedPrompt, PromptEncoder, corruption_request
+from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
 
 
@@ -116,13 +117,12 @@ class LocalModel:
         tokenizer = self.encoder.tokenizer
         return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
-    def _embed(self, prompt: EncodedPrompt, corruption: Corruption | None, answer: list[int]) -> Tensor:
+    def _embed(self, prompt: TokenizedPrompt, corruption: Corruption | None, answer: list[int]) -> Tensor:
         """Embeddings of one prompt and answer, shape (tokens, d), the prompt corrupted."""
         token_ids = torch.tensor([*prompt.token_ids, *answer], device=self.model.device)
-        request = corruption_request(prompt, corruption, answer) if corruption else None
-        if request is None:
+        if corruption is None:
             return self.model.get_input_embeddings()(token_ids)
-        return corrupted_embeddings(self.model, token_ids, request)
+        return corrupted_embeddings(self.model, token_ids, corruption_request(prompt, corruption, answer))
 
     def _forward(self, rows: list[Tensor], kept: int) -> Tensor:
         embeddings, mask = _left_padded(rows)

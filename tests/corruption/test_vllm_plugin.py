@@ -28,7 +28,7 @@ from lethe.corruption.request import (
     PlacedCorruption,
     prompt_digest,
 )
-from lethe.corruption.vllm_plugin.admission import admit, settle
+from lethe.corruption.vllm_plugin.admission import admit
 from lethe.corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
 from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
 from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
@@ -100,7 +100,9 @@ class TestAdmission:
     def test_ranges_that_agree_are_kept(self) -> None:
         wanted = a_request(((1, 3),), 6, prompt_digest(PROMPT))
         before = DISAGREEMENTS._value.get()
-        assert settle(wanted, PROMPT).placed == wanted.placed
+        request = an_engine_request(wanted.to_xargs())
+        admit(request, WIDTH)
+        assert settled_request(request).placed == wanted.placed
         assert DISAGREEMENTS._value.get() == before
 
     @pytest.mark.parametrize(
@@ -113,7 +115,9 @@ class TestAdmission:
     )
     def test_disagreement_corrupts_all_but_the_last_and_is_counted(self, wanted: CorruptionRequest) -> None:
         before = DISAGREEMENTS._value.get()
-        assert settle(wanted, PROMPT).placed[0].ranges == ((0, 5),)
+        request = an_engine_request(wanted.to_xargs())
+        admit(request, WIDTH)
+        assert settled_request(request).placed[0].ranges == ((0, 5),)
         assert DISAGREEMENTS._value.get() == before + 1
 
     def test_a_salt_is_set_even_if_the_caller_sends_none(self) -> None:
