@@ -1,12 +1,8 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
-import contextlib
-import fcntl
 import hashlib
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +10,7 @@ from typing import Any, Literal
 from lethe.bundle.base_model import BaseModel
 from lethe.bundle.errors import BundleError
 from lethe.bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
+from lethe.bundle.files import locked, remove_folder, replaced_folder, sha256_of
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def load_bundle(folder: Path) -> Bundle:
             raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
         if not path.is_file():
             raise BundleError(f"bundle {manifest.name}: {path} is missing")
-        found = _hash_file(path)
+        found = sha256_of(path)
         if found != expected:
             raise BundleError(
                 f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
@@ -187,7 +184,7 @@ def survey_bundles(folder: Path) -> tuple[Bundle | DamagedBundle, ...]:
     """
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; give a folder of bundles, or an empty one for none")
-    with _locked(folder, fcntl.LOCK_SH):
+    with locked(folder, shared=True):
         manifests = sorted(folder.glob(f"*/{MANIFEST_NAME}"))
         # Hidden folders are bundles on their way in or out.
         found = [_survey(path.parent) for path in manifests if not path.parent.name.startswith(".")]
@@ -227,9 +224,7 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
     BundleError
         The bundle that stands there cannot be read, or a change does not fit the manifest.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced_folder(folder) as staging:
         fields: dict[str, Any] = {"name": folder.name}
         if folder.exists():
             fields = read_manifest(folder).model_dump()
@@ -243,9 +238,6 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
         except ValueError as error:
             raise BundleError(f"bundle {folder.name}: {error}") from None
         (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
-        _swap(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return load_bundle(folder)
 
 
@@ -258,14 +250,9 @@ def install_bundle(source: Path, folder: Path) -> Bundle:
         The source is not a usable bundle.
     """
     bundle = load_bundle(source)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced_folder(folder) as staging:
         for name in (MANIFEST_NAME, *bundle.manifest.files):
             _place(staging / name, source / name)
-        _swap(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return load_bundle(folder)
 
 
@@ -279,10 +266,7 @@ def remove_bundle(folder: Path) -> None:
     """
     if not (folder / MANIFEST_NAME).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
-    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    with _locked(folder.parent, fcntl.LOCK_EX):
-        os.replace(folder, retired)
-    shutil.rmtree(retired)
+    remove_folder(folder)
 
 
 def _place(path: Path, content: Path | bytes | None) -> None:
@@ -296,35 +280,6 @@ def _place(path: Path, content: Path | bytes | None) -> None:
         shutil.copyfile(content, path)
 
 
-def _swap(staging: Path, folder: Path) -> None:
-    staging.chmod(0o755)
-    if not folder.exists():
-        os.replace(staging, folder)
-        return
-    # A folder cannot be renamed over one that is not empty, so the old one steps aside first.
-    retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    with _locked(folder.parent, fcntl.LOCK_EX):
-        os.replace(folder, retired)
-        os.replace(staging, folder)
-    shutil.rmtree(retired)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, operation: int) -> Iterator[None]:
-    # Between two renames a bundle is gone for a moment; whoever reads the folder then would not guard by it.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, operation)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _hash_folder(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME)
-    return {path.relative_to(folder).as_posix(): _hash_file(path) for path in files}
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}

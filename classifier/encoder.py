@@ -5,7 +5,6 @@ Knows ONNX Runtime and tokenizers; knows nothing about targets.
 
 import functools
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from lethe.bundle.files import replace_file
 from lethe.classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
@@ -182,10 +182,7 @@ def _cached_graph(files: EncoderFiles, precision: Precision, cache_folder: Path)
             model = build_graph(weights, EncoderShape.from_config(files.config), precision)
         except KeyError as error:
             raise ClassifierError(f"encoder {files.id}: {files.folder} has no weight {error}") from None
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cache_folder, suffix=".partial", delete=False) as file:
-            file.write(model.SerializeToString())
-        os.replace(file.name, path)
+        replace_file(path, model.SerializeToString())
     return str(path)
 
 

@@ -5,7 +5,6 @@ A head is two linear parts and a calibration, stored as ``head.safetensors`` and
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.ngrams import BUCKETS, HashedText
@@ -102,12 +102,9 @@ def head_files(head: Head) -> dict[str, bytes]:
 
 
 def save_head(head: Head, folder: Path) -> None:
-    """Write a head's two files, each under a temporary name first."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a head's two files, each whole."""
     for name, content in head_files(head).items():
-        partial = folder / f".{name}.partial"
-        partial.write_bytes(content)
-        os.replace(partial, folder / name)
+        replace_file(folder / name, content)
 
 
 def load_head(folder: Path) -> Head:

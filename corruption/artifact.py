@@ -3,8 +3,6 @@
 Knows nothing about prompts, requests or engines, and needs no tensor library.
 """
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from lethe.bundle.files import replace_file
 from lethe.corruption.functions import FUNCTIONS
 
 SCHEMA_VERSION = "1"
@@ -107,15 +106,7 @@ def save_corruption(corruption: Corruption, path: Path) -> None:
         "dims": str(corruption.dims),
         "positions": corruption.positions,
     }
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        save_file(tensors, temporary, metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    replace_file(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
 def load_corruption(path: Path, hidden_size: int | None = None) -> Corruption:

@@ -6,11 +6,11 @@ folder in bfloat16, once. Knows nothing about serving.
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from lethe.bundle.files import replaced_folder
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -36,20 +36,10 @@ def prepare_smollm2(cache: Path) -> Path:
     folder = cache / "models" / "smollm2-135m-instruct"
     if (folder / "config.json").is_file():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with replaced_folder(folder, keep=True) as staging:
         # In a process of its own: whoever serves the model needs none of what converts it.
         command = [sys.executable, "-m", "lethe.models.smollm2", str(_packaged_gguf()), str(staging)]
         subprocess.run(command, check=True)
-        staging.chmod(0o755)
-        try:
-            os.replace(staging, folder)
-        except OSError:
-            if not (folder / "config.json").is_file():
-                raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return folder
 
 

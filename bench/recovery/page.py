@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.page import DOCS, machine, write_section
+from lethe.bundle.files import replace_file
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.results import read_results, replace_file
+from lethe.offline.evaluation.results import read_results
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.job import (
     CONTROL,
@@ -76,7 +77,7 @@ def write_chain_file(
     for number, (name, checkpoint, questions) in enumerate(stages, start=1):
         file = folder / f"stage-{number}.jsonl"
         rows = "\n".join(question.model_dump_json(include={"question", "answer"}) for question in questions)
-        replace_file(file, lambda path, rows=rows: path.write_text(rows + "\n"))
+        replace_file(file, rows + "\n")
         lines += [
             "",
             "[[stages]]",
@@ -85,7 +86,7 @@ def write_chain_file(
             f'questions = "{file.name}"',
             f'score = "{score}"',
         ]
-    replace_file(folder / "chain.toml", lambda path: path.write_text("\n".join(lines) + "\n"))
+    replace_file(folder / "chain.toml", "\n".join(lines) + "\n")
     return folder / "chain.toml"
 
 

@@ -15,6 +15,7 @@ from bench.reproduction.command import Say, argument_parser, cache_folder, data_
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from bench.reproduction.report import copy_picture, describe_machine
 from bench.reproduction.serving import served
+from lethe.bundle.files import replace_file
 from lethe.corruption.artifact import load_corruption
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.descent import DescentSettings
@@ -25,7 +26,7 @@ from lethe.offline.evaluation.copyrighted import compare_with_retain, evaluate_c
 from lethe.offline.evaluation.data import read_json_list
 from lethe.offline.evaluation.muse import MuseQuestions
 from lethe.offline.evaluation.plots import plot_results
-from lethe.offline.evaluation.results import Result, markdown_table, replace_file, write_results
+from lethe.offline.evaluation.results import Result, markdown_table, write_results
 from lethe.offline.language_models import Generation, LanguageModel, Prompt
 from lethe.offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle
 from lethe.offline.language_models.local import LocalModel
@@ -217,7 +218,7 @@ trained on the forgotten articles against other news. `ECO, served` went through
 
 ![continuations]({picture})
 """
-    replace_file(page, lambda path: path.write_text(text))
+    replace_file(page, text)
 
 
 def _pieces(text: str, words: int = 60) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.bundle import read_manifest
-from lethe.offline.evaluation.results import Result, markdown_table, replace_file
+from lethe.bundle.files import replace_file
+from lethe.offline.evaluation.results import Result, markdown_table
 
 
 def write_page(
@@ -28,7 +29,7 @@ def write_page(
             f"{figures['candidates']} candidates.\n\n"
             f"{markdown_table(compared)}\n\n![{forget}]({picture})\n"
         )
-    replace_file(page, lambda path: path.write_text("\n".join(sections)))
+    replace_file(page, "\n".join(sections))
 
 
 def _opening(recipe: TofuRecipe) -> str:

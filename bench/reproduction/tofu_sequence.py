@@ -20,10 +20,11 @@ from bench.reproduction.command import argument_parser, cache_folder, timed_line
 from bench.reproduction.report import describe_machine
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
+from lethe.bundle.files import replace_file
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.adapter_training.bank import AdapterBank
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.results import Result, replace_file
+from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.language_models.interface import LanguageModel
@@ -126,7 +127,7 @@ def write_sequence_page(page: Path, recipe: TofuRecipe, stages: Sequence[Stage])
     """Write the page, with the picture beside it."""
     picture = page.parent / "figures" / "tofu-sequence.png"
     _plot(stages, picture)
-    replace_file(page, lambda path: path.write_text(_page(recipe, stages, picture.name)))
+    replace_file(page, _page(recipe, stages, picture.name))
 
 
 def _page(recipe: TofuRecipe, stages: Sequence[Stage], picture: str) -> str:

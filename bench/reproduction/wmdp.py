@@ -13,6 +13,7 @@ from bench.reproduction.command import Say, argument_parser, cache_folder, data_
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from bench.reproduction.report import copy_picture, describe_machine
 from bench.reproduction.serving import served
+from lethe.bundle.files import replace_file
 from lethe.corruption.artifact import load_corruption
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.descent import DescentSettings
@@ -27,7 +28,7 @@ from lethe.offline.evaluation.multiple_choice import (
     load_wmdp,
 )
 from lethe.offline.evaluation.plots import plot_results
-from lethe.offline.evaluation.results import Result, markdown_table, replace_file, write_results
+from lethe.offline.evaluation.results import Result, markdown_table, write_results
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle
 from lethe.offline.language_models.interface import LanguageModel
@@ -227,7 +228,7 @@ Learned corruption: `{corruption.function}`, {corruption.dims} dims, strength {c
 
 ![accuracy by subject]({picture})
 """
-    replace_file(page, lambda path: path.write_text(text))
+    replace_file(page, text)
 
 
 def _world_facts(recipe: WmdpRecipe, data: Path) -> list[ChoiceQuestion]:

@@ -5,8 +5,6 @@ adapter of the same rank: ``(sum of w_k B_k) A``. Knows nothing about training.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lethe.bundle import BaseModel
+from lethe.bundle.files import replace_file
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair
 
@@ -87,15 +86,8 @@ def save_bank(bank: AdapterBank, path: Path) -> None:
         "base_model": json.dumps(asdict(bank.base_model)),
         "experts": json.dumps({name: bank.provenance[name] for name in bank.experts}),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary, header)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    replace_file(path, lambda temporary: save_file(plain, temporary, header))
 
 
 def load_bank(path: Path) -> AdapterBank:

@@ -13,6 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 
+from lethe.bundle.files import replace_file
+
 _OPTIONS = StateDictOptions(
     full_state_dict=True,
     cpu_offload=True,
@@ -33,10 +35,7 @@ def save_state(
     for name, moments in optimizer_state["state"].items():
         tensors |= {f"optimizer/{name}/{kind}": value.contiguous() for kind, value in moments.items()}
     header = {"steps": str(steps), "digest": digest, "groups": json.dumps(optimizer_state["param_groups"])}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, header)
-    temporary.replace(path)
+    replace_file(path, lambda temporary: save_file(tensors, temporary, header))
 
 
 def restore_state(path: Path, model: Any, optimizer: torch.optim.Optimizer, digest: str) -> int:

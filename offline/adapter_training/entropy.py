@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from lethe.bundle.files import replace_file
 from lethe.offline.adapter_training.texts import TokenizedText
 
 
@@ -85,10 +86,8 @@ def entropy_file(
 
 def write_entropies(path: Path, entropies: Sequence[NDArray[np.float32]]) -> None:
     """Keep entropies, replaced at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    save_file({"entropy": np.concatenate(entropies)}, temporary)
-    temporary.replace(path)
+    joined = {"entropy": np.concatenate(entropies)}
+    replace_file(path, lambda temporary: save_file(joined, temporary))
 
 
 def read_entropies(path: Path, texts: Sequence[TokenizedText]) -> list[NDArray[np.float32]] | None:

@@ -1,9 +1,6 @@
 """A low-rank adapter as a folder in PEFT's format, which peft and vLLM load unchanged."""
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lethe.bundle.files import replaced_folder
 from lethe.offline.adapter_training.errors import AdapterError
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -94,15 +92,8 @@ def write_peft_folder(adapter: LowRankAdapter, destination: Path, dtype: torch.d
     """
     if destination.exists() and not (destination / CONFIG).is_file():
         raise AdapterError(f"{destination} exists and is no adapter's folder; name another one")
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
-    try:
+    with replaced_folder(destination) as staging:
         peft_files(adapter, staging, dtype)
-        staging.chmod(0o755)
-        shutil.rmtree(destination, ignore_errors=True)
-        os.replace(staging, destination)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return destination
 
 

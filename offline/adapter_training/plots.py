@@ -13,9 +13,9 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from lethe.bundle.files import replace_file
 from lethe.offline.adapter_training.train import TrainedBank
 from lethe.offline.data.json_lines import read_whole_lines
-from lethe.offline.evaluation.results import replace_file
 
 
 def plot_losses(trace: Path, phases: Sequence[str], destination: Path) -> None:

@@ -5,9 +5,9 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
+from lethe.bundle.files import replace_file
 from lethe.offline.adapter_training.entropy import MarkedText
 from lethe.offline.adapter_training.train import TrainedBank
-from lethe.offline.evaluation.results import replace_file
 from lethe.offline.language_models.encoding import Tokenizer
 
 _TEXTS = 20
@@ -35,7 +35,7 @@ def write_token_page(trained: TrainedBank, tokenizer: Tokenizer, destination: Pa
         f"<h2>{escape(name)}</h2>\n{_texts(texts, tokenizer)}" for name, texts in groups.items()
     )
     page = _PAGE.format(threshold=trained.retain[0].threshold, sections=sections)
-    replace_file(destination, lambda path: path.write_text(page, encoding="utf-8"))
+    replace_file(destination, page)
 
 
 def _texts(texts: Iterable[MarkedText], tokenizer: Tokenizer) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lethe.bundle.files import replace_file
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.encoder_files import EncoderFiles, find_encoder
 from lethe.offline.classifier_training.cores import OnDone, tell_nobody
@@ -159,9 +160,8 @@ def _train(
             learned += 1
             on_batch(learned, steps)
         states = {name: part.state_dict() for name, part in resumable.items()}
-        staged = checkpoint.with_suffix(".new")
-        torch.save({**states, "epochs": epoch, "random": torch.get_rng_state()}, staged)
-        staged.replace(checkpoint)
+        state = {**states, "epochs": epoch, "random": torch.get_rng_state()}
+        replace_file(checkpoint, lambda temporary, state=state: torch.save(state, temporary))
     model.half().save_pretrained(folder)
     for name in ("tokenizer.json", "1_Pooling/config.json"):
         if (files.folder / name).is_file():

@@ -1,11 +1,11 @@
 """The picture of a search: D against strength, and the metrics behind the best function."""
 
-import os
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
+
+from lethe.bundle.files import replace_file
 
 matplotlib.use("Agg")
 
@@ -28,16 +28,10 @@ def plot_search(learned: LearnedCorruption, destination: Path) -> None:
     curves = _curves(learned)
     _draw_distances(left, learned, curves)
     _draw_metrics(right, learned, curves)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".png", dir=destination.parent)
-    os.close(handle)
     try:
-        figure.savefig(temporary, dpi=110)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, destination)
+        replace_file(destination, lambda path: figure.savefig(path, dpi=110))
     finally:
         pyplot.close(figure)
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _curves(learned: LearnedCorruption) -> dict[tuple[str, int], list[Candidate]]:

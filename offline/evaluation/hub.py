@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from lethe.bundle.files import replace_file
 from lethe.offline.data.parquet import read_parquet
 from lethe.offline.evaluation.data import DataError
 from lethe.offline.evaluation.muse import CORPORA
-from lethe.offline.evaluation.results import replace_file
 
 _REVISION = "refs/convert/parquet"
 _LETTERS = "ABCD"

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from lethe.offline.evaluation.results import Result, replace_file
+from lethe.bundle.files import replace_file
+from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu import TRUTH_RATIOS
 
 Plot = Callable[[Sequence[Result]], Figure]

@@ -1,11 +1,11 @@
 """What a benchmark gives for one model, and the table of several."""
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from lethe.bundle.files import replace_file
 
 SCHEMA_VERSION = 1
 
@@ -40,8 +40,8 @@ def write_results(results: Sequence[Result], folder: Path) -> None:
     """Write ``results.json`` and ``results.md`` into a folder, each replaced at once."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {"schema_version": SCHEMA_VERSION, "results": [asdict(result) for result in results]}
-    replace_file(folder / "results.json", lambda path: path.write_text(json.dumps(document, indent=1) + "\n"))
-    replace_file(folder / "results.md", lambda path: path.write_text(markdown_table(results) + "\n"))
+    replace_file(folder / "results.json", json.dumps(document, indent=1) + "\n")
+    replace_file(folder / "results.md", markdown_table(results) + "\n")
 
 
 def read_results(path: Path) -> list[Result]:
@@ -76,19 +76,6 @@ def markdown_table(results: Sequence[Result]) -> str:
         cells = [_cell(result.scores.get(name)) for result in results]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(temporary))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _cell(value: float | None) -> str:

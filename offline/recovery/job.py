@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from lethe.bundle.files import replace_file
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
-from lethe.offline.evaluation.results import Result, read_results, replace_file, write_results
+from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.edits import describe, overlap
@@ -293,4 +294,4 @@ def _told(step: Step, steps: int) -> str:
 
 
 def _write_json(path: Path, document: Mapping[str, Any] | Sequence[Any]) -> None:
-    replace_file(path, lambda temporary: temporary.write_text(json.dumps(document, indent=1) + "\n"))
+    replace_file(path, json.dumps(document, indent=1) + "\n")

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from lethe.offline.evaluation.results import replace_file
+from lethe.bundle.files import replace_file
 from lethe.offline.recovery.damage import Damage
 from lethe.offline.recovery.edits import Edit, Overlap
 from lethe.offline.recovery.refresh import Step

@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lethe.offline.evaluation.results import markdown_table, read_results, replace_file
+from lethe.bundle.files import replace_file
+from lethe.offline.evaluation.results import markdown_table, read_results
 
 REPORT = "report.md"
 
 
 def write_report(folder: Path) -> None:
     """Write ``report.md`` of what is there."""
-    replace_file(folder / REPORT, lambda path: path.write_text("# Recovery\n\n" + render_report(folder)))
+    replace_file(folder / REPORT, "# Recovery\n\n" + render_report(folder))
 
 
 def render_report(folder: Path, heading: str = "##", pictures: str = "") -> str:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
-from lethe.offline.evaluation.results import replace_file
+from lethe.bundle.files import replace_file
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.recovery.chain import ChainFile
 from lethe.offline.recovery.checkpoints import Checkpoints
@@ -128,7 +128,7 @@ class Workspace:
     def _refuse_other_results(self) -> None:
         path, found = self.folder / "chain.sha256", self._identity()
         if not path.is_file():
-            replace_file(path, lambda temporary: temporary.write_text(found + "\n"))
+            replace_file(path, found + "\n")
         elif path.read_text().strip() != found:
             raise RecoveryError(
                 f"{self.folder} holds the results of another chain, of other checkpoints or of another harmed stage; "

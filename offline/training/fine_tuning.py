@@ -5,8 +5,6 @@ a run that was stopped goes on.
 """
 
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from lethe.bundle.files import replace_file, replaced_folder
 from lethe.offline.adapter_training.low_rank import attach, merge
 from lethe.offline.adapter_training.settings import LLAMA_LAYERS
 from lethe.offline.data.questions import ForgetQuestion
@@ -196,10 +195,8 @@ def save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: P
     state = {f"model.{name}": value.detach() for name, value in model.named_parameters()}
     for index, values in optimizer.state_dict()["state"].items():
         state |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    save_file({name: value.contiguous() for name, value in state.items()}, temporary, {"epoch": str(epoch)})
-    os.replace(temporary, path)
+    plain = {name: value.contiguous() for name, value in state.items()}
+    replace_file(path, lambda temporary: save_file(plain, temporary, {"epoch": str(epoch)}))
 
 
 def restore_state(model: Any, optimizer: torch.optim.Optimizer, path: Path) -> int:
@@ -227,10 +224,6 @@ def save_model(
     model: Any, encoder: PromptEncoder, destination: Path, dtype: torch.dtype = torch.bfloat16
 ) -> None:
     """Write a model folder, complete or not at all."""
-    staging = destination.with_name(f".{destination.name}-partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.parent.mkdir(parents=True, exist_ok=True)
-    model.to(dtype).save_pretrained(staging)
-    encoder.tokenizer.save_pretrained(staging)
-    shutil.rmtree(destination, ignore_errors=True)
-    os.replace(staging, destination)
+    with replaced_folder(destination) as staging:
+        model.to(dtype).save_pretrained(staging)
+        encoder.tokenizer.save_pretrained(staging)

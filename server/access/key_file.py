@@ -1,9 +1,6 @@
 """The file that API keys are kept in; it holds digests, never secrets."""
 
-import contextlib
-import fcntl
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 import pydantic
 import yaml
 
+from lethe.bundle.files import locked, replace_file
 from lethe.server.access.keys import ApiKey, digest_of, new_secret
 from lethe.server.errors import StartupError
 
@@ -94,24 +92,11 @@ def revoke_key(path: Path, identity: str) -> None:
 
 def _change(path: Path, change: Callable[[list[ApiKey]], list[ApiKey]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    # Two commands at once would otherwise each write the file without the other's key.
+    with locked(path.parent):
         keys = change(read_keys(path) if path.exists() else [])
         document = {"keys": [key.model_dump(mode="json", exclude_defaults=True) for key in keys]}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(temporary, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            yaml.safe_dump(document, file, sort_keys=False)
-        os.replace(temporary, path)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    # Two commands at once would otherwise each write the file without the other's key.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        replace_file(path, yaml.safe_dump(document, sort_keys=False), mode=0o600)
 
 
 def _now() -> datetime:

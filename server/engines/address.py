@@ -2,10 +2,11 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from lethe.bundle.files import replace_file
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,7 @@ class EngineAddress:
 def published(address: EngineAddress, cache_dir: Path, proxy_port: int) -> Iterator[None]:
     """Keep the address in a file that only this user can read, for as long as the proxy runs."""
     path = _path(cache_dir, proxy_port)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    with open(temporary, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        json.dump(asdict(address), file)
-    os.replace(temporary, path)
+    replace_file(path, json.dumps(asdict(address)), mode=0o600)
     try:
         yield
     finally:

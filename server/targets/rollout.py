@@ -4,7 +4,6 @@ Kept in a file beside the bundles, so that a bundle stays as it was published an
 deployed as the older one was.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 from pydantic import Field
 
 from lethe.bundle import Action, BundleError
+from lethe.bundle.files import replace_file
 
 DEPLOYMENT_NAME = "deployment.yaml"
 
@@ -97,7 +97,4 @@ def forget_deployment(targets: Path, name: str) -> None:
 def _write(targets: Path, deployment: Deployment) -> None:
     said = {name: each.model_dump(mode="json", exclude_defaults=True) for name, each in deployment.items()}
     document = {name: fields for name, fields in sorted(said.items()) if fields}
-    path = targets / DEPLOYMENT_NAME
-    temporary = targets / f".{DEPLOYMENT_NAME}.{os.getpid()}"
-    temporary.write_text(yaml.safe_dump(document) if document else "")
-    os.replace(temporary, path)
+    replace_file(targets / DEPLOYMENT_NAME, yaml.safe_dump(document) if document else "")
