@@ -31,10 +31,9 @@ def tokens_per_second(
 
     Parameters
     ----------
-    engine : vllm.LLM
-    extra_args : sequence of dict or None
+    extra_args
         One a request.
-    adapters : sequence of LoRARequest or None, optional
+    adapters
         One a request.
     """
     from vllm import SamplingParams

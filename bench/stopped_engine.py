@@ -18,11 +18,10 @@ class StoppedEngine:
 
     Parameters
     ----------
-    name : str
+    name
         What to call it where it does not start.
-    command : sequence of str
+    command
         Arguments of the Python that is it; it calls `answer_loads`.
-    environment : mapping of str to str
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:

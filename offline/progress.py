@@ -18,14 +18,14 @@ class Progress:
 
     Parameters
     ----------
-    say : callable
+    say
         Told every line.
-    notice : str
+    notice
         Said once, before the first stage: what is wrong with a job's input is found before, and said alone.
 
     Attributes
     ----------
-    under_way : str
+    under_way
         The stage, as in "stage 2 of 7: fitting", or what else is under way; empty before.
     """
 
@@ -73,9 +73,9 @@ class ConsoleProgress(Progress):
 
     Parameters
     ----------
-    console : Console, optional
+    console
         By default standard error.
-    shown : bool
+    shown
         Nothing is shown where this is not so, as in all processes but one.
     """
 

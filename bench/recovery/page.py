@@ -41,11 +41,9 @@ class Measured:
 
     Attributes
     ----------
-    exact : int
+    exact
         Examples for the exact curvature.
-    rollback : RollbackSettings
-    refresh : RefreshSettings
-    watched : float
+    watched
         Share of the coordinates that the refresh watches.
     """
 

@@ -21,12 +21,10 @@ class PolicySettings:
 
     Attributes
     ----------
-    steps : int
-    prompts, group : int
+    prompts, group
         Prompts a step, and answers that are sampled for each.
-    learning_rate : float
+    learning_rate
         Of AdamW without weight decay.
-    seed : int
     """
 
     steps: int = 150
@@ -63,15 +61,13 @@ def reinforce(
 
     Parameters
     ----------
-    model : transformers causal language model
-    examples : sequence of Example
+    examples
         Prompts with the answer that is rewarded, which the model sees only through its reward.
-    end : int
+    end
         Token that ends an answer.
-    longest : int
+    longest
         Tokens that are sampled at most.
-    settings : PolicySettings
-    on_step : callable
+    on_step
         Told the step and its mean reward.
     """
     draw, generator = random.Random(settings.seed), torch.Generator().manual_seed(settings.seed)

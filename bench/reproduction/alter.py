@@ -32,16 +32,15 @@ def train_alter(
 
     Parameters
     ----------
-    full : Path
+    full
         Folder of the model that is to forget.
-    forget : mapping of str to sequence of ForgetQuestion
+    forget
         By subdomain.
-    retained : sequence of ForgetQuestion
+    retained
         What it has learned besides, and is to keep.
-    settings : AdapterSettings
-    folder : Path
+    folder
         Where the bank of these settings is kept.
-    say : callable
+    say
         Told what begins, and of every epoch.
     """
 

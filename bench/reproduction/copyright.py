@@ -55,13 +55,12 @@ class CopyrightRecipe:
 
     Attributes
     ----------
-    passages : int
+    passages
         To be forgotten, and as many to be kept.
-    beginning_words : int
+    beginning_words
         Words of an article that come before its passage.
-    answer_tokens : int
+    answer_tokens
         Length of the continuations.
-    fine_tuning : TrainingSettings
     """
 
     passages: int = 16
@@ -77,14 +76,13 @@ class CopyrightReproduction:
 
     Parameters
     ----------
-    recipe : CopyrightRecipe
-    base : Path
+    base
         Folder of the base model.
-    data : Path
+    data
         Benchmark data.
-    work : Path
+    work
         Where models, bundle and answers are kept.
-    say : callable
+    say
         Told what happens.
     """
 

@@ -28,15 +28,13 @@ def learn_into(
 
     Parameters
     ----------
-    bundle : Path
+    bundle
         Its folder; made if it is not there.
-    settings : LearningSettings
-    evaluator : CorruptionEvaluator
-    model : Path
+    model
         Folder of the model that is measured; the bundle names it as its base model.
-    trace : Path
+    trace
         Record of the search.
-    say : callable
+    say
         Told how many candidates are measured.
     """
     learned = learn_corruption(
@@ -56,14 +54,13 @@ def train_classifier_into(
 
     Parameters
     ----------
-    bundle : Path
-    forget, retain : sequence of str
+    forget, retain
         Prompts to flag, and prompts near them that are not to be flagged.
-    ordinary : sequence of str
+    ordinary
         Prompts far from the target, beside the general ones that come with the project.
-    work : Path
+    work
         Where embeddings are kept.
-    say : callable
+    say
         Told what happens.
     """
     trained = train_classifier(

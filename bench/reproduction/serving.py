@@ -39,11 +39,11 @@ def served(model: Path, bundle: Path, cache: Path) -> Iterator[ServedModel]:
 
     Parameters
     ----------
-    model : Path
+    model
         Model folder.
-    bundle : Path
+    bundle
         The target; others beside it are not in force.
-    cache : Path
+    cache
         Cache folder of the proxy; its log is kept there.
 
     Raises

@@ -55,14 +55,13 @@ class TofuReproduction:
 
     Parameters
     ----------
-    recipe : TofuRecipe
-    base : Path
+    base
         Folder of the base model.
-    data : Path or None
+    data
         Benchmark data; None takes them from the hub.
-    work : Path
+    work
         Where models, bundles and answers are kept.
-    say : callable
+    say
         Told what happens.
     """
 

@@ -52,24 +52,23 @@ class TofuRecipe:
 
     Attributes
     ----------
-    forget_sets : tuple of str
+    forget_sets
         Sets to forget, each inside the next: ``forget01`` is the end of ``forget05``, and that of ``forget10``.
-    retain_questions : int or None
+    retain_questions
         How many questions of the retain part are learned; None is all of it, 3,600 to 3,960.
-    searched_questions : int
+    searched_questions
         How many forget questions the corruption is searched on.
-    utility_questions : int or None
+    utility_questions
         How many questions of each utility set are measured; None is all.
-    answer_tokens : int
+    answer_tokens
         Length of the generated answers.
-    fine_tuning : TrainingSettings
-    baselines : mapping of str to TrainingSettings
+    baselines
         By name: each starts from the model that knows everything and sees the forget set alone.
-    alter : mapping of str to AdapterSettings
+    alter
         By forget set, of the adapter that is set beside them.
-    experts : AdapterSettings
+    experts
         Of adapters for requests that come one after another.
-    ordinary_questions : int
+    ordinary_questions
         How many ordinary questions `alter` is to answer as before, beside the retain part.
     """
 
@@ -113,16 +112,15 @@ def train_tofu_model(
 
     Parameters
     ----------
-    name : str
+    name
         ``full``, ``retain-FORGET``, or ``BASELINE-FORGET`` with a name of the recipe's baselines.
-    recipe : TofuRecipe
-    base : Path
+    base
         Folder of the base model.
-    data : Path or None
+    data
         Benchmark data; None takes them from the hub.
-    folder : Path
+    folder
         Where the trained models are kept.
-    on_epoch : callable
+    on_epoch
         See `training.train`.
     """
     questions = {forget: load_tofu(forget, data) for forget in recipe.forget_sets}

@@ -41,9 +41,9 @@ class Stage:
 
     Attributes
     ----------
-    name : str
+    name
         ``original``, ``retain``, or the group forgotten last.
-    groups : mapping of str to Result
+    groups
         By group; each with the model utility.
     """
 
@@ -60,9 +60,9 @@ class TofuSequence:
 
     Parameters
     ----------
-    run : TofuReproduction
+    run
         Where the models come from.
-    groups : mapping of str to sequence of ForgetQuestion
+    groups
         In the order of the requests.
     """
 

@@ -59,9 +59,8 @@ class WmdpRecipe:
 
     Attributes
     ----------
-    questions : int
+    questions
         Of each subject, and of the world facts.
-    fine_tuning : TrainingSettings
     """
 
     questions: int = 100
@@ -103,14 +102,13 @@ class WmdpReproduction:
 
     Parameters
     ----------
-    recipe : WmdpRecipe
-    base : Path
+    base
         Folder of the base model.
-    data : Path
+    data
         Benchmark data.
-    work : Path
+    work
         Where models, bundle and answers are kept.
-    say : callable
+    say
         Told what happens.
     """
 

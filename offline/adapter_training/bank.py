@@ -28,13 +28,13 @@ class AdapterBank:
 
     Attributes
     ----------
-    base_model : BaseModel
+    base_model
         The model that they change.
-    shared : mapping of str to Tensor of shape (rank, in_features)
-        A of every adapted layer.
-    experts : mapping of str to mapping of str to Tensor of shape (out_features, rank)
-        B of every adapted layer, by subdomain.
-    provenance : mapping of str to str
+    shared
+        Each of shape (rank, in_features). A of every adapted layer.
+    experts
+        Each of shape (out_features, rank). B of every adapted layer, by subdomain.
+    provenance
         Digest of the texts and settings that each expert was trained with.
     """
 

@@ -17,9 +17,10 @@ class Batch:
 
     Attributes
     ----------
-    token_ids, attention_mask : Tensor of shape (texts, tokens)
-    positions : mapping of str to bool Tensor of shape (texts, tokens)
-        The tokens that one loss reads, by its name.
+    token_ids, attention_mask
+        Shape (texts, tokens).
+    positions
+        Each of shape (texts, tokens). The tokens that one loss reads, by its name.
     """
 
     token_ids: Tensor
@@ -38,10 +39,10 @@ class Scores:
 
     Attributes
     ----------
-    log_p : Tensor of shape (n, vocabulary)
-        Log-probabilities.
-    taken : Tensor of shape (n,)
-        Log-probability of the token that stands there.
+    log_p
+        Shape (n, vocabulary). Log-probabilities.
+    taken
+        Shape (n,). Log-probability of the token that stands there.
     """
 
     log_p: Tensor

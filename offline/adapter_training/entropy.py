@@ -26,10 +26,9 @@ class MarkedText:
 
     Attributes
     ----------
-    text : TokenizedText
-    entropy : array of shape (tokens,)
-        Of the distribution that the token was drawn from; the first token's is 0.
-    threshold : float
+    entropy
+        Shape (tokens,). Of the distribution that the token was drawn from; the first token's is 0.
+    threshold
         Above it, a token is high.
     """
 
@@ -58,8 +57,9 @@ def tsallis_entropy(logits: Tensor, q: float) -> Tensor:
 
     Parameters
     ----------
-    logits : Tensor of shape (..., vocabulary)
-    q : float
+    logits
+        Shape (..., vocabulary).
+    q
         Over 0.
     """
     log_p = logits.float().log_softmax(dim=-1)

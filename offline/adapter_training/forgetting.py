@@ -14,10 +14,10 @@ class AnswerScores:
 
     Attributes
     ----------
-    changed, base : Tensor of shape (texts,)
-        Under the changed and under the base model.
-    tokens : Tensor of shape (texts,)
-        How many tokens were summed.
+    changed, base
+        Shape (texts,). Under the changed and under the base model.
+    tokens
+        Shape (texts,). How many tokens were summed.
     """
 
     changed: Tensor
@@ -31,11 +31,11 @@ class ForgettingLoss:
 
     Attributes
     ----------
-    compute : callable
+    compute
         From the scores of the low-entropy answer tokens, and NPO's beta, to a loss.
-    replaces : bool
+    replaces
         The scores are those of another answer that is taught instead, all of its tokens.
-    keeps : bool
+    keeps
         The retain cross-entropy belongs to it, at equal weight.
     """
 

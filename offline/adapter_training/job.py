@@ -29,17 +29,14 @@ class AdapterJob:
 
     Attributes
     ----------
-    bundle : Path
-    forget : mapping of str to Path
+    forget
         File of each subdomain.
-    retain : Path
-    model : str
+    model
         Folder or hub id of the base model.
-    work : Path
+    work
         Folder of the trace, pictures, cached entropies and the state under way.
-    bank : Path or None
+    bank
         The bank to add to; by default one in the work folder.
-    settings : AdapterSettings
     """
 
     bundle: Path

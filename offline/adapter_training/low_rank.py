@@ -37,10 +37,8 @@ class LowRankLinear(nn.Module):
 
     Parameters
     ----------
-    base : Linear
+    base
         The layer, kept as it is.
-    rank : int
-    switch : Switch
     """
 
     def __init__(self, base: nn.Linear, rank: int, switch: Switch) -> None:

@@ -24,10 +24,10 @@ class LowRankPair:
 
     Attributes
     ----------
-    down : Tensor of shape (rank, in_features)
-        LoRA's A.
-    up : Tensor of shape (out_features, rank)
-        LoRA's B.
+    down
+        Shape (rank, in_features). LoRA's A.
+    up
+        Shape (out_features, rank). LoRA's B.
     """
 
     down: Tensor
@@ -40,9 +40,9 @@ class LowRankAdapter:
 
     Attributes
     ----------
-    base_model : str
+    base_model
         Id of the model that it belongs to.
-    pairs : mapping of str to LowRankPair
+    pairs
         All of one rank.
     """
 

@@ -35,14 +35,13 @@ class Phase:
 
     Attributes
     ----------
-    name : str
+    name
         For records: ``shared``, or the subdomain.
-    shared : mapping of str to Tensor or None
+    shared
         A by layer; None in phase I, which learns it.
-    forget, retain : sequence of MarkedText
-    replaced : sequence of TokenizedText
+    replaced
         For every forget text what is taught instead; empty if nothing is.
-    digest : str
+    digest
         Of settings, texts and entropy threshold: a state of another digest is not taken up.
     """
 
@@ -60,16 +59,14 @@ class Step:
 
     Attributes
     ----------
-    phase : str
-    step, steps : int
+    step, steps
         Counted from 1, and how many there are.
-    epoch : int
+    epoch
         Counted from 1.
-    terms : dict of str to float
+    terms
         The weighted terms of the loss, which is their sum.
-    gradient_norm : float
+    gradient_norm
         Before clipping to 1.
-    learning_rate : float
     """
 
     phase: str
@@ -123,14 +120,11 @@ def run_phase(
 
     Parameters
     ----------
-    base : Path
+    base
         Folder of the base model.
-    phase : Phase
-    settings : AdapterSettings
-    accelerator : Accelerator
-    state : Path
+    state
         File of the state under way; removed by the caller once the outcome is kept.
-    on_step : callable
+    on_step
         Told of every step, in the main process.
 
     Raises
@@ -206,11 +200,9 @@ def _of_step(count: int, step: int, settings: AdapterSettings, *, wraps: bool = 
 
     Parameters
     ----------
-    count : int
+    count
         How many texts there are.
-    step : int
-    settings : AdapterSettings
-    wraps : bool
+    wraps
         Always take a full batch, running on into the next epoch; otherwise an epoch's last batch may be short.
     """
     size = settings.batch_size

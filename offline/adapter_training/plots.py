@@ -23,10 +23,9 @@ def plot_losses(trace: Path, phases: Sequence[str], destination: Path) -> None:
 
     Parameters
     ----------
-    trace : Path
+    trace
         What the training recorded; of a step that was taken again after an interruption, the last record counts.
-    phases : sequence of str
-    destination : Path
+    destination
         A PNG file.
     """
     steps: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)

@@ -29,17 +29,15 @@ def record_in_bundle(
 
     Parameters
     ----------
-    adapter : LowRankAdapter
-    folder : Path
+    folder
         The bundle; made if it is not there.
-    base_model : BaseModel
-    figures : mapping
+    figures
         For the manifest's metrics, under ``adapter``.
-    pictures : mapping of str to Path
+    pictures
         By name; they stand in ``figures/``.
-    composes : tuple of str
+    composes
         For a mixture: the targets whose adapters are in it.
-    dtype : torch.dtype
+    dtype
         Type of the adapter's weights in the bundle.
 
     Raises

@@ -16,37 +16,35 @@ class AdapterSettings:
 
     Attributes
     ----------
-    rank : int
+    rank
         Rank of the change to each layer.
-    target_modules : tuple of str
+    target_modules
         Names of the linear layers that are adapted: the last part of their path.
-    tsallis_q : float
+    tsallis_q
         q of the entropy, over 0; 1 is Shannon's.
-    entropy_quantile : float
+    entropy_quantile
         rho: the share of answer tokens that count as low in entropy.
-    forgetting : str
+    forgetting
         A name in `forgetting.FORGETTING_LOSSES`.
-    npo_beta : float
-    forgetting_weight, retention_weight, divergence_weight, invariance_weight : float
+    forgetting_weight, retention_weight, divergence_weight, invariance_weight
         Weights of the layered loss: forgetting, cross-entropy on retain text, KL to the base model on retain text, KL to
         the base model at the high-entropy positions of forget text.
-    replacement : str
+    replacement
         What the loss `replacement` teaches to answer.
     shared_epochs, shared_learning_rate
         Of phase I, which learns A.
     epochs, learning_rate
         Of phase II, which learns one expert's B.
-    batch_size : int
+    batch_size
         Forget texts of a step, and as many retain texts; over all processes.
-    max_tokens : int
+    max_tokens
         Longer bare texts are cut into pieces; a question that is longer with its answer is refused.
-    dtype : str
+    dtype
         ``bfloat16`` or ``float32``: of the base model's weights and of the passes. What is trained stays in float32.
-    gradient_checkpointing : bool
+    gradient_checkpointing
         Trade time for memory.
-    checkpoint_steps : int
+    checkpoint_steps
         The state is saved every so many steps, and between epochs.
-    seed : int
     """
 
     rank: int = 16

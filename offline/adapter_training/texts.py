@@ -19,9 +19,8 @@ class SourceText:
 
     Attributes
     ----------
-    answer : str
+    answer
         The answer, or the whole of a bare text.
-    question : str or None
     """
 
     answer: str
@@ -34,10 +33,9 @@ class TokenizedText:
 
     Attributes
     ----------
-    token_ids : tuple of int
-    question : tuple of int
+    question
         Half-open range of the tokens of the question; empty for a bare text.
-    answer : tuple of int
+    answer
         Half-open range of the tokens of the answer, without the end of the turn.
     """
 

@@ -51,17 +51,15 @@ class BankTraining:
 
     Attributes
     ----------
-    base : Path
+    base
         Folder of the base model.
-    base_model : BaseModel
+    base_model
         Its identity.
-    forget : mapping of str to sequence of SourceText
+    forget
         By subdomain.
-    retain : sequence of SourceText
-    settings : AdapterSettings
-    bank : Path
+    bank
         File of the bank; its experts stay, and those of `forget` are added.
-    work : Path
+    work
         Folder of the trace, the cached entropies and the state under way.
     """
 
@@ -142,10 +140,9 @@ def train_bank(
 
     Parameters
     ----------
-    training : BankTraining
-    say : callable
+    say
         Told of every stage as it begins, in the main process: the entropies, phase I, phase II of every subdomain.
-    on_step : callable
+    on_step
         Told of every step, in the main process.
 
     Raises

@@ -22,17 +22,16 @@ class DescentSettings:
 
     Attributes
     ----------
-    steps : int
-    learning_rate : float
+    learning_rate
         Step for a slope of one; in the unit of `scale`.
-    epsilon : float
+    epsilon
         Distance of the two evaluations from the current point; in the unit of `scale`.
-    schedule : {"constant", "inverse_sqrt", "cosine"}
+    schedule
         How the learning rate falls over the steps.
-    scale : {"linear", "log"}
+    scale
         Whether a strength is searched as it is, as the paper has it, or by its natural logarithm [ours]: useful
         strengths span three orders of magnitude, and one epsilon does not fit them all.
-    floor : float
+    floor
         Least strength.
     """
 
@@ -63,9 +62,8 @@ class ScalarDescent:
 
     Parameters
     ----------
-    start : float
+    start
         First strength; raised to the floor if it is lower.
-    settings : DescentSettings
     """
 
     def __init__(self, start: float, settings: DescentSettings) -> None:
@@ -107,10 +105,11 @@ class VectorDescent:
 
     Parameters
     ----------
-    start : ndarray, shape (n,)
-    settings : DescentSettings
+    start
+        Shape (n,).
+    settings
         `scale` and `floor` do not apply: a vector has both signs.
-    seed : int
+    seed
         Of the directions.
     """
 

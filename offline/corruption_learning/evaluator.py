@@ -27,15 +27,13 @@ class CorruptionEvaluator:
 
     Parameters
     ----------
-    model : LanguageModel
-    questions : sequence of ForgetQuestion
-    metrics : sequence of str
+    metrics
         Names from `objective.METRICS`.
-    deny_list : sequence of str
+    deny_list
         Facts that are a leak in the answer to any question, beside each question's own.
-    max_tokens : int
+    max_tokens
         Length of the generated answers.
-    chat : bool
+    chat
         Whether questions are user messages, or raw text to be continued.
 
     Raises
@@ -76,7 +74,7 @@ class CorruptionEvaluator:
 
         Parameters
         ----------
-        prompts : sequence of str
+        prompts
             Retain-like prompts, best in the same form as the questions; used in turn.
         """
         if not prompts:

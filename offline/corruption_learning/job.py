@@ -35,14 +35,13 @@ class LearningJob:
 
     Attributes
     ----------
-    bundle : Path
-    questions, retain_prompts, deny_list : Path
+    questions, retain_prompts, deny_list
         Forget questions, prompts without knowledge behind them, facts that no answer may name.
-    surrogate : dict of str to float
+    surrogate
         Surrogate values that are known.
-    metrics : tuple of str
+    metrics
         What D is made of; by default all that the questions carry the data for.
-    trace : Path or None
+    trace
         By default beside the bundle, as ``.NAME-search.jsonl``.
     """
 
@@ -80,14 +79,13 @@ def run_learning_job(
 
     Parameters
     ----------
-    job : LearningJob
-    model : str
+    model
         Folder or hub id of the model to run in this process, if no engine is named.
-    cache : Path
+    cache
         Where prepared models are kept.
-    engine, served_name, tokenizer, api_key : str, optional
+    engine, served_name, tokenizer, api_key
         See `EngineModel.connect`.
-    progress : Progress, optional
+    progress
         Told of the stages; by default they are printed, a line each.
 
     Raises

@@ -23,24 +23,24 @@ class LearningSettings:
 
     Attributes
     ----------
-    functions : tuple of str
+    functions
         Names of `lethe.corruption.functions.FUNCTIONS` to compare.
-    dims : tuple of int
+    dims
         Numbers of dimensions to try with each function.
-    strengths : tuple of float
+    strengths
         Grid of strengths, for the functions that have one.
-    restarts : int
+    restarts
         How many of the best grid points a descent starts from, and how many vectors are learned.
-    scalar, vector : DescentSettings
+    scalar, vector
         Descent of a strength, and of a vector where a function takes one.
-    positions : {"all_but_last", "user_content"}
+    positions
         Which prompt tokens are corrupted.
-    seed : int
+    seed
         Of the noise and of the vectors' directions.
-    retain_prompts : tuple of str
+    retain_prompts
         Prompts that the model has no particular knowledge about; what it scores there stands for a model that never
         learned.
-    surrogate : mapping of str to float
+    surrogate
         Surrogate values that are known; they take precedence over the estimated ones.
     """
 
@@ -73,17 +73,17 @@ class LearnedCorruption:
 
     Attributes
     ----------
-    corruption : Corruption
+    corruption
         The chosen one.
-    distance : float
+    distance
         Its D.
-    surrogate : mapping of str to float
+    surrogate
         What it was measured against.
-    clean, corrupted : Measurement
+    clean, corrupted
         The model without and with it, on the questions that were searched on.
-    candidates : tuple of Candidate
+    candidates
         All that were tried, best first.
-    held_out_clean, held_out_corrupted : Measurement or None
+    held_out_clean, held_out_corrupted
         The same on questions that the search never saw.
     """
 
@@ -108,14 +108,13 @@ def learn_corruption(
 
     Parameters
     ----------
-    settings : LearningSettings
-    evaluator : CorruptionEvaluator
+    evaluator
         Measures candidates on the questions to search on.
-    held_out : CorruptionEvaluator, optional
+    held_out
         Measures the clean model and the chosen corruption on other questions.
-    trace : Path, optional
+    trace
         Record of the search; one that was interrupted goes on from it.
-    on_measured : callable
+    on_measured
         Told the number of candidates measured so far.
 
     Raises

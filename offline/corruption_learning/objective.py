@@ -19,9 +19,9 @@ class Measurement:
 
     Attributes
     ----------
-    values : mapping of str to float
+    values
         By metric, averaged over the questions, each in [0, 1].
-    outputs : tuple of str
+    outputs
         Generated answers, in the order of the questions.
     """
 
@@ -35,7 +35,7 @@ class Objective:
 
     Attributes
     ----------
-    surrogate : mapping of str to float
+    surrogate
         For each chosen metric, what a model without the knowledge would score.
     """
 

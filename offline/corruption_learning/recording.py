@@ -20,12 +20,11 @@ def record_in_bundle(learned: LearnedCorruption, folder: Path, model: str, base_
 
     Parameters
     ----------
-    learned : LearnedCorruption
-    folder : Path
+    folder
         The bundle; made if it is not there.
-    model : str
+    model
         Name of the model that was measured.
-    base_model : BaseModel
+    base_model
         Its identity; recorded so that the corruption is applied to no other.
 
     Raises

@@ -28,12 +28,11 @@ class MeasurementTrace:
 
     Parameters
     ----------
-    evaluator : CorruptionEvaluator
-    path : Path or None
+    path
         The file; appended to if it is there. None keeps the record in memory.
-    batch : int
+    batch
         Candidates that are measured together, and so lost together by an interruption.
-    on_measured : callable
+    on_measured
         Told the number of candidates measured, after every batch.
 
     Raises

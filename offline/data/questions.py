@@ -18,15 +18,15 @@ class ForgetQuestion(pydantic.BaseModel):
 
     Attributes
     ----------
-    question : str
+    question
         What a user may ask.
-    answer : str
+    answer
         The true answer, or one of `options`.
-    facts : tuple of str
+    facts
         Words and phrases that betray the knowledge when an output names them and the question does not.
-    paraphrased_answer, wrong_answers : str or None, tuple of str
+    paraphrased_answer, wrong_answers
         For the truth ratio.
-    options : tuple of str
+    options
         For multiple choice: what may stand as the answer, as a rule letters; the question lists their meaning.
     """
 

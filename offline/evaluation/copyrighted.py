@@ -31,14 +31,13 @@ def evaluate_copyright(
 
     Parameters
     ----------
-    model : LanguageModel
-    passages : sequence of (str, str)
+    passages
         Beginnings and how they really go on.
-    reference : LanguageModel, optional
+    reference
         The clean model, under which the perplexity of the outputs is taken.
-    max_tokens : int
+    max_tokens
         Length of the continuations.
-    encoder : Encoder, optional
+    encoder
         Embeds both texts for the likeness of their meaning; the default encoder in full precision if none is given.
     """
     encoder = encoder or Encoder.load(precision="float32")

@@ -42,12 +42,11 @@ def fetch_benchmark(benchmark: str, corpus: str, folder: Path, rows: Rows | None
 
     Parameters
     ----------
-    benchmark : {"muse", "copyright", "wmdp", "mmlu"}
-    corpus : {"news", "books"}
+    corpus
         Of MUSE and copyright.
-    folder : Path
+    folder
         A data folder, as a rule in the cache.
-    rows : Rows, optional
+    rows
         Where rows come from; the hub by default.
 
     Raises

@@ -24,19 +24,19 @@ class EvaluationSettings:
 
     Attributes
     ----------
-    benchmark : str
+    benchmark
         One of `BENCHMARKS`.
-    data : Path or None
+    data
         Folder of benchmark data; None takes them from the hub.
-    forget : str
+    forget
         TOFU's forget set.
-    corpus : str
+    corpus
         MUSE's and the copyright benchmark's text: ``news`` or ``books``.
-    prompt_format : str
+    prompt_format
         Of multiple choice, see `multiple_choice.choice_task`.
-    limit : int or None
+    limit
         Most questions of every set except TOFU's forget set.
-    cache : Path
+    cache
         Where what the hub gives is kept.
     """
 
@@ -67,16 +67,15 @@ def evaluate(
 
     Parameters
     ----------
-    settings : EvaluationSettings
-    models : sequence of LanguageModel
+    models
         The first one is the reference that the general benchmark compares with.
-    destination : Path
+    destination
         Folder for ``results.json``, ``results.md`` and ``results.png``.
-    retain : LanguageModel, optional
+    retain
         One that never saw the forget part: what forget quality, PrivLeak and the similarity gap are taken against.
-    sweep : mapping of float to LanguageModel, optional
+    sweep
         The same guard at several strengths; measured too, and drawn against the strength in ``sweep.png``.
-    progress : Progress, optional
+    progress
         Told of every model as a stage.
 
     Raises

@@ -33,8 +33,7 @@ def choice_task(question: ChoiceQuestion, prompt_format: str) -> Choice:
 
     Parameters
     ----------
-    question : ChoiceQuestion
-    prompt_format : {"plain", "chat"}
+    prompt_format
         ``plain`` is MMLU's text to be continued, after which " A" is the letter; ``chat`` asks the same as a user
         message, after which "A" begins the answer.
     """

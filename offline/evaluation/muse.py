@@ -22,11 +22,11 @@ class MuseQuestions:
 
     Attributes
     ----------
-    verbatim : sequence of (str, str)
+    verbatim
         Beginnings of forget passages and how they go on.
-    forget, retain : sequence of (str, str)
+    forget, retain
         Few-shot prompts on the forget and the retain text, with their answers.
-    members, holdout : sequence of str
+    members, holdout
         Forget texts, and texts like them that were never trained on.
     """
 

@@ -16,12 +16,11 @@ class Result:
 
     Attributes
     ----------
-    benchmark, model : str
-    scores : mapping of str to float
+    scores
         What stands in the table.
-    samples : mapping of str to list of float
+    samples
         Values by question, where a distribution matters or another result is to be compared with them.
-    outputs : list of str
+    outputs
         Generated texts, in the order of the questions.
     """
 

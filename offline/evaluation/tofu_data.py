@@ -15,10 +15,10 @@ def load_tofu(name: str, data: Path | None) -> tuple[ForgetQuestion, ...]:
 
     Parameters
     ----------
-    name : str
+    name
         ``forget01``, ``forget05``, ``forget10``, ``retain``, ``real_authors`` or ``world_facts``: these are the sets
         with paraphrased and wrong answers. Or any file of the data set, such as ``retain95``, without them.
-    data : Path or None
+    data
         Folder of benchmark data with a ``tofu`` folder in it; None takes the file from the hub.
 
     Raises

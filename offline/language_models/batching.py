@@ -8,9 +8,9 @@ def length_batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int
 
     Parameters
     ----------
-    lengths : sequence of int
+    lengths
         Tokens of each item.
-    max_tokens : int
+    max_tokens
         Bound on batch size times longest item; an item longer than the bound gets a batch of its own.
     """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))

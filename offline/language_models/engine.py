@@ -27,14 +27,13 @@ class EngineModel:
 
     Parameters
     ----------
-    url : str
+    url
         Where it listens, without ``/v1``.
-    served_name : str
+    served_name
         The model's name there.
-    encoder : PromptEncoder
+    encoder
         Of the same model.
-    api_key : str or None
-    concurrency : int
+    concurrency
         Requests in flight; the engine batches them as it can.
     """
 
@@ -67,12 +66,10 @@ class EngineModel:
 
         Parameters
         ----------
-        url : str
-        served_name : str, optional
+        served_name
             Which of its models; the first one by default.
-        tokenizer : str, optional
+        tokenizer
             Folder or hub id of its tokenizer; what the engine says it loaded by default.
-        api_key : str, optional
 
         Raises
         ------

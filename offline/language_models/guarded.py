@@ -34,11 +34,8 @@ class GuardedModel:
 
     Parameters
     ----------
-    model : LanguageModel
-    corruption : Corruption
-    selects : callable
+    selects
         Says of each prompt's text whether it is to be corrupted: a classifier, or the oracle labels of a benchmark.
-    name : str
     """
 
     def __init__(self, model: LanguageModel, corruption: Corruption, selects: Selects, name: str) -> None:
@@ -98,12 +95,11 @@ def guard_with_bundle(
 
     Parameters
     ----------
-    model : LanguageModel
-    folder : Path
+    folder
         The bundle.
-    base_model : BaseModel, optional
+    base_model
         Identity of the model, where known.
-    encoder : str
+    encoder
         Its sentence encoder, see `ClassifierService.load`.
 
     Raises
@@ -137,8 +133,7 @@ def selected_by(bundle: Bundle, encoder: str = DEFAULT_ENCODER) -> Selects:
 
     Parameters
     ----------
-    bundle : Bundle
-    encoder : str
+    encoder
         See `guard_with_bundle`.
 
     Raises

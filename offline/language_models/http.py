@@ -39,7 +39,7 @@ async def post_all(
 
     Parameters
     ----------
-    requests : sequence of (str, dict)
+    requests
         Address and JSON body of each.
 
     Raises

@@ -20,9 +20,9 @@ class Prompt:
 
     Attributes
     ----------
-    text : str
+    text
         The user's words.
-    chat : bool
+    chat
         Whether they are one user message, rendered by the model's chat template, or raw text to be continued.
     """
 

@@ -22,10 +22,7 @@ class LocalModel:
 
     Parameters
     ----------
-    model : transformers causal language model
-    encoder : PromptEncoder
-    name : str
-    batch_tokens : int
+    batch_tokens
         Padded tokens of one forward pass.
     """
 

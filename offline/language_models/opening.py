@@ -83,9 +83,9 @@ def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel
 
     Parameters
     ----------
-    model : str
+    model
         A folder or hub id; for an engine, what it says it loaded.
-    name : str, optional
+    name
         What it is called elsewhere; the same by default.
 
     Raises

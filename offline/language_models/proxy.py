@@ -24,13 +24,11 @@ class ProxyModel:
 
     Parameters
     ----------
-    url : str
+    url
         Where it listens, without ``/v1``.
-    served_name : str
-    api_key : str or None
-    concurrency : int
+    concurrency
         Requests in flight.
-    scorer : LanguageModel, optional
+    scorer
         Scores given answers in its place: the proxy's engine or the same model, behind the same bundle's guard.
     """
 

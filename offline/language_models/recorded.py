@@ -19,12 +19,11 @@ class RecordedModel:
 
     Parameters
     ----------
-    model : LanguageModel
-    path : Path
+    path
         JSON lines; appended to. It belongs to this model: name it after the model, not after the job.
-    chunk : int
+    chunk
         Tasks that are asked together, and so lost together by an interruption.
-    on_answered : callable
+    on_answered
         Told (tasks answered, tasks asked) of the call at hand, after every chunk.
     """
 

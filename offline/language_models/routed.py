@@ -17,13 +17,12 @@ class RoutedModel:
 
     Parameters
     ----------
-    base : LanguageModel
+    base
         Answers what is not selected.
-    adapted : LanguageModel
+    adapted
         Answers what is.
-    selects : callable
+    selects
         Says of each prompt's text whether it is selected.
-    name : str
     """
 
     def __init__(self, base: LanguageModel, adapted: LanguageModel, selects: Selects, name: str) -> None:

@@ -13,9 +13,9 @@ class ForgetQuality:
 
     Attributes
     ----------
-    p_value : float
+    p_value
         The forget quality: near 1, the two models cannot be told apart; under 0.05, they can.
-    statistic : float
+    statistic
         Largest distance between the two empirical distributions, in [0, 1].
     """
 
@@ -28,7 +28,7 @@ def forget_quality(unlearned: Sequence[float], retain: Sequence[float]) -> Forge
 
     Parameters
     ----------
-    unlearned, retain : sequence of float
+    unlearned, retain
         Truth ratios R, one for each forget question. The test depends only on their order, so R or 1/R give the
         same p-value (the folded ``min(R, 1/R)`` does not, and must not be passed).
 

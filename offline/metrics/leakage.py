@@ -11,11 +11,11 @@ def leaked_facts(output: str, facts: Sequence[str], prompt: str = "") -> tuple[s
 
     Parameters
     ----------
-    output : str
+    output
         Generated text.
-    facts : sequence of str
+    facts
         Words or phrases that betray knowledge, matched whole-word and without regard to case.
-    prompt : str
+    prompt
         What the model was asked.
     """
     return tuple(fact for fact in facts if _names(output, fact) and not _names(prompt, fact))
@@ -26,9 +26,9 @@ def leak_rate(outputs: Sequence[str], facts: Sequence[Sequence[str]], prompts: S
 
     Parameters
     ----------
-    outputs, prompts : sequence of str
+    outputs, prompts
         Generated texts and what was asked, in the same order.
-    facts : sequence of sequences of str
+    facts
         For each output, the facts that would be a leak.
 
     Raises

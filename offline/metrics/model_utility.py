@@ -14,11 +14,11 @@ class UtilityScores:
 
     Attributes
     ----------
-    probability : float
+    probability
         Answer probability (retain set), or the true answer's share among the answers on offer (the other two).
-    rouge_l : float
+    rouge_l
         ROUGE-L recall of the greedy answer.
-    truthfulness : float
+    truthfulness
         ``max(0, 1 - R)``.
     """
 

@@ -11,8 +11,8 @@ def chosen_option(option_log_probabilities: ArrayLike) -> int:
 
     Parameters
     ----------
-    option_log_probabilities : array_like, shape (options,)
-        Log-probability (or logit: the order is the same) of each option's letter as the next token.
+    option_log_probabilities
+        Shape (options,). Log-probability (or logit: the order is the same) of each option's letter as the next token.
 
     Raises
     ------

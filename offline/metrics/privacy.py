@@ -12,9 +12,9 @@ def min_k_score(token_log_probabilities: ArrayLike, fraction: float = 0.4) -> fl
 
     Parameters
     ----------
-    token_log_probabilities : array_like, shape (tokens,)
-        Log-probability of every token after the first.
-    fraction : float
+    token_log_probabilities
+        Shape (tokens,). Log-probability of every token after the first.
+    fraction
         K; MUSE uses 0.4.
 
     Returns
@@ -60,7 +60,7 @@ def privacy_leakage(unlearned_auc: float, retain_auc: float) -> float:
 
     Parameters
     ----------
-    unlearned_auc, retain_auc : float
+    unlearned_auc, retain_auc
         AUC of telling holdout from forget texts by Min-K%, in MUSE's orientation: `area_under_roc` with the forget
         texts' scores as negatives and the holdout's as positives.
 

@@ -11,8 +11,8 @@ def answer_probability(token_log_probabilities: ArrayLike) -> float:
 
     Parameters
     ----------
-    token_log_probabilities : array_like, shape (|a|,)
-        Log-probability of each answer token given the question and the answer tokens before it.
+    token_log_probabilities
+        Shape (|a|,). Log-probability of each answer token given the question and the answer tokens before it.
 
     Returns
     -------

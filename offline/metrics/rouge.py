@@ -25,9 +25,9 @@ def rouge_l(reference: str, candidate: str, *, stemming: bool = True) -> RougeSc
 
     Parameters
     ----------
-    reference, candidate : str
+    reference, candidate
         The true text and the generated one.
-    stemming : bool
+    stemming
         TOFU scores with Porter stems (its ``evaluate_util.py``), MUSE without (its ``metrics/logger.py``).
 
     Notes

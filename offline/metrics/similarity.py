@@ -68,10 +68,10 @@ def embedding_similarity(
 
     Parameters
     ----------
-    reference : ndarray, shape (reference tokens, d)
-        Contextual embeddings of the true text.
-    candidate : ndarray, shape (candidate tokens, d)
-        Contextual embeddings of the generated text.
+    reference
+        Shape (reference tokens, d). Contextual embeddings of the true text.
+    candidate
+        Shape (candidate tokens, d). Contextual embeddings of the generated text.
 
     Notes
     -----
@@ -106,7 +106,7 @@ def average_similarity_gap(unlearned: Sequence[float], retain: Sequence[float]) 
 
     Parameters
     ----------
-    unlearned, retain : sequence of float
+    unlearned, retain
         The same metrics in the same order and on the same scale.
 
     Raises

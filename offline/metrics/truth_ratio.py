@@ -15,11 +15,11 @@ def truth_ratio(paraphrased: float, perturbed: Sequence[float], averaging: Avera
 
     Parameters
     ----------
-    paraphrased : float
+    paraphrased
         Mean token log-probability of the paraphrased true answer.
-    perturbed : sequence of float
+    perturbed
         Mean token log-probability of each wrong answer.
-    averaging : {"geometric", "arithmetic"}
+    averaging
         How the wrong answers are averaged. The TOFU paper writes the arithmetic mean of
         ``P(wrong) ** (1 / |wrong|)``; its public code averages the losses, which is the geometric mean, and so are
         all published logs and figures. The default follows the code, so that figures can be compared.

@@ -14,14 +14,13 @@ class Stage(pydantic.BaseModel):
 
     Attributes
     ----------
-    name : str
-    checkpoint : Path
+    checkpoint
         The model after this stage: a model folder, or a PEFT LoRA folder.
-    questions : Path
+    questions
         JSON lines with ``question`` and ``answer`` that the stage taught, or was to unlearn.
-    goal : str
+    goal
         ``learn`` or ``forget``.
-    score : str
+    score
         ``probability`` of the answer per token, or ``exact``: of the answer as a whole, which is the expected reward
         of an answer that is either right or wrong. A stage that forgets scores one minus it.
     """
@@ -40,10 +39,9 @@ class ChainFile(pydantic.BaseModel):
 
     Attributes
     ----------
-    base : Path
+    base
         The model folder that the first stage started from.
-    stages : tuple of Stage
-    adapters : str
+    adapters
         What an adapter of the chain is: ``stacked`` upon those of all earlier stages, or a ``snapshot`` of one adapter
         that was trained on.
     """

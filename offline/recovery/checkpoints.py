@@ -17,10 +17,6 @@ from lethe.offline.recovery.parameters import Layout
 class Checkpoints:
     """Vectors of a chain's parameters: of all of them for full checkpoints, of the adapted ones for adapters.
 
-    Parameters
-    ----------
-    chain : ChainFile
-
     Raises
     ------
     AdapterError

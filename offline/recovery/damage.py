@@ -18,17 +18,17 @@ class Damage:
 
     Attributes
     ----------
-    first_order : float
+    first_order
         ``g.d``
-    fisher_diagonal : float
+    fisher_diagonal
         ``1/2 sum F_i d_i^2``
-    fisher_full : float
+    fisher_full
         ``1/2 d'F d``, which is half the mean square of the examples' slopes along d.
-    hessian : float or None
+    hessian
         ``1/2 d'H d`` by Hessian-vector products, where it was asked for.
-    measured : float
+    measured
         What the loss changed by.
-    path : tuple of (float, float)
+    path
         Measured change after each fraction of the edit.
     """
 
@@ -64,13 +64,13 @@ def damage(
     Parameters
     ----------
     model, domain, layout
-    start : Tensor
+    start
         Parameters after the domain's own stage, shape (N,).
-    edit : Tensor
+    edit
         What all later stages changed, shape (N,).
-    found : Sensitivity
+    found
         Of the domain at `start`.
-    curvature : float or None
+    curvature
         ``d'H d`` at `start`.
     """
     losses = []

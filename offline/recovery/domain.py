@@ -20,16 +20,15 @@ class Domain:
 
     Attributes
     ----------
-    name : str
-    fit : sequence
+    fit
         Examples that gradients are taken on.
-    held_out : sequence
+    held_out
         Examples that settings are chosen on.
-    test : sequence
+    test
         Examples that are reported on, and used for nothing else.
-    losses : callable
+    losses
         Loss of each of some examples, shape (examples,), differentiable.
-    scores : callable
+    scores
         Score of each of some examples, shape (examples,), the higher the better.
     """
 

@@ -17,14 +17,13 @@ class Edit:
 
     Attributes
     ----------
-    norm : float
-    relative_norm : float
+    relative_norm
         Against the parameters that it started from.
-    unchanged : float
+    unchanged
         Share of coordinates that are exactly as they were.
-    concentration : float
+    concentration
         Share of the squared norm that the largest hundredth of the coordinates holds.
-    layers : mapping of str to float
+    layers
         Norm by layer; embeddings and the rest by their own names.
     """
 
@@ -41,11 +40,11 @@ class Overlap:
 
     Attributes
     ----------
-    share : float
+    share
         Which share of all coordinates is compared.
-    shared : float
+    shared
         Share of the one's largest that are among the other's.
-    by_chance : float
+    by_chance
         What two independent sets of that size would have in common.
     """
 

@@ -49,10 +49,9 @@ def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
 
     Parameters
     ----------
-    work : Workspace
-    exact : int
+    exact
         How many examples the exact curvature is taken on; 0 leaves it out.
-    say : callable
+    say
         Told what happens.
     """
     start = work.checkpoints.vector(work.number - 1)
@@ -109,11 +108,9 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
 
     Parameters
     ----------
-    work : Workspace
-    settings : RollbackSettings
-    save : bool
+    save
         Write the model that the chosen conflict rollback gives, as ``rolled-back``.
-    say : callable
+    say
         Told what happens.
     """
     found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
@@ -175,13 +172,11 @@ def refresh_domain(
 
     Parameters
     ----------
-    work : Workspace
-    settings : RefreshSettings
-    share : float
+    share
         Which share of all coordinates is watched.
-    save : bool
+    save
         Write the model, as ``refreshed``.
-    say : callable
+    say
         Told what happens.
     """
     found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))

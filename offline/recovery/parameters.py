@@ -15,7 +15,7 @@ class Layout:
 
     Attributes
     ----------
-    shapes : mapping of str to tuple of int
+    shapes
         The parameters in their order, by the model's own names.
     """
 

@@ -27,8 +27,7 @@ class ScoredExample:
 
     Attributes
     ----------
-    example : Example
-    reference : float
+    reference
         Log-probability of the answer before the stage; 0 where no loss asks for it.
     """
 
@@ -62,10 +61,7 @@ def question_domain(
 
     Parameters
     ----------
-    stage : Stage
-    questions : sequence of ForgetQuestion
-    encoder : PromptEncoder
-    before : model
+    before
         The model that the stage started from, which a stage that forgets is measured against; no other uses it.
     """
     examples = [

@@ -26,15 +26,13 @@ class RefreshSettings:
 
     Attributes
     ----------
-    steps : int
-    batch_size : int
-    learning_rate : float
+    learning_rate
         Held constant.
-    optimizer : str
+    optimizer
         ``adamw`` or ``sgd``.
-    clip_norm : float
+    clip_norm
         Longest step of gradient that is taken as it is.
-    seed : int
+    seed
         Of the order of the examples.
     """
 
@@ -60,14 +58,13 @@ class Step:
 
     Attributes
     ----------
-    step : int
-    loss : float or None
+    loss
         Mean loss of the batch of this step, before it was taken; None at the start.
-    conflict : float
+    conflict
         Norm of what the conflict coordinates differ by.
-    control : float
+    control
         The same on as many random coordinates.
-    everything : float
+    everything
         The same on all.
     """
 
@@ -84,9 +81,9 @@ class Watched:
 
     Attributes
     ----------
-    origin : Tensor
+    origin
         Parameters after the harmed domain's stage, shape (N,).
-    conflict, control : Tensor
+    conflict, control
         Indices of equally many coordinates.
     """
 
@@ -117,11 +114,9 @@ def refresh(
     Parameters
     ----------
     model, domain, layout
-    watched : Watched
-    settings : RefreshSettings
-    trace : Path
+    trace
         JSON lines, one a step.
-    on_step : callable
+    on_step
         Told every step.
 
     Raises

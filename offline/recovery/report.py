@@ -20,11 +20,11 @@ def render_report(folder: Path, heading: str = "##", pictures: str = "") -> str:
 
     Parameters
     ----------
-    folder : Path
+    folder
         Where the jobs wrote.
-    heading : str
+    heading
         Marks of a section's heading.
-    pictures : str
+    pictures
         What the pictures' names begin with, where they have been moved.
     """
     parts = {

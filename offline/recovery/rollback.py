@@ -20,15 +20,15 @@ class RollbackSettings:
 
     Attributes
     ----------
-    shares : tuple of float
+    shares
         Values of rho, each the share of all coordinates that is rolled back.
-    strengths : tuple of float
+    strengths
         Values of lambda; 1 takes the edit back as a whole.
-    keep : float
+    keep
         Share of its score that every later domain has to keep.
-    seed : int
+    seed
         Of the random sets; the random control's draws are of this seed and of those that follow it.
-    draws : int
+    draws
         How often the random control is drawn.
     """
 
@@ -57,13 +57,13 @@ class Candidate:
 
     Attributes
     ----------
-    selection : str
+    selection
         A name of `conflict.SELECTIONS`, or ``interpolation``: every coordinate.
-    share, strength : float
+    share, strength
         rho and lambda.
-    scores : mapping of str to float
+    scores
         Score of the harmed and of every later domain, by name.
-    seed : int or None
+    seed
         Of a random selection.
     """
 
@@ -79,11 +79,11 @@ def rolled_back(final: Tensor, edit: Tensor, chosen: Tensor | None, strength: fl
 
     Parameters
     ----------
-    final, edit : Tensor
+    final, edit
         Shape (N,).
-    chosen : Tensor or None
+    chosen
         Indices of the coordinates; None for all.
-    strength : float
+    strength
         lambda.
     """
     if chosen is None:
@@ -113,12 +113,11 @@ def best(
 
     Parameters
     ----------
-    candidates : iterable of Candidate
-    harmed : str
+    harmed
         Name of the harmed domain.
-    final : mapping of str to float
+    final
         Scores at the end of the chain, on the same held-out examples.
-    keep : float
+    keep
         See `RollbackSettings`.
 
     Returns

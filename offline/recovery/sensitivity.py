@@ -23,11 +23,11 @@ class Sensitivity:
 
     Attributes
     ----------
-    gradient : Tensor
+    gradient
         Mean gradient, shape (N,).
-    fisher : Tensor
+    fisher
         Diagonal of the empirical Fisher information, the mean of squared gradients, shape (N,).
-    slopes : Tensor
+    slopes
         Derivative of each example's loss along the edit, shape (examples,).
     """
 

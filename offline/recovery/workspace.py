@@ -28,10 +28,9 @@ class Workspace:
 
     Parameters
     ----------
-    chain : ChainFile
-    harmed : str or None
+    harmed
         Name of the domain to recover; the first stage where None.
-    folder : Path
+    folder
         Where everything is written.
 
     Raises

@@ -33,13 +33,13 @@ class TrainingSettings:
 
     Attributes
     ----------
-    loss : str
+    loss
         A name in `losses.LOSSES`.
     epochs, batch_size, learning_rate, weight_decay
         Of AdamW; the rate warms up over the first tenth and then falls along a cosine.
-    adapter_rank : int or None
+    adapter_rank
         Train a LoRA adapter of this rank on every layer and merge it, in place of all weights.
-    seed : int
+    seed
         Of the order of the questions.
     """
 
@@ -58,9 +58,9 @@ class Example:
 
     Attributes
     ----------
-    token_ids : list of int
+    token_ids
         Prompt, answer, end of turn.
-    answer : int
+    answer
         Where the answer begins.
     """
 
@@ -81,15 +81,13 @@ def train(
 
     Parameters
     ----------
-    base : Path
+    base
         Model folder to start from; also the reference of NPO.
-    questions : sequence of ForgetQuestion
-    settings : TrainingSettings
-    destination : Path
+    destination
         Folder of the trained model.
-    on_epoch : callable
+    on_epoch
         Told the epochs done and the mean loss of the last.
-    chat : bool
+    chat
         Whether questions are user messages, or raw text that the answer continues.
     """
     if (destination / "config.json").is_file():
