@@ -5,20 +5,21 @@ candidate can be tried against any running engine and replicas cannot disagree. 
 """
 
 import base64
-import binascii
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+import pydantic
+from pydantic import Field
 
 from lethe.corruption.artifact import Corruption, CorruptionError
 
 XARGS_KEY = "lethe"
 
-_WIRE_VERSION = 1
 _MAX_WIRE_CHARACTERS = 8 << 20
 _MAX_PLACED = 64
 _MAX_RANGES = 1 << 16
@@ -89,7 +90,7 @@ class CorruptionRequest:
 
     def to_xargs(self) -> dict[str, str]:
         """Give the mapping to send as the request's ``vllm_xargs``."""
-        return {XARGS_KEY: json.dumps(self._document(), separators=(",", ":"), sort_keys=True)}
+        return {XARGS_KEY: _WireRequest.of(self).model_dump_json()}
 
     def agrees_with(self, prompt_token_ids: Sequence[int]) -> bool:
         """Whether whoever made the ranges counted this very prompt."""
@@ -128,14 +129,13 @@ class CorruptionRequest:
         client_salt
             The salt that the client asked for, folded in.
         """
-        document = {
-            "client": client_salt,
-            "prompt_tokens": self.prompt_tokens,
-            "placed": [
-                {**_corruption_document(placed.corruption), "ranges": placed.ranges} for placed in self.placed
-            ],
-        }
-        canonical = json.dumps(document, separators=(",", ":"), sort_keys=True)
+        # Names and the strategy behind the ranges change no embedding; nor does a digest that travels along.
+        changing = [
+            (c.function, float(c.strength), c.dims, c.seed, c.vector and _encoded(c.vector), placed.ranges)
+            for placed in self.placed
+            for c in (placed.corruption,)
+        ]
+        canonical = json.dumps([client_salt, self.prompt_tokens, changing], separators=(",", ":"))
         return f"lethe-{hashlib.sha256(canonical.encode()).hexdigest()}"
 
     @classmethod
@@ -149,37 +149,19 @@ class CorruptionRequest:
         """
         if not xargs or XARGS_KEY not in xargs:
             return None
-        document = _parse(xargs[XARGS_KEY])
+        text = xargs[XARGS_KEY]
+        if not isinstance(text, str):
+            raise CorruptionRequestError(f"vllm_xargs[{XARGS_KEY!r}] must be a JSON string")
+        if len(text) > _MAX_WIRE_CHARACTERS:
+            raise CorruptionRequestError(f"corruption request is over {_MAX_WIRE_CHARACTERS} characters")
         try:
-            placed = document["placed"]
-            if not isinstance(placed, list) or not 1 <= len(placed) <= _MAX_PLACED:
-                raise CorruptionRequestError(f"'placed' must be a list of 1 to {_MAX_PLACED} corruptions")
-            return cls(
-                placed=tuple(_read_placed(entry) for entry in placed),
-                prompt_tokens=_read_optional(document["prompt_tokens"], int, "prompt_tokens"),
-                prompt_digest=_read_optional(document["prompt_digest"], str, "prompt_digest"),
-            )
-        except KeyError as error:
-            raise CorruptionRequestError(f"corruption request lacks {error.args[0]!r}") from None
+            return _WireRequest.model_validate_json(text).value()
+        except pydantic.ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, fault["loc"])) or f"vllm_xargs[{XARGS_KEY!r}]"
+            raise CorruptionRequestError(f"{place}: {fault['msg']}") from None
         except CorruptionError as error:
             raise CorruptionRequestError(str(error)) from None
-
-    def _document(self) -> dict[str, Any]:
-        return {
-            "wire_version": _WIRE_VERSION,
-            "prompt_tokens": self.prompt_tokens,
-            "prompt_digest": self.prompt_digest,
-            "placed": [
-                {
-                    "target": placed.target,
-                    "version": placed.version,
-                    "positions": placed.corruption.positions,
-                    "ranges": placed.ranges,
-                    **_corruption_document(placed.corruption),
-                }
-                for placed in self.placed
-            ],
-        }
 
 
 def all_but_last(prompt_tokens: int) -> Ranges:
@@ -192,87 +174,67 @@ def prompt_digest(token_ids: Sequence[int]) -> str:
     return hashlib.sha256(np.asarray(token_ids, dtype="<u4").tobytes()).hexdigest()[:16]
 
 
-def _corruption_document(corruption: Corruption) -> dict[str, Any]:
-    """Give what changes the embeddings; where it falls is said elsewhere."""
-    vector = corruption.vector
-    return {
-        "function": corruption.function,
-        "strength": float(corruption.strength),
-        "dims": corruption.dims,
-        "seed": corruption.seed,
-        "vector": None
-        if vector is None
-        else base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode("ascii"),
-    }
-
-
-def _parse(text: object) -> dict[str, Any]:
-    if not isinstance(text, str):
-        raise CorruptionRequestError(f"vllm_xargs[{XARGS_KEY!r}] must be a JSON string")
-    if len(text) > _MAX_WIRE_CHARACTERS:
-        raise CorruptionRequestError(f"corruption request is over {_MAX_WIRE_CHARACTERS} characters")
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise CorruptionRequestError(f"vllm_xargs[{XARGS_KEY!r}] is not valid JSON") from None
-    if not isinstance(document, dict):
-        raise CorruptionRequestError("corruption request must be a JSON object")
-    if document.get("wire_version") != _WIRE_VERSION:
-        raise CorruptionRequestError(
-            f"corruption request has wire version {document.get('wire_version')!r}; this engine reads {_WIRE_VERSION}"
+        return tuple(np.frombuffer(base64.b64decode(value, validate=True), dtype="<f4").tolist())
+    except ValueError:
+        raise ValueError("must be base64 of little-endian float32 values") from None
+
+
+def _encoded(vector: tuple[float, ...]) -> str:
+    return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode("ascii")
+
+
+_Vector = Annotated[
+    tuple[float, ...], pydantic.BeforeValidator(_decoded), pydantic.PlainSerializer(_encoded, return_type=str)
+]
+
+
+class _Wire(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True, frozen=True)
+
+
+class _WirePlaced(_Wire):
+    target: str
+    version: str
+    function: str
+    strength: float
+    dims: int
+    seed: int
+    vector: _Vector | None
+    positions: str
+    ranges: Annotated[tuple[tuple[int, int], ...], Field(max_length=_MAX_RANGES)] | None
+
+    @classmethod
+    def of(cls, placed: PlacedCorruption) -> Self:
+        corruption = {**vars(placed.corruption), "strength": float(placed.corruption.strength)}
+        return cls.model_construct(
+            target=placed.target, version=placed.version, ranges=placed.ranges, **corruption
         )
-    return document
+
+    def value(self) -> PlacedCorruption:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(Corruption)}
+        return PlacedCorruption(self.target, self.version, Corruption(**fields), self.ranges)
 
 
-def _read_placed(entry: object) -> PlacedCorruption:
-    if not isinstance(entry, dict):
-        raise CorruptionRequestError("every entry of 'placed' must be a JSON object")
-    strength = entry["strength"]
-    if isinstance(strength, bool) or not isinstance(strength, int | float):
-        raise CorruptionRequestError("'strength' must be a number")
-    return PlacedCorruption(
-        target=_read(entry["target"], str, "target"),
-        version=_read(entry["version"], str, "version"),
-        corruption=Corruption(
-            function=_read(entry["function"], str, "function"),
-            strength=strength,
-            dims=_read(entry["dims"], int, "dims"),
-            vector=_read_vector(entry["vector"]),
-            seed=_read(entry["seed"], int, "seed"),
-            positions=_read(entry["positions"], str, "positions"),
-        ),
-        ranges=_read_ranges(entry["ranges"]),
-    )
+class _WireRequest(_Wire):
+    wire_version: Literal[1]
+    prompt_tokens: int | None
+    prompt_digest: str | None
+    placed: Annotated[tuple[_WirePlaced, ...], Field(min_length=1, max_length=_MAX_PLACED)]
 
+    @classmethod
+    def of(cls, request: CorruptionRequest) -> Self:
+        return cls.model_construct(
+            wire_version=1,
+            prompt_tokens=request.prompt_tokens,
+            prompt_digest=request.prompt_digest,
+            placed=tuple(map(_WirePlaced.of, request.placed)),
+        )
 
-def _read_ranges(value: object) -> Ranges | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or len(value) > _MAX_RANGES:
-        raise CorruptionRequestError(f"'ranges' must be null or a list of at most {_MAX_RANGES} pairs")
-    ranges = []
-    for pair in value:
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise CorruptionRequestError("every entry of 'ranges' must be a pair [start, end]")
-        ranges.append((_read(pair[0], int, "range start"), _read(pair[1], int, "range end")))
-    return tuple(ranges)
-
-
-def _read_vector(value: object) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    try:
-        raw = base64.b64decode(_read(value, str, "vector"), validate=True)
-        return tuple(np.frombuffer(raw, dtype="<f4").tolist())
-    except (binascii.Error, ValueError):
-        raise CorruptionRequestError("'vector' must be base64 of little-endian float32 values") from None
-
-
-def _read(value: Any, kind: type, name: str) -> Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise CorruptionRequestError(f"{name!r} must be of type {kind.__name__}, not {type(value).__name__}")
-    return value
-
-
-def _read_optional(value: Any, kind: type, name: str) -> Any:
-    return None if value is None else _read(value, kind, name)
+    def value(self) -> CorruptionRequest:
+        return CorruptionRequest(
+            tuple(placed.value() for placed in self.placed), self.prompt_tokens, self.prompt_digest
+        )

@@ -136,8 +136,8 @@ def test_any_text_under_the_key_is_refused_by_name(text: str) -> None:
         ("ranges", [[3, 3]], "half-open"),
         ("ranges", [[-1, 3]], "half-open"),
         ("ranges", [[0, 4], [2, 6]], "rising"),
-        ("ranges", [[0]], "pair"),
-        ("ranges", [[0, "1"]], "range end"),
+        ("ranges", [[0]], "ranges.0.1: Field required"),
+        ("ranges", [[0, "1"]], "ranges.0.1: Input should be a valid integer"),
     ],
 )
 def test_a_malformed_field_is_named(
