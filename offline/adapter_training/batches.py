@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from lethe.offline.adapter_training.entropy import MarkedText
 from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.training.batching import padded
 
 
 @dataclass(frozen=True)
@@ -96,16 +98,11 @@ def score(model: nn.Module, batch: Batch) -> Scores:
 def _batch(
     texts: Sequence[TokenizedText], positions: Mapping[str, Sequence[np.ndarray]], device: torch.device
 ) -> Batch:
-    longest = max(len(text.token_ids) for text in texts)
-    token_ids = torch.zeros(len(texts), longest, dtype=torch.long)
-    attention = torch.zeros_like(token_ids)
-    masks = {name: torch.zeros_like(token_ids, dtype=torch.bool) for name in positions}
-    for row, text in enumerate(texts):
-        length = len(text.token_ids)
-        token_ids[row, :length] = torch.tensor(text.token_ids)
-        attention[row, :length] = 1
-        for name, mask in masks.items():
-            mask[row, :length] = torch.from_numpy(positions[name][row])
+    token_ids, attention = padded([text.token_ids for text in texts])
+    masks = {
+        name: pad_sequence(list(map(torch.from_numpy, rows)), batch_first=True)
+        for name, rows in positions.items()
+    }
     return Batch(
         token_ids.to(device), attention.to(device), {name: mask.to(device) for name, mask in masks.items()}
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lethe.bundle.files import replace_file
 from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.training.batching import padded
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,7 @@ def measure_entropies(
     model: torch.nn.Module, texts: Sequence[TokenizedText], q: float, device: torch.device
 ) -> list[NDArray[np.float32]]:
     """Entropies of a few texts in one pass."""
-    longest = max(len(text.token_ids) for text in texts)
-    token_ids = torch.zeros(len(texts), longest, dtype=torch.long)
-    mask = torch.zeros_like(token_ids)
-    for row, text in enumerate(texts):
-        token_ids[row, : len(text.token_ids)] = torch.tensor(text.token_ids)
-        mask[row, : len(text.token_ids)] = 1
+    token_ids, mask = padded([text.token_ids for text in texts])
     logits = model(input_ids=token_ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
     entropy = tsallis_entropy(logits, q).cpu().numpy()  # (texts, longest), of the token that follows
     return [

@@ -24,6 +24,7 @@ from lethe.offline.adapter_training.losses import layered_loss, shared_loss
 from lethe.offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
 from lethe.offline.adapter_training.settings import AdapterSettings
 from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.training.schedule import warm_then_cosine
 
 Weights = Mapping[str, Tensor]
 _GRADIENT_NORM = 1.0
@@ -150,7 +151,7 @@ def run_phase(
     steps = epochs * steps_per_epoch
     for step in range(done, steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate * _warm_then_cosine(step, steps)
+            group["lr"] = rate * warm_then_cosine(step, steps)
         forget = _share(_of_step(len(phase.forget), step, settings), accelerator)
         retain = _share(_of_step(len(phase.retain), step, settings, wraps=True), accelerator)
         forget_texts, retain_texts = [phase.forget[i] for i in forget], [phase.retain[i] for i in retain]
@@ -223,13 +224,6 @@ def _share(chosen: list[int], accelerator: Accelerator) -> list[int]:
     world = accelerator.num_processes
     missing = -len(chosen) % world
     return [*chosen, *islice(cycle(chosen), missing)][accelerator.process_index :: world]
-
-
-def _warm_then_cosine(step: int, steps: int) -> float:
-    warm_up = max(1, steps // 10)
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def _not_finite(phase: str, step: int, values: Mapping[str, float], norm: float, state: Path) -> str:

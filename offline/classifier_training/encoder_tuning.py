@@ -19,6 +19,7 @@ from lethe.classifier.encoder import Encoder
 from lethe.classifier.encoder_files import EncoderFiles, find_encoder
 from lethe.offline.classifier_training.cores import OnDone, tell_nobody
 from lethe.offline.classifier_training.errors import TrainingError
+from lethe.offline.training.batching import padded
 
 _BATCH = 32
 # Tokens. Windows can be longer, but what is cut off seldom matters: text to keep is to be kept in every part, and of a window
@@ -134,12 +135,7 @@ def _train(
             part.load_state_dict(saved[name])
 
     def learn(batch: list[int]) -> None:
-        length = max(len(ids[index]) for index in batch)
-        tokens = torch.zeros(len(batch), length, dtype=torch.long)
-        mask = torch.zeros(len(batch), length)
-        for row, index in enumerate(batch):
-            tokens[row, : len(ids[index])] = torch.tensor(ids[index])
-            mask[row, : len(ids[index])] = 1
+        tokens, mask = padded([ids[index] for index in batch])
         hidden = model(input_ids=tokens, attention_mask=mask).last_hidden_state  # (batch, length, dimension)
         if files.pools_first_token:
             pooled = hidden[:, 0]

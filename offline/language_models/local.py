@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM
 
 from lethe.corruption.artifact import Corruption
@@ -136,12 +137,8 @@ class LocalModel:
 
 def _left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Stack rows of (tokens, d) to (batch, longest, d), padded on the left, with the mask (batch, longest)."""
-    longest = max(len(row) for row in rows)
-    embeddings = rows[0].new_zeros(len(rows), longest, rows[0].shape[1])
-    mask = torch.zeros(len(rows), longest, dtype=torch.long, device=rows[0].device)
-    for index, row in enumerate(rows):
-        embeddings[index, longest - len(row) :] = row
-        mask[index, longest - len(row) :] = 1
+    ones = [row.new_ones(len(row), dtype=torch.long) for row in rows]
+    embeddings, mask = (pad_sequence(each, batch_first=True, padding_side="left") for each in (rows, ones))
     return embeddings, mask
 
 

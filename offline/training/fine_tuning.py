@@ -22,7 +22,9 @@ from lethe.offline.adapter_training.settings import LLAMA_LAYERS
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.interface import Prompt
+from lethe.offline.training.batching import padded
 from lethe.offline.training.losses import LOSSES
+from lethe.offline.training.schedule import warm_then_cosine
 
 _SAVE_INTERVAL_S = 150.0
 
@@ -117,7 +119,7 @@ def train(
         losses = []
         for step in range(steps_per_epoch):
             chosen = shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
-            rate = _rate(epoch * steps_per_epoch + step, settings.epochs * steps_per_epoch)
+            rate = warm_then_cosine(epoch * steps_per_epoch + step, settings.epochs * steps_per_epoch)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * rate
             answers, tokens = answer_scores(model, [examples[i] for i in chosen])
@@ -144,16 +146,10 @@ def answer_scores(
 
     Half precision runs the pass in bfloat16, else it runs in the weights' own precision.
     """
-    longest = max(len(example.token_ids) for example in examples)
     device = model.device
-    token_ids = torch.zeros(len(examples), longest, dtype=torch.long, device=device)  # (batch, longest)
-    is_answer = torch.zeros(len(examples), longest, dtype=torch.bool, device=device)
-    mask = torch.zeros(len(examples), longest, dtype=torch.long, device=device)
-    for row, example in enumerate(examples):
-        length = len(example.token_ids)
-        token_ids[row, :length] = torch.tensor(example.token_ids, device=device)
-        is_answer[row, example.answer : length] = True
-        mask[row, :length] = 1
+    token_ids, mask = (part.to(device) for part in padded([example.token_ids for example in examples]))
+    begins = torch.tensor([[example.answer] for example in examples], device=device)
+    is_answer = mask.bool() & (torch.arange(token_ids.shape[1], device=device) >= begins)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision):
         kept = is_answer.any(dim=0).nonzero().squeeze(1)
         logits = model(
@@ -179,13 +175,6 @@ def _reference_scores(model: Any, examples: Sequence[Example], settings: Trainin
     size = settings.batch_size
     batches = [answer_scores(model, examples[i : i + size])[0] for i in range(0, len(examples), size)]
     return torch.cat(batches).cpu()
-
-
-def _rate(step: int, steps: int) -> float:
-    warm_up = max(1, steps // 10)
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1.0 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def save_state(model: Any, optimizer: torch.optim.Optimizer, epoch: int, path: Path) -> None:
