@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from lethe.bundle.base_model import BaseModel
 from lethe.bundle.errors import BundleError
-from lethe.bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
 from lethe.bundle.files import locked, remove_folder, replaced_folder, sha256_of
+from lethe.bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
 
 
 @dataclass(frozen=True)

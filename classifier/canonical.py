@@ -7,11 +7,11 @@ Knows nothing about encodings or models.
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass
 
 import numpy as np
 from confusable_homoglyphs import confusables
-from numpy.typing import NDArray
+
+from lethe.classifier.aligned_text import AlignedText
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
 _KEPT_CONTROLS = "\n\t\r"
@@ -22,37 +22,7 @@ _TAG_BLOCK_START = 0xE0000
 _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=True))
 
 
-@dataclass(frozen=True)
-class CanonicalText:
-    """A text and where its characters came from.
-
-    Attributes
-    ----------
-    text
-        The text to read.
-    starts, ends
-        (len(text),) int32: for each character the half-open stretch of the original that it stands for;
-        None where the text is the original itself.
-    """
-
-    text: str
-    starts: NDArray[np.int32] | None = None
-    ends: NDArray[np.int32] | None = None
-
-    def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Carry a half-open span of this text back to the original."""
-        if self.starts is None or self.ends is None or end <= start:
-            return start, end
-        return int(self.starts[start:end].min()), int(self.ends[start:end].max())
-
-    def rewrite(self, text: str, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> "CanonicalText":
-        """A text made from this one, given where its characters came from in this one."""
-        if self.starts is None or self.ends is None:
-            return CanonicalText(text, starts, ends)
-        return CanonicalText(text, self.starts[starts], self.ends[np.maximum(ends - 1, 0)])
-
-
-def canonicalise(text: str) -> CanonicalText:
+def canonicalise(text: str) -> AlignedText:
     """Decompose by NFKD, drop marks and invisible characters, read lookalike letters as Latin ones.
 
     Letters are read as lookalikes only in words that mix scripts, or that are made of lookalikes alone
@@ -60,12 +30,12 @@ def canonicalise(text: str) -> CanonicalText:
     nothing and spell ASCII, are read as what they spell. See Unicode Technical Standard 39, section 4.
     """
     if text.isascii() and not _ASCII_CONTROLS.search(text):
-        return CanonicalText(text)
+        return AlignedText(text)
     pieces = [_decompose(character) for character in text]
     lengths = np.fromiter(map(len, pieces), np.int32, len(pieces))
     starts = np.repeat(np.arange(len(pieces), dtype=np.int32), lengths)
     decomposed = "".join(pieces)
-    return CanonicalText(_read_lookalikes(decomposed), starts, starts + np.int32(1))
+    return AlignedText(_read_lookalikes(decomposed), starts, starts + np.int32(1))
 
 
 @functools.lru_cache(maxsize=1 << 14)

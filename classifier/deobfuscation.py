@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.canonical import CanonicalText, canonicalise
-from lethe.classifier.rewriting import substitute
+from lethe.classifier.aligned_text import AlignedText, substitute
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.spelling import Lexicon
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
@@ -42,7 +42,7 @@ _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
 
 # Gives another reading of a text: its characters traced, or not; None where it shows no sign of the disguise.
-_Reader = Callable[[str], "CanonicalText | str | None"]
+_Reader = Callable[[str], "AlignedText | str | None"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class View:
     """One reading of a text, with the way it was read: the name of every step."""
 
     way: tuple[str, ...]
-    canonical: CanonicalText
+    canonical: AlignedText
 
     @property
     def name(self) -> str:
@@ -116,24 +116,24 @@ def _further_readings(parent: View, readers: Mapping[str, _Reader], seen: Set[st
             continue
         result = read(text)
         if result is not None:
-            rewritten = result if isinstance(result, CanonicalText) else _whole(result, len(text))
+            rewritten = result if isinstance(result, AlignedText) else _whole(result, len(text))
             view = View((*parent.way, name), _onto(parent.canonical, rewritten, len(text)))
             if view.canonical.text.strip() and view.canonical.text not in seen:
                 yield view
 
 
-def _onto(parent: CanonicalText, child: CanonicalText, length: int) -> CanonicalText:
+def _onto(parent: AlignedText, child: AlignedText, length: int) -> AlignedText:
     if child.starts is None or child.ends is None:
         return _onto(parent, _whole(child.text, length), length)
     return parent.rewrite(child.text, child.starts, child.ends)
 
 
-def _whole(text: str, length: int) -> CanonicalText:
+def _whole(text: str, length: int) -> AlignedText:
     """A reading whose characters cannot be traced: each stands for the whole text."""
-    return CanonicalText(text, np.zeros(len(text), np.int32), np.full(len(text), length, np.int32))
+    return AlignedText(text, np.zeros(len(text), np.int32), np.full(len(text), length, np.int32))
 
 
-def _read_base64(text: str) -> CanonicalText | None:
+def _read_base64(text: str) -> AlignedText | None:
     if "\n" in text:
         text = _WRAPPED.sub("", text) if not _BASE64.search(text) else text
     return substitute(_BASE64, text, _decode_base64)
@@ -148,11 +148,11 @@ def _decode_base64(blob: str) -> str | None:
         return None
 
 
-def _read_hex(text: str) -> CanonicalText | None:
+def _read_hex(text: str) -> AlignedText | None:
     return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
-def _read_binary(text: str) -> CanonicalText | None:
+def _read_binary(text: str) -> AlignedText | None:
     return substitute(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
     )
@@ -174,7 +174,7 @@ def _printable(raw: bytes) -> str | None:
     return f" {decoded} "
 
 
-def _read_escapes(text: str) -> CanonicalText | None:
+def _read_escapes(text: str) -> AlignedText | None:
     if not _ESCAPES.search(text):
         return None
     plain = urllib.parse.unquote(
@@ -183,7 +183,7 @@ def _read_escapes(text: str) -> CanonicalText | None:
     return _whole(canonicalise(plain).text, len(text)) if plain != text else None
 
 
-def _read_spaced(text: str) -> CanonicalText | None:
+def _read_spaced(text: str) -> AlignedText | None:
     def close(run: str) -> str:
         # Where marks part the letters, a space parts the words.
         marked = 2 * sum(not (character.isalnum() or character.isspace()) for character in run) > len(run) / 2
@@ -193,15 +193,15 @@ def _read_spaced(text: str) -> CanonicalText | None:
     return substitute(_SPACED, text, close)
 
 
-def _read_leet(text: str) -> CanonicalText | None:
+def _read_leet(text: str) -> AlignedText | None:
     return _spelled_out(text, _LEET)
 
 
-def _read_leet_one_as_l(text: str) -> CanonicalText | None:
+def _read_leet_one_as_l(text: str) -> AlignedText | None:
     return _spelled_out(text, _LEET_ONE_AS_L) if "1" in text or "!" in text else None
 
 
-def _spelled_out(text: str, letters: Mapping[int, int | str]) -> CanonicalText | None:
+def _spelled_out(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:
     if not _LEET_SIGN.search(text):
         return None
     disguised = len(_LEET_WORD.findall(text))
@@ -210,28 +210,28 @@ def _spelled_out(text: str, letters: Mapping[int, int | str]) -> CanonicalText |
     return substitute(_LEET_ANY if usual else _LEET_WORD, text, lambda word: word.translate(letters))
 
 
-def _read_literals(text: str) -> CanonicalText | None:
+def _read_literals(text: str) -> AlignedText | None:
     """Join the quoted pieces that code would join."""
     matches = list(_LITERAL.finditer(text))
     if len(matches) < 2 or not _LITERAL_IN_CODE.search(text):
         return None
     joined = "".join(match[2] for match in matches)
     starts = np.concatenate([np.arange(*match.span(2), dtype=np.int32) for match in matches])
-    return CanonicalText(joined, starts, starts + np.int32(1))
+    return AlignedText(joined, starts, starts + np.int32(1))
 
 
-def _read_rot13(text: str) -> CanonicalText | None:
+def _read_rot13(text: str) -> AlignedText | None:
     if not _LETTERS.search(text):
         return None
     starts = np.arange(len(text), dtype=np.int32)
-    return CanonicalText(_by_thirteen(text), starts, starts + np.int32(1))
+    return AlignedText(_by_thirteen(text), starts, starts + np.int32(1))
 
 
-def _read_reversed(text: str) -> CanonicalText | None:
+def _read_reversed(text: str) -> AlignedText | None:
     if not _LETTERS.search(text):
         return None
     starts = np.arange(len(text), dtype=np.int32)[::-1]
-    return CanonicalText(_backwards(text), starts, starts + np.int32(1))
+    return AlignedText(_backwards(text), starts, starts + np.int32(1))
 
 
 def _by_thirteen(text: str) -> str:

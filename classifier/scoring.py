@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.canonical import CanonicalText
+from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.deobfuscation import View, read_views
 from lethe.classifier.encoder import Encoder, TokenizedText
 from lethe.classifier.head import HeadBank
@@ -47,7 +47,7 @@ class Window:
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
     """
 
-    canonical: CanonicalText
+    canonical: AlignedText
     start: int
     end: int
     lexical: NDArray[np.float32]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.canonical import CanonicalText, canonicalise
+from lethe.classifier.aligned_text import AlignedText
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoder import TokenizedText
 from lethe.classifier.head import Head
 from lethe.classifier.ngrams import HashedText
@@ -36,7 +37,7 @@ class TextSpan:
     def shifted(self, by: int) -> "TextSpan":
         return replace(self, start=self.start + by, end=self.end + by)
 
-    def in_original(self, canonical: CanonicalText) -> "TextSpan":
+    def in_original(self, canonical: AlignedText) -> "TextSpan":
         start, end = canonical.original_span(self.start, self.end)
         return replace(self, start=start, end=end)
 

@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
-from lethe.classifier.canonical import CanonicalText
-from lethe.classifier.rewriting import substitute
+from lethe.classifier.aligned_text import AlignedText, substitute
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
@@ -76,13 +75,13 @@ class Lexicon:
         """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
         return any(turn(run) in self._costs or _LONG_RUN.match(run) for run in self._unknown(text))
 
-    def respell(self, text: str) -> CanonicalText | None:
+    def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
         if all(len(run) < _SHORTEST_WORD or self._is_known(run) for run in self._unknown(text)):
             return None
         return substitute(_WORD, text, self._respelled)
 
-    def unjoin(self, text: str) -> CanonicalText | None:
+    def unjoin(self, text: str) -> AlignedText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
         if all(len(run) < _SHORTEST_RUN for run in self._unknown(text)):
             return None

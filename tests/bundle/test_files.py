@@ -53,9 +53,14 @@ def test_a_folder_stays_as_it_was_when_filling_fails(tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     with replaced_folder(folder) as staging:
         (staging / "first").touch()
-    with pytest.raises(RuntimeError), replaced_folder(folder) as staging:
-        (staging / "second").touch()
-        raise RuntimeError
+
+    def fail() -> None:
+        with replaced_folder(folder) as staging:
+            (staging / "second").touch()
+            raise RuntimeError("no power")
+
+    with pytest.raises(RuntimeError, match="power"):
+        fail()
     assert names(tmp_path) == ["adapter"]
     assert names(folder) == ["first"]
 
