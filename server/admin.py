@@ -7,9 +7,10 @@ from fastapi.responses import Response
 
 from lethe.server.access.keys import Scope
 from lethe.server.components import Components
-from lethe.server.endpoints.requests import read_body
+from lethe.server.endpoints.body import read_body
+from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.scrub import scrub
-from lethe.server.endpoints.tokenizer import DetokenizeBody, TokenizeBody, TokenizerBody, parse_tokenizer
+from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
 from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
@@ -40,33 +41,28 @@ def admin_routes(components: Components) -> APIRouter:
             raise Conflict(f"What was in force stays: {error}") from None
         return _in_force(guard)
 
-    def tokenizer(path: str, shape: type[TokenizerBody]) -> Callable[[Request], Awaitable[Response]]:
+    def tokenizer(asked: type[EngineRequest]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             key = access.identify(request.headers, Scope.ADMIN)
             release = await access.admit(key)
             try:
                 raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
-                parsed = parse_tokenizer(path, raw, shape)
+                parsed = asked.parse(raw)
                 if not engine.ready:
                     raise engine.unavailable()
-                return await buffered(await engine.post(path, scrub(parsed, engine.model_names).body))
+                return await buffered(await engine.post(asked.path, scrub(parsed, engine.model_names).body))
             finally:
                 release()
 
         return answer
 
-    for path, body, answer, description in (
-        (
-            "/tokenize",
-            TokenizeBody,
-            Tokens,
-            "The token ids of a text, `prompt`, or of a conversation, `messages`, as vLLM has them.",
-        ),
-        ("/detokenize", DetokenizeBody, Detokenized, "The text of token ids, `tokens`, as vLLM has it."),
-    ):
+    for asked, answer in ((TokenizeRequest, Tokens), (DetokenizeRequest, Detokenized)):
         router.post(
-            path, description=description, responses={200: {"model": answer}}, openapi_extra=body_schema(body)
-        )(tokenizer(path, body))
+            asked.path,
+            description=asked.description,
+            responses={200: {"model": answer}},
+            openapi_extra=body_schema(asked.Body),
+        )(tokenizer(asked))
     return router
 
 

@@ -18,16 +18,7 @@ from lethe.server.access.keys import Scope
 from lethe.server.admin import admin_routes
 from lethe.server.components import Components
 from lethe.server.console import console_routes
-from lethe.server.endpoints import embeddings as embeddings_request
-from lethe.server.endpoints import responses as responses_request
-from lethe.server.endpoints.requests import (
-    CHAT,
-    COMPLETION,
-    ChatCompletionBody,
-    CompletionBody,
-    parse_chat_completion,
-    parse_completion,
-)
+from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
 from lethe.server.errors import APIError, ServerStopping, error_response
@@ -74,31 +65,16 @@ def create_app(components: Components) -> FastAPI:
     keyed = [] if components.access.is_open else [Depends(_KEY)]
     completions, surroundings = Completions(components), _Surroundings(components)
 
-    for path, parse, body, description in (
-        (CHAT, parse_chat_completion, ChatCompletionBody, "An answer to a conversation; guarded."),
-        (COMPLETION, parse_completion, CompletionBody, "What follows a prompt; guarded."),
-        (
-            responses_request.ENDPOINT,
-            responses_request.parse_responses,
-            responses_request.ResponsesBody,
-            "An answer to a conversation in another form; guarded. Nothing of it is kept.",
-        ),
-        (
-            embeddings_request.ENDPOINT,
-            embeddings_request.parse_embeddings,
-            embeddings_request.EmbeddingsBody,
-            "Embeddings of texts: judged and recorded, and passed, since a vector tells nothing in words.",
-        ),
-    ):
+    for guarded in GUARDED:
         app.router.add_api_route(
-            path,
-            completions.route(path, parse),
+            guarded.path,
+            completions.route(guarded.path, guarded.parse),
             methods=["POST"],
             tags=[Scope.USE],
             dependencies=keyed,
-            description=description,
+            description=guarded.description,
             responses={200: _ENGINE_ANSWER},
-            openapi_extra=body_schema(body),
+            openapi_extra=body_schema(guarded.Body),
             route_class_override=_RawRoute,
         )
     for path, endpoint, shape in (

@@ -20,7 +20,7 @@ from lethe.server.access.limits import Release
 from lethe.server.components import Components
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_request
-from lethe.server.endpoints.requests import CHAT
+from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.errors import Unavailable
 from lethe.server.request.record import CLIENT_CLOSED_REQUEST
 from lethe.server.request.relay import (
@@ -72,7 +72,7 @@ class BareAnswers:
         self._given.inc()
         # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
         content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
-        upstream = await self._engine.post(CHAT, content, request_id)
+        upstream = await self._engine.post(ChatRequest.path, content, request_id)
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             stall = self._settings.limits.stall_timeout_s
             response: Response = StreamedResponse(upstream, stall, _at_end(release))

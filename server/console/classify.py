@@ -14,7 +14,7 @@ from lethe.server.access.keys import ApiKey
 from lethe.server.components import Components
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_request
-from lethe.server.endpoints.requests import CHAT, ParsedRequest
+from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.openapi import body_schema
@@ -46,7 +46,7 @@ def judgement_routes(components: Components) -> APIRouter:
         """One prompt, in all detail."""
         key = administrator(request, access)
         body = await read_request(request, settings, PlaygroundBody)
-        parsed = ParsedRequest(CHAT, body.as_chat())
+        parsed = ChatRequest(body.as_chat())
         (conversation,) = parsed.conversations([])
         started = time.perf_counter()
         decision = await guard.decide([conversation], key, explain=True)

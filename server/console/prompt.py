@@ -5,8 +5,9 @@ from typing import Annotated, Any, TypeVar
 import pydantic
 from fastapi import Request
 
+from lethe.server.endpoints.body import read_body
+from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.endpoints.field_kinds import invalid_body
-from lethe.server.endpoints.requests import CHAT, ParsedRequest, read_body
 from lethe.server.settings import Settings
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
@@ -31,7 +32,7 @@ class PlaygroundBody(pydantic.BaseModel):
         }
 
 
-def parse_playground(raw: bytes) -> ParsedRequest:
+def parse_playground(raw: bytes) -> ChatRequest:
     """Read a body of the playground as the chat request that it stands for.
 
     Raises
@@ -39,7 +40,7 @@ def parse_playground(raw: bytes) -> ParsedRequest:
     BadRequest
         It is not one.
     """
-    return ParsedRequest(CHAT, read_model(raw, PlaygroundBody).as_chat())
+    return ChatRequest(read_model(raw, PlaygroundBody).as_chat())
 
 
 def read_model(raw: bytes, shape: type[Shape]) -> Shape:
@@ -57,7 +58,7 @@ def read_model(raw: bytes, shape: type[Shape]) -> Shape:
 
 
 async def read_request(request: Request, settings: Settings, shape: type[Shape]) -> Shape:
-    """Read a request's whole body as a given shape; see `lethe.server.endpoints.requests.read_body` for what it raises besides."""
+    """Read a request's whole body as a given shape; see `lethe.server.endpoints.body.read_body` for what it raises besides."""
     return read_model(
         await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s), shape
     )

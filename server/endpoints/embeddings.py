@@ -1,16 +1,14 @@
 """``POST /v1/embeddings``: judged and recorded as prompts are, and passed, since a vector tells nothing in words."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
+from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, token_id_lists
 from lethe.server.endpoints.field_kinds import Prompts
-from lethe.server.endpoints.requests import GuardedBody, ParsedRequest, parse_body, token_id_lists
-
-ENDPOINT = "/v1/embeddings"
 
 
 class EmbeddingsBody(GuardedBody):
@@ -23,16 +21,16 @@ class EmbeddingsBody(GuardedBody):
     messages: Annotated[None, Field(description="May not be given.")] = None
 
 
-def parse_embeddings(raw: bytes) -> "EmbeddingsRequest":
-    """Parse the body of ``POST /v1/embeddings``; see `parse_body` for errors."""
-    return EmbeddingsRequest(ENDPOINT, parse_body(raw, EmbeddingsBody))
-
-
-@dataclass(frozen=True)
-class EmbeddingsRequest(ParsedRequest):
+class EmbeddingsRequest(GuardedRequest):
     """A request for embeddings of texts or token ids."""
 
+    path = "/v1/embeddings"
+    description = (
+        "Embeddings of texts: judged and recorded, and passed, since a vector tells nothing in words."
+    )
+    operation = "embeddings"
     generates = False
+    Body = EmbeddingsBody
 
     def token_id_prompts(self) -> list[list[int]]:
         """The inputs that came as token ids."""
@@ -43,3 +41,13 @@ class EmbeddingsRequest(ParsedRequest):
         given = self.body["input"]
         for text in decoded_prompts or ([given] if isinstance(given, str) else given):
             yield Conversation.from_prompt(text)
+
+    def refusal(self, model: str, text: str) -> Response:
+        """Never asked for, since nothing that is not generated is refused.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError("embeddings are recorded, not refused")

@@ -5,8 +5,12 @@ OpenAI's documentation expects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
+from pydantic import Field
+
+from lethe.server.endpoints.field_kinds import Content
 from lethe.server.errors import BadRequest
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -30,6 +34,18 @@ _READ_FIELDS = {
     "name",
     "function_call",
 }
+
+
+class ChatMessage(pydantic.BaseModel):
+    """One message; every further field passes through."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+
+    role: Annotated[str, pydantic.WithJsonSchema({"type": "string", "enum": ROLES})]
+    content: Annotated[
+        Content | None,
+        Field(description="A text, or parts; what is not text cannot be judged."),
+    ] = None
 
 
 def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:

@@ -1,15 +1,16 @@
-"""A refusal in the shape of an ordinary completion, whole or streamed."""
+"""A refusal in the form of ordinary choices, as chats and completions have them, whole or streamed."""
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import pydantic
 from fastapi.responses import Response
 
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.errors import BadRequest
 
 FINISH_REASON = "content_filter"
@@ -20,7 +21,32 @@ _NUMBER, _SWITCH = pydantic.TypeAdapter(int | None), pydantic.TypeAdapter(bool |
 _USAGE = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
-def refusal_response(request: ParsedRequest, model: str, text: str) -> Response:
+@dataclass(frozen=True)
+class Choices:
+    """How an endpoint gives its choices.
+
+    Attributes
+    ----------
+    prefix
+        Of an answer's id.
+    whole_object, chunk_object
+        What an answer, and a chunk of a stream, call themselves.
+    whole
+        What a choice says, from its text.
+    chunks
+        What the chunks of a choice say, from its text; the last of them ends it.
+    """
+
+    prefix: str
+    whole_object: str
+    chunk_object: str
+    whole: Callable[[str], dict[str, Any]]
+    chunks: Callable[[str], Sequence[dict[str, Any]]]
+
+
+def refuse_choices(
+    request: GuardedRequest, model: str, text: str, choices: Choices, prompts: int = 1
+) -> Response:
     """Answer a refused request as the model would answer, with the finish reason ``content_filter``.
 
     Parameters
@@ -29,29 +55,31 @@ def refusal_response(request: ParsedRequest, model: str, text: str) -> Response:
         The name under which the model is served, if the request names none.
     text
         What the client is told, once for each answer that it asked for.
+    prompts
+        How many the request has.
 
     Raises
     ------
     BadRequest
         The request asks for no number of answers, or for too many.
     """
-    choices = range(_number_of_choices(request))
+    number = _number_of_choices(request, prompts)
     base: dict[str, Any] = {
-        "id": ("chatcmpl-" if request.is_chat else "cmpl-") + uuid.uuid4().hex,
+        "id": choices.prefix + uuid.uuid4().hex,
         "created": int(time.time()),
         "model": request.model or model,
     }
     if not request.stream:
-        answer = base | _whole(request.is_chat, text, choices) | {"usage": _USAGE}
+        said = [_choice(index, FINISH_REASON, choices.whole(text)) for index in range(number)]
+        answer = base | {"object": choices.whole_object, "choices": said, "usage": _USAGE}
         return Response(orjson.dumps(answer), media_type="application/json")
-    chunks = _chunks(request.is_chat, text, choices, _wants_usage(request))
+    chunks = _chunks(choices, text, number, _wants_usage(request))
     events = [orjson.dumps(base | chunk) for chunk in chunks]
     stream = b"".join(b"data: " + event + b"\n\n" for event in [*events, b"[DONE]"])
     return Response(stream, media_type="text/event-stream")
 
 
-def _number_of_choices(request: ParsedRequest) -> int:
-    prompts = 1 if request.is_chat else _number_of_prompts(request.body["prompt"])
+def _number_of_choices(request: GuardedRequest, prompts: int) -> int:
     try:
         each = _NUMBER.validate_python(request.body.get("n"))
     except pydantic.ValidationError:
@@ -65,11 +93,7 @@ def _number_of_choices(request: ParsedRequest) -> int:
     return number
 
 
-def _number_of_prompts(prompt: str | list[Any]) -> int:
-    return 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
-
-
-def _wants_usage(request: ParsedRequest) -> bool:
+def _wants_usage(request: GuardedRequest) -> bool:
     options = request.body.get("stream_options")
     try:
         return isinstance(options, dict) and bool(_SWITCH.validate_python(options.get("include_usage")))
@@ -77,29 +101,19 @@ def _wants_usage(request: ParsedRequest) -> bool:
         return False
 
 
-def _whole(is_chat: bool, text: str, choices: range) -> dict[str, Any]:
-    said = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
-    return {
-        "object": "chat.completion" if is_chat else "text_completion",
-        "choices": [_choice(index, **said, finish_reason=FINISH_REASON) for index in choices],
-    }
-
-
-def _chunks(is_chat: bool, text: str, choices: range, with_usage: bool) -> Iterator[dict[str, Any]]:
-    kind: dict[str, Any] = {"object": "chat.completion.chunk" if is_chat else "text_completion"}
+def _chunks(choices: Choices, text: str, number: int, with_usage: bool) -> Iterator[dict[str, Any]]:
+    kind: dict[str, Any] = {"object": choices.chunk_object}
     last = kind | {"choices": [], "usage": _USAGE}
     if with_usage:
         kind["usage"] = None
-    for index in choices:
-        if is_chat:
-            said = {"role": "assistant", "content": text}
-            yield kind | {"choices": [_choice(index, delta=said, finish_reason=None)]}
-            yield kind | {"choices": [_choice(index, delta={}, finish_reason=FINISH_REASON)]}
-        else:
-            yield kind | {"choices": [_choice(index, text=text, finish_reason=FINISH_REASON)]}
+    for index in range(number):
+        *before, end = choices.chunks(text)
+        for said in before:
+            yield kind | {"choices": [_choice(index, None, said)]}
+        yield kind | {"choices": [_choice(index, FINISH_REASON, end)]}
     if with_usage:
         yield last
 
 
-def _choice(index: int, **fields: Any) -> dict[str, Any]:
-    return {"index": index, "logprobs": None, **fields}
+def _choice(index: int, finish_reason: str | None, said: dict[str, Any]) -> dict[str, Any]:
+    return {"index": index, "logprobs": None, **said, "finish_reason": finish_reason}

@@ -1,18 +1,18 @@
 """``POST /v1/responses``: its input items as messages, and what of it this stateless proxy refuses."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
+from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, demanded
 from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
 from lethe.server.endpoints.messages import check_messages, leftovers
-from lethe.server.endpoints.requests import GuardedBody, ParsedRequest, demanded, parse_body
+from lethe.server.endpoints.responses_refusal import refuse_response
 from lethe.server.errors import BadRequest
 
-ENDPOINT = "/v1/responses"
 _STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
 _CLIENT_TOOLS = ("function", "custom")
 _READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_kwargs")
@@ -45,14 +45,13 @@ class ResponsesBody(GuardedBody):
     ] = None
 
 
-def parse_responses(raw: bytes) -> "ResponsesRequest":
-    """Parse the body of ``POST /v1/responses``; see `parse_body` for errors."""
-    return ResponsesRequest(ENDPOINT, parse_body(raw, ResponsesBody))
-
-
-@dataclass(frozen=True)
-class ResponsesRequest(ParsedRequest):
+class ResponsesRequest(GuardedRequest):
     """A request for a response, all of whose input comes along."""
+
+    path = "/v1/responses"
+    description = "An answer to a conversation in another form; guarded. Nothing of it is kept."
+    operation = "chat"
+    Body = ResponsesBody
 
     def check(self) -> None:
         """Refuse state on the server, tools that run there, and items that hide what they say.
@@ -84,10 +83,6 @@ class ResponsesRequest(ParsedRequest):
                 )
         check_messages([_message(item) for item in self._items()], "input")
 
-    def token_id_prompts(self) -> list[list[int]]:
-        """None: a response is asked for in words."""
-        return []
-
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""
         messages = [_message(item) for item in self._items()]
@@ -97,9 +92,17 @@ class ResponsesRequest(ParsedRequest):
         yield Conversation.from_openai_messages(messages, beside + leftovers(messages))
 
     def demanded_output(self) -> Conversation | None:
-        """What the answer is made to contain, as of `ParsedRequest.demanded_output`."""
+        """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""
         format = (self.body.get("text") or {}).get("format")
         return demanded([format, self.body.get("structured_outputs")], self.body)
+
+    def for_engine(self, request_id: str) -> dict[str, Any]:
+        """The body with an id, which vLLM takes from there alone here, and word that nothing is to be kept."""
+        return {**self.body, "request_id": f"resp_{request_id}", "store": False}
+
+    def refusal(self, model: str, text: str) -> Response:
+        """An incomplete response, cut short by the content filter; see `GuardedRequest.refusal`."""
+        return refuse_response(self.body, self.stream, self.model or model, text)
 
     def _items(self) -> list[dict[str, Any]]:
         given = self.body["input"]

@@ -2,13 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from fastapi.responses import Response
-
-from lethe.server.endpoints.requests import ParsedRequest
 
 _USAGE = {
     "input_tokens": 0,
@@ -19,8 +17,14 @@ _USAGE = {
 }
 
 
-def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response:
-    """Answer a refused request as an incomplete response, cut short by the content filter; see `refusal_response`."""
+def refuse_response(body: Mapping[str, Any], stream: bool, model: str, text: str) -> Response:
+    """Answer a refused request as an incomplete response, cut short by the content filter.
+
+    Parameters
+    ----------
+    body
+        Of the request, parts of which a response repeats.
+    """
     identity = uuid.uuid4().hex
     part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
     item = {"id": f"msg_{identity}", "type": "message", "role": "assistant", "status": "completed"}
@@ -28,18 +32,18 @@ def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response
         "id": f"resp_{identity}",
         "object": "response",
         "created_at": int(time.time()),
-        "model": request.model or model,
+        "model": model,
         "status": "in_progress",
         "incomplete_details": None,
         "error": None,
-        "instructions": request.body.get("instructions"),
-        "metadata": request.body.get("metadata") or {},
+        "instructions": body.get("instructions"),
+        "metadata": body.get("metadata") or {},
         "output": [],
         "parallel_tool_calls": True,
-        "temperature": request.body.get("temperature"),
-        "tool_choice": request.body.get("tool_choice") or "auto",
-        "tools": request.body.get("tools") or [],
-        "top_p": request.body.get("top_p"),
+        "temperature": body.get("temperature"),
+        "tool_choice": body.get("tool_choice") or "auto",
+        "tools": body.get("tools") or [],
+        "top_p": body.get("top_p"),
         "usage": None,
     }
     ended = begun | {
@@ -48,7 +52,7 @@ def responses_refusal(request: ParsedRequest, model: str, text: str) -> Response
         "output": [item | {"content": [part]}],
         "usage": _USAGE,
     }
-    if not request.stream:
+    if not stream:
         return Response(orjson.dumps(ended), media_type="application/json")
     events = _events(begun, ended, item, part, text)
     stream = b"".join(

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeVar
 
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.errors import BadRequest, NotFound
+
+Request = TypeVar("Request", bound=EngineRequest)
 
 DENIED = {
     "vllm_xargs": "it steers this server's own engine",
@@ -19,7 +22,7 @@ DENIED = {
 }
 
 
-def scrub(request: ParsedRequest, served_models: Collection[str]) -> ParsedRequest:
+def scrub(request: Request, served_models: Collection[str]) -> Request:
     """Refuse what a client may not set; drop such fields where they are null.
 
     Parameters

@@ -5,9 +5,9 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
+from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.field_kinds import TokenId
-from lethe.server.endpoints.messages import check_messages
-from lethe.server.endpoints.requests import ChatMessage, ParsedRequest, parse_body
+from lethe.server.endpoints.messages import ChatMessage, check_messages
 
 
 class TokenizerBody(pydantic.BaseModel):
@@ -33,14 +33,21 @@ class DetokenizeBody(TokenizerBody):
     tokens: Annotated[list[TokenId], Field(fail_fast=True, description="Token ids.")]
 
 
-def parse_tokenizer(path: str, raw: bytes, shape: type[TokenizerBody]) -> ParsedRequest:
-    """Parse the body of a request to the tokenizer; see `parse_body` for errors.
+class TokenizeRequest(EngineRequest):
+    """A request for the tokens of a text or a conversation."""
 
-    Raises
-    ------
-    BadRequest
-        A message would have the engine fetch something; see `check_messages`.
-    """
-    body = parse_body(raw, shape)
-    check_messages(body.get("messages") or (), "messages")
-    return ParsedRequest(path, body)
+    path = "/tokenize"
+    description = "The token ids of a text, `prompt`, or of a conversation, `messages`, as vLLM has them."
+    Body = TokenizeBody
+
+    def check(self) -> None:
+        """See `EngineRequest.check`."""
+        check_messages(self.body.get("messages") or (), "messages")
+
+
+class DetokenizeRequest(EngineRequest):
+    """A request for the text of tokens."""
+
+    path = "/detokenize"
+    description = "The text of token ids, `tokens`, as vLLM has it."
+    Body = DetokenizeBody

@@ -12,10 +12,8 @@ from starlette.requests import ClientDisconnect
 
 from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.components import Components
-from lethe.server.endpoints.refusal import refusal_response
-from lethe.server.endpoints.requests import ParsedRequest, read_body
-from lethe.server.endpoints.responses import ResponsesRequest
-from lethe.server.endpoints.responses_refusal import responses_refusal
+from lethe.server.endpoints.body import read_body
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.errors import APIError, BadRequest, ServerStopping, Unavailable
@@ -43,7 +41,7 @@ class Completions:
         self._bodies = BodyBudget(self._settings.limits.max_bodies_bytes)
 
     def route(
-        self, endpoint: str, parse: Callable[[bytes], ParsedRequest], scope: Scope = Scope.USE
+        self, endpoint: str, parse: Callable[[bytes], GuardedRequest], scope: Scope = Scope.USE
     ) -> Callable[[Request], Awaitable[Response]]:
         """What answers the requests of a route, recording each whatever becomes of it.
 
@@ -66,7 +64,7 @@ class Completions:
         return answer
 
     async def _recorded(
-        self, request: Request, parse: Callable[[bytes], ParsedRequest], scope: Scope, record: Record
+        self, request: Request, parse: Callable[[bytes], GuardedRequest], scope: Scope, record: Record
     ) -> Response:
         try:
             if record.others_under_way >= self._settings.limits.max_requests:
@@ -91,7 +89,7 @@ class Completions:
             record.finished(500)
             raise
 
-    async def _guarded(self, parsed: ParsedRequest, key: ApiKey, record: Record) -> Response:
+    async def _guarded(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Response:
         record.parsed(parsed)
         if not self._engine.ready:
             raise self._engine.unavailable()
@@ -102,7 +100,7 @@ class Completions:
         if decision.outcome is Outcome.BLOCK:
             raise _blocked(decision)
         if decision.outcome is Outcome.REFUSE:
-            refusal = self._refusal(parsed)
+            refusal = parsed.refusal(next(iter(self._engine.model_names), ""), self._settings.policy.refusal)
             record.finished(200)
             return refusal
         upstream = await self._ask(parsed, decision, record)
@@ -113,7 +111,7 @@ class Completions:
         record.finished(upstream.status, bytes(response.body))
         return response
 
-    async def _ask(self, parsed: ParsedRequest, decision: Decision, record: Record) -> EngineAnswer:
+    async def _ask(self, parsed: GuardedRequest, decision: Decision, record: Record) -> EngineAnswer:
         with ExitStack() as held:
             adapter = None
             if decision.adapter is not None:
@@ -122,17 +120,12 @@ class Completions:
             corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
             body = rewrite(parsed, corruption, record.request_id, adapter)
             record.asked(parsed)
-            answer = await self._engine.post(parsed.endpoint, body, record.request_id, decision.adapter)
+            answer = await self._engine.post(parsed.path, body, record.request_id, decision.adapter)
             record.first_byte()
             answer.at_close(held.pop_all().close)
         return answer
 
-    def _refusal(self, parsed: ParsedRequest) -> Response:
-        model = next(iter(self._engine.model_names), "")
-        answer = responses_refusal if isinstance(parsed, ResponsesRequest) else refusal_response
-        return answer(parsed, model, self._settings.policy.refusal)
-
-    async def _decide(self, parsed: ParsedRequest, key: ApiKey, record: Record) -> Decision:
+    async def _decide(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Decision:
         decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
         conversations = list(parsed.conversations(decoded))
         started = time.perf_counter()

@@ -21,17 +21,11 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 from lethe.server.request.tracing import TRACE_HEADERS, RequestTrace
 from lethe.server.settings import TracingSettings
 
-_OPERATIONS = {
-    "/v1/chat/completions": "chat",
-    "/v1/responses": "chat",
-    "/v1/completions": "text_completion",
-    "/v1/embeddings": "embeddings",
-}
 _NUMBERS = {
     "frequency_penalty": "gen_ai.request.frequency_penalty",
     "max_completion_tokens": "gen_ai.request.max_tokens",
@@ -107,19 +101,20 @@ class _Trace:
             "classify", context=self._context, start_time=now - int(seconds * 1e9), attributes=attributes
         ).end(now)
 
-    def asked(self, request: ParsedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> None:
         """See `RequestTrace.asked`."""
-        operation = _OPERATIONS.get(request.endpoint)
-        attributes: dict[str, Any] = {"gen_ai.provider.name": "vllm"}
-        if operation is not None:
-            attributes |= {"gen_ai.operation.name": operation, "gen_ai.request.stream": request.stream}
+        attributes: dict[str, Any] = {
+            "gen_ai.provider.name": "vllm",
+            "gen_ai.operation.name": request.operation,
+            "gen_ai.request.stream": request.stream,
+        }
         # By now this is a name that the engine serves.
         if request.model is not None:
             attributes["gen_ai.request.model"] = request.model
         for field, name in _NUMBERS.items():
             if _is_number(value := request.body.get(field)):
                 attributes[name] = value
-        name = " ".join(filter(None, (operation or request.endpoint, request.model)))
+        name = " ".join(filter(None, (request.operation, request.model)))
         self._asked = self._tracer.start_span(
             name, context=self._context, kind=SpanKind.CLIENT, attributes=attributes
         )

@@ -18,7 +18,7 @@ from lethe.classifier.verdict import Span, Verdict
 from lethe.corruption.chat_template import ChatTemplateError
 from lethe.corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 
 
@@ -64,7 +64,7 @@ class Placer:
         self._loaded = False
         self._tokenizer: PromptTokenizer | None = None
 
-    async def place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest:
+    async def place(self, request: GuardedRequest, decision: Decision) -> CorruptionRequest:
         """The corruption request for a decision to corrupt."""
         everywhere = CorruptionRequest(decision.corruptions)
         if not any(_chooses(placed) for placed in decision.corruptions):
@@ -80,12 +80,12 @@ class Placer:
             self._on_whole_prompt(WholePrompt.NOT_LOCATED)
         return placed
 
-    async def tokenized(self, request: ParsedRequest) -> TokenizedPrompt | None:
+    async def tokenized(self, request: GuardedRequest) -> TokenizedPrompt | None:
         """A request's prompt as the engine's tokens; None where they cannot be known here."""
         tokenizer = await asyncio.to_thread(self._get_tokenizer)
         return tokenizer and await asyncio.to_thread(_tokenize, tokenizer, request)
 
-    def _place(self, request: ParsedRequest, decision: Decision) -> CorruptionRequest | WholePrompt:
+    def _place(self, request: GuardedRequest, decision: Decision) -> CorruptionRequest | WholePrompt:
         tokenizer = self._get_tokenizer()
         if tokenizer is None:
             return WholePrompt.NO_TOKENIZER
@@ -118,20 +118,13 @@ def _chooses(placed: PlacedCorruption) -> bool:
     return placed.corruption.positions != "all_but_last"
 
 
-def _length(request: ParsedRequest) -> int:
-    return len(orjson.dumps([request.body.get("messages"), request.body.get("prompt")]))
+def _length(request: GuardedRequest) -> int:
+    return len(orjson.dumps(request.body))
 
 
-def _tokenize(tokenizer: PromptTokenizer, request: ParsedRequest) -> TokenizedPrompt | None:
-    body = request.body
+def _tokenize(tokenizer: PromptTokenizer, request: GuardedRequest) -> TokenizedPrompt | None:
     try:
-        if not request.is_chat:
-            return tokenizer.text(body["prompt"]) if isinstance(body.get("prompt"), str) else None
-        arguments = dict(body.get("chat_template_kwargs") or {})
-        for name in ("add_generation_prompt", "continue_final_message", "documents"):
-            if body.get(name) is not None:
-                arguments[name] = body[name]
-        return tokenizer.chat(body["messages"], body.get("tools"), **arguments)
+        return request.tokenized(tokenizer)
     except (ChatTemplateError, TypeError):
         return None
 

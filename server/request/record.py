@@ -11,7 +11,7 @@ from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.access.limits import Release, nothing_to_release
 from lethe.server.audit.log import Audit
 from lethe.server.components import Components
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.errors import EngineFailed, ServerStopping
 from lethe.server.guard.decision import Decision
 from lethe.server.metrics import Metrics
@@ -60,7 +60,7 @@ class Record:
         self._key = key
         self._release = release
 
-    def parsed(self, request: ParsedRequest) -> None:
+    def parsed(self, request: GuardedRequest) -> None:
         """What the client asks of whom."""
         self._entry |= {"model": request.model, "stream": request.stream}
 
@@ -104,7 +104,7 @@ class Record:
         if self._text_share and random.random() < self._text_share:
             self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
 
-    def asked(self, request: ParsedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> None:
         """The engine is asked now."""
         self._trace.asked(request)
         self._asked = time.perf_counter()

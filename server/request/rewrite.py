@@ -4,12 +4,11 @@ import hashlib
 from typing import Any
 
 from lethe.corruption.request import CorruptionRequest
-from lethe.server.endpoints.requests import ParsedRequest
-from lethe.server.endpoints.responses import ResponsesRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 
 
 def rewrite(
-    request: ParsedRequest, corruption: CorruptionRequest | None, request_id: str, adapter: str | None = None
+    request: GuardedRequest, corruption: CorruptionRequest | None, request_id: str, adapter: str | None = None
 ) -> dict[str, Any]:
     """The body for the engine: as the client sent it, with what its flagged targets ask for.
 
@@ -22,12 +21,9 @@ def rewrite(
     adapter
         Name by which the engine knows the adapter that the answer is to be made with.
     """
-    body = dict(request.body)
+    body = request.for_engine(request_id)
     if adapter is not None:
         body["model"] = adapter
-    if isinstance(request, ResponsesRequest):
-        # Here vLLM takes the id from the body alone, and keeps responses unless it is told not to.
-        body |= {"request_id": f"resp_{request_id}", "store": False}
     client_salt: str | None = body.pop("cache_salt", None)
     if corruption is not None:
         body["vllm_xargs"] = corruption.to_xargs()

@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Protocol
 
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 
 TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
@@ -19,7 +19,7 @@ class RequestTrace(Protocol):
         """It was judged, which took so long."""
         ...
 
-    def asked(self, request: ParsedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> None:
         """It is sent to the engine now; from here on `TRACE_HEADERS` says what to send along."""
         ...
 
@@ -60,7 +60,7 @@ class NoTracing:
     def decided(self, decision: Decision, seconds: float) -> None:
         """Nobody is told."""
 
-    def asked(self, request: ParsedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> None:
         """Nobody is told."""
 
     def first_byte(self, seconds: float) -> None:

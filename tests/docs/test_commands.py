@@ -12,18 +12,11 @@ import typer
 import yaml
 
 from lethe.cli.main import app
-from lethe.server.endpoints import embeddings as embeddings_request
-from lethe.server.endpoints import responses as responses_request
-from lethe.server.endpoints.requests import parse_chat_completion, parse_completion
+from lethe.server.endpoints import GUARDED
 from lethe.server.settings import Settings, load_settings
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 
-PARSERS = {
-    "/v1/chat/completions": parse_chat_completion,
-    "/v1/completions": parse_completion,
-    "/v1/responses": responses_request.parse_responses,
-    "/v1/embeddings": embeddings_request.parse_embeddings,
-}
+PARSERS = {endpoint.path: endpoint.parse for endpoint in GUARDED}
 OTHER_ROUTES = {
     "/ready", "/health", "/metrics", "/metrics/engine", "/admin/targets", "/admin/reload", "/tokenize", "/detokenize",
     "/v1/models",

@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lethe.bundle import Action
-from lethe.server.endpoints.embeddings import parse_embeddings
-from lethe.server.endpoints.requests import ParsedRequest, parse_chat_completion, parse_completion
-from lethe.server.endpoints.responses import parse_responses
+from lethe.server.endpoints import GUARDED, ChatRequest, CompletionRequest, ResponsesRequest
+from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import DENIED, scrub
 from lethe.server.errors import BadRequest, NotFound
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_target
@@ -111,49 +110,49 @@ async def test_a_malformed_prompt_is_told_what_is_wrong_with_it(
     ("parse", "body", "message"),
     [
         (
-            parse_chat_completion,
+            ChatRequest.parse,
             chat("hi") | {"messages": [{"role": "user", "content": [[{"type": "text", "text": "hi"}]]}]},
             "messages.0.content.0: Input should be a text or an object, but it is a list that begins with an object",
         ),
         (
-            parse_chat_completion,
+            ChatRequest.parse,
             chat("hi") | {"messages": [{"role": "user", "content": {}}]},
             "messages.0.content: Input should be a text or a list of parts, but it is an object",
         ),
         (
-            parse_chat_completion,
+            ChatRequest.parse,
             chat("hi", tool_choice=["a"]),
             'tool_choice: Input should be a text or an object, but it is a list that begins with "a"',
         ),
         (
-            parse_responses,
+            ResponsesRequest.parse,
             {"input": 5},
             "input: Input should be a text or a list of items, but it is 5",
         ),
         (
-            parse_responses,
+            ResponsesRequest.parse,
             {"input": [["hi"]]},
             'input.0: Input should be an object, but it is a list that begins with "hi"',
         ),
         (
-            parse_responses,
+            ResponsesRequest.parse,
             {"input": "hi", "instructions": [[[["deep"]]]]},
             "instructions: Input should be a valid string, but it is a list that begins with a list",
         ),
         (
-            parse_chat_completion,
+            ChatRequest.parse,
             chat("hi", model={"a": "b"}),
             "model: Input should be a valid string, but it is an object",
         ),
         (
-            parse_chat_completion,
+            ChatRequest.parse,
             chat("hi", stream="b" * 1000),
             f'stream: Input should be a valid boolean, unable to interpret input, but it is "{"b" * 40}...',
         ),
     ],
 )
 def test_an_error_speaks_of_the_kind_of_value_that_was_given(
-    parse: Callable[[bytes], ParsedRequest], body: dict[str, Any], message: str
+    parse: Callable[[bytes], GuardedRequest], body: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(BadRequest) as raised:
         parse(json.dumps(body).encode())
@@ -218,9 +217,9 @@ def test_every_number_passes_as_it_is_or_is_refused(value: Any, spaced: bool) ->
     raw = json.dumps({"prompt": "hi", "extra": value}, indent=1 if spaced else None).encode()
     if any(not -(2**63) <= number < 2**64 for number in whole_numbers(value)):
         with pytest.raises(BadRequest, match="a whole number must be"):
-            parse_completion(raw)
+            CompletionRequest.parse(raw)
     else:
-        assert read_exactly(orjson.dumps(parse_completion(raw).body)) == read_exactly(raw)
+        assert read_exactly(orjson.dumps(CompletionRequest.parse(raw).body)) == read_exactly(raw)
 
 
 @pytest.mark.parametrize(
@@ -395,12 +394,12 @@ FIELDS = st.sampled_from(
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(FIELDS, JSON_VALUES, max_size=5))
 def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str, Any]) -> None:
-    for parse in (parse_chat_completion, parse_completion, parse_responses, parse_embeddings):
+    for parse in (endpoint.parse for endpoint in GUARDED):
         try:
             request = scrub(parse(json.dumps(body).encode()), {"m"})
         except (BadRequest, NotFound):
             continue
-        assert isinstance(request, ParsedRequest)
+        assert isinstance(request, GuardedRequest)
         assert not DENIED.keys() & request.body.keys()
         token_ids = request.token_id_prompts()
         list(request.conversations(["decoded"] * len(token_ids)))

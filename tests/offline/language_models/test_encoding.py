@@ -9,7 +9,7 @@ from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import PlacedCorruption, prompt_digest
 from lethe.offline.language_models import LanguageModelError, Prompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
-from lethe.server.endpoints.requests import parse_chat_completion, parse_completion
+from lethe.server.endpoints import ChatRequest, CompletionRequest
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.request.placement import Placer
 
@@ -60,7 +60,7 @@ def test_a_prompt_of_one_token_is_corrupted(encoder):
 def served_request(placer, text, chat, corruption):
     """What the proxy sends for the same prompt."""
     body = {"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}
-    parsed = (parse_chat_completion if chat else parse_completion)(json.dumps(body).encode())
+    parsed = (ChatRequest if chat else CompletionRequest).parse(json.dumps(body).encode())
     placed = PlacedCorruption("candidate", "0", corruption)
     decision = Decision(Outcome.CORRUPT, corruptions=(placed,), verdicts=(Verdict((), "ok"),))
     return asyncio.run(placer.place(parsed, decision))

@@ -7,7 +7,7 @@ import pytest
 
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
-from lethe.server.endpoints.requests import ParsedRequest
+from lethe.server.endpoints import ChatRequest, CompletionRequest
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer, WholePrompt
@@ -45,9 +45,9 @@ def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
 async def place(
     folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
 ) -> CorruptionRequest:
-    endpoint = "/v1/chat/completions" if "messages" in body else "/v1/completions"
+    request = ChatRequest(body) if "messages" in body else CompletionRequest(body)
     placer = Placer(lambda: folder, on_whole_prompt=(metrics or Metrics()).record_whole_prompt)
-    return await placer.place(ParsedRequest(endpoint, body), made)
+    return await placer.place(request, made)
 
 
 async def test_all_but_last_needs_no_tokenizer(model_folder: str) -> None:
@@ -134,6 +134,6 @@ async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) 
     reported: list[str] = []
     placer = Placer(lambda: str(tmp_path), reported.append)
     for _ in range(2):
-        request = await placer.place(ParsedRequest("/v1/chat/completions", CHAT), decision("user_content"))
+        request = await placer.place(ChatRequest(CHAT), decision("user_content"))
         assert request.placed[0].ranges is None
     assert len(reported) == 1

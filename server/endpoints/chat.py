@@ -1,0 +1,80 @@
+"""``POST /v1/chat/completions``."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi.responses import Response
+from pydantic import Field
+
+from lethe.classifier.conversation import Conversation
+from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest
+from lethe.server.endpoints.field_kinds import Objects, TextOrObject
+from lethe.server.endpoints.messages import ChatMessage, check_messages, leftovers
+from lethe.server.endpoints.refusal import Choices, refuse_choices
+
+# A template may print any of these into the prompt.
+_TEMPLATE_ARGUMENTS = ("chat_template_kwargs", "tool_choice", "response_format")
+_TEMPLATE_SWITCHES = ("add_generation_prompt", "continue_final_message", "documents")
+
+
+class ChatBody(GuardedBody):
+    """The guarded part of a chat completion request."""
+
+    messages: Annotated[
+        list[ChatMessage],
+        Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
+    ]
+    tools: Annotated[Objects | None, Field(description="What the model may call; judged.")] = None
+    tool_choice: Annotated[TextOrObject | None, Field(description="Which of them it is to call; judged.")] = (
+        None
+    )
+    documents: Annotated[
+        Objects | None, Field(description="What the chat template shows besides; judged.")
+    ] = None
+    chat_template_kwargs: Annotated[
+        dict[str, Any] | None, Field(description="What the chat template is told; judged.")
+    ] = None
+
+
+class ChatRequest(GuardedRequest):
+    """A request for an answer to a conversation."""
+
+    path = "/v1/chat/completions"
+    description = "An answer to a conversation; guarded."
+    operation = "chat"
+    Body = ChatBody
+
+    def check(self) -> None:
+        """See `EngineRequest.check`."""
+        check_messages(self.body["messages"], "messages")
+
+    def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
+        """The one conversation of the request."""
+        messages = self.body["messages"]
+        extra = [*(self.body.get("tools") or ()), *(self.body.get("documents") or ())]
+        extra += [value for name in _TEMPLATE_ARGUMENTS if (value := self.body.get(name))]
+        yield Conversation.from_openai_messages(messages, extra + leftovers(messages))
+
+    def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
+        """See `GuardedRequest.tokenized`."""
+        arguments = dict(self.body.get("chat_template_kwargs") or {})
+        for name in _TEMPLATE_SWITCHES:
+            if self.body.get(name) is not None:
+                arguments[name] = self.body[name]
+        return tokenizer.chat(self.body["messages"], self.body.get("tools"), **arguments)
+
+    def refusal(self, model: str, text: str) -> Response:
+        """See `GuardedRequest.refusal`."""
+        return refuse_choices(self, model, text, _CHOICES)
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": text}}
+
+
+def _deltas(text: str) -> list[dict[str, Any]]:
+    return [{"delta": {"role": "assistant", "content": text}}, {"delta": {}}]
+
+
+_CHOICES = Choices("chatcmpl-", "chat.completion", "chat.completion.chunk", _message, _deltas)

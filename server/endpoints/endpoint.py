@@ -1,0 +1,164 @@
+"""What an endpoint is: a class of requests, which says all that is particular to it.
+
+Only the fields that decide what text reaches the model are typed; the engine checks its own. Knows nothing about
+targets.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
+
+import orjson
+import pydantic
+from fastapi.responses import Response
+from pydantic import Field
+
+from lethe.classifier.conversation import Conversation
+from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
+from lethe.server.endpoints.body import parse_body
+
+_FREE_FORMATS = ("text", "json_object")
+
+
+class GuardedBody(pydantic.BaseModel):
+    """The fields that every guarded body may have; every further one passes through."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+
+    model: Annotated[str | None, Field(description="A name of the base model.")] = None
+    # The engine takes words and numbers too.
+    stream: Annotated[
+        bool | None, Field(strict=False, description="Whether the answer comes piece by piece.")
+    ] = None
+    response_format: Annotated[dict[str, Any] | None, Field(description="The form of the answer.")] = None
+    structured_outputs: Annotated[
+        dict[str, Any] | None, Field(description="The same, in vLLM's own form.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class EngineRequest:
+    """A request that an engine is asked, its body read and checked.
+
+    Attributes
+    ----------
+    path
+        Where the engine is asked.
+    description
+        What the API document says of it.
+    Body
+        The fields that are typed; every further one passes through.
+    body
+        The whole JSON object, as the engine will get it but for what later steps change.
+    """
+
+    path: ClassVar[str]
+    description: ClassVar[str]
+    Body: ClassVar[type[pydantic.BaseModel]]
+
+    body: dict[str, Any]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Parse a body; see `parse_body` for errors."""
+        return cls(parse_body(raw, cls.Body))
+
+    @property
+    def model(self) -> str | None:
+        return self.body.get("model")
+
+    def check(self) -> None:
+        """Refuse what would carry a prompt past the classifier, or have the engine fetch something.
+
+        Raises
+        ------
+        BadRequest
+            The request has such a thing.
+        """
+
+
+class GuardedRequest(EngineRequest, ABC):
+    """A request whose prompt is judged.
+
+    Attributes
+    ----------
+    operation
+        Its name in traces, by the conventions for generative AI.
+    generates
+        Whether the answer is text.
+    """
+
+    operation: ClassVar[str]
+    generates: ClassVar[bool] = True
+
+    @property
+    def stream(self) -> bool:
+        return bool(self.body.get("stream"))
+
+    def token_id_prompts(self) -> list[list[int]]:
+        """The prompts that came as token ids; empty for text."""
+        return []
+
+    @abstractmethod
+    def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
+        """Everything of the request that the model will read, one conversation for each prompt.
+
+        Parameters
+        ----------
+        decoded_prompts
+            The text of `token_id_prompts`, in their order.
+        """
+
+    def demanded_output(self) -> Conversation | None:
+        """What the answer is made to contain by a format, a grammar or a demanded tool call; None for nothing.
+
+        What a grammar forces is generated text, which no corruption of the prompt reaches.
+        """
+        return demanded([self.body.get("response_format"), self.body.get("structured_outputs")], self.body)
+
+    def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
+        """The one prompt as the engine's tokens; None where they cannot be known.
+
+        Raises
+        ------
+        ChatTemplateError, TypeError
+            The model's chat template does not take the request.
+        """
+        return None
+
+    def for_engine(self, request_id: str) -> dict[str, Any]:
+        """The body that the engine gets of a request that nothing is changed about."""
+        return dict(self.body)
+
+    @abstractmethod
+    def refusal(self, model: str, text: str) -> Response:
+        """The answer to a refused request, in the form of what was asked for.
+
+        Parameters
+        ----------
+        model
+            The name under which the model is served, if the request names none.
+        text
+            What the client is told.
+
+        Raises
+        ------
+        BadRequest
+            The request asks for no number of answers, or for too many.
+        """
+
+
+def token_id_lists(prompt: str | list[Any]) -> list[list[int]]:
+    """The token ids of a prompt or of several; empty for text."""
+    if isinstance(prompt, str) or isinstance(prompt[0], str):
+        return []
+    return [prompt] if isinstance(prompt[0], int) else prompt
+
+
+def demanded(formats: Sequence[Any], body: dict[str, Any]) -> Conversation | None:
+    """What formats, and a tool that a body demands to be called, make an answer contain; None for nothing."""
+    demands = [each for each in formats if isinstance(each, dict) and each.get("type") not in _FREE_FORMATS]
+    if body.get("tool_choice") not in (None, "none", "auto"):
+        demands += [body["tool_choice"], *(body.get("tools") or ())]
+    return Conversation.from_prompt(orjson.dumps(demands).decode()) if demands else None
