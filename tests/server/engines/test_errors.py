@@ -144,7 +144,7 @@ async def test_when_to_try_again_is_passed(stack: Stack, status: int) -> None:
         assert int(response.headers["retry-after"]) in seconds
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "٣", "9" * 5000, "Mon, 01 Jan 0001 00:00:00 -0000"])
+@pytest.mark.parametrize("value", ["soon", "-1", "٣", "9" * 5000, "Mon, 99 Jan 2030 00:00:00 GMT"])
 async def test_a_time_that_cannot_be_read_is_left_out(stack: Stack, value: str) -> None:
     stack.engine.error = web.Response(status=400, headers={"Retry-After": value})
     assert "retry-after" not in (await stack.client.post(CHAT, json=chat("hi"))).headers
