@@ -16,6 +16,9 @@ from lethe.corruption.artifact import Positions
 from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError, RenderedChat
 from lethe.corruption.request import Ranges, prompt_digest
 
+SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
+"""For positions that follow a verdict: the kind of its spans."""
+
 
 @dataclass(frozen=True)
 class TextSpan:

@@ -11,7 +11,6 @@ from lethe.server.access.access import Access
 from lethe.server.access.limits import LocalLimits
 from lethe.server.app import CONSOLE, create_app
 from lethe.server.audit.log import NoAudit
-from lethe.server.components import Components
 from lethe.server.drain import Drain
 from lethe.server.engines.supervisor import Fleet
 from lethe.server.guard.classification import ClassifierFactory
@@ -44,18 +43,16 @@ def openapi_document() -> dict[str, Any]:
     guard = Guard(settings.targets, ClassifierFactory(settings), fleet, settings.policy, metrics)
     access = Access(None, LocalLimits())
     app = create_app(
-        Components(
-            settings,
-            fleet.engines,
-            guard,
-            Placer(fleet.tokenizer),
-            access,
-            Reload(guard, access, print),
-            metrics,
-            NoAudit(),
-            NoTracing(),
-            Drain(0),
-        )
+        settings,
+        engines=fleet.engines,
+        guard=guard,
+        placer=Placer(fleet.tokenizer, metrics),
+        access=access,
+        reload=Reload(guard, access, print),
+        metrics=metrics,
+        audit=NoAudit(),
+        tracing=NoTracing(),
+        drain=Drain(0),
     )
     return app.openapi()
 

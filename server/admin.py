@@ -5,25 +5,27 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
-from lethe.server.components import Components
 from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
+from lethe.server.engines.pool import Engines
 from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
-from lethe.server.reload import ReloadError
+from lethe.server.reload import Reload, ReloadError
 from lethe.server.request.relay import buffered
 from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
+from lethe.server.settings import Settings
 
 
-def admin_routes(components: Components) -> APIRouter:
+def admin_routes(
+    settings: Settings, engines: Engines, guard: Guard, access: Access, reload: Reload
+) -> APIRouter:
     """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
     router = APIRouter()
-    access, guard, settings = components.access, components.guard, components.settings
-    engine = components.engine
 
     @router.get("/admin/targets")
     async def targets(request: Request) -> TargetsInForce:
@@ -36,7 +38,7 @@ def admin_routes(components: Components) -> APIRouter:
         """Load bundles and keys anew; `409` with the reason if they are not usable, and all that was in force stays."""
         access.identify(request.headers, Scope.ADMIN)
         try:
-            await components.reload.try_all()
+            await reload.try_all()
         except ReloadError as error:
             raise Conflict(f"What was in force stays: {error}") from None
         return _in_force(guard)
@@ -48,9 +50,9 @@ def admin_routes(components: Components) -> APIRouter:
             try:
                 raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
                 parsed = asked.parse(raw)
-                if not engine.ready:
-                    raise engine.unavailable()
-                return await buffered(await engine.post(asked.path, scrub(parsed, engine.model_names).body))
+                if not engines.ready:
+                    raise engines.unavailable()
+                return await buffered(await engines.post(asked.path, scrub(parsed, engines.model_names).body))
             finally:
                 release()
 

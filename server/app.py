@@ -14,18 +14,29 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import request_response
 
+from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
 from lethe.server.admin import admin_routes
-from lethe.server.components import Components
+from lethe.server.audit.log import Audit
 from lethe.server.console import console_routes
+from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
+from lethe.server.engines.pool import Engines
 from lethe.server.errors import APIError, ServerStopping, error_response
+from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
+from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
-from lethe.server.request.handler import Completions
+from lethe.server.reload import Reload
+from lethe.server.request.handler import RequestHandler
+from lethe.server.request.metrics import RequestMetrics
+from lethe.server.request.placement import Placer
+from lethe.server.request.record import Recorders
+from lethe.server.request.tracing import Tracing
 from lethe.server.schemas import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
+from lethe.server.settings import Settings
 
 OPEN = "open"
 CONSOLE = "console"
@@ -44,8 +55,23 @@ _ENGINE_ANSWER: dict[str, Any] = {
 }
 
 
-def create_app(components: Components) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    engines: Engines,
+    guard: Guard,
+    placer: Placer,
+    access: Access,
+    reload: Reload,
+    metrics: Metrics,
+    audit: Audit,
+    tracing: Tracing,
+    drain: Drain,
+) -> FastAPI:
     """The proxy as an ASGI application."""
+    recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
+    handler = RequestHandler(settings, engines, guard, placer, access, recorders)
+    service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
@@ -60,15 +86,14 @@ def create_app(components: Components) -> FastAPI:
             APIError: _api_error,
             Exception: _unexpected_error,
         },
-        middleware=[*_cross_origin(components.settings.cors_origins), Middleware(HeadAsGet)],
+        middleware=[*_cross_origin(settings.cors_origins), Middleware(HeadAsGet)],
     )
-    keyed = [] if components.access.is_open else [Depends(_KEY)]
-    completions, surroundings = Completions(components), _Surroundings(components)
+    keyed = [] if access.is_open else [Depends(_KEY)]
 
     for guarded in GUARDED:
         app.router.add_api_route(
             guarded.path,
-            completions.route(guarded.path, guarded.parse),
+            handler.route(guarded.path, guarded.parse),
             methods=["POST"],
             tags=[Scope.USE],
             dependencies=keyed,
@@ -78,18 +103,21 @@ def create_app(components: Components) -> FastAPI:
             route_class_override=_RawRoute,
         )
     for path, endpoint, shape in (
-        ("/v1/models", surroundings.models, ServedModels),
-        ("/v1/models/{model:path}", surroundings.model, ServedModel),
+        ("/v1/models", service.models, ServedModels),
+        ("/v1/models/{model:path}", service.model, ServedModel),
     ):
         app.get(path, tags=[Scope.USE], dependencies=keyed, response_model=shape)(endpoint)
-    app.get("/health", tags=[OPEN])(surroundings.health)
-    app.get("/ready", tags=[OPEN])(surroundings.ready)
+    app.get("/health", tags=[OPEN])(service.health)
+    app.get("/ready", tags=[OPEN])(service.ready)
     page: dict[str, Any] = {"dependencies": keyed, "response_class": PlainTextResponse}
-    app.get("/metrics", tags=[Scope.OBSERVE], **page)(surroundings.metrics_page)
-    app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(surroundings.engine_metrics_page)
-    app.include_router(admin_routes(components), tags=[Scope.ADMIN], dependencies=keyed)
-    if components.settings.console.enabled:
-        app.include_router(console_routes(components, completions), tags=[CONSOLE], dependencies=keyed)
+    app.get("/metrics", tags=[Scope.OBSERVE], **page)(service.metrics_page)
+    app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(service.engine_metrics_page)
+    app.include_router(
+        admin_routes(settings, engines, guard, access, reload), tags=[Scope.ADMIN], dependencies=keyed
+    )
+    if settings.console.enabled:
+        console = console_routes(settings, engines, guard, placer, access, reload, metrics, audit, handler)
+        app.include_router(console, tags=[CONSOLE], dependencies=keyed)
     return app
 
 
@@ -127,14 +155,14 @@ class _RawRoute(APIRoute):
         self.app = request_response(endpoint)
 
 
-class _Surroundings:
-    """What there is beside completions."""
+class _ServiceRoutes:
+    """What there is beside what the model is asked."""
 
-    def __init__(self, components: Components) -> None:
-        self._engine = components.engine
-        self._access = components.access
-        self._metrics = components.metrics
-        self._drain = components.drain
+    def __init__(self, engines: Engines, access: Access, metrics: Metrics, drain: Drain) -> None:
+        self._engines = engines
+        self._access = access
+        self._metrics = metrics
+        self._drain = drain
 
     async def models(self, request: Request) -> Response:
         """The base model, once for each of its names, as vLLM describes it; adapters are not shown."""
@@ -149,9 +177,9 @@ class _Surroundings:
 
     def _cards(self, request: Request) -> dict[str, dict[str, Any]]:
         self._access.identify(request.headers, Scope.USE)
-        facts = self._engine.facts
+        facts = self._engines.facts
         if facts is None:
-            raise self._engine.unavailable()
+            raise self._engines.unavailable()
         return public_cards(facts.cards)
 
     async def health(self) -> Alive:
@@ -162,9 +190,9 @@ class _Surroundings:
         """Whether requests are answered, by one engine at least, and the proxy is not stopping; `503` otherwise."""
         if self._drain.begun:
             raise ServerStopping
-        if self._engine.ready:
+        if self._engines.ready:
             return Ready()
-        raise self._engine.unavailable()
+        raise self._engines.unavailable()
 
     async def metrics_page(self, request: Request) -> Response:
         """The proxy's metrics, for Prometheus."""
@@ -174,7 +202,7 @@ class _Surroundings:
     async def engine_metrics_page(self, request: Request) -> Response:
         """vLLM's own metrics, passed on, with the plugin's; of several engines with the label `engine`."""
         self._access.identify(request.headers, Scope.OBSERVE)
-        return Response(await self._engine.metrics_text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await self._engines.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -23,7 +23,6 @@ from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import Audit, AuditLog, NoAudit
-from lethe.server.components import Components
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import Fleet, LocalModel
@@ -72,7 +71,7 @@ class _Proxy:
         self._report = report
         self._metrics = Metrics()
         self._fleet = Fleet(settings, model, self._metrics, report)
-        self._engine = self._fleet.engines
+        self._engines = self._fleet.engines
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
         self._guard = Guard(
@@ -90,9 +89,7 @@ class _Proxy:
         watched = filter(None, (settings.targets, settings.keys)) if settings.watch else ()
         watches = {path: Watch(path) for path in watched}
         with _listen(settings.host, settings.port) as listener:
-            placer = Placer(self._fleet.tokenizer, self._report, self._metrics.record_whole_prompt)
-            app = create_app(self._components(placer))
-            server = _Server(app, settings, self._drain, self._report)
+            server = _Server(self._app(), settings, self._drain, self._report)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
@@ -117,7 +114,7 @@ class _Proxy:
         limits = RedisLimits(
             settings.url.get_secret_value(), timeout_s=settings.timeout_s, report=self._report
         )
-        self._metrics.watch_redis(limits)
+        limits.show_in(self._metrics)
         return limits
 
     def _open_audit(self) -> Audit:
@@ -130,7 +127,7 @@ class _Proxy:
             keep=settings.keep,
             max_waiting_bytes=settings.max_waiting_bytes,
         )
-        self._metrics.watch_audit(log)
+        log.show_in(self._metrics)
         return log
 
     def _start_tracing(self) -> Tracing:
@@ -143,24 +140,24 @@ class _Proxy:
             raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
         return OpenTelemetry(settings)
 
-    def _components(self, placer: Placer) -> Components:
-        return Components(
+    def _app(self) -> ASGIApp:
+        return create_app(
             self._settings,
-            self._engine,
-            self._guard,
-            placer,
-            self._access,
-            self._reload,
-            self._metrics,
-            self._audit,
-            self._tracing,
-            self._drain,
+            engines=self._engines,
+            guard=self._guard,
+            placer=Placer(self._fleet.tokenizer, self._metrics, self._report),
+            access=self._access,
+            reload=self._reload,
+            metrics=self._metrics,
+            audit=self._audit,
+            tracing=self._tracing,
+            drain=self._drain,
         )
 
     async def _close(self) -> None:
         await self._fleet.close(self._drain.seconds_left)
         await self._guard.close()
-        await self._engine.close()
+        await self._engines.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
             self._audit.close()
@@ -181,7 +178,7 @@ class _Proxy:
         # What is loaded by now stays; scanning it again and again would stall requests for tens of milliseconds.
         gc.collect()
         gc.freeze()
-        names = ", ".join(sorted(self._engine.model_names))
+        names = ", ".join(sorted(self._engines.model_names))
         self._report(f"targets: {self._guard.describe()}")
         if self._access.is_open:
             self._report("no keys are set up: every client is served; see `lethe keys create`")

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,12 @@ def test_every_package_is_behind_the_one_import_root() -> None:
     links = {path.name: path for path in (ROOT / "lethe").iterdir() if path.is_symlink()}
     assert links.keys() == PACKAGES.keys() | {"targets"}
     assert all(path.readlink() == Path("..", name) for name, path in links.items())
+
+
+def test_the_type_checker_reads_every_package() -> None:
+    """By its own folder: it follows no links."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(project["tool"]["pyright"]["include"]) == PACKAGES.keys() | {"bench"}
 
 
 def test_only_the_plugin_knows_vllm() -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from lethe.server.access.keys import ApiKey
 from lethe.server.access.limits import KeyLimits, LimitReached, LocalLimits, Release, nothing_to_release
-from lethe.server.engines.circuit_breaker import CircuitBreaker
+from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.errors import StartupError
+from lethe.server.metrics import Metrics
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -141,6 +142,18 @@ class RedisLimits:
             return nothing_to_release
         self._held.setdefault(key.id, set()).add(lease)
         return lambda: self._end(key, lease)
+
+    def show_in(self, metrics: Metrics) -> None:
+        """Show how Redis fares."""
+        metrics.show(
+            "gauge",
+            "lethe_redis_up",
+            "Whether Redis answered (1) or not (0) when last asked.",
+            lambda: self.answers,
+        )
+        metrics.show(
+            "counter", "lethe_redis_errors", "Questions that Redis did not answer.", lambda: self.errors
+        )
 
     async def close(self) -> None:
         """See `KeyLimits.close`."""

@@ -24,6 +24,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.server.audit.chain import ChainError, seal_entry
 from lethe.server.audit.files import audit_file, audit_files, last_link, read_key
 from lethe.server.errors import StartupError
+from lethe.server.metrics import Metrics
 
 _GATHER_S = 0.02
 _RETRY_S = 0.5
@@ -152,6 +153,24 @@ class AuditLog:
                 state.update(message.role.encode(errors="replace"))
                 state.update(text)
         return state.hexdigest()
+
+    def show_in(self, metrics: Metrics) -> None:
+        """Show how the log fares."""
+        metrics.show(
+            "counter", "lethe_audit_entries", "Entries written to the audit log.", lambda: self.written
+        )
+        metrics.show(
+            "counter",
+            "lethe_audit_entries_lost",
+            "Entries lost while the log could not be written.",
+            lambda: self.lost,
+        )
+        metrics.show(
+            "gauge",
+            "lethe_audit_failing",
+            "Whether the log cannot be written (1) or can (0).",
+            lambda: self.failing,
+        )
 
     def close(self) -> None:
         """Write what waits, as far as the disk allows, and release the folder."""

@@ -12,16 +12,18 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
-from prometheus_client import Counter
 
 from lethe.classifier.conversation import Conversation
+from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey
 from lethe.server.access.limits import Release
-from lethe.server.components import Components
+from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_request
 from lethe.server.endpoints.chat import ChatRequest
+from lethe.server.engines.pool import Engines
 from lethe.server.errors import Unavailable
+from lethe.server.metrics import Metrics
 from lethe.server.request.record import CLIENT_CLOSED_REQUEST
 from lethe.server.request.relay import (
     ClientGone,
@@ -30,20 +32,22 @@ from lethe.server.request.relay import (
     buffered,
     cancelled_on_disconnect,
 )
+from lethe.server.settings import Settings
 
 
 class BareAnswers:
     """Answers without the guard."""
 
-    def __init__(self, components: Components) -> None:
-        self._settings = components.settings
-        self._engine = components.engine
-        self._access = components.access
-        self._audit = components.audit
-        self._given = Counter(
+    def __init__(
+        self, settings: Settings, engines: Engines, access: Access, audit: Audit, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._access = access
+        self._audit = audit
+        self._given = metrics.counter(
             "lethe_console_bare_answers",
             "Answers without the guard that administrators were given in the console.",
-            registry=components.metrics.registry,
         )
 
     def route(self) -> Callable[[Request], Awaitable[Response]]:
@@ -72,7 +76,7 @@ class BareAnswers:
         self._given.inc()
         # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
         content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
-        upstream = await self._engine.post(ChatRequest.path, content, request_id)
+        upstream = await self._engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
         if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
             stall = self._settings.limits.stall_timeout_s
             response: Response = StreamedResponse(upstream, stall, _at_end(release))

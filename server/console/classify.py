@@ -10,14 +10,18 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption.positions import TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest
+from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey
-from lethe.server.components import Components
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_request
 from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
+from lethe.server.request.placement import Placer
+from lethe.server.settings import Settings
+from lethe.server.targets.targets import TargetSet
 
 # A page sends what it has in parts, so that no request takes long and its progress can be shown.
 _MOST_TEXTS = 64
@@ -31,15 +35,9 @@ class TextsBody(pydantic.BaseModel):
     texts: Annotated[list[str], pydantic.Field(min_length=1, max_length=_MOST_TEXTS)]
 
 
-def judgement_routes(components: Components) -> APIRouter:
+def classify_routes(settings: Settings, guard: Guard, placer: Placer, access: Access) -> APIRouter:
     """The routes that judge without asking the model."""
     router = APIRouter()
-    access, guard, placer, settings = (
-        components.access,
-        components.guard,
-        components.placer,
-        components.settings,
-    )
 
     @router.post("/judge", openapi_extra=body_schema(PlaygroundBody))
     async def judge(request: Request) -> dict[str, Any]:
@@ -61,7 +59,7 @@ def judgement_routes(components: Components) -> APIRouter:
             "reason": decision.reason,
             "classify_ms": 1000 * seconds,
             "text": conversation.messages[0].text,
-            "targets": [_in_detail(part, components, key) for part in _verdict(decision).targets],
+            "targets": [_in_detail(part, guard.targets, key) for part in _verdict(decision).targets],
             **_tokens(await placer.tokenized(parsed), corruption),
         }
 
@@ -96,8 +94,8 @@ def _in_short(part: TargetVerdict) -> dict[str, Any]:
     }
 
 
-def _in_detail(part: TargetVerdict, components: Components, key: ApiKey) -> dict[str, Any]:
-    target = next((each for each in components.guard.targets if each.name == part.target), None)
+def _in_detail(part: TargetVerdict, targets: TargetSet, key: ApiKey) -> dict[str, Any]:
+    target = next((each for each in targets if each.name == part.target), None)
     return _in_short(part) | {
         "version": target.version if target else "",
         "action": target.action_for(key).value if target else "",

@@ -5,16 +5,20 @@ import operator
 import re
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
 
+from lethe.server.access.access import Access
 from lethe.server.audit.files import last_entries
-from lethe.server.components import Components
 from lethe.server.console.auth import administrator
+from lethe.server.engines.pool import Engines
 from lethe.server.errors import APIError
-from lethe.server.metrics import NO_TARGET
+from lethe.server.metrics import Metrics
+from lethe.server.request.metrics import NO_TARGET
+from lethe.server.settings import Settings
 
 _DECISIONS, _DECISIONS_BYTES = 50, 256 << 10
 _CACHE_SHARE = "vllm:kv_cache_usage_perc"
@@ -34,7 +38,7 @@ _TIMES = {
 }
 
 
-def live_routes(components: Components) -> APIRouter:
+def live_routes(settings: Settings, engines: Engines, access: Access, metrics: Metrics) -> APIRouter:
     """The route that the page asks every other second."""
     router = APIRouter()
     # The counters are of this process, and begin with it.
@@ -43,13 +47,13 @@ def live_routes(components: Components) -> APIRouter:
     @router.get("/live")
     async def live(request: Request) -> dict[str, Any]:
         """All of it."""
-        administrator(request, components.access)
+        administrator(request, access)
         return {
             "time": time.time(),
             "started": started,
-            **_counted(components.metrics.registry),
-            "engine": await _engine(components),
-            "decisions": await asyncio.to_thread(_decisions, components),
+            **_counted(metrics.registry),
+            "engine": await _engine(engines),
+            "decisions": await asyncio.to_thread(_decisions, settings.audit.folder),
         }
 
     return router
@@ -82,11 +86,10 @@ def _counted(registry: CollectorRegistry) -> dict[str, Any]:
     }
 
 
-async def _engine(components: Components) -> dict[str, Any]:
-    engine = components.engine
-    state: dict[str, Any] = {"ready": engine.ready, "reason": engine.unavailable_because}
+async def _engine(engines: Engines) -> dict[str, Any]:
+    state: dict[str, Any] = {"ready": engines.ready, "reason": engines.unavailable_because}
     try:
-        page = await engine.metrics_text()
+        page = await engines.metrics_text()
     except APIError:
         return state
     load: defaultdict[str, float] = defaultdict(float)
@@ -98,9 +101,8 @@ async def _engine(components: Components) -> dict[str, Any]:
     return state | load
 
 
-def _decisions(components: Components) -> list[dict[str, Any]] | None:
+def _decisions(folder: Path | None) -> list[dict[str, Any]] | None:
     """The newest entries of the audit log; None where none is kept."""
-    folder = components.settings.audit.folder
     if folder is None:
         return None
     entries = last_entries(folder, _DECISIONS, _DECISIONS_BYTES)

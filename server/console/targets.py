@@ -11,12 +11,15 @@ from fastapi.responses import Response
 from markdown_it import MarkdownIt
 
 from lethe.bundle import Bundle, BundleError, DamagedBundle, survey_bundles
-from lethe.server.components import Components
+from lethe.server.access.access import Access
+from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import read_request
 from lethe.server.errors import BadRequest, Conflict, NotFound
+from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
-from lethe.server.reload import ReloadError
+from lethe.server.reload import Reload, ReloadError
+from lethe.server.settings import Settings
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
 from lethe.server.targets.targets import Target
 
@@ -43,12 +46,18 @@ _CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
-class TargetDesk:
+class TargetRoutes:
     """Answers what the page asks of targets."""
 
-    def __init__(self, components: Components) -> None:
-        self._components = components
-        self._folder = components.settings.targets
+    def __init__(
+        self, settings: Settings, guard: Guard, access: Access, reload: Reload, audit: Audit
+    ) -> None:
+        self._settings = settings
+        self._guard = guard
+        self._access = access
+        self._reload = reload
+        self._audit = audit
+        self._folder = settings.targets
         self._changing = asyncio.Lock()
 
     def routes(self) -> APIRouter:
@@ -62,12 +71,12 @@ class TargetDesk:
 
     async def overview(self, request: Request) -> dict[str, Any]:
         """Every bundle, in force or not, and what is wrong with those that are damaged."""
-        administrator(request, self._components.access)
+        administrator(request, self._access)
         return await self._overview()
 
     async def card(self, name: str, request: Request) -> dict[str, str]:
         """A bundle's model card, as HTML."""
-        administrator(request, self._components.access)
+        administrator(request, self._access)
         content = await asyncio.to_thread(_read, await self._bundle(name), _CARD)
         text = content.decode(errors="replace")
         if text.startswith(_FRONT_MATTER):
@@ -76,7 +85,7 @@ class TargetDesk:
 
     async def figure(self, name: str, figure: str, request: Request) -> Response:
         """A plot of a bundle."""
-        administrator(request, self._components.access)
+        administrator(request, self._access)
         media_type = _FIGURES.get(os.path.splitext(figure)[1])
         if media_type is None:
             raise NotFound(f"{figure} is no figure")
@@ -86,13 +95,13 @@ class TargetDesk:
 
     async def change(self, name: str, request: Request) -> dict[str, Any]:
         """Put a target in force otherwise, and say how all of them are then."""
-        key = administrator(request, self._components.access)
-        body = await read_request(request, self._components.settings, StateBody)
+        key = administrator(request, self._access)
+        body = await read_request(request, self._settings, StateBody)
         await self._find(name)
         percent = {} if body.percent is None else {"percent": body.percent}
         async with self._changing:
             await self._put_in_force(name, _CHANGES[body.state] | percent)
-        self._components.audit.record(
+        self._audit.record(
             {
                 "time": time.time(),
                 "event": "target_changed",
@@ -116,7 +125,7 @@ class TargetDesk:
                 f"{self._folder} cannot be written here ({error.strerror}); use `lethe targets` where it can"
             ) from None
         try:
-            await self._components.reload.try_all()
+            await self._reload.try_all()
         except ReloadError as error:
             path.write_text(before)
             raise Conflict(f"What was in force stays: {error}") from None
@@ -145,7 +154,7 @@ class TargetDesk:
             deployment = read_deployment(self._folder)
         except BundleError as error:
             raise Conflict(str(error)) from None
-        in_force = {target.name: target for target in self._components.guard.targets}
+        in_force = {target.name: target for target in self._guard.targets}
         return {
             "targets": [
                 _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name))

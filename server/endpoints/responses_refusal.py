@@ -55,12 +55,12 @@ def refuse_response(body: Mapping[str, Any], stream: bool, model: str, text: str
     if not stream:
         return Response(orjson.dumps(ended), media_type="application/json")
     events = _events(begun, ended, item, part, text)
-    stream = b"".join(
+    pieces = b"".join(
         b"event: %s\ndata: %s\n\n"
         % (kind.encode(), orjson.dumps({"type": kind, "sequence_number": number, **fields}))
         for number, (kind, fields) in enumerate(events)
     )
-    return Response(stream, media_type="text/event-stream")
+    return Response(pieces, media_type="text/event-stream")
 
 
 def _events(

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.circuit_breaker import CircuitBreaker
 from lethe.server.engines.connections import EngineConnector
 from lethe.server.engines.errors import REFUSED_KEY
 from lethe.server.errors import (
@@ -24,7 +24,6 @@ from lethe.server.errors import (
     StartupError,
     Unavailable,
 )
-from lethe.server.request.tracing import TRACE_HEADERS
 from lethe.server.targets.served_model import ServedModel, digest_at_hand
 
 PLUGIN_GAUGE = "lethe_plugin_info"
@@ -184,13 +183,15 @@ class EngineClient:
             await self._session.close()
             await self._new_connection.close()
 
-    async def post(self, path: str, body: dict[str, Any], request_id: str | None = None) -> EngineAnswer:
+    async def post(
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
+    ) -> EngineAnswer:
         """Send a request and return the answer once its head has arrived; whoever gets it must close it.
 
         Parameters
         ----------
-        request_id
-            Names the request in the engine's log.
+        headers
+            Sent along, beside the engine's key.
 
         Raises
         ------
@@ -207,7 +208,6 @@ class EngineClient:
             raise EngineNotReached("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
         self.in_flight += 1
         try:
-            headers = {"X-Request-Id": request_id, **TRACE_HEADERS.get()} if request_id else None
             answer = EngineAnswer(await self._post(path, body, headers))
         except BaseException as error:
             self.in_flight -= 1
@@ -247,7 +247,7 @@ class EngineClient:
             )
 
     async def _post(
-        self, path: str, body: dict[str, Any], headers: dict[str, str] | None
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None
     ) -> aiohttp.ClientResponse:
         content, address = orjson.dumps(body), self.base_url + path
         began = time.monotonic()

@@ -1,10 +1,11 @@
-"""What an operator is told of bundles that were made for another model than the one served."""
+"""Whether targets and engines go together, and what an operator is told where they do not."""
 
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from lethe.bundle import Bundle, BundleError
+from lethe.server.engines.client import EngineFacts
 from lethe.server.settings import OnUnfit
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet
@@ -41,6 +42,22 @@ def describe_unfit(targets: TargetSet, model: ServedModel, on_unfit: OnUnfit, fo
         f"bundle {made_for}, but the engine serves {_served(model)}: what is flagged for it is {done} "
         f"(policy.on_unfit); to make it for this model: {' and '.join(_commands(targets, model, folder))}"
     )
+
+
+def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:
+    """Check that the engine can corrupt, if a bundle asks for it.
+
+    Raises
+    ------
+    BundleError
+        A bundle's action is to corrupt, but the engine does not run the plugin.
+    """
+    corrupting = [target.name for target in targets.corrupting]
+    if corrupting and not engine.has_plugin:
+        raise BundleError(
+            f"the engine does not run Lethe's plugin, which {', '.join(corrupting)} needs; "
+            "install lethegate beside vLLM on the engine's host"
+        )
 
 
 def _commands(targets: TargetSet, model: ServedModel, folder: Path) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The engines behind the proxy, as one: who is asked, and what becomes of a request whose engine is not there."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import aiohttp
 import orjson
@@ -14,6 +14,7 @@ from lethe.server.engines.errors import engine_error
 from lethe.server.engines.metrics_pages import merge_pages
 from lethe.server.engines.routing import in_order_of_choice
 from lethe.server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, NotFound, Unavailable
+from lethe.server.metrics import Metrics
 from lethe.server.targets.adapter import Adapter
 
 
@@ -55,6 +56,42 @@ class Engines:
         facts = self.facts
         return facts.names if facts else frozenset()
 
+    def show_in(self, metrics: Metrics) -> None:
+        """Show how each engine fares."""
+
+        def show(
+            kind: Literal["counter", "gauge"], name: str, meaning: str, read: Callable[[EngineClient], float]
+        ) -> None:
+            metrics.show_each(
+                kind,
+                name,
+                meaning,
+                ("engine",),
+                lambda: [((each.label,), read(each)) for each in self.clients],
+            )
+
+        show(
+            "gauge", "lethe_engine_up", "Whether an engine is asked (1) or not (0).", lambda each: each.ready
+        )
+        show(
+            "gauge",
+            "lethe_engine_requests_in_flight",
+            "Answers of an engine that have not ended.",
+            lambda each: each.in_flight,
+        )
+        show(
+            "counter",
+            "lethe_engine_failures",
+            "Requests that an engine did not answer.",
+            lambda each: each.failures,
+        )
+        show(
+            "counter",
+            "lethe_engine_key_refusals",
+            "Requests that an engine answered with 401 or 403.",
+            lambda each: each.key_refusals,
+        )
+
     def unavailable(self) -> Unavailable:
         """The error that says why none can answer now."""
         return self.clients[0].unavailable()
@@ -75,7 +112,11 @@ class Engines:
             await client.close()
 
     async def post(
-        self, path: str, body: dict[str, Any], request_id: str | None = None, adapter: Adapter | None = None
+        self,
+        path: str,
+        body: dict[str, Any],
+        headers: Mapping[str, str] | None = None,
+        adapter: Adapter | None = None,
     ) -> EngineAnswer:
         """Send a request to the engine of choice; the next one is asked only if this one got nothing of it.
 
@@ -83,8 +124,8 @@ class Engines:
 
         Parameters
         ----------
-        request_id
-            Names the request in the engine's log.
+        headers
+            Sent along, such as the request's id for the engine's log.
         adapter
             What the body names as its model, if that is not the base model. The answer names the base model.
 
@@ -97,33 +138,38 @@ class Engines:
         APIError
             The engine answered with an error; see `engine_error`.
         """
-        answer = await self._answer(path, body, request_id, adapter)
+        answer = await self._answer(path, body, headers, adapter)
         if answer.status != 200:
             raise await engine_error(answer, path)
         return answer
 
     async def _answer(
-        self, path: str, body: dict[str, Any], request_id: str | None, adapter: Adapter | None
+        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None, adapter: Adapter | None
     ) -> EngineAnswer:
         failure: Unavailable | None = None
         for client in in_order_of_choice([client for client in self.clients if client.ready], body):
             try:
                 if adapter is None:
-                    return await client.post(path, body, request_id)
-                return await self._post_adapted(client, path, body, request_id, adapter)
+                    return await client.post(path, body, headers)
+                return await self._post_adapted(client, path, body, headers, adapter)
             except EngineNotReached as error:
                 failure = error
         raise failure or self.unavailable()
 
     async def _post_adapted(
-        self, client: EngineClient, path: str, body: dict[str, Any], request_id: str | None, adapter: Adapter
+        self,
+        client: EngineClient,
+        path: str,
+        body: dict[str, Any],
+        headers: Mapping[str, str] | None,
+        adapter: Adapter,
     ) -> EngineAnswer:
-        answer = await client.post(path, body, request_id)
+        answer = await client.post(path, body, headers)
         if answer.status == 404:
             # Another proxy evicted it, or the engine restarted unseen.
             answer.close()
             await self.adapters.load_again(client, adapter)
-            answer = await client.post(path, body, request_id)
+            answer = await client.post(path, body, headers)
         if answer.status == 404:
             answer.close()
             raise Unavailable("The model is not ready: the engine lacks a part of it.", retry_after_s=1)

@@ -13,7 +13,7 @@ from lethe.bundle import BaseModel, BundleError
 from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.address import EngineAddress
 from lethe.server.engines.client import EngineClient
-from lethe.server.engines.fitness import describe_unfit, refuse_unfit
+from lethe.server.engines.fitness import check_plugin, describe_unfit, refuse_unfit
 from lethe.server.engines.log import EngineLog
 from lethe.server.engines.pool import Engines
 from lethe.server.engines.process import (
@@ -28,7 +28,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.settings import OnUnfit, Settings
 from lethe.server.targets.adapter import Adapter, AdapterCopies
 from lethe.server.targets.served_model import ServedModel
-from lethe.server.targets.targets import TargetSet, check_plugin
+from lethe.server.targets.targets import TargetSet
 
 _FAILED_CHECKS_TO_CLOSE = 2
 
@@ -72,7 +72,7 @@ class Fleet:
     ) -> None:
         self._settings = settings
         self._model = model
-        self._metrics = metrics
+        self._restarts = metrics.counter("lethe_engine_restarts", "Restarts of the embedded engine.")
         self._report = report
         self.addresses = _addresses(settings, model)
         self._copies = _copies(settings, model)
@@ -80,7 +80,7 @@ class Fleet:
             [self._client(address) for address in self.addresses],
             EngineAdapters(self._copies, self.addresses[0].api_key or ""),
         )
-        metrics.watch_engines(self.engines.clients)
+        self.engines.show_in(metrics)
         self._process: EngineProcess | None = None
         self._capacity: AdapterCapacity | None = None
         self._identity = ServedModel.of(model.identity) if model and model.identity else None
@@ -207,7 +207,7 @@ class Fleet:
             EngineLog(self._settings.cache_dir / "logs" / "engine.log", self._report_of_engine),
             startup_timeout_s=settings.startup_timeout_s,
             on_stage=self._report_of_engine,
-            on_restart=self._metrics.engine_restarts.inc,
+            on_restart=self._restarts.inc,
         )
 
     def _report_of_engine(self, line: str) -> None:

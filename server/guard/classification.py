@@ -12,8 +12,8 @@ from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.verdict import Verdict
 from lethe.corruption.artifact import load_corruption
+from lethe.corruption.positions import SPAN_KINDS
 from lethe.server.guard.guard import Classifier
-from lethe.server.request.placement import SPAN_KINDS
 from lethe.server.settings import Settings
 
 

@@ -16,7 +16,7 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.policy import decide, decide_without_verdict
-from lethe.server.metrics import Metrics
+from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet, load_targets
@@ -125,10 +125,25 @@ class Guard:
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
-        self._metrics = metrics
+        self._classify_seconds = metrics.histogram(
+            "lethe_classify_seconds", "Time from a parsed request to its verdict.", bounds=FAST
+        )
+        self._classifier_errors = metrics.counter(
+            "lethe_classifier_errors", "Requests whose classification failed or was not ready in time."
+        )
+        self._reloads = metrics.counter("lethe_reloads", "Reloads of the bundles, by result.", ("result",))
+        # A series that is born with its first count shows no rise.
+        for result in ("ok", "error"):
+            self._reloads.labels(result)
+        metrics.show_each(
+            "gauge",
+            "lethe_target_info",
+            "Targets in force, with the versions of their bundles; always 1.",
+            ("target", "version", "action"),
+            lambda: [((each.name, each.version, each.action.value), 1) for each in self.targets],
+        )
         self._in_force: _InForce | None = None
         self._loading = asyncio.Lock()
-        metrics.watch_targets(lambda: [(t.name, t.version, t.action.value) for t in self.targets])
 
     @property
     def targets(self) -> TargetSet:
@@ -154,11 +169,11 @@ class Guard:
             try:
                 loaded = await self._load()
             except BundleError:
-                self._metrics.reloads.labels("error").inc()
+                self._reloads.labels("error").inc()
                 await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
                 raise
             retired, self._in_force = self._in_force, loaded
-            self._metrics.reloads.labels("ok").inc()
+            self._reloads.labels("ok").inc()
             if retired is not None:
                 await retired.retire()
             await self._host.settle(loaded.targets)
@@ -206,9 +221,9 @@ class Guard:
                 verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
-                self._metrics.classifier_errors.inc()
+                self._classifier_errors.inc()
                 return decide_without_verdict(self._fitted(in_force), self._policy, key)
-            self._metrics.record_classification(time.perf_counter() - started)
+            self._classify_seconds.observe(time.perf_counter() - started)
             # What is served is asked only now: an engine with another model may have come meanwhile.
             return decide(verdicts, self._fitted(in_force), self._policy, key, demand)
 

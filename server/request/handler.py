@@ -10,35 +10,46 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
+from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
-from lethe.server.components import Components
 from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.pool import Engines
 from lethe.server.errors import APIError, BadRequest, ServerStopping, Unavailable
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.guard import Guard
 from lethe.server.request.body_budget import BodyBudget
-from lethe.server.request.record import CLIENT_CLOSED_REQUEST, Record
+from lethe.server.request.placement import Placer
+from lethe.server.request.record import CLIENT_CLOSED_REQUEST, Record, Recorders
 from lethe.server.request.relay import ClientGone, StreamedResponse, buffered, cancelled_on_disconnect
 from lethe.server.request.rewrite import rewrite
+from lethe.server.settings import Settings
 
 _CHANGING = (Outcome.CORRUPT, Outcome.ADAPTER, Outcome.REFUSE)
 _BLOCKED = "This request could not be checked and is not answered: "
 
 
-class Completions:
+class RequestHandler:
     """Answers what is asked of the model."""
 
-    def __init__(self, components: Components) -> None:
-        self._components = components
-        self._settings = components.settings
-        self._engine = components.engine
-        self._guard = components.guard
-        self._placer = components.placer
-        self._access = components.access
-        self._audit = components.audit
-        self._bodies = BodyBudget(self._settings.limits.max_bodies_bytes)
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Engines,
+        guard: Guard,
+        placer: Placer,
+        access: Access,
+        recorders: Recorders,
+    ) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._guard = guard
+        self._placer = placer
+        self._access = access
+        self._recorders = recorders
+        self._bodies = BodyBudget(settings.limits.max_bodies_bytes)
 
     def route(
         self, endpoint: str, parse: Callable[[bytes], GuardedRequest], scope: Scope = Scope.USE
@@ -54,7 +65,7 @@ class Completions:
         """
 
         async def answer(request: Request) -> Response:
-            record = Record(endpoint, self._components, request.headers)
+            record = Record(endpoint, self._recorders, request.headers)
             response = await self._recorded(request, parse, scope, record)
             response.headers["x-request-id"] = record.request_id
             if record.verdict is not None:
@@ -67,7 +78,7 @@ class Completions:
         self, request: Request, parse: Callable[[bytes], GuardedRequest], scope: Scope, record: Record
     ) -> Response:
         try:
-            if record.others_under_way >= self._settings.limits.max_requests:
+            if record.others_in_flight >= self._settings.limits.max_requests:
                 raise Unavailable("Too many requests are under way.", code="overloaded", retry_after_s=1)
             key = self._access.identify(request.headers, scope)
             record.admitted(key, await self._access.admit(key))
@@ -91,16 +102,16 @@ class Completions:
 
     async def _guarded(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Response:
         record.parsed(parsed)
-        if not self._engine.ready:
-            raise self._engine.unavailable()
-        if self._settings.audit.required and self._audit.failing:
+        if not self._engines.ready:
+            raise self._engines.unavailable()
+        if self._settings.audit.required and self._recorders.audit.failing:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
-        parsed = scrub(parsed, self._engine.model_names)
+        parsed = scrub(parsed, self._engines.model_names)
         decision = await self._decide(parsed, key, record)
         if decision.outcome is Outcome.BLOCK:
             raise _blocked(decision)
         if decision.outcome is Outcome.REFUSE:
-            refusal = parsed.refusal(next(iter(self._engine.model_names), ""), self._settings.policy.refusal)
+            refusal = parsed.refusal(next(iter(self._engines.model_names), ""), self._settings.policy.refusal)
             record.finished(200)
             return refusal
         upstream = await self._ask(parsed, decision, record)
@@ -116,17 +127,17 @@ class Completions:
             adapter = None
             if decision.adapter is not None:
                 # Before anything is waited for, or targets that change meanwhile could take it away.
-                adapter = held.enter_context(self._engine.adapters.in_use(decision.adapter))
+                adapter = held.enter_context(self._engines.adapters.in_use(decision.adapter))
             corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
             body = rewrite(parsed, corruption, record.request_id, adapter)
-            record.asked(parsed)
-            answer = await self._engine.post(parsed.path, body, record.request_id, decision.adapter)
+            headers = record.asked(parsed)
+            answer = await self._engines.post(parsed.path, body, headers, decision.adapter)
             record.first_byte()
             answer.at_close(held.pop_all().close)
         return answer
 
     async def _decide(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Decision:
-        decoded = [await self._engine.detokenize(ids) for ids in parsed.token_id_prompts()]
+        decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
         conversations = list(parsed.conversations(decoded))
         started = time.perf_counter()
         decision = await self._guard.decide(conversations, key, parsed.demanded_output())

@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
-from lethe.server.request.tracing import TRACE_HEADERS, RequestTrace
+from lethe.server.request.tracing import RequestTrace
 from lethe.server.settings import TracingSettings
 
 _NUMBERS = {
@@ -101,7 +101,7 @@ class _Trace:
             "classify", context=self._context, start_time=now - int(seconds * 1e9), attributes=attributes
         ).end(now)
 
-    def asked(self, request: GuardedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> Mapping[str, str]:
         """See `RequestTrace.asked`."""
         attributes: dict[str, Any] = {
             "gen_ai.provider.name": "vllm",
@@ -120,7 +120,7 @@ class _Trace:
         )
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier, set_span_in_context(self._asked))
-        TRACE_HEADERS.set(carrier)
+        return carrier
 
     def first_byte(self, seconds: float) -> None:
         """See `RequestTrace.first_byte`."""

@@ -16,10 +16,11 @@ import orjson
 
 from lethe.classifier.verdict import Span, Verdict
 from lethe.corruption.chat_template import ChatTemplateError
-from lethe.corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
+from lethe.corruption.positions import SPAN_KINDS, PromptTokenizer, TextSpan, TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
+from lethe.server.metrics import Metrics
 
 
 class WholePrompt(StrEnum):
@@ -31,7 +32,6 @@ class WholePrompt(StrEnum):
     NOT_LOCATED = "not_located"
 
 
-SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
 # Tokenizing so few bytes takes half a millisecond, and a thread may wait for longer than that to begin.
 _SHORT = 1000
 _TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
@@ -45,21 +45,27 @@ class Placer:
     find_tokenizer
         Gives the folder or hub id of the served model's tokenizer, None where it is not known. Asked when a
         corruption first needs it.
+    metrics
+        Shows each request whose corruption falls on all but the last token although it asks for chosen ones.
     report
         Told once if the tokenizer cannot be had.
-    on_whole_prompt
-        Told of each request whose corruption falls on all but the last token although it asks for chosen ones.
     """
 
     def __init__(
         self,
         find_tokenizer: Callable[[], str | None],
+        metrics: Metrics,
         report: Callable[[str], None] = lambda line: None,
-        on_whole_prompt: Callable[[WholePrompt], None] = lambda reason: None,
     ) -> None:
         self._find_tokenizer = find_tokenizer
         self._report = report
-        self._on_whole_prompt = on_whole_prompt
+        self._whole_prompts = metrics.counter(
+            "lethe_whole_prompts",
+            "Requests whose corruption fell on the whole prompt although it was to fall on a part, by reason.",
+            ("reason",),
+        )
+        for reason in WholePrompt:
+            self._whole_prompts.labels(reason.value)
         self._loading = threading.Lock()
         self._loaded = False
         self._tokenizer: PromptTokenizer | None = None
@@ -74,10 +80,10 @@ class Placer:
         else:
             placed = await asyncio.to_thread(self._place, request, decision)
         if isinstance(placed, WholePrompt):
-            self._on_whole_prompt(placed)
+            self._whole_prompts.labels(placed.value).inc()
             return everywhere
         if any(_chooses(each) and each.ranges is None for each in placed.placed):
-            self._on_whole_prompt(WholePrompt.NOT_LOCATED)
+            self._whole_prompts.labels(WholePrompt.NOT_LOCATED.value).inc()
         return placed
 
     async def tokenized(self, request: GuardedRequest) -> TokenizedPrompt | None:

@@ -4,20 +4,37 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lethe.classifier.conversation import Conversation
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.access.limits import Release, nothing_to_release
 from lethe.server.audit.log import Audit
-from lethe.server.components import Components
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.errors import EngineFailed, ServerStopping
 from lethe.server.guard.decision import Decision
-from lethe.server.metrics import Metrics
+from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.relay import StreamEnd
+from lethe.server.request.tracing import Tracing
 
 CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(frozen=True)
+class Recorders:
+    """Where requests are recorded.
+
+    Attributes
+    ----------
+    text_share
+        Share of the audit log's entries that carry the prompt's text.
+    """
+
+    metrics: RequestMetrics
+    audit: Audit
+    tracing: Tracing
+    text_share: float = 0
 
 
 class Record:
@@ -27,23 +44,23 @@ class Record:
     ----------
     request_id
         Names the request in the answer's ``X-Request-Id``, the audit log and the engine's own log.
-    others_under_way
-        How many requests were under way when it came.
+    others_in_flight
+        How many requests were in flight when it came.
     """
 
-    def __init__(self, endpoint: str, components: Components, headers: Mapping[str, str]) -> None:
+    def __init__(self, endpoint: str, recorders: "Recorders", headers: Mapping[str, str]) -> None:
         self.request_id = secrets.token_hex(16)
-        self._trace = components.tracing.begin(endpoint, headers, self.request_id)
+        self._trace = recorders.tracing.begin(endpoint, headers, self.request_id)
         self._endpoint = endpoint
-        self._metrics: Metrics = components.metrics
-        self._audit: Audit = components.audit
-        self._text_share = components.settings.audit.text_share
+        self._metrics = recorders.metrics
+        self._audit = recorders.audit
+        self._text_share = recorders.text_share
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
         self._release = nothing_to_release
         self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
-        self.others_under_way = self._metrics.begin_request()
+        self.others_in_flight = self._metrics.begin()
 
     @property
     def verdict(self) -> str | None:
@@ -104,16 +121,17 @@ class Record:
         if self._text_share and random.random() < self._text_share:
             self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
 
-    def asked(self, request: GuardedRequest) -> None:
-        """The engine is asked now."""
-        self._trace.asked(request)
+    def asked(self, request: GuardedRequest) -> Mapping[str, str]:
+        """The engine is asked now; the headers that tell it which request this is."""
+        headers = self._trace.asked(request)
         self._asked = time.perf_counter()
+        return {"X-Request-Id": self.request_id, **headers}
 
     def first_byte(self) -> None:
         """The head of the engine's answer is there."""
         seconds = time.perf_counter() - self._asked
         self._trace.first_byte(seconds)
-        self._metrics.record_first_byte(self._endpoint, seconds)
+        self._metrics.first_byte(self._endpoint, seconds)
         self._entry["first_byte_ms"] = _milliseconds(seconds)
 
     def finished(self, status: int, answer: bytes | None = None) -> None:
@@ -126,8 +144,7 @@ class Record:
         """
         self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
-        self._metrics.end_request()
-        self._metrics.record_request(self._endpoint, self._decision, status, seconds)
+        self._metrics.end(self._endpoint, self._decision, status, seconds)
         if self._key is None:
             return
         self._release()
@@ -146,7 +163,7 @@ class Record:
 
     def disconnected(self) -> None:
         """The client went away."""
-        self._metrics.client_disconnects.inc()
+        self._metrics.disconnected()
         self.finished(CLIENT_CLOSED_REQUEST)
 
     def stream_ended(self, status: int) -> Callable[[StreamEnd, bytes], None]:

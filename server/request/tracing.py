@@ -1,15 +1,10 @@
 """What a request tells a tracer, and the tracer that listens to nothing. Knows no tracing library."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Protocol
 
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
-
-TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
-"""What the engine is told of the trace of the request that is being answered."""
 
 
 class RequestTrace(Protocol):
@@ -19,8 +14,8 @@ class RequestTrace(Protocol):
         """It was judged, which took so long."""
         ...
 
-    def asked(self, request: GuardedRequest) -> None:
-        """It is sent to the engine now; from here on `TRACE_HEADERS` says what to send along."""
+    def asked(self, request: GuardedRequest) -> Mapping[str, str]:
+        """It is sent to the engine now; the headers that tell the engine of the trace."""
         ...
 
     def first_byte(self, seconds: float) -> None:
@@ -60,8 +55,9 @@ class NoTracing:
     def decided(self, decision: Decision, seconds: float) -> None:
         """Nobody is told."""
 
-    def asked(self, request: GuardedRequest) -> None:
+    def asked(self, request: GuardedRequest) -> Mapping[str, str]:
         """Nobody is told."""
+        return {}
 
     def first_byte(self, seconds: float) -> None:
         """Nobody is told."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.engines.client import EngineFacts
 from lethe.server.settings import OnUnfit
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
@@ -231,19 +230,3 @@ def _composes(bundle: Bundle, adapted: set[str]) -> bool:
 def _fits(bundle: Bundle, digests: Collection[str]) -> bool:
     made_for = bundle.manifest.base_model
     return made_for is not None and made_for.embedding_sha256 in digests
-
-
-def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:
-    """Check that the engine can corrupt, if a bundle asks for it.
-
-    Raises
-    ------
-    BundleError
-        A bundle's action is to corrupt, but the engine does not run the plugin.
-    """
-    corrupting = [target.name for target in targets.corrupting]
-    if corrupting and not engine.has_plugin:
-        raise BundleError(
-            f"the engine does not run Lethe's plugin, which {', '.join(corrupting)} needs; "
-            "install lethegate beside vLLM on the engine's host"
-        )

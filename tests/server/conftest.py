@@ -20,7 +20,6 @@ from lethe.server.access.keys import Scope
 from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
-from lethe.server.components import Components
 from lethe.server.drain import Drain
 from lethe.server.engines.supervisor import Fleet
 from lethe.server.guard.guard import Guard
@@ -129,20 +128,20 @@ async def stack(
         audit = NoAudit()
         if settings.audit.folder is not None:
             audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
-            metrics.watch_audit(audit)
-        components = Components(
+            audit.show_in(metrics)
+        app = create_app(
             settings,
-            fleet.engines,
-            guard,
-            Placer(lambda: settings.engine.tokenizer),
-            access,
-            reload,
-            metrics,
-            audit,
-            tracing,
-            Drain(0),
+            engines=fleet.engines,
+            guard=guard,
+            placer=Placer(lambda: settings.engine.tokenizer, metrics),
+            access=access,
+            reload=reload,
+            metrics=metrics,
+            audit=audit,
+            tracing=tracing,
+            drain=Drain(0),
         )
-        async with serving(create_app(components), settings) as port:
+        async with serving(app, settings) as port:
             url = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=url, timeout=10) as client:
                 yield Stack(

@@ -9,7 +9,7 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 
-from lethe.server.engines.circuit_breaker import CircuitBreaker
+from lethe.server.circuit_breaker import CircuitBreaker
 from tests.server.stack import Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio

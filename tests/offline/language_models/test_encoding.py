@@ -11,6 +11,7 @@ from lethe.offline.language_models import LanguageModelError, Prompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.server.endpoints import ChatRequest, CompletionRequest
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer
 
 
@@ -93,7 +94,7 @@ def test_a_corruption_is_learned_on_the_tokens_that_the_proxy_corrupts(encoder, 
         *("".join(draw.choices(WORDS, k=draw.randint(1, 9))) for _ in range(150)),
     ]  # fmt: skip
     corruption = Corruption("zero_out_first_n", 1.0, 1, positions=positions)
-    placer = Placer(lambda: str(tiny_model_folder))
+    placer = Placer(lambda: str(tiny_model_folder), Metrics())
     for text in texts:
         for chat in (True, False):
             prompt = encoder.encode(Prompt(text, chat))

@@ -154,7 +154,7 @@ async def test_without_redis_each_counts_for_itself_until_it_is_back(redis_url: 
     port, lines, metrics = free_loopback_port(), [], Metrics()
     url = f"redis://127.0.0.1:{port}"
     async with replica(url, lines) as one, replica(url) as other:
-        metrics.watch_redis(one)
+        one.show_in(metrics)
         assert "does not answer" in lines[0]
         for each in (one, other):
             seen = [await admitted(each, key="k", requests_per_minute=1, concurrency=9) for _ in range(2)]

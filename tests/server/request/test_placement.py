@@ -46,7 +46,7 @@ async def place(
     folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
 ) -> CorruptionRequest:
     request = ChatRequest(body) if "messages" in body else CompletionRequest(body)
-    placer = Placer(lambda: folder, on_whole_prompt=(metrics or Metrics()).record_whole_prompt)
+    placer = Placer(lambda: folder, metrics or Metrics())
     return await placer.place(request, made)
 
 
@@ -119,10 +119,10 @@ async def test_what_cannot_be_located_means_the_whole_prompt_and_is_counted(
 
 
 async def test_what_is_located_or_was_to_fall_on_all_of_it_is_not_counted(model_folder: str) -> None:
-    metrics = Metrics()
-    await place(model_folder, CHAT, decision("user_content"), metrics)
-    await place(None, CHAT, decision("all_but_last"), metrics)
-    assert set(whole_prompts(metrics).values()) == {0}
+    located, everywhere = Metrics(), Metrics()
+    await place(model_folder, CHAT, decision("user_content"), located)
+    await place(None, CHAT, decision("all_but_last"), everywhere)
+    assert {*whole_prompts(located).values(), *whole_prompts(everywhere).values()} == {0}
 
 
 def whole_prompts(metrics: Metrics) -> dict[str, float]:
@@ -132,7 +132,7 @@ def whole_prompts(metrics: Metrics) -> dict[str, float]:
 
 async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
     reported: list[str] = []
-    placer = Placer(lambda: str(tmp_path), reported.append)
+    placer = Placer(lambda: str(tmp_path), Metrics(), reported.append)
     for _ in range(2):
         request = await placer.place(ChatRequest(CHAT), decision("user_content"))
         assert request.placed[0].ranges is None
