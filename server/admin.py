@@ -7,7 +7,6 @@ from fastapi.responses import Response
 
 from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
-from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
@@ -16,13 +15,14 @@ from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
-from lethe.server.request.relay import buffered
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.exchange import Exchange
 from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
 from lethe.server.settings import Settings
 
 
 def admin_routes(
-    settings: Settings, engines: Engines, guard: Guard, access: Access, reload: Reload
+    settings: Settings, engines: Engines, guard: Guard, access: Access, bodies: Bodies, reload: Reload
 ) -> APIRouter:
     """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
     router = APIRouter()
@@ -44,17 +44,19 @@ def admin_routes(
         return _in_force(guard)
 
     def tokenizer(asked: type[EngineRequest]) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
+        async def ask(request: Request, exchange: Exchange) -> Response:
             key = access.identify(request.headers, Scope.ADMIN)
-            release = await access.admit(key)
-            try:
-                raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s)
+            exchange.hold(await access.admit(key))
+            async with bodies.read(request) as raw:
                 parsed = asked.parse(raw)
                 if not engines.ready:
                     raise engines.unavailable()
-                return await buffered(await engines.post(asked.path, scrub(parsed, engines.model_names).body))
-            finally:
-                release()
+                body = scrub(parsed, engines.model_names).body
+                return await exchange.relay(await engines.post(asked.path, body))
+
+        async def answer(request: Request) -> Response:
+            exchange = Exchange(settings.limits.stall_timeout_s)
+            return await exchange.answer(ask(request, exchange))
 
         return answer
 

@@ -30,7 +30,8 @@ from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
-from lethe.server.request.handler import RequestHandler
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.handler import GuardedRoute, RequestHandler
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Recorders
@@ -70,7 +71,8 @@ def create_app(
 ) -> FastAPI:
     """The proxy as an ASGI application."""
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
-    handler = RequestHandler(settings, engines, guard, placer, access, recorders)
+    bodies = Bodies(settings.max_body_bytes, settings.limits)
+    handler = RequestHandler(settings, engines, guard, placer, access, bodies, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
@@ -93,7 +95,7 @@ def create_app(
     for guarded in GUARDED:
         app.router.add_api_route(
             guarded.path,
-            handler.route(guarded.path, guarded.parse),
+            handler.answers(GuardedRoute(guarded.path, guarded.parse)),
             methods=["POST"],
             tags=[Scope.USE],
             dependencies=keyed,
@@ -113,10 +115,12 @@ def create_app(
     app.get("/metrics", tags=[Scope.OBSERVE], **page)(service.metrics_page)
     app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(service.engine_metrics_page)
     app.include_router(
-        admin_routes(settings, engines, guard, access, reload), tags=[Scope.ADMIN], dependencies=keyed
+        admin_routes(settings, engines, guard, access, bodies, reload), tags=[Scope.ADMIN], dependencies=keyed
     )
     if settings.console.enabled:
-        console = console_routes(settings, engines, guard, placer, access, reload, metrics, audit, handler)
+        console = console_routes(
+            settings, engines, guard, placer, access, bodies, reload, metrics, audit, handler
+        )
         app.include_router(console, tags=[CONSOLE], dependencies=keyed)
     return app
 

@@ -16,22 +16,15 @@ from fastapi.responses import Response
 from lethe.classifier.conversation import Conversation
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey
-from lethe.server.access.limits import Release
 from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
-from lethe.server.console.prompt import PlaygroundBody, read_request
+from lethe.server.console.prompt import PlaygroundBody, read_model
 from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.engines.pool import Engines
 from lethe.server.errors import Unavailable
 from lethe.server.metrics import Metrics
-from lethe.server.request.record import CLIENT_CLOSED_REQUEST
-from lethe.server.request.relay import (
-    ClientGone,
-    StreamedResponse,
-    StreamEnd,
-    buffered,
-    cancelled_on_disconnect,
-)
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.exchange import Exchange
 from lethe.server.settings import Settings
 
 
@@ -39,8 +32,15 @@ class BareAnswers:
     """Answers without the guard."""
 
     def __init__(
-        self, settings: Settings, engines: Engines, access: Access, audit: Audit, metrics: Metrics
+        self,
+        settings: Settings,
+        engines: Engines,
+        access: Access,
+        bodies: Bodies,
+        audit: Audit,
+        metrics: Metrics,
     ) -> None:
+        self._bodies = bodies
         self._settings = settings
         self._engines = engines
         self._access = access
@@ -54,37 +54,28 @@ class BareAnswers:
         """What answers the route."""
 
         async def answer(request: Request) -> Response:
-            key = administrator(request, self._access)
-            body = await read_request(request, self._settings, PlaygroundBody)
-            release = await self._access.admit(key)
-            try:
-                async with cancelled_on_disconnect(request.receive):
-                    return await self._answer(body, key, release)
-            except ClientGone:
-                release()
-                return Response(status_code=CLIENT_CLOSED_REQUEST)
-            except BaseException:
-                release()
-                raise
+            exchange = Exchange(self._settings.limits.stall_timeout_s)
+            return await exchange.answer(self._answer(request, exchange))
 
         return answer
 
-    async def _answer(self, body: PlaygroundBody, key: ApiKey, release: Release) -> Response:
-        request_id = secrets.token_hex(16)
-        if not await self._audit.recorded(self._entry(body, key, request_id)):
-            raise Unavailable("The audit log cannot be written, so no bare answer is given.", retry_after_s=5)
-        self._given.inc()
-        # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
-        content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
-        upstream = await self._engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            stall = self._settings.limits.stall_timeout_s
-            response: Response = StreamedResponse(upstream, stall, _at_end(release))
-        else:
-            response = await buffered(upstream)
-            release()
-        response.headers["x-request-id"] = request_id
-        return response
+    async def _answer(self, request: Request, exchange: Exchange) -> Response:
+        key = administrator(request, self._access)
+        async with self._bodies.read(request) as raw:
+            body = read_model(raw, PlaygroundBody)
+            exchange.hold(await self._access.admit(key))
+            request_id = secrets.token_hex(16)
+            if not await self._audit.recorded(self._entry(body, key, request_id)):
+                raise Unavailable(
+                    "The audit log cannot be written, so no bare answer is given.", retry_after_s=5
+                )
+            self._given.inc()
+            # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
+            content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
+            upstream = await self._engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
+            response = await exchange.relay(upstream)
+            response.headers["x-request-id"] = request_id
+            return response
 
     def _entry(self, body: PlaygroundBody, key: ApiKey, request_id: str) -> dict[str, Any]:
         return {
@@ -95,7 +86,3 @@ class BareAnswers:
             "prompt_digest": self._audit.digest([Conversation.from_prompt(body.prompt)]),
             "max_tokens": body.max_tokens,
         }
-
-
-def _at_end(release: Release) -> Callable[[StreamEnd, bytes], None]:
-    return lambda end, last: release()

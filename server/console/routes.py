@@ -17,7 +17,8 @@ from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
-from lethe.server.request.handler import RequestHandler
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.handler import GuardedRoute, RequestHandler
 from lethe.server.request.placement import Placer
 from lethe.server.settings import Settings
 
@@ -30,6 +31,7 @@ def console_routes(
     guard: Guard,
     placer: Placer,
     access: Access,
+    bodies: Bodies,
     reload: Reload,
     metrics: Metrics,
     audit: Audit,
@@ -46,9 +48,13 @@ def console_routes(
         return {"key": key.id, "bare_answers": bare_answers, "models": sorted(engines.model_names)}
 
     body = body_schema(PlaygroundBody)
-    api.post("/guarded", openapi_extra=body)(handler.route(f"{API}/guarded", parse_playground, Scope.ADMIN))
+    api.post("/guarded", openapi_extra=body)(
+        handler.answers(GuardedRoute(f"{API}/guarded", parse_playground, Scope.ADMIN))
+    )
     if bare_answers:
-        api.post("/bare", openapi_extra=body)(BareAnswers(settings, engines, access, audit, metrics).route())
+        api.post("/bare", openapi_extra=body)(
+            BareAnswers(settings, engines, access, bodies, audit, metrics).route()
+        )
     api.include_router(classify_routes(settings, guard, placer, access))
     api.include_router(live_routes(settings, engines, access, metrics))
     api.include_router(TargetRoutes(settings, guard, access, reload, audit).routes())

@@ -56,6 +56,11 @@ class Engines:
         facts = self.facts
         return facts.names if facts else frozenset()
 
+    @property
+    def model_name(self) -> str:
+        """One of them; empty before any is known."""
+        return next(iter(self.model_names), "")
+
     def show_in(self, metrics: Metrics) -> None:
         """Show how each engine fares."""
 

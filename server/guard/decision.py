@@ -66,6 +66,11 @@ class Decision:
     verdicts: tuple[Verdict, ...] = ()
 
     @property
+    def judged(self) -> bool:
+        """Whether there is a verdict: without one, another try may bring it."""
+        return bool(self.verdicts)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the flagged targets."""
         return tuple(target.name for target in self.flagged)

@@ -15,7 +15,7 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
-from lethe.server.guard.policy import decide, decide_without_verdict
+from lethe.server.guard.policy import decide, decide_without_verdict, observed
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -197,6 +197,7 @@ class Guard:
         key: ApiKey = ANYONE,
         demanded: Conversation | None = None,
         *,
+        generates: bool = True,
         explain: bool = False,
     ) -> Decision:
         """Decide on a request.
@@ -209,6 +210,8 @@ class Guard:
             Who asks.
         demanded
             What the answer is made to contain, if anything.
+        generates
+            Whether the answer is text, which alone can tell something.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
         """
@@ -222,10 +225,12 @@ class Guard:
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
-                return decide_without_verdict(self._fitted(in_force), self._policy, key)
+                decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
+                return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            return decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+            decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+            return decision if generates else observed(decision)
 
 
 def _action(target: Target) -> str:

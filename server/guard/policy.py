@@ -1,6 +1,7 @@
 """From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lethe.bundle import Action
 from lethe.classifier.verdict import TargetVerdict, Verdict
@@ -19,6 +20,7 @@ _STRENGTH = (
     Outcome.REFUSE,
     Outcome.BLOCK,
 )
+_CHANGING = (Outcome.CORRUPT, Outcome.ADAPTER, Outcome.REFUSE)
 _OUTCOME_OF_ACTION = {
     Action.CORRUPT: Outcome.CORRUPT,
     Action.ADAPTER: Outcome.ADAPTER,
@@ -82,6 +84,13 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
     return _decision(
         [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", ()
     )
+
+
+def observed(decision: Decision) -> Decision:
+    """The same, where nothing of an answer could be changed: what is flagged is recorded and passed."""
+    if decision.outcome not in _CHANGING:
+        return decision
+    return replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None)
 
 
 def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:

@@ -1,34 +1,48 @@
-"""The way of a completion request, from its bytes to the record of its end."""
+"""The way of a request to the model, its steps one below the other."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.responses import Response
-from starlette.requests import ClientDisconnect
 
+from lethe.classifier.conversation import Conversation
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
-from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
-from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.pool import Engines
-from lethe.server.errors import APIError, BadRequest, ServerStopping, Unavailable
+from lethe.server.errors import APIError, BadRequest, Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
-from lethe.server.request.body_budget import BodyBudget
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.exchange import Exchange
 from lethe.server.request.placement import Placer
-from lethe.server.request.record import CLIENT_CLOSED_REQUEST, Record, Recorders
-from lethe.server.request.relay import ClientGone, StreamedResponse, buffered, cancelled_on_disconnect
+from lethe.server.request.record import Record, Recorders
 from lethe.server.request.rewrite import rewrite
 from lethe.server.settings import Settings
 
-_CHANGING = (Outcome.CORRUPT, Outcome.ADAPTER, Outcome.REFUSE)
 _BLOCKED = "This request could not be checked and is not answered: "
+
+
+@dataclass(frozen=True)
+class GuardedRoute:
+    """A route whose prompts are judged.
+
+    Attributes
+    ----------
+    path
+        Names it in metrics, traces and the audit log.
+    parse
+        Reads a body.
+    scope
+        What a key must have to ask here.
+    """
+
+    path: str
+    parse: Callable[[bytes], GuardedRequest]
+    scope: Scope = Scope.USE
 
 
 class RequestHandler:
@@ -41,6 +55,7 @@ class RequestHandler:
         guard: Guard,
         placer: Placer,
         access: Access,
+        bodies: Bodies,
         recorders: Recorders,
     ) -> None:
         self._settings = settings
@@ -48,25 +63,16 @@ class RequestHandler:
         self._guard = guard
         self._placer = placer
         self._access = access
+        self._bodies = bodies
         self._recorders = recorders
-        self._bodies = BodyBudget(settings.limits.max_bodies_bytes)
 
-    def route(
-        self, endpoint: str, parse: Callable[[bytes], GuardedRequest], scope: Scope = Scope.USE
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """What answers the requests of a route, recording each whatever becomes of it.
-
-        Parameters
-        ----------
-        parse
-            Reads the body.
-        scope
-            What a key must have to ask here.
-        """
+    def answers(self, route: GuardedRoute) -> Callable[[Request], Awaitable[Response]]:
+        """What answers the requests of a route, recording each whatever becomes of it."""
 
         async def answer(request: Request) -> Response:
-            record = Record(endpoint, self._recorders, request.headers)
-            response = await self._recorded(request, parse, scope, record)
+            record = Record(route.path, self._recorders, request.headers)
+            exchange = Exchange(self._settings.limits.stall_timeout_s, record.finished)
+            response = await exchange.answer(self._handle(request, route, record, exchange))
             response.headers["x-request-id"] = record.request_id
             if record.verdict is not None:
                 response.headers["x-lethe-verdict"] = record.verdict
@@ -74,80 +80,56 @@ class RequestHandler:
 
         return answer
 
-    async def _recorded(
-        self, request: Request, parse: Callable[[bytes], GuardedRequest], scope: Scope, record: Record
+    async def _handle(
+        self, request: Request, route: GuardedRoute, record: Record, exchange: Exchange
     ) -> Response:
-        try:
-            if record.others_in_flight >= self._settings.limits.max_requests:
-                raise Unavailable("Too many requests are under way.", code="overloaded", retry_after_s=1)
-            key = self._access.identify(request.headers, scope)
-            record.admitted(key, await self._access.admit(key))
-            settings = self._settings
-            with self._bodies.held() as take:
-                raw = await read_body(request, settings.max_body_bytes, settings.limits.body_timeout_s, take)
-                async with cancelled_on_disconnect(request.receive):
-                    return await self._guarded(parse(raw), key, record)
-        except (ClientGone, ClientDisconnect):
-            record.disconnected()
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        except APIError as error:
-            record.finished(error.status)
-            return error.response()
-        except asyncio.CancelledError:
-            record.finished(ServerStopping.status)
-            raise
-        except BaseException:
-            record.finished(500)
-            raise
+        self._require_room(record)
+        key = self._access.identify(request.headers, route.scope)
+        record.admitted(key)
+        exchange.hold(await self._access.admit(key))
+        async with self._bodies.read(request) as raw:
+            parsed = route.parse(raw)
+            record.parsed(parsed)
+            self._require_readiness()
+            parsed = scrub(parsed, self._engines.model_names)
+            decision = await self._decide(parsed, key, record)
+            if decision.outcome is Outcome.BLOCK:
+                raise _blocked(decision)
+            if decision.outcome is Outcome.REFUSE:
+                return parsed.refusal(self._engines.model_name, self._settings.policy.refusal)
+            # Before anything is waited for, or targets that change meanwhile could take the adapter away.
+            adapter = decision.adapter and exchange.keep(self._engines.adapters.in_use(decision.adapter))
+            corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
+            body = rewrite(parsed, corruption, record.request_id, adapter)
+            upstream = await self._engines.post(parsed.path, body, record.asked(parsed), decision.adapter)
+            record.first_byte()
+            return await exchange.relay(upstream)
 
-    async def _guarded(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Response:
-        record.parsed(parsed)
+    def _require_room(self, record: Record) -> None:
+        if record.others_in_flight >= self._settings.limits.max_requests:
+            raise Unavailable("Too many requests are in flight.", code="overloaded", retry_after_s=1)
+
+    def _require_readiness(self) -> None:
         if not self._engines.ready:
             raise self._engines.unavailable()
         if self._settings.audit.required and self._recorders.audit.failing:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
-        parsed = scrub(parsed, self._engines.model_names)
-        decision = await self._decide(parsed, key, record)
-        if decision.outcome is Outcome.BLOCK:
-            raise _blocked(decision)
-        if decision.outcome is Outcome.REFUSE:
-            refusal = parsed.refusal(next(iter(self._engines.model_names), ""), self._settings.policy.refusal)
-            record.finished(200)
-            return refusal
-        upstream = await self._ask(parsed, decision, record)
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            stall = self._settings.limits.stall_timeout_s
-            return StreamedResponse(upstream, stall, record.stream_ended(upstream.status))
-        response = await buffered(upstream)
-        record.finished(upstream.status, bytes(response.body))
-        return response
-
-    async def _ask(self, parsed: GuardedRequest, decision: Decision, record: Record) -> EngineAnswer:
-        with ExitStack() as held:
-            adapter = None
-            if decision.adapter is not None:
-                # Before anything is waited for, or targets that change meanwhile could take it away.
-                adapter = held.enter_context(self._engines.adapters.in_use(decision.adapter))
-            corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
-            body = rewrite(parsed, corruption, record.request_id, adapter)
-            headers = record.asked(parsed)
-            answer = await self._engines.post(parsed.path, body, headers, decision.adapter)
-            record.first_byte()
-            answer.at_close(held.pop_all().close)
-        return answer
 
     async def _decide(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Decision:
-        decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
-        conversations = list(parsed.conversations(decoded))
+        conversations = await self._conversations(parsed)
         started = time.perf_counter()
-        decision = await self._guard.decide(conversations, key, parsed.demanded_output())
-        if not parsed.generates and decision.outcome in _CHANGING:
-            decision = replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None)
+        decision = await self._guard.decide(
+            conversations, key, parsed.demanded_output(), generates=parsed.generates
+        )
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
 
+    async def _conversations(self, parsed: GuardedRequest) -> list[Conversation]:
+        decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
+        return list(parsed.conversations(decoded))
+
 
 def _blocked(decision: Decision) -> APIError:
-    if decision.verdicts:
+    if decision.judged:
         return BadRequest(f"{_BLOCKED}{decision.reason}.", code="unclassifiable")
     return Unavailable(f"{_BLOCKED}{decision.reason}.", retry_after_s=1)

@@ -3,22 +3,18 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lethe.classifier.conversation import Conversation
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
-from lethe.server.access.limits import Release, nothing_to_release
 from lethe.server.audit.log import Audit
 from lethe.server.endpoints.endpoint import GuardedRequest
-from lethe.server.errors import EngineFailed, ServerStopping
 from lethe.server.guard.decision import Decision
+from lethe.server.request.exchange import CLIENT_CLOSED_REQUEST
 from lethe.server.request.metrics import RequestMetrics
-from lethe.server.request.relay import StreamEnd
 from lethe.server.request.tracing import Tracing
-
-CLIENT_CLOSED_REQUEST = 499
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,6 @@ class Record:
         self._text_share = recorders.text_share
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
-        self._release = nothing_to_release
         self._entry: dict[str, Any] = {}
         self._started = time.perf_counter()
         self.others_in_flight = self._metrics.begin()
@@ -72,10 +67,9 @@ class Record:
             return None
         return " ".join((self._decision.outcome.value, *self._decision.targets))
 
-    def admitted(self, key: ApiKey, release: Release) -> None:
-        """The request counts against a key from now on, until `release` is called."""
+    def admitted(self, key: ApiKey) -> None:
+        """Who asks is known, and may."""
         self._key = key
-        self._release = release
 
     def parsed(self, request: GuardedRequest) -> None:
         """What the client asks of whom."""
@@ -135,19 +129,20 @@ class Record:
         self._entry["first_byte_ms"] = _milliseconds(seconds)
 
     def finished(self, status: int, answer: bytes | None = None) -> None:
-        """The request was answered.
+        """The request has ended.
 
         Parameters
         ----------
         answer
             The engine's answer, or the last of its stream.
         """
+        if status == CLIENT_CLOSED_REQUEST:
+            self._metrics.disconnected()
         self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
         self._metrics.end(self._endpoint, self._decision, status, seconds)
         if self._key is None:
             return
-        self._release()
         self._audit.record(
             {
                 "time": time.time(),
@@ -160,26 +155,6 @@ class Record:
                 "total_ms": _milliseconds(seconds),
             }
         )
-
-    def disconnected(self) -> None:
-        """The client went away."""
-        self._metrics.disconnected()
-        self.finished(CLIENT_CLOSED_REQUEST)
-
-    def stream_ended(self, status: int) -> Callable[[StreamEnd, bytes], None]:
-        """What is to be called at the end of a streamed answer."""
-        failures = {
-            StreamEnd.ENGINE_FAILED: EngineFailed.status,
-            StreamEnd.PROXY_STOPPED: ServerStopping.status,
-        }
-
-        def record(end: StreamEnd, last: bytes) -> None:
-            if end is StreamEnd.CLIENT_GONE:
-                self.disconnected()
-            else:
-                self.finished(failures.get(end, status), last)
-
-        return record
 
 
 def _milliseconds(seconds: float) -> float:
