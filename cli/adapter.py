@@ -80,6 +80,7 @@ def train(
     from lethe.offline.adapter_training.errors import AdapterError
     from lethe.offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
     from lethe.offline.adapter_training.settings import AdapterSettings
+    from lethe.offline.data.files import DataError
     from lethe.offline.language_models import LanguageModelError
 
     given = {
@@ -104,7 +105,7 @@ def train(
         "seed": seed,
     }
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-    with reported(AdapterError, BundleError, CorruptionError, LanguageModelError):
+    with reported(AdapterError, DataError, BundleError, CorruptionError, LanguageModelError):
         settings = AdapterSettings(
             forgetting=forgetting,
             gradient_checkpointing=gradient_checkpointing,

@@ -82,8 +82,9 @@ def train(
     from lethe.offline.classifier_training.general_prompts import general_examples
     from lethe.offline.classifier_training.report import write_report
     from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+    from lethe.offline.data.files import DataError
 
-    with reported(TrainingError, ClassifierError, BundleError, OSError):
+    with reported(TrainingError, DataError, ClassifierError, BundleError, OSError):
         folder = output or Path("targets") / target
         if not folder.exists():
             # A new bundle is named as its folder is.

@@ -65,10 +65,10 @@ def learn(
     from lethe.corruption.artifact import CorruptionError
     from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
     from lethe.offline.corruption_learning.trace import TraceError
-    from lethe.offline.data.questions import QuestionsError
+    from lethe.offline.data.files import DataError
     from lethe.offline.language_models import LanguageModelError
 
-    with reported(LanguageModelError, QuestionsError, TraceError, BundleError, CorruptionError, ValueError):
+    with reported(LanguageModelError, DataError, TraceError, BundleError, CorruptionError, ValueError):
         job = LearningJob(
             bundle=targets / target,
             questions=questions,

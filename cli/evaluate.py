@@ -55,7 +55,7 @@ def evaluate(
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
     from lethe.bundle import BundleError
     from lethe.classifier.errors import ClassifierError
-    from lethe.offline.evaluation.data import DataError
+    from lethe.offline.data.files import DataError
     from lethe.offline.evaluation.job import EvaluationSettings
     from lethe.offline.evaluation.job import evaluate as run
     from lethe.offline.evaluation.results import markdown_table

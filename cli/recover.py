@@ -101,14 +101,14 @@ def refresh(
 def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, Callable[[str], None]]]:
     """Lay the chain open, show progress, and end with the report."""
     from lethe.offline.adapter_training.errors import AdapterError
-    from lethe.offline.data.questions import QuestionsError
+    from lethe.offline.data.files import DataError
     from lethe.offline.language_models.interface import LanguageModelError
     from lethe.offline.recovery.chain import read_chain
     from lethe.offline.recovery.errors import RecoveryError
     from lethe.offline.recovery.report import REPORT
     from lethe.offline.recovery.workspace import Workspace
 
-    foreseen = (RecoveryError, AdapterError, QuestionsError, LanguageModelError)
+    foreseen = (RecoveryError, AdapterError, DataError, LanguageModelError)
     kept = "finished gradients, and the scores of every state and rollback"
     with reported(*foreseen), long_job(kept) as progress:
         progress.at("reading the chain")

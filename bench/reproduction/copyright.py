@@ -21,9 +21,9 @@ from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearningSettings
+from lethe.offline.data.files import read_json_list
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.copyrighted import compare_with_retain, evaluate_copyright
-from lethe.offline.evaluation.data import read_json_list
 from lethe.offline.evaluation.muse import MuseQuestions
 from lethe.offline.evaluation.plots import plot_results
 from lethe.offline.evaluation.results import Result, markdown_table, write_results

@@ -3,12 +3,14 @@
 A line is a question with its answer, put into the model's chat template, or a bare text such as a passage of a book.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydantic
+
 from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.data.files import OptionalText, read_objects
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.interface import Prompt
 
@@ -49,21 +51,10 @@ def read_texts(path: Path) -> tuple[SourceText, ...]:
 
     Raises
     ------
-    AdapterError
+    DataError
         The file is missing or empty, or a line is of neither form.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise AdapterError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise AdapterError(f"{path} cannot be read as UTF-8 text: {error}") from None
-    texts = tuple(_parse(path, number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    if not texts:
-        raise AdapterError(
-            f"{path} holds no text; give one JSON object a line with 'question' and 'answer', or with 'text'"
-        )
-    return texts
+    return tuple(line.source for line in read_objects(path, _TextLine))
 
 
 def refuse_shared_texts(forget: Mapping[str, Sequence[SourceText]], retain: Sequence[SourceText]) -> None:
@@ -121,20 +112,22 @@ def _tokenize(text: SourceText, encoder: PromptEncoder, max_tokens: int) -> list
     return [TokenizedText(token_ids, (asked[0][0], asked[-1][1]), (start, end))]
 
 
-def _parse(path: Path, number: int, line: str) -> SourceText:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise AdapterError(f"{path}, line {number}: not valid JSON: {error}") from None
-    fields = row if isinstance(row, dict) else {}
-    given = {name: value for name, value in fields.items() if isinstance(value, str) and value.strip()}
-    if "question" in given and "answer" in given:
-        return SourceText(given["answer"], given["question"])
-    if "text" in given:
-        return SourceText(given["text"])
-    raise AdapterError(
-        f"{path}, line {number}: expected 'question' and 'answer', or 'text', with words in them"
-    )
+class _TextLine(pydantic.BaseModel):
+    question: OptionalText = None
+    answer: OptionalText = None
+    text: OptionalText = None
+
+    @property
+    def source(self) -> SourceText:
+        if self.question and self.answer:
+            return SourceText(self.answer, self.question)
+        return SourceText(self.text or "")
+
+    @pydantic.model_validator(mode="after")
+    def _is_of_one_form(self) -> "_TextLine":
+        if not self.source.answer:
+            raise ValueError("expected 'question' and 'answer', or 'text', with words in them")
+        return self
 
 
 def _words(text: SourceText) -> tuple[str, ...]:

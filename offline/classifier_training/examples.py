@@ -1,17 +1,19 @@
 """Example prompts from files or the hub. Knows formats; knows nothing about labels."""
 
-import csv
-import gzip
-import io
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lethe.offline.classifier_training.errors import TrainingError
-from lethe.offline.data.parquet import read_parquet
+from lethe.offline.data.files import (
+    DataError,
+    read_csv,
+    read_json_lines,
+    read_json_list,
+    read_parquet,
+    read_text,
+)
 
 _TEXT_FIELDS = ("text", "prompt", "question", "instruction", "turns", "content")
 _SUFFIXES = (".jsonl", ".json", ".csv", ".txt", ".parquet")
@@ -48,23 +50,18 @@ def load_examples(source: str, fields: Sequence[str] = ()) -> list[Example]:
 
     Raises
     ------
-    TrainingError
+    DataError
         The source is not found, not of a known format, or holds no prompts.
     """
-    path = _find(source)
-    try:
-        records = read_parquet(path) if path.suffix == ".parquet" else _records(path)
-        examples = [
-            Example(text.strip(), str(group))
-            for group, texts in _prompts(records, fields)
-            for text in texts
-            if text.strip()
-        ]
-    except (ValueError, csv.Error) as error:
-        raise TrainingError(f"{source} cannot be read: {error}") from None
+    examples = [
+        Example(text.strip(), str(group))
+        for group, texts in _prompts(_records(_find(source)), fields)
+        for text in texts
+        if text.strip()
+    ]
     if not examples:
         wanted = ", ".join(fields or _TEXT_FIELDS)
-        raise TrainingError(f"{source} holds no prompts; a record needs one of the fields {wanted}")
+        raise DataError(f"{source} holds no prompts; a record needs one of the fields {wanted}")
     return examples
 
 
@@ -83,7 +80,7 @@ def _find(source: str) -> Path:
         and not _is_readable(repository)
     ):
         return _download(repository, file)
-    raise TrainingError(
+    raise DataError(
         f"{source} is not a file here; give a {', '.join(_SUFFIXES)} file, or owner/name:file for one on the hub"
     )
 
@@ -98,10 +95,10 @@ def _download(repository: str, file: str) -> Path:
         # What is said of a file that is not cached when the hub cannot be reached.
         raise _not_to_be_had(f"{repository}:{file}", error) from None
     except EntryNotFoundError:
-        raise TrainingError(
+        raise DataError(
             f"{repository} has no file {file} on the hub; {_choice(repository, _readable_files(repository))}"
         ) from None
-    except TrainingError:
+    except DataError:
         raise
     except Exception as error:
         raise _not_to_be_had(f"{repository}:{file}" if file else repository, error) from None
@@ -110,7 +107,7 @@ def _download(repository: str, file: str) -> Path:
 def _only_file(repository: str) -> str:
     files = _readable_files(repository)
     if len(files) != 1:
-        raise TrainingError(f"{repository} needs the name of a file; {_choice(repository, files)}")
+        raise DataError(f"{repository} needs the name of a file; {_choice(repository, files)}")
     return files[0]
 
 
@@ -136,33 +133,24 @@ def _choice(repository: str, files: Sequence[str]) -> str:
     return f"give one of {', '.join(listed)}{more}"
 
 
-def _not_to_be_had(source: str, error: Exception) -> TrainingError:
-    return TrainingError(
+def _not_to_be_had(source: str, error: Exception) -> DataError:
+    return DataError(
         f"{source} is not a file here and cannot be had from the hub ({type(error).__name__}); give a "
         f"{', '.join(_SUFFIXES)} file, or owner/name:file for one on the hub"
     )
 
 
 def _records(path: Path) -> Iterable[Any]:
-    text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
     suffix = Path(path.name.removesuffix(".gz")).suffix
     if suffix == ".txt":
-        return [line for line in text.splitlines() if line.strip()]
-    if suffix == ".csv":
-        return list(csv.DictReader(io.StringIO(text)))
-    if suffix == ".jsonl":
-        return _json_lines(text)
-    if suffix == ".json":
-        # Some publishers name JSON lines .json.
-        stripped = text.lstrip()
-        if stripped.startswith("["):
-            return json.loads(stripped)
-        return _json_lines(text)
-    raise ValueError(f"the format {suffix!r} is not one of {', '.join(_SUFFIXES)}")
-
-
-def _json_lines(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return read_text(path).splitlines()
+    # Some publishers name JSON lines .json.
+    if suffix == ".jsonl" or (suffix == ".json" and not read_text(path).lstrip().startswith("[")):
+        return read_json_lines(path)
+    readers = {".json": read_json_list, ".csv": read_csv, ".parquet": read_parquet}
+    if suffix not in readers:
+        raise DataError(f"{path}: the format {suffix!r} is not one of {', '.join(_SUFFIXES)}")
+    return readers[suffix](path)
 
 
 def _prompts(records: Iterable[Any], fields: Sequence[str]) -> Iterable[tuple[str, list[str]]]:

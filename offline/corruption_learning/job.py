@@ -1,6 +1,5 @@
 """The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +12,8 @@ from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
 from lethe.offline.corruption_learning.recording import record_in_bundle
-from lethe.offline.data.questions import (
-    ForgetQuestion,
-    QuestionsError,
-    load_prompts,
-    load_questions,
-    refuse_overlap,
-)
+from lethe.offline.data.files import DataError, read_json_list
+from lethe.offline.data.questions import ForgetQuestion, load_prompts, load_questions, refuse_overlap
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.opening import base_model_of, open_engine, open_local
 from lethe.offline.progress import Progress
@@ -90,7 +84,7 @@ def run_learning_job(
 
     Raises
     ------
-    QuestionsError
+    DataError
         A file is missing, malformed or empty, or the two sides overlap.
     LanguageModelError
         The model cannot be loaded, or the engine cannot be reached or lacks the plugin.
@@ -99,9 +93,7 @@ def run_learning_job(
     """
     questions = load_questions(job.questions)
     if len(questions) < 2:
-        raise QuestionsError(
-            f"{job.questions} holds one question; two are the least, one of them to hold out"
-        )
+        raise DataError(f"{job.questions} holds one question; two are the least, one of them to hold out")
     retain_prompts = load_prompts(job.retain_prompts) if job.retain_prompts else ()
     refuse_overlap((question.question for question in questions), retain_prompts)
     deny_list = _load_facts(job.deny_list) if job.deny_list else ()
@@ -176,16 +168,9 @@ def default_metrics(questions: tuple[ForgetQuestion, ...], deny_list: tuple[str,
 
 
 def _load_facts(path: Path) -> tuple[str, ...]:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise QuestionsError(f"{path} cannot be read as a JSON list of facts: {error}") from None
-    if (
-        not isinstance(facts, list)
-        or not facts
-        or not all(isinstance(fact, str) and fact.strip() for fact in facts)
-    ):
-        raise QuestionsError(f"{path} must hold a JSON list of words or phrases")
+    facts = read_json_list(path)
+    if not all(isinstance(fact, str) and fact.strip() for fact in facts):
+        raise DataError(f"{path} must hold a JSON list of words or phrases")
     return tuple(facts)
 
 

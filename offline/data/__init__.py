@@ -1,1 +1,1 @@
-"""What jobs read: questions, lines of JSON, Parquet files."""
+"""What jobs read: files of data, and the questions and records that stand in some."""

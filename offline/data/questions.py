@@ -1,16 +1,12 @@
 """The questions that a corruption is learned on, read from JSON lines."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pydantic
 
-
-class QuestionsError(Exception):
-    """A question file that cannot be used; the message names the file and the line."""
+from lethe.offline.data.files import DataError, OptionalText, read_objects
 
 
 class ForgetQuestion(pydantic.BaseModel):
@@ -51,21 +47,15 @@ def load_questions(path: Path) -> tuple[ForgetQuestion, ...]:
 
     Raises
     ------
-    QuestionsError
+    DataError
         The file is missing or empty, a line is not a question, or two lines ask the same.
     """
-    questions = tuple(
-        _parse(path, number, line) for number, line in enumerate(_lines(path), start=1) if line.strip()
-    )
-    if not questions:
-        raise QuestionsError(
-            f"{path} holds no question; give one JSON object a line with 'question' and 'answer'"
-        )
+    questions = read_objects(path, ForgetQuestion)
     seen: dict[str, int] = {}
     for number, question in enumerate(questions, start=1):
         first = seen.setdefault(normalized(question.question), number)
         if first != number:
-            raise QuestionsError(f"{path}: question {number} repeats question {first}: {question.question!r}")
+            raise DataError(f"{path}: question {number} repeats question {first}: {question.question!r}")
     return questions
 
 
@@ -74,23 +64,10 @@ def load_prompts(path: Path) -> tuple[str, ...]:
 
     Raises
     ------
-    QuestionsError
+    DataError
         The file is missing or empty, or a line has none of the fields.
     """
-    prompts = []
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        row = _object(path, number, line)
-        text = next(
-            (row[name] for name in ("text", "prompt", "question") if isinstance(row.get(name), str)), ""
-        )
-        if not text.strip():
-            raise QuestionsError(f"{path}, line {number}: no 'text', 'prompt' or 'question' with words in it")
-        prompts.append(text)
-    if not prompts:
-        raise QuestionsError(f"{path} holds no prompt; give one JSON object a line with 'text'")
-    return tuple(prompts)
+    return tuple(line.chosen for line in read_objects(path, _PromptLine))
 
 
 def refuse_overlap(forget: Iterable[str], retain: Sequence[str]) -> None:
@@ -98,14 +75,14 @@ def refuse_overlap(forget: Iterable[str], retain: Sequence[str]) -> None:
 
     Raises
     ------
-    QuestionsError
+    DataError
         With the count and up to three examples.
     """
     forgotten = {normalized(text) for text in forget}
     shared = [text for text in retain if normalized(text) in forgotten]
     if shared:
         examples = "; ".join(repr(text) for text in shared[:3])
-        raise QuestionsError(
+        raise DataError(
             f"{len(shared)} retain prompts are also forget questions, for example {examples}; "
             "a prompt cannot be both, remove it from one side"
         )
@@ -116,31 +93,17 @@ def normalized(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise QuestionsError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionsError(f"{path} cannot be read as UTF-8 text: {error}") from None
+class _PromptLine(pydantic.BaseModel):
+    text: OptionalText = None
+    prompt: OptionalText = None
+    question: OptionalText = None
 
+    @property
+    def chosen(self) -> str:
+        return self.text or self.prompt or self.question or ""
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise QuestionsError(f"{path}, line {number}: not valid JSON: {error}") from None
-    if not isinstance(row, dict):
-        raise QuestionsError(f"{path}, line {number}: expected a JSON object, got {type(row).__name__}")
-    return row
-
-
-def _parse(path: Path, number: int, line: str) -> ForgetQuestion:
-    try:
-        return ForgetQuestion.model_validate(_object(path, number, line))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise QuestionsError(
-            f"{path}, line {number}: {f'{field}: ' if field else ''}{first['msg']}"
-        ) from None
+    @pydantic.model_validator(mode="after")
+    def _has_a_prompt(self) -> "_PromptLine":
+        if not self.chosen:
+            raise ValueError("no 'text', 'prompt' or 'question' with words in it")
+        return self

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydantic
 
-from lethe.offline.evaluation.data import DataError, read_json_lines
+from lethe.offline.data.files import OptionalText, read_objects
 from lethe.offline.evaluation.results import Result
 from lethe.offline.language_models import Generation, LanguageModel, Prompt
 from lethe.offline.metrics.fluency import unique_token_ratio
@@ -23,14 +24,9 @@ def load_general(data: Path, limit: int | None = None) -> list[str]:
     DataError
         A file is missing or a row has no prompt.
     """
-    prompts = []
-    for name in FILES:
-        for number, row in enumerate(read_json_lines(data / "general" / name)[:limit], start=1):
-            text = row["turns"][0] if row.get("turns") else row.get("instruction")
-            if not isinstance(text, str) or not text.strip():
-                raise DataError(f"{data / 'general' / name}, line {number}: no prompt in it")
-            prompts.append(text)
-    return prompts
+    return [
+        line.prompt for name in FILES for line in read_objects(data / "general" / name, _GeneralLine)[:limit]
+    ]
 
 
 def evaluate_general(model: LanguageModel, prompts: Sequence[str], max_tokens: int = 48) -> Result:
@@ -49,3 +45,18 @@ def compare_with_bare(result: Result, bare: Result) -> Result:
     same = float(np.mean([ours == theirs for theirs, ours in pairs]))
     alike = float(np.mean([rouge_l(theirs, ours).f_measure for theirs, ours in pairs]))
     return replace(result, scores={**result.scores, "same as bare": same, "ROUGE-L to bare": alike})
+
+
+class _GeneralLine(pydantic.BaseModel):
+    turns: tuple[OptionalText, ...] = ()
+    instruction: OptionalText = None
+
+    @property
+    def prompt(self) -> str:
+        return (self.turns[0] if self.turns else self.instruction) or ""
+
+    @pydantic.model_validator(mode="after")
+    def _has_a_prompt(self) -> "_GeneralLine":
+        if not self.prompt:
+            raise ValueError("no prompt in it")
+        return self

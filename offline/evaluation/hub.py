@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lethe.bundle.files import replace_file
-from lethe.offline.data.parquet import read_parquet
-from lethe.offline.evaluation.data import DataError
+from lethe.offline.data.files import DataError, read_parquet
 from lethe.offline.evaluation.muse import CORPORA
 
 _REVISION = "refs/convert/parquet"

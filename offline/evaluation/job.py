@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lethe.offline.data.files import DataError
 from lethe.offline.evaluation import copyrighted, general, muse, tofu
-from lethe.offline.evaluation.data import DataError
 from lethe.offline.evaluation.hub import fetch_benchmark
 from lethe.offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
 from lethe.offline.evaluation.plots import plot_results, plot_sweep
@@ -105,6 +105,8 @@ def evaluate(
 def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Measure, Compare | None]:
     """How one model is measured, and how it is set against another; reads all data."""
     data, limit = settings.data, settings.limit
+    if data is not None and not data.is_dir():
+        raise DataError(f"{data} is no folder of benchmark data; name one with --data or LETHE_DATA_DIR")
     if settings.benchmark == "tofu":
         questions = tofu.TofuQuestions.load(settings.forget, data, limit)
         return lambda model: tofu.evaluate_tofu(model, questions), tofu.compare_with_retain

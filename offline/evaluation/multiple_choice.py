@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lethe.offline.evaluation.data import DataError, read_csv, read_json_lines, read_text
+from lethe.offline.data.files import DataError, read_csv, read_csv_rows, read_json_lines
 from lethe.offline.evaluation.results import Result
 from lethe.offline.language_models import Choice, LanguageModel, Prompt
 from lethe.offline.metrics.multiple_choice import chosen_option, multiple_choice_accuracy
@@ -89,7 +89,7 @@ def load_wmdp(data: Path, subjects: Sequence[str] = ("bio", "chem", "cyber")) ->
                 questions.append(
                     _question(_SUBJECTS.get(subject, subject), row["question"], choices, int(row["answer"]))
                 )
-            except (KeyError, ValueError, SyntaxError) as error:
+            except (KeyError, TypeError, ValueError, SyntaxError) as error:
                 raise DataError(
                     f"{lines if lines.is_file() else table}, question {number}: {error}"
                 ) from None
@@ -104,15 +104,13 @@ def load_mmlu(data: Path) -> list[ChoiceQuestion]:
     DataError
         There is none, or a row is no question.
     """
-    import csv
-
     files = sorted((data / "mmlu" / "test").glob("*_test.csv"))
     if not files:
         raise DataError(f"{data / 'mmlu' / 'test'} holds no *_test.csv; unpack MMLU's data.tar there")
     questions = []
     for file in files:
         subject = file.name.removesuffix("_test.csv").replace("_", " ")
-        for number, row in enumerate(csv.reader(read_text(file).splitlines()), start=1):
+        for number, row in enumerate(read_csv_rows(file), start=1):
             try:
                 question, *choices, letter = row
                 questions.append(_question(subject, question, choices, LETTERS.index(letter)))

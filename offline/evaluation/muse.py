@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lethe.offline.evaluation.data import DataError, read_json_list
+from lethe.offline.data.files import DataError, read_json_list
 from lethe.offline.evaluation.results import Result
 from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
 from lethe.offline.metrics.memorization import knowledge_memorization, verbatim_memorization

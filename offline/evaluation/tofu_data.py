@@ -1,10 +1,12 @@
 """TOFU's question files, from a folder or from the hub."""
 
-import json
 from pathlib import Path
+from typing import Annotated
 
+import pydantic
+
+from lethe.offline.data.files import DataError, read_objects
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.data import DataError, read_json_lines
 
 HUB_ID = "locuslab/TOFU"
 FORGET_SETS = ("forget01", "forget05", "forget10")
@@ -27,8 +29,7 @@ def load_tofu(name: str, data: Path | None) -> tuple[ForgetQuestion, ...]:
         The file cannot be found or read.
     """
     file = f"{name}_perturbed" if name in (*FORGET_SETS, "retain", "real_authors", "world_facts") else name
-    rows = read_json_lines(_locate(f"{file}.json", data))
-    return tuple(_question(row) for row in rows)
+    return tuple(line.asked for line in read_objects(_locate(f"{file}.json", data), _TofuLine))
 
 
 def _locate(file: str, data: Path | None) -> Path:
@@ -48,16 +49,21 @@ def _locate(file: str, data: Path | None) -> Path:
         ) from None
 
 
-def _question(row: dict[str, object]) -> ForgetQuestion:
-    try:
-        wrong = row.get("perturbed_answer") or []
-        return ForgetQuestion.model_validate(
-            {
-                "question": row["question"],
-                "answer": row["answer"],
-                "paraphrased_answer": row.get("paraphrased_answer"),
-                "wrong_answers": [wrong] if isinstance(wrong, str) else wrong,
-            }
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str) else value or ()
+
+
+class _TofuLine(pydantic.BaseModel):
+    question: str = pydantic.Field(min_length=1)
+    answer: str = pydantic.Field(min_length=1)
+    paraphrased_answer: str | None = None
+    perturbed_answer: Annotated[tuple[str, ...], pydantic.BeforeValidator(_several)] = ()
+
+    @property
+    def asked(self) -> ForgetQuestion:
+        return ForgetQuestion(
+            question=self.question,
+            answer=self.answer,
+            paraphrased_answer=self.paraphrased_answer,
+            wrong_answers=self.perturbed_answer,
         )
-    except (KeyError, ValueError) as error:
-        raise DataError(f"not a TOFU question: {json.dumps(row)[:200]}: {error}") from None

@@ -1,11 +1,11 @@
 """The file that names a chain: where it starts, and the stages that were trained one after the other."""
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import pydantic
 
+from lethe.offline.data.files import read_toml
 from lethe.offline.recovery.errors import RecoveryError
 
 
@@ -52,6 +52,13 @@ class ChainFile(pydantic.BaseModel):
     stages: tuple[Stage, ...] = pydantic.Field(min_length=2)
     adapters: Literal["stacked", "snapshot"] = "stacked"
 
+    @pydantic.model_validator(mode="after")
+    def _stages_have_names_of_their_own(self) -> "ChainFile":
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every stage needs a name of its own, not {', '.join(names)}")
+        return self
+
     def stage_number(self, name: str | None) -> int:
         """Number of the harmed stage, from 1; the first one where none is named.
 
@@ -77,22 +84,10 @@ def read_chain(path: Path) -> ChainFile:
 
     Raises
     ------
-    RecoveryError
+    DataError
         The file is missing or malformed, or two stages have one name.
     """
-    try:
-        chain = ChainFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise RecoveryError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecoveryError(f"{path} cannot be read as TOML: {error}") from None
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecoveryError(f"{path}: {where}: {first['msg']}") from None
-    names = [stage.name for stage in chain.stages]
-    if len(set(names)) < len(names):
-        raise RecoveryError(f"{path}: every stage needs a name of its own, not {', '.join(names)}")
+    chain = read_toml(path, ChainFile)
     folder = path.parent
     stages = tuple(
         stage.model_copy(

@@ -40,7 +40,7 @@ def read_questions(stage: Stage) -> tuple[ForgetQuestion, ...]:
 
     Raises
     ------
-    QuestionsError
+    DataError
         The file cannot be read.
     RecoveryError
         It holds fewer questions than can be split.

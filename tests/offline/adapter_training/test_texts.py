@@ -6,6 +6,7 @@ import pytest
 
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.texts import SourceText, read_texts, tokenize_texts
+from lethe.offline.data.files import DataError
 
 
 def test_both_forms_are_read_and_other_fields_left_alone(tmp_path: Path) -> None:
@@ -19,10 +20,11 @@ def test_both_forms_are_read_and_other_fields_left_alone(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "holds no text"),
-        ("\n \n", "holds no text"),
+        ("", "is empty"),
+        ("\n \n", "is empty"),
         ("{", "line 1: not valid JSON"),
-        ('{"text": "a"}\n[1]\n', "line 2: expected 'question' and 'answer'"),
+        ('{"text": "a"}\n[1]\n', "line 2: expected an object"),
+        ('{"text": "a"}\n{"words": "b"}\n', "line 2: expected 'question' and 'answer'"),
         ('{"question": "Who?"}', "line 1: expected"),
         ('{"text": "  "}', "line 1: expected"),
     ],
@@ -30,12 +32,12 @@ def test_both_forms_are_read_and_other_fields_left_alone(tmp_path: Path) -> None
 def test_a_file_of_no_use_is_refused_by_its_line(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text(content)
-    with pytest.raises(AdapterError, match=message):
+    with pytest.raises(DataError, match=message):
         read_texts(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AdapterError, match="does not exist"):
+    with pytest.raises(DataError, match="does not exist"):
         read_texts(tmp_path / "texts.jsonl")
 
 

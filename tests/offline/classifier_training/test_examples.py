@@ -7,8 +7,8 @@ import pytest
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from pyarrow import parquet
 
-from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.data.files import DataError
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_relative_path_is_found_in_the_data_folder(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", "{broken", "cannot be read"),
+        ("a.jsonl", "{broken", "line 1: not valid JSON"),
         ("a.jsonl", '{"other": 1}', "needs one of the fields"),
         ("a.parquet", "x", "a.parquet cannot be read"),
         ("a.xml", "x", r"format '\.xml' is not one of .*parquet"),
@@ -56,7 +56,7 @@ def test_bad_files_are_refused_with_what_would_be_right(
     tmp_path: Path, name: str, content: str, message: str
 ) -> None:
     (tmp_path / name).write_text(content)
-    with pytest.raises(TrainingError, match=message):
+    with pytest.raises(DataError, match=message):
         load_examples(str(tmp_path / name))
 
 
@@ -96,14 +96,12 @@ def test_the_only_file_of_a_data_set_needs_no_name(dataset: Path) -> None:
 def test_where_a_file_must_be_named_those_that_there_are_are_listed(dataset: Path, source: str) -> None:
     for name in ("one.json", "two.json"):
         (dataset / name).write_text('["one?"]')
-    with pytest.raises(
-        TrainingError, match=r"give one of keepers/lights:one\.json, keepers/lights:two\.json$"
-    ):
+    with pytest.raises(DataError, match=r"give one of keepers/lights:one\.json, keepers/lights:two\.json$"):
         load_examples(source)
 
 
 def test_a_data_set_without_a_file_that_can_be_read_is_refused(dataset: Path) -> None:
-    with pytest.raises(TrainingError, match=r"keepers/lights .* none that can be read \(\.jsonl"):
+    with pytest.raises(DataError, match=r"keepers/lights .* none that can be read \(\.jsonl"):
         load_examples("keepers/lights")
 
 
@@ -114,12 +112,10 @@ def test_a_hub_that_cannot_be_reached_is_said(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     for source in ("keepers/lights", "keepers/lights:one.json"):
-        with pytest.raises(
-            TrainingError, match=rf"^{source} is not a file here and cannot be had from the hub"
-        ):
+        with pytest.raises(DataError, match=rf"^{source} is not a file here and cannot be had from the hub"):
             load_examples(source)
 
 
 def test_a_source_that_is_nowhere_is_refused() -> None:
-    with pytest.raises(TrainingError, match="is not a file here"):
+    with pytest.raises(DataError, match="is not a file here"):
         load_examples("nowhere.jsonl")

@@ -1,6 +1,6 @@
 import pytest
 
-from lethe.offline.evaluation.data import DataError
+from lethe.offline.data.files import DataError
 from lethe.offline.evaluation.hub import fetch_benchmark, hub_rows
 from lethe.offline.evaluation.multiple_choice import load_mmlu, load_wmdp
 from lethe.offline.evaluation.muse import MuseQuestions

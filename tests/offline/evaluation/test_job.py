@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lethe.corruption.artifact import Corruption
-from lethe.offline.evaluation.data import DataError
+from lethe.offline.data.files import DataError
 from lethe.offline.evaluation.job import BENCHMARKS, EvaluationSettings, evaluate
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.language_models.guarded import GuardedModel, oracle
@@ -98,10 +98,15 @@ def test_data_that_are_not_there_are_refused_before_anything_is_asked(settings, 
         evaluate(replace(settings, data=data), [Silent()], tmp_path)
 
 
+def test_a_folder_of_data_that_is_not_there_is_refused_with_how_to_name_one(tmp_path):
+    with pytest.raises(DataError, match=r"none is no folder .* --data or LETHE_DATA_DIR"):
+        evaluate(EvaluationSettings("general", tmp_path / "none"), [Silent()], tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "{broken", "[]", '{"question": "Who?"}'])
 def test_malformed_data_name_their_file(content, data, tmp_path):
     (data / "tofu" / "forget01_perturbed.json").write_text(content)
-    with pytest.raises(DataError, match=r"forget01_perturbed|not a TOFU question"):
+    with pytest.raises(DataError, match=r"forget01_perturbed"):
         evaluate(EvaluationSettings("tofu", data), [Silent()], tmp_path)
 
 

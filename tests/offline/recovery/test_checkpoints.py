@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from bench.random_adapters import write_random_adapter
+from lethe.offline.data.files import DataError
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.checkpoints import Checkpoints
 from lethe.offline.recovery.errors import RecoveryError
@@ -109,19 +110,19 @@ def test_a_file_that_was_cut_short_is_refused(copied):
 )
 def test_a_malformed_chain_is_refused(tmp_path, text, message):
     (tmp_path / "chain.toml").write_text(text)
-    with pytest.raises(RecoveryError, match=message):
+    with pytest.raises(DataError, match=message):
         read_chain(tmp_path / "chain.toml")
 
 
 def test_stages_need_names_of_their_own(copied):
     path = copied / "full.toml"
     path.write_text(path.read_text().replace('name = "blue"', 'name = "red"'))
-    with pytest.raises(RecoveryError, match="a name of its own"):
+    with pytest.raises(DataError, match="a name of its own"):
         read_chain(path)
 
 
 def test_a_goal_that_does_not_exist_is_refused(copied, tiny_model_folder):
-    with pytest.raises(RecoveryError, match=r"stages\.0\.goal"):
+    with pytest.raises(DataError, match=r"stages\.0\.goal"):
         read_chain(write_chain(copied, "odd.toml", tiny_model_folder, "{}", 'goal = "remember"'))
 
 

@@ -1,0 +1,188 @@
+"""Reading files of data. What is wrong with one is told with its path, and the line where it has lines.
+
+Knows formats; knows nothing about what the data mean.
+"""
+
+import csv
+import gzip
+import io
+import json
+import tomllib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import pydantic
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+class DataError(Exception):
+    """Data that are missing, empty or malformed; the message names the file and says what is wrong."""
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+# A field that counts as not given unless it is text with words in it.
+OptionalText = Annotated[str | None, pydantic.BeforeValidator(_text_or_none)]
+
+
+def read_objects(path: Path, model: type[Model]) -> tuple[Model, ...]:
+    """Read objects of one kind, one a line as JSON.
+
+    Raises
+    ------
+    DataError
+        The file is missing or empty, or a line is no such object.
+    """
+    return tuple(_validated(model, value, f"{path}, line {number}") for number, value in _json_lines(path))
+
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """Read a TOML file.
+
+    Raises
+    ------
+    DataError
+        The file is missing or malformed.
+    """
+    try:
+        document = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path} cannot be read as TOML: {error}") from None
+    return _validated(model, document, str(path))
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """Read values, one a line as JSON.
+
+    Raises
+    ------
+    DataError
+        The file is missing or empty, or a line is not JSON.
+    """
+    return [value for _, value in _json_lines(path)]
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """Read a file that is one JSON list.
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty, or no list.
+    """
+    try:
+        rows = json.loads(read_text(path))
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: expected a JSON list")
+    return _not_empty(rows, path)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file with a header, rows by its columns.
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty or malformed.
+    """
+    header, *rows = read_csv_rows(path)
+    return _not_empty([dict(zip(header, row, strict=False)) for row in rows if row], path)
+
+
+def read_csv_rows(path: Path) -> list[list[str]]:
+    """Read a CSV file whose first row is one like the others.
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty or malformed.
+    """
+    try:
+        return _not_empty(list(csv.reader(io.StringIO(read_text(path), newline=""))), path)
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}") from None
+
+
+def read_parquet(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a Parquet file, in which the Hugging Face hub keeps most data sets, each by column.
+
+    Raises
+    ------
+    DataError
+        The file is missing or empty, or no Parquet file.
+    """
+    from pyarrow import ArrowException, parquet  # slow to import, and needed only here
+
+    try:
+        return _not_empty(parquet.read_table(path).to_pylist(), path)
+    except (OSError, ArrowException) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Read UTF-8 text, compressed by gzip or not.
+
+    A file of the same name with ``.gz`` stands in for one that is not there.
+
+    Raises
+    ------
+    DataError
+        Neither is there, or it is not such text.
+    """
+    compressed = path.with_name(f"{path.name}.gz")
+    file = compressed if compressed.is_file() and not path.is_file() else path
+    try:
+        content = file.read_bytes()
+        # Programs on Windows put a byte order mark before the text.
+        return (gzip.decompress(content) if file.suffix == ".gz" else content).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
+
+
+def first_fault(error: pydantic.ValidationError) -> str:
+    """The first thing that is wrong, behind the field that it is wrong with."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of a file with the numbers of their lines; lines without words are passed over."""
+    found = False
+    # JSON may hold other characters that `splitlines` ends a line at.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        found = True
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not valid JSON: {error}") from None
+        yield number, value
+    if not found:
+        raise DataError(f"{path} is empty; give one JSON value a line")
+
+
+def _validated(model: type[Model], value: object, where: str) -> Model:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: expected an object, not {json.dumps(value)[:80]}")
+    try:
+        return model.model_validate(value)
+    except pydantic.ValidationError as error:
+        raise DataError(f"{where}: {first_fault(error)}") from None
+
+
+def _not_empty(rows: list[Any], path: Path) -> list[Any]:
+    if not rows:
+        raise DataError(f"{path} is empty")
+    return rows
