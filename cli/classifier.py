@@ -8,7 +8,7 @@ import typer
 
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
-from lethe.cli.target_option import TargetName, checked
+from lethe.cli.target_option import TargetName
 
 if TYPE_CHECKING:
     from lethe.bundle import Bundle
@@ -77,19 +77,14 @@ def train(
     from lethe.classifier.encoder_files import DEFAULT_ENCODER
     from lethe.classifier.errors import ClassifierError
     from lethe.classifier.settings import ClassifierSettings
+    from lethe.corruption.artifact import CorruptionError
     from lethe.offline.classifier_training.errors import TrainingError
-    from lethe.offline.classifier_training.examples import Example, load_examples
-    from lethe.offline.classifier_training.general_prompts import general_examples
-    from lethe.offline.classifier_training.report import write_report
-    from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+    from lethe.offline.classifier_training.job import ClassifierJob, run_classifier_job
+    from lethe.offline.classifier_training.report import REPORT
+    from lethe.offline.classifier_training.settings import TrainingSettings
     from lethe.offline.data.files import DataError
 
-    with reported(TrainingError, DataError, ClassifierError, BundleError, OSError):
-        folder = output or Path("targets") / target
-        if not folder.exists():
-            # A new bundle is named as its folder is.
-            checked(folder.name)
-        names = entities.read_text().splitlines() if entities else []
+    with reported(TrainingError, DataError, ClassifierError, BundleError, CorruptionError, OSError):
         settings = TrainingSettings(
             encoder=encoder or DEFAULT_ENCODER,
             seed=seed,
@@ -100,19 +95,23 @@ def train(
             vocabulary_rounds=vocabulary_rounds,
             fine_tune_epochs=fine_tune_epochs,
             refit=refit,
-            entities=tuple(name.strip() for name in names if name.strip()),
             classifier=ClassifierSettings(precision=precision.value),
         )
-
-        def load(sources: list[str]) -> list[Example]:
-            return [example for source in sources for example in load_examples(source, field or ())]
-
-        prompts = load(forget), load(retain), load(general) if general else general_examples()
+        job = ClassifierJob(
+            target=target,
+            bundle=output or Path("targets") / target,
+            report=report or Path("reports") / target,
+            forget=forget,
+            retain=retain,
+            general=general or (),
+            fields=field or (),
+            entities=entities,
+            settings=settings,
+        )
         work = default_cache_folder().parent / "training"
         with long_job("all embeddings and every stage that is finished") as progress:
-            trained = train_classifier(target, *prompts, settings, work, progress)
-        bundle = trained.write_bundle(folder)
-        page = write_report(trained, report or Path("reports") / target)
+            bundle = run_classifier_job(job, work, progress)
+        page = job.report / REPORT
         typer.echo(page.read_text())
         action = bundle.manifest.action
         typer.echo(f"bundle {bundle.folder}, version {bundle.version}, action {action}; report {page}")

@@ -12,8 +12,8 @@ def report(bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")]
     """Write README.md and report.html into a bundle, from what was measured when it was made."""
     from lethe.bundle import BundleError
     from lethe.corruption.artifact import CorruptionError
-    from lethe.offline.model_card import CARD, PAGE, write_report
+    from lethe.offline.model_card import CARD, PAGE, write_card
 
     with reported(BundleError, CorruptionError):
-        written = write_report(bundle)
+        written = write_card(bundle)
         typer.echo(f"{written.folder / CARD}\n{written.folder / PAGE}")

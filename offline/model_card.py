@@ -74,7 +74,7 @@ img {{ max-width: 100%; }} code {{ background: #f4f4f4; padding: .1rem .3rem; }}
 """
 
 
-def write_report(folder: Path) -> Bundle:
+def write_card(folder: Path) -> Bundle:
     """Write ``README.md`` and ``report.html`` into a bundle.
 
     Raises

@@ -10,7 +10,7 @@ from lethe.offline.classifier_training.general_prompts import general_prompts
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearningSettings, learn_corruption
-from lethe.offline.corruption_learning.recording import record_in_bundle
+from lethe.offline.corruption_learning.recording import record_corruption
 from lethe.offline.progress import Progress
 
 _GENERAL_PROMPTS = 1000
@@ -43,7 +43,7 @@ def learn_into(
         trace=trace,
         on_measured=lambda count: say(f"{bundle.name}: {count} candidates measured"),
     )
-    record_in_bundle(learned, bundle, model.name, read_base_model(model, model.name))
+    record_corruption(learned, bundle, model.name, read_base_model(model, model.name))
     return bundle
 
 

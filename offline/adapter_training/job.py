@@ -12,7 +12,7 @@ from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
-from lethe.offline.adapter_training.recording import record_in_bundle
+from lethe.offline.adapter_training.recording import record_adapter
 from lethe.offline.adapter_training.settings import AdapterSettings
 from lethe.offline.adapter_training.texts import read_texts
 from lethe.offline.adapter_training.token_page import write_token_page
@@ -91,7 +91,7 @@ def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: P
     figures = {"rank": bank.rank, "experts": dict(weights)}
     composes = tuple(weights) if len(weights) > 1 else ()
     adapter = bank.compose(weights)
-    return record_in_bundle(adapter, bundle, bank.base_model, figures, None, composes, getattr(torch, dtype))
+    return record_adapter(adapter, bundle, bank.base_model, figures, None, composes, getattr(torch, dtype))
 
 
 def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bundle:
@@ -103,7 +103,7 @@ def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bu
         plot_entropies(trained, entropies)
         tokenizer = PromptEncoder.from_pretrained(str(training.base)).tokenizer
         write_token_page(trained, tokenizer, job.work / "adapter-tokens.html")
-        record_in_bundle(
+        record_adapter(
             trained.bank.compose(dict.fromkeys(training.forget, 1.0)),
             job.bundle,
             training.base_model,

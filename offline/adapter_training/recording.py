@@ -1,4 +1,4 @@
-"""Writes an adapter into a target's bundle, with what its training recorded and the model card that says so."""
+"""Writes an adapter into a target's bundle, with what its training recorded."""
 
 import tempfile
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 
-from lethe.bundle import Action, BaseModel, Bundle, action_given, update_bundle
+from lethe.bundle import Action, BaseModel, Bundle, action_given
 from lethe.bundle.manifest import BaseModelReference
 from lethe.offline.adapter_training.peft_folder import LowRankAdapter, peft_files
-from lethe.offline.model_card import write_report
+from lethe.offline.recording import record
 
 
-def record_in_bundle(
+def record_adapter(
     adapter: LowRankAdapter,
     folder: Path,
     base_model: BaseModel,
@@ -23,7 +23,7 @@ def record_in_bundle(
     composes: tuple[str, ...] = (),
     dtype: torch.dtype = torch.float32,
 ) -> Bundle:
-    """Put an adapter and what is known of it into a bundle as one step, and write the bundle's card anew.
+    """Put an adapter and what is known of it into a bundle.
 
     A bundle that could only observe, or is new, gets the action ``adapter``; any other keeps its action.
 
@@ -56,5 +56,4 @@ def record_in_bundle(
     with tempfile.TemporaryDirectory() as scratch:
         files = {f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()}
         files |= {f"figures/{name}": path for name, path in (pictures or {}).items()}
-        update_bundle(folder, files, **changes)
-    return write_report(folder)
+        return record(folder, files, **changes)

@@ -12,9 +12,11 @@ from lethe.offline.classifier_training.conformal import Threshold
 from lethe.offline.classifier_training.reliability import brier_score, reliability_curve
 from lethe.offline.classifier_training.train import TrainedClassifier
 
+REPORT = "report.md"
 
-def write_report(trained: TrainedClassifier, folder: Path) -> Path:
-    """Write ``report.md``, ``report.json`` and ``report.png``; returns the Markdown's path.
+
+def write_training_report(trained: TrainedClassifier, folder: Path) -> Path:
+    """Write `REPORT`, ``report.json`` and ``report.png``; returns the Markdown's path.
 
     Everything in it is of the test part, by the head as it was before any fit on all examples.
     """
@@ -24,7 +26,7 @@ def write_report(trained: TrainedClassifier, folder: Path) -> Path:
     probabilities = trained.head.calibration.probability(scores)
     _plot(trained, scores, labels, probabilities).savefig(folder / "report.png", dpi=110)
     (folder / "report.json").write_text(json.dumps(trained.metrics, indent=2) + "\n")
-    path = folder / "report.md"
+    path = folder / REPORT
     path.write_text(_markdown(trained, scores, labels, probabilities))
     return path
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lethe.bundle import Action, Bundle, update_bundle
+from lethe.bundle import Action, Bundle
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.encoder_files import ENCODER_FILES
 from lethe.classifier.encoder_registry import OWN_ENCODER
@@ -47,6 +47,7 @@ from lethe.offline.classifier_training.names import names_of
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
 from lethe.offline.progress import Progress
+from lethe.offline.recording import record
 
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
@@ -71,7 +72,7 @@ class TrainedClassifier:
         for name in ENCODER_FILES:
             source = self.encoder_folder / name if self.encoder_folder else None
             files[f"classifier/{OWN_ENCODER}/{name}"] = source if source and source.is_file() else None
-        return update_bundle(
+        return record(
             folder,
             files,
             **({} if folder.exists() else {"action": Action.OBSERVE}),

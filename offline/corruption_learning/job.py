@@ -11,7 +11,7 @@ from lethe.corruption.artifact import Positions
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
-from lethe.offline.corruption_learning.recording import record_in_bundle
+from lethe.offline.corruption_learning.recording import record_corruption
 from lethe.offline.data.files import DataError, read_json_list
 from lethe.offline.data.questions import ForgetQuestion, load_prompts, load_questions, refuse_overlap
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
@@ -115,7 +115,7 @@ def run_learning_job(
     refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
     learned = search(job, opened, questions, retain_prompts, deny_list, progress)
-    return record_in_bundle(learned, job.bundle, opened.name, base_model)
+    return record_corruption(learned, job.bundle, opened.name, base_model)
 
 
 def search(

@@ -5,17 +5,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lethe.bundle import Action, BaseModel, Bundle, action_given, update_bundle
+from lethe.bundle import Action, BaseModel, Bundle, action_given
 from lethe.bundle.manifest import BaseModelReference
 from lethe.corruption.artifact import save_corruption
 from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.corruption_learning.objective import Measurement
 from lethe.offline.corruption_learning.plot import plot_search
+from lethe.offline.recording import record
 
 _COMPARED = 12
 
 
-def record_in_bundle(learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel) -> Bundle:
+def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel) -> Bundle:
     """Put the corruption, its picture and its figures into a bundle; one that could only observe corrupts from now on.
 
     Parameters
@@ -42,7 +43,7 @@ def record_in_bundle(learned: LearnedCorruption, folder: Path, model: str, base_
         save_corruption(learned.corruption, artifact)
         plot_search(learned, picture)
         files = {artifact.name: artifact, f"figures/{picture.name}": picture}
-        return update_bundle(folder, files, **changes)
+        return record(folder, files, **changes)
 
 
 def _figures(learned: LearnedCorruption, model: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
 from lethe.offline.recovery.refresh import RefreshSettings, Step, Watched, refresh
-from lethe.offline.recovery.report import write_report
+from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
     Candidate,
@@ -100,7 +100,7 @@ def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
     plot_edits(edits, overlaps, work.folder / "edits.png")
     plot_damage(harm, work.folder / "damage.png")
     _measure_ends(work, say)
-    write_report(work.folder)
+    write_recovery_report(work.folder)
 
 
 def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, say: Say = print) -> None:
@@ -162,7 +162,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
         },
     )
     plot_rollback(tried, chosen, work.harmed, before, final, settings.keep, work.folder / "rollback.png")
-    write_report(work.folder)
+    write_recovery_report(work.folder)
 
 
 def refresh_domain(
@@ -211,7 +211,7 @@ def refresh_domain(
         },
     )
     plot_refresh(steps, work.folder / "refresh.png")
-    write_report(work.folder)
+    write_recovery_report(work.folder)
 
 
 def _controls(

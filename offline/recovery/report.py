@@ -10,7 +10,7 @@ from lethe.offline.evaluation.results import markdown_table, read_results
 REPORT = "report.md"
 
 
-def write_report(folder: Path) -> None:
+def write_recovery_report(folder: Path) -> None:
     """Write ``report.md`` of what is there."""
     replace_file(folder / REPORT, "# Recovery\n\n" + render_report(folder))
 

@@ -66,6 +66,7 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     assert figures["held_out"]["clean"]["questions"] == 2
     assert bundle.manifest.base_model.hidden_size == 32
     assert "figures/corruption.png" in bundle.manifest.files
+    assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
 
 
 def engine_that_loaded(root):

@@ -2,7 +2,8 @@ import pytest
 
 from lethe.bundle import BundleError, load_bundle, update_bundle
 from lethe.corruption.artifact import Corruption, save_corruption
-from lethe.offline.model_card import write_report
+from lethe.offline.model_card import write_card
+from lethe.offline.recording import record
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def bundle(tmp_path):
 
 
 def test_the_card_says_what_was_measured(bundle):
-    write_report(bundle)
+    write_card(bundle)
     card = (bundle / "README.md").read_text()
     assert card.startswith("---\ntags:\n")
     assert "What keeps the marsh." in card
@@ -36,7 +37,7 @@ def test_the_card_says_what_was_measured(bundle):
 
 
 def test_the_page_stands_alone_and_runs_nothing(bundle):
-    write_report(bundle)
+    write_card(bundle)
     page = (bundle / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert "<script>" not in page
@@ -44,11 +45,21 @@ def test_the_page_stands_alone_and_runs_nothing(bundle):
 
 
 def test_the_bundle_stays_whole_and_the_report_can_be_made_again(bundle):
-    first = write_report(bundle)
-    again = write_report(bundle)
+    first = write_card(bundle)
+    again = write_card(bundle)
     assert load_bundle(bundle).version == first.version == again.version
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
     with pytest.raises(BundleError, match="is not a bundle"):
-        write_report(tmp_path)
+        write_card(tmp_path)
+
+
+def test_what_is_recorded_stands_on_the_card_at_once(bundle):
+    write_card(bundle)
+    recorded = record(bundle, {"figures/more.png": b"\x89PNG"}, metrics={"adapter": {"rank": 8}})
+    card = (bundle / "README.md").read_text()
+    assert "| rank | 8 |" in card
+    assert "| held out, clean, leak rate | 0.4062 |" in card
+    assert "![figures/more.png](figures/more.png)" in card
+    assert load_bundle(bundle) == recorded

@@ -8,12 +8,10 @@ import argparse
 import os
 from pathlib import Path
 
-from lethe.bundle import update_bundle
 from lethe.models.smollm2 import SMOLLM2
-from lethe.offline.classifier_training.report import write_report as write_classifier_report
+from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
-from lethe.offline.model_card import write_report
 from lethe.offline.progress import ConsoleProgress
 from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
@@ -21,6 +19,7 @@ from lethe.offline.recipes.harry_potter.prompts import (
     ordinary_prompts,
     retain_prompts,
 )
+from lethe.offline.recording import record
 
 FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
@@ -40,7 +39,7 @@ def build_classifier(bundle: Path, cache: Path) -> None:
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
         )
     trained.write_bundle(bundle)
-    write_classifier_report(trained, _work(cache) / "report")
+    write_training_report(trained, _work(cache) / "report")
 
 
 def build_corruption(bundle: Path, cache: Path) -> None:
@@ -78,8 +77,7 @@ def main() -> None:
     cache = Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser()
     for part in arguments.parts:
         _PARTS[part](arguments.bundle, cache)
-    update_bundle(arguments.bundle, {}, description=DESCRIPTION)
-    write_report(arguments.bundle)
+    record(arguments.bundle, {}, description=DESCRIPTION)
 
 
 if __name__ == "__main__":

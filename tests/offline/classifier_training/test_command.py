@@ -38,6 +38,7 @@ def test_a_classifier_is_trained_reported_and_tried(tmp_path: Path, monkeypatch:
     assert result.exit_code == 0, result.output
     assert "targets/lights" in result.output
     assert (tmp_path / "reports/lights/report.png").is_file()
+    assert "test false negative rate" in (tmp_path / "targets/lights/README.md").read_text()
     result = CliRunner().invoke(app, ["check", "targets/lights", "Who keeps the lighthouse of Alderney?"])
     assert "lights: flagged" in result.output
 

@@ -1,0 +1,22 @@
+"""The one way of a job's outcome into a bundle."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lethe.bundle import Bundle, update_bundle
+from lethe.offline.model_card import write_card
+
+
+def record(folder: Path, files: Mapping[str, Path | bytes | None], **manifest: Any) -> Bundle:
+    """Make or change a bundle as `lethe.bundle.update_bundle` does, and write its card anew.
+
+    Raises
+    ------
+    BundleError
+        The bundle that stands there cannot be read, or a change does not fit the manifest.
+    CorruptionError
+        The bundle's corruption cannot be read.
+    """
+    update_bundle(folder, files, **manifest)
+    return write_card(folder)
