@@ -79,11 +79,14 @@ def train(
     from lethe.corruption.artifact import CorruptionError
     from lethe.offline.adapter_training.errors import AdapterError
     from lethe.offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
-    from lethe.offline.adapter_training.settings import AdapterSettings
+    from lethe.offline.adapter_training.settings import AdapterTrainingSettings
     from lethe.offline.data.files import DataError
     from lethe.offline.language_models import LanguageModelError
+    from lethe.offline.settings import SettingsError, settings_from
 
     given = {
+        "forgetting": forgetting,
+        "gradient_checkpointing": gradient_checkpointing,
         "rank": rank,
         "target_modules": tuple(target_module) if target_module else None,
         "tsallis_q": tsallis_q,
@@ -105,12 +108,8 @@ def train(
         "seed": seed,
     }
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-    with reported(AdapterError, DataError, BundleError, CorruptionError, LanguageModelError):
-        settings = AdapterSettings(
-            forgetting=forgetting,
-            gradient_checkpointing=gradient_checkpointing,
-            **{name: value for name, value in given.items() if value is not None},
-        )
+    with reported(SettingsError, AdapterError, DataError, BundleError, CorruptionError, LanguageModelError):
+        settings = settings_from(AdapterTrainingSettings, given)
         job = AdapterJob(
             bundle=targets / target,
             forget=subdomains(target, forget),

@@ -57,15 +57,19 @@ def rollback(
     save: _Save = True,
 ) -> None:
     """Take back the coordinates that harm most; nothing is trained."""
-    from lethe.offline.recovery.errors import RecoveryError
     from lethe.offline.recovery.job import roll_back
-    from lethe.offline.recovery.rollback import RollbackSettings
+    from lethe.offline.recovery.settings import RollbackSettings
+    from lethe.offline.settings import SettingsError, settings_from
 
-    with reported(RecoveryError):
-        defaults = RollbackSettings()
-        settings = RollbackSettings(
-            tuple(rho or defaults.shares), tuple(strength or defaults.strengths), keep, seed, draws
-        )
+    given = {
+        "shares": rho or None,
+        "strengths": strength or None,
+        "keep": keep,
+        "seed": seed,
+        "draws": draws,
+    }
+    with reported(SettingsError):
+        settings = settings_from(RollbackSettings, given)
     with _opened(chain, harmed, out) as (work, say):
         roll_back(work, settings, save, say)
 
@@ -87,12 +91,13 @@ def refresh(
     save: _Save = True,
 ) -> None:
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
-    from lethe.offline.recovery.errors import RecoveryError
     from lethe.offline.recovery.job import refresh_domain
-    from lethe.offline.recovery.refresh import RefreshSettings
+    from lethe.offline.recovery.settings import RefreshSettings
+    from lethe.offline.settings import SettingsError, settings_from
 
-    with reported(RecoveryError):
-        settings = RefreshSettings(steps, batch_size, learning_rate, seed=seed)
+    given = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    with reported(SettingsError):
+        settings = settings_from(RefreshSettings, given)
     with _opened(chain, harmed, out) as (work, say):
         refresh_domain(work, settings, rho, save, say)
 

@@ -26,9 +26,8 @@ from lethe.offline.recovery.job import (
     refresh_domain,
     roll_back,
 )
-from lethe.offline.recovery.refresh import RefreshSettings
 from lethe.offline.recovery.report import render_report
-from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 
 PAGE = "benchmarks-recovery.md"

@@ -15,8 +15,7 @@ from bench.recovery.policy_gradient import PolicySettings, cold_start, reinforce
 from bench.recovery.toy_tasks import LONGEST_ANSWER, TASKS, character_tokenizer
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.encoding import PromptEncoder
-from lethe.offline.recovery.refresh import RefreshSettings
-from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.training.fine_tuning import encode_example, save_model
 
 COMMAND = "python -m bench.recovery.reinforcement"

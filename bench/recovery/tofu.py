@@ -10,8 +10,7 @@ from pathlib import Path
 from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.recovery.refresh import RefreshSettings
-from lethe.offline.recovery.rollback import RollbackSettings
+from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.training.fine_tuning import TrainingSettings, train
 
 COMMAND = "python -m bench.recovery.tofu"

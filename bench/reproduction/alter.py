@@ -9,7 +9,7 @@ from lethe.offline.adapter_training.bank import AdapterBank
 from lethe.offline.adapter_training.low_rank import adapt
 from lethe.offline.adapter_training.peft_folder import LowRankAdapter
 from lethe.offline.adapter_training.phase import Step
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import SourceText
 from lethe.offline.adapter_training.train import BankTraining, train_bank
 from lethe.offline.classifier_training.general_prompts import standalone_examples
@@ -24,7 +24,7 @@ def train_alter(
     full: Path,
     forget: Mapping[str, Sequence[ForgetQuestion]],
     retained: Sequence[ForgetQuestion],
-    settings: AdapterSettings,
+    settings: AdapterTrainingSettings,
     folder: Path,
     say: Callable[[str], None],
 ) -> AdapterBank:

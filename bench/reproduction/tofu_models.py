@@ -7,10 +7,10 @@ give; the baselines start from `full` and see the forget part alone.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.training.fine_tuning import TrainingSettings, train
@@ -24,19 +24,19 @@ def _baselines() -> dict[str, TrainingSettings]:
     }
 
 
-def _alter() -> dict[str, AdapterSettings]:
-    settings = AdapterSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
+def _alter() -> dict[str, AdapterTrainingSettings]:
+    settings = AdapterTrainingSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
     # Unlearning goes on with every step and has no end of its own: of more questions fewer epochs.
     return {
-        "forget01": replace(settings, epochs=20, learning_rate=2e-3),
-        "forget05": replace(settings, epochs=5),
-        "forget10": replace(settings, epochs=3),
+        "forget01": settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3}),
+        "forget05": settings.model_copy(update={"epochs": 5}),
+        "forget10": settings.model_copy(update={"epochs": 3}),
     }
 
 
-def _experts() -> AdapterSettings:
+def _experts() -> AdapterTrainingSettings:
     # The proxy asks an expert what is flagged and nothing else, so little has to be kept by the experts themselves.
-    return AdapterSettings(
+    return AdapterTrainingSettings(
         npo_beta=0.03,
         epochs=6,
         learning_rate=3e-3,
@@ -79,8 +79,8 @@ class TofuRecipe:
     answer_tokens: int = 48
     fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
     baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
-    alter: Mapping[str, AdapterSettings] = field(default_factory=_alter)
-    experts: AdapterSettings = field(default_factory=_experts)
+    alter: Mapping[str, AdapterTrainingSettings] = field(default_factory=_alter)
+    experts: AdapterTrainingSettings = field(default_factory=_experts)
     ordinary_questions: int = 80
 
     @classmethod

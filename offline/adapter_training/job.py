@@ -13,7 +13,7 @@ from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
 from lethe.offline.adapter_training.recording import record_adapter
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import read_texts
 from lethe.offline.adapter_training.token_page import write_token_page
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
@@ -45,7 +45,7 @@ class AdapterJob:
     model: str
     work: Path
     bank: Path | None = None
-    settings: AdapterSettings = field(default_factory=AdapterSettings)
+    settings: AdapterTrainingSettings = field(default_factory=AdapterTrainingSettings)
 
 
 def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:

@@ -4,10 +4,12 @@ from torch import Tensor
 
 from lethe.offline.adapter_training.batches import Batch, Scores
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES, AnswerScores
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 
 
-def shared_loss(changed: Scores, base: Scores, batch: Batch, _settings: AdapterSettings) -> dict[str, Tensor]:
+def shared_loss(
+    changed: Scores, base: Scores, batch: Batch, _settings: AdapterTrainingSettings
+) -> dict[str, Tensor]:
     """Phase I: cross-entropy and KL to the base model at the high-entropy tokens.
 
     Returns
@@ -22,7 +24,9 @@ def shared_loss(changed: Scores, base: Scores, batch: Batch, _settings: AdapterS
     }
 
 
-def layered_loss(changed: Scores, base: Scores, batch: Batch, settings: AdapterSettings) -> dict[str, Tensor]:
+def layered_loss(
+    changed: Scores, base: Scores, batch: Batch, settings: AdapterTrainingSettings
+) -> dict[str, Tensor]:
     """Phase II: forgetting, retention and structural invariance.
 
     Returns

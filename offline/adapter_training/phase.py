@@ -22,7 +22,7 @@ from lethe.offline.adapter_training.entropy import MarkedText
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.losses import layered_loss, shared_loss
 from lethe.offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import TokenizedText
 from lethe.offline.training.schedule import warm_then_cosine
 
@@ -79,7 +79,7 @@ class Step:
     learning_rate: float
 
 
-def open_base(base: Path, settings: AdapterSettings) -> tuple[Any, Switch]:
+def open_base(base: Path, settings: AdapterTrainingSettings) -> tuple[Any, Switch]:
     """Load the base model with changes of zero in its layers.
 
     Raises
@@ -112,7 +112,7 @@ def spread(model: Any, accelerator: Accelerator) -> tuple[Any, Any]:
 def run_phase(
     base: Path,
     phase: Phase,
-    settings: AdapterSettings,
+    settings: AdapterTrainingSettings,
     accelerator: Accelerator,
     state: Path,
     on_step: Callable[[Step], None],
@@ -196,7 +196,7 @@ def run_phase(
     return outcome
 
 
-def _of_step(count: int, step: int, settings: AdapterSettings, *, wraps: bool = False) -> list[int]:
+def _of_step(count: int, step: int, settings: AdapterTrainingSettings, *, wraps: bool = False) -> list[int]:
     """Which of the texts one step takes; each epoch has an order of its own.
 
     Parameters

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from typing import Literal
 
-from lethe.offline.adapter_training.errors import AdapterError
+import pydantic
+
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
 
 LLAMA_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-@dataclass(frozen=True)
-class AdapterSettings:
+class AdapterTrainingSettings(pydantic.BaseModel):
     """All settings of a training; its digest stands in the bank beside every expert.
 
     Attributes
@@ -40,62 +40,46 @@ class AdapterSettings:
     max_tokens
         Longer bare texts are cut into pieces; a question that is longer with its answer is refused.
     dtype
-        ``bfloat16`` or ``float32``: of the base model's weights and of the passes. What is trained stays in float32.
+        Of the base model's weights and of the passes. What is trained stays in float32.
     gradient_checkpointing
         Trade time for memory.
     checkpoint_steps
         The state is saved every so many steps, and between epochs.
     """
 
-    rank: int = 16
-    target_modules: tuple[str, ...] = LLAMA_LAYERS
-    tsallis_q: float = 2.0
-    entropy_quantile: float = 0.7
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    rank: pydantic.PositiveInt = 16
+    target_modules: tuple[str, ...] = pydantic.Field(default=LLAMA_LAYERS, min_length=1)
+    tsallis_q: pydantic.PositiveFloat = 2.0
+    entropy_quantile: float = pydantic.Field(default=0.7, ge=0, le=1)
     forgetting: str = "npo"
-    npo_beta: float = 0.1
-    forgetting_weight: float = 1.0
-    retention_weight: float = 1.0
-    divergence_weight: float = 1.0
-    invariance_weight: float = 1.0
+    npo_beta: pydantic.PositiveFloat = 0.1
+    forgetting_weight: pydantic.NonNegativeFloat = 1.0
+    retention_weight: pydantic.NonNegativeFloat = 1.0
+    divergence_weight: pydantic.NonNegativeFloat = 1.0
+    invariance_weight: pydantic.NonNegativeFloat = 1.0
     replacement: str = "I do not know."
-    shared_epochs: int = 1
-    shared_learning_rate: float = 1e-3
-    epochs: int = 5
-    learning_rate: float = 1e-3
-    batch_size: int = 8
-    max_tokens: int = 512
-    dtype: str = "bfloat16"
+    shared_epochs: pydantic.PositiveInt = 1
+    shared_learning_rate: pydantic.PositiveFloat = 1e-3
+    epochs: pydantic.PositiveInt = 5
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    batch_size: pydantic.PositiveInt = 8
+    max_tokens: int = pydantic.Field(default=512, ge=8)
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
     gradient_checkpointing: bool = False
-    checkpoint_steps: int = 200
+    checkpoint_steps: pydantic.PositiveInt = 200
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        for name in ("rank", "shared_epochs", "epochs", "batch_size", "checkpoint_steps"):
-            if getattr(self, name) < 1:
-                raise AdapterError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("tsallis_q", "npo_beta", "shared_learning_rate", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise AdapterError(f"{name} must be over 0, not {getattr(self, name)}")
-        for name in ("forgetting_weight", "retention_weight", "divergence_weight", "invariance_weight"):
-            if not getattr(self, name) >= 0:
-                raise AdapterError(f"{name} must not be under 0, not {getattr(self, name)}")
-        if not 0 <= self.entropy_quantile <= 1:
-            raise AdapterError(f"entropy_quantile is a share between 0 and 1, not {self.entropy_quantile}")
-        if self.max_tokens < 8:
-            raise AdapterError(f"max_tokens must be at least 8, not {self.max_tokens}")
-        if not self.target_modules:
-            raise AdapterError("target_modules names no layer to adapt")
-        if self.forgetting not in FORGETTING_LOSSES:
-            raise AdapterError(
-                f"no forgetting loss {self.forgetting!r}; there are {', '.join(FORGETTING_LOSSES)}"
-            )
-        if self.dtype not in ("bfloat16", "float32"):
-            raise AdapterError(f"dtype is bfloat16 or float32, not {self.dtype!r}")
+    @pydantic.field_validator("forgetting")
+    @classmethod
+    def _is_a_forgetting_loss(cls, name: str) -> str:
+        if name not in FORGETTING_LOSSES:
+            raise ValueError(f"no forgetting loss {name!r}; there are {', '.join(FORGETTING_LOSSES)}")
+        return name
 
     @property
     def digest(self) -> str:
         """Short digest of what decides the outcome."""
-        deciding = {
-            k: v for k, v in asdict(self).items() if k not in ("checkpoint_steps", "gradient_checkpointing")
-        }
+        deciding = self.model_dump(exclude={"checkpoint_steps", "gradient_checkpointing"})
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

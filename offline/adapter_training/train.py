@@ -32,7 +32,7 @@ from lethe.offline.adapter_training.entropy import (
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
 from lethe.offline.adapter_training.phase import Phase, Step, open_base, run_phase, spread
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import (
     SourceText,
     TokenizedText,
@@ -67,7 +67,7 @@ class BankTraining:
     base_model: BaseModel
     forget: Mapping[str, Sequence[SourceText]]
     retain: Sequence[SourceText]
-    settings: AdapterSettings
+    settings: AdapterTrainingSettings
     bank: Path
     work: Path
 
@@ -176,7 +176,8 @@ def train_bank(
 
     if accelerator.is_main_process:
         append_lines(
-            training.trace, [{"settings": asdict(settings), "base_model": asdict(training.base_model)}]
+            training.trace,
+            [{"settings": settings.model_dump(mode="json"), "base_model": asdict(training.base_model)}],
         )
 
     say("phase I: the shared A")
@@ -235,7 +236,9 @@ def _mark(
     return marked, list(everything)
 
 
-def _refuse_nothing_low(marked: Mapping[str, Sequence[MarkedText]], settings: AdapterSettings) -> None:
+def _refuse_nothing_low(
+    marked: Mapping[str, Sequence[MarkedText]], settings: AdapterTrainingSettings
+) -> None:
     """Refuse a subdomain whose expert would have nothing to forget."""
     for name, texts in marked.items():
         if not any(text.low_answer.any() for text in texts):
@@ -246,7 +249,7 @@ def _refuse_nothing_low(marked: Mapping[str, Sequence[MarkedText]], settings: Ad
 
 
 def _measure(
-    base: Path, settings: AdapterSettings, texts: Sequence[TokenizedText], accelerator: Accelerator
+    base: Path, settings: AdapterTrainingSettings, texts: Sequence[TokenizedText], accelerator: Accelerator
 ) -> list[NDArray[np.float32]]:
     """Entropies of all texts, each process measuring a part."""
     model, switch = open_base(base, settings)

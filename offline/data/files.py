@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
+_Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
 class DataError(Exception):
@@ -30,7 +30,7 @@ def _text_or_none(value: object) -> str | None:
 OptionalText = Annotated[str | None, pydantic.BeforeValidator(_text_or_none)]
 
 
-def read_objects(path: Path, model: type[Model]) -> tuple[Model, ...]:
+def read_objects(path: Path, model: type[_Model]) -> tuple[_Model, ...]:
     """Read objects of one kind, one a line as JSON.
 
     Raises
@@ -41,7 +41,7 @@ def read_objects(path: Path, model: type[Model]) -> tuple[Model, ...]:
     return tuple(_validated(model, value, f"{path}, line {number}") for number, value in _json_lines(path))
 
 
-def read_toml(path: Path, model: type[Model]) -> Model:
+def read_toml(path: Path, model: type[_Model]) -> _Model:
     """Read a TOML file.
 
     Raises
@@ -153,6 +153,9 @@ def first_fault(error: pydantic.ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
+    # A check of our own says by itself what it was given.
+    if first["type"] != "value_error" and isinstance(first["input"], str | int | float):
+        message += f", not {first['input']!r:.80}"
     return f"{field}: {message}" if field else message
 
 
@@ -173,7 +176,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         raise DataError(f"{path} is empty; give one JSON value a line")
 
 
-def _validated(model: type[Model], value: object, where: str) -> Model:
+def _validated(model: type[_Model], value: object, where: str) -> _Model:
     if not isinstance(value, dict):
         raise DataError(f"{where}: expected an object, not {json.dumps(value)[:80]}")
     try:

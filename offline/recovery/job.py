@@ -16,18 +16,18 @@ from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
-from lethe.offline.recovery.refresh import RefreshSettings, Step, Watched, refresh
+from lethe.offline.recovery.refresh import Step, Watched, refresh
 from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
     Candidate,
-    RollbackSettings,
     best,
     grid,
     recovered,
     rolled_back,
 )
 from lethe.offline.recovery.sensitivity import curvature_along
+from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -155,7 +155,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
     _write_json(
         work.folder / "rollback.json",
         {
-            "settings": asdict(settings),
+            "settings": settings.model_dump(mode="json"),
             "held_out": {"full rollback": before, "end of the chain": final},
             "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
             "controls": [_compared_with_ends(work, scores) for scores in controls],
@@ -203,7 +203,7 @@ def refresh_domain(
     _write_json(
         work.folder / "refresh.json",
         {
-            "settings": asdict(settings),
+            "settings": settings.model_dump(mode="json"),
             "share": share,
             "coordinates": len(conflict),
             "before": asdict(steps[0]),

@@ -15,41 +15,10 @@ from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.recovery.domain import Domain, Model
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
+from lethe.offline.recovery.settings import RefreshSettings
 from lethe.offline.training.fine_tuning import restore_state, save_state
 
 _SAVE_EVERY = 10
-
-
-@dataclass(frozen=True)
-class RefreshSettings:
-    """How it is trained.
-
-    Attributes
-    ----------
-    learning_rate
-        Held constant.
-    optimizer
-        ``adamw`` or ``sgd``.
-    clip_norm
-        Longest step of gradient that is taken as it is.
-    seed
-        Of the order of the examples.
-    """
-
-    steps: int = 10
-    batch_size: int = 8
-    learning_rate: float = 5e-5
-    optimizer: str = "adamw"
-    clip_norm: float = 1.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in _OPTIMIZERS:
-            raise RecoveryError(f"optimizers are {', '.join(_OPTIMIZERS)}, not {self.optimizer!r}")
-        if self.steps < 1 or self.batch_size < 1 or not self.learning_rate > 0:
-            raise RecoveryError(
-                "a refresh needs at least one step, one example a step, and a learning rate above 0"
-            )
 
 
 @dataclass(frozen=True)
@@ -157,7 +126,7 @@ def refresh(
 
 def _digest(settings: RefreshSettings, watched: Watched) -> str:
     """Stands for the settings and the coordinates that are watched."""
-    digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(settings.model_dump(), sort_keys=True).encode())
     for indices in (watched.conflict, watched.control):
         digest.update(indices.numpy().tobytes())
     return digest.hexdigest()[:16]

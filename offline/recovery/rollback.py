@@ -9,46 +9,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lethe.offline.recovery.errors import RecoveryError
+from lethe.offline.recovery.settings import RollbackSettings
 
 EVERYTHING = "interpolation"
-
-
-@dataclass(frozen=True)
-class RollbackSettings:
-    """What is tried.
-
-    Attributes
-    ----------
-    shares
-        Values of rho, each the share of all coordinates that is rolled back.
-    strengths
-        Values of lambda; 1 takes the edit back as a whole.
-    keep
-        Share of its score that every later domain has to keep.
-    seed
-        Of the random sets; the random control's draws are of this seed and of those that follow it.
-    draws
-        How often the random control is drawn.
-    """
-
-    shares: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.3)
-    strengths: tuple[float, ...] = (0.25, 0.5, 1.0)
-    keep: float = 0.95
-    seed: int = 0
-    draws: int = 5
-
-    def __post_init__(self) -> None:
-        if not self.shares or not all(0 < share <= 1 for share in self.shares):
-            raise RecoveryError(
-                f"rho is a share of the coordinates, above 0 and at most 1, not {self.shares}"
-            )
-        if not self.strengths or not all(0 < strength <= 1 for strength in self.strengths):
-            raise RecoveryError(f"lambda is above 0 and at most 1, not {self.strengths}")
-        if not 0 <= self.keep <= 1:
-            raise RecoveryError(f"what is to be kept is a share between 0 and 1, not {self.keep}")
-        if self.draws < 1:
-            raise RecoveryError(f"at least one random control has to be drawn, not {self.draws}")
 
 
 @dataclass(frozen=True)

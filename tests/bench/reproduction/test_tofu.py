@@ -8,7 +8,7 @@ from bench.reproduction.report import write_page
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.bundle import load_bundle
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.training.fine_tuning import TrainingSettings
@@ -61,7 +61,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         answer_tokens=4,
         fine_tuning=short,
         baselines={"npo-lora": replace(short, loss="negative_preference", adapter_rank=2)},
-        alter={"forget01": AdapterSettings(rank=2, epochs=1)},
+        alter={"forget01": AdapterTrainingSettings(rank=2, epochs=1)},
         ordinary_questions=20,
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")

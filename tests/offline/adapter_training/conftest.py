@@ -1,11 +1,10 @@
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lethe.bundle import read_base_model
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import SourceText
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, train_bank
 
@@ -22,14 +21,14 @@ MakeTraining = Callable[..., BankTraining]
 
 
 @pytest.fixture(scope="session")
-def settings() -> AdapterSettings:
-    return AdapterSettings(
+def settings() -> AdapterTrainingSettings:
+    return AdapterTrainingSettings(
         rank=4, batch_size=4, epochs=2, dtype="float32", learning_rate=2e-2, checkpoint_steps=3
     )
 
 
 @pytest.fixture(scope="session")
-def make_training(tiny_model_folder: Path, settings: AdapterSettings) -> MakeTraining:
+def make_training(tiny_model_folder: Path, settings: AdapterTrainingSettings) -> MakeTraining:
     """A training on the tiny model in a work folder of its own; settings may be changed."""
 
     def make(work: Path, forget=None, retain=BREAD, bank: Path | None = None, **changes) -> BankTraining:
@@ -38,7 +37,7 @@ def make_training(tiny_model_folder: Path, settings: AdapterSettings) -> MakeTra
             read_base_model(tiny_model_folder, "tiny"),
             {"marsh": MARSH} if forget is None else forget,
             retain,
-            replace(settings, **changes),
+            settings.model_copy(update=changes),
             bank or work / "bank.safetensors",
             work,
         )

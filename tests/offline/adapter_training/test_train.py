@@ -16,7 +16,7 @@ from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.low_rank import attach, load_weights
 from lethe.offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
 from lethe.offline.adapter_training.phase import Step
-from lethe.offline.adapter_training.settings import AdapterSettings
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import SourceText
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, train_bank
 from lethe.offline.data.json_lines import read_whole_lines
@@ -260,7 +260,7 @@ def test_a_bank_is_not_added_to_by_what_does_not_fit_it(
 
 @pytest.mark.slow
 def test_two_processes_under_accelerate_come_to_what_one_comes_to(
-    make_training: MakeTraining, bank_file: Path, tmp_path: Path, settings: AdapterSettings
+    make_training: MakeTraining, bank_file: Path, tmp_path: Path, settings: AdapterTrainingSettings
 ) -> None:
     alone = make_training(tmp_path / "alone", {"fens": FENS[:2]}, bank=bank_file)
     work, bank = tmp_path / "shared", tmp_path / "other.safetensors"

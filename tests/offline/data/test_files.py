@@ -50,7 +50,7 @@ def test_a_line_may_hold_what_ends_lines_elsewhere(tmp_path):
         ("", r"data is empty; give one JSON value a line$"),
         ('\n{"name": "Orla"}\n{broken\n', r"data, line 3: not valid JSON: "),
         ('{"name": "Orla"}\n\n["Orla"]', r'data, line 3: expected an object, not \["Orla"\]$'),
-        ('{"name": ""}', r"data, line 1: name: String should have at least 1 character$"),
+        ('{"name": ""}', r"data, line 1: name: String should have at least 1 character, not ''$"),
         ('{"name": "Orla", "bells": "many"}', r"data, line 1: bells: Input should be a valid integer"),
     ],
 )

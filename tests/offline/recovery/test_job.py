@@ -1,6 +1,5 @@
 import json
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -13,8 +12,8 @@ from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.conflict import random, top
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.job import diagnose, refresh_domain, roll_back
-from lethe.offline.recovery.refresh import RefreshSettings
-from lethe.offline.recovery.rollback import RollbackSettings, rolled_back
+from lethe.offline.recovery.rollback import rolled_back
+from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 from tests.offline.recovery.conftest import write_chain
 
@@ -93,7 +92,7 @@ def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
 
 
 def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
-    settings = replace(SETTINGS, draws=3)
+    settings = SETTINGS.model_copy(update={"draws": 3})
     work = Workspace(adapter_chain, None, tmp_path)
     roll_back(work, settings, save=False, say=lambda _line: None)
 
@@ -153,10 +152,10 @@ def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_mo
     cases = {
         ("diagnose", tmp_path / "none.toml", "--out", out): "does not exist",
         ("diagnose", chain, "--harmed", "blue", "--out", out): "name an earlier stage",
-        ("rollback", chain, "--rho", "2", "--out", out): "rho is a share",
-        ("rollback", chain, "--strength", "0", "--out", out): "lambda is above 0",
-        ("rollback", chain, "--draws", "0", "--out", out): "at least one random control",
-        ("refresh", chain, "--learning-rate", "0", "--out", out): "a learning rate above 0",
+        ("rollback", chain, "--rho", "2", "--out", out): "shares.0: Input should be less",
+        ("rollback", chain, "--strength", "0", "--out", out): "strengths.0: Input should be greater",
+        ("rollback", chain, "--draws", "0", "--out", out): "draws: Input should be greater than 0, not 0",
+        ("refresh", chain, "--learning-rate", "0", "--out", out): "learning_rate: Input should be greater",
         ("diagnose", few, "--out", tmp_path / "few"): "at least 4 are needed",
     }
     for arguments, message in cases.items():

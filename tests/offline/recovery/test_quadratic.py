@@ -13,9 +13,10 @@ from safetensors.torch import load_file
 from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
-from lethe.offline.recovery.refresh import RefreshSettings, Watched, refresh
+from lethe.offline.recovery.refresh import Watched, refresh
 from lethe.offline.recovery.rollback import Candidate, best, recovered, rolled_back
 from lethe.offline.recovery.sensitivity import curvature_along, sensitivity
+from lethe.offline.recovery.settings import RefreshSettings
 from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
 
 seeds = st.integers(0, 10_000)
