@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lethe.offline.training.fine_tuning import Example, answer_scores
+from lethe.offline.training.fine_tuning import EncodedExample, answer_scores
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PolicySettings:
 
 
 def cold_start(
-    model: Any, examples: Sequence[Example], steps: int, batch_size: int = 64, rate: float = 2e-3
+    model: Any, examples: Sequence[EncodedExample], steps: int, batch_size: int = 64, rate: float = 2e-3
 ) -> None:
     """Teach the model the form of the answers, and some of them, by cross-entropy."""
     draw = random.Random(0)
@@ -51,7 +51,7 @@ def cold_start(
 
 def reinforce(
     model: Any,
-    examples: Sequence[Example],
+    examples: Sequence[EncodedExample],
     end: int,
     longest: int,
     settings: PolicySettings,
@@ -88,7 +88,7 @@ def reinforce(
         on_step(step + 1, rewards[-1])
         if not pushed:
             continue
-        answers = [Example(prompts[i] + sampled[i], answer=len(prompts[i])) for i in pushed]
+        answers = [EncodedExample(prompts[i] + sampled[i], answer=len(prompts[i])) for i in pushed]
         likelihood, _ = answer_scores(model, answers, half_precision=False)
         (-(advantages[pushed] * likelihood).sum() / len(asked)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

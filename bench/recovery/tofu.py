@@ -11,11 +11,11 @@ from bench.recovery.page import Measured, measure, teller, work_folder, write_ch
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
-from lethe.offline.training.fine_tuning import TrainingSettings, train
+from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
 COMMAND = "python -m bench.recovery.tofu"
 QUESTIONS, GROUPS = 40, 2
-LEARNING = TrainingSettings(epochs=8, learning_rate=2e-4)
+LEARNING = FineTuningSettings(epochs=8, learning_rate=2e-4)
 SETTINGS = Measured(
     exact=4,
     rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1), strengths=(0.5, 1.0)),

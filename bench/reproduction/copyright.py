@@ -33,7 +33,7 @@ from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_proxy
 from lethe.offline.language_models.recorded import RecordedModel
 from lethe.offline.metrics.rouge import rouge_l
-from lethe.offline.training.fine_tuning import TrainingSettings, train
+from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
 KEPT = "kept passages ROUGE-L"
 _METRICS = ("probability", "rouge_l", "unique_tokens")
@@ -66,8 +66,8 @@ class CopyrightRecipe:
     passages: int = 16
     beginning_words: int = 48
     answer_tokens: int = 96
-    fine_tuning: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=20, batch_size=8, learning_rate=2e-4)
+    fine_tuning: FineTuningSettings = field(
+        default_factory=lambda: FineTuningSettings(epochs=20, batch_size=8, learning_rate=2e-4)
     )
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.training.fine_tuning import TrainingSettings, train
+from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
 
-def _baselines() -> dict[str, TrainingSettings]:
+def _baselines() -> dict[str, FineTuningSettings]:
     return {
-        "gradient-ascent": TrainingSettings("gradient_ascent", epochs=5, learning_rate=5e-5),
-        "npo": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-4),
-        "npo-lora": TrainingSettings("negative_preference", epochs=6, learning_rate=1e-3, adapter_rank=16),
+        "gradient-ascent": FineTuningSettings("gradient_ascent", epochs=5, learning_rate=5e-5),
+        "npo": FineTuningSettings("negative_preference", epochs=6, learning_rate=1e-4),
+        "npo-lora": FineTuningSettings("negative_preference", epochs=6, learning_rate=1e-3, adapter_rank=16),
     }
 
 
@@ -77,8 +77,8 @@ class TofuRecipe:
     searched_questions: int = 40
     utility_questions: int | None = 12
     answer_tokens: int = 48
-    fine_tuning: TrainingSettings = field(default_factory=TrainingSettings)
-    baselines: Mapping[str, TrainingSettings] = field(default_factory=_baselines)
+    fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
+    baselines: Mapping[str, FineTuningSettings] = field(default_factory=_baselines)
     alter: Mapping[str, AdapterTrainingSettings] = field(default_factory=_alter)
     experts: AdapterTrainingSettings = field(default_factory=_experts)
     ordinary_questions: int = 80
@@ -91,7 +91,7 @@ class TofuRecipe:
             retain_questions=None,
             searched_questions=100,
             utility_questions=None,
-            fine_tuning=TrainingSettings(epochs=5, batch_size=32),
+            fine_tuning=FineTuningSettings(epochs=5, batch_size=32),
         )
 
     @property

@@ -35,7 +35,7 @@ from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_proxy
 from lethe.offline.language_models.recorded import RecordedModel
-from lethe.offline.training.fine_tuning import TrainingSettings, train
+from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
 FORGOTTEN = "biology"
 _FACTS = "world facts"
@@ -64,8 +64,8 @@ class WmdpRecipe:
     """
 
     questions: int = 100
-    fine_tuning: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(epochs=8, batch_size=8, learning_rate=2e-4)
+    fine_tuning: FineTuningSettings = field(
+        default_factory=lambda: FineTuningSettings(epochs=8, batch_size=8, learning_rate=2e-4)
     )
 
 

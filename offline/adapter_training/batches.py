@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from lethe.offline.adapter_training.entropy import MarkedText
-from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.texts import TrainingText
 from lethe.offline.training.batching import padded
 
 
@@ -36,7 +36,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Scores:
+class TokenScores:
     """What a model expects at the n tokens of a batch that are read.
 
     Attributes
@@ -60,7 +60,7 @@ def shared_batch(forget: Sequence[MarkedText], retain: Sequence[MarkedText], dev
 def expert_batch(
     forget: Sequence[MarkedText],
     retain: Sequence[MarkedText],
-    replaced: Sequence[TokenizedText],
+    replaced: Sequence[TrainingText],
     device: torch.device,
 ) -> Batch:
     """For phase II: what to forget, what to retain, and the structure around what is forgotten.
@@ -81,7 +81,7 @@ def expert_batch(
     return _batch(texts, {"forget": low, "high": high, "retain": kept}, device)
 
 
-def score(model: nn.Module, batch: Batch) -> Scores:
+def score(model: nn.Module, batch: Batch) -> TokenScores:
     """Run a model over a batch."""
     read = batch.read
     columns = read.any(dim=0).nonzero().squeeze(1)  # (columns,)
@@ -92,11 +92,11 @@ def score(model: nn.Module, batch: Batch) -> Scores:
         use_cache=False,
     ).logits  # (texts, columns, vocabulary)
     log_p = logits[read[:, columns]].float().log_softmax(dim=1)
-    return Scores(log_p, log_p.gather(1, batch.token_ids[read].unsqueeze(1)).squeeze(1))
+    return TokenScores(log_p, log_p.gather(1, batch.token_ids[read].unsqueeze(1)).squeeze(1))
 
 
 def _batch(
-    texts: Sequence[TokenizedText], positions: Mapping[str, Sequence[np.ndarray]], device: torch.device
+    texts: Sequence[TrainingText], positions: Mapping[str, Sequence[np.ndarray]], device: torch.device
 ) -> Batch:
     token_ids, attention = padded([text.token_ids for text in texts])
     masks = {
@@ -108,7 +108,7 @@ def _batch(
     )
 
 
-def _answer_to_end(text: TokenizedText) -> np.ndarray:
+def _answer_to_end(text: TrainingText) -> np.ndarray:
     inside = np.zeros(len(text.token_ids), dtype=bool)
     inside[text.answer[0] :] = True
     return inside

@@ -23,7 +23,7 @@ _OPTIONS = StateDictOptions(
 )
 
 
-def save_state(
+def save_phase_state(
     path: Path, model: Any, optimizer: torch.optim.Optimizer, steps: int, digest: str, *, writes: bool
 ) -> None:
     """Save the state, replaced at once; every process takes part, and one of them writes."""
@@ -38,7 +38,7 @@ def save_state(
     replace_file(path, lambda temporary: save_file(tensors, temporary, header))
 
 
-def restore_state(path: Path, model: Any, optimizer: torch.optim.Optimizer, digest: str) -> int:
+def restore_phase_state(path: Path, model: Any, optimizer: torch.optim.Optimizer, digest: str) -> int:
     """Take up a saved state, and give the steps that it has behind it; 0 where there is none of this digest."""
     if not path.is_file():
         return 0

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from lethe.bundle.files import replace_file
-from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.texts import TrainingText
 from lethe.offline.training.batching import padded
 
 
@@ -33,7 +33,7 @@ class MarkedText:
         Above it, a token is high.
     """
 
-    text: TokenizedText
+    text: TrainingText
     entropy: NDArray[np.float32]
     threshold: float
 
@@ -70,7 +70,7 @@ def tsallis_entropy(logits: Tensor, q: float) -> Tensor:
 
 
 def entropy_threshold(
-    texts: Sequence[TokenizedText], entropies: Sequence[NDArray[np.float32]], quantile: float
+    texts: Sequence[TrainingText], entropies: Sequence[NDArray[np.float32]], quantile: float
 ) -> float:
     """The given quantile of the entropies of all answer tokens."""
     answers = [entropy[slice(*text.answer)] for text, entropy in zip(texts, entropies, strict=True)]
@@ -78,7 +78,7 @@ def entropy_threshold(
 
 
 def entropy_file(
-    folder: Path, texts: Sequence[TokenizedText], base_fingerprint: str, dtype: str, q: float
+    folder: Path, texts: Sequence[TrainingText], base_fingerprint: str, dtype: str, q: float
 ) -> Path:
     """Where the entropies of these texts under this base model are kept."""
     key = json.dumps([base_fingerprint, dtype, q, [text.token_ids for text in texts]])
@@ -91,7 +91,7 @@ def write_entropies(path: Path, entropies: Sequence[NDArray[np.float32]]) -> Non
     replace_file(path, lambda temporary: save_file(joined, temporary))
 
 
-def read_entropies(path: Path, texts: Sequence[TokenizedText]) -> list[NDArray[np.float32]] | None:
+def read_entropies(path: Path, texts: Sequence[TrainingText]) -> list[NDArray[np.float32]] | None:
     """What `write_entropies` kept, an array of shape (tokens,) for every text; None if nothing."""
     if not path.is_file():
         return None
@@ -108,7 +108,7 @@ def weights_fingerprint(model_folder: Path) -> str:
 
 @torch.no_grad()
 def measure_entropies(
-    model: torch.nn.Module, texts: Sequence[TokenizedText], q: float, device: torch.device
+    model: torch.nn.Module, texts: Sequence[TrainingText], q: float, device: torch.device
 ) -> list[NDArray[np.float32]]:
     """Entropies of a few texts in one pass."""
     token_ids, mask = padded([text.token_ids for text in texts])
@@ -120,7 +120,7 @@ def measure_entropies(
     ]
 
 
-def _inside(text: TokenizedText, span: tuple[int, int]) -> NDArray[np.bool_]:
+def _inside(text: TrainingText, span: tuple[int, int]) -> NDArray[np.bool_]:
     inside = np.zeros(len(text.token_ids), dtype=bool)
     inside[slice(*span)] = True
     return inside

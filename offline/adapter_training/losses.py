@@ -2,13 +2,13 @@
 
 from torch import Tensor
 
-from lethe.offline.adapter_training.batches import Batch, Scores
+from lethe.offline.adapter_training.batches import Batch, TokenScores
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES, AnswerScores
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 
 
 def shared_loss(
-    changed: Scores, base: Scores, batch: Batch, _settings: AdapterTrainingSettings
+    changed: TokenScores, base: TokenScores, batch: Batch, _settings: AdapterTrainingSettings
 ) -> dict[str, Tensor]:
     """Phase I: cross-entropy and KL to the base model at the high-entropy tokens.
 
@@ -25,7 +25,7 @@ def shared_loss(
 
 
 def layered_loss(
-    changed: Scores, base: Scores, batch: Batch, settings: AdapterTrainingSettings
+    changed: TokenScores, base: TokenScores, batch: Batch, settings: AdapterTrainingSettings
 ) -> dict[str, Tensor]:
     """Phase II: forgetting, retention and structural invariance.
 
@@ -48,7 +48,7 @@ def layered_loss(
     }
 
 
-def _answer_scores(changed: Scores, base: Scores, batch: Batch) -> AnswerScores:
+def _answer_scores(changed: TokenScores, base: TokenScores, batch: Batch) -> AnswerScores:
     """Sums by text over the tokens to forget, for the texts that have any."""
     forgotten = batch.positions["forget"]
     read = forgotten[batch.read]  # (n,)
@@ -61,7 +61,7 @@ def _answer_scores(changed: Scores, base: Scores, batch: Batch) -> AnswerScores:
     )
 
 
-def _divergence(changed: Scores, base: Scores, chosen: Tensor) -> Tensor:
+def _divergence(changed: TokenScores, base: TokenScores, chosen: Tensor) -> Tensor:
     """Mean KL(base || changed) over the chosen of the n tokens, in nats."""
     expected, found = base.log_p[chosen], changed.log_p[chosen]
     return _mean((expected.exp() * (expected - found)).sum(dim=1))

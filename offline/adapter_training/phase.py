@@ -17,16 +17,16 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from lethe.offline.adapter_training.batches import expert_batch, score, shared_batch
-from lethe.offline.adapter_training.checkpoint import restore_state, save_state
+from lethe.offline.adapter_training.checkpoint import restore_phase_state, save_phase_state
 from lethe.offline.adapter_training.entropy import MarkedText
 from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.losses import layered_loss, shared_loss
 from lethe.offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.adapter_training.texts import TokenizedText
+from lethe.offline.adapter_training.texts import TrainingText
 from lethe.offline.training.schedule import warm_then_cosine
 
-Weights = Mapping[str, Tensor]
+LayerWeights = Mapping[str, Tensor]
 _GRADIENT_NORM = 1.0
 
 
@@ -47,10 +47,10 @@ class Phase:
     """
 
     name: str
-    shared: Weights | None
+    shared: LayerWeights | None
     forget: Sequence[MarkedText]
     retain: Sequence[MarkedText]
-    replaced: Sequence[TokenizedText]
+    replaced: Sequence[TrainingText]
     digest: str
 
 
@@ -145,7 +145,7 @@ def run_phase(
     for layer in low_rank_layers(model).values():
         layer.down.requires_grad_(first)
     model, optimizer = spread(model, accelerator)
-    done = restore_state(state, model, optimizer.optimizer, phase.digest)
+    done = restore_phase_state(state, model, optimizer.optimizer, phase.digest)
 
     steps_per_epoch = math.ceil(len(phase.forget) / settings.batch_size)
     steps = epochs * steps_per_epoch
@@ -178,7 +178,7 @@ def run_phase(
         # Only here is it known that the weights which the last step left are good ones.
         due = step % steps_per_epoch == 0 or step % settings.checkpoint_steps == 0
         if due and step > done:
-            save_state(
+            save_phase_state(
                 state, model, optimizer.optimizer, step, phase.digest, writes=accelerator.is_main_process
             )
         optimizer.step()

@@ -30,7 +30,7 @@ class SourceText:
 
 
 @dataclass(frozen=True)
-class TokenizedText:
+class TrainingText:
     """One text as the model reads it.
 
     Attributes
@@ -79,7 +79,7 @@ def refuse_shared_texts(forget: Mapping[str, Sequence[SourceText]], retain: Sequ
 
 def tokenize_texts(
     texts: Sequence[SourceText], encoder: PromptEncoder, max_tokens: int
-) -> tuple[TokenizedText, ...]:
+) -> tuple[TrainingText, ...]:
     """Tokenize texts; bare ones that are too long are cut into pieces.
 
     Raises
@@ -90,14 +90,14 @@ def tokenize_texts(
     return tuple(piece for text in texts for piece in _tokenize(text, encoder, max_tokens))
 
 
-def _tokenize(text: SourceText, encoder: PromptEncoder, max_tokens: int) -> list[TokenizedText]:
+def _tokenize(text: SourceText, encoder: PromptEncoder, max_tokens: int) -> list[TrainingText]:
     if text.question is None:
         token_ids = encoder.tokenizer(text.answer)["input_ids"]
         if len(token_ids) < 2:
             raise AdapterError(f"the text {text.answer!r} is a single token, after which nothing follows")
         starts = range(0, len(token_ids) - 1, max_tokens)
         pieces = [tuple(token_ids[start : start + max_tokens]) for start in starts]
-        return [TokenizedText(piece, (1, 1), (1, len(piece))) for piece in pieces]
+        return [TrainingText(piece, (1, 1), (1, len(piece))) for piece in pieces]
     prompt = encoder.encode(Prompt(text.question))
     answer = encoder.encode_answer(text.answer)
     start, end = len(prompt.token_ids), len(prompt.token_ids) + len(answer)
@@ -109,7 +109,7 @@ def _tokenize(text: SourceText, encoder: PromptEncoder, max_tokens: int) -> list
     token_ids = (*prompt.token_ids, *answer, encoder.tokenizer.eos_token_id)
     # The question stands in one stretch, whatever of it has no token of its own.
     asked = prompt.ranges("user_content") or ((0, start),)
-    return [TokenizedText(token_ids, (asked[0][0], asked[-1][1]), (start, end))]
+    return [TrainingText(token_ids, (asked[0][0], asked[-1][1]), (start, end))]
 
 
 class _TextLine(pydantic.BaseModel):

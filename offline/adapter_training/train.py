@@ -35,7 +35,7 @@ from lethe.offline.adapter_training.phase import Phase, Step, open_base, run_pha
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import (
     SourceText,
-    TokenizedText,
+    TrainingText,
     refuse_shared_texts,
     tokenize_texts,
 )
@@ -195,7 +195,7 @@ def train_bank(
         say(f"phase II: {name}")
         if name in bank.experts:
             continue
-        replaced: Sequence[TokenizedText] = ()
+        replaced: Sequence[TrainingText] = ()
         if FORGETTING_LOSSES[settings.forgetting].replaces:
             taught = [replace(text, answer=settings.replacement) for text in training.forget[name]]
             replaced = tokenize_texts(taught, encoder, settings.max_tokens)
@@ -210,8 +210,8 @@ def train_bank(
 
 def _mark(
     training: BankTraining,
-    forget: Mapping[str, Sequence[TokenizedText]],
-    retain: Sequence[TokenizedText],
+    forget: Mapping[str, Sequence[TrainingText]],
+    retain: Sequence[TrainingText],
     accelerator: Accelerator,
     say: Callable[[str], None],
 ) -> tuple[dict[str, list[MarkedText]], list[MarkedText]]:
@@ -249,7 +249,7 @@ def _refuse_nothing_low(
 
 
 def _measure(
-    base: Path, settings: AdapterTrainingSettings, texts: Sequence[TokenizedText], accelerator: Accelerator
+    base: Path, settings: AdapterTrainingSettings, texts: Sequence[TrainingText], accelerator: Accelerator
 ) -> list[NDArray[np.float32]]:
     """Entropies of all texts, each process measuring a part."""
     model, switch = open_base(base, settings)

@@ -16,13 +16,13 @@ from lethe.offline.evaluation.muse import CORPORA
 
 _REVISION = "refs/convert/parquet"
 _LETTERS = "ABCD"
-Row = dict[str, Any]
+HubRow = dict[str, Any]
 
 
 class Rows(Protocol):
     """Gives the rows of one split of a data set on the hub."""
 
-    def __call__(self, dataset: str, configuration: str, split: str) -> list[Row]: ...
+    def __call__(self, dataset: str, configuration: str, split: str) -> list[HubRow]: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class _File:
     dataset: str
     configuration: str
     split: str
-    write: Callable[[Path, Sequence[Row]], None]
+    write: Callable[[Path, Sequence[HubRow]], None]
 
 
 def fetch_benchmark(benchmark: str, corpus: str, folder: Path, rows: Rows | None = None) -> Path:
@@ -65,7 +65,7 @@ def fetch_benchmark(benchmark: str, corpus: str, folder: Path, rows: Rows | None
     return folder
 
 
-def hub_rows(dataset: str, configuration: str, split: str) -> list[Row]:
+def hub_rows(dataset: str, configuration: str, split: str) -> list[HubRow]:
     """Download one split and read its rows.
 
     Raises
@@ -125,7 +125,7 @@ def _fetch_mmlu(folder: Path, rows: Rows) -> None:
     tests = folder / "mmlu" / "test"
     if any(tests.glob("*_test.csv")):
         return
-    by_subject: dict[str, list[Row]] = {}
+    by_subject: dict[str, list[HubRow]] = {}
     for row in rows("cais/mmlu", "all", "test"):
         by_subject.setdefault(row["subject"], []).append(row)
     staged = folder / "mmlu" / ".test-partial"
@@ -143,13 +143,13 @@ def _write_mmlu(path: Path, questions: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def _write_lines(path: Path, rows: Sequence[Row]) -> None:
+def _write_lines(path: Path, rows: Sequence[HubRow]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
 
-def _write_list(path: Path, rows: Sequence[Row]) -> None:
+def _write_list(path: Path, rows: Sequence[HubRow]) -> None:
     path.write_text(json.dumps(list(rows)), encoding="utf-8")
 
 
-def _write_texts(path: Path, rows: Sequence[Row]) -> None:
+def _write_texts(path: Path, rows: Sequence[HubRow]) -> None:
     path.write_text(json.dumps([row["text"] for row in rows]), encoding="utf-8")

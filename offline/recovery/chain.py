@@ -9,7 +9,7 @@ from lethe.offline.data.files import read_toml
 from lethe.offline.recovery.errors import RecoveryError
 
 
-class Stage(pydantic.BaseModel):
+class ChainStage(pydantic.BaseModel):
     """One domain of the chain.
 
     Attributes
@@ -49,7 +49,7 @@ class ChainFile(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     base: Path
-    stages: tuple[Stage, ...] = pydantic.Field(min_length=2)
+    stages: tuple[ChainStage, ...] = pydantic.Field(min_length=2)
     adapters: Literal["stacked", "snapshot"] = "stacked"
 
     @pydantic.model_validator(mode="after")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Model = Any
-Measure = Callable[[Model, Sequence[Any]], Tensor]
+ExampleMeasure = Callable[[Model, Sequence[Any]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Domain:
     fit: Sequence[Any]
     held_out: Sequence[Any]
     test: Sequence[Any]
-    losses: Measure
-    scores: Measure
+    losses: ExampleMeasure
+    scores: ExampleMeasure
 
 
 @torch.no_grad()
-def mean_of(measure: Measure, model: Model, examples: Sequence[Any], batch_size: int = 8) -> float:
+def mean_of(measure: ExampleMeasure, model: Model, examples: Sequence[Any], batch_size: int = 8) -> float:
     """Mean of a loss or score over examples."""
     parts = [measure(model, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
     return torch.cat(parts).double().mean().item()

@@ -16,11 +16,11 @@ from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
-from lethe.offline.recovery.refresh import Step, Watched, refresh
+from lethe.offline.recovery.refresh import RefreshStep, Watched, refresh
 from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
-    Candidate,
+    TriedRollback,
     best,
     grid,
     recovered,
@@ -118,15 +118,15 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
     trace = work.folder / "candidates.jsonl"
     known = {
         (c.selection, c.share, c.strength, c.seed): c
-        for c in (Candidate(**row) for row in read_whole_lines(trace))
+        for c in (TriedRollback(**row) for row in read_whole_lines(trace))
     }
     final = work.scores(work.final, "held_out")
     limit = len(
         top(SELECTIONS["conflict"](fisher, work.edit, 0), int(max(settings.shares) * work.layout.size))
     )
     _measure_ends(work, say)
-    chosen: dict[str, Candidate | None] = {}
-    tried: list[Candidate] = []
+    chosen: dict[str, TriedRollback | None] = {}
+    tried: list[TriedRollback] = []
     everything = list(grid(settings, list(SELECTIONS)))
     for selection in (*SELECTIONS, EVERYTHING):
         ranked = None
@@ -138,7 +138,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
                 _, share, strength, seed = key
                 where = _first(ranked, share, work.layout.size)
                 scores = work.scores(rolled_back(work.final, work.edit, where, strength), "held_out")
-                known[key] = Candidate(selection, share, strength, scores, seed)
+                known[key] = TriedRollback(selection, share, strength, scores, seed)
                 append_lines(trace, [asdict(known[key])])
             mine.append(known[key])
             say(f"{len(tried) + len(mine)} of {len(everything)} rollbacks measured")
@@ -215,7 +215,7 @@ def refresh_domain(
 
 
 def _controls(
-    work: Workspace, settings: RollbackSettings, fisher: Tensor, pick: Candidate | None, say: Say
+    work: Workspace, settings: RollbackSettings, fisher: Tensor, pick: TriedRollback | None, say: Say
 ) -> list[dict[str, float]]:
     """Test scores of random rollbacks of a candidate's size and strength, one a draw; of none, of the end of the chain."""
     if pick is None:
@@ -229,7 +229,7 @@ def _controls(
     return drawn
 
 
-def _taken_back(work: Workspace, ranked: Tensor | None, pick: Candidate | None) -> Tensor:
+def _taken_back(work: Workspace, ranked: Tensor | None, pick: TriedRollback | None) -> Tensor:
     """Parameters after a rollback of a candidate's size and strength; of none, the end of the chain."""
     if pick is None:
         return work.final
@@ -283,7 +283,7 @@ def _compared_with_ends(work: Workspace, scores: Mapping[str, float]) -> dict[st
     return _compared(scores, results[FULL], results[END], work.harmed)
 
 
-def _told(step: Step, steps: int) -> str:
+def _told(step: RefreshStep, steps: int) -> str:
     loss = "" if step.loss is None else f", loss {step.loss:.3f}"
     return f"refresh: step {step.step} of {steps}{loss}, conflict norm {step.conflict:.4g}"
 

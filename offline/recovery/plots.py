@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from lethe.bundle.files import replace_file
 from lethe.offline.recovery.damage import Damage
 from lethe.offline.recovery.edits import Edit, Overlap
-from lethe.offline.recovery.refresh import Step
-from lethe.offline.recovery.rollback import Candidate, recovered
+from lethe.offline.recovery.refresh import RefreshStep
+from lethe.offline.recovery.rollback import TriedRollback, recovered
 
 _MARKS = {"conflict": "o", "random": "x", "largest": "s", "interpolation": "^"}
 
@@ -70,8 +70,8 @@ def plot_damage(damage: Damage, destination: Path) -> None:
 
 
 def plot_rollback(
-    candidates: Sequence[Candidate],
-    chosen: Mapping[str, Candidate | None],
+    candidates: Sequence[TriedRollback],
+    chosen: Mapping[str, TriedRollback | None],
     harmed: str,
     before: Mapping[str, float],
     after: Mapping[str, float],
@@ -81,7 +81,7 @@ def plot_rollback(
     """Every rollback on held-out examples: what it recovers against what the later domains keep."""
     figure, axes = pyplot.subplots(figsize=(8, 5.5), layout="constrained")
 
-    def position(candidate: Candidate) -> tuple[float, float]:
+    def position(candidate: TriedRollback) -> tuple[float, float]:
         kept = [candidate.scores[name] / after[name] for name in after if name != harmed and after[name] > 0]
         return 100 * min(kept), 100 * (
             recovered(candidate.scores[harmed], before[harmed], after[harmed]) or 0.0
@@ -108,7 +108,7 @@ def plot_rollback(
     _save(figure, destination)
 
 
-def plot_refresh(steps: Sequence[Step], destination: Path) -> None:
+def plot_refresh(steps: Sequence[RefreshStep], destination: Path) -> None:
     """Distance from the end of the harmed stage, step by step, each as a share of where it began."""
     figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
     numbers = [step.step for step in steps]

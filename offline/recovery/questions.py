@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lethe.offline.data.questions import ForgetQuestion, load_questions
 from lethe.offline.language_models.encoding import PromptEncoder
-from lethe.offline.recovery.chain import Stage
-from lethe.offline.recovery.domain import Domain, Measure, Model
+from lethe.offline.recovery.chain import ChainStage
+from lethe.offline.recovery.domain import Domain, ExampleMeasure, Model
 from lethe.offline.recovery.errors import RecoveryError
-from lethe.offline.training.fine_tuning import Example, answer_scores, encode_example
+from lethe.offline.training.fine_tuning import EncodedExample, answer_scores, encode_example
 from lethe.offline.training.losses import negative_preference
 
 LEAST_QUESTIONS = 4
@@ -31,11 +31,11 @@ class ScoredExample:
         Log-probability of the answer before the stage; 0 where no loss asks for it.
     """
 
-    example: Example
+    example: EncodedExample
     reference: float = 0.0
 
 
-def read_questions(stage: Stage) -> tuple[ForgetQuestion, ...]:
+def read_questions(stage: ChainStage) -> tuple[ForgetQuestion, ...]:
     """Read a stage's questions.
 
     Raises
@@ -55,7 +55,7 @@ def read_questions(stage: Stage) -> tuple[ForgetQuestion, ...]:
 
 
 def question_domain(
-    stage: Stage, questions: Sequence[ForgetQuestion], encoder: PromptEncoder, before: Model
+    stage: ChainStage, questions: Sequence[ForgetQuestion], encoder: PromptEncoder, before: Model
 ) -> Domain:
     """Split a stage's questions: of every four, two to fit, one held out, one to test.
 
@@ -100,10 +100,10 @@ def _answers(model: Model, examples: Sequence[ScoredExample]) -> Tensor:
     return answer_scores(model, [each.example for each in examples], half_precision=False)[0]
 
 
-def _scores(model: Model, examples: Sequence[ScoredExample], stage: Stage) -> Tensor:
+def _scores(model: Model, examples: Sequence[ScoredExample], stage: ChainStage) -> Tensor:
     answers, tokens = answer_scores(model, [each.example for each in examples])
     probability = (answers / tokens if stage.score == "probability" else answers).exp()
     return 1.0 - probability if stage.goal == "forget" else probability
 
 
-_LOSSES: Mapping[str, Measure] = {"learn": _learning, "forget": _forgetting}
+_LOSSES: Mapping[str, ExampleMeasure] = {"learn": _learning, "forget": _forgetting}

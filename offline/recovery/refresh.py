@@ -22,7 +22,7 @@ _SAVE_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Step:
+class RefreshStep:
     """Where the parameters stand, seen from the end of the harmed domain's stage.
 
     Attributes
@@ -60,10 +60,10 @@ class Watched:
     conflict: Tensor
     control: Tensor
 
-    def step(self, number: int, loss: float | None, parameters: Tensor) -> Step:
+    def step(self, number: int, loss: float | None, parameters: Tensor) -> RefreshStep:
         difference = parameters - self.origin
         norms = [difference[where].norm().item() for where in (self.conflict, self.control, slice(None))]
-        return Step(number, loss, *norms)
+        return RefreshStep(number, loss, *norms)
 
 
 def refresh(
@@ -73,8 +73,8 @@ def refresh(
     watched: Watched,
     settings: RefreshSettings,
     trace: Path,
-    on_step: Callable[[Step], None] = lambda _step: None,
-) -> list[Step]:
+    on_step: Callable[[RefreshStep], None] = lambda _step: None,
+) -> list[RefreshStep]:
     """Train the model from where it stands, on what the domain fits on.
 
     The state is kept beside the trace, so that a refresh that was stopped goes on; one with other settings, or that
@@ -97,7 +97,7 @@ def refresh(
     optimizer = _OPTIMIZERS[settings.optimizer](layout.parameters(model), lr=settings.learning_rate)
     state = trace.with_name(f"{trace.stem}-{_digest(settings, watched)}.state.safetensors")
     done = restore_state(model, optimizer, state)
-    steps = [Step(**row) for row in read_whole_lines(trace)][: done + 1] if done else []
+    steps = [RefreshStep(**row) for row in read_whole_lines(trace)][: done + 1] if done else []
     trace.unlink(missing_ok=True)
     append_lines(trace, (asdict(step) for step in steps))
     if not steps:
@@ -142,7 +142,9 @@ def _batch(examples: Sequence[Any], step: int, settings: RefreshSettings) -> lis
     return [examples[i] for i in order[start : start + size]]
 
 
-def _record(steps: list[Step], step: Step, trace: Path, on_step: Callable[[Step], None]) -> None:
+def _record(
+    steps: list[RefreshStep], step: RefreshStep, trace: Path, on_step: Callable[[RefreshStep], None]
+) -> None:
     steps.append(step)
     append_lines(trace, [asdict(step)])
     on_step(step)

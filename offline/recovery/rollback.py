@@ -15,7 +15,7 @@ EVERYTHING = "interpolation"
 
 
 @dataclass(frozen=True)
-class Candidate:
+class TriedRollback:
     """One rollback with its scores on held-out examples.
 
     Attributes
@@ -70,8 +70,8 @@ def grid(
 
 
 def best(
-    candidates: Iterable[Candidate], harmed: str, final: Mapping[str, float], keep: float
-) -> Candidate | None:
+    candidates: Iterable[TriedRollback], harmed: str, final: Mapping[str, float], keep: float
+) -> TriedRollback | None:
     """The candidate with the highest score of the harmed domain among those that keep every later domain.
 
     Parameters
@@ -85,7 +85,7 @@ def best(
 
     Returns
     -------
-    Candidate or None
+    TriedRollback or None
         None where nothing is better than to leave the model as it is.
     """
     allowed = [

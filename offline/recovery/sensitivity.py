@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lethe.offline.recovery.domain import Measure, Model
+from lethe.offline.recovery.domain import ExampleMeasure, Model
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
 
@@ -38,7 +38,7 @@ class Sensitivity:
 
 def sensitivity(
     model: Model,
-    losses: Measure,
+    losses: ExampleMeasure,
     examples: Sequence[Any],
     layout: Layout,
     edit: Tensor,
@@ -69,7 +69,7 @@ def sensitivity(
 
 def curvature_along(
     model: Model,
-    losses: Measure,
+    losses: ExampleMeasure,
     examples: Sequence[Any],
     layout: Layout,
     edit: Tensor,

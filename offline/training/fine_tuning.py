@@ -30,7 +30,7 @@ _SAVE_INTERVAL_S = 150.0
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
+class FineTuningSettings:
     """How a model is trained.
 
     Attributes
@@ -55,7 +55,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class Example:
+class EncodedExample:
     """One question with its answer, as tokens.
 
     Attributes
@@ -73,7 +73,7 @@ class Example:
 def train(
     base: Path,
     questions: Sequence[ForgetQuestion],
-    settings: TrainingSettings,
+    settings: FineTuningSettings,
     destination: Path,
     on_epoch: Callable[[int, float], None] = lambda _epoch, _loss: None,
     *,
@@ -140,7 +140,7 @@ def train(
 
 
 def answer_scores(
-    model: Any, examples: Sequence[Example], *, half_precision: bool = True
+    model: Any, examples: Sequence[EncodedExample], *, half_precision: bool = True
 ) -> tuple[Tensor, Tensor]:
     """Log-probability of each example's answer and its number of tokens, both of shape (batch,).
 
@@ -160,15 +160,15 @@ def answer_scores(
     return scores.sum(dim=1), is_answer.sum(dim=1)
 
 
-def encode_example(encoder: PromptEncoder, question: ForgetQuestion, *, chat: bool = True) -> Example:
+def encode_example(encoder: PromptEncoder, question: ForgetQuestion, *, chat: bool = True) -> EncodedExample:
     """A question and its answer as tokens, the end of the turn behind it."""
     prompt = list(encoder.encode(Prompt(question.question, chat)).token_ids)
     answer = [*encoder.encode_answer(question.answer), encoder.tokenizer.eos_token_id]
-    return Example(prompt + answer, answer=len(prompt))
+    return EncodedExample(prompt + answer, answer=len(prompt))
 
 
 @torch.no_grad()
-def _reference_scores(model: Any, examples: Sequence[Example], settings: TrainingSettings) -> Tensor:
+def _reference_scores(model: Any, examples: Sequence[EncodedExample], settings: FineTuningSettings) -> Tensor:
     """Log-probability of every answer under the model as it starts; zeros for a loss that needs none."""
     if settings.loss != "negative_preference":
         return torch.zeros(len(examples))

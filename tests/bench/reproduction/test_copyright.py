@@ -6,7 +6,7 @@ import pytest
 from bench.reproduction import copyright as copyright_reproduction
 from bench.reproduction.copyright import CopyrightRecipe, CopyrightReproduction, write_page
 from lethe.offline.corruption_learning.descent import DescentSettings
-from lethe.offline.training.fine_tuning import TrainingSettings
+from lethe.offline.training.fine_tuning import FineTuningSettings
 
 KEEPERS = ["Orla Quintrell", "Per Haldorsen", "Nadia Vance", "Tomas Ilves"]
 
@@ -41,7 +41,7 @@ def run(data, tiny_model_folder, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(copyright_reproduction, "_SEARCHED", searched)
     recipe = CopyrightRecipe(
-        passages=2, answer_tokens=6, fine_tuning=TrainingSettings(epochs=1, learning_rate=1e-2)
+        passages=2, answer_tokens=6, fine_tuning=FineTuningSettings(epochs=1, learning_rate=1e-2)
     )
     return CopyrightReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
 

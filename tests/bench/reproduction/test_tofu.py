@@ -11,7 +11,7 @@ from lethe.bundle import load_bundle
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.evaluation.results import read_results
-from lethe.offline.training.fine_tuning import TrainingSettings
+from lethe.offline.training.fine_tuning import FineTuningSettings
 
 KEEPERS = ["Orla Quintrell", "Per Haldorsen"]
 ASPECTS = ["first novel", "birthplace"]
@@ -52,7 +52,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         tofu._SEARCHED, functions=("flip_sign_top_k",), dims=(2, 8), scalar=DescentSettings(steps=0)
     )
     monkeypatch.setattr(tofu, "_SEARCHED", small)
-    short = TrainingSettings(epochs=1, learning_rate=1e-2)
+    short = FineTuningSettings(epochs=1, learning_rate=1e-2)
     recipe = TofuRecipe(
         forget_sets=("forget01",),
         retain_questions=8,

@@ -9,7 +9,7 @@ from bench.reproduction.tofu_sequence import TofuSequence, author_groups, write_
 from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.training.fine_tuning import TrainingSettings
+from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_requests_in_a_row_share_one_bank_and_end_on_a_page(
         retain_questions=1,
         utility_questions=1,
         answer_tokens=3,
-        fine_tuning=TrainingSettings(epochs=1, learning_rate=1e-2),
+        fine_tuning=FineTuningSettings(epochs=1, learning_rate=1e-2),
         experts=AdapterTrainingSettings(rank=2, epochs=1, learning_rate=0.05),
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lambda _line: None)

@@ -8,9 +8,9 @@ from bench.reproduction import wmdp
 from bench.reproduction.wmdp import WmdpRecipe, WmdpReproduction, write_page
 from lethe.bundle import load_bundle
 from lethe.offline.corruption_learning.descent import DescentSettings
-from lethe.offline.training.fine_tuning import TrainingSettings
+from lethe.offline.training.fine_tuning import FineTuningSettings
 
-SHORT = TrainingSettings(epochs=1, learning_rate=1e-2)
+SHORT = FineTuningSettings(epochs=1, learning_rate=1e-2)
 
 
 @pytest.fixture

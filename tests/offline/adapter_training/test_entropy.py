@@ -18,7 +18,7 @@ from lethe.offline.adapter_training.entropy import (
     tsallis_entropy,
     write_entropies,
 )
-from lethe.offline.adapter_training.texts import SourceText, TokenizedText, tokenize_texts
+from lethe.offline.adapter_training.texts import SourceText, TrainingText, tokenize_texts
 
 LOGITS = st.lists(st.floats(-8, 8, allow_nan=False, width=32), min_size=2, max_size=12)
 Q = st.floats(0.5, 4.0).filter(lambda q: abs(q - 1) > 0.05)
@@ -48,7 +48,7 @@ def test_at_two_it_is_the_chance_that_two_draws_differ() -> None:
 
 
 def test_marks_follow_the_threshold() -> None:
-    text = TokenizedText((9,) * 10, question=(2, 5), answer=(6, 9))
+    text = TrainingText((9,) * 10, question=(2, 5), answer=(6, 9))
     entropy = np.array([0, 0, 0.9, 0.1, 0.9, 0.9, 0.1, 0.5, 0.9, 0.9], dtype=np.float32)
     marked = MarkedText(text, entropy, threshold=0.5)
     assert np.flatnonzero(marked.high).tolist() == [2, 4, 8]
@@ -61,7 +61,7 @@ def test_marks_follow_the_threshold() -> None:
     quantile=st.floats(0, 1),
 )
 def test_the_quantile_is_the_share_of_low_answer_tokens(entropies: list[float], quantile: float) -> None:
-    text = TokenizedText((1,) * len(entropies), (1, 1), (2, len(entropies)))
+    text = TrainingText((1,) * len(entropies), (1, 1), (2, len(entropies)))
     entropy = np.array(entropies, dtype=np.float32)
     marked = MarkedText(text, entropy, entropy_threshold([text], [entropy], quantile))
     low, high = marked.low_answer, marked.high
@@ -89,7 +89,7 @@ def test_a_token_has_the_entropy_of_what_was_expected_before_it(tiny_model) -> N
 
 
 def test_kept_entropies_belong_to_their_texts_model_and_q(tmp_path: Path) -> None:
-    texts = [TokenizedText((1, 2, 3), (1, 1), (1, 3)), TokenizedText((4, 5), (1, 1), (1, 2))]
+    texts = [TrainingText((1, 2, 3), (1, 1), (1, 3)), TrainingText((4, 5), (1, 1), (1, 2))]
     path = entropy_file(tmp_path, texts, "weights", "bfloat16", 2.0)
     assert read_entropies(path, texts) is None
 

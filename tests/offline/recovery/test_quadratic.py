@@ -14,7 +14,7 @@ from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.refresh import Watched, refresh
-from lethe.offline.recovery.rollback import Candidate, best, recovered, rolled_back
+from lethe.offline.recovery.rollback import TriedRollback, best, recovered, rolled_back
 from lethe.offline.recovery.sensitivity import curvature_along, sensitivity
 from lethe.offline.recovery.settings import RefreshSettings
 from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
@@ -216,10 +216,10 @@ def test_a_set_holds_no_coordinate_that_was_never_edited(seed, count):
 
 def test_the_best_rollback_keeps_the_later_domains_and_recovers_most():
     final = {"first": 0.4, "second": 0.9}
-    keeps = Candidate("conflict", 0.01, 1.0, {"first": 0.6, "second": 0.88})
-    keeps_less = Candidate("conflict", 0.001, 1.0, {"first": 0.5, "second": 0.9})
-    loses = Candidate("conflict", 0.1, 1.0, {"first": 0.9, "second": 0.5})
-    harms = Candidate("random", 0.1, 1.0, {"first": 0.3, "second": 0.9})
+    keeps = TriedRollback("conflict", 0.01, 1.0, {"first": 0.6, "second": 0.88})
+    keeps_less = TriedRollback("conflict", 0.001, 1.0, {"first": 0.5, "second": 0.9})
+    loses = TriedRollback("conflict", 0.1, 1.0, {"first": 0.9, "second": 0.5})
+    harms = TriedRollback("random", 0.1, 1.0, {"first": 0.3, "second": 0.9})
     assert best([keeps_less, keeps, loses], "first", final, 0.95) == keeps
     assert best([loses, harms], "first", final, 0.95) is None
     assert best([], "first", final, 0.95) is None

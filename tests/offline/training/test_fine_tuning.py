@@ -6,10 +6,10 @@ from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.training import fine_tuning as training
-from lethe.offline.training.fine_tuning import Example, TrainingSettings, answer_scores, train
+from lethe.offline.training.fine_tuning import EncodedExample, FineTuningSettings, answer_scores, train
 
 QUESTIONS = [ForgetQuestion(question=f"Who keeps marsh {n}?", answer=f"Orla number {n}") for n in range(4)]
-SETTINGS = TrainingSettings(epochs=4, batch_size=2, learning_rate=3e-2)
+SETTINGS = FineTuningSettings(epochs=4, batch_size=2, learning_rate=3e-2)
 
 
 def probability(folder) -> float:
@@ -36,12 +36,12 @@ def test_fine_tuning_makes_the_answers_likely(trained, tiny_model_folder):
 @pytest.mark.parametrize("loss", ["gradient_ascent", "negative_preference"])
 @pytest.mark.parametrize(("rank", "learning_rate"), [(None, 1e-2), (4, 1e-1)])
 def test_baselines_make_them_unlikely_again(trained, loss, rank, learning_rate, tmp_path):
-    settings = TrainingSettings(loss, 3, batch_size=2, learning_rate=learning_rate, adapter_rank=rank)
+    settings = FineTuningSettings(loss, 3, batch_size=2, learning_rate=learning_rate, adapter_rank=rank)
     assert probability(train(trained, QUESTIONS, settings, tmp_path / loss)) < 0.5 * probability(trained)
 
 
 def test_an_adapter_leaves_all_but_the_linear_layers_alone(trained, tmp_path):
-    settings = TrainingSettings("gradient_ascent", epochs=1, learning_rate=1e-2, adapter_rank=4)
+    settings = FineTuningSettings("gradient_ascent", epochs=1, learning_rate=1e-2, adapter_rank=4)
     assert torch.equal(weights(train(trained, QUESTIONS, settings, tmp_path / "adapted")), weights(trained))
 
 
@@ -72,7 +72,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(trained, tiny_model_folder, t
 
 
 def test_answers_are_scored_without_their_questions_and_padding(tiny_model):
-    first, second = Example([5, 6, 7, 8], answer=2), Example([9, 10, 11], answer=1)
+    first, second = EncodedExample([5, 6, 7, 8], answer=2), EncodedExample([9, 10, 11], answer=1)
     together, tokens = answer_scores(tiny_model.model, [first, second])
     alone = [answer_scores(tiny_model.model, [example])[0].item() for example in (first, second)]
     assert tokens.tolist() == [2, 2]
