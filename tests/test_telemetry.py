@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from bench.servers import mock_engine, targets_for_the_mock
 from lethe.server.engines.process import free_loopback_port
@@ -118,6 +120,22 @@ def test_the_proxy_talks_to_engine_and_hub_alone_and_leaves_no_file(
     assert told
     assert not {"torch", "agent"} & {part.split("/")[0].strip() for said in told for part in said.split(";")}
     assert written(newcomer) == set()
+
+
+def test_the_engine_is_asked_not_to_report_its_use(tmp_path: Path, newcomer: dict[str, str]) -> None:
+    # vLLM reports from GPUs alone; this one says what it was asked, and dies.
+    entry = tmp_path / "vllm" / "entrypoints" / "launchers" / "api_server" / "entry.py"
+    entry.parent.mkdir(parents=True)
+    (tmp_path / "vllm" / "__init__.py").touch()
+    entry.write_text("import os; print('asked', os.environ.get('DO_NOT_TRACK'))")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps({"hidden_size": 8}))
+    save_file({"model.embed_tokens.weight": np.zeros((4, 8), np.float32)}, model / "model.safetensors")
+    command = [*LETHE, "serve", "--model", str(model), "--port", str(free_loopback_port())]
+    environment = newcomer | {"PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert "the engine died while starting: asked 1 " in ended.stderr
 
 
 def test_judging_a_prompt_talks_to_nobody_and_leaves_no_file(newcomer: dict[str, str]) -> None:

@@ -27,18 +27,11 @@ def collector() -> Iterator[TraceCollector]:
 
 
 @pytest.fixture(scope="session")
-def vllm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the proxy's engine keeps what it has told its maker of itself."""
-    return tmp_path_factory.mktemp("vllm")
-
-
-@pytest.fixture(scope="session")
 def proxy(
-    small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector, vllm_folder: Path
+    small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
 ) -> Iterator[RunningProxy]:
     """The proxy; the last test of `one_proxy/test_serve.py` stops it."""
-    settings = {"VLLM_CONFIG_ROOT": str(vllm_folder)}
-    with running_proxy(lethe_cache, targets, collector.url, settings=settings) as running:
+    with running_proxy(lethe_cache, targets, collector.url) as running:
         yield running
 
 

@@ -109,7 +109,6 @@ def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iter
     command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
     given = {"LETHE_CACHE_DIR": str(lethe_cache), "LETHE_DRAIN_DELAY_S": "0", "PYTHONUNBUFFERED": "1"}
     environment = os.environ | given | settings
-    environment.pop("DO_NOT_TRACK", None)  # the command sets it itself
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT, env=environment
     )

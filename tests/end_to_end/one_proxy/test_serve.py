@@ -32,11 +32,6 @@ def test_what_is_to_be_forgotten_is_not_told(guarded: OpenAI, bare: OpenAI) -> N
     assert not facts_in(told, FORBIDDEN)
 
 
-@pytest.mark.usefixtures("proxy")
-def test_the_engine_does_not_report_its_use(vllm_folder: Path) -> None:
-    assert not (vllm_folder / "usage_stats.json").exists()
-
-
 def test_everything_else_is_token_for_token_what_the_bare_engine_says(guarded: OpenAI, bare: OpenAI) -> None:
     fields = {"logprobs": True, "top_logprobs": 2}
     through, direct = ask(guarded, ALLOWED, **fields), ask(bare, ALLOWED, **fields)
