@@ -52,15 +52,17 @@ def examples_of(patterns: tuple[str, ...], names: tuple[str, ...]) -> list[Examp
 
 
 @pytest.fixture(scope="session")
-def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
+def work_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where trainings keep embeddings, and what interrupted ones came to."""
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="session")
+def train(work_folder: Path) -> Train:
     """Trains a small classifier: a target's name, who is told, and changes of the settings in, what was trained out."""
-    folder = tmp_path_factory.mktemp("training")
 
     def train(
-        target: str = "lights",
-        progress: Progress | None = None,
-        work: Path = folder,
-        **changes: object,
+        target: str = "lights", progress: Progress | None = None, **changes: object
     ) -> TrainedClassifier:
         settings = replace(
             TrainingSettings(forget_forms=2, vocabulary_rounds=0, folds=2, refit=False), **changes
@@ -69,7 +71,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
             examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
         )
         return train_classifier(
-            target, forget, retain, general, settings, work, progress or Progress(lambda _line: None)
+            target, forget, retain, general, settings, work_folder, progress or Progress(lambda _line: None)
         )
 
     return train
