@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from lethe.offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair, write_peft_folder
+from lethe.offline.training.peft_folder import LowRankAdapter, LowRankPair, write_peft_folder
 
 
 def write_random_adapter(

@@ -1,7 +1,9 @@
 """What can go wrong while classifying; each is one line that says what would be right."""
 
+from lethe.bundle.errors import LetheError
 
-class ClassifierError(Exception):
+
+class ClassifierError(LetheError):
     """The classifier cannot be built or cannot answer."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lethe.cli.errors import reported
+from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.target_option import TargetName
 
@@ -75,14 +75,9 @@ def train(
 
     Started again, it goes on where it was stopped. For several devices: `accelerate launch -m lethe adapter train`.
     """
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
-    from lethe.offline.adapter_training.errors import AdapterError
     from lethe.offline.adapter_training.job import AdapterJob, run_adapter_job, subdomains
     from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-    from lethe.offline.data.files import DataError
-    from lethe.offline.language_models import LanguageModelError
-    from lethe.offline.settings import SettingsError, settings_from
+    from lethe.offline.settings import settings_from
 
     given = {
         "forgetting": forgetting,
@@ -108,7 +103,7 @@ def train(
         "seed": seed,
     }
     cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-    with reported(SettingsError, AdapterError, DataError, BundleError, CorruptionError, LanguageModelError):
+    with reported():
         settings = settings_from(AdapterTrainingSettings, given)
         job = AdapterJob(
             bundle=targets / target,
@@ -137,14 +132,11 @@ def compose(
     ] = "bfloat16",
 ) -> None:
     """Write a mixture of a bank's experts, (sum of weight x B) A, into a bundle."""
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
-    from lethe.offline.adapter_training.errors import AdapterError
     from lethe.offline.adapter_training.job import compose_into_bundle
 
-    with reported(AdapterError, BundleError, CorruptionError, ValueError):
+    with reported():
         if dtype not in ("bfloat16", "float32"):
-            raise ValueError(f"dtype is bfloat16 or float32, not {dtype!r}")
+            raise UsageError(f"dtype is bfloat16 or float32, not {dtype!r}")
         weights = dict(_parse_expert(item) for item in expert)
         composed = compose_into_bundle(bank, weights, targets / target, dtype)
         typer.echo(f"{composed.folder} {composed.version}, action {composed.manifest.action}")
@@ -155,6 +147,6 @@ def _parse_expert(item: str) -> tuple[str, float]:
     try:
         return name, float(weight) if separator else 1.0
     except ValueError:
-        raise ValueError(
+        raise UsageError(
             f"an expert is given as NAME or NAME=WEIGHT, for example marsh=0.5, not {item!r}"
         ) from None

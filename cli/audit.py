@@ -21,10 +21,8 @@ Folder = Annotated[
 def verify(folder: Folder = None) -> None:
     """Check that no entry was changed, taken out or put in; prints the last number and seal, to keep elsewhere."""
     from lethe.server.audit import files as audit_files
-    from lethe.server.audit.chain import ChainError
-    from lethe.server.errors import StartupError
 
-    with reported(ChainError, StartupError):
+    with reported():
         found = _folder(folder)
         last = audit_files.verify(found, audit_files.read_key(found))
         typer.echo(f"{last.number} entries, last seal {last.seal}")
@@ -78,13 +76,13 @@ def stats(folder: Folder = None) -> None:
 
 
 def _folder(folder: Path | None) -> Path:
-    from lethe.server.errors import StartupError
+    from lethe.server.errors import OperatorError
     from lethe.server.settings import load_settings
 
-    with reported(StartupError):
+    with reported():
         found = folder or load_settings().audit.folder
         if found is None:
-            raise StartupError("name the folder of the log with --folder or in LETHE_AUDIT__FOLDER")
+            raise OperatorError("name the folder of the log with --folder or in LETHE_AUDIT__FOLDER")
         if not found.is_dir():
-            raise StartupError(f"{found} is not a folder")
+            raise OperatorError(f"{found} is not a folder")
         return found

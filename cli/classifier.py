@@ -72,19 +72,14 @@ def train(
     seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
 ) -> None:
     """Train, calibrate and test a classifier, and put it into a bundle."""
-    from lethe.bundle import BundleError
     from lethe.classifier.encoder import default_cache_folder
     from lethe.classifier.encoder_files import DEFAULT_ENCODER
-    from lethe.classifier.errors import ClassifierError
     from lethe.classifier.settings import ClassifierSettings
-    from lethe.corruption.artifact import CorruptionError
-    from lethe.offline.classifier_training.errors import TrainingError
     from lethe.offline.classifier_training.job import ClassifierJob, run_classifier_job
     from lethe.offline.classifier_training.report import REPORT
     from lethe.offline.classifier_training.settings import TrainingSettings
-    from lethe.offline.data.files import DataError
 
-    with reported(TrainingError, DataError, ClassifierError, BundleError, CorruptionError, OSError):
+    with reported():
         settings = TrainingSettings(
             encoder=encoder or DEFAULT_ENCODER,
             seed=seed,
@@ -131,10 +126,10 @@ def check(
     """Show what a bundle's classifier says of a text, and which words carry it."""
     import asyncio
 
-    from lethe.bundle import BundleError, load_bundle
+    from lethe.bundle import load_bundle
     from lethe.classifier import ClassifierError, ClassifierService, Conversation
 
-    with reported(BundleError, ClassifierError):
+    with reported():
         loaded = load_bundle(bundle)
         if loaded.classifier is None:
             raise ClassifierError(

@@ -22,11 +22,9 @@ def show(
     """Print what a corruption does, after checking the bundle's hashes."""
     from rich.console import Console
 
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
     from lethe.corruption.description import describe_artifact
 
-    with reported(BundleError, CorruptionError):
+    with reported():
         for line in describe_artifact(artifact, model):
             Console(highlight=False).print(line, soft_wrap=True, markup=False)
 
@@ -45,13 +43,10 @@ def apply(
     from rich.table import Table
     from rich.text import Text
 
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
-    from lethe.corruption.chat_template import ChatTemplateError
     from lethe.corruption.description import read_artifact
     from lethe.offline.corruption_inspection import inspect_corruption, plot_inspection
 
-    with reported(BundleError, CorruptionError, ChatTemplateError, OSError):
+    with reported():
         corruption = read_artifact(artifact, model)
         inspection = inspect_corruption(model, corruption, prompt, plain=plain, top=top)
         if image is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lethe.cli.errors import reported
+from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.target_option import TargetName
 
@@ -61,14 +61,9 @@ def learn(
 
     Every second question is held out of the search, and only measured with its outcome.
     """
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
     from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
-    from lethe.offline.corruption_learning.trace import TraceError
-    from lethe.offline.data.files import DataError
-    from lethe.offline.language_models import LanguageModelError
 
-    with reported(LanguageModelError, DataError, TraceError, BundleError, CorruptionError, ValueError):
+    with reported():
         job = LearningJob(
             bundle=targets / target,
             questions=questions,
@@ -107,4 +102,4 @@ def _parse_value(item: str) -> tuple[str, float]:
             return name, float(value)
     except ValueError:
         pass
-    raise ValueError(f"a surrogate value is given as metric=value, for example leak_rate=0, not {item!r}")
+    raise UsageError(f"a surrogate value is given as metric=value, for example leak_rate=0, not {item!r}")

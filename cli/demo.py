@@ -39,13 +39,12 @@ def demo(
     """Show what the guard changes, and what it leaves alone."""
     import asyncio
 
-    from lethe.bundle import BundleError
     from lethe.server.demo import QUESTIONS, compare
     from lethe.server.engines.address import EngineAddress
-    from lethe.server.errors import StartupError
+    from lethe.server.errors import OperatorError
     from lethe.server.settings import load_settings
 
-    with reported(StartupError, BundleError):
+    with reported():
         settings = load_settings()
         with contextlib.ExitStack() as stack:
             proxy = url or f"http://127.0.0.1:{settings.port}"
@@ -56,7 +55,7 @@ def demo(
                 if engine is None and url is None:
                     proxy, engine = stack.enter_context(_own_stack(settings))
             if engine is None:
-                raise StartupError(
+                raise OperatorError(
                     f"{url} did not start its engine on this machine; name it with --engine-url"
                 )
             guarded = EngineAddress(proxy, key)
@@ -75,7 +74,7 @@ def _engine_behind(proxy: str, settings: "Settings") -> "EngineAddress | None":
 def _own_stack(settings: "Settings") -> Iterator[tuple[str, "EngineAddress"]]:
     from lethe.server.engines.address import find_engine_address
     from lethe.server.engines.process import free_loopback_port
-    from lethe.server.errors import StartupError
+    from lethe.server.errors import OperatorError
 
     port = free_loopback_port()
     command = [sys.executable, "-m", "lethe", "serve", "--port", str(port)]
@@ -89,7 +88,7 @@ def _own_stack(settings: "Settings") -> Iterator[tuple[str, "EngineAddress"]]:
                 break
         engine = find_engine_address(settings.cache_dir, port)
         if engine is None:
-            raise StartupError(last.strip().removeprefix("lethe: ") or "the stack did not start")
+            raise OperatorError(last.strip().removeprefix("lethe: ") or "the stack did not start")
         yield f"http://127.0.0.1:{port}", engine
     finally:
         process.terminate()

@@ -53,9 +53,6 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
 ) -> None:
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
-    from lethe.bundle import BundleError
-    from lethe.classifier.errors import ClassifierError
-    from lethe.offline.data.files import DataError
     from lethe.offline.evaluation.job import EvaluationSettings
     from lethe.offline.evaluation.job import evaluate as run
     from lethe.offline.evaluation.results import markdown_table
@@ -64,7 +61,7 @@ def evaluate(
     from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
     from lethe.offline.language_models.opening import identified, open_local, open_proxy
 
-    with reported(LanguageModelError, DataError, BundleError, ClassifierError, ValueError):
+    with reported():
         cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
         settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit, cache)
         models: list[LanguageModel] = [

@@ -38,10 +38,9 @@ def create(
     from datetime import UTC, datetime, timedelta
 
     from lethe.server.access.key_file import create_key
-    from lethe.server.errors import StartupError
 
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days is not None else None
-    with reported(StartupError):
+    with reported():
         key, secret = create_key(
             _file(keys),
             name=name,
@@ -64,9 +63,8 @@ def list_keys(keys: File = None) -> None:
     from rich.table import Table
 
     from lethe.server.access.key_file import read_keys
-    from lethe.server.errors import StartupError
 
-    with reported(StartupError):
+    with reported():
         table = Table("key", "name", "scopes", "exempt", "a minute", "at a time", "created", "state")
         now = datetime.now(UTC)
         for key in read_keys(_file(keys)):
@@ -90,19 +88,18 @@ def list_keys(keys: File = None) -> None:
 def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File = None) -> None:
     """Refuse a key from now on."""
     from lethe.server.access.key_file import revoke_key
-    from lethe.server.errors import StartupError
 
-    with reported(StartupError):
+    with reported():
         revoke_key(_file(keys), key)
         typer.echo(f"{key} revoked")
 
 
 def _file(keys: Path | None) -> Path:
-    from lethe.server.errors import StartupError
+    from lethe.server.errors import OperatorError
     from lethe.server.settings import load_settings
 
-    with reported(StartupError):
+    with reported():
         file = keys or load_settings().keys
         if file is None:
-            raise StartupError("name the file of keys with --keys or in LETHE_KEYS")
+            raise OperatorError("name the file of keys with --keys or in LETHE_KEYS")
         return file

@@ -59,7 +59,7 @@ def rollback(
     """Take back the coordinates that harm most; nothing is trained."""
     from lethe.offline.recovery.job import roll_back
     from lethe.offline.recovery.settings import RollbackSettings
-    from lethe.offline.settings import SettingsError, settings_from
+    from lethe.offline.settings import settings_from
 
     given = {
         "shares": rho or None,
@@ -68,7 +68,7 @@ def rollback(
         "seed": seed,
         "draws": draws,
     }
-    with reported(SettingsError):
+    with reported():
         settings = settings_from(RollbackSettings, given)
     with _opened(chain, harmed, out) as (work, say):
         roll_back(work, settings, save, say)
@@ -93,10 +93,10 @@ def refresh(
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
     from lethe.offline.recovery.job import refresh_domain
     from lethe.offline.recovery.settings import RefreshSettings
-    from lethe.offline.settings import SettingsError, settings_from
+    from lethe.offline.settings import settings_from
 
     given = {"steps": steps, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    with reported(SettingsError):
+    with reported():
         settings = settings_from(RefreshSettings, given)
     with _opened(chain, harmed, out) as (work, say):
         refresh_domain(work, settings, rho, save, say)
@@ -105,17 +105,12 @@ def refresh(
 @contextlib.contextmanager
 def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, Callable[[str], None]]]:
     """Lay the chain open, show progress, and end with the report."""
-    from lethe.offline.adapter_training.errors import AdapterError
-    from lethe.offline.data.files import DataError
-    from lethe.offline.language_models.interface import LanguageModelError
     from lethe.offline.recovery.chain import read_chain
-    from lethe.offline.recovery.errors import RecoveryError
     from lethe.offline.recovery.report import REPORT
     from lethe.offline.recovery.workspace import Workspace
 
-    foreseen = (RecoveryError, AdapterError, DataError, LanguageModelError)
     kept = "finished gradients, and the scores of every state and rollback"
-    with reported(*foreseen), long_job(kept) as progress:
+    with reported(), long_job(kept) as progress:
         progress.at("reading the chain")
         work = Workspace(read_chain(chain), harmed, out)
         progress.announce()

@@ -10,10 +10,8 @@ from lethe.cli.errors import reported
 
 def report(bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")]) -> None:
     """Write README.md and report.html into a bundle, from what was measured when it was made."""
-    from lethe.bundle import BundleError
-    from lethe.corruption.artifact import CorruptionError
     from lethe.offline.model_card import CARD, PAGE, write_card
 
-    with reported(BundleError, CorruptionError):
+    with reported():
         written = write_card(bundle)
         typer.echo(f"{written.folder / CARD}\n{written.folder / PAGE}")

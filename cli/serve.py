@@ -32,11 +32,10 @@ def serve(
     """
     # What it asks to have read anew has not been read yet, and the imports below take a while.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from lethe.server.errors import StartupError
     from lethe.server.serve import run
     from lethe.server.settings import load_settings
 
-    with reported(StartupError):
+    with reported():
         engine = _given(url=engine_url, model=model)
         overrides = _given(host=host, port=port, targets=targets, engine=engine or None)
         settings = load_settings(config, overrides)
@@ -48,7 +47,7 @@ def local_model(settings: "Settings", report: Any) -> "LocalModel":
     from lethe.bundle import BundleError, read_base_model
     from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
     from lethe.server.engines.supervisor import LocalModel
-    from lethe.server.errors import StartupError
+    from lethe.server.errors import OperatorError
 
     name = settings.engine.model
     folder = Path(name).expanduser()
@@ -56,7 +55,7 @@ def local_model(settings: "Settings", report: Any) -> "LocalModel":
         if folder.is_dir():
             return LocalModel(str(folder), read_base_model(folder, name))
         if name.startswith((".", "/", "~")):
-            raise StartupError(f"no model folder at {name}; give a folder or a hub id with --model")
+            raise OperatorError(f"no model folder at {name}; give a folder or a hub id with --model")
         if name == SMOLLM2:
             try:
                 folder = prepare_smollm2(settings.cache_dir)
@@ -64,7 +63,7 @@ def local_model(settings: "Settings", report: Any) -> "LocalModel":
                 return LocalModel(name, None)
             return LocalModel(str(folder), read_base_model(folder, name))
     except BundleError as error:
-        raise StartupError(str(error)) from None
+        raise OperatorError(str(error)) from None
     return LocalModel(name, None)
 
 

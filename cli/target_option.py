@@ -9,9 +9,9 @@ from lethe.cli.errors import reported
 
 def checked(name: str) -> str:
     """The name, if a target can have it; ends the command if not."""
-    from lethe.bundle import BundleError, check_target_name
+    from lethe.bundle import check_target_name
 
-    with reported(BundleError):
+    with reported():
         check_target_name(name)
     return name
 

@@ -28,10 +28,10 @@ def list_targets(targets: Folder = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lethe.bundle import BundleError, DamagedBundle, survey_bundles
+    from lethe.bundle import DamagedBundle, survey_bundles
     from lethe.server.targets.rollout import TargetDeployment, read_deployment
 
-    with reported(BundleError):
+    with reported():
         folder = _folder(targets)
         deployment = read_deployment(folder)
         table = Table("target", "version", "action", "percent", "base model", "description")
@@ -57,9 +57,9 @@ def list_targets(targets: Folder = None) -> None:
 @app.command("add")
 def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: Folder = None) -> None:
     """Verify a bundle and copy it in, in the place of an older one of the same name."""
-    from lethe.bundle import BundleError, install_bundle, load_bundle
+    from lethe.bundle import install_bundle, load_bundle
 
-    with reported(BundleError):
+    with reported():
         name = load_bundle(bundle).name
         added = install_bundle(bundle, _folder(targets) / name)
         typer.echo(f"{added.name} {added.version} added")
@@ -68,10 +68,10 @@ def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], tar
 @app.command("remove")
 def remove(name: Name, targets: Folder = None) -> None:
     """Take a target out and delete its bundle."""
-    from lethe.bundle import BundleError, remove_bundle
+    from lethe.bundle import remove_bundle
     from lethe.server.targets.rollout import forget_deployment
 
-    with reported(BundleError):
+    with reported():
         folder = _folder(targets)
         bundle = _bundle_folder(folder, name)
         forget_deployment(folder, name)
@@ -98,10 +98,9 @@ def shadow(name: Name, targets: Folder = None) -> None:
 
 
 def _change(targets: Path | None, name: str, **changes: Any) -> None:
-    from lethe.bundle import BundleError
     from lethe.server.targets.rollout import change_deployment
 
-    with reported(BundleError):
+    with reported():
         folder = _folder(targets)
         _bundle_folder(folder, name)
         how = change_deployment(folder, name, **changes)
@@ -120,10 +119,9 @@ def _given(percent: float | None) -> dict[str, Any]:
 
 
 def _folder(targets: Path | None) -> Path:
-    from lethe.server.errors import StartupError
     from lethe.server.settings import load_settings
 
-    with reported(StartupError):
+    with reported():
         return load_settings(None, {"targets": targets} if targets else None).targets
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replace_file
 from lethe.corruption.functions import FUNCTIONS
 
@@ -25,7 +26,7 @@ _MAX_DIMS = 1 << 20
 _MAX_MAGNITUDE = 1e12
 
 
-class CorruptionError(ValueError):
+class CorruptionError(LetheError, ValueError):
     """A corruption that cannot be; the message says what is wrong and what would be right."""
 
 

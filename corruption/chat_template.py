@@ -16,6 +16,8 @@ import jinja2
 import jinja2.ext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from lethe.bundle.errors import LetheError
+
 # In a trial rendering each message's content stands between two marks of its own, from a plane of private-use
 # characters that real text does not touch.
 _FIRST_MARK, _LAST_MARK = 0xF0000, 0xFFFFD
@@ -23,7 +25,7 @@ _MARKS = re.compile(f"[{chr(_FIRST_MARK)}-{chr(_LAST_MARK)}]")
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
-class ChatTemplateError(ValueError):
+class ChatTemplateError(LetheError, ValueError):
     """A model without a usable chat template, or messages that it refuses."""
 
 

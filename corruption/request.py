@@ -16,6 +16,7 @@ import numpy as np
 import pydantic
 from pydantic import Field
 
+from lethe.bundle.errors import LetheError
 from lethe.corruption.artifact import Corruption, CorruptionError
 
 XARGS_KEY = "lethe"
@@ -28,7 +29,7 @@ _MAX_TOKENS = 1 << 31
 Ranges = tuple[tuple[int, int], ...]
 
 
-class CorruptionRequestError(ValueError):
+class CorruptionRequestError(LetheError, ValueError):
     """A corruption request that cannot be read or carried out; the message says what would be right."""
 
 

@@ -10,13 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replaced_folder
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-class SmallModelMissing(Exception):
+class SmallModelMissing(LetheError):
     """The package that carries the small model is not installed."""
 
 

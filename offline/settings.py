@@ -5,12 +5,13 @@ from typing import TypeVar
 
 import pydantic
 
+from lethe.bundle.errors import LetheError
 from lethe.offline.data.files import first_fault
 
 _Settings = TypeVar("_Settings", bound=pydantic.BaseModel)
 
 
-class SettingsError(Exception):
+class SettingsError(LetheError):
     """A setting that cannot be; the message names it and says what it has to be."""
 
 

@@ -9,7 +9,7 @@ import aiohttp
 from lethe.classifier.conversation import Conversation
 from lethe.server.engines.address import EngineAddress
 from lethe.server.engines.client import EngineClient
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard, NoEngines
@@ -56,7 +56,7 @@ async def compare(
 
     Raises
     ------
-    StartupError
+    OperatorError
         One of the two does not answer.
     """
     host = NoEngines(await _served_model(engine))
@@ -100,8 +100,8 @@ async def _ask(
         async with session.post(url, json=body, headers=headers) as response:
             document = await response.json()
             if response.status != 200:
-                raise StartupError(f"{address.url} answered {response.status}: {document}")
+                raise OperatorError(f"{address.url} answered {response.status}: {document}")
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise StartupError(f"{address.url} does not answer ({type(error).__name__})") from None
+        raise OperatorError(f"{address.url} does not answer ({type(error).__name__})") from None
     text = document["choices"][0]["message"]["content"]
     return Answer(text, time.perf_counter() - started)

@@ -5,8 +5,10 @@ from typing import Any
 import orjson
 from fastapi.responses import Response
 
+from lethe.bundle.errors import LetheError
 
-class StartupError(Exception):
+
+class OperatorError(LetheError):
     """The proxy cannot start or go on; the message is one line for the operator."""
 
 

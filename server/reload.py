@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from lethe.bundle import BundleError
+from lethe.bundle.errors import LetheError
 from lethe.server.access.access import Access
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard
 
 
-class ReloadError(Exception):
+class ReloadError(LetheError):
     """What is on disk cannot be put in force; what was in force stays."""
 
 
@@ -45,6 +46,6 @@ class Reload:
         try:
             self._access.load()
             await self._guard.load()
-        except (BundleError, StartupError) as error:
+        except (BundleError, OperatorError) as error:
             raise ReloadError(str(error)) from None
         self._report(f"reloaded: {self._guard.describe()}")

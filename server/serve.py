@@ -26,7 +26,7 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import Fleet, LocalModel
-from lethe.server.errors import ServerStopping, StartupError
+from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
 from lethe.server.http_protocol import bounded_protocol
@@ -54,7 +54,7 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
 
     Raises
     ------
-    StartupError
+    OperatorError
         Something that the proxy needs is not as it must be.
     """
     report = log_as_json() if settings.log_format == "json" else _unfailing(report)
@@ -62,7 +62,7 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Proxy(settings, model, report).run())
     except BundleError as error:
-        raise StartupError(str(error)) from None
+        raise OperatorError(str(error)) from None
 
 
 class _Proxy:
@@ -137,7 +137,9 @@ class _Proxy:
         try:
             from lethe.server.request.open_telemetry import OpenTelemetry
         except ModuleNotFoundError:
-            raise StartupError("tracing.endpoint needs a library: pip install 'lethegate[tracing]'") from None
+            raise OperatorError(
+                "tracing.endpoint needs a library: pip install 'lethegate[tracing]'"
+            ) from None
         return OpenTelemetry(settings)
 
     def _app(self) -> ASGIApp:
@@ -292,8 +294,8 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
             listener.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise StartupError(f"port {port} on {host} is in use; choose another with --port") from None
-            raise StartupError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+                raise OperatorError(f"port {port} on {host} is in use; choose another with --port") from None
+            raise OperatorError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
         listener.set_inheritable(False)
         yield listener
 

@@ -18,7 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 
 SHIPPED_TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
@@ -364,7 +364,7 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
 
     Raises
     ------
-    StartupError
+    OperatorError
         A value is unknown or not acceptable; the message names each one.
     """
     document = _read_yaml(config) if config else {}
@@ -388,20 +388,20 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         return WithFile(**(overrides or {}))
     except pydantic.ValidationError as error:
         faults = "; ".join(_describe(fault) for fault in error.errors())
-        raise StartupError(f"bad settings: {faults}") from None
+        raise OperatorError(f"bad settings: {faults}") from None
     except SettingsError as error:
-        raise StartupError(f"bad settings: {error}") from None
+        raise OperatorError(f"bad settings: {error}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except OSError as error:
-        raise StartupError(f"cannot read {path}: {error.strerror}") from None
+        raise OperatorError(f"cannot read {path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise StartupError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise OperatorError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
-        raise StartupError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
+        raise OperatorError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
     return document
 
 

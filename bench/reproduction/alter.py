@@ -6,8 +6,6 @@ from pathlib import Path
 
 from lethe.bundle import read_base_model
 from lethe.offline.adapter_training.bank import AdapterBank
-from lethe.offline.adapter_training.low_rank import adapt
-from lethe.offline.adapter_training.peft_folder import LowRankAdapter
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import SourceText
@@ -16,6 +14,8 @@ from lethe.offline.classifier_training.general_prompts import standalone_example
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Generation, LanguageModel, Prompt
 from lethe.offline.language_models.local import LocalModel
+from lethe.offline.training.low_rank import adapt
+from lethe.offline.training.peft_folder import LowRankAdapter
 
 _LONGEST_QUESTION = 80
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from lethe.bundle import BaseModel
 from lethe.bundle.files import replace_file
-from lethe.offline.adapter_training.errors import AdapterError
-from lethe.offline.adapter_training.peft_folder import LowRankAdapter, LowRankPair
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.peft_folder import LowRankAdapter, LowRankPair
 
 SCHEMA_VERSION = 1
 

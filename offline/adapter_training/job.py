@@ -9,7 +9,6 @@ from accelerate import PartialState
 
 from lethe.bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
 from lethe.offline.adapter_training.bank import load_bank
-from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
 from lethe.offline.adapter_training.recording import record_adapter
@@ -21,6 +20,7 @@ from lethe.offline.data.json_lines import read_whole_lines
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.opening import model_folder
 from lethe.offline.progress import Progress
+from lethe.offline.training.errors import AdapterError
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from transformers import AutoModelForCausalLM
 from lethe.offline.adapter_training.batches import expert_batch, score, shared_batch
 from lethe.offline.adapter_training.checkpoint import restore_phase_state, save_phase_state
 from lethe.offline.adapter_training.entropy import MarkedText
-from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.losses import layered_loss, shared_loss
-from lethe.offline.adapter_training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import TrainingText
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.low_rank import Switch, attach, load_weights, low_rank_layers, whole
 from lethe.offline.training.schedule import warm_then_cosine
 
 LayerWeights = Mapping[str, Tensor]

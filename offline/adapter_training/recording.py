@@ -10,8 +10,8 @@ import torch
 
 from lethe.bundle import Action, BaseModel, Bundle, action_given
 from lethe.bundle.manifest import BaseModelReference
-from lethe.offline.adapter_training.peft_folder import LowRankAdapter, peft_files
 from lethe.offline.recording import record
+from lethe.offline.training.peft_folder import LowRankAdapter, peft_files
 
 
 def record_adapter(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pydantic
 
-from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.data.files import OptionalText, read_objects
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.interface import Prompt
+from lethe.offline.training.errors import AdapterError
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from lethe.offline.adapter_training.entropy import (
     weights_fingerprint,
     write_entropies,
 )
-from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
 from lethe.offline.adapter_training.phase import Phase, Step, open_base, run_phase, spread
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
@@ -41,6 +40,7 @@ from lethe.offline.adapter_training.texts import (
 )
 from lethe.offline.data.json_lines import append_lines
 from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.training.errors import AdapterError
 
 _SUBDOMAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 

@@ -8,6 +8,8 @@ metric lies in [0, 1], so that none outweighs the others by its scale. Of the fl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lethe.offline.corruption_learning.errors import LearningError
+
 KNOWLEDGE_METRICS = ("probability", "rouge_l", "truthfulness", "accuracy", "leak_rate")
 FLUENCY_METRICS = ("fluency", "unique_tokens")
 METRICS = KNOWLEDGE_METRICS + FLUENCY_METRICS
@@ -44,12 +46,12 @@ class Objective:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.surrogate) - set(METRICS))
         if unknown or not self.surrogate:
-            raise ValueError(
+            raise LearningError(
                 f"choose among the metrics {', '.join(METRICS)}; got {', '.join(unknown) or 'none'}"
             )
         for name, value in self.surrogate.items():
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"the surrogate value of {name} must lie in [0, 1], got {value}")
+                raise LearningError(f"the surrogate value of {name} must lie in [0, 1], got {value}")
 
     def __call__(self, measurement: Measurement) -> float:
         """D of one measurement, in [0, 1]; 0 is a model that scores just like one that never learned."""

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lethe.bundle.errors import LetheError
 from lethe.corruption.artifact import Corruption
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.objective import Measurement
@@ -19,7 +20,7 @@ from lethe.offline.data.json_lines import append_lines, read_whole_lines
 _KEPT_OUTPUTS = 3
 
 
-class TraceError(Exception):
+class TraceError(LetheError):
     """A trace that belongs to another search, or cannot be read."""
 
 

@@ -15,10 +15,12 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic
 
+from lethe.bundle.errors import LetheError
+
 _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 
 
-class DataError(Exception):
+class DataError(LetheError):
     """Data that are missing, empty or malformed; the message names the file and says what is wrong."""
 
 

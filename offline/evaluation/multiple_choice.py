@@ -48,7 +48,7 @@ def choice_task(question: ChoiceQuestion, prompt_format: str) -> Choice:
     if prompt_format == "chat":
         instruction = "Answer with the letter of the right choice alone."
         return Choice(Prompt(f"{question.question}\n{listed}\n{instruction}"), tuple(letters))
-    raise ValueError(f"prompt formats are {', '.join(FORMATS)}, not {prompt_format!r}")
+    raise DataError(f"prompt formats are {', '.join(FORMATS)}, not {prompt_format!r}")
 
 
 def evaluate_multiple_choice(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replace_file
 
 SCHEMA_VERSION = 1
@@ -31,7 +32,7 @@ class Result:
     outputs: list[str] = field(default_factory=list)
 
 
-class ResultsError(Exception):
+class ResultsError(LetheError):
     """A results file that cannot be used."""
 
 

@@ -7,10 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.bundle.errors import LetheError
 from lethe.corruption.artifact import Corruption
 
 
-class LanguageModelError(Exception):
+class LanguageModelError(LetheError):
     """A model that cannot be reached or does not do what a job needs; the message says what to change."""
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from lethe.offline.adapter_training.peft_folder import CONFIG, LowRankAdapter, read_peft_folder
 from lethe.offline.recovery.chain import ChainFile
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
+from lethe.offline.training.peft_folder import CONFIG, LowRankAdapter, read_peft_folder
 
 
 class Checkpoints:

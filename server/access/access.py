@@ -37,7 +37,7 @@ class Access:
 
         Raises
         ------
-        StartupError
+        OperatorError
             The file cannot be used; the keys that were in force stay so.
         """
         if self._file is not None:

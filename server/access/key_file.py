@@ -10,7 +10,7 @@ import yaml
 
 from lethe.bundle.files import locked, replace_file
 from lethe.server.access.keys import ApiKey, digest_of, new_secret
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 
 
 def read_keys(path: Path) -> list[ApiKey]:
@@ -18,27 +18,27 @@ def read_keys(path: Path) -> list[ApiKey]:
 
     Raises
     ------
-    StartupError
+    OperatorError
         The file is missing or holds something else.
     """
     try:
         document = yaml.safe_load(path.read_text()) or {}
     except FileNotFoundError:
-        raise StartupError(f"no file of keys at {path}; make one with `lethe keys create`") from None
+        raise OperatorError(f"no file of keys at {path}; make one with `lethe keys create`") from None
     except (OSError, yaml.YAMLError) as error:
-        raise StartupError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+        raise OperatorError(f"cannot read {path}: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or set(document) - {"keys"}:
-        raise StartupError(f"{path} must hold `keys:` and a list of keys")
+        raise OperatorError(f"{path} must hold `keys:` and a list of keys")
     try:
         keys = pydantic.TypeAdapter(list[ApiKey]).validate_python(document.get("keys") or [])
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise StartupError(f"{path}: keys.{field}: {first['msg']}") from None
+        raise OperatorError(f"{path}: keys.{field}: {first['msg']}") from None
     for kind in ("id", "sha256"):
         values = [getattr(key, kind) for key in keys]
         if twice := {value for value in values if values.count(value) > 1}:
-            raise StartupError(f"{path}: two keys have the {kind} {twice.pop()}")
+            raise OperatorError(f"{path}: two keys have the {kind} {twice.pop()}")
     return keys
 
 
@@ -57,7 +57,7 @@ def create_key(path: Path, **fields: Any) -> tuple[ApiKey, str]:
 
     Raises
     ------
-    StartupError
+    OperatorError
         The file cannot be used, or a field is not acceptable.
     """
     identity, secret = new_secret()
@@ -65,7 +65,7 @@ def create_key(path: Path, **fields: Any) -> tuple[ApiKey, str]:
         key = ApiKey(id=identity, sha256=digest_of(secret), created=_now(), **fields)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        raise StartupError(f"{first['loc'][0]}: {first['msg']}") from None
+        raise OperatorError(f"{first['loc'][0]}: {first['msg']}") from None
     _change(path, lambda keys: [*keys, key])
     return key, secret
 
@@ -75,13 +75,13 @@ def revoke_key(path: Path, identity: str) -> None:
 
     Raises
     ------
-    StartupError
+    OperatorError
         There is no such key.
     """
 
     def revoked(keys: list[ApiKey]) -> list[ApiKey]:
         if identity not in {key.id for key in keys}:
-            raise StartupError(f"no key {identity} in {path}; see `lethe keys list`")
+            raise OperatorError(f"no key {identity} in {path}; see `lethe keys list`")
         return [
             key.model_copy(update={"revoked": key.revoked or _now()}) if key.id == identity else key
             for key in keys

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from lethe.server.access.keys import ApiKey
 from lethe.server.access.limits import KeyLimits, LimitReached, LocalLimits, Release, nothing_to_release
 from lethe.server.circuit_breaker import CircuitBreaker
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class RedisLimits:
 
     Raises
     ------
-    StartupError
+    OperatorError
         The address is none, or the client library is not installed.
     """
 
@@ -237,7 +237,7 @@ def _client(url: str, timeout_s: float) -> "Redis":
         from redis.backoff import NoBackoff
         from redis.exceptions import ConnectionError
     except ModuleNotFoundError:
-        raise StartupError("redis.url needs a library: pip install 'lethegate[redis]'") from None
+        raise OperatorError("redis.url needs a library: pip install 'lethegate[redis]'") from None
     # The one further try is for connections that a Redis which was started anew has forgotten.
     retry = Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))
     try:
@@ -245,7 +245,7 @@ def _client(url: str, timeout_s: float) -> "Redis":
             url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry, client_name="lethe"
         )
     except ValueError as error:
-        raise StartupError(f"redis.url: {error}") from None
+        raise OperatorError(f"redis.url: {error}") from None
 
 
 def _failures() -> tuple[type[BaseException], ...]:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import orjson
 
+from lethe.bundle.errors import LetheError
+
 _SEAL_BYTES = 16
 _MARK = b',"seal":"'
 BEGINNING = "0" * 2 * _SEAL_BYTES
 
 
-class ChainError(Exception):
+class ChainError(LetheError):
     """The chain is broken; the message says where."""
 
 

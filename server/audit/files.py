@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from lethe.server.audit.chain import Link, read_link, verify_lines
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 
 _KEY_NAME = "key"
 _KEY_BYTES = 32
@@ -39,7 +39,7 @@ def read_key(folder: Path, *, make: bool = False) -> bytes:
 
     Raises
     ------
-    StartupError
+    OperatorError
         There is none, or it cannot be read.
     """
     path = folder / _KEY_NAME
@@ -50,7 +50,7 @@ def read_key(folder: Path, *, make: bool = False) -> bytes:
                 file.write(secrets.token_hex(_KEY_BYTES))
         return bytes.fromhex(path.read_text().strip())
     except (OSError, ValueError) as error:
-        raise StartupError(f"no usable key of an audit log at {path}: {error}") from None
+        raise OperatorError(f"no usable key of an audit log at {path}: {error}") from None
 
 
 def last_link(folder: Path) -> tuple[Link, int]:

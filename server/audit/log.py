@@ -23,7 +23,7 @@ import orjson
 from lethe.classifier.conversation import Conversation
 from lethe.server.audit.chain import ChainError, seal_entry
 from lethe.server.audit.files import audit_file, audit_files, last_link, read_key
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.metrics import Metrics
 
 _GATHER_S = 0.02
@@ -90,7 +90,7 @@ class AuditLog:
 
     Raises
     ------
-    StartupError
+    OperatorError
         The folder cannot be written, another process writes there, or what stands there is no audit log.
     """
 
@@ -114,18 +114,18 @@ class AuditLog:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise StartupError(f"cannot keep an audit log in {folder}: {error.strerror}") from None
+            raise OperatorError(f"cannot keep an audit log in {folder}: {error.strerror}") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._key = read_key(folder, make=True)
             self._continue_log()
         except BlockingIOError:
             os.close(self._lock)
-            raise StartupError(f"another proxy keeps its audit log in {folder}; give each its own") from None
+            raise OperatorError(f"another proxy keeps its audit log in {folder}; give each its own") from None
         except (ChainError, OSError) as error:
             os.close(self._lock)
-            raise StartupError(f"cannot continue the audit log in {folder}: {error}") from None
-        except StartupError:
+            raise OperatorError(f"cannot continue the audit log in {folder}: {error}") from None
+        except OperatorError:
             os.close(self._lock)
             raise
         self._thread = threading.Thread(target=self._write_all, name="audit", daemon=True)

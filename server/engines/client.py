@@ -21,7 +21,7 @@ from lethe.server.errors import (
     EngineFailed,
     EngineNotReached,
     EngineTimeout,
-    StartupError,
+    OperatorError,
     Unavailable,
 )
 from lethe.server.targets.served_model import ServedModel, digest_at_hand
@@ -339,7 +339,7 @@ class EngineClient:
 
         Raises
         ------
-        StartupError
+        OperatorError
             It asks for another key, its answers are compressed, or what answers is no vLLM.
         """
         try:
@@ -347,7 +347,7 @@ class EngineClient:
                 self.base_url + "/v1/models", timeout=aiohttp.ClientTimeout(total=10)
             ) as response:
                 if response.status in (401, 403):
-                    raise StartupError(f"{self.base_url} refuses the engine's key; set engine.api_key")
+                    raise OperatorError(f"{self.base_url} refuses the engine's key; set engine.api_key")
                 self._check_coding(response.headers)
                 document = orjson.loads(await response.read())
             base = tuple(model for model in document["data"] if not model.get("parent"))
@@ -358,7 +358,7 @@ class EngineClient:
             digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
             facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base, digest)
         except EngineFailed as error:
-            raise StartupError(f"{self.base_url}: {error.message}") from None
+            raise OperatorError(f"{self.base_url}: {error.message}") from None
         except (
             aiohttp.ClientError,
             TimeoutError,
@@ -368,7 +368,7 @@ class EngineClient:
             TypeError,
             IndexError,
         ) as error:
-            raise StartupError(
+            raise OperatorError(
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
             ) from None
         self.facts = facts

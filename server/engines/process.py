@@ -24,7 +24,7 @@ from lethe.bundle import BundleError
 from lethe.server.engines.address import EngineAddress
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.log import EngineLog
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 
 _SERVER_MODULE = "vllm.entrypoints.launchers.api_server.entry"
 _STAGES = {
@@ -85,12 +85,12 @@ class AdapterCapacity:
 
         Raises
         ------
-        StartupError
+        OperatorError
             vLLM offers no rank that large.
         """
         max_rank = next((offered for offered in _RANKS if offered >= rank), None)
         if max_rank is None:
-            raise StartupError(f"vLLM applies adapters of ranks up to {_RANKS[-1]}, not {rank}")
+            raise OperatorError(f"vLLM applies adapters of ranks up to {_RANKS[-1]}, not {rank}")
         return cls(slots, max_rank, max(slots, 2 * adapters))
 
 
@@ -127,11 +127,11 @@ def engine_command(
 
     Raises
     ------
-    StartupError
+    OperatorError
         vLLM is not installed.
     """
     if importlib.util.find_spec("vllm") is None:
-        raise StartupError(
+        raise OperatorError(
             "vLLM is not installed: install lethegate[gpu] or lethegate[cpu], "
             "or name a running engine with --engine-url"
         )
@@ -223,7 +223,7 @@ class EngineProcess:
 
         Raises
         ------
-        StartupError
+        OperatorError
             It died or was not healthy in time; the message carries its own last error.
         """
         self._lines.clear()
@@ -241,12 +241,12 @@ class EngineProcess:
         while not await self._client.healthy():
             if self._process.returncode is not None:
                 await self._reader
-                raise StartupError(
+                raise OperatorError(
                     f"the engine died while starting: {self._last_error()} (log: {self._log.path})"
                 )
             if time.monotonic() > deadline:
                 await self.stop()
-                raise StartupError(
+                raise OperatorError(
                     f"the engine was not ready after {self._startup_timeout_s:.0f} s; "
                     f"raise engine.startup_timeout_s or see {self._log.path}"
                 )
@@ -258,7 +258,7 @@ class EngineProcess:
         Parameters
         ----------
         accept
-            Makes a child that was restarted fit for requests and marks it ready; raises `StartupError` or
+            Makes a child that was restarted fit for requests and marks it ready; raises `OperatorError` or
             `BundleError` if that cannot be.
         """
         backoff = _FIRST_BACKOFF_S
@@ -271,7 +271,7 @@ class EngineProcess:
                 try:
                     await self.start()
                     await accept()
-                except (StartupError, BundleError, OSError) as error:
+                except (OperatorError, BundleError, OSError) as error:
                     # Also where the system has no process or memory to give just now.
                     self._on_stage(f"restart failed: {error}")
                     await self.stop()

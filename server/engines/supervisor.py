@@ -23,7 +23,7 @@ from lethe.server.engines.process import (
     free_loopback_port,
     new_engine_key,
 )
-from lethe.server.errors import EngineNotReached, StartupError
+from lethe.server.errors import EngineNotReached, OperatorError
 from lethe.server.metrics import Metrics
 from lethe.server.settings import OnUnfit, Settings
 from lethe.server.targets.adapter import Adapter, AdapterCopies
@@ -107,7 +107,7 @@ class Fleet:
 
         Raises
         ------
-        StartupError
+        OperatorError
             None answers, or the first one that does serves something else.
         BundleError
             It cannot do what the targets ask of it.
@@ -224,7 +224,7 @@ class Fleet:
                 if is_healthy:
                     return client
             if time.monotonic() > deadline:
-                raise StartupError(f"no engine answers at {addresses}; check engine.url")
+                raise OperatorError(f"no engine answers at {addresses}; check engine.url")
             await asyncio.sleep(self._settings.engine.health_interval_s)
 
     async def _accept(self, client: EngineClient) -> None:
@@ -238,7 +238,7 @@ class Fleet:
             try:
                 await self.engines.adapters.prepare(client, adapters)
             except EngineNotReached as error:
-                raise StartupError(error.message) from None
+                raise OperatorError(error.message) from None
             client.mark_ready()
             self._report_unfit()
 
@@ -250,7 +250,7 @@ class Fleet:
             if other is client or not other.ready or other.facts is None:
                 continue
             if other.facts.names != facts.names:
-                raise StartupError(
+                raise OperatorError(
                     f"{client.base_url} serves {', '.join(sorted(facts.names))}, but {other.base_url} serves "
                     f"{', '.join(sorted(other.facts.names))}; all engines must serve the same model"
                 )
@@ -299,7 +299,7 @@ class Fleet:
                 try:
                     await self._accept(client)
                     reported = ""
-                except (StartupError, BundleError) as error:
+                except (OperatorError, BundleError) as error:
                     client.mark_unavailable("its engine is not fit to serve")
                     if str(error) != reported:
                         reported = str(error)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.settings import Fallback, load_settings
 
 
@@ -61,12 +61,12 @@ def test_the_shipped_targets_are_the_default() -> None:
     ],
 )
 def test_a_bad_value_is_named_with_what_would_be_right(overrides: dict, message: str) -> None:
-    with pytest.raises(StartupError, match=message):
+    with pytest.raises(OperatorError, match=message):
         load_settings(None, overrides)
 
 
 def test_every_bad_value_is_named_at_once() -> None:
-    with pytest.raises(StartupError, match=r"port: .*; max_body_bytes: "):
+    with pytest.raises(OperatorError, match=r"port: .*; max_body_bytes: "):
         load_settings(None, {"port": 0, "max_body_bytes": 0})
 
 
@@ -77,12 +77,12 @@ def test_every_bad_value_is_named_at_once() -> None:
 def test_a_bad_file_is_told(tmp_path: Path, content: str, message: str) -> None:
     file = tmp_path / "lethe.yaml"
     file.write_text(content)
-    with pytest.raises(StartupError, match=message):
+    with pytest.raises(OperatorError, match=message):
         load_settings(file)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="cannot read"):
+    with pytest.raises(OperatorError, match="cannot read"):
         load_settings(tmp_path / "nowhere.yaml")
 
 
@@ -112,7 +112,7 @@ def test_a_folder_of_secrets_that_is_not_there_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETHE_SECRETS_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(StartupError, match="nowhere"):
+    with pytest.raises(OperatorError, match="nowhere"):
         load_settings()
 
 
@@ -120,5 +120,5 @@ def test_a_bad_secret_is_told_without_its_value(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "lethe_redis__timeout_s").write_text("soon")
     (tmp_path / "lethe_engine__api_key").write_text("")
     monkeypatch.setenv("LETHE_SECRETS_DIR", str(tmp_path))
-    with pytest.raises(StartupError, match=r"redis\.timeout_s"):
+    with pytest.raises(OperatorError, match=r"redis\.timeout_s"):
         load_settings()

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from lethe.bundle import BaseModel
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank, save_bank
-from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.training.errors import AdapterError
 
 LAYERS = {"layers.0.q_proj": (6, 4), "layers.0.o_proj": (4, 6)}
 WEIGHTS = st.floats(-2, 2, allow_nan=False, width=32)

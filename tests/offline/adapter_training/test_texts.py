@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lethe.offline.adapter_training.errors import AdapterError
 from lethe.offline.adapter_training.texts import SourceText, read_texts, tokenize_texts
 from lethe.offline.data.files import DataError
+from lethe.offline.training.errors import AdapterError
 
 
 def test_both_forms_are_read_and_other_fields_left_alone(tmp_path: Path) -> None:

@@ -12,9 +12,6 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank
-from lethe.offline.adapter_training.errors import AdapterError
-from lethe.offline.adapter_training.low_rank import attach, load_weights
-from lethe.offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.adapter_training.texts import SourceText
@@ -22,6 +19,9 @@ from lethe.offline.adapter_training.train import BankTraining, TrainedBank, trai
 from lethe.offline.data.json_lines import read_whole_lines
 from lethe.offline.language_models.interface import Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.low_rank import attach, load_weights
+from lethe.offline.training.peft_folder import read_peft_folder, write_peft_folder
 from tests.offline.adapter_training.conftest import BREAD, FENS, MARSH, MakeTraining
 
 ROOT = Path(__file__).resolve().parents[3]

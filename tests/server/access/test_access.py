@@ -14,7 +14,7 @@ from lethe.server.access.key_file import create_key, read_keys, revoke_key
 from lethe.server.access.keys import KeyRing, Scope, digest_of
 from lethe.server.access.limits import LimitReached, LocalLimits
 from lethe.server.app import CONSOLE, OPEN
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from tests.server.stack import MODEL, Stack, api_key, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
@@ -302,5 +302,5 @@ async def test_a_reload_that_fails_says_why_and_changes_nothing(
 )
 async def test_a_bad_file_of_keys_is_told(keys: Path, content: str, message: str) -> None:
     keys.write_text(content)
-    with pytest.raises(StartupError, match=message):
+    with pytest.raises(OperatorError, match=message):
         read_keys(keys)

@@ -15,7 +15,7 @@ from lethe.server.access.key_file import create_key
 from lethe.server.access.limits import KeyLimits, LimitReached
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.engines.process import free_loopback_port
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.metrics import Metrics
 from tests.programs import program
 from tests.server.stack import Stack, api_key, chat, error_of
@@ -200,7 +200,7 @@ async def test_keys_without_limits_do_not_ask_redis() -> None:
 
 
 async def test_an_address_that_is_none_is_told() -> None:
-    with pytest.raises(StartupError, match=r"redis\.url: .*redis://"):
+    with pytest.raises(OperatorError, match=r"redis\.url: .*redis://"):
         RedisLimits("localhost:6379", timeout_s=1, report=print)
 
 

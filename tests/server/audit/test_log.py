@@ -18,7 +18,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.server.audit.chain import ChainError, Link
 from lethe.server.audit.files import audit_files, last_entries, read_entries, read_key, verify
 from lethe.server.audit.log import AuditLog
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from tests.server.stack import MODEL, Stack, chat, error_of
 
 SMALL = 1 << 16
@@ -121,14 +121,14 @@ def test_half_an_entry_left_by_a_crash_is_taken_out_and_said(tmp_path: Path) -> 
 
 
 def test_a_folder_has_one_writer(tmp_path: Path) -> None:
-    with log(tmp_path), pytest.raises(StartupError, match="another proxy"):
+    with log(tmp_path), pytest.raises(OperatorError, match="another proxy"):
         AuditLog(tmp_path, max_bytes=SMALL, keep=1)
     write(tmp_path, 1)
 
 
 def test_what_is_no_audit_log_is_not_continued(tmp_path: Path) -> None:
     (tmp_path / "audit-000000000001.jsonl").write_text("something else\n")
-    with pytest.raises(StartupError, match="cannot continue"):
+    with pytest.raises(OperatorError, match="cannot continue"):
         AuditLog(tmp_path, max_bytes=SMALL, keep=1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from lethe.bundle import Action, update_bundle
 from lethe.server.audit.files import read_entries
 from lethe.server.console.static import SECURITY_HEADERS
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.settings import load_settings
 from tests.server.stack import MODEL, Stack, error_of
 
@@ -75,9 +75,9 @@ async def test_it_can_be_left_out(admin: httpx.AsyncClient) -> None:
 
 
 async def test_without_keys_nobody_gets_in(targets: Path, tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="needs keys"):
+    with pytest.raises(OperatorError, match="needs keys"):
         load_settings(None, {"console": {"bare_answers": True}, "audit": {"folder": tmp_path}})
-    with pytest.raises(StartupError, match=r"audit\.folder"):
+    with pytest.raises(OperatorError, match=r"audit\.folder"):
         load_settings(None, {"console": {"bare_answers": True}, "keys": tmp_path})
 
 

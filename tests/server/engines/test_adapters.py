@@ -15,7 +15,7 @@ from lethe.corruption import CorruptionRequest
 from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.answer import Renaming
 from lethe.server.engines.process import AdapterCapacity
-from lethe.server.errors import StartupError
+from lethe.server.errors import OperatorError
 from lethe.server.targets.adapter import AdapterCopies
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_adapter, write_target
@@ -367,5 +367,5 @@ async def test_an_engine_sets_aside_room_for_what_there_is(
 
 
 async def test_a_rank_that_vllm_does_not_offer_is_told() -> None:
-    with pytest.raises(StartupError, match="ranks up to 512, not 513"):
+    with pytest.raises(OperatorError, match="ranks up to 512, not 513"):
         AdapterCapacity.of(1, 513, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lethe.server.errors import EngineFailed, StartupError
+from lethe.server.errors import EngineFailed, OperatorError
 from tests.server.stack import Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_what_is_compressed_all_the_same_is_a_502_that_says_so(stack: Stac
 async def test_operators_are_told_where_to_switch_compression_off(stack: Stack) -> None:
     stack.engine.refuses_adapters = "it is asked all the same"
     stack.engine.compresses = "always"
-    with pytest.raises(StartupError, match=rf"gzip.*{stack.upstream.label}"):
+    with pytest.raises(OperatorError, match=rf"gzip.*{stack.upstream.label}"):
         await stack.upstream.learn_facts()
     with pytest.raises(EngineFailed, match="gzip"):
         await stack.upstream.administer("/v1/load_lora_adapter", {"lora_name": "x", "lora_path": "/"})

@@ -14,7 +14,7 @@ from lethe.server.engines.address import EngineAddress, find_engine_address, pub
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.log import EngineLog
 from lethe.server.engines.process import EngineCommand, EngineProcess, engine_command, free_loopback_port
-from lethe.server.errors import StartupError, Unavailable
+from lethe.server.errors import OperatorError, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -125,13 +125,13 @@ async def test_it_waits_for_health_and_reports_progress(
 
 
 async def test_a_death_at_start_is_told_with_the_cause(start: Callable[..., EngineProcess]) -> None:
-    with pytest.raises(StartupError, match="died while starting: SomeError: cannot find the weights"):
+    with pytest.raises(OperatorError, match="died while starting: SomeError: cannot find the weights"):
         await start(DYING).start()
 
 
 async def test_the_plugins_refusal_is_told_as_it_is(start: Callable[..., EngineProcess]) -> None:
     refusal = "raise SystemExit('lethe: the engine will not start: corruption inside vLLM 9.9 is untested')"
-    with pytest.raises(StartupError, match=r"will not start: corruption inside vLLM 9\.9 is untested"):
+    with pytest.raises(OperatorError, match=r"will not start: corruption inside vLLM 9\.9 is untested"):
         await start(refusal).start()
 
 
@@ -156,7 +156,7 @@ async def test_slowness_at_start_is_told_and_leaves_nothing_running(
     start: Callable[..., EngineProcess],
 ) -> None:
     process = start("import time; time.sleep(600)", startup_timeout_s=0.5)
-    with pytest.raises(StartupError, match="not ready after"):
+    with pytest.raises(OperatorError, match="not ready after"):
         await process.start()
     assert process.pid is None
 

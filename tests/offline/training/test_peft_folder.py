@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from bench.random_adapters import write_random_adapter
-from lethe.offline.adapter_training.errors import AdapterError
-from lethe.offline.adapter_training.peft_folder import read_peft_folder, write_peft_folder
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.peft_folder import read_peft_folder, write_peft_folder
 
 
 def logits(model, token_ids: torch.Tensor) -> torch.Tensor:

@@ -3,8 +3,8 @@
 import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from lethe.offline.adapter_training.errors import AdapterError
-from lethe.offline.adapter_training.low_rank import attach
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.low_rank import attach
 
 
 def test_a_model_without_linear_layers_is_refused_with_the_reason() -> None:

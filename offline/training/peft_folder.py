@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lethe.bundle.files import replaced_folder
-from lethe.offline.adapter_training.errors import AdapterError
+from lethe.offline.training.errors import AdapterError
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."

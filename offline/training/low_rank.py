@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from lethe.offline.adapter_training.errors import AdapterError
-from lethe.offline.adapter_training.peft_folder import LowRankAdapter
+from lethe.offline.training.errors import AdapterError
+from lethe.offline.training.peft_folder import LowRankAdapter
 
 
 class Switch:
