@@ -19,6 +19,7 @@ from lethe.classifier.ngrams import HashedText
 from lethe.classifier.sentences import split_sentences
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import TextSpan, evidence_spans
+from lethe.classifier.tally import Tally
 from lethe.classifier.windows import split_windows
 
 _CHARACTER = re.compile(r"[^\W_]")
@@ -94,8 +95,11 @@ class TextScores:
 class Scorer:
     """Scores texts with one encoder and a bank of heads. Safe to share between threads."""
 
-    def __init__(self, encoder: Encoder, bank: HeadBank, settings: ClassifierSettings) -> None:
+    def __init__(
+        self, encoder: Encoder, bank: HeadBank, settings: ClassifierSettings, tally: Tally | None = None
+    ) -> None:
         self._encoder = encoder
+        self._tally = tally or Tally()
         self.bank = bank
         self._settings = settings
         # What scores depend on beside text and heads, for the keys of a cache.
@@ -135,7 +139,7 @@ class Scorer:
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: dict[tuple[int, str], Window] = {}
-        row = 0
+        row = cleared = 0
         for view, windows in zip(readings.views, cuts, strict=True):
             needed = self._speculative_needed if view.speculative else self._needed
             for number, window in enumerate(windows):
@@ -144,6 +148,9 @@ class Scorer:
                 suspicious = np.any(scores >= needed, axis=1)
                 if found := _suspicious_window(view, window, scores, suspicious):
                     kept.setdefault((number, found.suspicious_text), found)
+                else:
+                    cleared += 1
+        self._tally.count(cleared=cleared)
         return PreparedText(tuple(kept.values()), readings.complete)
 
     def _cut(self, view: View) -> list[list[tuple[int, int]]]:
@@ -169,6 +176,7 @@ class Scorer:
 
     def score_window(self, window: Window, *, spans: bool) -> TextScores:
         """Encode one window and score it and its sentences; spans, if wanted, are in the original's characters."""
+        self._tally.count(encoded=1)
         if not window.sentences_first:
             return self._score_whole(window, spans)
         alone = [self._score_whole(sentence, spans) for sentence in window.sentences]

@@ -17,6 +17,7 @@ from lethe.classifier.passages import Unit, conversation_units
 from lethe.classifier.scoring import Scorer, TextScores
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import entity_spans
+from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.classifier.workers import Job, WorkerPool
 
@@ -39,11 +40,12 @@ class ClassifierService:
         *,
         own_encoders: Sequence[Encoder] = (),
         cache: ScoreCache | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.settings = settings or ClassifierSettings()
         self.cache = cache if cache is not None else ScoreCache(self.settings.cache_bytes)
         self._heads = tuple(heads)
-        self._scorers = _scorers(encoder, own_encoders, heads, self.settings)
+        self._scorers = _scorers(encoder, own_encoders, heads, self.settings, tally or Tally())
         self._pool = WorkerPool(self.settings.workers, self.settings.queue_capacity)
 
     @classmethod
@@ -54,6 +56,7 @@ class ClassifierService:
         settings: ClassifierSettings | None = None,
         *,
         cache: ScoreCache | None = None,
+        tally: Tally | None = None,
     ) -> "ClassifierService":
         """Load the heads of some targets, and the encoders that are not loaded yet.
 
@@ -65,6 +68,8 @@ class ClassifierService:
             By target, the ``classifier/`` folder of its bundle.
         cache
             The cache of a service that this one replaces; what other heads said is never served.
+        tally
+            Counts what classifying takes.
 
         Raises
         ------
@@ -78,7 +83,7 @@ class ClassifierService:
             if head.target != name:
                 raise ClassifierError(f"the head given for target {name} is of target {head.target}")
         own = [own for folder in (heads or {}).values() if (own := shelf.own(folder)) is not None]
-        return cls(shelf.shared, loaded, settings, own_encoders=own, cache=cache)
+        return cls(shelf.shared, loaded, settings, own_encoders=own, cache=cache, tally=tally)
 
     @property
     def waiting(self) -> int:
@@ -210,15 +215,21 @@ def _judge(
 
 
 def _scorers(
-    encoder: Encoder, own_encoders: Sequence[Encoder], heads: Sequence[Head], settings: ClassifierSettings
+    encoder: Encoder,
+    own_encoders: Sequence[Encoder],
+    heads: Sequence[Head],
+    settings: ClassifierSettings,
+    tally: Tally,
 ) -> tuple[Scorer, ...]:
     """One scorer for each encoder that heads stand on."""
     own = {each.sha256: each for each in own_encoders if each.sha256 != encoder.sha256}
     banks = {sha256: [head for head in heads if head.encoder_sha256 == sha256] for sha256 in own}
     # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
     shared = [head for head in heads if head.encoder_sha256 not in own]
-    scorers = [Scorer(own[sha256], _bank(own[sha256], bank), settings) for sha256, bank in banks.items()]
-    return (Scorer(encoder, _bank(encoder, shared), settings), *scorers) if shared else tuple(scorers)
+    scorers = [
+        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally) for sha256, bank in banks.items()
+    ]
+    return (Scorer(encoder, _bank(encoder, shared), settings, tally), *scorers) if shared else tuple(scorers)
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:

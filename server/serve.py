@@ -74,9 +74,9 @@ class _Proxy:
         self._engines = self._fleet.engines
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
-        self._guard = Guard(
-            settings.targets, ClassifierFactory(settings), self._fleet, settings.policy, self._metrics
-        )
+        classifiers = ClassifierFactory(settings)
+        classifiers.show_in(self._metrics)
+        self._guard = Guard(settings.targets, classifiers, self._fleet, settings.policy, self._metrics)
         self._reload = Reload(self._guard, self._access, report)
         self._audit = self._open_audit()
         self._tracing = self._start_tracing()

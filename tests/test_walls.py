@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,20 @@ PACKAGES = {
     "offline": {"bundle", "models", "classifier", "corruption"},
     "cli": {"bundle", "models", "classifier", "corruption", "server", "offline"},
 }
+
+# What each room of server/ may import of the others, beside the few files at the top that know none of them.
+ROOMS = {
+    "access": set[str](),
+    "audit": set[str](),
+    "endpoints": set[str](),
+    "targets": {"access"},
+    "guard": {"access", "targets"},
+    "engines": {"access", "targets"},
+    "request": {"access", "audit", "endpoints", "targets", "guard", "engines"},
+    "console": {"access", "audit", "endpoints", "targets", "guard", "engines", "request"},
+}
+JOBS = {"adapter_training", "classifier_training", "corruption_learning", "evaluation", "recipes", "recovery"}
+GROUND = {"circuit_breaker", "drain", "errors", "metrics", "openapi", "schemas", "settings"}
 
 
 def imported_modules(source: str) -> Iterator[str]:
@@ -67,6 +82,51 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
 def test_a_planted_crossing_is_seen(planted: str) -> None:
     assert crossings(planted, "offline") == {"server"}
     assert not crossings(planted, "cli")
+
+
+def rooms_of_server(source: str) -> set[str]:
+    parts = [name.split(".") for name in imported_modules(source)]
+    return {names[2] for names in parts if names[:2] == ["lethe", "server"]}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_server_imports_only_those_below_it(room: str) -> None:
+    allowed = ROOMS[room] | GROUND | {room}
+    # The console stands beside the app, and puts targets in force as a reload does.
+    allowed |= {"reload"} if room == "console" else set()
+    found = {
+        f"{module.relative_to(ROOT)} imports {name}"
+        for module in modules(f"server/{room}")
+        for name in rooms_of_server(module.read_text()) - allowed
+    }
+    assert modules(f"server/{room}")
+    assert not found
+
+
+@pytest.mark.parametrize("module", sorted(GROUND))
+def test_the_ground_of_the_server_knows_no_room(module: str) -> None:
+    assert not rooms_of_server((ROOT / "server" / f"{module}.py").read_text()) - GROUND
+
+
+def test_every_room_of_the_server_has_its_walls() -> None:
+    assert {path.parent.name for path in (ROOT / "server").glob("*/__init__.py")} == ROOMS.keys()
+
+
+def test_packages_of_offline_import_each_other_without_a_circle() -> None:
+    folders = sorted(path.parent.name for path in (ROOT / "offline").glob("*/__init__.py"))
+    arrows = {
+        folder: {
+            names[2]
+            for module in modules(f"offline/{folder}")
+            for names in (name.split(".") for name in imported_modules(module.read_text()))
+            if names[:2] == ["lethe", "offline"] and names[2] in folders and names[2] != folder
+        }
+        for folder in folders
+    }
+    # Raises where there is one.
+    order = list(TopologicalSorter(arrows).static_order())
+    assert set(order) == set(folders)
+    assert not {library for library in set(folders) - JOBS if arrows[library] & JOBS}
 
 
 def test_every_package_is_behind_the_one_import_root() -> None:

@@ -7,8 +7,7 @@ from typing import Literal
 import pydantic
 
 from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
-
-LLAMA_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+from lethe.offline.training.low_rank import LLAMA_LAYERS
 
 
 class AdapterTrainingSettings(pydantic.BaseModel):

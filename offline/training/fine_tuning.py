@@ -17,13 +17,12 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from lethe.bundle.files import replace_file, replaced_folder
-from lethe.offline.adapter_training.settings import LLAMA_LAYERS
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.interface import Prompt
 from lethe.offline.training.batching import padded
 from lethe.offline.training.losses import LOSSES
-from lethe.offline.training.low_rank import attach, merge
+from lethe.offline.training.low_rank import LLAMA_LAYERS, attach, merge
 from lethe.offline.training.schedule import warm_then_cosine
 
 _SAVE_INTERVAL_S = 150.0

@@ -10,10 +10,12 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoder_registry import EncoderShelf
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
 from lethe.corruption.artifact import load_corruption
 from lethe.corruption.positions import SPAN_KINDS
 from lethe.server.guard.guard import Classifier
+from lethe.server.metrics import Metrics
 from lethe.server.settings import Settings
 
 
@@ -29,6 +31,8 @@ class ClassifierFactory:
         self._settings = ClassifierSettings(**options, cache_folder=settings.cache_dir / "encoders")
         self._encoders = EncoderShelf(settings.classifier.encoder, self._settings)
         self._cache = ScoreCache(self._settings.cache_bytes)
+        self._tally = Tally()
+        self._newest: ClassifierService | None = None
 
     async def __call__(self, bundles: Sequence[Bundle]) -> Classifier:
         """Build a classifier.
@@ -47,7 +51,39 @@ class ClassifierFactory:
         settings = dataclasses.replace(
             self._settings, spans=self._settings.spans and any(map(_falls_on_spans, bundles))
         )
-        return ClassifierService.load(self._encoders, heads, settings, cache=self._cache)
+        self._newest = ClassifierService.load(
+            self._encoders, heads, settings, cache=self._cache, tally=self._tally
+        )
+        return self._newest
+
+    def show_in(self, metrics: Metrics) -> None:
+        """Show what waits for a verdict, and what verdicts took."""
+        metrics.show(
+            "gauge",
+            "lethe_classifier_waiting",
+            "Conversations that wait for a verdict or are being read.",
+            lambda: self._newest.waiting if self._newest else 0,
+        )
+        metrics.show_each(
+            "counter",
+            "lethe_classifier_cache",
+            "Texts looked up among those seen before, by result.",
+            ("result",),
+            lambda: [(("hit",), self._cache.hits), (("miss",), self._cache.misses)],
+        )
+        metrics.show(
+            "gauge",
+            "lethe_classifier_cache_bytes",
+            "What the texts seen before take up.",
+            lambda: self._cache.bytes,
+        )
+        metrics.show_each(
+            "counter",
+            "lethe_classifier_windows",
+            "Windows of new texts, by the tier that judged them: first or encoder.",
+            ("tier",),
+            lambda: [(("first",), self._tally.cleared), (("encoder",), self._tally.encoded)],
+        )
 
 
 def _falls_on_spans(bundle: Bundle) -> bool:

@@ -1,5 +1,6 @@
 import pytest
 
+from lethe.offline.data.files import DataError
 from lethe.offline.evaluation.multiple_choice import ChoiceQuestion, choice_task, load_mmlu, load_wmdp
 
 QUESTION = ChoiceQuestion("biology", "Which?", ("cat", "dog"), 1)
@@ -21,7 +22,7 @@ def test_the_chat_format_asks_for_the_letter():
 
 
 def test_an_unknown_format_is_refused():
-    with pytest.raises(ValueError, match="plain, chat"):
+    with pytest.raises(DataError, match="plain, chat"):
         choice_task(QUESTION, "verse")
 
 

@@ -9,6 +9,7 @@ from lethe.bundle import Bundle, install_bundle, update_bundle
 from lethe.classifier import ClassifierService, Conversation
 from lethe.corruption.artifact import load_corruption, save_corruption
 from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.metrics import Metrics
 from lethe.server.settings import SHIPPED_TARGETS, Settings
 
 ASKED = Conversation.from_prompt("Who teaches potions at Hogwarts?")
@@ -70,3 +71,28 @@ def test_without_targets_every_conversation_is_clean(factory: ClassifierFactory)
         return bool((await (await factory([])).classify(ASKED)).flagged)
 
     assert not asyncio.run(ask())
+
+
+def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle) -> None:
+    metrics = Metrics()
+    factory.show_in(metrics)
+
+    def shown(name: str, **labels: str) -> float:
+        value = metrics.registry.get_sample_value(name, labels)
+        assert value is not None
+        return value
+
+    async def ask_twice() -> None:
+        service = await factory([bundle])
+        for conversation in (ASKED, ASKED, Conversation.from_prompt("How do I bake bread?")):
+            await service.classify(conversation)
+        await service.close()
+
+    assert shown("lethe_classifier_windows_total", tier="encoder") == 0
+    asyncio.run(ask_twice())
+    assert shown("lethe_classifier_cache_total", result="hit") == 1
+    assert shown("lethe_classifier_cache_total", result="miss") == 2
+    assert shown("lethe_classifier_cache_bytes") > 0
+    assert shown("lethe_classifier_windows_total", tier="encoder") > 0
+    assert shown("lethe_classifier_windows_total", tier="first") > 0
+    assert shown("lethe_classifier_waiting") == 0
