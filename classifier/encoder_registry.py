@@ -11,7 +11,7 @@ from lethe.classifier.settings import ClassifierSettings
 OWN_ENCODER = "encoder"
 
 
-class EncoderShelf:
+class EncoderRegistry:
     """Gives encoders by what they are; one that is asked for again is not loaded again.
 
     Parameters

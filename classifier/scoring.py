@@ -18,7 +18,7 @@ from lethe.classifier.head import HeadBank
 from lethe.classifier.ngrams import HashedText
 from lethe.classifier.sentences import split_sentences
 from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.spans import TextSpan, evidence_spans
+from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.tally import Tally
 from lethe.classifier.windows import split_windows
 
@@ -89,7 +89,7 @@ class TextScores:
 
     scores: NDArray[np.float32]
     complete: bool = True
-    spans: dict[int, tuple[TextSpan, ...]] = field(default_factory=dict)
+    spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
 
 
 class Scorer:
@@ -209,7 +209,7 @@ class Scorer:
         if not with_spans:
             return TextScores(scores)
         rows = self._encoder.without_specials(hidden)
-        spans: dict[int, tuple[TextSpan, ...]] = {}
+        spans: dict[int, tuple[WindowSpan, ...]] = {}
         for index in np.flatnonzero(scores >= self._score_thresholds):
             ranges = evidence.get(int(index), [(0, len(tokens))])
             spans[int(index)] = tuple(
@@ -263,7 +263,7 @@ def _suspicious_window(
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:
     """The scores of a text from those of its windows."""
     scores = floor.copy()
-    spans: dict[int, tuple[TextSpan, ...]] = {}
+    spans: dict[int, tuple[WindowSpan, ...]] = {}
     for window in windows:
         np.maximum(scores, window.scores, out=scores)
         for index, found in window.spans.items():

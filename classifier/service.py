@@ -10,7 +10,7 @@ from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.encoder_files import DEFAULT_ENCODER
-from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.passages import Unit, conversation_units
@@ -51,7 +51,7 @@ class ClassifierService:
     @classmethod
     def load(
         cls,
-        encoder: str | EncoderShelf = DEFAULT_ENCODER,
+        encoder: str | EncoderRegistry = DEFAULT_ENCODER,
         heads: Mapping[str, Path] | None = None,
         settings: ClassifierSettings | None = None,
         *,
@@ -63,7 +63,7 @@ class ClassifierService:
         Parameters
         ----------
         encoder
-            A name for `Encoder.load`, or a shelf with the encoders in use (then loading is a matter of milliseconds).
+            A name for `Encoder.load`, or a registry with the encoders in use (then loading is a matter of milliseconds).
         heads
             By target, the ``classifier/`` folder of its bundle.
         cache
@@ -77,13 +77,13 @@ class ClassifierService:
             The encoder is not found, a head cannot be used, or it was trained on another encoder.
         """
         settings = settings or ClassifierSettings()
-        shelf = EncoderShelf(encoder, settings) if isinstance(encoder, str) else encoder
+        registry = EncoderRegistry(encoder, settings) if isinstance(encoder, str) else encoder
         loaded = [load_head(folder) for folder in (heads or {}).values()]
         for name, head in zip(heads or {}, loaded, strict=True):
             if head.target != name:
                 raise ClassifierError(f"the head given for target {name} is of target {head.target}")
-        own = [own for folder in (heads or {}).values() if (own := shelf.own(folder)) is not None]
-        return cls(shelf.shared, loaded, settings, own_encoders=own, cache=cache, tally=tally)
+        own = [own for folder in (heads or {}).values() if (own := registry.own(folder)) is not None]
+        return cls(registry.shared, loaded, settings, own_encoders=own, cache=cache, tally=tally)
 
     @property
     def waiting(self) -> int:

@@ -26,7 +26,7 @@ _JOINED_GAP_WORDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class TextSpan:
+class WindowSpan:
     """A half-open stretch of a text and its share of a head's score."""
 
     start: int
@@ -34,17 +34,17 @@ class TextSpan:
     weight: float
     kind: SpanKind = "evidence"
 
-    def shifted(self, by: int) -> "TextSpan":
+    def shifted(self, by: int) -> "WindowSpan":
         return replace(self, start=self.start + by, end=self.end + by)
 
-    def in_original(self, canonical: AlignedText) -> "TextSpan":
+    def in_original(self, canonical: AlignedText) -> "WindowSpan":
         start, end = canonical.original_span(self.start, self.end)
         return replace(self, start=start, end=end)
 
 
 def evidence_spans(
     head: Head, text: str, tokens: TokenizedText, hidden: NDArray[np.float32]
-) -> tuple[TextSpan, ...]:
+) -> tuple[WindowSpan, ...]:
     """The words that raise a head's score the most, neighbours joined.
 
     Parameters
@@ -56,7 +56,7 @@ def evidence_spans(
     """
     words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
     if not words:
-        return (TextSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
+        return (WindowSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
     shares = np.zeros(len(words))
     length = max(float(np.linalg.norm(hidden.mean(axis=0))), 1e-12)
     token_shares = hidden @ head.direction / (len(hidden) * length)
@@ -70,26 +70,26 @@ def evidence_spans(
     shares += head.lexical_share * lexical * scale * HashedText(stretch).value
     largest = shares.max()
     if largest <= 0:
-        return (TextSpan(words[0][0], words[-1][1], float(shares.sum())),)
+        return (WindowSpan(words[0][0], words[-1][1], float(shares.sum())),)
     return tuple(_joined(words, shares, np.flatnonzero(shares >= _SHARE_OF_LARGEST * largest)))
 
 
 def _joined(
     words: Sequence[tuple[int, int]], shares: NDArray[np.float64], chosen: NDArray[np.intp]
-) -> Iterator[TextSpan]:
+) -> Iterator[WindowSpan]:
     for group in np.split(chosen, np.flatnonzero(np.diff(chosen) > _JOINED_GAP_WORDS + 1) + 1):
         first, last = int(group[0]), int(group[-1])
-        yield TextSpan(words[first][0], words[last][1], float(shares[first : last + 1].sum()))
+        yield WindowSpan(words[first][0], words[last][1], float(shares[first : last + 1].sum()))
 
 
-def entity_spans(head: Head, text: str) -> tuple[TextSpan, ...]:
+def entity_spans(head: Head, text: str) -> tuple[WindowSpan, ...]:
     """Where a target's names stand in a text, lookalike spellings included."""
     if not head.entities:
         return ()
     canonical = canonicalise(text)
     pattern = _entity_pattern(head.entities)
     return tuple(
-        TextSpan(match.start(), match.end(), 0.0, "entity").in_original(canonical)
+        WindowSpan(match.start(), match.end(), 0.0, "entity").in_original(canonical)
         for match in pattern.finditer(canonical.text)
     )
 

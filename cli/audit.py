@@ -9,7 +9,7 @@ from lethe.cli.errors import reported
 
 app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
 
-Folder = Annotated[
+AuditFolder = Annotated[
     Path | None,
     typer.Option(
         "--folder", help="Folder of the log; by default the one of `lethe serve` (LETHE_AUDIT__FOLDER)."
@@ -18,7 +18,7 @@ Folder = Annotated[
 
 
 @app.command("verify")
-def verify(folder: Folder = None) -> None:
+def verify(folder: AuditFolder = None) -> None:
     """Check that no entry was changed, taken out or put in; prints the last number and seal, to keep elsewhere."""
     from lethe.server.audit import files as audit_files
 
@@ -34,7 +34,7 @@ def tail(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with those that come, until interrupted.")
     ] = False,
-    folder: Folder = None,
+    folder: AuditFolder = None,
 ) -> None:
     """Print the last entries, one JSON object a line."""
     import json
@@ -52,7 +52,7 @@ def tail(
 
 
 @app.command("stats")
-def stats(folder: Folder = None) -> None:
+def stats(folder: AuditFolder = None) -> None:
     """Count requests by target and action."""
     from rich.console import Console
     from rich.table import Table

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the target.")]
-Folder = Annotated[
+TargetsFolder = Annotated[
     Path | None,
     typer.Option("--targets", help="Folder of the bundles; by default the one that `lethe serve` uses."),
 ]
@@ -23,7 +23,7 @@ Percent = Annotated[
 
 
 @app.command("list")
-def list_targets(targets: Folder = None) -> None:
+def list_targets(targets: TargetsFolder = None) -> None:
     """Show every bundle and how it is in force, or what is wrong with it."""
     from rich.console import Console
     from rich.table import Table
@@ -55,7 +55,9 @@ def list_targets(targets: Folder = None) -> None:
 
 
 @app.command("add")
-def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: Folder = None) -> None:
+def add(
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: TargetsFolder = None
+) -> None:
     """Verify a bundle and copy it in, in the place of an older one of the same name."""
     from lethe.bundle import install_bundle, load_bundle
 
@@ -66,7 +68,7 @@ def add(bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], tar
 
 
 @app.command("remove")
-def remove(name: Name, targets: Folder = None) -> None:
+def remove(name: Name, targets: TargetsFolder = None) -> None:
     """Take a target out and delete its bundle."""
     from lethe.bundle import remove_bundle
     from lethe.server.targets.rollout import forget_deployment
@@ -80,19 +82,19 @@ def remove(name: Name, targets: Folder = None) -> None:
 
 
 @app.command("enable")
-def enable(name: Name, percent: Percent = None, targets: Folder = None) -> None:
+def enable(name: Name, percent: Percent = None, targets: TargetsFolder = None) -> None:
     """Put a target in force with its bundle's own action."""
     _change(targets, name, enabled=True, action=None, **_given(percent))
 
 
 @app.command("disable")
-def disable(name: Name, targets: Folder = None) -> None:
+def disable(name: Name, targets: TargetsFolder = None) -> None:
     """Take a target out of force and keep its bundle."""
     _change(targets, name, enabled=False)
 
 
 @app.command("shadow")
-def shadow(name: Name, targets: Folder = None) -> None:
+def shadow(name: Name, targets: TargetsFolder = None) -> None:
     """Only observe a target: its prompts are counted and recorded, and answered as they are."""
     _change(targets, name, enabled=True, action="observe")
 

@@ -21,7 +21,7 @@ from lethe.corruption.request import (
     all_but_last,
 )
 
-Positions = NDArray[np.int64]
+TokenIndices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Stage:
     """
 
     corruption: Corruption
-    rows: Positions
-    sites: Positions
+    rows: TokenIndices
+    sites: TokenIndices
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Plan:
         The changes to make there, in order.
     """
 
-    touched: Positions
-    sources: Positions
+    touched: TokenIndices
+    sources: TokenIndices
     stages: tuple[Stage, ...]
 
     def window(self, start: int, end: int) -> Plan:
@@ -83,7 +83,7 @@ def make_plan(request: CorruptionRequest, prompt_tokens: int) -> Plan:
     """
     # standing[p] is the token whose embedding stands at p; every token stands somewhere.
     standing = np.arange(prompt_tokens, dtype=np.int64)
-    changes: list[tuple[Corruption, Positions, Positions]] = []
+    changes: list[tuple[Corruption, TokenIndices, TokenIndices]] = []
     touched = np.zeros(prompt_tokens, dtype=bool)
     for placed in request.placed:
         selected = _selected(placed, prompt_tokens)
@@ -103,12 +103,12 @@ def make_plan(request: CorruptionRequest, prompt_tokens: int) -> Plan:
     )
 
 
-def _stage(corruption: Corruption, rows: Positions, sites: Positions) -> Stage:
+def _stage(corruption: Corruption, rows: TokenIndices, sites: TokenIndices) -> Stage:
     order = np.argsort(rows, kind="stable")
     return Stage(corruption, rows[order], sites[order])
 
 
-def _selected(placed: PlacedCorruption, prompt_tokens: int) -> Positions:
+def _selected(placed: PlacedCorruption, prompt_tokens: int) -> TokenIndices:
     ranges = all_but_last(prompt_tokens) if placed.ranges is None else placed.ranges
     if ranges[-1][1] > prompt_tokens:
         raise CorruptionRequestError(

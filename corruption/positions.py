@@ -21,7 +21,7 @@ SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
 
 
 @dataclass(frozen=True)
-class TextSpan:
+class MessageSpan:
     """A stretch of one message's content: half-open character offsets into its text.
 
     The text parts of a content list are taken as joined by line feeds. A plain prompt is message 0.
@@ -55,7 +55,7 @@ class TokenizedPrompt:
         """`lethe.corruption.request.prompt_digest` of the tokens."""
         return prompt_digest(self.token_ids)
 
-    def ranges(self, positions: Positions, spans: Iterable[TextSpan] = ()) -> Ranges | None:
+    def ranges(self, positions: Positions, spans: Iterable[MessageSpan] = ()) -> Ranges | None:
         """Select tokens.
 
         Parameters
@@ -85,7 +85,7 @@ class TokenizedPrompt:
             places = [place for place in found if place]
         return self._cover(places)
 
-    def _locate(self, span: TextSpan) -> tuple[int, int] | None:
+    def _locate(self, span: MessageSpan) -> tuple[int, int] | None:
         if not 0 <= span.message < len(self.chat.contents):
             return None
         place = self.chat.contents[span.message]

@@ -12,7 +12,7 @@ from lethe.server.access.limits import LocalLimits
 from lethe.server.app import CONSOLE, create_app
 from lethe.server.audit.log import NoAudit
 from lethe.server.drain import Drain
-from lethe.server.engines.supervisor import Fleet
+from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
@@ -39,14 +39,14 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of a proxy, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://127.0.0.1:8000"}})
     metrics = Metrics()
-    fleet = Fleet(settings, None, metrics, print)
-    guard = Guard(settings.targets, ClassifierFactory(settings), fleet, settings.policy, metrics)
+    supervisor = Supervisor(settings, None, metrics, print)
+    guard = Guard(settings.targets, ClassifierFactory(settings), supervisor, settings.policy, metrics)
     access = Access(None, LocalLimits())
     app = create_app(
         settings,
-        engines=fleet.engines,
+        engines=supervisor.engines,
         guard=guard,
-        placer=Placer(fleet.tokenizer, metrics),
+        placer=Placer(supervisor.tokenizer, metrics),
         access=access,
         reload=Reload(guard, access, print),
         metrics=metrics,

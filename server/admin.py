@@ -10,7 +10,7 @@ from lethe.server.access.keys import Scope
 from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
@@ -22,7 +22,7 @@ from lethe.server.settings import Settings
 
 
 def admin_routes(
-    settings: Settings, engines: Engines, guard: Guard, access: Access, bodies: Bodies, reload: Reload
+    settings: Settings, engines: EnginePool, guard: Guard, access: Access, bodies: Bodies, reload: Reload
 ) -> APIRouter:
     """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
     router = APIRouter()

@@ -23,7 +23,7 @@ from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import APIError, ServerStopping, error_response
 from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
@@ -36,7 +36,7 @@ from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Recorders
 from lethe.server.request.tracing import Tracing
-from lethe.server.schemas import Alive, ErrorAnswer, Ready, ServedModel, ServedModels
+from lethe.server.schemas import Alive, ErrorAnswer, ModelEntries, ModelEntry, Ready
 from lethe.server.settings import Settings
 
 OPEN = "open"
@@ -59,7 +59,7 @@ _ENGINE_ANSWER: dict[str, Any] = {
 def create_app(
     settings: Settings,
     *,
-    engines: Engines,
+    engines: EnginePool,
     guard: Guard,
     placer: Placer,
     access: Access,
@@ -105,8 +105,8 @@ def create_app(
             route_class_override=_RawRoute,
         )
     for path, endpoint, shape in (
-        ("/v1/models", service.models, ServedModels),
-        ("/v1/models/{model:path}", service.model, ServedModel),
+        ("/v1/models", service.models, ModelEntries),
+        ("/v1/models/{model:path}", service.model, ModelEntry),
     ):
         app.get(path, tags=[Scope.USE], dependencies=keyed, response_model=shape)(endpoint)
     app.get("/health", tags=[OPEN])(service.health)
@@ -162,7 +162,7 @@ class _RawRoute(APIRoute):
 class _ServiceRoutes:
     """What there is beside what the model is asked."""
 
-    def __init__(self, engines: Engines, access: Access, metrics: Metrics, drain: Drain) -> None:
+    def __init__(self, engines: EnginePool, access: Access, metrics: Metrics, drain: Drain) -> None:
         self._engines = engines
         self._access = access
         self._metrics = metrics

@@ -28,7 +28,7 @@ class ErrorAnswer(pydantic.BaseModel):
     error: Error
 
 
-class ServedModel(pydantic.BaseModel):
+class ModelEntry(pydantic.BaseModel):
     """A name of the base model, as vLLM describes it."""
 
     id: Annotated[str, Field(description="What a request names as its `model`.")]
@@ -44,11 +44,11 @@ class ServedModel(pydantic.BaseModel):
     permission: list[dict[str, Any]]
 
 
-class ServedModels(pydantic.BaseModel):
+class ModelEntries(pydantic.BaseModel):
     """The names of the base model."""
 
     object: Literal["list"] = "list"
-    data: list[ServedModel]
+    data: list[ModelEntry]
 
 
 class Alive(pydantic.BaseModel):

@@ -25,7 +25,7 @@ from lethe.server.app import create_app
 from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
-from lethe.server.engines.supervisor import Fleet, LocalModel
+from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
@@ -42,7 +42,7 @@ from lethe.server.watch import Watch
 _LAST_WORDS_S = 3
 
 
-def run(settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
+def run(settings: Settings, model: EmbeddedModel | None, report: Callable[[str], None]) -> None:
     """Serve until stopped by SIGTERM or SIGINT; SIGHUP loads the bundles anew.
 
     Parameters
@@ -66,17 +66,19 @@ def run(settings: Settings, model: LocalModel | None, report: Callable[[str], No
 
 
 class _Proxy:
-    def __init__(self, settings: Settings, model: LocalModel | None, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, model: EmbeddedModel | None, report: Callable[[str], None]
+    ) -> None:
         self._settings = settings
         self._report = report
         self._metrics = Metrics()
-        self._fleet = Fleet(settings, model, self._metrics, report)
-        self._engines = self._fleet.engines
+        self._supervisor = Supervisor(settings, model, self._metrics, report)
+        self._engines = self._supervisor.engines
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._fleet, settings.policy, self._metrics)
+        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
         self._reload = Reload(self._guard, self._access, report)
         self._audit = self._open_audit()
         self._tracing = self._start_tracing()
@@ -94,17 +96,19 @@ class _Proxy:
                 stack.push_async_callback(self._close)
                 self._access.load()
                 await self._limits.open()
-                await self._fleet.open()
+                await self._supervisor.open()
                 self._reload_on_hangup()
                 await self._guard.load()
-                stack.enter_context(published(self._fleet.addresses[0], settings.cache_dir, settings.port))
+                stack.enter_context(
+                    published(self._supervisor.addresses[0], settings.cache_dir, settings.port)
+                )
                 serving = await stack.enter_async_context(_background(server.serve([listener])))
                 stack.enter_context(_stopping_on_signals(server))
                 for path, watch in watches.items():
                     await stack.enter_async_context(_background(self._take_up_changes(path, watch)))
-                if await _first(self._fleet.start(), serving):
+                if await _first(self._supervisor.start(), serving):
                     self._report_ready(time.monotonic() - started)
-                    await _first(self._fleet.watch(), serving)
+                    await _first(self._supervisor.watch(), serving)
                     await serving
 
     def _make_limits(self) -> KeyLimits:
@@ -147,7 +151,7 @@ class _Proxy:
             self._settings,
             engines=self._engines,
             guard=self._guard,
-            placer=Placer(self._fleet.tokenizer, self._metrics, self._report),
+            placer=Placer(self._supervisor.tokenizer, self._metrics, self._report),
             access=self._access,
             reload=self._reload,
             metrics=self._metrics,
@@ -157,7 +161,7 @@ class _Proxy:
         )
 
     async def _close(self) -> None:
-        await self._fleet.close(self._drain.seconds_left)
+        await self._supervisor.close(self._drain.seconds_left)
         await self._guard.close()
         await self._engines.close()
         await self._limits.close()

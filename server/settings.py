@@ -50,7 +50,7 @@ class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
-class AdapterSettings(_Section):
+class EngineAdapterSettings(_Section):
     """How engines are given the adapters of targets.
 
     Attributes
@@ -117,7 +117,7 @@ class EngineSettings(_Section):
     read_timeout_s: float = Field(default=600, gt=0)
     total_timeout_s: float = Field(default=3600, gt=0)
     health_interval_s: float = Field(default=2, gt=0)
-    adapters: AdapterSettings = AdapterSettings()
+    adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
 class PolicySettings(_Section):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Outcome = TypeVar("Outcome")
+Returned = TypeVar("Returned")
 
 # Told how much is done, of how much.
 OnDone = Callable[[int, int], None]
@@ -17,8 +17,8 @@ def tell_nobody(_done: int, _total: int) -> None:
 
 
 def on_all_cores(
-    work: Callable[[Item], Outcome], items: Sequence[Item], on_done: OnDone = tell_nobody
-) -> Iterator[Outcome]:
+    work: Callable[[Item], Returned], items: Sequence[Item], on_done: OnDone = tell_nobody
+) -> Iterator[Returned]:
     """What `work` makes of each item, in their order.
 
     Who is interrupted waits only for the items under way.

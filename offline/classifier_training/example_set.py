@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.splitting import Part, assign_groups, deduplicate, part_of
+from lethe.offline.classifier_training.splitting import SplitPart, assign_groups, deduplicate, part_of
 from lethe.offline.progress import Progress
 
 _MINIMUM = 20
@@ -24,7 +24,7 @@ class ExampleSet:
     def keep(self) -> list[Example]:
         return [*self.retain, *self.general]
 
-    def part(self, part: Part, seed: int) -> "ExampleSet":
+    def part(self, part: SplitPart, seed: int) -> "ExampleSet":
         """The examples of one part of the split.
 
         Raises

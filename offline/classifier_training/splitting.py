@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from lethe.offline.classifier_training.examples import Example
 
-Part = Literal["train", "calibration", "test"]
+SplitPart = Literal["train", "calibration", "test"]
 
 # Cosine from which two prompts are taken for wordings of one item.
 _NEAR_DUPLICATE = 0.95
@@ -59,7 +59,7 @@ def assign_groups(examples: Sequence[Example], embeddings: NDArray[np.float32]) 
     ]
 
 
-def part_of(example: Example, seed: int) -> Part:
+def part_of(example: Example, seed: int) -> SplitPart:
     """Which part an example belongs to, by a hash of its group: 70 % train, 15 % calibration, 15 % test."""
     digest = hashlib.blake2b(f"{seed}:{example.group or example.text}".encode(), digest_size=8).digest()
     place = int.from_bytes(digest) / 2**64

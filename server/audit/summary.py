@@ -10,7 +10,7 @@ NO_TARGET = "none"
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """The requests on which one target led to one action.
 
     Attributes
@@ -30,7 +30,7 @@ class Row:
     worst_ms: float
 
 
-def summarize(entries: Iterable[dict[str, Any]]) -> list[Row]:
+def summarize(entries: Iterable[dict[str, Any]]) -> list[SummaryRow]:
     """Count the requests of a log by target and action; one that flags two targets counts for both."""
     groups: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for entry in entries:
@@ -41,9 +41,9 @@ def summarize(entries: Iterable[dict[str, Any]]) -> list[Row]:
     return [_row(target, action, group) for (target, action), group in sorted(groups.items())]
 
 
-def _row(target: str, action: str, entries: list[dict[str, Any]]) -> Row:
+def _row(target: str, action: str, entries: list[dict[str, Any]]) -> SummaryRow:
     times = sorted(entry["total_ms"] for entry in entries)
-    return Row(
+    return SummaryRow(
         target,
         action,
         len(entries),

@@ -20,7 +20,7 @@ from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_model
 from lethe.server.endpoints.chat import ChatRequest
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import Unavailable
 from lethe.server.metrics import Metrics
 from lethe.server.request.bodies import Bodies
@@ -34,7 +34,7 @@ class BareAnswers:
     def __init__(
         self,
         settings: Settings,
-        engines: Engines,
+        engines: EnginePool,
         access: Access,
         bodies: Bodies,
         audit: Audit,

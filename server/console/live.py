@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from lethe.server.access.access import Access
 from lethe.server.audit.files import last_entries
 from lethe.server.console.auth import administrator
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import APIError
 from lethe.server.metrics import Metrics
 from lethe.server.request.metrics import NO_TARGET
@@ -38,7 +38,7 @@ _TIMES = {
 }
 
 
-def live_routes(settings: Settings, engines: Engines, access: Access, metrics: Metrics) -> APIRouter:
+def live_routes(settings: Settings, engines: EnginePool, access: Access, metrics: Metrics) -> APIRouter:
     """The route that the page asks every other second."""
     router = APIRouter()
     # The counters are of this process, and begin with it.
@@ -86,7 +86,7 @@ def _counted(registry: CollectorRegistry) -> dict[str, Any]:
     }
 
 
-async def _engine(engines: Engines) -> dict[str, Any]:
+async def _engine(engines: EnginePool) -> dict[str, Any]:
     state: dict[str, Any] = {"ready": engines.ready, "reason": engines.unavailable_because}
     try:
         page = await engines.metrics_text()

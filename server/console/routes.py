@@ -12,7 +12,7 @@ from lethe.server.console.live import live_routes
 from lethe.server.console.prompt import PlaygroundBody, parse_playground
 from lethe.server.console.static import page_routes
 from lethe.server.console.targets import TargetRoutes
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
@@ -27,7 +27,7 @@ API = "/console/api"
 
 def console_routes(
     settings: Settings,
-    engines: Engines,
+    engines: EnginePool,
     guard: Guard,
     placer: Placer,
     access: Access,

@@ -18,7 +18,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.targets.adapter import Adapter
 
 
-class Engines:
+class EnginePool:
     """One or several engines that serve the same model.
 
     Attributes

@@ -15,7 +15,7 @@ from lethe.server.engines.address import EngineAddress
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.fitness import check_plugin, describe_unfit, refuse_unfit
 from lethe.server.engines.log import EngineLog
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.engines.process import (
     AdapterCapacity,
     EngineProcess,
@@ -34,7 +34,7 @@ _FAILED_CHECKS_TO_CLOSE = 2
 
 
 @dataclass(frozen=True)
-class LocalModel:
+class EmbeddedModel:
     """The model that the embedded engine is to serve.
 
     Attributes
@@ -49,7 +49,7 @@ class LocalModel:
     identity: BaseModel | None
 
 
-class Fleet:
+class Supervisor:
     """The engines of a proxy: one of its own, or those that the settings name.
 
     Parameters
@@ -68,7 +68,7 @@ class Fleet:
     """
 
     def __init__(
-        self, settings: Settings, model: LocalModel | None, metrics: Metrics, report: Callable[[str], None]
+        self, settings: Settings, model: EmbeddedModel | None, metrics: Metrics, report: Callable[[str], None]
     ) -> None:
         self._settings = settings
         self._model = model
@@ -76,7 +76,7 @@ class Fleet:
         self._report = report
         self.addresses = _addresses(settings, model)
         self._copies = _copies(settings, model)
-        self.engines = Engines(
+        self.engines = EnginePool(
             [self._client(address) for address in self.addresses],
             EngineAdapters(self._copies, self.addresses[0].api_key or ""),
         )
@@ -129,7 +129,7 @@ class Fleet:
                 watchers.create_task(self._watch(client))
 
     async def close(self, drain_s: float = 0) -> None:
-        """Stop the embedded engine; connections stay open for `Engines.close`.
+        """Stop the embedded engine; connections stay open for `EnginePool.close`.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class Fleet:
             report=self._report_of_engine,
         )
 
-    def _make_process(self, model: LocalModel) -> EngineProcess:
+    def _make_process(self, model: EmbeddedModel) -> EngineProcess:
         settings = self._settings.engine
         adapters = [each for targets in self._targets for each in self._fitted(targets, self.model).adapters]
         self._capacity = _capacity(self._settings, adapters)
@@ -307,14 +307,14 @@ class Fleet:
             await asyncio.sleep(self._settings.engine.health_interval_s)
 
 
-def _addresses(settings: Settings, model: LocalModel | None) -> tuple[EngineAddress, ...]:
+def _addresses(settings: Settings, model: EmbeddedModel | None) -> tuple[EngineAddress, ...]:
     if model is not None:
         return (EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key()),)
     key = settings.engine.api_key.get_secret_value() if settings.engine.api_key else None
     return tuple(EngineAddress(str(url), key) for url in settings.engine.url)
 
 
-def _copies(settings: Settings, model: LocalModel | None) -> AdapterCopies | None:
+def _copies(settings: Settings, model: EmbeddedModel | None) -> AdapterCopies | None:
     adapters = settings.engine.adapters
     if model is not None:
         return AdapterCopies(settings.cache_dir / "run" / f"adapters-of-{settings.port}", shared=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lethe.bundle import Bundle
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tally import Tally
@@ -29,7 +29,7 @@ class ClassifierFactory:
     def __init__(self, settings: Settings) -> None:
         options = settings.classifier.model_dump(exclude={"encoder"})
         self._settings = ClassifierSettings(**options, cache_folder=settings.cache_dir / "encoders")
-        self._encoders = EncoderShelf(settings.classifier.encoder, self._settings)
+        self._encoders = EncoderRegistry(settings.classifier.encoder, self._settings)
         self._cache = ScoreCache(self._settings.cache_bytes)
         self._tally = Tally()
         self._newest: ClassifierService | None = None

@@ -12,7 +12,7 @@ from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
-from lethe.server.engines.pool import Engines
+from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import APIError, BadRequest, Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
@@ -51,7 +51,7 @@ class RequestHandler:
     def __init__(
         self,
         settings: Settings,
-        engines: Engines,
+        engines: EnginePool,
         guard: Guard,
         placer: Placer,
         access: Access,

@@ -16,7 +16,7 @@ import orjson
 
 from lethe.classifier.verdict import Span, Verdict
 from lethe.corruption.chat_template import ChatTemplateError
-from lethe.corruption.positions import SPAN_KINDS, PromptTokenizer, TextSpan, TokenizedPrompt
+from lethe.corruption.positions import SPAN_KINDS, MessageSpan, PromptTokenizer, TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
@@ -143,7 +143,7 @@ def _with_ranges(
     return replace(placed, ranges=prompt.ranges(positions, spans))
 
 
-def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[TextSpan]:
+def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[MessageSpan]:
     found: list[Span] = [
         span
         for verdict in verdicts
@@ -152,7 +152,7 @@ def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterab
         for span in part.spans
         if span.kind == kind
     ]
-    return [TextSpan(span.message, span.start, span.end) for span in found]
+    return [MessageSpan(span.message, span.start, span.end) for span in found]
 
 
 def _folder(source: str) -> Path:

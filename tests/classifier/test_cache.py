@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.scoring import TextScores
-from lethe.classifier.spans import TextSpan
+from lethe.classifier.spans import WindowSpan
 
-SPAN = TextSpan(0, 4, 1.0)
+SPAN = WindowSpan(0, 4, 1.0)
 SCORES = TextScores(np.array([1, 2, 3], np.float32), spans={1: (SPAN,)})
 HEADS = ("a@1", "b@1", "c@1")
 

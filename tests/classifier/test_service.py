@@ -21,7 +21,7 @@ from lethe.classifier import (
     Verdict,
 )
 from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_registry import EncoderShelf
+from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.head import save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
 from lethe.classifier.workers import Job
@@ -364,7 +364,7 @@ def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
 
 def test_heads_are_loaded_from_bundle_folders(make_head: MakeHead, tmp_path: Path) -> None:
     save_head(make_head(), tmp_path)
-    shelf = EncoderShelf()
+    shelf = EncoderRegistry()
     service = ClassifierService.load(shelf, {"lighthouse": tmp_path})
     assert service.targets == ("lighthouse",)
     asyncio.run(service.close())

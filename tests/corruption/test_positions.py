@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
 from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError
-from lethe.corruption.positions import PromptTokenizer, TextSpan, TokenizedPrompt
+from lethe.corruption.positions import MessageSpan, PromptTokenizer, TokenizedPrompt
 
 TEMPLATES = Path(__file__).parent / "chat_templates"
 FAMILIES = ["chatml", "llama3", "gemma", "mistral"]
@@ -72,35 +72,35 @@ def test_tools_in_the_prompt_are_left_alone(prompts: PromptTokenizer) -> None:
 def test_spans_select_their_own_words(prompts: PromptTokenizer) -> None:
     prompt = prompts.chat([SYSTEM, QUESTION, ANSWER, FOLLOW_UP])
     start = FOLLOW_UP["content"].index("Harry")
-    spans = [TextSpan(1, 7, 19), TextSpan(3, start, start + 5)]
+    spans = [MessageSpan(1, 7, 19), MessageSpan(3, start, start + 5)]
     for positions in ("flagged_spans", "entities"):
         assert selected_text(prompt, prompt.ranges(positions, spans)) == ["Harry Potter", "Harry"]
 
 
 def test_spans_are_found_behind_white_space_that_a_template_trims(prompts: PromptTokenizer) -> None:
     prompt = prompts.chat([{"role": "user", "content": "\n\n Who is Harry Potter?"}])
-    assert selected_text(prompt, prompt.ranges("entities", [TextSpan(0, 10, 22)])) == ["Harry Potter"]
+    assert selected_text(prompt, prompt.ranges("entities", [MessageSpan(0, 10, 22)])) == ["Harry Potter"]
 
 
 def test_content_lists_are_joined_as_the_engine_joins_them(prompts: PromptTokenizer) -> None:
     parts = [{"type": "text", "text": "Who is"}, {"type": "text", "text": "Harry Potter?"}]
     prompt = prompts.chat([{"role": "user", "content": parts}])
     assert "Who is\nHarry Potter?" in prompt.chat.text
-    assert selected_text(prompt, prompt.ranges("entities", [TextSpan(0, 7, 19)])) == ["Harry Potter"]
+    assert selected_text(prompt, prompt.ranges("entities", [MessageSpan(0, 7, 19)])) == ["Harry Potter"]
 
 
 @pytest.mark.parametrize(
     "spans",
     [
         [],
-        [TextSpan(5, 0, 3)],
-        [TextSpan(0, 0, 2000)],
-        [TextSpan(0, 4, 4)],
-        [TextSpan(0, 7, 19), TextSpan(0, 20, 2000)],
+        [MessageSpan(5, 0, 3)],
+        [MessageSpan(0, 0, 2000)],
+        [MessageSpan(0, 4, 4)],
+        [MessageSpan(0, 7, 19), MessageSpan(0, 20, 2000)],
     ],
 )
 def test_spans_that_cannot_be_placed_select_all_but_the_last(
-    prompts: PromptTokenizer, spans: list[TextSpan]
+    prompts: PromptTokenizer, spans: list[MessageSpan]
 ) -> None:
     assert prompts.chat([QUESTION]).ranges("flagged_spans", spans) is None
 
@@ -112,7 +112,7 @@ def test_all_but_last_needs_no_ranges(prompts: PromptTokenizer) -> None:
 def test_a_plain_prompt_is_one_message_and_keeps_its_last_token(prompts: PromptTokenizer) -> None:
     prompt = prompts.text("Harry Potter")
     assert prompt.ranges("user_content") == ((0, 11),)
-    assert prompt.ranges("entities", [TextSpan(0, 6, 12)]) == ((6, 11),)
+    assert prompt.ranges("entities", [MessageSpan(0, 6, 12)]) == ((6, 11),)
 
 
 @given(content=st.text(min_size=1, max_size=40), data=st.data())
@@ -127,7 +127,7 @@ def test_any_text_is_found_where_it_stands_or_nowhere(
     assert prompt.chat.text[place.start : place.end] == content.strip()
     start = data.draw(st.integers(0, len(content) - 1))
     end = data.draw(st.integers(start + 1, len(content)))
-    ranges = prompt.ranges("flagged_spans", [TextSpan(1, start, end)])
+    ranges = prompt.ranges("flagged_spans", [MessageSpan(1, start, end)])
     if ranges is not None:
         (selected,) = selected_text(prompt, ranges)
         assert content[start:end].strip() in selected
@@ -137,14 +137,14 @@ def test_a_template_that_rewrites_contents_selects_all_but_the_last() -> None:
     template = ChatTemplate("{% for m in messages %}[{{ m.role }}]{{ m.content | upper }}{% endfor %}")
     prompt = PromptTokenizer(byte_tokenizer(), template).chat([QUESTION])
     assert prompt.ranges("user_content") is None
-    assert prompt.ranges("entities", [TextSpan(0, 7, 19)]) is None
+    assert prompt.ranges("entities", [MessageSpan(0, 7, 19)]) is None
 
 
 def test_a_template_that_leaves_a_message_out_selects_all_but_the_last() -> None:
     template = ChatTemplate("{% for m in messages[1:] %}[{{ m.role }}]{{ m.content }}{% endfor %}")
     prompt = PromptTokenizer(byte_tokenizer(), template).chat([SYSTEM, QUESTION])
     assert prompt.ranges("user_content") is None
-    assert selected_text(prompt, prompt.ranges("entities", [TextSpan(1, 7, 12)])) == ["Harry"]
+    assert selected_text(prompt, prompt.ranges("entities", [MessageSpan(1, 7, 12)])) == ["Harry"]
 
 
 def test_a_refusal_of_the_template_is_named() -> None:
@@ -179,4 +179,4 @@ def test_the_small_models_tokens_are_those_of_transformers(small_model: Path) ->
     expected = reference.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     assert prompt.chat.text == expected
     assert list(prompt.token_ids) == reference(expected, add_special_tokens=False)["input_ids"]
-    assert selected_text(prompt, prompt.ranges("entities", [TextSpan(1, 7, 19)])) == [" Harry Potter"]
+    assert selected_text(prompt, prompt.ranges("entities", [MessageSpan(1, 7, 19)])) == [" Harry Potter"]

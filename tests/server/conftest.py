@@ -21,14 +21,14 @@ from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
 from lethe.server.drain import Drain
-from lethe.server.engines.supervisor import Fleet
+from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.guard import Guard
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing, Tracing
-from lethe.server.settings import AdapterSettings, Settings
+from lethe.server.settings import EngineAdapterSettings, Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
@@ -107,23 +107,23 @@ async def stack(
             update={
                 "url": tuple(pydantic.AnyHttpUrl(engine.url) for engine in engines),
                 "api_key": pydantic.SecretStr("engine-key"),
-                "adapters": AdapterSettings(folder=tmp_path / "shared"),
+                "adapters": EngineAdapterSettings(folder=tmp_path / "shared"),
                 "health_interval_s": 0.1,
             }
         )
         settings = settings.model_copy(update={"engine": address})
-        fleet = Fleet(settings, None, metrics, lines.append)
-        upstream = fleet.engines.clients[0]
-        guard = Guard(targets, build, fleet, settings.policy, metrics)
-        await fleet.open()
+        supervisor = Supervisor(settings, None, metrics, lines.append)
+        upstream = supervisor.engines.clients[0]
+        guard = Guard(targets, build, supervisor, settings.policy, metrics)
+        await supervisor.open()
         access = Access(settings.keys, limits)
         access.load()
         reload = Reload(guard, access, lambda line: None)
         await guard.load()
-        await fleet.start()
+        await supervisor.start()
         if len(engines) > 1:
-            running.enter_context(cancelling(asyncio.create_task(fleet.watch())))
-        while not all(client.ready for client in fleet.engines.clients):
+            running.enter_context(cancelling(asyncio.create_task(supervisor.watch())))
+        while not all(client.ready for client in supervisor.engines.clients):
             await asyncio.sleep(0.01)
         audit = NoAudit()
         if settings.audit.folder is not None:
@@ -131,7 +131,7 @@ async def stack(
             audit.show_in(metrics)
         app = create_app(
             settings,
-            engines=fleet.engines,
+            engines=supervisor.engines,
             guard=guard,
             placer=Placer(lambda: settings.engine.tokenizer, metrics),
             access=access,
@@ -145,12 +145,12 @@ async def stack(
             url = f"http://127.0.0.1:{port}"
             async with httpx.AsyncClient(base_url=url, timeout=10) as client:
                 yield Stack(
-                    client, port, engines[0], upstream, guard, access, audit, classifiers, engines, fleet
+                    client, port, engines[0], upstream, guard, access, audit, classifiers, engines, supervisor
                 )
             for engine in engines:
                 engine.hold.set()
-        await fleet.close()
-        await fleet.engines.close()
+        await supervisor.close()
+        await supervisor.engines.close()
         if isinstance(audit, AuditLog):
             audit.close()
 

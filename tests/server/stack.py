@@ -25,7 +25,7 @@ from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
 from lethe.server.engines.client import EngineClient
-from lethe.server.engines.supervisor import Fleet
+from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
@@ -234,7 +234,7 @@ class Stack:
     audit: Audit
     classifiers: list[KeywordClassifier]
     engines: list[RecordingEngine]
-    fleet: Fleet
+    supervisor: Supervisor
 
     async def audited(self, count: int) -> None:
         """Wait until so many entries are in the audit log."""

@@ -27,7 +27,7 @@ def asked(stack: Stack) -> list[int]:
 
 def goes_down(stack: Stack, index: int) -> None:
     """An engine's address is one where nobody listens from now on."""
-    stack.fleet.engines.clients[index].base_url = "http://127.0.0.1:1"
+    stack.supervisor.engines.clients[index].base_url = "http://127.0.0.1:1"
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -103,17 +103,19 @@ async def test_ready_means_that_one_is_and_each_is_shown(stack: Stack) -> None:
     assert (await stack.client.get("/ready")).status_code == 200
     for index in (0, 1):
         goes_down(stack, index)
-        client = stack.fleet.engines.clients[index]
+        client = stack.supervisor.engines.clients[index]
         await until(lambda client=client: not client.ready)
     assert (await stack.client.get("/ready")).status_code == 200
-    ups = [await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.fleet.engines.clients]
+    ups = [
+        await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.supervisor.engines.clients
+    ]
     assert ups == [0, 0, 1]
-    stack.fleet.engines.clients[0].base_url = stack.engines[0].url
-    await until(lambda: stack.fleet.engines.clients[0].ready)
+    stack.supervisor.engines.clients[0].base_url = stack.engines[0].url
+    await until(lambda: stack.supervisor.engines.clients[0].ready)
 
 
 async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
-    client = stack.fleet.engines.clients[1]
+    client = stack.supervisor.engines.clients[1]
     goes_down(stack, 1)
     await until(lambda: not client.ready)
     stack.engines[1].served = "org/other"
@@ -127,7 +129,7 @@ async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
 async def test_an_engine_that_goes_as_it_is_fitted_is_asked_once_it_is_back(
     stack: Stack, targets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = stack.fleet.engines.clients[1]
+    client = stack.supervisor.engines.clients[1]
     goes_down(stack, 1)
     await until(lambda: not client.ready)
     write_adapter(targets, "films")
@@ -151,14 +153,14 @@ async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack
     stack.engines[0].aborts = True
     answers = [await stack.client.post(PATH, json=chat(f"{number}")) for number in range(60)]
     assert Counter(answer.status_code for answer in answers) == {502: 5, 200: 55}
-    first = stack.fleet.engines.clients[0]
+    first = stack.supervisor.engines.clients[0]
     assert first.ready
     assert await stack.metric(f'lethe_engine_failures_total{{engine="{first.label}"') == 5
 
 
 async def test_the_engines_own_metrics_are_told_apart(stack: Stack) -> None:
     page = (await stack.client.get("/metrics/engine")).text
-    for engine in stack.fleet.engines.clients:
+    for engine in stack.supervisor.engines.clients:
         assert f'vllm:num_requests_running{{engine="{engine.label}"}} 0.0' in page
 
 
