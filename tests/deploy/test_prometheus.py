@@ -11,14 +11,20 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 from lethe.corruption.vllm_plugin import telemetry
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.audit.log import AuditLog
-from lethe.server.engines.client import EngineClient
+from lethe.server.engines.supervisor import Supervisor
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
+from lethe.server.request.metrics import RequestMetrics
+from lethe.server.request.placement import Placer
+from lethe.server.settings import Settings
 from tests.programs import program
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
@@ -52,21 +58,31 @@ def panel_queries(dashboard: dict[str, Any]) -> list[str]:
     return [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
 
 
+def shown_by_a_proxy(*further: AuditLog | RedisLimits) -> CollectorRegistry:
+    """What the parts of a proxy show, before an engine that nobody asks."""
+    settings = Settings.model_validate({"engine": {"url": "http://engine"}})
+    metrics = Metrics()
+    supervisor = Supervisor(settings, None, metrics, print)
+    classifiers = ClassifierFactory(settings)
+    Guard(settings.targets, classifiers, supervisor, settings.policy, metrics)
+    Placer(supervisor.tokenizer, metrics)
+    RequestMetrics(metrics)
+    for part in (classifiers, *further):
+        part.show_in(metrics)
+    return metrics.registry
+
+
 @pytest.fixture(scope="session")
 def known_metrics(
     tmp_path_factory: pytest.TempPathFactory, rules: list[dict[str, Any]]
 ) -> dict[str, frozenset[str]]:
     """Every name that can be asked for, and its labels where they are known."""
-    metrics = Metrics()
     audit = AuditLog(tmp_path_factory.mktemp("audit"), max_bytes=1 << 20, keep=1)
-    metrics.watch_targets(list)
-    metrics.watch_audit(audit)
     audit.close()
-    metrics.watch_engines([EngineClient("http://engine", None, connect_timeout_s=1, read_timeout_s=1)])
-    metrics.watch_redis(RedisLimits("redis://127.0.0.1", timeout_s=1, report=print))
+    registry = shown_by_a_proxy(audit, RedisLimits("redis://127.0.0.1", timeout_s=1, report=print))
     own = [
         (family, getattr(collector, "_labelnames", None) or getattr(family, "_labelnames", ()))
-        for collector in metrics.registry._collector_to_names
+        for collector in registry._collector_to_names
         for family in getattr(collector, "describe", collector.collect)()
     ]
     plugin = [
@@ -217,7 +233,7 @@ def test_every_metric_that_is_asked_for_exists_with_its_labels(
 
 
 def test_objectives_are_counted_to_the_bound_of_a_bucket(rules: list[dict[str, Any]]) -> None:
-    samples = [sample for family in Metrics().registry.collect() for sample in family.samples]
+    samples = [sample for family in shown_by_a_proxy().collect() for sample in family.samples]
     first_token = runpy.run_path(str(vllm_source("buckets.py")))["TIME_TO_FIRST_TOKEN_BUCKETS"]
     bounds = {
         "lethe_classify_seconds_bucket": {

@@ -204,6 +204,14 @@ def test_a_chain_is_recovered(desk: Path, reader: Reader, tiny_model_folder: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.types("evaluation.md", "report")
+def test_a_card_is_written_after_a_change_by_hand(desk: Path, reader: Reader) -> None:
+    write_target(desk / "targets", "marsh")
+    [printed] = reader.follow("evaluation.md", "report")
+    assert printed.splitlines() == ["targets/marsh/README.md", "targets/marsh/report.html"]
+    assert "marsh" in (desk / "targets" / "marsh" / "README.md").read_text()
+
+
 @pytest.mark.types("evaluation.md", "--model")
 def test_a_model_is_evaluated_behind_a_bundle(
     desk: Path, reader: Reader, tiny_model_folder: Path, lethe_cache: Path, monkeypatch: pytest.MonkeyPatch

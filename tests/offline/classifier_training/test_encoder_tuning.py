@@ -145,4 +145,9 @@ def test_a_head_without_an_encoder_of_its_own_removes_the_one_before(
     own.write_bundle(tmp_path / "islands")
     replace(own, encoder_folder=None).write_bundle(tmp_path / "islands")
     files = load_bundle(tmp_path / "islands").manifest.files
-    assert sorted(files) == ["classifier/head.json", "classifier/head.safetensors"]
+    assert sorted(files) == [
+        "README.md",
+        "classifier/head.json",
+        "classifier/head.safetensors",
+        "report.html",
+    ]
