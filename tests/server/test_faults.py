@@ -9,7 +9,6 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 
 import pytest
 
-from lethe.server.circuit_breaker import CircuitBreaker
 from tests.server.stack import Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
@@ -278,37 +277,3 @@ async def test_a_body_takes_up_nothing_once_its_stream_has_begun(stack: Stack) -
     ):
         assert (first.status_code, second.status_code) == (200, 200)
         stack.engine.hold.set()
-
-
-class TestCircuitBreaker:
-    """By a clock that is set by hand."""
-
-    @pytest.fixture
-    def clock(self) -> dict[str, float]:
-        return {"now": 0.0}
-
-    @pytest.fixture
-    def breaker(self, clock: dict[str, float]) -> CircuitBreaker:
-        return CircuitBreaker(3, 10, lambda: clock["now"])
-
-    async def test_it_opens_after_failures_in_a_row(self, breaker: CircuitBreaker) -> None:
-        for outcome in (breaker.failed, breaker.failed, breaker.succeeded, breaker.failed, breaker.failed):
-            outcome()
-            assert breaker.allows()
-        breaker.failed()
-        assert not breaker.allows()
-
-    async def test_after_a_pause_one_request_decides(
-        self, breaker: CircuitBreaker, clock: dict[str, float]
-    ) -> None:
-        for _ in range(3):
-            breaker.failed()
-        clock["now"] = 10
-        assert [breaker.allows(), breaker.allows()] == [True, False]
-        breaker.failed()
-        clock["now"] = 19
-        assert not breaker.allows()
-        clock["now"] = 20
-        assert breaker.allows()
-        breaker.succeeded()
-        assert [breaker.allows(), breaker.allows()] == [True, True]

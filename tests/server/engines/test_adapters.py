@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.answer import Renaming
 from lethe.server.engines.process import AdapterCapacity
 from lethe.server.errors import OperatorError
-from lethe.server.targets.adapter import AdapterCopies
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_adapter, write_target
 
@@ -285,36 +283,6 @@ class TestSeveralEngines:
         assert first.adapters == second.adapters
 
 
-FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "no-files": ({"adapter/adapter_model.safetensors": None}, {}, "needs adapter/adapter_model"),
-    "no-model": ({}, {"base_model": None}, "needs base_model"),
-    "no-json": ({"adapter/adapter_config.json": b"{"}, {}, "not valid JSON"),
-    "dora": (
-        {"adapter/adapter_config.json": b'{"peft_type":"LORA","r":1,"use_dora":true}'},
-        {},
-        "plain LoRA",
-    ),
-    "no-lora": ({"adapter/adapter_config.json": b'{"peft_type":"IA3","r":1}'}, {}, "plain LoRA"),
-    "no-rank": ({"adapter/adapter_config.json": b'{"peft_type":"LORA"}'}, {}, "no positive rank"),
-    "garbage": ({"adapter/adapter_model.safetensors": b"x"}, {}, "no safetensors file"),
-    "width": (
-        {},
-        {"base_model": {"id": MODEL, "hidden_size": 16, "embedding_sha256": "0" * 64}},
-        "takes the 16 values",
-    ),
-    "composed-of-one": ({}, {"composes": ("books", "books")}, "at least two targets"),
-}
-
-
-@pytest.mark.parametrize(("files", "changes", "message"), FAULTS.values(), ids=FAULTS.keys())
-async def test_an_adapter_that_cannot_be_served_is_told(
-    targets: Path, files: dict[str, Any], changes: dict[str, Any], message: str
-) -> None:
-    update_bundle(targets / "books", files, **changes)
-    with pytest.raises(BundleError, match=message):
-        load_targets(targets)
-
-
 @pytest.mark.settings(policy={"on_unfit": "stop"})
 async def test_an_adapter_of_another_base_model_is_told(stack: Stack, targets: Path) -> None:
     base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
@@ -328,16 +296,6 @@ async def test_a_file_that_was_changed_in_the_bundle_is_told(stack: Stack, targe
         file.write(b"x")
     with pytest.raises(BundleError, match="has hash"):
         await stack.guard.load()
-
-
-async def test_a_copy_that_was_changed_is_told(targets: Path, tmp_path: Path) -> None:
-    copies = AdapterCopies(tmp_path / "copies", shared=True)
-    [adapter] = load_targets(targets).adapters
-    path = copies.make(adapter, "a")
-    assert copies.make(adapter, "a") == path
-    (path / "adapter_config.json").write_text("{}")
-    with pytest.raises(BundleError, match="is not what the bundle's manifest says"):
-        copies.make(adapter, "a")
 
 
 async def test_engines_that_share_no_folder_with_the_proxy_are_told(targets: Path) -> None:

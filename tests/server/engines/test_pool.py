@@ -3,17 +3,10 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
-from lethe.server.engines.metrics_pages import merge_pages
-from lethe.server.engines.routing import conversation_key, in_order_of_choice
 from tests.server.stack import Stack, chat, write_adapter
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engines(3)]
@@ -162,68 +155,3 @@ async def test_the_engines_own_metrics_are_told_apart(stack: Stack) -> None:
     page = (await stack.client.get("/metrics/engine")).text
     for engine in stack.supervisor.engines.clients:
         assert f'vllm:num_requests_running{{engine="{engine.label}"}} 0.0' in page
-
-
-async def test_pages_are_merged_family_by_family() -> None:
-    head = "# HELP a What.\n# TYPE a gauge\n"
-    pages = {"x:1": head + 'a{b="c"} 1.0\na 2 17\n', "y:2": head + "a 3\n"}
-    assert merge_pages(pages) == head + (
-        'a{engine="x:1",b="c"} 1.0\na{engine="x:1"} 2 17\na{engine="y:2"} 3\n'
-    )
-
-
-async def test_a_label_engine_of_the_engines_own_is_kept_by_another_name() -> None:
-    page = '# TYPE a gauge\na{engine="0",model_name="m"} 1.0\na{model_name="m,engine=",engine="1"} 2.0\n'
-    (family,) = text_string_to_metric_families(merge_pages({"x:1": page}))
-    assert [sample.labels for sample in family.samples] == [
-        {"engine": "x:1", "exported_engine": "0", "model_name": "m"},
-        {"engine": "x:1", "exported_engine": "1", "model_name": "m,engine="},
-    ]
-
-
-@dataclass
-class Load:
-    base_url: str
-    in_flight: int = 0
-
-
-class TestChoice:
-    """By the rule alone."""
-
-    @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.text(max_size=20))
-    async def test_every_engine_is_asked_once_and_the_first_is_not_overloaded(
-        self, loads: list[int], text: str
-    ) -> None:
-        engines = [Load(f"http://e{index}", load) for index, load in enumerate(loads)]
-        order = in_order_of_choice(engines, chat(text))
-        assert sorted(e.base_url for e in order) == [e.base_url for e in engines]
-        assert order[0].in_flight <= 1.25 * (sum(loads) + 1) / len(loads)
-
-    async def test_an_engine_that_goes_takes_only_its_own_conversations_along(self) -> None:
-        engines = [Load(f"http://e{index}") for index in range(5)]
-        bodies = [chat(f"{number}") for number in range(300)]
-        before = [in_order_of_choice(engines, body)[0].base_url for body in bodies]
-        after = [in_order_of_choice(engines[:-1], body)[0].base_url for body in bodies]
-        assert all(now == then for now, then in zip(after, before, strict=True) if then != "http://e4")
-        assert min(Counter(before).values()) > 30
-
-    async def test_without_a_conversation_the_least_loaded_comes_first(self) -> None:
-        engines = [Load("a", 3), Load("b", 1), Load("c", 2)]
-        order = in_order_of_choice(engines, {"tokens": [1]})
-        assert [each.base_url for each in order] == ["b", "c", "a"]
-
-    @pytest.mark.parametrize(
-        ("first", "second", "same"),
-        [
-            (chat("a"), chat("a", temperature=1), True),
-            (chat("a"), chat("b"), False),
-            ({"prompt": "a"}, {"prompt": "a", "n": 2}, True),
-            ({"prompt": [1, 2]}, {"prompt": [3, 2]}, False),
-            ({"input": "a", "instructions": "x"}, {"input": "a", "instructions": "y"}, False),
-            (chat("a", tools=[{"type": "function"}]), chat("a"), False),
-        ],
-    )
-    async def test_a_conversation_is_known_by_how_it_begins(
-        self, first: dict[str, Any], second: dict[str, Any], same: bool
-    ) -> None:
-        assert (conversation_key(first) == conversation_key(second)) is same

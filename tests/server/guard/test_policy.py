@@ -195,29 +195,6 @@ def test_nothing_gets_further_because_a_bundle_does_not_fit(
         assert decision.adapter.target in fit | ({"both"} if composed else set())
 
 
-class TestModel:
-    """Which bundles fit what is served."""
-
-    def fits(self, model: ServedModel, *bases: tuple[str, str]) -> list[bool]:
-        references = [
-            BaseModelReference(id=name, hidden_size=8, embedding_sha256=digit * 64) for name, digit in bases
-        ]
-        digests = model.embeddings(references)
-        return [each.embedding_sha256 in digests for each in references]
-
-    def test_the_digest_decides_where_it_is_known(self) -> None:
-        model = ServedModel("org/a", frozenset({"org/a"}), "0" * 64)
-        assert self.fits(model, ("/a/folder", "0"), ("org/a", "1")) == [True, False]
-
-    def test_the_name_decides_elsewhere(self) -> None:
-        model = ServedModel("org/a", frozenset({"org/a", "alias"}))
-        assert self.fits(model, ("org/a", "0"), ("org/b", "1")) == [True, False]
-
-    def test_one_bundle_tells_the_digest_for_another(self) -> None:
-        model = ServedModel("org/a", frozenset({"org/a"}))
-        assert self.fits(model, ("/a/folder", "0"), ("org/a", "0")) == [True, True]
-
-
 def test_the_operator_is_told_what_to_type() -> None:
     targets = TargetSet([target("books", Action.CORRUPT, fits=False)]).fitted(SERVED, OnUnfit.REFUSE)
     line = describe_unfit(targets, SERVED, OnUnfit.REFUSE, Path("/my targets"))
