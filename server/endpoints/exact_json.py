@@ -13,6 +13,8 @@ _EVERY_DIGIT_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 # In valid JSON a digit outside of strings belongs to a number.
 _STRING_OR_NUMBER = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?[0-9][-+.0-9eE]*+')
 _LONGEST_SHOWN = 40
+# orjson reads more levels than it writes, and parts of a body are written within others.
+_DEEPEST, _WRITABLE = 200, 254
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -21,7 +23,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises
     ------
     BadRequest
-        It is not a JSON object, or has a whole number beyond 64 bits, which would become another one.
+        It is not a JSON object, has a whole number beyond 64 bits, which would become another one, or is nested
+        deeper than can be written again.
     """
     try:
         document = orjson.loads(raw)
@@ -32,7 +35,19 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     # Looking for many digits in a row costs a fraction of parsing; hardly a body has them.
     if _MANY_DIGITS in raw.translate(_EVERY_DIGIT_ZERO):
         _check_whole_numbers(raw, document)
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST:
+        _check_depth(document)
     return document
+
+
+def _check_depth(document: dict[str, Any]) -> None:
+    within: Any = document
+    for _ in range(_WRITABLE - _DEEPEST):
+        within = [within]
+    try:
+        orjson.dumps(within)
+    except TypeError:
+        raise BadRequest(f"the body must be nested at most {_DEEPEST} levels deep") from None
 
 
 def _check_whole_numbers(raw: bytes, document: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ async def rejected(stack: Stack, status: int, **request: Any) -> dict[str, Any]:
         b"\xff\xfe",
         b'{"a": NaN}',
         b'{"messages": [{"role": "\\ud800"}]}',
+        b'{"messages": [{"role": "user", "content": "hi"}], "x": %b}' % (b"[" * 900 + b"]" * 900),
     ],
 )
 async def test_a_body_that_is_no_json_object_is_a_400(stack: Stack, raw: bytes) -> None:

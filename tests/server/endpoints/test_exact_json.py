@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lethe.server.endpoints import CompletionRequest
+from lethe.server.endpoints.exact_json import parse_object
 from lethe.server.errors import BadRequest
 
 
@@ -48,3 +49,31 @@ def test_every_number_passes_as_it_is_or_is_refused(value: Any, spaced: bool) ->
             CompletionRequest.parse(raw)
     else:
         assert read_exactly(orjson.dumps(CompletionRequest.parse(raw).body)) == read_exactly(raw)
+
+
+def nested(opening: str, closing: str, levels: int) -> bytes:
+    """A body of so many levels, itself among them."""
+    return b'{"prompt": "hi", "extra": %b0%b}' % (
+        (opening * (levels - 1)).encode(),
+        (closing * (levels - 1)).encode(),
+    )
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}")])
+def test_what_is_nested_too_deeply_to_be_passed_on_is_refused(opening: str, closing: str) -> None:
+    body = parse_object(nested(opening, closing, 200))
+    assert orjson.loads(orjson.dumps([[body]])) == [[body]]
+    for levels in (201, 255, 1000):
+        with pytest.raises(BadRequest, match="at most 200 levels deep"):
+            parse_object(nested(opening, closing, levels))
+
+
+def test_a_body_may_be_as_wide_as_it_likes() -> None:
+    body = {"input": [[number] for number in range(5000)]}
+    assert parse_object(json.dumps(body).encode()) == body
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"3", b"null", b'{"a": NaN}', b'{"a": 1} {}', b"\xff"])
+def test_what_is_no_object_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadRequest, match="JSON"):
+        parse_object(raw)
