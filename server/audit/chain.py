@@ -76,7 +76,7 @@ def verify_lines(lines: Iterable[bytes], key: bytes, last: Link | None) -> Link:
     for line in lines:
         body, mark, rest = line.rstrip(b"\n").rpartition(_MARK)
         link = read_link(line)
-        if not mark or not hmac.compare_digest(_seal(body, key), rest[:-2].decode(errors="replace")):
+        if not mark or not hmac.compare_digest(_seal(body, key).encode(), rest[:-2]):
             raise ChainError(
                 f"entry {link.number}: its seal does not fit: it was changed, or the key is another"
             )
