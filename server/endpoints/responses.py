@@ -131,9 +131,13 @@ def _tool_output(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reasoning(fields: dict[str, Any]) -> dict[str, Any]:
-    parts = [*(fields.pop("content", None) or ()), *(fields.pop("summary", None) or ())]
+    parts = [part for name in ("content", "summary") for part in _listed(fields.pop(name, None))]
     texts = [str(part.get("text", part)) if isinstance(part, Mapping) else str(part) for part in parts]
     return {"role": "assistant", "reasoning": "\n".join(texts)}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 _MESSAGE_OF_ITEM = {
