@@ -398,7 +398,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         document = yaml.safe_load(path.read_text()) or {}
     except OSError as error:
         raise OperatorError(f"cannot read {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (ValueError, yaml.YAMLError) as error:
         raise OperatorError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise OperatorError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")

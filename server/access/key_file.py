@@ -25,7 +25,7 @@ def read_keys(path: Path) -> list[ApiKey]:
         document = yaml.safe_load(path.read_text()) or {}
     except FileNotFoundError:
         raise OperatorError(f"no file of keys at {path}; make one with `lethe keys create`") from None
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise OperatorError(f"cannot read {path}: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or set(document) - {"keys"}:
         raise OperatorError(f"{path} must hold `keys:` and a list of keys")

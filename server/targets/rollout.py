@@ -53,7 +53,7 @@ def read_deployment(targets: Path) -> Deployment:
         document = yaml.safe_load(path.read_text()) or {}
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise BundleError(f"cannot read {path}: {' '.join(str(error).split())}") from None
     try:
         return pydantic.TypeAdapter(Deployment).validate_python(document)

@@ -72,11 +72,17 @@ def test_every_bad_value_is_named_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("a: [", "not valid YAML"), ("- 1", "must hold settings"), ("prot: 1", "prot is not")],
+    [
+        ("a: [", "not valid YAML"),
+        ("a: \udcff", "not valid YAML"),
+        ("port: 2026-13-45", "not valid YAML"),
+        ("- 1", "must hold settings"),
+        ("prot: 1", "prot is not"),
+    ],
 )
 def test_a_bad_file_is_told(tmp_path: Path, content: str, message: str) -> None:
     file = tmp_path / "lethe.yaml"
-    file.write_text(content)
+    file.write_text(content, errors="surrogateescape")
     with pytest.raises(OperatorError, match=message):
         load_settings(file)
 

@@ -1,11 +1,15 @@
 """Keys are kept in a file without their secrets, and what is wrong with the file is told."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from lethe.server.access.key_file import create_key, read_keys
-from lethe.server.access.keys import KeyRing, digest_of
+from lethe.server.access.key_file import create_key, read_keys, revoke_key
+from lethe.server.access.keys import KeyRing, Scope, digest_of
 from lethe.server.errors import OperatorError
 
 
@@ -31,10 +35,68 @@ def test_no_secret_is_kept(keys: Path) -> None:
         ("users: []", "must hold `keys:`"),
         ("keys: [{id: a}]", "sha256"),
         ("a: [", "cannot read"),
+        ("a: \udcff", "cannot read"),
+        ("keys: [{created: 2026-13-45}]", "cannot read"),
         (f"keys: [{{id: a, sha256: '{'0' * 64}', created: 2026-01-01T00:00:00Z, scopes: [root]}}]", "scopes"),
     ],
 )
 def test_a_bad_file_of_keys_is_told(keys: Path, content: str, message: str) -> None:
-    keys.write_text(content)
+    keys.write_text(content, errors="surrogateescape")
     with pytest.raises(OperatorError, match=message):
+        read_keys(keys)
+
+
+def test_a_file_that_is_not_there_is_told_with_what_makes_one(keys: Path) -> None:
+    with pytest.raises(OperatorError, match="lethe keys create"):
+        read_keys(keys)
+
+
+def test_every_key_is_read_as_it_was_made_and_the_file_is_made_with_the_first(keys: Path) -> None:
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+    made = [
+        create_key(keys)[0],
+        create_key(keys, name="a", scopes={Scope.ADMIN}, exempt={"books"}, concurrency=2)[0],
+        create_key(keys, requests_per_minute=1, expires=moment)[0],
+    ]
+    assert read_keys(keys) == made
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("concurrency", 0), ("requests_per_minute", -1), ("scopes", ["root"]), ("colour", 1)]
+)
+def test_what_no_key_may_have_is_told_and_nothing_is_kept(keys: Path, field: str, value: Any) -> None:
+    with pytest.raises(OperatorError, match=f"^{field}: "):
+        create_key(keys, **{field: value})
+    assert not keys.exists()
+
+
+def test_a_revoked_key_stays_in_the_file_since_it_was_first_revoked(keys: Path) -> None:
+    first, second = create_key(keys)[0], create_key(keys)[0]
+    revoke_key(keys, first.id)
+    once = read_keys(keys)
+    assert [key.revoked is None for key in once] == [False, True]
+    assert [key.id for key in once] == [first.id, second.id]
+    revoke_key(keys, first.id)
+    assert read_keys(keys) == once
+
+
+def test_a_key_that_there_is_not_cannot_be_revoked(keys: Path) -> None:
+    create_key(keys)
+    before = keys.read_bytes()
+    with pytest.raises(OperatorError, match="no key unknown"):
+        revoke_key(keys, "unknown")
+    assert keys.read_bytes() == before
+
+
+def test_commands_at_once_keep_each_others_keys(keys: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = {key.id for key, _ in pool.map(lambda _: create_key(keys), range(16))}
+    assert {key.id for key in read_keys(keys)} == made
+
+
+@pytest.mark.parametrize("kind", ["id", "sha256"])
+def test_two_keys_that_cannot_be_told_apart_are_told(keys: Path, kind: str) -> None:
+    one, other = (create_key(keys)[0].model_dump(mode="json", exclude_defaults=True) for _ in range(2))
+    keys.write_text(yaml.safe_dump({"keys": [one, other | {kind: one[kind]}]}))
+    with pytest.raises(OperatorError, match=f"two keys have the {kind} {one[kind]}"):
         read_keys(keys)

@@ -17,11 +17,13 @@ from tests.server.stack import Stack, chat
         ("books: {colour: red}", "colour"),
         ("- books", "dictionary"),
         ("a: [", "cannot read"),
+        ("a: \udcff", "cannot read"),
+        ("books: 2026-13-45", "cannot read"),
         ("boks: {enabled: false}", "names boks, which is no bundle"),
     ],
 )
 def test_a_bad_word_is_told_and_nothing_is_loaded(targets: Path, content: str, message: str) -> None:
-    (targets / DEPLOYMENT_NAME).write_text(content)
+    (targets / DEPLOYMENT_NAME).write_text(content, errors="surrogateescape")
     with pytest.raises(BundleError, match=message):
         load_targets(targets)
 
