@@ -5,7 +5,7 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lethe.bundle.errors import BundleError
 
@@ -48,7 +48,8 @@ def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
     Raises
     ------
     BundleError
-        The folder has no config.json, no safetensors weights, or no embedding matrix under a known name.
+        The folder has no config.json, no safetensors weights, or no embedding matrix under a known name, or a file
+        of weights is damaged.
     """
     config = _read_json(model_folder / "config.json")
     hidden_size = config.get("hidden_size") or config.get("text_config", {}).get("hidden_size")
@@ -60,8 +61,7 @@ def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
 def _hash_embedding(model_folder: Path) -> str:
     for weights in sorted(model_folder.glob("*.safetensors")):
         with weights.open("rb") as file:
-            (header_bytes,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(header_bytes))
+            header = _read_header(file, weights)
             name = next((name for name in _EMBEDDING_NAMES if name in header), None)
             if name is None:
                 continue
@@ -77,6 +77,15 @@ def _hash_embedding(model_folder: Path) -> str:
                 remaining -= len(chunk)
             return digest.hexdigest()
     raise BundleError(f"{model_folder} holds no safetensors file with an input embedding matrix")
+
+
+def _read_header(file: BinaryIO, path: Path) -> dict[str, Any]:
+    try:
+        (length,) = struct.unpack("<Q", file.read(8))
+        # What is no safetensors file, a pointer of Git LFS for one, gives a length that no memory holds.
+        return json.loads(file.read(min(length, path.stat().st_size)))
+    except (struct.error, ValueError):
+        raise BundleError(f"{path} is no safetensors file; download it again") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

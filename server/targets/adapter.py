@@ -155,7 +155,7 @@ def _input_widths(path: Path) -> set[int]:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header: dict[str, Any] = json.loads(file.read(length))
+            header: dict[str, Any] = json.loads(file.read(min(length, path.stat().st_size)))
         shapes = [entry["shape"] for name, entry in header.items() if ".lora_A." in name]
         return {shape[1] for shape in shapes}
     except (struct.error, ValueError, KeyError, IndexError, TypeError, AttributeError):

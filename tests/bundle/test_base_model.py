@@ -39,3 +39,11 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"hidden_size": 4}')
     with pytest.raises(BundleError, match="no safetensors file with an input embedding"):
         read_base_model(tmp_path, "toy")
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\n", b"\xff" * 100])
+def test_what_is_no_file_of_weights_is_told(tmp_path: Path, content: bytes) -> None:
+    write_model(tmp_path, np.zeros((3, 4), np.float32))
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(BundleError, match="is no safetensors file; download it again"):
+        read_base_model(tmp_path, "toy")

@@ -1,12 +1,14 @@
 """What is no adapter that engines can serve is told, and engines read copies that do not change."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lethe.bundle import BundleError, update_bundle
-from lethe.server.targets.adapter import AdapterCopies
+from lethe.server.targets.adapter import Adapter, AdapterCopies, read_adapter
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import MODEL, write_adapter
 
@@ -32,6 +34,7 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no-lora": ({"adapter/adapter_config.json": b'{"peft_type":"IA3","r":1}'}, {}, "plain LoRA"),
     "no-rank": ({"adapter/adapter_config.json": b'{"peft_type":"LORA"}'}, {}, "no positive rank"),
     "garbage": ({"adapter/adapter_model.safetensors": b"x"}, {}, "no safetensors file"),
+    "no-header": ({"adapter/adapter_model.safetensors": b"x" * 100}, {}, "no safetensors file"),
     "width": (
         {},
         {"base_model": {"id": MODEL, "hidden_size": 16, "embedding_sha256": "0" * 64}},
@@ -58,3 +61,66 @@ def test_a_copy_that_was_changed_is_told(targets: Path, tmp_path: Path) -> None:
     (path / "adapter_config.json").write_text("{}")
     with pytest.raises(BundleError, match="is not what the bundle's manifest says"):
         copies.make(adapter, "a")
+
+
+def test_an_adapter_is_known_by_its_greatest_rank_and_the_hashes_of_its_files(targets: Path) -> None:
+    config = {"peft_type": "LORA", "r": 2, "rank_pattern": {"q_proj": 5}}
+    update_bundle(targets / "books", {"adapter/adapter_config.json": json.dumps(config).encode()})
+    [target] = load_targets(targets)
+    adapter = read_adapter(target.bundle)
+    assert (adapter.target, adapter.version, adapter.rank) == ("books", target.version, 5)
+    assert [name for name, _ in adapter.hashes] == ["adapter_config.json", "adapter_model.safetensors"]
+    for name, digest in adapter.hashes:
+        assert hashlib.sha256((adapter.folder / name).read_bytes()).hexdigest() == digest
+
+
+class TestCopies:
+    """What engines read in place of the bundle."""
+
+    @pytest.fixture
+    def adapter(self, targets: Path) -> Adapter:
+        [adapter] = load_targets(targets).adapters
+        return adapter
+
+    def test_a_copy_holds_what_engines_read_and_others_may_read_it(
+        self, adapter: Adapter, tmp_path: Path
+    ) -> None:
+        path = AdapterCopies(tmp_path / "copies", shared=False).make(adapter, "a")
+        assert path == tmp_path / "copies" / "a"
+        assert {file.name for file in path.iterdir()} == {name for name, _ in adapter.hashes}
+        assert path.stat().st_mode & 0o777 == 0o755
+        assert [each.name for each in (tmp_path / "copies").iterdir()] == ["a"]
+
+    def test_engines_are_told_of_the_folder_as_they_see_it(self, adapter: Adapter, tmp_path: Path) -> None:
+        copies = AdapterCopies(tmp_path / "copies", Path("/mnt/copies"), shared=True)
+        assert copies.make(adapter, "a") == Path("/mnt/copies/a")
+        assert (tmp_path / "copies" / "a").is_dir()
+
+    @pytest.mark.parametrize("shared", [False, True])
+    def test_what_other_proxies_may_use_is_left_where_it_is(
+        self, adapter: Adapter, tmp_path: Path, shared: bool
+    ) -> None:
+        copies = AdapterCopies(tmp_path / "copies", shared=shared)
+        first, second = copies.make(adapter, "a"), copies.make(adapter, "b")
+        copies.drop("a")
+        assert (first.exists(), second.exists()) == (shared, True)
+        copies.clear()
+        assert second.exists() is shared
+
+    def test_a_bundle_that_changed_since_it_was_read_is_not_copied_for_engines(
+        self, adapter: Adapter, tmp_path: Path
+    ) -> None:
+        (adapter.folder / "adapter_config.json").write_text("{}")
+        with pytest.raises(BundleError, match="is not what the bundle's manifest says"):
+            AdapterCopies(tmp_path / "copies", shared=False).make(adapter, "a")
+
+    def test_what_cannot_be_copied_is_told_and_leaves_nothing(self, adapter: Adapter, tmp_path: Path) -> None:
+        (adapter.folder / "adapter_model.safetensors").unlink()
+        with pytest.raises(BundleError, match="cannot copy the adapter of bundle books"):
+            AdapterCopies(tmp_path / "copies", shared=False).make(adapter, "a")
+        assert list((tmp_path / "copies").iterdir()) == []
+
+    def test_a_folder_that_cannot_be_made_is_told(self, adapter: Adapter, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(BundleError, match="cannot copy the adapter of bundle books"):
+            AdapterCopies(tmp_path / "file" / "copies", shared=False).make(adapter, "a")
