@@ -20,7 +20,7 @@ def merge_pages(pages: Mapping[str, str]) -> str:
     families: dict[str, tuple[list[str], list[str]]] = {}
     for engine, page in pages.items():
         head, samples = families.setdefault("", ([], []))
-        for line in page.splitlines():
+        for line in page.split("\n"):
             if line.startswith(("# HELP ", "# TYPE ")):
                 head, samples = families.setdefault(line.split(" ", 3)[2], ([], []))
                 if line not in head:
