@@ -1,14 +1,20 @@
 """The targets in force: which of a folder, and for whom."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lethe.bundle import Action, BundleError
+from lethe.bundle import Action, Bundle, BundleError, Manifest, update_bundle
+from lethe.bundle.manifest import BaseModelReference
+from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE
+from lethe.server.settings import OnUnfit
+from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.rollout import change_deployment
-from lethe.server.targets.targets import load_targets
-from tests.server.stack import api_key, write_target
+from lethe.server.targets.served_model import ServedModel
+from lethe.server.targets.targets import Target, TargetSet, load_targets
+from tests.server.stack import api_key, write_adapter, write_target
 
 KEYS = [api_key(f"key-{number}") for number in range(2000)]
 
@@ -65,3 +71,120 @@ def test_who_cannot_be_told_from_others_is_in_every_share(targets: Path) -> None
     change_deployment(targets, "books", percent=0)
     [target] = load_targets(targets)
     assert target.action_for(ANYONE) is Action.CORRUPT
+
+
+def bundle(name: str, digit: str | None = "0", **fields: Any) -> Bundle:
+    """A bundle that was made for the model whose digest is of that digit, or for none."""
+    base = digit and BaseModelReference(id="any", hidden_size=8, embedding_sha256=digit * 64)
+    return Bundle(Path("/nowhere"), Manifest(name=name, base_model=base or None, **fields), "1")
+
+
+def adapter(name: str) -> Adapter:
+    return Adapter(name, "1", 2, Path("/nowhere"), ())
+
+
+def target(name: str, action: Action, digit: str | None = "0") -> Target:
+    corruption = Corruption("rand_noise_first_n", 3.0, 4) if action.corrupts else None
+    return Target(bundle(name, digit), action, corruption, adapter(name) if action.adapts else None)
+
+
+SERVED = ServedModel("org/model", frozenset({"org/model"}), "0" * 64)
+ACTING = [action for action in Action if action.corrupts or action.adapts]
+
+
+def test_an_exempt_key_is_only_observed() -> None:
+    books, key = target("books", Action.CORRUPT), api_key("a", exempt=frozenset({"books"}))
+    assert books.action_for(key) is Action.OBSERVE
+    assert books.action_for(api_key("a", exempt=frozenset({"films"}))) is Action.CORRUPT
+    both = TargetSet([books, target("films", Action.REFUSE)])
+    assert not both.exempt(key)
+    assert both.exempt(api_key("a", exempt=frozenset({"books", "films"})))
+
+
+def test_a_set_tells_its_targets_by_name_and_which_of_them_corrupt() -> None:
+    actions = {"a": Action.CORRUPT, "b": Action.ADAPTER_AND_CORRUPT, "c": Action.ADAPTER, "d": Action.REFUSE}
+    targets = TargetSet([target(name, action) for name, action in actions.items()])
+    assert len(targets) == 4
+    assert {each.name: each.action for each in targets} == actions
+    assert all(targets[name].name == name for name in actions)
+    assert [each.name for each in targets.corrupting] == ["a", "b"]
+    assert [each.name for each in targets.corrupting_for(api_key("k", exempt=frozenset({"a"})))] == ["b"]
+    assert [each.target for each in targets.adapters] == ["b", "c"]
+
+
+def test_a_composed_adapter_stands_for_exactly_its_targets() -> None:
+    parts = [target(name, Action.ADAPTER) for name in ("a", "b", "c")]
+    both = (bundle("both", composes=("a", "b")), adapter("both"))
+    targets = TargetSet(parts, {frozenset(("a", "b")): both})
+    assert [targets.composes(names) for names in (["a", "b"], ["b", "a"], ["a"], ["a", "b", "c"])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert targets.composed_adapter(["b", "a"]) == both[1]
+    assert targets.composed_adapter(["a"]) is None
+    assert [each.target for each in targets.adapters] == ["a", "b", "c", "both"]
+
+
+class TestFitted:
+    """Before a model that bundles were made for, or not."""
+
+    @pytest.mark.parametrize("action", ACTING)
+    @pytest.mark.parametrize("digit", ["1", None])
+    @pytest.mark.parametrize("on_unfit", OnUnfit)
+    def test_of_what_does_not_fit_nothing_is_applied(
+        self, action: Action, digit: str | None, on_unfit: OnUnfit
+    ) -> None:
+        targets = TargetSet([target("books", action, digit)]).fitted(SERVED, on_unfit)
+        [books] = targets
+        assert books.action is (Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE)
+        assert (books.corruption, books.adapter, books.in_place_of) == (None, None, action)
+        assert targets.unfit == (books.bundle,)
+
+    @pytest.mark.parametrize(
+        "kept",
+        [
+            *(target("books", action) for action in Action),
+            *(target("books", action, "1") for action in Action if action not in ACTING),
+        ],
+        ids=lambda each: (
+            f"{each.action.value}, made for {each.bundle.manifest.base_model.embedding_sha256[0]}"
+        ),
+    )
+    def test_what_fits_or_needs_no_model_stays(self, kept: Target) -> None:
+        targets = TargetSet([kept]).fitted(SERVED, OnUnfit.REFUSE)
+        assert list(targets) == [kept]
+        assert targets.unfit == ()
+
+    def test_while_the_model_is_not_known_all_stays(self) -> None:
+        targets = TargetSet([target("books", Action.CORRUPT, "1")])
+        assert targets.fitted(None, OnUnfit.STOP) is targets
+
+    def test_a_composed_adapter_that_does_not_fit_is_told_and_never_given(self) -> None:
+        parts = [target(name, Action.ADAPTER) for name in ("a", "b")]
+        both = bundle("both", "1", composes=("a", "b"))
+        loaded = TargetSet(parts, {frozenset(("a", "b")): (both, adapter("both"))})
+        for on_unfit in OnUnfit:
+            fitted = loaded.fitted(SERVED, on_unfit)
+            assert fitted.unfit == (both,)
+            assert fitted.composed_adapter(["a", "b"]) is None
+            assert fitted.composes(["a", "b"]) is (on_unfit is not OnUnfit.OBSERVE)
+
+
+def test_a_bundle_that_could_never_be_flagged_is_told(targets: Path) -> None:
+    update_bundle(targets / "books", {"classifier/head.json": None})
+    with pytest.raises(BundleError, match="bundle books: it has no classifier"):
+        load_targets(targets)
+
+
+def test_a_composed_adapter_is_loaded_where_all_its_parts_are(targets: Path) -> None:
+    for name in ("books", "films"):
+        write_adapter(targets, name)
+    write_adapter(targets, "both", composes=("books", "films"))
+    update_bundle(targets / "both", {"classifier/head.json": None})
+    loaded = load_targets(targets)
+    assert [each.name for each in loaded] == ["books", "films"]
+    assert loaded.composed_adapter(["films", "books"]) is not None
+    change_deployment(targets, "films", enabled=False)
+    assert not load_targets(targets).composes(["films", "books"])

@@ -1,0 +1,110 @@
+"""What is on disk comes into force together, but that no revocation waits for a bundle."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from starlette.datastructures import Headers
+
+from lethe.bundle import Action, Bundle
+from lethe.server.access.access import Access
+from lethe.server.access.key_file import create_key, revoke_key
+from lethe.server.access.keys import Scope
+from lethe.server.access.limits import LocalLimits
+from lethe.server.errors import Unauthorized
+from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.metrics import Metrics
+from lethe.server.reload import Reload, ReloadError
+from lethe.server.settings import PolicySettings
+from tests.server.stack import KeywordClassifier, write_target
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A file with no key in it yet."""
+    (tmp_path / "keys.yaml").write_text("keys: []\n")
+    return tmp_path / "keys.yaml"
+
+
+@pytest.fixture
+def access(keys: Path) -> Access:
+    return Access(keys, LocalLimits())
+
+
+@pytest.fixture
+async def guard(targets: Path) -> Guard:
+    async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
+        return KeywordClassifier([bundle.name for bundle in bundles])
+
+    return Guard(targets, build, NoEngines(), PolicySettings(), Metrics())
+
+
+@pytest.fixture
+async def reload(guard: Guard, access: Access, lines: list[str]) -> Reload:
+    """What has loaded everything once."""
+    reload = Reload(guard, access, lines.append)
+    await reload()
+    return reload
+
+
+def in_force(guard: Guard) -> list[str]:
+    return [target.name for target in guard.targets]
+
+
+def lets_in(access: Access, secret: str) -> bool:
+    try:
+        access.identify(Headers({"Authorization": f"Bearer {secret}"}), Scope.USE)
+    except Unauthorized:
+        return False
+    return True
+
+
+async def test_bundles_and_keys_come_into_force_and_the_operator_is_told(
+    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, lines: list[str]
+) -> None:
+    write_target(targets, "films", Action.REFUSE)
+    _, secret = create_key(keys)
+    assert (in_force(guard), lets_in(access, secret)) == (["books"], False)
+    await reload.try_all()
+    assert (in_force(guard), lets_in(access, secret)) == (["books", "films"], True)
+    assert lines[-1] == f"reloaded: {guard.describe()}"
+    assert "films" in lines[-1]
+
+
+async def test_a_bad_bundle_keeps_the_targets_as_they_are_but_no_revocation_waiting(
+    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, lines: list[str]
+) -> None:
+    key, secret = create_key(keys)
+    await reload()
+    revoke_key(keys, key.id)
+    write_target(targets, "films")
+    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    told = list(lines)
+    with pytest.raises(ReloadError, match="books"):
+        await reload.try_all()
+    assert (in_force(guard), lets_in(access, secret)) == (["books"], False)
+    assert lines == told
+
+
+@pytest.mark.parametrize("content", ["keys: 3", "a: ["])
+async def test_a_bad_file_of_keys_keeps_everything_as_it_is(
+    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, content: str
+) -> None:
+    _, secret = create_key(keys)
+    await reload()
+    write_target(targets, "films")
+    keys.write_text(content)
+    with pytest.raises(ReloadError, match=r"keys\.yaml"):
+        await reload.try_all()
+    assert (in_force(guard), lets_in(access, secret)) == (["books"], True)
+
+
+async def test_a_reload_that_nobody_waits_for_tells_of_its_failure(
+    reload: Reload, targets: Path, lines: list[str]
+) -> None:
+    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    await reload()
+    assert lines[-1].startswith("reload failed, what was in force stays: ")
+    assert "books" in lines[-1]
