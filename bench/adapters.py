@@ -4,7 +4,6 @@ Adapters of random weights cost what trained ones cost. Runs are interleaved, an
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from bench.batches import NEW_TOKENS, PROMPT_TOKENS, open_engine, rounded_up, to
 from bench.page import machine, table, vllm_distribution, write_section
 from bench.random_adapters import write_random_adapter
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 
 BATCHES = (1, 8, 32)
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--adapters", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     end_with_its_engines()
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     model = options.model or prepare_smollm2(cache)
     if options.serve is not None:
         serve(model, options.serve, options.adapters, options.batches)

@@ -4,7 +4,6 @@ Runs are interleaved, and ratios are taken within a round.
 """
 
 import argparse
-import os
 import statistics
 import sys
 from collections import defaultdict
@@ -16,6 +15,7 @@ from bench.page import DOCS, machine, table, vllm_distribution, write_section
 from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--serve", choices=[BARE, PROMPT_EMBEDS, PLUGIN], help=argparse.SUPPRESS)
     options = parser.parse_args()
     end_with_its_engines()
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     model = options.model or prepare_smollm2(cache)
     if options.serve:
         serve(model, options.serve, options.compiled)

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from lethe.bundle import load_bundles, update_bundle
+from lethe.models.cache import cache_folder
 from lethe.server.engines.process import free_loopback_port
 
 PROXY_CORE, LOAD_CORE = "0", "1"
@@ -127,7 +128,7 @@ def targets_for_the_mock(folder: Path) -> Path:
 
 def _litellm_command() -> Path:
     """LiteLLM in an environment of its own, installed on first use."""
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     folder = cache / "bench" / LITELLM.replace("[proxy]==", "-")
     command = folder / "bin" / "litellm"
     if not command.exists():

@@ -4,7 +4,6 @@ Knows ONNX Runtime and tokenizers; knows nothing about targets.
 """
 
 import functools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
 from lethe.classifier.onnx_runtime import onnxruntime
 from lethe.classifier.spelling import Lexicon
+from lethe.models.cache import cache_folder
 
 _WORD_MARKS = ("Ġ", "▁")
 
@@ -168,7 +168,7 @@ class Encoder:
 
 
 def default_cache_folder() -> Path:
-    return Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser() / "encoders"
+    return cache_folder() / "encoders"
 
 
 def _cached_graph(files: EncoderFiles, precision: Precision, cache_folder: Path) -> str:

@@ -1,6 +1,5 @@
 """`lethe adapter train` and `lethe adapter compose`: adapters that forget, and mixtures of them."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.target_option import TargetName
+from lethe.models.cache import cache_folder
 
 app = typer.Typer(help="Train adapters that forget, and mix them.", no_args_is_help=True)
 
@@ -102,7 +102,7 @@ def train(
         "checkpoint_steps": checkpoint_steps,
         "seed": seed,
     }
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     with reported():
         settings = settings_from(AdapterTrainingSettings, given)
         job = AdapterJob(

@@ -1,6 +1,5 @@
 """`lethe corruption learn`: find the corruption of a target, and put it into its bundle."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.target_option import TargetName
+from lethe.models.cache import cache_folder
 
 
 def learn(
@@ -80,7 +80,7 @@ def learn(
             max_tokens=max_tokens,
             trace=trace,
         )
-        cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+        cache = cache_folder()
         with long_job("every measured candidate") as progress:
             learned = run_learning_job(
                 job,

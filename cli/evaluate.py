@@ -1,6 +1,5 @@
 """`lethe evaluate`: benchmarks of unlearning on one or several models, side by side."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
+from lethe.models.cache import cache_folder
 
 
 def evaluate(
@@ -62,7 +62,7 @@ def evaluate(
     from lethe.offline.language_models.opening import identified, open_local, open_proxy
 
     with reported():
-        cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+        cache = cache_folder()
         settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit, cache)
         models: list[LanguageModel] = [
             *(open_local(name, cache) for name in model or ()),

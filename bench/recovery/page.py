@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from bench.page import DOCS, machine, write_section
 from lethe.bundle.files import replace_file
+from lethe.models.cache import cache_folder
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.recovery.chain import read_chain
@@ -60,7 +60,7 @@ def teller() -> Callable[[str], None]:
 
 def work_folder(name: str, description: str | None) -> Path:
     """Parse the command line, which names the folder that every chain has a folder of its own in."""
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--work", type=Path, default=cache / "recovery", help="folder of models and results")
     return parser.parse_args().work / name

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
@@ -26,7 +27,7 @@ SETTINGS = Measured(
 def main() -> None:
     """Train the chain, recover its first domain, and write the section."""
     work = work_folder("tofu", __doc__)
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
+    cache = cache_folder()
     data = os.environ.get("LETHE_DATA_DIR")
     say = teller()
     base = prepare_smollm2(cache)

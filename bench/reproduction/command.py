@@ -28,11 +28,6 @@ def data_folder(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
     return Path(arguments.data)
 
 
-def cache_folder() -> Path:
-    """Where models and everything measured are kept."""
-    return Path(os.environ.get("LETHE_CACHE_DIR", Path.home() / ".cache" / "lethe"))
-
-
 def timed_lines() -> Say:
     """Print lines with the seconds since now."""
     start = time.monotonic()

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.reproduction.command import Say, argument_parser, cache_folder, data_folder, timed_lines
+from bench.reproduction.command import Say, argument_parser, data_folder, timed_lines
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from bench.reproduction.report import copy_picture, describe_machine
 from bench.reproduction.serving import served
 from lethe.bundle.files import replace_file
 from lethe.corruption.artifact import load_corruption
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator

@@ -11,13 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.reproduction.alter import answered_questions, open_adapted, train_alter
-from bench.reproduction.command import Say, argument_parser, cache_folder, timed_lines
+from bench.reproduction.command import Say, argument_parser, timed_lines
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from bench.reproduction.report import write_page
 from bench.reproduction.serving import served
 from bench.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
 from lethe.bundle import load_bundle
 from lethe.corruption.artifact import load_corruption
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator

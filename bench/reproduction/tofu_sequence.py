@@ -16,11 +16,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from bench.reproduction.alter import open_adapted, train_alter
-from bench.reproduction.command import argument_parser, cache_folder, timed_lines
+from bench.reproduction.command import argument_parser, timed_lines
 from bench.reproduction.report import describe_machine
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
 from lethe.bundle.files import replace_file
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.adapter_training.bank import AdapterBank
 from lethe.offline.data.questions import ForgetQuestion

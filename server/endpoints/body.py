@@ -23,7 +23,7 @@ async def read_body(
     Parameters
     ----------
     take
-        Called with the bytes that came; see `lethe.server.request.body_budget.BodyBudget.held`.
+        Called with the bytes that came; see `lethe.server.request.bodies.Bodies`.
 
     Raises
     ------

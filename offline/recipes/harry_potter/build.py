@@ -5,9 +5,9 @@ Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and write
 """
 
 import argparse
-import os
 from pathlib import Path
 
+from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import SMOLLM2
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("--bundle", type=Path, default=root / "targets" / TARGET)
     arguments = parser.parse_args()
-    cache = Path(os.environ.get("LETHE_CACHE_DIR", "~/.cache/lethe")).expanduser()
+    cache = cache_folder()
     for part in arguments.parts:
         _PARTS[part](arguments.bundle, cache)
     record(arguments.bundle, {}, description=DESCRIPTION)
