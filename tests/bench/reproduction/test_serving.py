@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 PROGRAM = """
 import sys
 from pathlib import Path
-from offline.reproduction.serving import served
+from bench.reproduction.serving import served
 with served(*map(Path, sys.argv[1:])):
     pass
 """
