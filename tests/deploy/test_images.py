@@ -1,5 +1,6 @@
 """The images' recipe: clean by the linter, made of the Makefile's words, and true to what is locked."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -96,6 +97,12 @@ def test_gpu_image_holds_the_vllm_that_is_locked_and_tested(repository: Path, do
     assert version is not None
     assert f"vllm=={version[1]}" in (repository / "requirements" / "gpu.txt").read_text().splitlines()
     assert version[1] in TESTED_VERSIONS
+
+
+def test_what_images_import_is_there(dockerfile: str) -> None:
+    imported = set(re.findall(r"from ([\w.]+) import (\w+)", dockerfile))
+    assert ("lethe.corruption.vllm_plugin.compatibility", "require_tested_vllm") in imported
+    assert all(hasattr(importlib.import_module(module), name) for module, name in imported)
 
 
 def test_proxy_image_holds_no_torch_and_no_vllm(repository: Path, stages: dict[str, str]) -> None:
