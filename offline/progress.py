@@ -92,6 +92,8 @@ class ConsoleProgress(Progress):
             _TimeLeft(),
             console=console,
             transient=True,
+            # Seconds. Of a machine that others use too, a shorter stretch says little.
+            speed_estimate_period=120,
             disable=not console.is_terminal,
         )
         self._total: int | None = None

@@ -110,7 +110,7 @@ def score_kept_groups(
     """Score a few examples of each group to be kept."""
     sides = [_chosen(side, seed) for side in (examples.retain, examples.general)]
     chosen = [example for side in sides for example in side]
-    found = list(on_all_cores(score, chosen, on_scored))
+    found = on_all_cores(score, chosen, on_scored)
     near = len(sides[0])
     return KeptScores(_grouped(sides[0], found[:near]), _grouped(sides[1], found[near:]))
 

@@ -53,7 +53,7 @@ def score_held_out(
         (examples.general, _KEEP_FORMS),
     )
     asked = [(example, forms) for side, forms in sides for example in side]
-    found = iter(list(on_all_cores(lambda each: _score_forms(scorer, *each, seed), asked, on_scored)))
+    found = iter(on_all_cores(lambda each: _score_forms(scorer, *each, seed), asked, on_scored))
     forget, retain, general = (list(islice(found, len(side))) for side, _ in sides)
     hardest: dict[str, float] = {}
     for example, scores in zip(examples.forget, forget, strict=True):
