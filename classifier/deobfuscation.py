@@ -1,7 +1,7 @@
 """Other readings of a text: what it says once an encoding or a disguise is taken off.
 
-A view is a candidate reading, never a replacement: the classifier reads the text as it stands and each
-view. The work is bounded, and a text that would exceed the bound says so instead of losing a reading.
+A reading never replaces the text: the classifier reads the text as it stands, and every other reading too. Their
+number is bounded, and a text with more of them says so instead of losing one in silence.
 """
 
 import base64
@@ -46,7 +46,7 @@ _Reader = Callable[[str], "AlignedText | str | None"]
 
 
 @dataclass(frozen=True)
-class View:
+class Reading:
     """One reading of a text, with the way it was read: the name of every step."""
 
     way: tuple[str, ...]
@@ -67,12 +67,12 @@ class View:
 class Readings:
     """All readings of a text; ``complete`` is False where the bound stopped the search for more."""
 
-    views: tuple[View, ...]
+    found: tuple[Reading, ...]
     complete: bool
 
 
-def read_views(
-    text: str, lexicon: Lexicon | None = None, *, maximum_views: int = 32, maximum_depth: int = 2
+def find_readings(
+    text: str, lexicon: Lexicon | None = None, *, maximum_readings: int = 32, maximum_depth: int = 2
 ) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
@@ -81,7 +81,7 @@ def read_views(
     lexicon
         Known words; without them misspelt words and words without spaces are read as they stand, and letters are turned
         whether or not that makes sense.
-    maximum_views
+    maximum_readings
         How many readings to return at most, the plain one included.
     maximum_depth
         How many encodings inside one another to take off.
@@ -90,26 +90,26 @@ def read_views(
     if lexicon is not None:
         readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
         readers |= {name: _where_sensible(_READERS[name], turn, lexicon) for name, turn in _TURNS.items()}
-    views = [View(("plain",), canonicalise(text))]
-    seen = {views[0].canonical.text}
-    frontier = list(views)
+    readings = [Reading(("plain",), canonicalise(text))]
+    seen = {readings[0].canonical.text}
+    frontier = list(readings)
     for _ in range(maximum_depth):
-        found: list[View] = []
+        found: list[Reading] = []
         for parent in frontier:
-            for view in _further_readings(parent, readers, seen):
-                if len(views) == maximum_views:
-                    return Readings(tuple(views), complete=False)
-                seen.add(view.canonical.text)
-                views.append(view)
-                found.append(view)
+            for reading in _further_readings(parent, readers, seen):
+                if len(readings) == maximum_readings:
+                    return Readings(tuple(readings), complete=False)
+                seen.add(reading.canonical.text)
+                readings.append(reading)
+                found.append(reading)
         frontier = found
     # Other disguises come in no order, but code within code within code hides what is innermost.
-    innermost = [view for view in frontier if _ENCODINGS.keys() >= set(view.way[1:])]
-    hidden = any(True for view in innermost for _ in _further_readings(view, _ENCODINGS, seen))
-    return Readings(tuple(views), complete=not hidden)
+    innermost = [reading for reading in frontier if _ENCODINGS.keys() >= set(reading.way[1:])]
+    hidden = any(True for reading in innermost for _ in _further_readings(reading, _ENCODINGS, seen))
+    return Readings(tuple(readings), complete=not hidden)
 
 
-def _further_readings(parent: View, readers: Mapping[str, _Reader], seen: Set[str]) -> Iterator[View]:
+def _further_readings(parent: Reading, readers: Mapping[str, _Reader], seen: Set[str]) -> Iterator[Reading]:
     text = parent.canonical.text
     for name, read in readers.items():
         if name not in _FOLLOWED_BY.get(parent.name, readers):
@@ -117,9 +117,9 @@ def _further_readings(parent: View, readers: Mapping[str, _Reader], seen: Set[st
         result = read(text)
         if result is not None:
             rewritten = result if isinstance(result, AlignedText) else _whole(result, len(text))
-            view = View((*parent.way, name), _onto(parent.canonical, rewritten, len(text)))
-            if view.canonical.text.strip() and view.canonical.text not in seen:
-                yield view
+            reading = Reading((*parent.way, name), _onto(parent.canonical, rewritten, len(text)))
+            if reading.canonical.text.strip() and reading.canonical.text not in seen:
+                yield reading
 
 
 def _onto(parent: AlignedText, child: AlignedText, length: int) -> AlignedText:

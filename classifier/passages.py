@@ -1,6 +1,6 @@
-"""A conversation as units to score: each message alone, and what only shows across messages.
+"""A conversation as passages to score: each message alone, and what only shows across messages.
 
-Every unit depends on a bounded stretch of text, so a conversation that grows by a message grows by a few units,
+Every passage depends on a bounded stretch of text, so a conversation that grows by a message grows by a few passages,
 and the rest are found in the cache.
 """
 
@@ -20,42 +20,42 @@ _JOINED_OVERLAP = 256
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a unit and the stretch of a message that it is."""
+    """A stretch of a passage and the stretch of a message that it is."""
 
-    unit_start: int
+    start: int
     message: int
     message_start: int
     length: int
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Passage:
     """A text to score and where its characters came from."""
 
     text: str
     pieces: tuple[Piece, ...]
 
     def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Carry a half-open span of the unit to (message, start, end), one for each message it touches."""
+        """Carry a half-open span of the passage to (message, start, end), one for each message it touches."""
         for piece in self.pieces:
-            first = max(start, piece.unit_start)
-            last = min(end, piece.unit_start + piece.length)
+            first = max(start, piece.start)
+            last = min(end, piece.start + piece.length)
             if first < last:
-                shift = piece.message_start - piece.unit_start
+                shift = piece.message_start - piece.start
                 yield piece.message, first + shift, last + shift
 
-    def beginning(self, length: int) -> "Unit":
+    def beginning(self, length: int) -> "Passage":
         """Its first so many characters."""
         pieces = [
-            replace(piece, length=min(piece.length, length - piece.unit_start))
+            replace(piece, length=min(piece.length, length - piece.start))
             for piece in self.pieces
-            if piece.unit_start < length
+            if piece.start < length
         ]
-        return Unit(self.text[:length], tuple(pieces))
+        return Passage(self.text[:length], tuple(pieces))
 
 
-def conversation_units(conversation: Conversation) -> list[Unit]:
-    """The units of a conversation, newest message first.
+def conversation_passages(conversation: Conversation) -> list[Passage]:
+    """The passages of a conversation, newest message first.
 
     - Every message alone, whatever its role.
     - The content parts of a message joined without a gap, where there are several.
@@ -64,29 +64,29 @@ def conversation_units(conversation: Conversation) -> list[Unit]:
     - Stretches of short user turns joined without a gap, as pieces of one word or name would be.
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
-    units = [_whole(index, message) for index, message in spoken]
-    units += [unit for index, message in spoken for unit in _joined_parts(index, message)]
+    passages = [_whole(index, message) for index, message in spoken]
+    passages += [passage for index, message in spoken for passage in _joined_parts(index, message)]
     user = [(index, message) for index, message in spoken if message.role == "user"]
-    units += _seams(spoken, "\n")
+    passages += _seams(spoken, "\n")
     if len(user) < len(spoken):
-        units += _seams(user, "\n")
+        passages += _seams(user, "\n")
     short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
-    units += _joined_turns(short)
-    unique = {unit.text: unit for unit in units}
-    return sorted(unique.values(), key=lambda unit: -unit.pieces[-1].message)
+    passages += _joined_turns(short)
+    unique = {passage.text: passage for passage in passages}
+    return sorted(unique.values(), key=lambda passage: -passage.pieces[-1].message)
 
 
-def _whole(index: int, message: Message) -> Unit:
-    return Unit(message.text, (Piece(0, index, 0, len(message.text)),))
+def _whole(index: int, message: Message) -> Passage:
+    return Passage(message.text, (Piece(0, index, 0, len(message.text)),))
 
 
-def _joined_parts(index: int, message: Message) -> Iterator[Unit]:
+def _joined_parts(index: int, message: Message) -> Iterator[Passage]:
     parts = [part for part in message.parts if part.kind == "content"]
     if len(parts) > 1:
         yield _join([(index, message.text[part.start : part.end], part.start) for part in parts], "")
 
 
-def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Unit]:
+def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
     stride = _JOINED_CHARACTERS - _JOINED_OVERLAP
     stretches: dict[int, list[tuple[int, str, int]]] = defaultdict(list)
     place = 0
@@ -98,7 +98,7 @@ def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Unit]:
     return (_join(stretch, "") for stretch in stretches.values() if len(stretch) > 1)
 
 
-def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Unit]:
+def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Passage]:
     for place in range(1, len(messages)):
         index, message = messages[place]
         stretches = [(index, message.text[:_SEAM_CHARACTERS], 0)]
@@ -112,10 +112,10 @@ def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[
         yield _join(stretches, separator)
 
 
-def _join(stretches: Sequence[tuple[int, str, int]], separator: str) -> Unit:
+def _join(stretches: Sequence[tuple[int, str, int]], separator: str) -> Passage:
     pieces: list[Piece] = []
     place = 0
     for index, text, start in stretches:
         pieces.append(Piece(place, index, start, len(text)))
         place += len(text) + len(separator)
-    return Unit(separator.join(text for _, text, _ in stretches), tuple(pieces))
+    return Passage(separator.join(text for _, text, _ in stretches), tuple(pieces))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.deobfuscation import View, read_views
+from lethe.classifier.deobfuscation import Reading, find_readings
 from lethe.classifier.encoder import Encoder, TokenizedText
 from lethe.classifier.head import HeadBank
 from lethe.classifier.ngrams import HashedText
@@ -124,11 +124,11 @@ class Scorer:
         """Read a text every way and keep the windows that the first tier cannot clear."""
         if not text.strip() or not len(self.bank):
             return PreparedText((), True)
-        readings = read_views(text, self._lexicon, maximum_views=self._settings.maximum_views)
-        cuts = [self._cut(view) for view in readings.views]
+        readings = find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
+        cuts = [self._cut(reading) for reading in readings.found]
         # Readings are hashed in one go: for a short prompt the time is that of the calls, not of the letters.
-        joined = "\n".join(view.canonical.text for view in readings.views)
-        places = np.cumsum([0] + [len(view.canonical.text) + 1 for view in readings.views])
+        joined = "\n".join(reading.canonical.text for reading in readings.found)
+        places = np.cumsum([0] + [len(reading.canonical.text) + 1 for reading in readings.found])
         stretches = [
             (int(place) + start, int(place) + end)
             for place, windows in zip(places, cuts, strict=False)
@@ -140,24 +140,24 @@ class Scorer:
         # which it changes what the first tier has cleared.
         kept: dict[tuple[int, str], Window] = {}
         row = cleared = 0
-        for view, windows in zip(readings.views, cuts, strict=True):
-            needed = self._speculative_needed if view.speculative else self._needed
+        for reading, windows in zip(readings.found, cuts, strict=True):
+            needed = self._speculative_needed if reading.speculative else self._needed
             for number, window in enumerate(windows):
                 scores = lexical[row : row + len(window)]
                 row += len(window)
                 suspicious = np.any(scores >= needed, axis=1)
-                if found := _suspicious_window(view, window, scores, suspicious):
+                if found := _suspicious_window(reading, window, scores, suspicious):
                     kept.setdefault((number, found.suspicious_text), found)
                 else:
                     cleared += 1
         self._tally.count(cleared=cleared)
         return PreparedText(tuple(kept.values()), readings.complete)
 
-    def _cut(self, view: View) -> list[list[tuple[int, int]]]:
+    def _cut(self, reading: Reading) -> list[list[tuple[int, int]]]:
         """The windows of a reading, each followed by its sentences, as ranges of the reading."""
         # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few n-grams
         # are no sign of a target; judged, they would hold back every page that has one.
-        text = view.canonical.text
+        text = reading.canonical.text
         ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
         return [
             [
@@ -241,7 +241,7 @@ class Scorer:
 
 
 def _suspicious_window(
-    view: View,
+    reading: Reading,
     ranges: Sequence[tuple[int, int]],
     scores: NDArray[np.float32],
     suspicious: NDArray[np.bool_],
@@ -249,7 +249,7 @@ def _suspicious_window(
     """The window if it is to be encoded, with its suspicious sentences."""
     (start, end), *sentences = ranges
     kept = tuple(
-        Window(view.canonical, first, last, scores[index])
+        Window(reading.canonical, first, last, scores[index])
         for index, (first, last) in enumerate(sentences, start=1)
         if suspicious[index]
     )
@@ -257,7 +257,7 @@ def _suspicious_window(
         return None
     length = sum(sentence.end - sentence.start for sentence in kept)
     sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-    return Window(view.canonical, start, end, scores[0], kept, sentences_first)
+    return Window(reading.canonical, start, end, scores[0], kept, sentences_first)
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

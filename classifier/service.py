@@ -13,7 +13,7 @@ from lethe.classifier.encoder_files import DEFAULT_ENCODER
 from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.head import Head, HeadBank, load_head
-from lethe.classifier.passages import Unit, conversation_units
+from lethe.classifier.passages import Passage, conversation_passages
 from lethe.classifier.scoring import Scorer, TextScores
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import entity_spans
@@ -111,9 +111,9 @@ class ClassifierService:
         ClassifierClosed
             The service was closed.
         """
-        units, all_within = self._within_limit(conversation_units(conversation))
+        passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        asked = [self._scored(scorer, units, spans) for scorer in self._scorers]
+        asked = [self._scored(scorer, passages, spans) for scorer in self._scorers]
         # Mostly there is one, which needs no task of its own.
         found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
         judged = dict(
@@ -126,7 +126,7 @@ class ClassifierService:
         if not complete:
             reason = (
                 f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
-                f"to encode, {self.settings.maximum_views} readings of one message, or what takes longer than "
+                f"to encode, {self.settings.maximum_readings} readings of one message, or what takes longer than "
                 f"{self.settings.deadline_seconds:g} s to read"
             )
             return Verdict(targets, "too_long", (reason, *conversation.unreadable))
@@ -139,30 +139,32 @@ class ClassifierService:
         self._pool.close()
         await asyncio.to_thread(self._pool.join)
 
-    def _within_limit(self, units: list[Unit]) -> tuple[list[Unit], bool]:
+    def _within_limit(self, passages: list[Passage]) -> tuple[list[Passage], bool]:
         # Newest first: what is left unread is the oldest, and the verdict says so.
         room = self.settings.maximum_characters
-        for count, unit in enumerate(units):
-            if len(unit.text) > room:
-                return [*units[:count], unit.beginning(room)], False
-            room -= len(unit.text)
-        return units, True
+        for count, passage in enumerate(passages):
+            if len(passage.text) > room:
+                return [*passages[:count], passage.beginning(room)], False
+            room -= len(passage.text)
+        return passages, True
 
     async def _scored(
-        self, scorer: Scorer, units: Sequence[Unit], spans: bool
-    ) -> list[tuple[Unit, TextScores]]:
-        """The units that were read, with their scores: from the cache, or from the workers."""
+        self, scorer: Scorer, passages: Sequence[Passage], spans: bool
+    ) -> list[tuple[Passage, TextScores]]:
+        """The passages that were read, with their scores: from the cache, or from the workers."""
         heads = scorer.bank.identities
-        keys = [ScoreCache.key(unit.text, f"{scorer.fingerprint}:{int(spans)}") for unit in units]
+        keys = [ScoreCache.key(passage.text, f"{scorer.fingerprint}:{int(spans)}") for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
         unknown = [index for index, scores in enumerate(known) if scores is None]
         if unknown:
-            fresh = await self._score(scorer, [units[index].text for index in unknown], spans)
+            fresh = await self._score(scorer, [passages[index].text for index in unknown], spans)
             for index, scores in zip(unknown, fresh, strict=True):
                 known[index] = scores
                 if scores is not None and scores.complete:
                     self.cache.put(keys[index], heads, scores)
-        return [(unit, scores) for unit, scores in zip(units, known, strict=True) if scores is not None]
+        return [
+            (passage, scores) for passage, scores in zip(passages, known, strict=True) if scores is not None
+        ]
 
     async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores | None]:
         loop = asyncio.get_running_loop()
@@ -199,7 +201,7 @@ class ClassifierService:
 def _judge(
     conversation: Conversation,
     scorer: Scorer,
-    scored: Sequence[tuple[Unit, TextScores]],
+    scored: Sequence[tuple[Passage, TextScores]],
     with_spans: bool,
 ) -> Iterator[tuple[str, TargetVerdict]]:
     scores = scorer.nothing_found()
@@ -236,12 +238,12 @@ def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
     return HeadBank(heads, encoder.sha256, encoder.dimension)
 
 
-def _evidence(scored: Sequence[tuple[Unit, TextScores]], index: int) -> tuple[Span, ...]:
+def _evidence(scored: Sequence[tuple[Passage, TextScores]], index: int) -> tuple[Span, ...]:
     spans = {
         Span(message, start, end, span.weight, span.kind)
-        for unit, found in scored
+        for passage, found in scored
         for span in found.spans.get(index, ())
-        for message, start, end in unit.in_messages(span.start, span.end)
+        for message, start, end in passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
 

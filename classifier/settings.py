@@ -25,7 +25,7 @@ class ClassifierSettings:
     maximum_characters, maximum_windows
         How much of one conversation may be read, and how many of its windows not seen before may be
         encoded; past either the verdict is ``too_long``.
-    maximum_views
+    maximum_readings
         Readings of one message (decoded, unspaced, ...); a message with more makes the verdict ``too_long``.
     queue_capacity
         Conversations that may wait; one more raises `ClassifierOverloaded`.
@@ -46,7 +46,7 @@ class ClassifierSettings:
     window_overlap: int = 64
     maximum_characters: int = 1_000_000
     maximum_windows: int = 512
-    maximum_views: int = 32
+    maximum_readings: int = 32
     queue_capacity: int = 256
     deadline_seconds: float = 5.0
     cache_bytes: int = 64 << 20

@@ -172,7 +172,7 @@ class ClassifierSection(_Section):
     queue_capacity: int = Field(default=256, ge=1)
     maximum_characters: int = Field(default=1_000_000, ge=1)
     maximum_windows: int = Field(default=512, ge=1)
-    maximum_views: int = Field(default=32, ge=1)
+    maximum_readings: int = Field(default=32, ge=1)
     first_tier: bool = True
     spans: bool = True
     cache_bytes: int = Field(default=64 << 20, ge=0)

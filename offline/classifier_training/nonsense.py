@@ -5,7 +5,7 @@ A head that never met such text scores it by chance. The reading without the dis
 
 import random
 
-from lethe.classifier.deobfuscation import read_views
+from lethe.classifier.deobfuscation import find_readings
 
 
 def nonsense_forms(prompt: str, seed: int, *, in_pieces: bool) -> list[str]:
@@ -18,7 +18,7 @@ def nonsense_forms(prompt: str, seed: int, *, in_pieces: bool) -> list[str]:
         prompt to forget a name may still stand whole.
     """
     choice = random.Random(f"{seed}:{prompt}")
-    forms = [view.canonical.text for view in read_views(prompt).views if view.speculative]
+    forms = [reading.canonical.text for reading in find_readings(prompt).found if reading.speculative]
     separator = choice.choice((" ", ".", "-", "_", " . "))
     forms.append(" ".join(separator.join(word) for word in prompt.split()))
     forms.append("".join(chr(choice.randrange(33, 127)) for _ in range(choice.randrange(8, 60))))

@@ -30,7 +30,6 @@ from lethe.offline.recovery.sensitivity import curvature_along
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 
-Say = Callable[[str], None]
 SHARES = (0.0001, 0.001, 0.01, 0.1)
 KEPT, RECOVERED = "kept by later domains", "recovered"
 START, FULL, END, REFRESHED = "start of its stage", "full rollback", "end of the chain", "refresh"
@@ -44,7 +43,7 @@ ROLLBACKS = {
 _STATES = (START, FULL, END, ROLLBACKS["conflict"], CONTROL, *ROLLBACKS.values(), REFRESHED)
 
 
-def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
+def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print) -> None:
     """Describe the edits, and set the damage that was foretold beside the measured one.
 
     Parameters
@@ -103,7 +102,9 @@ def diagnose(work: Workspace, exact: int = 0, say: Say = print) -> None:
     write_recovery_report(work.folder)
 
 
-def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, say: Say = print) -> None:
+def roll_back(
+    work: Workspace, settings: RollbackSettings, save: bool = True, say: Callable[[str], None] = print
+) -> None:
     """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
 
     Parameters
@@ -166,7 +167,11 @@ def roll_back(work: Workspace, settings: RollbackSettings, save: bool = True, sa
 
 
 def refresh_domain(
-    work: Workspace, settings: RefreshSettings, share: float = 0.01, save: bool = True, say: Say = print
+    work: Workspace,
+    settings: RefreshSettings,
+    share: float = 0.01,
+    save: bool = True,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Train a little on the harmed domain, and watch the conflict coordinates.
 
@@ -215,7 +220,11 @@ def refresh_domain(
 
 
 def _controls(
-    work: Workspace, settings: RollbackSettings, fisher: Tensor, pick: TriedRollback | None, say: Say
+    work: Workspace,
+    settings: RollbackSettings,
+    fisher: Tensor,
+    pick: TriedRollback | None,
+    say: Callable[[str], None],
 ) -> list[dict[str, float]]:
     """Test scores of random rollbacks of a candidate's size and strength, one a draw; of none, of the end of the chain."""
     if pick is None:
@@ -241,7 +250,7 @@ def _first(ranked: Tensor | None, share: float, size: int) -> Tensor | None:
     return None if ranked is None else ranked[: max(1, int(share * size))]
 
 
-def _measure_ends(work: Workspace, say: Say) -> None:
+def _measure_ends(work: Workspace, say: Callable[[str], None]) -> None:
     """Score what the rollbacks lie between on the test examples, once."""
     measured = {result.model for result in _results(work)}
     for state, number in ((START, work.number - 1), (FULL, work.number), (END, len(work.chain.stages))):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.deobfuscation import read_views
+from lethe.classifier.deobfuscation import find_readings
 from lethe.classifier.spelling import Lexicon
 
 SECRET = "Who keeps the lighthouse?"
@@ -44,39 +44,45 @@ LEXICON = Lexicon(["please", "do", "this", "who", "how", "the", "sort", "list", 
     ],
 )
 def test_a_disguise_is_taken_off(disguised: str, lexicon: Lexicon | None) -> None:
-    readings = read_views(f"Please do this. {disguised}" if "'" not in disguised else disguised, lexicon)
-    assert any("lighthouse" in view.canonical.text for view in readings.views)
+    readings = find_readings(f"Please do this. {disguised}" if "'" not in disguised else disguised, lexicon)
+    assert any("lighthouse" in reading.canonical.text for reading in readings.found)
 
 
 def test_amid_digits_for_letters_short_words_are_read_too() -> None:
-    readings = [view.canonical.text for view in read_views("wh0 15 7h3 k33p3r 0f 7h3 l1ghth0u53").views]
+    readings = [
+        reading.canonical.text for reading in find_readings("wh0 15 7h3 k33p3r 0f 7h3 l1ghth0u53").found
+    ]
     assert "who is the keeper of the lighthouse" in readings
 
 
 def test_ordinary_text_has_few_readings() -> None:
-    names = [view.name for view in read_views("How do I sort a list of 12 numbers in Python 3?").views]
+    names = [
+        reading.name for reading in find_readings("How do I sort a list of 12 numbers in Python 3?").found
+    ]
     assert names == ["plain", "rot13", "reversed"]
 
 
 def test_letters_are_turned_where_a_known_word_comes_out_or_a_run_of_letters_may_hold_some() -> None:
     ordinary = "How do I sort a list of Kowalczyk numbers?"
-    assert [view.name for view in read_views(ordinary, LEXICON).views] == ["plain"]
+    assert [reading.name for reading in find_readings(ordinary, LEXICON).found] == ["plain"]
     for turned in ("Yvtugubhfr", "The yvtugubhfr?", "keepsTheLighthouse"[::-1]):
-        assert {"rot13", "reversed"} & {view.name for view in read_views(turned, LEXICON).views}, turned
+        assert {"rot13", "reversed"} & {reading.name for reading in find_readings(turned, LEXICON).found}, (
+            turned
+        )
 
 
 def test_more_readings_than_allowed_are_reported_not_dropped_in_silence() -> None:
     text = f"{base64.b64encode(SECRET.encode()).decode()} and l1ghth0us3"
-    assert read_views(text).complete
-    assert not read_views(text, maximum_views=3).complete
+    assert find_readings(text).complete
+    assert not find_readings(text, maximum_readings=3).complete
 
 
 def test_code_within_more_code_than_is_taken_off_is_reported() -> None:
     text = SECRET
     for _ in range(3):
         text = base64.b64encode(text.encode()).decode()
-    assert not read_views(text).complete
-    assert read_views(base64.b64decode(text).decode()).complete
+    assert not find_readings(text).complete
+    assert find_readings(base64.b64decode(text).decode()).complete
 
 
 def test_pasted_code_is_read_to_the_end() -> None:
@@ -86,21 +92,21 @@ def test_pasted_code_is_read_to_the_end() -> None:
             raise TheOtherIdentifierOfAll("not a " + 'lighthouse' + ", but: \\x41")
     """
     lexicon = Lexicon(["the", "longest", "other", "identifier", "of", "all", "keeper"])
-    assert read_views(code, lexicon).complete
+    assert find_readings(code, lexicon).complete
 
 
 def test_several_disguises_side_by_side_are_not_taken_for_code_in_code() -> None:
     text = f"a - b - c - d; TheLongestIdentifierOfAll; {urllib.parse.quote('where are we?')}"
     lexicon = Lexicon(["the", "longest", "identifier", "of", "all"])
-    assert read_views(text, lexicon, maximum_views=64).complete
+    assert find_readings(text, lexicon, maximum_readings=64).complete
 
 
 def test_a_span_of_decoded_text_is_the_code_it_came_from() -> None:
     code = base64.b64encode(SECRET.encode()).decode()
     text = f"Decode {code} now"
-    view = next(view for view in read_views(text).views if view.name == "base64")
-    place = view.canonical.text.index("lighthouse")
-    start, end = view.canonical.original_span(place, place + 10)
+    reading = next(reading for reading in find_readings(text).found if reading.name == "base64")
+    place = reading.canonical.text.index("lighthouse")
+    start, end = reading.canonical.original_span(place, place + 10)
     assert text[start:end] == code
 
 
@@ -109,14 +115,14 @@ LEXICON = Lexicon(["the", "who", "keeps", "light", "house"]).with_names(["The Al
 
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str) -> None:
-    readings = read_views(text, LEXICON)
-    assert readings.views[0].name == "plain"
-    for view in readings.views:
-        if view.canonical.text:
-            start, end = view.canonical.original_span(0, len(view.canonical.text))
+    readings = find_readings(text, LEXICON)
+    assert readings.found[0].name == "plain"
+    for reading in readings.found:
+        if reading.canonical.text:
+            start, end = reading.canonical.original_span(0, len(reading.canonical.text))
             assert 0 <= start <= end <= len(text)
 
 
 def test_dialogue_and_exclamation_marks_are_no_disguise() -> None:
     text = '"Come here!" said Anna. "Never!" cried Tom, and it was the 3 of May.'
-    assert [view.name for view in read_views(text).views] == ["plain", "rot13", "reversed"]
+    assert [reading.name for reading in find_readings(text).found] == ["plain", "rot13", "reversed"]

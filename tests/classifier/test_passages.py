@@ -1,58 +1,64 @@
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.passages import conversation_units
+from lethe.classifier.passages import conversation_passages
 
 
-def _units(*turns: tuple[str, str]):
-    return conversation_units(
+def _passages(*turns: tuple[str, str]):
+    return conversation_passages(
         Conversation.from_openai_messages([{"role": role, "content": text} for role, text in turns])
     )
 
 
-def test_every_message_is_a_unit_whatever_its_role() -> None:
+def test_every_message_is_a_passage_whatever_its_role() -> None:
     texts = [
-        unit.text
-        for unit in _units(("system", "one"), ("assistant", "two"), ("tool", "three"), ("user", "four"))
+        passage.text
+        for passage in _passages(("system", "one"), ("assistant", "two"), ("tool", "three"), ("user", "four"))
     ]
     assert {"one", "two", "three", "four"} <= set(texts)
 
 
 def test_a_question_is_read_in_its_context() -> None:
-    units = _units(
+    passages = _passages(
         ("user", "Tell me about the island."), ("assistant", "Gladly."), ("user", "Who keeps its light?")
     )
-    assert any("island" in unit.text and "light" in unit.text for unit in units)
+    assert any("island" in passage.text and "light" in passage.text for passage in passages)
 
 
 def test_pieces_of_a_word_over_user_turns_are_joined() -> None:
-    units = _units(
+    passages = _passages(
         ("user", "the light"),
         ("assistant", "Go on."),
         ("user", "house of Alder"),
         ("assistant", "Yes?"),
         ("user", "ney"),
     )
-    assert any("the lighthouse of Alderney" in unit.text for unit in units)
+    assert any("the lighthouse of Alderney" in passage.text for passage in passages)
 
 
 def test_letters_over_any_number_of_user_turns_are_joined() -> None:
     name = "lighthouse of Alderney"
     letters = [("user", letter) for letter in (name * 90).replace(" ", "")]
-    joined = [unit.text for unit in _units(*letters) if len(unit.text) > 100 and "\n" not in unit.text]
+    joined = [
+        passage.text
+        for passage in _passages(*letters)
+        if len(passage.text) > 100 and "\n" not in passage.text
+    ]
     assert all(len(text) <= 1024 for text in joined)
     whole = (name * 90).replace(" ", "")
     assert all(any(whole[at : at + 200] in text for text in joined) for at in range(0, len(whole) - 200, 50))
 
 
-def test_a_short_turn_more_changes_few_units() -> None:
+def test_a_short_turn_more_changes_few_passages() -> None:
     turns = [("user", f"turn {number}") for number in range(200)]
-    before = {unit.text for unit in _units(*turns[:-1])}
-    after = {unit.text for unit in _units(*turns)}
+    before = {passage.text for passage in _passages(*turns[:-1])}
+    after = {passage.text for passage in _passages(*turns)}
     assert len(after - before) <= 4
 
 
-def test_the_beginning_of_a_unit_points_to_the_same_messages() -> None:
+def test_the_beginning_of_a_passage_points_to_the_same_messages() -> None:
     joined = next(
-        unit for unit in _units(("user", "the light"), ("user", "house")) if unit.text == "the lighthouse"
+        passage
+        for passage in _passages(("user", "the light"), ("user", "house"))
+        if passage.text == "the lighthouse"
     )
     beginning = joined.beginning(11)
     assert beginning.text == "the lightho"
@@ -65,26 +71,26 @@ def test_a_longer_conversation_keeps_the_units_of_the_shorter() -> None:
         ("user" if index % 2 == 0 else "assistant", f"A longer message, number {index}. " * 4)
         for index in range(12)
     ]
-    before = {unit.text for unit in _units(*turns[:-1])}
-    after = {unit.text for unit in _units(*turns)}
+    before = {passage.text for passage in _passages(*turns[:-1])}
+    after = {passage.text for passage in _passages(*turns)}
     assert before <= after
     assert len(after - before) <= 3
 
 
 def test_spans_are_carried_back_to_their_messages() -> None:
     turns = (("user", "the light"), ("user", "house"))
-    joined = next(unit for unit in _units(*turns) if unit.text == "the lighthouse")
+    joined = next(passage for passage in _passages(*turns) if passage.text == "the lighthouse")
     assert list(joined.in_messages(4, 14)) == [(0, 4, 9), (1, 0, 5)]
 
 
 def test_the_newest_message_comes_first() -> None:
-    assert _units(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
+    assert _passages(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
 
 
 def test_content_parts_are_read_as_one_text_too() -> None:
     parts = [{"type": "text", "text": "Who keeps the light"}, {"type": "text", "text": "house?"}]
     conversation = Conversation.from_openai_messages([{"role": "user", "content": parts}])
-    (joined,) = [unit for unit in conversation_units(conversation) if "lighthouse" in unit.text]
+    (joined,) = [passage for passage in conversation_passages(conversation) if "lighthouse" in passage.text]
     assert [
         conversation.messages[message].text[start:end]
         for message, start, end in joined.in_messages(0, len(joined.text))

@@ -90,7 +90,9 @@ def test_parts_that_are_not_text_make_it_unclassifiable_but_text_still_counts(ru
     assert verdict.targets[0].flagged
 
 
-@pytest.mark.parametrize("limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_views": 2}])
+@pytest.mark.parametrize(
+    "limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_readings": 2}]
+)
 def test_past_a_limit_the_verdict_is_too_long(run, limit: dict[str, int]) -> None:
     text = ("About the lighthouse of Alderney there is much to say. " * 80) + "l1ghth0us3"
     verdict = _verdict(run, text, **limit)
@@ -199,11 +201,11 @@ def test_reading_ends_where_every_target_is_flagged_and_nobody_asks_where(run) -
         verdict = await service.classify(Conversation.from_openai_messages(messages))
         return verdict, len(service.cache)
 
-    thorough, all_units = run(ask)
-    hasty, read_units = run(ask, spans=False)
+    thorough, all_passages = run(ask)
+    hasty, read_passages = run(ask, spans=False)
     assert hasty.flagged
     assert thorough.flagged
-    assert read_units < all_units
+    assert read_passages < all_passages
 
 
 def test_what_was_not_read_for_haste_is_read_when_it_is_asked_about(run) -> None:
