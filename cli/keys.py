@@ -30,7 +30,7 @@ def create(
         ),
     ] = None,
     requests_per_minute: Annotated[int | None, typer.Option(help="Rate limit.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Requests under way at a time.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Requests in flight at a time.")] = None,
     days: Annotated[float | None, typer.Option(min=0, help="How long it is valid.")] = None,
     keys: File = None,
 ) -> None:

@@ -1,10 +1,10 @@
-"""The time between the order to stop and the end, in which what is under way goes on."""
+"""The time between the order to stop and the end, in which what is in flight goes on."""
 
 import time
 
 
 class Drain:
-    """Whether the proxy is stopping, and how long what is under way may still take.
+    """Whether the proxy is stopping, and how long what is in flight may still take.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Drain:
 
     @property
     def seconds_left(self) -> float:
-        """How long what is under way may still take; 0 before the beginning."""
+        """How long what is in flight may still take; 0 before the beginning."""
         return max(0.0, self._end - time.monotonic()) if self._end is not None else 0.0
 
     def begin(self) -> None:

@@ -230,7 +230,7 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self, number: signal.Signals) -> None:
-        """Stop after the requests under way; asked a second time, at once.
+        """Stop after the requests in flight; asked a second time, at once.
 
         Parameters
         ----------
@@ -250,14 +250,14 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         loop.call_later(min(delay, timeout), self._take_no_more)
         loop.call_later(timeout, self._cut)
-        self._report(f"stopping after {self._under_way()}, in {timeout} s at the latest")
+        self._report(f"stopping after {self._in_flight()}, in {timeout} s at the latest")
 
     def _take_no_more(self) -> None:
         self.should_exit = True
 
     def _cut(self) -> None:
         if self.server_state.tasks:
-            self._report(f"stopping: cut {self._under_way()} that had not ended")
+            self._report(f"stopping: cut {self._in_flight()} that had not ended")
         for task in self.server_state.tasks:
             task.cancel()
         asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._leave)
@@ -271,9 +271,9 @@ class _Server(uvicorn.Server):
         for connection in self.server_state.connections:
             connection.transport.abort()
 
-    def _under_way(self) -> str:
+    def _in_flight(self) -> str:
         count = len(self.server_state.tasks)
-        return f"{count} request{'s' * (count != 1)} under way"
+        return f"{count} request{'s' * (count != 1)} in flight"
 
 
 def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:

@@ -193,7 +193,7 @@ class LimitSettings(_Section):
     stall_timeout_s
         How long a client may take nothing of a stream that waits for it.
     max_requests
-        How many requests may be under way at a time; more are told to come back.
+        How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
         What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
         are told to come back.
@@ -304,7 +304,7 @@ class Settings(BaseSettings):
     cors_origins
         Origins whose pages may call the proxy from a browser; none by default.
     drain_timeout_s
-        How long a stopping proxy waits for requests under way, and so do the engine that it starts, and what runs
+        How long a stopping proxy waits for requests in flight, and so do the engine that it starts, and what runs
         either in a container.
     drain_delay_s
         How long of that a proxy that SIGTERM stops still takes new ones, while it says that it is not ready.

@@ -68,14 +68,14 @@ class Access:
         Raises
         ------
         TooManyRequests
-            The key has used up its rate, or as many requests as it may have are under way.
+            The key has used up its rate, or as many requests as it may have are in flight.
         """
         try:
             return await self._limits.admit(key)
         except LimitReached as reached:
             allowed = {
                 "rate": f"send {key.requests_per_minute} requests a minute",
-                "concurrency": f"have {key.concurrency} requests under way at a time",
+                "concurrency": f"have {key.concurrency} requests in flight at a time",
             }
             raise TooManyRequests(
                 f"The key {key.id} may {allowed[reached.limit]}.",

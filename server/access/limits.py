@@ -1,4 +1,4 @@
-"""How often a key may ask, and how many of its requests may be under way; counted in this process.
+"""How often a key may ask, and how many of its requests may be in flight; counted in this process.
 
 Knows nothing about HTTP.
 """
@@ -67,20 +67,20 @@ class LocalLimits:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
-        self._under_way: dict[str, int] = {}
+        self._in_flight: dict[str, int] = {}
 
     async def open(self) -> None:
         """There is nothing to open."""
 
     async def admit(self, key: ApiKey) -> Release:
         """See `KeyLimits.admit`."""
-        if key.concurrency is not None and self._under_way.get(key.id, 0) >= key.concurrency:
+        if key.concurrency is not None and self._in_flight.get(key.id, 0) >= key.concurrency:
             raise LimitReached("concurrency", 1)
         if key.requests_per_minute is not None:
             self._take(key.id, key.requests_per_minute)
         if key.concurrency is None:
             return nothing_to_release
-        self._under_way[key.id] = self._under_way.get(key.id, 0) + 1
+        self._in_flight[key.id] = self._in_flight.get(key.id, 0) + 1
         return lambda: self._leave(key.id)
 
     def _take(self, key: str, per_minute: int) -> None:
@@ -93,7 +93,7 @@ class LocalLimits:
         self._buckets[key] = (tokens - 1, now)
 
     def _leave(self, key: str) -> None:
-        self._under_way[key] -= 1
+        self._in_flight[key] -= 1
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -1,6 +1,6 @@
 """The limits of keys counted in Redis, for all replicas together; by each for itself while Redis does not answer.
 
-A request under way holds a lease that its proxy renews, so the places of a proxy that died come back. Redis's own
+A request in flight holds a lease that its proxy renews, so the places of a proxy that died come back. Redis's own
 clock is the only one that counts.
 """
 

@@ -95,7 +95,7 @@ class EngineAdapters:
             self._wanted |= new
 
     async def settle(self, adapters: Collection[Adapter]) -> None:
-        """Want these adapters only; the others go as soon as no request under way needs them."""
+        """Want these adapters only; the others go as soon as no request in flight needs them."""
         async with self._changing:
             self._wanted = {self.name(adapter): adapter for adapter in adapters}
             for name in [name for name in self._loaded if not self._is_needed(name)]:

@@ -123,7 +123,7 @@ def engine_command(
     adapters
         Room for adapters, which may then be loaded while the engine runs; none without it.
     drain_timeout_s
-        How long it may go on with requests under way when it is told to stop.
+        How long it may go on with requests in flight when it is told to stop.
 
     Raises
     ------
@@ -287,7 +287,7 @@ class EngineProcess:
         Parameters
         ----------
         drain_s
-            How long it may go on with requests under way, before the time that it has to end.
+            How long it may go on with requests in flight, before the time that it has to end.
         """
         process = self._process
         if process is None:

@@ -49,7 +49,7 @@ def in_order_of_choice(engines: Sequence[_Engine], body: dict[str, Any]) -> list
 
     A conversation goes to the engine that rendezvous hashing gives it, which changes for few conversations when
     an engine comes or goes and needs no state that proxies would have to share. An engine with more than 5/4 of
-    the mean of requests under way is passed over (Mirrokni, Thorup and Zadimoghaddam, Consistent Hashing with
+    the mean of requests in flight is passed over (Mirrokni, Thorup and Zadimoghaddam, Consistent Hashing with
     Bounded Loads, 2018), so that a popular beginning does not overload one while others idle. Without a
     conversation the least loaded one comes first.
     """
@@ -59,8 +59,8 @@ def in_order_of_choice(engines: Sequence[_Engine], body: dict[str, Any]) -> list
     by_load = sorted(engines, key=lambda engine: engine.in_flight)
     if not key:
         return by_load
-    under_way = sum(engine.in_flight for engine in engines)
-    most = math.ceil(_LOAD_FACTOR * (under_way + 1) / len(engines))
+    in_flight = sum(engine.in_flight for engine in engines)
+    most = math.ceil(_LOAD_FACTOR * (in_flight + 1) / len(engines))
     free = [engine for engine in by_load if engine.in_flight < most]
     free.sort(key=lambda engine: _weight(key, engine.base_url), reverse=True)
     return free + [engine for engine in by_load if engine.in_flight >= most]

@@ -74,18 +74,18 @@ class _InForce:
         self.classifier = classifier
         self._fitted = targets
         self._fitted_to: ServedModel | None = None
-        self._under_way = 0
+        self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     def __enter__(self) -> "_InForce":
-        self._under_way += 1
+        self._in_flight += 1
         self._idle.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._under_way -= 1
-        if not self._under_way:
+        self._in_flight -= 1
+        if not self._in_flight:
             self._idle.set()
 
     def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> TargetSet:

@@ -23,7 +23,7 @@ _BINARY = "application/octet-stream"
 
 
 class ClientGone(Exception):
-    """The client closed the connection; whatever was under way for it has been cancelled."""
+    """The client closed the connection; whatever was in flight for it has been cancelled."""
 
 
 @asynccontextmanager

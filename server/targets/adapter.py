@@ -1,7 +1,7 @@
 """LoRA adapters as files: read out of bundles, and copied to where engines read them.
 
 An engine reads an adapter again whenever it has dropped it from its memory, so what it reads must not change
-while requests are under way. It is therefore given a copy under a name of its own, never the bundle itself.
+while requests are in flight. It is therefore given a copy under a name of its own, never the bundle itself.
 """
 
 import hashlib

@@ -68,7 +68,7 @@ class Target:
 
 
 class TargetSet:
-    """The targets in force, by name; immutable, so that a request under way keeps the one it began with.
+    """The targets in force, by name; immutable, so that a request in flight keeps the one it began with.
 
     Parameters
     ----------

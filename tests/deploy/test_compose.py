@@ -171,7 +171,7 @@ def test_cores_are_limited_where_that_is_asked_for_alone(
 
 @pytest.mark.parametrize("seconds", [None, "600"])
 @pytest.mark.parametrize("name", GUARDED)
-def test_all_are_given_the_time_that_what_is_under_way_may_take(
+def test_all_are_given_the_time_that_what_is_in_flight_may_take(
     repository: Path, name: str, seconds: str | None
 ) -> None:
     drain_s = int(seconds or Settings().drain_timeout_s)

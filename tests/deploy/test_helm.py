@@ -284,7 +284,7 @@ def test_proxies_can_be_sent_to_a_router_instead(render: Render) -> None:
 
 
 @pytest.mark.parametrize("case", VALUES)
-def test_pods_are_given_the_time_that_what_is_under_way_may_take(
+def test_pods_are_given_the_time_that_what_is_in_flight_may_take(
     render: Render, chart_folder: Path, case: str
 ) -> None:
     objects = render(VALUES[case])

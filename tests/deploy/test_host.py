@@ -70,7 +70,7 @@ def test_what_is_started_tells_no_maker_of_its_use(start: Start) -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, "600"])
-def test_all_are_given_the_time_that_what_is_under_way_may_take(start: Start, seconds: str | None) -> None:
+def test_all_are_given_the_time_that_what_is_in_flight_may_take(start: Start, seconds: str | None) -> None:
     environment, programs = start(**({"LETHE_DRAIN_TIMEOUT_S": seconds} if seconds else {}))
     drain_s = int(seconds or Settings().drain_timeout_s)
     assert environment["LETHE_DRAIN_TIMEOUT_S"] == str(drain_s)

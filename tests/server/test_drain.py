@@ -1,4 +1,4 @@
-"""From the order to stop on, what is under way has so long and no longer."""
+"""From the order to stop on, what is in flight has so long and no longer."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_before_the_order_nothing_has_begun(timeout_s: float) -> None:
     assert drain.seconds_left == 0
 
 
-def test_the_order_gives_what_is_under_way_its_time() -> None:
+def test_the_order_gives_what_is_in_flight_its_time() -> None:
     drain = Drain(1000)
     drain.begin()
     first = drain.seconds_left

@@ -236,7 +236,7 @@ async def test_a_client_that_takes_nothing_frees_the_engine(stack: Stack) -> Non
 
 
 @pytest.mark.settings(limits={"max_requests": 2})
-async def test_more_requests_than_may_be_under_way_are_told_to_come_back(stack: Stack) -> None:
+async def test_more_requests_than_may_be_in_flight_are_told_to_come_back(stack: Stack) -> None:
     stack.engine.holds = True
     served = [asyncio.create_task(stack.client.post(PATH, json=chat("hi"))) for _ in range(2)]
     while len(stack.engine.requests) < 2:

@@ -1,4 +1,4 @@
-"""`lethe serve` told to stop while it answers: what is under way ends, and what cannot wait ends readably."""
+"""`lethe serve` told to stop while it answers: what is in flight ends, and what cannot wait ends readably."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ async def stopping(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
 
 @pytest.mark.settings(drain_timeout_s=60, drain_delay_s=0)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_what_is_under_way_ends_before_the_proxy_does(
+async def test_what_is_in_flight_ends_before_the_proxy_does(
     stopping: Stopping, number: signal.Signals
 ) -> None:
     streams, whole = await stopping.asked(2, stream=True), await stopping.asked(1)
@@ -123,7 +123,7 @@ async def test_what_is_under_way_ends_before_the_proxy_does(
     for stream in streams:
         assert (await stream).content == b"".join(stopping.engine.pieces)
     assert (await whole[0]).status_code == 200
-    assert "stopping after 3 requests under way" in await stopping.ended()
+    assert "stopping after 3 requests in flight" in await stopping.ended()
 
 
 @pytest.mark.settings(drain_timeout_s=60, drain_delay_s=60)
@@ -159,7 +159,7 @@ async def test_what_cannot_be_waited_for_ends_in_an_error_that_can_be_read_and_i
     answer = await whole[0]
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert "stopping" in answer.json()["error"]["message"]
-    assert "cut 3 requests under way" in await stopping.ended()
+    assert "cut 3 requests in flight" in await stopping.ended()
     assert [entry["status"] for entry in read_entries(stopping.audit) if "status" in entry] == [503] * 3
 
 
@@ -169,7 +169,7 @@ async def test_a_second_signal_stops_it_at_once(stopping: Stopping) -> None:
     await stopping.told()
     stopping.process.terminate()
     assert "stopping" in (await stream).text
-    assert "cut 1 request under way" in await stopping.ended()
+    assert "cut 1 request in flight" in await stopping.ended()
 
 
 @pytest.mark.settings(drain_timeout_s=0, drain_delay_s=0)

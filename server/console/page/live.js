@@ -43,7 +43,7 @@ function showTiles(now) {
   const tiles = {
     "Requests / s": [requests, requests.toFixed(2)],
     "Flagged / s": [flagged, flagged.toFixed(2)],
-    "Under way": [now.in_flight, String(now.in_flight)],
+    "In flight": [now.in_flight, String(now.in_flight)],
     "Request, median": quick("request", 0.5),
     "Request, 95 %": quick("request", 0.95),
     "First byte, median": quick("first_byte", 0.5),

@@ -106,7 +106,7 @@ def test_a_reload_that_fails_is_said_and_changes_nothing(
     proxy.wait_for_line("reloaded: harry-potter", after=seen)
 
 
-def test_a_stopped_proxy_ends_what_is_under_way_and_takes_the_engine_with_it(
+def test_a_stopped_proxy_ends_what_is_in_flight_and_takes_the_engine_with_it(
     proxy: RunningProxy, guarded: OpenAI
 ) -> None:
     stream = ask(guarded, ALLOWED, stream=True, max_tokens=64, extra_body={"ignore_eos": True})

@@ -198,7 +198,7 @@ async def test_a_key_may_ask_as_often_as_its_limit_says(stack: Stack, keys: Path
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_key_may_have_as_many_requests_under_way_as_its_limit_says(
+async def test_a_key_may_have_as_many_requests_in_flight_as_its_limit_says(
     stack: Stack, keys: Path, stream: bool
 ) -> None:
     headers = new_key(stack, keys, concurrency=1)

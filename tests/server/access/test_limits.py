@@ -1,4 +1,4 @@
-"""A key may ask as often, and have as many requests under way, as it may; by a clock that is set by hand."""
+"""A key may ask as often, and have as many requests in flight, as it may; by a clock that is set by hand."""
 
 import pytest
 from hypothesis import given
@@ -54,17 +54,17 @@ async def test_in_no_stretch_of_time_does_more_pass_than_a_full_bucket_and_what_
 
 
 @given(st.integers(1, 4), st.lists(st.booleans(), max_size=40))
-async def test_no_more_are_under_way_than_may_be_and_every_end_makes_room(
+async def test_no_more_are_in_flight_than_may_be_and_every_end_makes_room(
     most: int, begins: list[bool]
 ) -> None:
     limits, key = LocalLimits(lambda: 0.0), api_key("a", concurrency=most)
-    under_way = []
+    in_flight = []
     for begin in begins:
         if not begin:
-            if under_way:
-                under_way.pop()()
-        elif len(under_way) < most:
-            under_way.append(await limits.admit(key))
+            if in_flight:
+                in_flight.pop()()
+        elif len(in_flight) < most:
+            in_flight.append(await limits.admit(key))
         else:
             with pytest.raises(LimitReached) as reached:
                 await limits.admit(key)

@@ -89,7 +89,7 @@ async def test_a_prompt_is_asked_of_both_by_keyboard_alone(
 
 
 @pytest.mark.parametrize("by", ["key", "button"])
-async def test_an_answer_under_way_is_stopped_and_in_the_engine(
+async def test_an_answer_in_flight_is_stopped_and_in_the_engine(
     page: Page, secrets: dict[str, str], stack: Stack, by: str
 ) -> None:
     stack.engine.holds = True

@@ -183,7 +183,7 @@ class TestSeveralAdapters:
 
 
 class TestReload:
-    """Adapters come and go with the bundles, while requests are under way."""
+    """Adapters come and go with the bundles, while requests are in flight."""
 
     async def test_a_new_version_is_loaded_and_the_old_one_evicted(self, stack: Stack, targets: Path) -> None:
         old = the_adapter(stack)
@@ -194,7 +194,7 @@ class TestReload:
         assert models_asked(stack) == [the_adapter(stack)]
 
     @pytest.mark.parametrize("stream", [True, False])
-    async def test_a_request_under_way_keeps_its_version(
+    async def test_a_request_in_flight_keeps_its_version(
         self, stack: Stack, targets: Path, stream: bool
     ) -> None:
         old = the_adapter(stack)

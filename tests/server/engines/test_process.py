@@ -135,7 +135,7 @@ async def test_the_plugins_refusal_is_told_as_it_is(start: Callable[..., EngineP
         await start(refusal).start()
 
 
-async def test_requests_under_way_may_end_and_with_them_what_the_engine_started(
+async def test_requests_in_flight_may_end_and_with_them_what_the_engine_started(
     start: Callable[..., EngineProcess], tmp_path: Path
 ) -> None:
     process = start(DRAINING + SERVER, stop_timeout_s=0.1)

@@ -35,7 +35,7 @@ class SlowClassifier(KeywordClassifier):
         self.closed = True
 
 
-async def test_a_request_under_way_ends_on_the_targets_that_it_began_with(targets: Path) -> None:
+async def test_a_request_in_flight_ends_on_the_targets_that_it_began_with(targets: Path) -> None:
     built: list[SlowClassifier] = []
 
     async def build(bundles: Sequence[Bundle]) -> SlowClassifier:
