@@ -45,7 +45,7 @@ class Passage:
                 yield piece.message, first + shift, last + shift
 
     def beginning(self, length: int) -> "Passage":
-        """Its first so many characters."""
+        """Its first `length` characters."""
         pieces = [
             replace(piece, length=min(piece.length, length - piece.start))
             for piece in self.pieces

@@ -24,7 +24,7 @@ _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
 # Letters and digits without a gap. Fewer are a word whichever way they are turned.
 _UNBROKEN = re.compile(r"[^\W_]{3,}")
-# In so many, or fewer with digits among them, words may have been run together or encoded.
+# A run of this length, or a shorter one with digits, may be words run together or an encoding.
 _LONG_RUN = re.compile(r"[^\W_]{16}|(?=[^\W_]*\d)[^\W_]{12}")
 # Several readings of a text are looked for, each by its unknown words.
 _TEXTS_REMEMBERED = 8

@@ -74,7 +74,7 @@ class Plan:
 
 
 def make_plan(request: CorruptionRequest, prompt_tokens: int) -> Plan:
-    """Work a request out for a prompt of so many tokens.
+    """Work a request out for a prompt of `prompt_tokens` tokens.
 
     Raises
     ------

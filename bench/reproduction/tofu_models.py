@@ -26,7 +26,7 @@ def _baselines() -> dict[str, FineTuningSettings]:
 
 def _alter() -> dict[str, AdapterTrainingSettings]:
     settings = AdapterTrainingSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
-    # Unlearning goes on with every step and has no end of its own: of more questions fewer epochs.
+    # Unlearning goes on with every step and has no end of its own, so more questions get fewer epochs.
     return {
         "forget01": settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3}),
         "forget05": settings.model_copy(update={"epochs": 5}),

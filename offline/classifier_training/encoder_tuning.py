@@ -23,8 +23,8 @@ from lethe.offline.training.batching import padded
 
 _BATCH = 32
 # Tokens. Windows can be longer, but what is cut off seldom matters: text to keep is to be kept in every part, and of a window
-# that is to be forgotten the prompt fills two fifths at least. Of windows of TOFU's and WMDP's questions to forget none is cut,
-# of those to keep 4 %; to cut none would take half as long again.
+# that is to be forgotten the prompt fills two fifths at least. No window of TOFU's and WMDP's questions to forget is cut, and
+# 4 % of those to keep are; to cut none would take half as long again.
 _LENGTH = 96
 _ENCODER_RATE = 5e-5
 _HEAD_RATE = 1e-2

@@ -62,9 +62,10 @@ def with_limit(
 ) -> Head:
     """The head with the lowest limit that spares nine in ten ordinary prompts the encoder.
 
-    What is lost of a few dozen texts says little of the thousands to come, so the limit is as low as ordinary prompts
-    let it be. Where it still loses more texts than allowed, it spares fewer, down to three in four. Of a text that is
-    longer than a window its beginning counts: a page seldom passes whole, whatever the limit.
+    The limit is set by ordinary prompts, since the loss among a few dozen flagged texts says little about the thousands
+    to come. If the limit loses more flagged texts than allowed, it is lowered until it spares fewer ordinary prompts, but
+    no fewer than three in four. A text that is longer than a window counts with its beginning only: a page seldom passes
+    whole, whatever the limit.
 
     Parameters
     ----------

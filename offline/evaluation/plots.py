@@ -97,7 +97,7 @@ def bars(results: Sequence[Result]) -> Figure:
 
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure of so many panels, four in a row."""
+    """A figure of `count` panels, four in a row."""
     columns = min(4, count)
     rows = -(-count // columns)
     figure, grid = pyplot.subplots(

@@ -1,6 +1,6 @@
 """What fine-tuning and the unlearning baselines minimise, from the log-probability of whole answers.
 
-Of no answers at all each of them is zero and still has a gradient.
+With no answers at all, each loss is zero and still has a gradient.
 """
 
 from collections.abc import Callable

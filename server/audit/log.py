@@ -84,9 +84,9 @@ class AuditLog:
     Parameters
     ----------
     max_bytes, keep
-        A file that has grown to so many bytes is followed by another; so many are kept.
+        The size in bytes at which the next file begins; how many files are kept.
     max_waiting_bytes
-        What entries may take up that wait to be written; what comes beyond is lost and counted.
+        The memory that entries waiting to be written may take up; entries beyond that are lost and counted.
 
     Raises
     ------

@@ -41,7 +41,7 @@ def _one_of(said: str, kind: Callable[[Any], str | None] = _kind) -> Discriminat
 TextOrObject = Annotated[
     Annotated[str, Tag(_TEXT)] | Annotated[dict[str, Any], Tag(_OBJECT)], _one_of("a text or an object")
 ]
-# Of what is wrong with a list only the first is told, and a body may have a million of it.
+# Only the first error in a list is reported, and a body may have a million of them.
 Objects = Annotated[list[dict[str, Any]], Field(fail_fast=True)]
 Content = Annotated[
     Annotated[str, Tag(_TEXT)] | Annotated[list[TextOrObject], Field(fail_fast=True), Tag(_LIST)],

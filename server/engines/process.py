@@ -81,7 +81,7 @@ class AdapterCapacity:
 
     @classmethod
     def of(cls, slots: int, rank: int, adapters: int) -> "AdapterCapacity":
-        """Room for so many adapters at a time, of so many in all and as many again while they are replaced.
+        """Room for `slots` adapters in a batch, and in memory for `adapters` and as many again while they are replaced.
 
         Raises
         ------

@@ -44,10 +44,10 @@ def decide(
 ) -> Decision:
     """Decide on a request from the verdicts on its prompts.
 
-    The strongest of what is asked for wins: block, refuse, adapter, corrupt, observe, pass. All corruptions of
-    the flagged targets are applied together, beside an adapter too. Of adapters vLLM applies one to a request:
-    that of the one target that asks for one, or the one composed for exactly those that do, or what the policy
-    says. A request of several prompts is decided as one.
+    The strongest action that is asked for wins: block, refuse, adapter, corrupt, observe, pass. All corruptions of
+    the flagged targets are applied together, also with an adapter. vLLM applies one adapter to a request. If one
+    target asks for an adapter, it is that target's; if several do, it is the one composed for exactly these, or else
+    the policy decides. A request of several prompts is decided as one.
 
     Parameters
     ----------

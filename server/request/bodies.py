@@ -47,9 +47,9 @@ class Bodies:
 
     @contextmanager
     def _held(self) -> Iterator[Callable[[int], None]]:
-        """Gives what takes bytes out of the budget; all of them are given back when the block ends.
+        """Gives a function that takes bytes out of the budget; all of them are given back when the block ends.
 
-        What it gives raises `Unavailable` where so many are not left.
+        The function raises `Unavailable` if the budget has too few bytes left.
         """
         taken = 0
 

@@ -15,7 +15,7 @@ from lethe.server.engines.answer import EngineAnswer
 from lethe.server.errors import APIError, EngineFailed, ServerStopping
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
-# An engine's last events, its usage among them, come in so many pieces at most.
+# The most pieces in which an engine's last events, its usage among them, arrive.
 _LAST_PIECES = 4
 _PASSED_HEADERS = ("content-type", "cache-control")
 # Of embeddings, if a client wants bytes.
