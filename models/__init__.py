@@ -1,1 +1,1 @@
-"""Where a model's folder is: the small model that a package ships."""
+"""From a model's name to its folder, and the small models that packages ship."""

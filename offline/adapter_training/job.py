@@ -8,6 +8,7 @@ import torch
 from accelerate import PartialState
 
 from lethe.bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
+from lethe.models.locate import hub_folder, local_folder
 from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
@@ -18,9 +19,10 @@ from lethe.offline.adapter_training.token_page import write_token_page
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
 from lethe.offline.data.json_lines import read_whole_lines
 from lethe.offline.language_models.encoding import PromptEncoder
-from lethe.offline.language_models.opening import model_folder
 from lethe.offline.progress import Progress
 from lethe.offline.training.errors import AdapterError
+
+_WEIGHTS = ("*.json", "*.jinja", "*.model", "*.safetensors")
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
 
     Raises
     ------
-    AdapterError, LanguageModelError, BundleError, CorruptionError
+    AdapterError, ModelNotFound, BundleError, CorruptionError
         As their messages say.
     """
     forget = {name: read_texts(path) for name, path in job.forget.items()}
     retain = read_texts(job.retain)
-    base = _weights_folder(job.model, cache)
+    base = local_folder(job.model, cache) or hub_folder(job.model, _WEIGHTS)
     base_model = read_base_model(base, job.model)
     refuse_other_base_model(job.bundle, base_model, kept="corruption")
     bank = job.bank or job.work / "bank.safetensors"
@@ -131,22 +133,6 @@ def _figures(training: BankTraining, trained: TrainedBank) -> dict[str, object]:
         },
         "last step": {name: last[name]["terms"] for name in training.forget if name in last},
     }
-
-
-def _weights_folder(model: str, cache: Path) -> Path:
-    """The folder of a base model's weights; a hub id is downloaded."""
-    folder = model_folder(model, cache)
-    if folder is not None:
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:
-        return Path(
-            snapshot_download(model, allow_patterns=["*.json", "*.jinja", "*.model", "*.safetensors"])
-        )
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise AdapterError(f"{model} is no model folder and cannot be downloaded: {error}") from None
 
 
 def subdomains(target: str, forget: Sequence[str]) -> dict[str, Path]:

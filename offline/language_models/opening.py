@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lethe.bundle import BaseModel, BundleError, read_base_model
-from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
+from lethe.models.locate import downloaded_folder, local_folder
 from lethe.offline.language_models.engine import EngineModel
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.proxy import ProxyModel
@@ -14,14 +14,14 @@ def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageM
 
     Raises
     ------
-    LanguageModelError
-        It cannot be loaded.
+    LanguageModelError, ModelNotFound
+        It cannot be loaded, or there is none.
     """
     from lethe.offline.language_models.local import (
         LocalModel,
     )  # torch takes seconds to import, and an engine needs none
 
-    folder = model_folder(model, cache)
+    folder = local_folder(model, cache)
     return LocalModel.from_pretrained(str(folder or model), name=name or model)
 
 
@@ -57,27 +57,6 @@ def open_proxy(
     return ProxyModel.connect(url, served_name=served_name, api_key=api_key, scorer=scorer)
 
 
-def model_folder(model: str, cache: Path) -> Path | None:
-    """The local folder behind a model's name, if there is one without a download.
-
-    Raises
-    ------
-    LanguageModelError
-        A path that is no folder.
-    """
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if model.startswith((".", "/", "~")):
-        raise LanguageModelError(f"no model folder at {model}; give a folder or a hub id")
-    if model == SMOLLM2:
-        try:
-            return prepare_smollm2(cache)
-        except SmallModelMissing:
-            return None
-    return None
-
-
 def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel | None:
     """The identity of a base model, where its weights lie on this machine.
 
@@ -90,13 +69,13 @@ def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel
 
     Raises
     ------
-    LanguageModelError
-        The folder holds no usable model.
+    LanguageModelError, ModelNotFound
+        The folder holds no usable model, or there is none.
     """
-    folder = model_folder(model, cache)
+    folder = local_folder(model, cache)
     if folder is None:
         # Of a hub's model there may be no more here than its tokenizer.
-        folder = _downloaded(model)
+        folder = downloaded_folder(model)
         if folder is None or not any(folder.glob("*.safetensors")):
             return None
     try:
@@ -117,13 +96,3 @@ def identified(model: LanguageModel, cache: Path) -> BaseModel | None:
         model.require_plugin()
         return base_model_of(model.loaded_from, cache, model.base_model_name)
     return base_model_of(model.name, cache)
-
-
-def _downloaded(model: str) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, local_files_only=True))
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError):
-        return None

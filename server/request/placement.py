@@ -18,6 +18,7 @@ from lethe.classifier.verdict import Span, Verdict
 from lethe.corruption.chat_template import ChatTemplateError
 from lethe.corruption.positions import SPAN_KINDS, MessageSpan, PromptTokenizer, TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.models.locate import ModelNotFound, hub_folder, named_folder
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 from lethe.server.metrics import Metrics
@@ -34,7 +35,7 @@ class WholePrompt(StrEnum):
 
 # Tokenizing so few bytes takes half a millisecond, and a thread may wait for longer than that to begin.
 _SHORT = 1000
-_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template*"]
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template*")
 
 
 class Placer:
@@ -110,7 +111,7 @@ class Placer:
                 source = self._find_tokenizer()
                 try:
                     self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
-                except (OSError, ValueError) as error:
+                except (ModelNotFound, OSError, ValueError) as error:
                     reason = " ".join(str(error).split())
                     self._report(
                         "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
@@ -156,9 +157,4 @@ def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterab
 
 
 def _folder(source: str) -> Path:
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(source, allow_patterns=_TOKENIZER_FILES))
+    return named_folder(source) or hub_folder(source, _TOKENIZER_FILES)
