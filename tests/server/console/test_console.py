@@ -39,9 +39,12 @@ async def test_the_page_is_anybodys_and_tells_nothing_of_this_proxy(log: Path, s
     for name in ("books", "films", MODEL):
         assert name not in page.text
     assert "inline" not in page.headers["content-security-policy"]
-    for name in ("console.js", "console.css", "icon.svg", "api.js"):
+    kinds = {"console.js": "/javascript", "console.css": "text/css", "icon.svg": "image/svg+xml"}
+    for name, kind in kinds.items():
         file = await stack.client.get(f"/console/{name}")
         assert file.status_code == 200
+        assert kind in file.headers["content-type"]
+        assert file.headers["cache-control"] == "no-cache"
         for header, value in SECURITY_HEADERS.items():
             assert file.headers[header] == value
         unchanged = await stack.client.get(
@@ -51,7 +54,8 @@ async def test_the_page_is_anybodys_and_tells_nothing_of_this_proxy(log: Path, s
 
 
 async def test_nothing_but_the_pages_own_files_is_given(stack: Stack) -> None:
-    for path in ("routes.py", "..%2froutes.py", "%2e%2e/routes.py", "page/console.js"):
+    inside = ("routes.py", "..%2froutes.py", "%2e%2e/routes.py", "page/console.js")
+    for path in (*inside, "%2e", "%2e%2e", "%00", "x" * 300, "%2fetc%2fpasswd"):
         assert (await stack.client.get(f"/console/{path}")).status_code == 404
 
 
