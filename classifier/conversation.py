@@ -1,19 +1,40 @@
 """OpenAI messages as text to classify. Knows the request's shapes; knows nothing about models or targets."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lethe.classifier.errors import NotText
+
 PartKind = Literal["content", "reasoning", "refusal", "name", "tool_call", "tool_definition"]
 
-_TEXT_PART_KINDS: dict[str, PartKind] = {
-    "text": "content",
-    "input_text": "content",
-    "output_text": "content",
-    "refusal": "refusal",
-    "thinking": "reasoning",
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A type of part that is text.
+
+    Attributes
+    ----------
+    field
+        The field that holds the text.
+    kind
+        What it is.
+    """
+
+    field: str
+    kind: PartKind
+
+
+TEXT_PARTS = {
+    "text": TextPart("text", "content"),
+    "input_text": TextPart("text", "content"),
+    "output_text": TextPart("text", "content"),
+    "refusal": TextPart("refusal", "refusal"),
+    "thinking": TextPart("thinking", "reasoning"),
 }
+"""By the type of a part of a message's content, as the engine reads it: every type that is text."""
+
 _PART_SEPARATOR = "\n"
 
 
@@ -133,27 +154,65 @@ def _read_message(index: int, message: Any, unreadable: list[str]) -> Message:
     return builder.build()
 
 
-def _add_content(builder: _MessageBuilder, content: Any) -> None:
+def content_text(content: Any) -> str | None:
+    """A message's content as one text, as the engine makes it; None if it has none.
+
+    `Message.text` begins with it, so that offsets into one are offsets into the other.
+
+    Raises
+    ------
+    NotText
+        A part is not text.
+    """
     if content is None:
-        return
+        return None
+    texts = []
+    for part in _content_parts(content):
+        if part.fault:
+            raise NotText(part.fault)
+        if part.text:
+            texts.append(part.text)
+    return _PART_SEPARATOR.join(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class _ContentPart:
+    index: int
+    kind: PartKind
+    text: str = ""
+    fault: str = ""
+
+
+def _content_parts(content: Any) -> Iterator[_ContentPart]:
+    """What a content is made of; of what is not text, the fault says so."""
     if isinstance(content, str):
-        builder.add("content", 0, content)
-        return
-    if not isinstance(content, list):
-        builder.reject(f"content of type {type(content).__name__}")
-        return
-    for index, part in enumerate(content):
-        if isinstance(part, str):
-            builder.add("content", index, part)
-            continue
-        kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
-        part_kind = _TEXT_PART_KINDS.get(str(kind))
-        if part_kind is None or not isinstance(part, Mapping):
-            builder.reject(f"content part {index} of type {kind!r} is not text")
-            continue
-        texts = (part.get(key) for key in ("text", "refusal", "thinking"))
-        text = next((text for text in texts if text is not None), None)
-        _add_text(builder, part_kind, index, text, f"content part {index}")
+        yield _ContentPart(0, "content", content)
+    elif isinstance(content, list):
+        yield from (_content_part(index, part) for index, part in enumerate(content))
+    elif content is not None:
+        yield _ContentPart(0, "content", fault=f"content of type {type(content).__name__}")
+
+
+def _content_part(index: int, part: Any) -> _ContentPart:
+    if isinstance(part, str):
+        return _ContentPart(index, "content", part)
+    type_name = part.get("type") if isinstance(part, Mapping) else type(part).__name__
+    text_part = TEXT_PARTS.get(str(type_name))
+    if text_part is None or not isinstance(part, Mapping):
+        return _ContentPart(index, "content", fault=f"content part {index} of type {type_name!r} is not text")
+    text = part.get(text_part.field)
+    if text is not None and not isinstance(text, str):
+        fault = f"content part {index} of type {type(text).__name__} is not text"
+        return _ContentPart(index, text_part.kind, fault=fault)
+    return _ContentPart(index, text_part.kind, text or "")
+
+
+def _add_content(builder: _MessageBuilder, content: Any) -> None:
+    for part in _content_parts(content):
+        if part.fault:
+            builder.reject(part.fault)
+        else:
+            builder.add(part.kind, part.index, part.text)
 
 
 def _add_text(builder: _MessageBuilder, kind: PartKind, index: int, text: Any, place: str) -> None:

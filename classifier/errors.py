@@ -17,3 +17,7 @@ class ClassifierTimeout(ClassifierError):
 
 class ClassifierClosed(ClassifierError):
     """The service was closed before it could answer."""
+
+
+class NotText(ClassifierError):
+    """A message's content has a part that is not text."""

@@ -120,7 +120,8 @@ class ChatTemplate:
         Parameters
         ----------
         messages
-            OpenAI messages with text only; the text parts of a content list are joined by line feeds.
+            OpenAI messages, the content of each one text or None: what of a list of parts is text, and how the
+            engine joins it, the caller knows.
         tools
             OpenAI tool definitions.
         arguments
@@ -129,9 +130,9 @@ class ChatTemplate:
         Raises
         ------
         ChatTemplateError
-            The template refuses the messages, or a part is not text.
+            The template refuses the messages, or a content is not one text.
         """
-        plain = [{**message, "content": content_text(message)} for message in messages]
+        plain = [{**message, "content": _one_text(message)} for message in messages]
         text = self._render(plain, tools, arguments)
         unknown = RenderedChat(text, (None,) * len(plain), complete=False)
         if len(plain) > _LAST_MARK - _FIRST_MARK or _MARKS.search(text):
@@ -169,24 +170,11 @@ class ChatTemplate:
             raise ChatTemplateError(f"the chat template refuses the messages: {error}") from None
 
 
-def content_text(message: Mapping[str, Any]) -> str | None:
-    """Give a message's content as one text, as the engine does; None if it has none.
-
-    Raises
-    ------
-    ChatTemplateError
-        A part is not text.
-    """
+def _one_text(message: Mapping[str, Any]) -> str | None:
     content = message.get("content")
-    if content is None or isinstance(content, str):
-        return content
-    texts = []
-    for part in content if isinstance(content, list) else [content]:
-        text = part.get("text") if isinstance(part, Mapping) else part
-        if not isinstance(text, str) or not text:
-            raise ChatTemplateError("a part of the content is not text, or is empty")
-        texts.append(text)
-    return "\n".join(texts)
+    if content is not None and not isinstance(content, str):
+        raise ChatTemplateError(f"a message's content is not one text but a {type(content).__name__}")
+    return content
 
 
 class _GenerationBlocks(jinja2.ext.Extension):

@@ -24,7 +24,7 @@ SPAN_KINDS = {"flagged_spans": "evidence", "entities": "entity"}
 class MessageSpan:
     """A stretch of one message's content: half-open character offsets into its text.
 
-    The text parts of a content list are taken as joined by line feeds. A plain prompt is message 0.
+    A plain prompt is message 0.
     """
 
     message: int

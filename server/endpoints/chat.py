@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi.responses import Response
 from pydantic import Field
 
-from lethe.classifier.conversation import Conversation
+from lethe.classifier.conversation import Conversation, content_text
+from lethe.classifier.errors import NotText
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest
 from lethe.server.endpoints.field_kinds import Objects, TextOrObject
@@ -58,11 +59,18 @@ class ChatRequest(GuardedRequest):
 
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """See `GuardedRequest.tokenized`."""
+        try:
+            messages = [
+                {**message, "content": content_text(message.get("content"))}
+                for message in self.body["messages"]
+            ]
+        except NotText:
+            return None
         arguments = dict(self.body.get("chat_template_kwargs") or {})
         for name in _TEMPLATE_SWITCHES:
             if self.body.get(name) is not None:
                 arguments[name] = self.body[name]
-        return tokenizer.chat(self.body["messages"], self.body.get("tools"), **arguments)
+        return tokenizer.chat(messages, self.body.get("tools"), **arguments)
 
     def refusal(self, model: str, text: str) -> Response:
         """See `GuardedRequest.refusal`."""

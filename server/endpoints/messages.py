@@ -10,20 +10,20 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import Field
 
+from lethe.classifier.conversation import TEXT_PARTS
 from lethe.server.endpoints.field_kinds import Content
 from lethe.server.errors import BadRequest
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_TEXT_PARTS = {
-    "text": "text",
-    "input_text": "text",
-    "output_text": "text",
-    "refusal": "refusal",
-    "thinking": "thinking",
-}
 _EMBEDDINGS = ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil")
 _MEDIA = ("image_url", "input_image", "audio_url", "input_audio", "video_url", "file", "input_file")
-_PART_FIELDS = {*_TEXT_PARTS.values(), *_EMBEDDINGS, *_MEDIA, "tool_reference", "uuid"}
+_PART_FIELDS = {
+    *(each.field for each in TEXT_PARTS.values()),
+    *_EMBEDDINGS,
+    *_MEDIA,
+    "tool_reference",
+    "uuid",
+}
 _READ_FIELDS = {
     "role",
     "content",
@@ -102,10 +102,10 @@ def _ids_and_kinds(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(part: Mapping[str, Any]) -> bool:
-    field = _TEXT_PARTS.get(str(part.get("type")))
+    text_part = TEXT_PARTS.get(str(part.get("type")))
     # A null in a field that is not known counts, since a template may print the field's name.
     given = {name for name, value in part.items() if value is not None or name not in _PART_FIELDS}
-    return field is not None and given == {"type", field}
+    return text_part is not None and given == {"type", text_part.field}
 
 
 def _check_part(part: Mapping[str, Any], place: str) -> None:
@@ -114,7 +114,7 @@ def _check_part(part: Mapping[str, Any], place: str) -> None:
     carried = _carried(part)
     if kind in _EMBEDDINGS or not carried.isdisjoint(_EMBEDDINGS):
         raise BadRequest(f"{place}: a prompt must be text, not embeddings", param=place)
-    if kind in _TEXT_PARTS and not carried.isdisjoint(("tool_reference", *_MEDIA)):
+    if kind in TEXT_PARTS and not carried.isdisjoint(("tool_reference", *_MEDIA)):
         raise BadRequest(f"{place}: a part of type {kind} must not carry anything else", param=place)
     for address in _addresses(part):
         if not address.startswith("data:"):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.conversation import Conversation
+from lethe.classifier.conversation import Conversation, content_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -39,6 +39,14 @@ def test_parts_say_where_their_text_stands() -> None:
         (0, "ab"),
         (1, "cd"),
     ]
+
+
+def test_a_message_begins_with_its_contents_text() -> None:
+    parts = ["a", {"type": "text", "text": ""}, {"type": "thinking", "text": "x", "thinking": "b"}]
+    message = {"role": "assistant", "content": parts, "reasoning": "c"}
+    assert content_text(parts) == "a\nb"
+    assert Conversation.from_openai_messages([message]).messages[0].text == "a\nb\nc"
+    assert content_text(None) is None
 
 
 def test_what_is_not_text_is_reported() -> None:

@@ -1,12 +1,14 @@
 """All that a chat shows the model is read, and its tokens are those of the engine's own template."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from lethe.classifier.conversation import Conversation
 from lethe.corruption.positions import PromptTokenizer
 from lethe.server.endpoints import ChatRequest
 from lethe.server.errors import BadRequest
@@ -112,3 +114,63 @@ def test_a_refusal_says_what_the_client_is_told(stream: bool) -> None:
     else:
         assert b'"content":"No."' in refusal.body
         assert bytes(refusal.body).endswith(b"data: [DONE]\n\n")
+
+
+def part_of_any_shape(chance: random.Random) -> Any:
+    """A part that is text, of one of the types and in one of the forms that the engine reads."""
+    words = " ".join(chance.choices(["who", "is", "Harry", "déjà", "🧙", "谁"], k=chance.randint(1, 4)))
+    text = chance.choice([words, f"\n {words}", f"{words}  \n", f"one\n\n{words}", "", " ", None])
+    type_name, field = chance.choice(
+        [
+            ("text", "text"),
+            ("input_text", "text"),
+            ("output_text", "text"),
+            ("refusal", "refusal"),
+            ("thinking", "thinking"),
+        ]
+    )
+    further = chance.choice([{}, {"image_url": None}, {"mood": "glad"}, {"refusal": "no", "text": "yes"}])
+    return chance.choice([text or "", {**further, "type": type_name, field: text}, {"type": type_name}])
+
+
+def message_of_any_shape(chance: random.Random) -> dict[str, Any]:
+    parts = [part_of_any_shape(chance) for _ in range(chance.randint(0, 5))]
+    content = chance.choice([parts, parts, parts, "  Who is Harry? ", None])
+    further = chance.choice([{}, {"name": "keeper"}, {"reasoning": "hm"}, {"refusal": "no"}])
+    return {"role": chance.choice(["user", "assistant"]), "content": content, **further}
+
+
+def test_the_classifier_reads_what_the_template_places(tmp_path: Path) -> None:
+    """So that its offsets are offsets into the prompt, whatever a message is made of."""
+    chance = random.Random(0)
+    messages = [message_of_any_shape(chance) for _ in range(100)]
+    write_tokenizer(tmp_path)
+    [read] = request(messages=messages).conversations([])
+    prompt = request(messages=messages).tokenized(PromptTokenizer.load(tmp_path))
+    assert not read.unreadable
+    assert prompt is not None
+    # One more message follows: what else of them may reach the model.
+    for message, place, given in zip(read.messages, prompt.chat.contents, messages, strict=False):
+        [alone] = Conversation.from_openai_messages([{"content": given["content"]}]).messages
+        placed = prompt.chat.text[place.start : place.end] if place else ""
+        assert message.text.startswith(alone.text)
+        assert alone.text.strip() == placed
+        assert place is None or alone.text[place.skipped :].startswith(placed)
+    assert sum(place is not None for place in prompt.chat.contents) > 50
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": "data:x"}},
+        {"text": "hi"},
+        {"type": ["text"], "text": "hi"},
+        {"type": "text", "text": {"text": "hi"}},
+    ],
+)
+def test_what_the_classifier_cannot_read_is_not_placed(part: Any, tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    asked = request(messages=[{"role": "user", "content": ["hi", part]}])
+    [read] = asked.conversations([])
+    assert len(read.unreadable) == 1
+    assert asked.tokenized(PromptTokenizer.load(tmp_path)) is None
