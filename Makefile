@@ -12,7 +12,7 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -129,6 +129,9 @@ docs: install-dev ## Build the documentation as a site, in site/.
 
 api-reference: install-dev ## Write docs/api-reference.md from the proxy's OpenAPI document.
 	$(BIN)/python -m docs.write_api_reference
+
+settings-reference: install-dev ## Write the settings in docs/operating.md from their own documentation.
+	$(BIN)/python -m docs.write_settings
 
 screenshots: install-dev ## Take the documentation's pictures of the console again, before the real engine.
 	$(BIN)/python -m docs.images.take_screenshots

@@ -51,7 +51,7 @@ class _Section(pydantic.BaseModel):
 
 
 class EngineAdapterSettings(_Section):
-    """How engines are given the adapters of targets.
+    """How engines are given the adapters of targets; see docs/adapters.md.
 
     Attributes
     ----------
@@ -66,10 +66,10 @@ class EngineAdapterSettings(_Section):
         The same folder as the engines see it, if by another path.
     """
 
-    slots: int | None = Field(default=None, ge=1)
-    max_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] | None = None
-    folder: Path | None = None
-    engine_folder: Path | None = None
+    slots: int | None = Field(default=None, ge=1, examples=[4])
+    max_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] | None = Field(default=None, examples=[16])
+    folder: Path | None = Field(default=None, examples=["/shared/adapters"])
+    engine_folder: Path | None = Field(default=None, examples=["/adapters"])
 
 
 def _split(value: Any) -> Any:
@@ -102,16 +102,14 @@ class EngineSettings(_Section):
         How long to wait for the engine to load, to accept a connection, to send the next bytes, and to finish.
     health_interval_s
         How long to wait between two looks at a running engine's health.
-    adapters
-        How engines are given adapters.
     """
 
-    url: Addresses = ()
-    api_key: pydantic.SecretStr | None = None
+    url: Addresses = Field(default=(), examples=["http://engine:8000"])
+    api_key: pydantic.SecretStr | None = Field(default=None, examples=["secret"])
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
-    served_model_name: str | None = Field(default=None, min_length=1)
-    tokenizer: str | None = Field(default=None, min_length=1)
-    args: tuple[str, ...] = ()
+    served_model_name: str | None = Field(default=None, min_length=1, examples=["my-model"])
+    tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
+    args: tuple[str, ...] = Field(default=(), examples=[("--max-model-len", "8192")])
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
@@ -126,7 +124,8 @@ class PolicySettings(_Section):
     Attributes
     ----------
     on_error
-        The classifier failed, or had too much to read to come to this request in time.
+        The classifier failed, or had too much to read to come to this request in time. Here and below, ``corrupt`` is
+        with every target's corruption.
     on_unclassifiable
         The request has parts that are not text.
     on_too_long
@@ -219,7 +218,7 @@ class RedisSettings(_Section):
         How long a request waits for it, before the proxy counts for itself.
     """
 
-    url: pydantic.SecretStr | None = None
+    url: pydantic.SecretStr | None = Field(default=None, examples=["redis://redis:6379"])
     timeout_s: float = Field(default=0.25, gt=0)
 
 
@@ -236,7 +235,7 @@ class TracingSettings(_Section):
         Whether a client's ``traceparent`` is continued, which also lets it decide on what is traced.
     """
 
-    endpoint: pydantic.AnyHttpUrl | None = None
+    endpoint: pydantic.AnyHttpUrl | None = Field(default=None, examples=["http://collector:4318/v1/traces"])
     share: float = Field(default=1, ge=0, le=1)
     accept_parent: bool = False
 
@@ -258,7 +257,7 @@ class AuditSettings(_Section):
         Share of the entries that carry the prompt's text.
     """
 
-    folder: Path | None = None
+    folder: Path | None = Field(default=None, examples=["./audit"])
     max_bytes: int = Field(default=64 << 20, ge=1 << 16)
     keep: int = Field(default=100, ge=1)
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
@@ -275,7 +274,7 @@ class ConsoleSettings(_Section):
         Whether there is one.
     bare_answers
         Whether administrators can have the model's answers without the guard there, to compare. Each is written
-        to the audit log before it is given, so this needs one.
+        to the audit log before it is given, so this needs ``audit.folder``, and ``keys``.
     """
 
     enabled: bool = True
@@ -289,25 +288,27 @@ class Settings(BaseSettings):
 
     Attributes
     ----------
+    host, port
+        Where it listens.
     targets
-        Folder of the bundles in force.
+        Folder of the bundles in force; by default those that Lethe ships.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
         Whether changes of targets and keys come into force by themselves.
     cache_dir
-        Where prepared models and encoders are kept.
+        Where prepared models and encoders are kept; by default ~/.cache/lethe.
     max_body_bytes
         A larger request body is answered with 413.
     log_format
-        Lines for people, or JSON.
+        Lines for people, or JSON, one object a line on standard output.
     cors_origins
-        Origins whose pages may call the proxy from a browser; none by default.
+        Origins whose pages may call the proxy from a browser, with any headers; none by default.
     drain_timeout_s
         How long a stopping proxy waits for requests in flight, and so do the engine that it starts, and what runs
         either in a container.
     drain_delay_s
-        How long of that a proxy that SIGTERM stops still takes new ones, while it says that it is not ready.
+        How long of that a proxy that SIGTERM stops still takes new ones, while ``/ready`` says 503.
     """
 
     model_config = SettingsConfigDict(
@@ -316,13 +317,13 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    targets: Path = SHIPPED_TARGETS
+    targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
     watch: bool = True
-    keys: Path | None = None
-    cache_dir: Path = Path.home() / ".cache" / "lethe"
+    keys: Path | None = Field(default=None, examples=["./keys.yaml"])
+    cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
     max_body_bytes: int = Field(default=4 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     limits: LimitSettings = LimitSettings()
