@@ -28,10 +28,12 @@ from bench.classifier_data import (
 )
 from bench.page import machine, table, write_section
 from lethe.bundle import load_bundle
-from lethe.classifier import ClassifierService, ClassifierSettings, Conversation
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoder import Encoder, default_cache_folder
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.scoring import Scorer
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from lethe.offline.progress import Progress

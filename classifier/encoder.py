@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from lethe.bundle.files import replace_file
 from lethe.classifier.encoder_files import DEFAULT_ENCODER, EncoderFiles, find_encoder
 from lethe.classifier.errors import ClassifierError
-from lethe.classifier.onnx_graph import GRAPH_VERSION, EncoderShape, Precision, build_graph
+from lethe.classifier.onnx_graph import GRAPH_VERSION, EncoderShape, build_graph
 from lethe.classifier.onnx_runtime import onnxruntime
+from lethe.classifier.settings import Precision
 from lethe.classifier.spelling import Lexicon
 from lethe.models.cache import cache_folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.settings import Precision
 
 # Inside a bundle's ``classifier/``, the folder of an encoder fine-tuned for the target alone.
 OWN_ENCODER = "encoder"
@@ -18,11 +18,16 @@ class EncoderRegistry:
     ----------
     name
         The encoder that targets share, as a name for `Encoder.load`.
+    precision, cache_folder
+        Of every encoder, as `Encoder.load` has them.
     """
 
-    def __init__(self, name: str = DEFAULT_ENCODER, settings: ClassifierSettings | None = None) -> None:
+    def __init__(
+        self, name: str = DEFAULT_ENCODER, precision: Precision = "int8", cache_folder: Path | None = None
+    ) -> None:
         self._name = name
-        self._settings = settings or ClassifierSettings()
+        self._precision: Precision = precision
+        self._cache_folder = cache_folder
         self._loaded: dict[str, Encoder] = {}
         self._loading = threading.Lock()
 
@@ -49,12 +54,11 @@ class EncoderRegistry:
         return self._load(str(folder)) if (folder / "model.safetensors").is_file() else None
 
     def _load(self, name: str) -> Encoder:
-        settings = self._settings
         with self._loading:
             # A bundle's encoder is known by its content: a folder may hold another one after a reload.
             identity = name if name == self._name else find_encoder(name).sha256
             if identity not in self._loaded:
                 self._loaded[identity] = Encoder.load(
-                    name, precision=settings.precision, cache_folder=settings.cache_folder
+                    name, precision=self._precision, cache_folder=self._cache_folder
                 )
             return self._loaded[identity]

@@ -10,7 +10,7 @@ normalisation and GELU stay in float32: quantising those is what costs agreement
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.settings import Precision
 
-Precision = Literal["int8", "float32"]
 Weights = Mapping[str, NDArray[np.float32]]
 
 # Increase when the graph changes, so that graphs in caches are made anew.

@@ -158,7 +158,7 @@ class Scorer:
         # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few n-grams
         # are no sign of a target; judged, they would hold back every page that has one.
         text = reading.canonical.text
-        ranges = split_windows(text, self._settings.window_characters, self._settings.window_overlap)
+        ranges = split_windows(text)
         return [
             [
                 (start, end),

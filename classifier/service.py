@@ -77,7 +77,7 @@ class ClassifierService:
             The encoder is not found, a head cannot be used, or it was trained on another encoder.
         """
         settings = settings or ClassifierSettings()
-        registry = EncoderRegistry(encoder, settings) if isinstance(encoder, str) else encoder
+        registry = EncoderRegistry(encoder, settings.precision) if isinstance(encoder, str) else encoder
         loaded = [load_head(folder) for folder in (heads or {}).values()]
         for name, head in zip(heads or {}, loaded, strict=True):
             if head.target != name:

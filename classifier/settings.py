@@ -1,13 +1,14 @@
 """What an operator may choose about classifying."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-from lethe.classifier.onnx_graph import Precision
+import pydantic
+from pydantic import Field
+
+Precision = Literal["int8", "float32"]
 
 
-@dataclass(frozen=True)
-class ClassifierSettings:
+class ClassifierSettings(pydantic.BaseModel):
     """Settings of the classifier; the defaults suit one core.
 
     Attributes
@@ -20,8 +21,6 @@ class ClassifierSettings:
         Whether windows whose n-grams are clearly unrelated to every target are spared the encoder.
     spans
         Whether verdicts say which stretches carry them. Without, reading ends when every target is flagged.
-    window_characters, window_overlap
-        Length of a window and how much of it the next one shares, in characters.
     maximum_characters, maximum_windows
         How much of one conversation may be read, and how many of its windows not seen before may be
         encoded; past either the verdict is ``too_long``.
@@ -34,20 +33,17 @@ class ClassifierSettings:
         it takes longer than that without any waiting, the verdict is ``too_long``.
     cache_bytes
         Memory for scores of messages seen before; 0 turns the cache off.
-    cache_folder
-        Where encoder graphs are kept; None is ``$LETHE_CACHE_DIR/encoders`` or ``~/.cache/lethe/encoders``.
     """
 
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
     precision: Precision = "int8"
-    workers: int = 1
+    workers: int = Field(default=1, ge=1)
     first_tier: bool = True
     spans: bool = True
-    window_characters: int = 512
-    window_overlap: int = 64
-    maximum_characters: int = 1_000_000
-    maximum_windows: int = 512
-    maximum_readings: int = 32
-    queue_capacity: int = 256
-    deadline_seconds: float = 5.0
-    cache_bytes: int = 64 << 20
-    cache_folder: Path | None = None
+    maximum_characters: int = Field(default=1_000_000, ge=1)
+    maximum_windows: int = Field(default=512, ge=1)
+    maximum_readings: int = Field(default=32, ge=1)
+    queue_capacity: int = Field(default=256, ge=1)
+    deadline_seconds: float = Field(default=5, gt=0)
+    cache_bytes: int = Field(default=64 << 20, ge=0)

@@ -1,7 +1,13 @@
 """A long text as overlapping windows, so that every stretch of it is read whole somewhere."""
 
+# In characters. No settings: a head is calibrated on scores of windows that are cut so.
+WINDOW_CHARACTERS = 512
+WINDOW_OVERLAP = 64
 
-def split_windows(text: str, size: int, overlap: int) -> list[tuple[int, int]]:
+
+def split_windows(
+    text: str, size: int = WINDOW_CHARACTERS, overlap: int = WINDOW_OVERLAP
+) -> list[tuple[int, int]]:
     """Cut a text into half-open character ranges of at most `size`, each sharing about `overlap` with the next.
 
     Ranges begin and end between words where there is a gap to be found, and together cover the whole text.

@@ -74,7 +74,6 @@ def train(
     """Train, calibrate and test a classifier, and put it into a bundle."""
     from lethe.classifier.encoder import default_cache_folder
     from lethe.classifier.encoder_files import DEFAULT_ENCODER
-    from lethe.classifier.settings import ClassifierSettings
     from lethe.offline.classifier_training.job import ClassifierJob, run_classifier_job
     from lethe.offline.classifier_training.report import REPORT
     from lethe.offline.classifier_training.settings import TrainingSettings
@@ -90,7 +89,7 @@ def train(
             vocabulary_rounds=vocabulary_rounds,
             fine_tune_epochs=fine_tune_epochs,
             refit=refit,
-            classifier=ClassifierSettings(precision=precision.value),
+            precision=precision.value,
         )
         job = ClassifierJob(
             target=target,
@@ -127,7 +126,9 @@ def check(
     import asyncio
 
     from lethe.bundle import load_bundle
-    from lethe.classifier import ClassifierError, ClassifierService, Conversation
+    from lethe.classifier.conversation import Conversation
+    from lethe.classifier.errors import ClassifierError
+    from lethe.classifier.service import ClassifierService
 
     with reported():
         loaded = load_bundle(bundle)

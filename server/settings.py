@@ -18,6 +18,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.settings import ClassifierSettings
 from lethe.server.errors import OperatorError
 
 SHIPPED_TARGETS = Path(__file__).resolve().parent.parent / "targets"
@@ -148,33 +150,18 @@ class PolicySettings(_Section):
     refusal: str = "I'm sorry, but I can't help with that."
 
 
-class ClassifierSection(_Section):
-    """How prompts are classified; see `lethe.classifier.settings.ClassifierSettings` for what each number bounds.
+class ClassifierSection(ClassifierSettings):
+    """How prompts are classified.
 
     Attributes
     ----------
     encoder
         Folder or hub id of the sentence encoder.
-    deadline_seconds
-        How long a request waits for its verdict.
-    first_tier
-        Whether text whose n-grams are clearly unrelated to every target is spared the encoder.
     spans
-        Whether verdicts say which words carry them, where a corruption in force falls on these alone. Without,
-        reading ends when every target is flagged, and such a corruption falls on the whole prompt.
+        Looked for only where a corruption in force falls on them alone; without, it falls on the whole prompt.
     """
 
-    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
-    precision: Literal["int8", "float32"] = "int8"
-    workers: int = Field(default=1, ge=1)
-    deadline_seconds: float = Field(default=5, gt=0)
-    queue_capacity: int = Field(default=256, ge=1)
-    maximum_characters: int = Field(default=1_000_000, ge=1)
-    maximum_windows: int = Field(default=512, ge=1)
-    maximum_readings: int = Field(default=32, ge=1)
-    first_tier: bool = True
-    spans: bool = True
-    cache_bytes: int = Field(default=64 << 20, ge=0)
+    encoder: str = DEFAULT_ENCODER
 
 
 class LimitSettings(_Section):

@@ -174,7 +174,7 @@ def _batches(ids: Sequence[Sequence[int]], seed: int) -> Iterator[list[int]]:
             yield alike[first : first + _BATCH]
 
 
-def check_agreement(folder: Path, texts: Sequence[str], cache_folder: Path | None) -> Agreement:
+def check_agreement(folder: Path, texts: Sequence[str]) -> Agreement:
     """Compare an encoder's int8 and float32 embeddings.
 
     Raises
@@ -183,8 +183,7 @@ def check_agreement(folder: Path, texts: Sequence[str], cache_folder: Path | Non
         They differ so much that a head fitted on one would be of no use on the other.
     """
     exact, fast = (
-        Encoder.load(str(folder), precision=precision, cache_folder=cache_folder).embed(texts)
-        for precision in ("float32", "int8")
+        Encoder.load(str(folder), precision=precision).embed(texts) for precision in ("float32", "int8")
     )
     cosines = np.sum(exact * fast, axis=1)
     if cosines.mean() < _LEAST_AGREEMENT:

@@ -9,7 +9,7 @@ import numpy as np
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.head import Head
 from lethe.classifier.scoring import Scorer
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.held_out import forget_forms, scorer_of
@@ -45,21 +45,13 @@ class FirstTierEffect:
         return self.lost / max(self.flagged, 1)
 
 
-def flagged_texts(
-    encoder: Encoder, head: Head, examples: ExampleSet, settings: ClassifierSettings, seed: int
-) -> list[str]:
+def flagged_texts(encoder: Encoder, head: Head, examples: ExampleSet, seed: int) -> list[str]:
     """The forms of the prompts to forget that are flagged with the first tier off."""
-    whole = scorer_of(encoder, head, settings, first_tier=False)
+    whole = scorer_of(encoder, head, first_tier=False)
     return _split(whole, head, forget_forms(examples, seed))[0]
 
 
-def with_limit(
-    encoder: Encoder,
-    head: Head,
-    flagged: Sequence[str],
-    ordinary: Sequence[Example],
-    settings: ClassifierSettings,
-) -> Head:
+def with_limit(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: Sequence[Example]) -> Head:
     """The head with the lowest limit that spares nine in ten ordinary prompts the encoder.
 
     The limit is set by ordinary prompts, since the loss among a few dozen flagged texts says little about the thousands
@@ -74,31 +66,27 @@ def with_limit(
     ordinary
         Texts that the head was not fitted on.
     """
-    prompts = [example.text[: settings.window_characters] for example in ordinary]
-    passing = _passing_limits(scorer_of(encoder, head, settings, first_tier=False), prompts)
+    prompts = [example.text[:WINDOW_CHARACTERS] for example in ordinary]
+    passing = _passing_limits(scorer_of(encoder, head, first_tier=False), prompts)
     limits = (float(np.quantile(passing, share, method="inverted_cdf")) for share in _SPARED)
     candidates = (dataclasses.replace(head, pass_below=min(limit, _HIGHEST)) for limit in limits)
     best = next(candidates)
-    lost, allowed = _lost(encoder, best, flagged, settings), int(RECALL_RISK * len(flagged))
+    lost, allowed = _lost(encoder, best, flagged), int(RECALL_RISK * len(flagged))
     for lower in candidates:
         if len(lost) <= allowed:
             break
-        still_lost = _lost(encoder, lower, lost, settings)
+        still_lost = _lost(encoder, lower, lost)
         if len(still_lost) < len(lost):
             best, lost = lower, still_lost
     return best
 
 
 def first_tier_effect(
-    encoder: Encoder,
-    head: Head,
-    flagged: Sequence[str],
-    ordinary: Sequence[Example],
-    settings: ClassifierSettings,
+    encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: Sequence[Example]
 ) -> FirstTierEffect:
     """Measure what the first tier costs, of `flagged_texts`, and spares."""
-    lost = _lost(encoder, head, flagged, settings)
-    cascade = scorer_of(encoder, head, settings, first_tier=True)
+    lost = _lost(encoder, head, flagged)
+    cascade = scorer_of(encoder, head, first_tier=True)
     passed = [not cascade.prepare(example.text).windows for example in ordinary]
     return FirstTierEffect(len(flagged), len(lost), float(np.mean(passed)))
 
@@ -115,8 +103,8 @@ def _passing_limits(whole: Scorer, texts: Iterable[str]) -> list[float]:
     return limits
 
 
-def _lost(encoder: Encoder, head: Head, flagged: Sequence[str], settings: ClassifierSettings) -> list[str]:
-    return _split(scorer_of(encoder, head, settings, first_tier=True), head, flagged)[1]
+def _lost(encoder: Encoder, head: Head, flagged: Sequence[str]) -> list[str]:
+    return _split(scorer_of(encoder, head, first_tier=True), head, flagged)[1]
 
 
 def _split(scorer: Scorer, head: Head, texts: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -56,10 +56,8 @@ class HeadFitter:
     def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:
         """Windows made from what is to be forgotten, and from what is to be kept."""
         settings = self._settings
-        shown = training_windows(
-            examples.forget, 1, settings.forget_forms, settings.seed, settings.classifier
-        )
-        kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed, settings.classifier)
+        shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed)
+        kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed)
         forgotten = [example.text for example in examples.forget]
         made = random_sentences(
             self._store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed

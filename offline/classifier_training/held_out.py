@@ -1,6 +1,5 @@
 """What a head makes of examples that it was not fitted on."""
 
-import dataclasses
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -37,7 +36,6 @@ def score_held_out(
     encoder: Encoder,
     head: Head,
     examples: ExampleSet,
-    settings: ClassifierSettings,
     seed: int,
     on_scored: OnDone = tell_nobody,
 ) -> HeldOutScores:
@@ -46,7 +44,7 @@ def score_held_out(
     A group of forget examples counts once, as its hardest form: scores of groups are exchangeable, those of
     wordings of one item are not.
     """
-    scorer = scorer_of(encoder, head, settings, first_tier=False)
+    scorer = scorer_of(encoder, head, first_tier=False)
     sides = (
         (examples.forget, _FORGET_FORMS),
         (examples.retain, _KEEP_FORMS),
@@ -80,7 +78,7 @@ def forget_forms(examples: ExampleSet, seed: int) -> list[str]:
     return [form.text for example in examples.forget for form in augment(example.text, _FORGET_FORMS, seed)]
 
 
-def scorer_of(encoder: Encoder, head: Head, settings: ClassifierSettings, first_tier: bool) -> Scorer:
+def scorer_of(encoder: Encoder, head: Head, first_tier: bool) -> Scorer:
     """What scores texts by one head, as the classifier does, its first tier on or off."""
-    settings = dataclasses.replace(settings, first_tier=first_tier, spans=False)
+    settings = ClassifierSettings(first_tier=first_tier, spans=False)
     return Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)

@@ -1,9 +1,9 @@
 """Settings of a training run."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lethe.classifier.encoder_files import DEFAULT_ENCODER
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.settings import Precision
 from lethe.offline.classifier_training.conformal import Preference
 
 
@@ -13,6 +13,8 @@ class TrainingSettings:
 
     Attributes
     ----------
+    precision
+        Of the encoder where the classifier is served.
     forget_forms, keep_forms
         In how many other forms each example is shown; see `augmentation`.
     alpha
@@ -40,6 +42,7 @@ class TrainingSettings:
     """
 
     encoder: str = DEFAULT_ENCODER
+    precision: Precision = "int8"
     seed: int = 0
     forget_forms: int = 4
     keep_forms: int = 1
@@ -53,4 +56,3 @@ class TrainingSettings:
     refit: bool = True
     entities: tuple[str, ...] = ()
     fine_tune_epochs: int = 0
-    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)

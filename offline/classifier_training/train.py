@@ -112,12 +112,11 @@ def train_classifier(
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
     progress = progress or Progress()
-    shape = settings.classifier
     folds = 0 if settings.fine_tune_epochs else settings.folds
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit)
-    encoder = Encoder.load(settings.encoder, precision=shape.precision, cache_folder=shape.cache_folder)
+    encoder = Encoder.load(settings.encoder, precision=settings.precision)
     database = work_folder / "embeddings.sqlite"
-    with closing(EmbeddingStore(encoder, shape.precision, database)) as store:
+    with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
         examples = make_example_set(forget, retain, general, store, progress)
     progress.say(
         f"{len(examples.forget)} prompts to forget, {len(examples.keep)} to keep, duplicates removed"
@@ -126,13 +125,11 @@ def train_classifier(
     own_encoder, agreement = None, None
     if settings.fine_tune_epochs:
         own_encoder = _fine_tuned(train, settings, work_folder, progress)
-        agreement = check_agreement(
-            own_encoder, [e.text for e in calibrate.forget + calibrate.keep][:400], shape.cache_folder
-        )
-        encoder = Encoder.load(str(own_encoder), precision=shape.precision, cache_folder=shape.cache_folder)
+        agreement = check_agreement(own_encoder, [e.text for e in calibrate.forget + calibrate.keep][:400])
+        encoder = Encoder.load(str(own_encoder), precision=settings.precision)
     finished = FinishedStages(work_folder, settings, encoder.sha256, examples)
 
-    with closing(EmbeddingStore(encoder, shape.precision, database)) as store:
+    with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
         fitter = HeadFitter(store, settings)
         known = train.joined_with(calibrate)
         progress.begin("embedding the windows of all prompts, and random sentences")
@@ -147,7 +144,7 @@ def train_classifier(
             return _uncalibrated_head(target, encoder, fitted, examples, settings)
 
         def scores_by(head: Head) -> ScoreForms:
-            scorer = scorer_of(encoder, head, shape, first_tier=False)
+            scorer = scorer_of(encoder, head, first_tier=False)
             return lambda example: score_kept(scorer, example, settings.seed)
 
         def run_fold(number: int, score: Callable[[], KeptScores]) -> KeptScores:
@@ -176,8 +173,7 @@ def train_classifier(
 
     progress.begin("setting the threshold, measuring what it brings")
     calibration_scores, test_scores = (
-        score_held_out(encoder, head, part, shape, settings.seed, progress.advance)
-        for part in (calibrate, test)
+        score_held_out(encoder, head, part, settings.seed, progress.advance) for part in (calibrate, test)
     )
     progress.advance(0, note="the first tier")
     threshold = _choose_threshold(calibration_scores.forget, kept, settings)
@@ -188,8 +184,8 @@ def train_classifier(
         threshold=float(curve.probability(threshold.score)),
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
-    flagged = flagged_texts(encoder, head, calibrate, shape, settings.seed)
-    head = with_limit(encoder, head, flagged, calibrate.general, shape)
+    flagged = flagged_texts(encoder, head, calibrate, settings.seed)
+    head = with_limit(encoder, head, flagged, calibrate.general)
     effect = _effect_on(encoder, head, test, settings)
     _say_if_too_much_is_lost(effect, "the test part", progress)
     metrics = {
@@ -231,7 +227,7 @@ def _fine_tuned(
     )
     chosen: list[TrainingWindow] = []
     for side, label, forms, limit in classes:
-        windows = training_windows(side, label, forms, settings.seed, settings.classifier)
+        windows = training_windows(side, label, forms, settings.seed)
         chosen += random.Random(settings.seed).sample(windows, min(limit, len(windows)))
     progress.begin(f"fine-tuning the encoder on {len(chosen)} windows")
     labelled = LabelledTexts([window.text for window in chosen], [window.label for window in chosen])
@@ -273,13 +269,13 @@ def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettin
 def _effect_on(
     encoder: Encoder, head: Head, examples: ExampleSet, settings: TrainingSettings
 ) -> FirstTierEffect:
-    flagged = flagged_texts(encoder, head, examples, settings.classifier, settings.seed)
-    return first_tier_effect(encoder, head, flagged, examples.general, settings.classifier)
+    flagged = flagged_texts(encoder, head, examples, settings.seed)
+    return first_tier_effect(encoder, head, flagged, examples.general)
 
 
 def _settings_metrics(settings: TrainingSettings) -> dict[str, Any]:
     return {
-        "precision": settings.classifier.precision,
+        "precision": settings.precision,
         "seed": settings.seed,
         "refitted": settings.refit,
         "wanted_alpha": settings.alpha,

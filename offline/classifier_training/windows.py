@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.sentences import split_sentences
-from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.windows import split_windows
+from lethe.classifier.windows import WINDOW_CHARACTERS, split_windows
 from lethe.offline.classifier_training.augmentation import Variant, augment
 from lethe.offline.classifier_training.embeddings import Stretch
 from lethe.offline.classifier_training.examples import Example
@@ -35,9 +34,7 @@ class TrainingWindow:
         return self.stretch.text
 
 
-def training_windows(
-    examples: Sequence[Example], label: int, forms: int, seed: int, settings: ClassifierSettings
-) -> list[TrainingWindow]:
+def training_windows(examples: Sequence[Example], label: int, forms: int, seed: int) -> list[TrainingWindow]:
     """The windows of examples of one class, in `forms` other forms each, and the sentences of these windows.
 
     Some nonsense made from them joins the negatives whatever the class.
@@ -46,10 +43,10 @@ def training_windows(
         TrainingWindow(stretch, stretch_label, example.group)
         for example in examples
         for variant in augment(example.text, forms, seed)
-        for stretch, stretch_label in _stretches(variant, label, seed, settings)
+        for stretch, stretch_label in _stretches(variant, label, seed)
     ]
     return windows + [
-        TrainingWindow(Stretch.whole(text[: settings.window_characters]), 0, example.group)
+        TrainingWindow(Stretch.whole(text[:WINDOW_CHARACTERS]), 0, example.group)
         for example in examples
         if _gives_nonsense(example, seed)
         for text in nonsense_forms(example.text, seed, in_pieces=label == 0)
@@ -61,11 +58,9 @@ def _gives_nonsense(example: Example, seed: int) -> bool:
     return random.Random(f"{seed}:nonsense:{example.text}").randrange(_NONSENSE_EVERY) == 0
 
 
-def _stretches(
-    variant: Variant, label: int, seed: int, settings: ClassifierSettings
-) -> Iterator[tuple[Stretch, int]]:
+def _stretches(variant: Variant, label: int, seed: int) -> Iterator[tuple[Stretch, int]]:
     choice = random.Random(f"{seed}:{variant.text}")
-    for start, end in split_windows(variant.text, settings.window_characters, settings.window_overlap):
+    for start, end in split_windows(variant.text):
         window = canonicalise(variant.text[start:end])
         if not window.text.strip():
             continue

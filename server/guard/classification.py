@@ -1,7 +1,6 @@
 """Builds the classifier for a set of bundles; its encoders and its cache serve all that are ever built."""
 
 import asyncio
-import dataclasses
 from collections.abc import Sequence
 
 from lethe.bundle import Bundle
@@ -9,7 +8,6 @@ from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.service import ClassifierService
-from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
 from lethe.corruption.artifact import load_corruption
@@ -27,9 +25,10 @@ class ClassifierFactory:
     """
 
     def __init__(self, settings: Settings) -> None:
-        options = settings.classifier.model_dump(exclude={"encoder"})
-        self._settings = ClassifierSettings(**options, cache_folder=settings.cache_dir / "encoders")
-        self._encoders = EncoderRegistry(settings.classifier.encoder, self._settings)
+        self._settings = settings.classifier
+        self._encoders = EncoderRegistry(
+            self._settings.encoder, self._settings.precision, settings.cache_dir / "encoders"
+        )
         self._cache = ScoreCache(self._settings.cache_bytes)
         self._tally = Tally()
         self._newest: ClassifierService | None = None
@@ -48,9 +47,8 @@ class ClassifierFactory:
         heads = {bundle.name: bundle.classifier for bundle in bundles if bundle.classifier}
         if not heads:
             return _NoTargets()
-        settings = dataclasses.replace(
-            self._settings, spans=self._settings.spans and any(map(_falls_on_spans, bundles))
-        )
+        spans = self._settings.spans and any(map(_falls_on_spans, bundles))
+        settings = self._settings.model_copy(update={"spans": spans})
         self._newest = ClassifierService.load(
             self._encoders, heads, settings, cache=self._cache, tally=self._tally
         )

@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lethe.classifier import (
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoder_registry import EncoderRegistry
+from lethe.classifier.errors import (
     ClassifierClosed,
     ClassifierError,
     ClassifierOverloaded,
-    ClassifierService,
-    ClassifierSettings,
     ClassifierTimeout,
-    Conversation,
-    Verdict,
 )
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_registry import EncoderRegistry
 from lethe.classifier.head import save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job
 from tests.classifier.conftest import MakeHead
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from lethe.bundle import load_bundle
-from lethe.classifier import ClassifierService, ClassifierSettings, Conversation
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.service import ClassifierService
 from lethe.cli.classifier import app
 from lethe.offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from lethe.offline.classifier_training.train import TrainedClassifier
@@ -47,7 +48,7 @@ def test_a_fine_tuned_encoder_sets_the_classes_apart(tiny_encoder_folder: Path, 
     tuned = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 60, 0, tmp_path)
     assert _margin(tuned, tmp_path) > 1.5 * _margin(tiny_encoder_folder, tmp_path)
     assert _separation(tuned, tmp_path) > _separation(tiny_encoder_folder, tmp_path) + 0.05
-    assert check_agreement(tuned, LIGHTS, tmp_path).mean > 0.95
+    assert check_agreement(tuned, LIGHTS).mean > 0.95
 
 
 def test_the_same_examples_are_not_trained_on_twice(tiny_encoder_folder: Path, tmp_path: Path) -> None:
@@ -80,24 +81,26 @@ def test_an_interrupted_run_goes_on_after_its_last_whole_epoch(
     assert (goes_on / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> ClassifierSettings:
-    """Settings that keep the graphs of these encoders out of the cache of others."""
-    return ClassifierSettings(cache_folder=tmp_path_factory.mktemp("graphs"))
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the graphs of these encoders out of the cache of others."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
-def own(train: Train, graphs: ClassifierSettings) -> TrainedClassifier:
-    return train("islands", fine_tune_epochs=1, forget_forms=0, keep_forms=0, classifier=graphs)
+def own(train: Train) -> TrainedClassifier:
+    return train("islands", fine_tune_epochs=1, forget_forms=0, keep_forms=0)
 
 
 @pytest.fixture
-def classify(graphs: ClassifierSettings) -> Callable[[dict[str, Path], str], list[str]]:
+def classify() -> Callable[[dict[str, Path], str], list[str]]:
     """Gives the targets that a text is flagged for, by the heads of some bundles."""
 
     def classify(folders: dict[str, Path], text: str) -> list[str]:
         async def inside() -> list[str]:
-            service = ClassifierService.load(heads=folders, settings=graphs)
+            service = ClassifierService.load(heads=folders)
             verdict = await service.classify(Conversation.from_prompt(text))
             await service.close()
             assert [target.target for target in verdict.targets] == list(folders)

@@ -5,7 +5,7 @@ import pytest
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.head import HeadBank
 from lethe.classifier.ngrams import HashedText
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.first_tier import first_tier_effect, with_limit
@@ -30,24 +30,24 @@ def trained(train: Train) -> TrainedClassifier:
 def test_the_limit_is_the_lowest_that_spares_nine_in_ten_ordinary_texts(
     encoder: Encoder, trained: TrainedClassifier
 ) -> None:
-    settings, ordinary = ClassifierSettings(), HELD_OUT.general
-    head = with_limit(encoder, trained.head, [], ordinary, settings)
+    ordinary = HELD_OUT.general
+    head = with_limit(encoder, trained.head, [], ordinary)
 
     def pass_rate(limit: float) -> float:
         limited = replace(head, pass_below=limit)
-        return first_tier_effect(encoder, limited, [], ordinary, settings).pass_rate
+        return first_tier_effect(encoder, limited, [], ordinary).pass_rate
 
     assert head.pass_below < -1
     assert pass_rate(head.pass_below) >= 0.9 > pass_rate(head.pass_below - 1e-3)
 
 
 def test_of_a_page_its_beginning_counts(encoder: Encoder, trained: TrainedClassifier) -> None:
-    settings, ordinary = ClassifierSettings(), HELD_OUT.general
+    ordinary = HELD_OUT.general
     beginning = "The harbour master writes down the tides every morning. " * 10
     limits = {
-        with_limit(encoder, trained.head, [], [*ordinary, *pages], settings).pass_below
+        with_limit(encoder, trained.head, [], [*ordinary, *pages]).pass_below
         for pages in (
-            [Example(beginning[: settings.window_characters])] * 20,
+            [Example(beginning[:WINDOW_CHARACTERS])] * 20,
             [Example(beginning + HELD_OUT.forget[0].text)] * 20,
         )
     }
@@ -55,19 +55,16 @@ def test_of_a_page_its_beginning_counts(encoder: Encoder, trained: TrainedClassi
 
 
 def test_what_no_limit_regains_costs_nothing(encoder: Encoder, trained: TrainedClassifier) -> None:
-    settings, ordinary = ClassifierSettings(), HELD_OUT.general
+    ordinary = HELD_OUT.general
     # Its n-grams say nothing of the target, and it counts as flagged.
     hopeless = replace(trained.head, threshold=1e-9)
-    limits = [
-        with_limit(encoder, hopeless, flagged, ordinary, settings).pass_below for flagged in ([], ["Bread."])
-    ]
+    limits = [with_limit(encoder, hopeless, flagged, ordinary).pass_below for flagged in ([], ["Bread."])]
     assert limits[0] == limits[1]
 
 
 def test_where_that_loses_flagged_texts_fewer_are_spared(
     encoder: Encoder, trained: TrainedClassifier
 ) -> None:
-    settings = ClassifierSettings()
     # Scores stay as they are, but n-grams say less of the target than is let pass.
     head = trained.head
     head = replace(head, ngram_bias=head.ngram_bias - 8, bias=head.bias + 8 * head.lexical_share)
@@ -76,8 +73,8 @@ def test_where_that_loses_flagged_texts_fewer_are_spared(
     about.sort(key=lambda text: float(lexical(HashedText(text), [(0, len(text))])[0, 0]))
     flagged = [about[0]]
     ordinary = [*HELD_OUT.general[:8], Example(about[0]), Example(about[-1])]
-    head = with_limit(encoder, head, flagged, ordinary, settings)
-    effect = first_tier_effect(encoder, head, flagged, ordinary, settings)
+    head = with_limit(encoder, head, flagged, ordinary)
+    effect = first_tier_effect(encoder, head, flagged, ordinary)
     assert (effect.lost, effect.pass_rate) == (0, 0.8)
 
 

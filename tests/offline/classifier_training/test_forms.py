@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
@@ -41,15 +40,13 @@ def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
 
 
 def test_windows_are_labelled_by_what_they_hold() -> None:
-    windows = training_windows([Example(PROMPT, "g")], 1, 10, 0, ClassifierSettings(window_characters=300))
+    windows = training_windows([Example(PROMPT, "g")], 1, 10, 0)
     assert Counter(window.label for window in windows)[1] >= 6
     for window in windows:
         if PROMPT in window.text:
             assert window.label == 1
             assert len(PROMPT) >= 0.4 * len(window.text)
-    assert all(
-        window.label == 0 for window in training_windows([Example(PROMPT)], 0, 10, 0, ClassifierSettings())
-    )
+    assert all(window.label == 0 for window in training_windows([Example(PROMPT)], 0, 10, 0))
 
 
 @given(st.sets(st.integers(0, 39)), st.sampled_from((0, 1)))
@@ -57,7 +54,7 @@ def test_the_windows_of_an_example_do_not_depend_on_the_others(chosen: set[int],
     examples = [Example(f"{PROMPT} Of house number {number}.") for number in range(40)]
 
     def windows(some: list[Example]) -> Counter[object]:
-        return Counter(training_windows(some, label, 1, 0, ClassifierSettings()))
+        return Counter(training_windows(some, label, 1, 0))
 
     one, other = ([e for n, e in enumerate(examples) if (n in chosen) == side] for side in (True, False))
     assert windows(one) + windows(other) == windows(examples)

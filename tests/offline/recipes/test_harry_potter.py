@@ -7,7 +7,6 @@ from bench.classifier_data import _NAMESAKES
 from lethe.classifier.encoder import Encoder
 from lethe.classifier.head import load_head
 from lethe.classifier.scoring import Scorer
-from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.classifier_training.held_out import scorer_of
 from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
@@ -49,7 +48,7 @@ Hi, how are you?"""
 
 @pytest.fixture(scope="module")
 def shipped() -> Scorer:
-    return scorer_of(Encoder.load(), load_head(SHIPPED), ClassifierSettings(), first_tier=True)
+    return scorer_of(Encoder.load(), load_head(SHIPPED), first_tier=True)
 
 
 def _texts(examples) -> set[str]:

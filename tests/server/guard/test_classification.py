@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lethe.bundle import Bundle, install_bundle, update_bundle
-from lethe.classifier import ClassifierService, Conversation
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import load_corruption, save_corruption
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.metrics import Metrics
