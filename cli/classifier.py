@@ -1,6 +1,5 @@
 """`lethe classifier`: train a target's classifier, and look at what one says of a text."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,21 +7,14 @@ import typer
 
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
-from lethe.cli.target_option import TargetName
+from lethe.cli.options import with_options
+from lethe.models.cache import cache_folder
+from lethe.offline.classifier_training.settings import ClassifierJob
 
 if TYPE_CHECKING:
     from lethe.bundle import Bundle
 
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
-
-_SOURCE = "JSONL, JSON, CSV, text or Parquet file, or owner/name:file on the hub; may be repeated."
-
-
-class PrecisionName(StrEnum):
-    """The arithmetic of the encoder's linear layers."""
-
-    INT8 = "int8"
-    FLOAT32 = "float32"
 
 
 @app.callback()
@@ -31,80 +23,15 @@ def _verbs() -> None:
 
 
 @app.command("train")
-def train(
-    target: TargetName,
-    forget: Annotated[list[str], typer.Option(help=f"Prompts about what is to be forgotten: {_SOURCE}")],
-    retain: Annotated[list[str], typer.Option(help=f"Prompts near the target that are allowed: {_SOURCE}")],
-    general: Annotated[
-        list[str] | None, typer.Option(help=f"Ordinary prompts: {_SOURCE} A set of our own by default.")
-    ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option(help="Field of a record that holds a prompt; several are wordings of one item."),
-    ] = None,
-    entities: Annotated[
-        Path | None, typer.Option(help="Text file of names, one a line; found by themselves by default.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="The bundle's folder; targets/NAME by default.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Where figures and plots go.")] = None,
-    encoder: Annotated[str | None, typer.Option(help="Folder or hub id of the sentence encoder.")] = None,
-    precision: Annotated[
-        PrecisionName, typer.Option(help="What `classifier.precision` will be where it is served.")
-    ] = PrecisionName.INT8,
-    alpha: Annotated[float, typer.Option(min=0.0, max=1.0, help="Wanted risk on false negatives.")] = 0.01,
-    false_positive_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Wanted rate of false positives on ordinary prompts.")
-    ] = 0.01,
-    near_false_positive_rate: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The same on prompts near the target.")
-    ] = 0.05,
-    prefer_conformal: Annotated[
-        bool, typer.Option(help="Where both cannot be had, keep the risk on false negatives.")
-    ] = False,
-    vocabulary_rounds: Annotated[
-        int, typer.Option(min=0, help="How often each word of the encoder stands in random negatives.")
-    ] = 2,
-    fine_tune_epochs: Annotated[
-        int,
-        typer.Option(min=0, help="Epochs to fine-tune an encoder of the target's own; 0 shares the encoder."),
-    ] = 0,
-    refit: Annotated[bool, typer.Option(help="Fit once more on all examples in the end.")] = True,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal heads.")] = 0,
-) -> None:
+@with_options({"fields": "--field"}, without=("entity_names",))
+def train(job: ClassifierJob) -> None:
     """Train, calibrate and test a classifier, and put it into a bundle."""
-    from lethe.classifier.encoder import default_cache_folder
-    from lethe.classifier.encoder_files import DEFAULT_ENCODER
-    from lethe.offline.classifier_training.job import ClassifierJob, run_classifier_job
+    from lethe.offline.classifier_training.job import run_classifier_job
     from lethe.offline.classifier_training.report import REPORT
-    from lethe.offline.classifier_training.settings import TrainingSettings
 
     with reported():
-        settings = TrainingSettings(
-            encoder=encoder or DEFAULT_ENCODER,
-            seed=seed,
-            alpha=alpha,
-            false_positive_rate=false_positive_rate,
-            near_false_positive_rate=near_false_positive_rate,
-            prefer="conformal" if prefer_conformal else "false_positives",
-            vocabulary_rounds=vocabulary_rounds,
-            fine_tune_epochs=fine_tune_epochs,
-            refit=refit,
-            precision=precision.value,
-        )
-        job = ClassifierJob(
-            target=target,
-            bundle=output or Path("targets") / target,
-            report=report or Path("reports") / target,
-            forget=forget,
-            retain=retain,
-            general=general or (),
-            fields=field or (),
-            entities=entities,
-            settings=settings,
-        )
-        work = default_cache_folder().parent / "training"
         with long_job("all embeddings and every stage that is finished") as progress:
-            bundle = run_classifier_job(job, work, progress)
+            bundle = run_classifier_job(job, cache_folder() / "training", progress)
         page = job.report / REPORT
         typer.echo(page.read_text())
         action = bundle.manifest.action

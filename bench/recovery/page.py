@@ -42,14 +42,11 @@ class Measured:
     ----------
     exact
         Examples for the exact curvature.
-    watched
-        Share of the coordinates that the refresh watches.
     """
 
     exact: int
     rollback: RollbackSettings
     refresh: RefreshSettings
-    watched: float = 0.01
 
 
 def teller() -> Callable[[str], None]:
@@ -93,8 +90,8 @@ def measure(chain: Path, settings: Measured, say: Callable[[str], None], harmed:
     work = Workspace(read_chain(chain), harmed, folder)
     if not (folder / "diagnosis.json").is_file():
         diagnose(work, settings.exact, say)
-    roll_back(work, settings.rollback, save=False, say=say)
-    refresh_domain(work, settings.refresh, settings.watched, save=False, say=say)
+    roll_back(work, settings.rollback, say)
+    refresh_domain(work, settings.refresh, say)
     return folder
 
 

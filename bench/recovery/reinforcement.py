@@ -24,8 +24,8 @@ _COLD = "cold-start"
 LEARNING = PolicySettings(steps=80, learning_rate=1e-4)
 SETTINGS = Measured(
     exact=20,
-    rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1, 0.3), strengths=(0.25, 0.5, 1.0)),
-    refresh=RefreshSettings(steps=10, batch_size=32, learning_rate=1e-4),
+    rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1, 0.3), strengths=(0.25, 0.5, 1.0), save=False),
+    refresh=RefreshSettings(steps=10, batch_size=32, learning_rate=1e-4, save=False),
 )
 
 

@@ -19,8 +19,8 @@ QUESTIONS, GROUPS = 40, 2
 LEARNING = FineTuningSettings(epochs=8, learning_rate=2e-4)
 SETTINGS = Measured(
     exact=4,
-    rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1), strengths=(0.5, 1.0)),
-    refresh=RefreshSettings(steps=10, batch_size=4, learning_rate=2e-5),
+    rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1), strengths=(0.5, 1.0), save=False),
+    refresh=RefreshSettings(steps=10, batch_size=4, learning_rate=2e-5, save=False),
 )
 
 

@@ -52,15 +52,12 @@ def train_alter(
             terms = ", ".join(f"{name} {value:.3f}" for name, value in step.terms.items())
             say(f"{step.phase}: epoch {step.epoch}, {terms}")
 
-    work = folder / settings.digest
     training = BankTraining(
         full,
         read_base_model(full, full.name),
         {name: _texts(questions) for name, questions in forget.items()},
         _texts(retained),
-        settings,
-        work / "bank.safetensors",
-        work,
+        settings.model_copy(update={"work": folder / settings.digest}),
     )
     return train_bank(training, say, on_step).bank
 

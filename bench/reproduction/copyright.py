@@ -19,9 +19,8 @@ from lethe.bundle.files import replace_file
 from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.learn import LearningSettings
+from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.files import read_json_list
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.copyrighted import compare_with_retain, evaluate_copyright
@@ -43,7 +42,7 @@ _SEARCHED = LearningSettings(
     dims=(1, 32, 256),
     strengths=(0.5, 2.0, 8.0, 32.0),
     restarts=2,
-    scalar=DescentSettings(steps=2),
+    steps=2,
     positions="user_content",
 )
 
@@ -152,7 +151,7 @@ class CopyrightReproduction:
         surrogate = evaluators[1].measure([None])[0].values
         return learn_into(
             self.bundle,
-            replace(_SEARCHED, surrogate=surrogate),
+            _SEARCHED.model_copy(update={"surrogate": surrogate}),
             evaluators[0],
             self.teach("taught"),
             self.work / "search.jsonl",

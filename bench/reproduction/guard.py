@@ -9,8 +9,9 @@ from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_prompts
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.learn import LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.learn import learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption
+from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.progress import Progress
 
 _GENERAL_PROMPTS = 1000

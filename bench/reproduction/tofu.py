@@ -20,9 +20,8 @@ from lethe.bundle import load_bundle
 from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.learn import LearningSettings
+from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.plots import plot_results
 from lethe.offline.evaluation.results import Result, write_results
@@ -44,7 +43,7 @@ _SEARCHED = LearningSettings(
     dims=(1, 64),
     strengths=(2.0, 8.0, 32.0, 128.0),
     restarts=2,
-    scalar=DescentSettings(steps=3),
+    steps=3,
     # As the paper does it. The user's words alone leave the model too sure of the answers that it can go on with once
     # they have begun.
     positions="all_but_last",
@@ -117,7 +116,7 @@ class TofuReproduction:
             CorruptionEvaluator(self.model(name), searched, _METRICS, max_tokens=self.recipe.answer_tokens)
             for name in ("full", f"retain-{forget}")
         )
-        settings = replace(_SEARCHED, surrogate=retain.measure([None])[0].values)
+        settings = _SEARCHED.model_copy(update={"surrogate": retain.measure([None])[0].values})
         trace = self.work / f"{forget}-search.jsonl"
         return learn_into(bundle, settings, full, self.train("full"), trace, self.say)
 

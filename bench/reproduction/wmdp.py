@@ -17,9 +17,8 @@ from lethe.bundle.files import replace_file
 from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.learn import LearningSettings
+from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.multiple_choice import (
     LETTERS,
@@ -48,7 +47,7 @@ _SEARCHED = LearningSettings(
     dims=(1, 32, 256),
     strengths=(0.5, 2.0, 8.0, 32.0),
     restarts=2,
-    scalar=DescentSettings(steps=2),
+    steps=2,
     positions="user_content",
     surrogate={"accuracy": _CHANCE},
 )

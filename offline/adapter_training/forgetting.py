@@ -1,10 +1,11 @@
-"""The forgetting losses by name. To add one, add it to the table."""
+"""The forgetting losses by name. To add one, add it to the table, and its name to the settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from lethe.offline.adapter_training.settings import ForgettingName
 from lethe.offline.training.losses import fine_tuning, gradient_ascent, negative_preference
 
 
@@ -56,7 +57,7 @@ def _imitation(scores: AnswerScores, _beta: float) -> Tensor:
     return fine_tuning(scores.changed, scores.base, scores.tokens)
 
 
-FORGETTING_LOSSES: dict[str, ForgettingLoss] = {
+FORGETTING_LOSSES: dict[ForgettingName, ForgettingLoss] = {
     # Zhang et al., arXiv 2404.05868.
     "npo": ForgettingLoss(_npo),
     # Maini et al., arXiv 2401.06121, section 4, for this one and the last.

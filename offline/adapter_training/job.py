@@ -1,7 +1,6 @@
 """The job behind `lethe adapter train`: from files and a model's name to a bank and a bundle, with progress."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
 from lethe.offline.adapter_training.recording import record_adapter
-from lethe.offline.adapter_training.settings import AdapterTrainingSettings
+from lethe.offline.adapter_training.settings import AdapterJob, Dtype
 from lethe.offline.adapter_training.texts import read_texts
 from lethe.offline.adapter_training.token_page import write_token_page
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, check_training, train_bank
@@ -23,31 +22,6 @@ from lethe.offline.progress import Progress
 from lethe.offline.training.errors import AdapterError
 
 _WEIGHTS = ("*.json", "*.jinja", "*.model", "*.safetensors")
-
-
-@dataclass(frozen=True)
-class AdapterJob:
-    """What to forget, from which files, into which bundle.
-
-    Attributes
-    ----------
-    forget
-        File of each subdomain.
-    model
-        Folder or hub id of the base model.
-    work
-        Folder of the trace, pictures, cached entropies and the state under way.
-    bank
-        The bank to add to; by default one in the work folder.
-    """
-
-    bundle: Path
-    forget: Mapping[str, Path]
-    retain: Path
-    model: str
-    work: Path
-    bank: Path | None = None
-    settings: AdapterTrainingSettings = field(default_factory=AdapterTrainingSettings)
 
 
 def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
@@ -60,25 +34,24 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     AdapterError, ModelNotFound, BundleError, CorruptionError
         As their messages say.
     """
-    forget = {name: read_texts(path) for name, path in job.forget.items()}
+    forget = {name: read_texts(path) for name, path in subdomains(job).items()}
     retain = read_texts(job.retain)
     base = local_folder(job.model, cache) or hub_folder(job.model, _WEIGHTS)
     base_model = read_base_model(base, job.model)
     refuse_other_base_model(job.bundle, base_model, kept="corruption")
-    bank = job.bank or job.work / "bank.safetensors"
-    training = BankTraining(base, base_model, forget, retain, job.settings, bank, job.work)
+    training = BankTraining(base, base_model, forget, retain, job)
     check_training(training)
 
     def on_step(step: Step) -> None:
         loss = sum(step.terms.values())
         progress.advance(step.step, step.steps, f"epoch {step.epoch}, loss {loss:.3f}")
 
-    progress.say(f"record in {training.trace}")
+    progress.say(f"record in {job.trace}")
     progress.expect(2 + len(forget))
     return _record(job, training, train_bank(training, progress.begin, on_step))
 
 
-def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: Path, dtype: str) -> Bundle:
+def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: Path, dtype: Dtype) -> Bundle:
     """Write a mixture of a bank's experts into a bundle.
 
     A mixture of several is to be used where exactly the targets of their names are asked for at once.
@@ -101,7 +74,7 @@ def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bu
     state = PartialState()
     if state.is_main_process:
         losses, entropies = job.work / "adapter-losses.png", job.work / "adapter-entropies.png"
-        plot_losses(training.trace, ("shared", *training.forget), losses)
+        plot_losses(job.trace, ("shared", *training.forget), losses)
         plot_entropies(trained, entropies)
         tokenizer = PromptEncoder.from_pretrained(str(training.base)).tokenizer
         write_token_page(trained, tokenizer, job.work / "adapter-tokens.html")
@@ -109,23 +82,22 @@ def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bu
             trained.bank.compose(dict.fromkeys(training.forget, 1.0)),
             job.bundle,
             training.base_model,
-            _figures(training, trained),
+            _figures(job, training, trained),
             {path.name: path for path in (losses, entropies)},
-            dtype=getattr(torch, job.settings.dtype),
+            dtype=getattr(torch, job.dtype),
         )
     state.wait_for_everyone()
     return load_bundle(job.bundle)
 
 
-def _figures(training: BankTraining, trained: TrainedBank) -> dict[str, object]:
+def _figures(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> dict[str, object]:
     """What the training was and came to; the last step of every phase stands for its end."""
-    last = {line["phase"]: line for line in read_whole_lines(training.trace) if "phase" in line}
-    settings = training.settings
+    last = {line["phase"]: line for line in read_whole_lines(job.trace) if "phase" in line}
     return {
         "model": training.base_model.id,
-        "rank": settings.rank,
+        "rank": job.rank,
         "layers": len(trained.bank.shared),
-        "forgetting": settings.forgetting,
+        "forgetting": job.forgetting,
         "threshold of entropy": trained.retain[0].threshold,
         "texts": {
             **{name: len(texts) for name, texts in training.forget.items()},
@@ -135,8 +107,8 @@ def _figures(training: BankTraining, trained: TrainedBank) -> dict[str, object]:
     }
 
 
-def subdomains(target: str, forget: Sequence[str]) -> dict[str, Path]:
-    """Subdomains from ``NAME=PATH`` or ``PATH``: one alone is named after the target, several after their files.
+def subdomains(job: AdapterJob) -> dict[str, Path]:
+    """The files to forget by subdomain: one without a name is named after the target, several after their files.
 
     Raises
     ------
@@ -144,10 +116,10 @@ def subdomains(target: str, forget: Sequence[str]) -> dict[str, Path]:
         Two have one name.
     """
     named: dict[str, Path] = {}
-    for item in forget:
+    for item in job.forget:
         name, given, path = item.partition("=")
         if not given:
-            name, path = (target if len(forget) == 1 else Path(item).stem), item
+            name, path = (job.target if len(job.forget) == 1 else Path(item).stem), item
         if name in named:
             raise AdapterError(f"two subdomains are named {name}; name them apart, as NAME=PATH")
         named[name] = Path(path)

@@ -1,84 +1,108 @@
-"""How a bank of adapters is trained."""
+"""How a bank of adapters is trained, and out of which files into which bundle."""
 
 import hashlib
 import json
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-import pydantic
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
-from lethe.offline.training.low_rank import LLAMA_LAYERS
+from lethe.models.cache import cache_folder
+from lethe.offline.settings import BundleJob, JobSettings
+from lethe.offline.training.layers import LLAMA_LAYERS
+
+ForgettingName = Literal["npo", "gradient_ascent", "gradient_difference", "replacement"]
+Dtype = Literal["bfloat16", "float32"]
 
 
-class AdapterTrainingSettings(pydantic.BaseModel):
-    """All settings of a training; its digest stands in the bank beside every expert.
+def _default_work(given: dict[str, Any]) -> Path:
+    return cache_folder() / "adapters" / given.get("target", "")
 
-    Attributes
-    ----------
-    rank
-        Rank of the change to each layer.
-    target_modules
-        Names of the linear layers that are adapted: the last part of their path.
-    tsallis_q
-        q of the entropy, over 0; 1 is Shannon's.
-    entropy_quantile
-        rho: the share of answer tokens that count as low in entropy.
-    forgetting
-        A name in `forgetting.FORGETTING_LOSSES`.
-    forgetting_weight, retention_weight, divergence_weight, invariance_weight
-        Weights of the layered loss: forgetting, cross-entropy on retain text, KL to the base model on retain text, KL to
-        the base model at the high-entropy positions of forget text.
-    replacement
-        What the loss `replacement` teaches to answer.
-    shared_epochs, shared_learning_rate
-        Of phase I, which learns A.
-    epochs, learning_rate
-        Of phase II, which learns one expert's B.
-    batch_size
-        Forget texts of a step, and as many retain texts; over all processes.
-    max_tokens
-        Longer bare texts are cut into pieces; a question that is longer with its answer is refused.
-    dtype
-        Of the base model's weights and of the passes. What is trained stays in float32.
-    gradient_checkpointing
-        Trade time for memory.
-    checkpoint_steps
-        The state is saved every so many steps, and between epochs.
-    """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+class AdapterTrainingSettings(JobSettings):
+    """How a bank is trained, and where it is kept; the digest of the first stands in the bank beside every expert."""
 
-    rank: pydantic.PositiveInt = 16
-    target_modules: tuple[str, ...] = pydantic.Field(default=LLAMA_LAYERS, min_length=1)
-    tsallis_q: pydantic.PositiveFloat = 2.0
-    entropy_quantile: float = pydantic.Field(default=0.7, ge=0, le=1)
-    forgetting: str = "npo"
-    npo_beta: pydantic.PositiveFloat = 0.1
-    forgetting_weight: pydantic.NonNegativeFloat = 1.0
-    retention_weight: pydantic.NonNegativeFloat = 1.0
-    divergence_weight: pydantic.NonNegativeFloat = 1.0
-    invariance_weight: pydantic.NonNegativeFloat = 1.0
-    replacement: str = "I do not know."
-    shared_epochs: pydantic.PositiveInt = 1
-    shared_learning_rate: pydantic.PositiveFloat = 1e-3
-    epochs: pydantic.PositiveInt = 5
-    learning_rate: pydantic.PositiveFloat = 1e-3
-    batch_size: pydantic.PositiveInt = 8
-    max_tokens: int = pydantic.Field(default=512, ge=8)
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    gradient_checkpointing: bool = False
-    checkpoint_steps: pydantic.PositiveInt = 200
-    seed: int = 0
-
-    @pydantic.field_validator("forgetting")
-    @classmethod
-    def _is_a_forgetting_loss(cls, name: str) -> str:
-        if name not in FORGETTING_LOSSES:
-            raise ValueError(f"no forgetting loss {name!r}; there are {', '.join(FORGETTING_LOSSES)}")
-        return name
+    forgetting: ForgettingName = Field(default="npo", description="How it is forgotten.")
+    rank: PositiveInt = Field(default=16, description="Rank of the change to each layer.")
+    target_modules: tuple[str, ...] = Field(
+        default=LLAMA_LAYERS,
+        min_length=1,
+        description="Name of the linear layers to adapt: the last part of their path.",
+    )
+    tsallis_q: PositiveFloat = Field(default=2.0, description="q of the entropy; 1 is Shannon's.")
+    entropy_quantile: float = Field(
+        default=0.7, ge=0, le=1, description="Share of the answer tokens that count as low in entropy."
+    )
+    npo_beta: PositiveFloat = Field(default=0.1, description="NPO's beta.")
+    forgetting_weight: NonNegativeFloat = Field(default=1.0, description="Weight of forgetting.")
+    retention_weight: NonNegativeFloat = Field(
+        default=1.0, description="Weight of the cross-entropy on what is retained."
+    )
+    divergence_weight: NonNegativeFloat = Field(
+        default=1.0, description="Weight of the KL to the base model on what is retained."
+    )
+    invariance_weight: NonNegativeFloat = Field(
+        default=1.0,
+        description="Weight of the KL to the base model at high-entropy tokens of what is forgotten.",
+    )
+    replacement: str = Field(
+        default="I do not know.", description="The answer that the loss `replacement` teaches."
+    )
+    shared_epochs: PositiveInt = Field(default=1, description="Epochs of phase I, which learns A.")
+    shared_learning_rate: PositiveFloat = Field(default=1e-3, description="Learning rate of phase I.")
+    epochs: PositiveInt = Field(
+        default=5, description="Epochs of phase II, which learns B, for each subdomain."
+    )
+    learning_rate: PositiveFloat = Field(default=1e-3, description="Learning rate of phase II.")
+    batch_size: PositiveInt = Field(
+        default=8, description="Forget texts of a step, and as many to keep; over all processes."
+    )
+    max_tokens: int = Field(
+        default=512,
+        ge=8,
+        description="Longer bare texts are cut into pieces; a longer question with its answer is refused.",
+    )
+    dtype: Dtype = Field(
+        default="bfloat16",
+        description="Of the base model's weights and of the passes; what is trained is in float32.",
+    )
+    gradient_checkpointing: bool = Field(default=False, description="Trade time for memory.")
+    checkpoint_steps: PositiveInt = Field(
+        default=200, description="Save the state every so many steps, and after every epoch."
+    )
+    seed: int = Field(default=0, description="Of the first weights and the order of the texts.")
+    work: Path = Field(
+        default_factory=_default_work,
+        description="Folder for record, pictures and state; by default in the cache.",
+    )
+    bank: Path | None = Field(
+        default=None,
+        description="Bank to add to, whose shared A and experts stay as they are; by default one in the work folder.",
+    )
 
     @property
     def digest(self) -> str:
         """Short digest of what decides the outcome."""
-        deciding = self.model_dump(exclude={"checkpoint_steps", "gradient_checkpointing"})
+        elsewhere = {"checkpoint_steps", "gradient_checkpointing", "work", "bank"}
+        deciding = self.model_dump(include=AdapterTrainingSettings.model_fields.keys() - elsewhere)
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def bank_file(self) -> Path:
+        """Where the bank is read from and kept."""
+        return self.bank or self.work / "bank.safetensors"
+
+    @property
+    def trace(self) -> Path:
+        """JSON lines: settings, then every step."""
+        return self.work / "trace.jsonl"
+
+
+class AdapterJob(AdapterTrainingSettings, BundleJob):
+    """A training with its files."""
+
+    forget: tuple[str, ...] = Field(
+        min_length=1, description="JSON lines to forget, as PATH or SUBDOMAIN=PATH."
+    )
+    retain: Path = Field(description="JSON lines to keep, as near to the forgotten as can be had.")
+    model: str = Field(description="Folder or hub id of the base model.")

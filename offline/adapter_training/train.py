@@ -47,7 +47,7 @@ _SUBDOMAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True)
 class BankTraining:
-    """What a training needs, and where it keeps what it makes.
+    """What a training needs, read.
 
     Attributes
     ----------
@@ -56,11 +56,7 @@ class BankTraining:
     base_model
         Its identity.
     forget
-        By subdomain.
-    bank
-        File of the bank; its experts stay, and those of `forget` are added.
-    work
-        Folder of the trace, the cached entropies and the state under way.
+        By subdomain; their experts are added to the bank's.
     """
 
     base: Path
@@ -68,13 +64,6 @@ class BankTraining:
     forget: Mapping[str, Sequence[SourceText]]
     retain: Sequence[SourceText]
     settings: AdapterTrainingSettings
-    bank: Path
-    work: Path
-
-    @property
-    def trace(self) -> Path:
-        """JSON lines: settings, then every step."""
-        return self.work / "trace.jsonl"
 
 
 @dataclass(frozen=True)
@@ -113,20 +102,21 @@ def check_training(training: BankTraining) -> None:
                 f"{name} has bare texts; the loss {training.settings.forgetting} needs questions"
             )
     refuse_shared_texts(training.forget, training.retain)
-    if not training.bank.is_file():
+    file = training.settings.bank_file
+    if not file.is_file():
         return
-    bank = load_bank(training.bank)
+    bank = load_bank(file)
     if bank.base_model.embedding_sha256 != training.base_model.embedding_sha256:
         raise AdapterError(
-            f"{training.bank} was trained for {bank.base_model.id}, and {training.base_model.id} has other "
+            f"{file} was trained for {bank.base_model.id}, and {training.base_model.id} has other "
             "embeddings; name another bank"
         )
     if bank.rank != training.settings.rank:
-        raise AdapterError(f"{training.bank} has rank {bank.rank}, the settings say {training.settings.rank}")
+        raise AdapterError(f"{file} has rank {bank.rank}, the settings say {training.settings.rank}")
     for name in training.forget.keys() & bank.experts.keys():
         if bank.provenance[name] != _digest(training, name):
             raise AdapterError(
-                f"{training.bank} already holds an expert {name} that was trained on other texts or with other "
+                f"{file} already holds an expert {name} that was trained on other texts or with other "
                 "settings; name the subdomain or the bank otherwise"
             )
 
@@ -151,7 +141,7 @@ def train_bank(
         As `check_training` and `phase.run_phase` say.
     """
     check_training(training)
-    settings, work = training.settings, training.work
+    settings, file = training.settings, training.settings.bank_file
     accelerator = Accelerator()
     if not accelerator.is_main_process:
         say, on_step = (lambda _line: None), (lambda _step: None)
@@ -171,26 +161,26 @@ def train_bank(
     started = time.monotonic()
 
     def record(step: Step) -> None:
-        append_lines(training.trace, [{**asdict(step), "seconds": round(time.monotonic() - started, 2)}])
+        append_lines(settings.trace, [{**asdict(step), "seconds": round(time.monotonic() - started, 2)}])
         on_step(step)
 
     if accelerator.is_main_process:
         append_lines(
-            training.trace,
+            settings.trace,
             [{"settings": settings.model_dump(mode="json"), "base_model": asdict(training.base_model)}],
         )
 
     say("phase I: the shared A")
-    if training.bank.is_file():
-        bank = load_bank(training.bank)
+    if file.is_file():
+        bank = load_bank(file)
     else:
         everything = [text for texts in marked.values() for text in texts]
         state_digest = _state_digest(training, marked_retain, *training.forget)
         phase = Phase("shared", None, everything, marked_retain, (), state_digest)
-        state = work / "shared.state.safetensors"
+        state = settings.work / "shared.state.safetensors"
         shared = run_phase(training.base, phase, settings, accelerator, state, record)
         bank = AdapterBank(training.base_model, shared)
-        _keep(bank, training.bank, state, accelerator)
+        _keep(bank, file, state, accelerator)
     for name in forget:
         say(f"phase II: {name}")
         if name in bank.experts:
@@ -201,10 +191,10 @@ def train_bank(
             replaced = tokenize_texts(taught, encoder, settings.max_tokens)
         state_digest = _state_digest(training, marked_retain, name)
         phase = Phase(name, bank.shared, marked[name], marked_retain, replaced, state_digest)
-        state = work / f"{name}.state.safetensors"
+        state = settings.work / f"{name}.state.safetensors"
         expert = run_phase(training.base, phase, settings, accelerator, state, record)
         bank = bank.with_expert(name, expert, _digest(training, name))
-        _keep(bank, training.bank, state, accelerator)
+        _keep(bank, file, state, accelerator)
     return TrainedBank(bank, marked, marked_retain)
 
 
@@ -219,7 +209,7 @@ def _mark(
     settings = training.settings
     texts = [*(text for part in forget.values() for text in part), *retain]
     fingerprint = weights_fingerprint(training.base)
-    path = entropy_file(training.work, texts, fingerprint, settings.dtype, settings.tsallis_q)
+    path = entropy_file(settings.work, texts, fingerprint, settings.dtype, settings.tsallis_q)
     entropies = read_entropies(path, texts)
     # Whoever came late would find the file of whoever was early, and not take part in measuring.
     accelerator.wait_for_everyone()

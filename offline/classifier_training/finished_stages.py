@@ -29,7 +29,7 @@ class FinishedStages:
             [
                 version("lethegate"),
                 encoder_sha256,
-                dataclasses.asdict(settings),
+                settings.model_dump(include=set(TrainingSettings.model_fields)),
                 dataclasses.asdict(examples),
             ],
             default=str,

@@ -1,58 +1,90 @@
-"""Settings of a training run."""
+"""How a classifier is trained, and out of which prompts into which bundle."""
 
-from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lethe.classifier.encoder_files import DEFAULT_ENCODER
 from lethe.classifier.settings import Precision
-from lethe.offline.classifier_training.conformal import Preference
+from lethe.offline.settings import JobSettings, TargetJob
+
+_SOURCE = "JSONL, JSON, CSV, text or Parquet file, or owner/name:file on the hub."
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Settings of a training run.
+class TrainingSettings(JobSettings):
+    """How a classifier is trained, calibrated and tested."""
 
-    Attributes
-    ----------
-    precision
-        Of the encoder where the classifier is served.
-    forget_forms, keep_forms
-        In how many other forms each example is shown; see `augmentation`.
-    alpha
-        Wanted risk on false negatives (split conformal).
-    false_positive_rate, near_false_positive_rate
-        Wanted rates of false positives, on ordinary prompts and on those that are near the target but allowed. All
-        prompts of a group count as one.
-    prefer
-        Which is kept where the scores leave no room for both, ``conformal`` or ``false_positives``.
-    maximum_negatives
-        Negative windows to fit on at most; with more at hand the hardest are chosen.
-    vocabulary_rounds
-        How often each word of the encoder's vocabulary stands in the random sentences; see `vocabulary`.
-    folds
-        How many heads score what is to be kept, for the threshold, each fitted on what it does not score; at least 2.
-    refit
-        Whether the head that is kept is fitted once more on all examples, with the threshold found before. It
-        misses less, above all of items that no other example resembles, but the guarantee of split conformal
-        then holds for the head before, not to the letter for this one.
-    entities
-        Names to report as entities; found in the forget prompts if none are given.
-    fine_tune_epochs
-        How often the encoder sees the examples before the head is fitted; 0 leaves it as it is, for all
-        targets to share. A target with an encoder of its own costs as much as all that share one.
-    """
+    encoder: str = Field(default=DEFAULT_ENCODER, description="Folder or hub id of the sentence encoder.")
+    precision: Precision = Field(
+        default="int8", description="What `classifier.precision` will be where it is served."
+    )
+    forget_forms: NonNegativeInt = Field(
+        default=4, description="In how many other forms each prompt to forget is shown."
+    )
+    keep_forms: NonNegativeInt = Field(
+        default=1, description="In how many other forms each prompt to keep is shown."
+    )
+    alpha: float = Field(
+        default=0.01, ge=0, le=1, description="Wanted risk on false negatives, by split conformal."
+    )
+    # All prompts of a group count as one.
+    false_positive_rate: float = Field(
+        default=0.01, ge=0, le=1, description="Wanted rate of false positives on ordinary prompts."
+    )
+    near_false_positive_rate: float = Field(
+        default=0.05, ge=0, le=1, description="The same on prompts near the target."
+    )
+    prefer_conformal: bool = Field(
+        default=False, description="Where both cannot be had, keep the risk on false negatives."
+    )
+    maximum_negatives: PositiveInt = Field(
+        default=40_000, description="Negative windows to fit on at most; of more the hardest are chosen."
+    )
+    vocabulary_rounds: NonNegativeInt = Field(
+        default=2, description="How often each word of the encoder stands in random negatives."
+    )
+    folds: int = Field(
+        default=5,
+        ge=2,
+        description="Heads that score what is to be kept, for the threshold, each fitted on what it does not score.",
+    )
+    # It misses less, above all of items that no other example resembles, but the guarantee of split conformal then holds
+    # for the head before, not to the letter for this one.
+    refit: bool = Field(default=True, description="Fit once more on all examples in the end.")
+    entity_names: tuple[str, ...] = Field(
+        default=(), description="Names to report as entities; found in the forget prompts if none are given."
+    )
+    # A target with an encoder of its own costs as much as all that share one.
+    fine_tune_epochs: NonNegativeInt = Field(
+        default=0,
+        description="Epochs to fine-tune an encoder of the target's own; 0 shares the encoder.",
+    )
+    seed: int = Field(default=0, description="Equal seeds give equal heads.")
 
-    encoder: str = DEFAULT_ENCODER
-    precision: Precision = "int8"
-    seed: int = 0
-    forget_forms: int = 4
-    keep_forms: int = 1
-    alpha: float = 0.01
-    false_positive_rate: float = 0.01
-    near_false_positive_rate: float = 0.05
-    prefer: Preference = "false_positives"
-    maximum_negatives: int = 40_000
-    vocabulary_rounds: int = 2
-    folds: int = 5
-    refit: bool = True
-    entities: tuple[str, ...] = ()
-    fine_tune_epochs: int = 0
+
+class ClassifierJob(TrainingSettings, TargetJob):
+    """A training with its prompts, and where its bundle and its report go."""
+
+    forget: tuple[str, ...] = Field(
+        min_length=1, description=f"Prompts about what is to be forgotten: {_SOURCE}"
+    )
+    retain: tuple[str, ...] = Field(
+        min_length=1, description=f"Prompts near the target that are allowed: {_SOURCE}"
+    )
+    general: tuple[str, ...] = Field(
+        default=(), description=f"Ordinary prompts: {_SOURCE} A set of our own by default."
+    )
+    fields: tuple[str, ...] = Field(
+        default=(), description="Field of a record that holds a prompt; several are wordings of one item."
+    )
+    entities: Path | None = Field(
+        default=None, description="Text file of names, one a line; found by themselves by default."
+    )
+    output: Path = Field(
+        default_factory=lambda given: Path("targets") / given["target"],
+        description="The bundle's folder; targets/NAME by default.",
+    )
+    report: Path = Field(
+        default_factory=lambda given: Path("reports") / given["target"],
+        description="Where figures and plots go; reports/NAME by default.",
+    )

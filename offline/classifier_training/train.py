@@ -253,7 +253,7 @@ def _uncalibrated_head(
         pass_below=-np.inf,
         passed_probability=0.0,
         threshold=0.5,
-        entities=settings.entities or tuple(found),
+        entities=settings.entity_names or tuple(found),
     )
 
 
@@ -263,7 +263,9 @@ def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettin
         (kept.retain, settings.near_false_positive_rate),
     )
     lowest = max(false_positive_threshold(side.scores, side.weights, rate) for side, rate in rates)
-    return choose_threshold(forget, settings.alpha, lowest, settings.prefer)
+    return choose_threshold(
+        forget, settings.alpha, lowest, "conformal" if settings.prefer_conformal else "false_positives"
+    )
 
 
 def _effect_on(

@@ -6,55 +6,11 @@ proposals of many restarts can be measured together.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Schedule = Literal["constant", "inverse_sqrt", "cosine"]
-Scale = Literal["linear", "log"]
-
-
-@dataclass(frozen=True)
-class DescentSettings:
-    """How far a descent looks and steps.
-
-    Attributes
-    ----------
-    learning_rate
-        Step for a slope of one; in the unit of `scale`.
-    epsilon
-        Distance of the two evaluations from the current point; in the unit of `scale`.
-    schedule
-        How the learning rate falls over the steps.
-    scale
-        Whether a strength is searched as it is, as the paper has it, or by its natural logarithm [ours]: useful
-        strengths span three orders of magnitude, and one epsilon does not fit them all.
-    floor
-        Least strength.
-    """
-
-    steps: int = 6
-    learning_rate: float = 4.0
-    epsilon: float = 0.25
-    schedule: Schedule = "cosine"
-    scale: Scale = "log"
-    floor: float = 1e-3
-
-    def __post_init__(self) -> None:
-        if self.steps < 0 or self.learning_rate <= 0 or self.epsilon <= 0 or self.floor <= 0:
-            raise ValueError("steps must be 0 or more; learning rate, epsilon and floor must be positive")
-
-    def rate(self, step: int) -> float:
-        """Learning rate of a step, counted from 0."""
-        match self.schedule:
-            case "constant":
-                return self.learning_rate
-            case "inverse_sqrt":
-                return self.learning_rate / math.sqrt(1.0 + step)
-            case "cosine":
-                return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / max(self.steps, 1)))
+from lethe.offline.corruption_learning.settings import DescentSettings
 
 
 class ScalarDescent:

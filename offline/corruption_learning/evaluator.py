@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lethe.corruption.artifact import Corruption
+from lethe.offline.corruption_learning.errors import LearningError
 from lethe.offline.corruption_learning.objective import Measurement
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Choice, Generation, LanguageModel, Prompt, Scoring
@@ -38,7 +39,7 @@ class CorruptionEvaluator:
 
     Raises
     ------
-    ValueError
+    LearningError
         A metric needs what no question has: wrong answers, options or facts.
     """
 
@@ -203,7 +204,7 @@ class CorruptionEvaluator:
             case "unique_tokens":
                 return _mean(unique_token_ratio(output.split()) for output in outputs)
             case _:
-                raise ValueError(f"unknown metric {name!r}")
+                raise LearningError(f"unknown metric {name!r}")
 
     def _refuse_metrics_without_data(self) -> None:
         needs = {
@@ -217,7 +218,7 @@ class CorruptionEvaluator:
         for metric in self.metrics:
             field, present = needs.get(metric, ("", True))
             if not present:
-                raise ValueError(f"the metric {metric!r} needs {field!r}, which no question has")
+                raise LearningError(f"the metric {metric!r} needs {field!r}, which no question has")
 
 
 def _mean(values: object) -> float:

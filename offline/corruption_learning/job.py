@@ -1,71 +1,23 @@
 """The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from lethe.bundle import Bundle, refuse_other_base_model
-from lethe.corruption.artifact import Positions
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.learn import LearnedCorruption, LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.learn import LearnedCorruption, learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption
+from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import DataError, read_json_list
 from lethe.offline.data.questions import ForgetQuestion, load_prompts, load_questions, refuse_overlap
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.opening import base_model_of, open_engine, open_local
 from lethe.offline.progress import Progress
 
-_FUNCTIONS = ("rand_noise_first_n", "flip_sign_top_k", "zero_out_top_k")
-_DIMS = (1, 64)
-_STRENGTHS = (0.5, 2.0, 8.0, 32.0)
 
-
-@dataclass(frozen=True)
-class LearningJob:
-    """What to learn, from which files, into which bundle; an empty tuple stands for the default.
-
-    Attributes
-    ----------
-    questions, retain_prompts, deny_list
-        Forget questions, prompts without knowledge behind them, facts that no answer may name.
-    surrogate
-        Surrogate values that are known.
-    metrics
-        What D is made of; by default all that the questions carry the data for.
-    trace
-        By default beside the bundle, as ``.NAME-search.jsonl``.
-    """
-
-    bundle: Path
-    questions: Path
-    retain_prompts: Path | None = None
-    deny_list: Path | None = None
-    surrogate: dict[str, float] = field(default_factory=dict)
-    metrics: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    dims: tuple[int, ...] = ()
-    strengths: tuple[float, ...] = ()
-    steps: int = 3
-    restarts: int = 2
-    positions: Positions = "all_but_last"
-    max_tokens: int = 28
-    trace: Path | None = None
-
-
-def run_learning_job(
-    job: LearningJob,
-    model: str,
-    cache: Path,
-    *,
-    engine: str | None = None,
-    served_name: str | None = None,
-    tokenizer: str | None = None,
-    api_key: str | None = None,
-    progress: Progress | None = None,
-) -> Bundle:
+def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = None) -> Bundle:
     """Learn a corruption and write it into its bundle.
 
     Every second question is held out of the search. All that can be wrong with the input is found before the search
@@ -73,12 +25,8 @@ def run_learning_job(
 
     Parameters
     ----------
-    model
-        Folder or hub id of the model to run in this process, if no engine is named.
     cache
         Where prepared models are kept.
-    engine, served_name, tokenizer, api_key
-        See `EngineModel.connect`.
     progress
         Told of the stages; by default they are printed, a line each.
 
@@ -88,7 +36,7 @@ def run_learning_job(
         A file is missing, malformed or empty, or the two sides overlap.
     LanguageModelError
         The model cannot be loaded, or the engine cannot be reached or lacks the plugin.
-    BundleError, CorruptionError, TraceError, ValueError
+    BundleError, CorruptionError, LearningError, TraceError
         As their messages say.
     """
     questions = load_questions(job.questions)
@@ -99,14 +47,16 @@ def run_learning_job(
     deny_list = _load_facts(job.deny_list) if job.deny_list else ()
 
     progress = progress or Progress()
-    progress.at(f"opening {engine or model}")
-    if engine:
-        connected = open_engine(engine, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
+    progress.at(f"opening {job.engine or job.model}")
+    if job.engine:
+        connected = open_engine(
+            job.engine, served_name=job.served_name, tokenizer=job.tokenizer, api_key=job.api_key
+        )
         opened: LanguageModel = connected
         base_model = base_model_of(connected.loaded_from, cache, connected.base_model_name)
     else:
-        opened = open_local(model, cache)
-        base_model = base_model_of(model, cache)
+        opened = open_local(job.model, cache)
+        base_model = base_model_of(job.model, cache)
     if base_model is None:
         raise LanguageModelError(
             f"the weights of {opened.name} are not on this machine as safetensors, so the bundle could not say which "
@@ -132,23 +82,13 @@ def search(
         CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens)
         for part in (questions[::2], questions[1::2])
     )
-    settings = LearningSettings(
-        functions=job.functions or _FUNCTIONS,
-        dims=job.dims or _DIMS,
-        strengths=job.strengths or _STRENGTHS,
-        restarts=job.restarts,
-        scalar=DescentSettings(steps=job.steps),
-        positions=job.positions,
-        retain_prompts=retain_prompts,
-        surrogate=job.surrogate,
-    )
-    trace = job.trace or job.bundle.parent / f".{job.bundle.name}-search.jsonl"
-    progress.begin(f"searching, record in {trace}")
+    progress.begin(f"searching, record in {job.trace}")
     learned = learn_corruption(
-        settings,
+        job,
         searched,
         held_out,
-        trace,
+        retain_prompts,
+        job.trace,
         lambda count: progress.advance(count, note=f"{count} candidates measured"),
     )
     Console(stderr=True).print(_table(learned))

@@ -4,58 +4,19 @@ Knows nothing about models, files of questions or bundles.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from lethe.corruption.artifact import Corruption, Positions
+from lethe.corruption.artifact import Corruption
 from lethe.corruption.functions import FUNCTIONS, RowChange, TokenOrder
-from lethe.offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.descent import ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.errors import LearningError
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.objective import Measurement, Objective
+from lethe.offline.corruption_learning.settings import DescentSettings, LearningSettings
 from lethe.offline.corruption_learning.trace import MeasurementTrace
-
-
-@dataclass(frozen=True)
-class LearningSettings:
-    """What is searched.
-
-    Attributes
-    ----------
-    functions
-        Names of `lethe.corruption.functions.FUNCTIONS` to compare.
-    dims
-        Numbers of dimensions to try with each function.
-    strengths
-        Grid of strengths, for the functions that have one.
-    restarts
-        How many of the best grid points a descent starts from, and how many vectors are learned.
-    scalar, vector
-        Descent of a strength, and of a vector where a function takes one.
-    positions
-        Which prompt tokens are corrupted.
-    seed
-        Of the noise and of the vectors' directions.
-    retain_prompts
-        Prompts that the model has no particular knowledge about; what it scores there stands for a model that never
-        learned.
-    surrogate
-        Surrogate values that are known; they take precedence over the estimated ones.
-    """
-
-    functions: tuple[str, ...] = ("rand_noise_first_n", "zero_out_top_k", "flip_sign_top_k")
-    dims: tuple[int, ...] = (1, 32)
-    strengths: tuple[float, ...] = (0.5, 2.0, 8.0, 32.0, 128.0)
-    restarts: int = 2
-    scalar: DescentSettings = field(default_factory=DescentSettings)
-    vector: DescentSettings = field(
-        default_factory=lambda: DescentSettings(steps=12, learning_rate=40.0, epsilon=2.0)
-    )
-    positions: Positions = "all_but_last"
-    seed: int = 0
-    retain_prompts: tuple[str, ...] = ()
-    surrogate: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +62,7 @@ def learn_corruption(
     settings: LearningSettings,
     evaluator: CorruptionEvaluator,
     held_out: CorruptionEvaluator | None = None,
+    retain_prompts: Sequence[str] = (),
     trace: Path | None = None,
     on_measured: Callable[[int], None] = lambda _count: None,
 ) -> LearnedCorruption:
@@ -112,6 +74,9 @@ def learn_corruption(
         Measures candidates on the questions to search on.
     held_out
         Measures the clean model and the chosen corruption on other questions.
+    retain_prompts
+        Prompts that the model has no particular knowledge about; what it scores there stands for a model that never
+        learned.
     trace
         Record of the search; one that was interrupted goes on from it.
     on_measured
@@ -119,20 +84,18 @@ def learn_corruption(
 
     Raises
     ------
-    ValueError
-        No surrogate value is given or can be estimated for a metric, or nothing is left to search.
+    LearningError
+        No surrogate value is given or can be estimated for a metric.
     TraceError
         The trace belongs to another search.
     """
     record = MeasurementTrace(evaluator, trace, on_measured=on_measured)
-    objective = Objective(_surrogate_values(settings, record))
+    objective = Objective(_surrogate_values(settings, retain_prompts, record))
     search = _Search(record, objective)
 
     search.try_all(_grid(settings))
     _descend_strengths(settings, search)
     _descend_vectors(settings, search)
-    if not search.tried:
-        raise ValueError("nothing to search: name at least one corruption function")
 
     best = search.ranked()[0]
     clean = record.measure([None])[0]
@@ -169,16 +132,18 @@ class _Search:
         return sorted(self.tried.values(), key=lambda candidate: candidate.distance)
 
 
-def _surrogate_values(settings: LearningSettings, record: MeasurementTrace) -> dict[str, float]:
+def _surrogate_values(
+    settings: LearningSettings, retain_prompts: Sequence[str], record: MeasurementTrace
+) -> dict[str, float]:
     wanted = record.evaluator.metrics
     values = dict(settings.surrogate)
     missing = [name for name in wanted if name not in values]
-    if missing and not settings.retain_prompts:
-        raise ValueError(
+    if missing and not retain_prompts:
+        raise LearningError(
             f"no surrogate value for {', '.join(missing)}: give the values, or retain-like prompts to estimate them from"
         )
     if missing:
-        estimated = record.measure_surrogate(settings.retain_prompts).values
+        estimated = record.measure_surrogate(retain_prompts).values
         values |= {name: estimated[name] for name in missing}
     return {name: values[name] for name in wanted}
 
@@ -202,8 +167,8 @@ def _descend_strengths(settings: LearningSettings, search: _Search) -> None:
     starts = [corruption for corruption in ranked if _kind(corruption.function).takes_strength][
         : settings.restarts
     ]
-    descents = [ScalarDescent(start.strength, settings.scalar) for start in starts]
-    for _ in range(settings.scalar.steps):
+    descents = [ScalarDescent(start.strength, DescentSettings(steps=settings.steps)) for start in starts]
+    for _ in range(settings.steps):
         pairs = [
             replace(start, strength=strength)
             for start, descent in zip(starts, descents, strict=True)
@@ -238,10 +203,7 @@ def _descend_vectors(settings: LearningSettings, search: _Search) -> None:
 
 
 def _kind(function: str) -> RowChange | TokenOrder:
-    try:
-        return FUNCTIONS[function]
-    except KeyError:
-        raise ValueError(f"unknown corruption function {function!r}; known: {', '.join(FUNCTIONS)}") from None
+    return FUNCTIONS[function]
 
 
 def _vector_corruption(settings: LearningSettings, function: str, vector: np.ndarray) -> Corruption:

@@ -9,7 +9,7 @@ import io
 import json
 import tomllib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -150,10 +150,18 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
 
 
-def first_fault(error: pydantic.ValidationError) -> str:
-    """The first thing that is wrong, behind the field that it is wrong with."""
+def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None = None) -> str:
+    """The first thing that is wrong, behind the field that it is wrong with.
+
+    Parameters
+    ----------
+    names
+        What the user knows fields by, if not by their own names.
+    """
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
+    if names and first["loc"]:
+        field = names.get(str(first["loc"][0]), field)
     message = first["msg"].removeprefix("Value error, ")
     # A check of our own says by itself what it was given.
     if first["type"] != "value_error" and isinstance(first["input"], str | int | float):

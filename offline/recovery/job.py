@@ -102,15 +102,11 @@ def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print
     write_recovery_report(work.folder)
 
 
-def roll_back(
-    work: Workspace, settings: RollbackSettings, save: bool = True, say: Callable[[str], None] = print
-) -> None:
+def roll_back(work: Workspace, settings: RollbackSettings, say: Callable[[str], None] = print) -> None:
     """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
 
     Parameters
     ----------
-    save
-        Write the model that the chosen conflict rollback gives, as ``rolled-back``.
     say
         Told what happens.
     """
@@ -147,7 +143,7 @@ def roll_back(
         pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
         parameters = _taken_back(work, ranked, pick)
         _add_state(work, ROLLBACKS[selection], work.scores(parameters, "test"))
-        if save and selection == "conflict":
+        if settings.save and selection == "conflict":
             say(f"the model stands in {work.save(parameters, 'rolled-back')}")
     controls = _controls(work, settings, fisher, chosen["conflict"], say)
     mean = {name: fmean(scores[name] for scores in controls) for name in controls[0]}
@@ -156,7 +152,7 @@ def roll_back(
     _write_json(
         work.folder / "rollback.json",
         {
-            "settings": settings.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json", exclude={"save"}),
             "held_out": {"full rollback": before, "end of the chain": final},
             "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
             "controls": [_compared_with_ends(work, scores) for scores in controls],
@@ -166,26 +162,16 @@ def roll_back(
     write_recovery_report(work.folder)
 
 
-def refresh_domain(
-    work: Workspace,
-    settings: RefreshSettings,
-    share: float = 0.01,
-    save: bool = True,
-    say: Callable[[str], None] = print,
-) -> None:
+def refresh_domain(work: Workspace, settings: RefreshSettings, say: Callable[[str], None] = print) -> None:
     """Train a little on the harmed domain, and watch the conflict coordinates.
 
     Parameters
     ----------
-    share
-        Which share of all coordinates is watched.
-    save
-        Write the model, as ``refreshed``.
     say
         Told what happens.
     """
     found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
-    count = max(1, int(share * work.layout.size))
+    count = max(1, int(settings.watched * work.layout.size))
     conflict = top(SELECTIONS["conflict"](found.fisher, work.edit, 0), count)
     control = top(SELECTIONS["random"](found.fisher, work.edit, settings.seed), len(conflict))
     del found
@@ -203,13 +189,13 @@ def refresh_domain(
     )
     parameters = work.layout.read(work.model)
     _add_state(work, REFRESHED, work.scores(parameters, "test"))
-    if save:
+    if settings.save:
         say(f"the model stands in {work.save(parameters, 'refreshed')}")
     _write_json(
         work.folder / "refresh.json",
         {
-            "settings": settings.model_dump(mode="json"),
-            "share": share,
+            "settings": settings.model_dump(mode="json", exclude={"save", "watched"}),
+            "share": settings.watched,
             "coordinates": len(conflict),
             "before": asdict(steps[0]),
             "after": asdict(steps[-1]),

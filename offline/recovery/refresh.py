@@ -126,7 +126,9 @@ def refresh(
 
 def _digest(settings: RefreshSettings, watched: Watched) -> str:
     """Stands for the settings and the coordinates that are watched."""
-    digest = hashlib.sha256(json.dumps(settings.model_dump(), sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps(settings.model_dump(exclude={"save", "watched"}), sort_keys=True).encode()
+    )
     for indices in (watched.conflict, watched.control):
         digest.update(indices.numpy().tobytes())
     return digest.hexdigest()[:16]

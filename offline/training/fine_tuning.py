@@ -21,8 +21,9 @@ from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.language_models.interface import Prompt
 from lethe.offline.training.batching import padded
+from lethe.offline.training.layers import LLAMA_LAYERS
 from lethe.offline.training.losses import LOSSES
-from lethe.offline.training.low_rank import LLAMA_LAYERS, attach, merge
+from lethe.offline.training.low_rank import attach, merge
 from lethe.offline.training.schedule import warm_then_cosine
 
 _SAVE_INTERVAL_S = 150.0

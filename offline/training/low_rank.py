@@ -15,8 +15,6 @@ from torch.nn.functional import linear
 from lethe.offline.training.errors import AdapterError
 from lethe.offline.training.peft_folder import LowRankAdapter
 
-LLAMA_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
 
 class Switch:
     """Whether the changes are in force."""

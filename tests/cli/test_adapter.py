@@ -86,9 +86,9 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     ("arguments", "message"),
     [
         (("--rank", 400), "rank 400 is too large"),
-        (("--checkpoint-steps", 0), "checkpoint_steps: Input should be greater than 0, not 0"),
-        (("--dtype", "int8"), "dtype: Input should be 'bfloat16' or 'float32', not 'int8'"),
-        (("--forgetting", "hypnosis"), "no forgetting loss 'hypnosis'; there are npo"),
+        (("--checkpoint-steps", 0), "--checkpoint-steps: Input should be greater than 0, not 0"),
+        (("--dtype", "int8"), "--dtype: Input should be 'bfloat16' or 'float32', not 'int8'"),
+        (("--forgetting", "hypnosis"), "--forgetting: Input should be 'npo', "),
         (("--forget", "nowhere.jsonl"), "nowhere.jsonl does not exist"),
         (("--model", "/no/where"), "no model folder at /no/where"),
     ],

@@ -144,7 +144,8 @@ def test_a_name_that_no_target_can_have_is_refused_first(command, name):
     [
         (["--model", "/no/such/folder"], "no model folder at /no/such/folder"),
         (["--engine", "http://127.0.0.1:9"], "cannot be reached"),
-        (["--surrogate", "leak_rate"], "metric=value"),
+        (["--surrogate", "leak_rate"], "--surrogate: a value is given as NAME=VALUE, not 'leak_rate'"),
+        (["--function", "wish_away"], "--function: unknown corruption function 'wish_away'"),
         (["--deny-list", "/no/such/file"], "/no/such/file does not exist"),
         (["--deny-list", "QUESTIONS"], "questions.jsonl: not valid JSON"),
         (["--retain-prompts", "QUESTIONS"], "4 retain prompts are also forget questions"),

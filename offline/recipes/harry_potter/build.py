@@ -8,10 +8,10 @@ import argparse
 from pathlib import Path
 
 from lethe.models.cache import cache_folder
-from lethe.models.smollm2 import SMOLLM2
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
-from lethe.offline.corruption_learning.job import LearningJob, run_learning_job
+from lethe.offline.corruption_learning.job import run_learning_job
+from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.progress import ConsoleProgress
 from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
@@ -33,7 +33,9 @@ def build_classifier(bundle: Path, cache: Path) -> None:
     """
     # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives. A higher rate than by
     # default, as many questions about the books name little of them.
-    settings = TrainingSettings(entities=entity_names(), false_positive_rate=0.015, maximum_negatives=60_000)
+    settings = TrainingSettings(
+        entity_names=entity_names(), false_positive_rate=0.015, maximum_negatives=60_000
+    )
     with ConsoleProgress() as progress:
         trained = train_classifier(
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
@@ -46,14 +48,15 @@ def build_corruption(bundle: Path, cache: Path) -> None:
     """Learn the corruption and put it into the bundle."""
     # Corrupting the template's own tokens too makes this small model babble; see docs/learning-corruptions.md.
     job = LearningJob(
-        bundle=bundle,
+        target=bundle.name,
+        targets=bundle.parent,
         questions=FOLDER / "questions.jsonl",
         retain_prompts=FOLDER / "unknown.jsonl",
         deny_list=FOLDER / "facts.json",
         positions="user_content",
         trace=_work(cache) / "corruption-search.jsonl",
     )
-    run_learning_job(job, SMOLLM2, cache)
+    run_learning_job(job, cache)
 
 
 def _work(cache: Path) -> Path:

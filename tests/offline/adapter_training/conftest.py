@@ -37,9 +37,7 @@ def make_training(tiny_model_folder: Path, settings: AdapterTrainingSettings) ->
             read_base_model(tiny_model_folder, "tiny"),
             {"marsh": MARSH} if forget is None else forget,
             retain,
-            settings.model_copy(update=changes),
-            bank or work / "bank.safetensors",
-            work,
+            settings.model_copy(update={"work": work, "bank": bank, **changes}),
         )
 
     return make

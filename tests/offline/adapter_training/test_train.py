@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def bank_file(training: BankTraining, trained: TrainedBank, tmp_path: Path) -> Path:
     """A copy of the bank with the expert `marsh`."""
-    return Path(shutil.copy(training.bank, tmp_path / "bank.safetensors"))
+    return Path(shutil.copy(training.settings.bank_file, tmp_path / "bank.safetensors"))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def bank_with_fens(
 ) -> AdapterBank:
     """The bank after the expert `fens` was added to its file."""
     work = tmp_path_factory.mktemp("fens")
-    file = Path(shutil.copy(training.bank, work / "bank.safetensors"))
+    file = Path(shutil.copy(training.settings.bank_file, work / "bank.safetensors"))
     train_bank(make_training(work, {"fens": FENS}))
     return load_bank(file)
 
@@ -205,7 +205,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
 
 
 def test_every_step_is_recorded(training: BankTraining, trained: TrainedBank) -> None:
-    lines = read_whole_lines(training.trace)
+    lines = read_whole_lines(training.settings.trace)
     steps = [(line["phase"], line["step"]) for line in lines if "phase" in line]
     assert steps == [("shared", 1), ("shared", 2), *(("marsh", n) for n in range(1, 5))]
     assert lines[0]["settings"]["npo_beta"] == 0.1
@@ -288,7 +288,7 @@ def test_two_processes_under_accelerate_come_to_what_one_comes_to(
 
     here, there = (
         [line for line in read_whole_lines(trace) if "phase" in line]
-        for trace in (alone.trace, work / "trace.jsonl")
+        for trace in (alone.settings.trace, work / "trace.jsonl")
     )
     assert [line["step"] for line in there] == [line["step"] for line in here]
     for ours, theirs in zip(here, there, strict=True):

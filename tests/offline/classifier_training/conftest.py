@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,9 +63,8 @@ def train(work_folder: Path) -> Train:
     def train(
         target: str = "lights", progress: Progress | None = None, **changes: object
     ) -> TrainedClassifier:
-        settings = replace(
-            TrainingSettings(forget_forms=2, vocabulary_rounds=0, folds=2, refit=False), **changes
-        )  # pyright: ignore[reportArgumentType]
+        small = {"forget_forms": 2, "vocabulary_rounds": 0, "folds": 2, "refit": False}
+        settings = TrainingSettings.model_validate(small | changes)
         forget, retain, general = (
             examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
         )

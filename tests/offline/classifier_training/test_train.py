@@ -121,7 +121,7 @@ def test_false_positive_rates_stand_on_more_than_the_calibration_part(trained: T
 
 def test_the_guaranteed_risk_is_recorded_where_there_is_one(trained: TrainedClassifier, train: Train) -> None:
     assert "guaranteed_false_negative_risk" not in trained.metrics
-    careful = train(prefer="conformal", forget_forms=0, keep_forms=0)
+    careful = train(prefer_conformal=True, forget_forms=0, keep_forms=0)
     groups = len(careful.calibration.forget)
     assert careful.metrics["guaranteed_false_negative_risk"] == pytest.approx(1 / (groups + 1), abs=1e-5)
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.offline.corruption_learning.descent import DescentSettings, ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.descent import ScalarDescent, VectorDescent
+from lethe.offline.corruption_learning.settings import DescentSettings
 
 
 def test_one_linear_step_by_hand():
@@ -67,5 +68,5 @@ def test_rates_fall_as_the_schedule_says():
 
 
 def test_an_epsilon_of_zero_is_refused():
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match=r"epsilon\n.*greater than 0"):
         DescentSettings(epsilon=0.0)

@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from lethe.offline.corruption_learning.descent import DescentSettings
-from lethe.offline.corruption_learning.learn import LearningSettings, learn_corruption
+from lethe.offline.corruption_learning.errors import LearningError
+from lethe.offline.corruption_learning.learn import learn_corruption
 from lethe.offline.corruption_learning.objective import Objective
 from lethe.offline.corruption_learning.plot import plot_search
+from lethe.offline.corruption_learning.settings import DescentSettings, LearningSettings
 from lethe.offline.corruption_learning.trace import TraceError
 
 SETTINGS = LearningSettings(
@@ -13,15 +14,15 @@ SETTINGS = LearningSettings(
     dims=(2, 8),
     strengths=(0.5, 5.0),
     restarts=2,
-    scalar=DescentSettings(steps=2),
+    steps=2,
     vector=DescentSettings(steps=1, learning_rate=1.0, epsilon=1.0),
-    retain_prompts=("What is a lamp?", "Why do birds sing?"),
 )
+RETAINED = ("What is a lamp?", "Why do birds sing?")
 
 
 @pytest.fixture(scope="module")
 def learned(evaluator):
-    return learn_corruption(SETTINGS, evaluator, held_out=evaluator)
+    return learn_corruption(SETTINGS, evaluator, evaluator, RETAINED)
 
 
 def test_the_choice_is_the_candidate_nearest_to_the_surrogate(learned):
@@ -57,12 +58,12 @@ def test_an_interrupted_search_goes_on_to_the_same_end(learned, evaluator, tmp_p
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        learn_corruption(SETTINGS, evaluator, trace=trace, on_measured=interrupt)
+        learn_corruption(SETTINGS, evaluator, None, RETAINED, trace, on_measured=interrupt)
     before = len(trace.read_text().splitlines())
     with trace.open("a") as file:
         file.write('{"key": "cut sho')
     measured = []
-    resumed = learn_corruption(SETTINGS, evaluator, trace=trace, on_measured=measured.append)
+    resumed = learn_corruption(SETTINGS, evaluator, None, RETAINED, trace, on_measured=measured.append)
     assert resumed.corruption == learned.corruption
     assert resumed.distance == pytest.approx(learned.distance)
     assert min(measured) > before - 2
@@ -70,7 +71,7 @@ def test_an_interrupted_search_goes_on_to_the_same_end(learned, evaluator, tmp_p
 
 def test_a_trace_holds_a_line_for_every_measurement(evaluator, tmp_path):
     trace = tmp_path / "search.jsonl"
-    result = learn_corruption(SETTINGS, evaluator, trace=trace)
+    result = learn_corruption(SETTINGS, evaluator, None, RETAINED, trace)
     rows = [json.loads(line) for line in trace.read_text().splitlines()][1:]
     candidates = [row for row in rows if row.get("candidate")]
     assert len(candidates) == len(result.candidates)
@@ -81,27 +82,21 @@ def test_a_trace_of_another_search_is_refused(evaluator, tmp_path):
     trace = tmp_path / "search.jsonl"
     trace.write_text('{"search": "other"}\n')
     with pytest.raises(TraceError, match="another model, questions or metrics"):
-        learn_corruption(SETTINGS, evaluator, trace=trace)
+        learn_corruption(SETTINGS, evaluator, None, RETAINED, trace)
 
 
 def test_given_surrogate_values_take_precedence(evaluator):
     settings = LearningSettings(
         functions=("shuffle",),
         surrogate=dict.fromkeys(evaluator.metrics, 0.5),
-        scalar=DescentSettings(steps=0),
+        steps=0,
     )
     assert learn_corruption(settings, evaluator).surrogate == dict.fromkeys(evaluator.metrics, 0.5)
 
 
 def test_no_way_to_know_a_surrogate_value_is_refused(evaluator):
-    with pytest.raises(ValueError, match="retain-like prompts"):
+    with pytest.raises(LearningError, match="retain-like prompts"):
         learn_corruption(LearningSettings(functions=("shuffle",)), evaluator)
-
-
-def test_an_unknown_function_is_refused(evaluator):
-    settings = LearningSettings(functions=("wish_away",), retain_prompts=("Why?",))
-    with pytest.raises(ValueError, match="unknown corruption function 'wish_away'"):
-        learn_corruption(settings, evaluator)
 
 
 def test_the_picture_is_a_png(learned, tmp_path):

@@ -81,8 +81,10 @@ def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
     def random_scores(folder, *seeds):
         for seed in seeds:
             work = Workspace(full_chain, None, folder)
-            settings = RollbackSettings(shares=(0.2,), strengths=(1.0,), keep=0.0, seed=seed, draws=1)
-            roll_back(work, settings, save=False, say=lambda _line: None)
+            settings = RollbackSettings(
+                shares=(0.2,), strengths=(1.0,), keep=0.0, seed=seed, draws=1, save=False
+            )
+            roll_back(work, settings, say=lambda _line: None)
         rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
         return [row["scores"] for row in rows if row["selection"] == "random"]
 
@@ -92,9 +94,9 @@ def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
 
 
 def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
-    settings = SETTINGS.model_copy(update={"draws": 3})
+    settings = SETTINGS.model_copy(update={"draws": 3, "save": False})
     work = Workspace(adapter_chain, None, tmp_path)
-    roll_back(work, settings, save=False, say=lambda _line: None)
+    roll_back(work, settings, say=lambda _line: None)
 
     rollback = json.loads((tmp_path / "rollback.json").read_text())
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
@@ -152,10 +154,10 @@ def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_mo
     cases = {
         ("diagnose", tmp_path / "none.toml", "--out", out): "does not exist",
         ("diagnose", chain, "--harmed", "blue", "--out", out): "name an earlier stage",
-        ("rollback", chain, "--rho", "2", "--out", out): "shares.0: Input should be less",
-        ("rollback", chain, "--strength", "0", "--out", out): "strengths.0: Input should be greater",
-        ("rollback", chain, "--draws", "0", "--out", out): "draws: Input should be greater than 0, not 0",
-        ("refresh", chain, "--learning-rate", "0", "--out", out): "learning_rate: Input should be greater",
+        ("rollback", chain, "--rho", "2", "--out", out): "--rho: Input should be less",
+        ("rollback", chain, "--strength", "0", "--out", out): "--strength: Input should be greater",
+        ("rollback", chain, "--draws", "0", "--out", out): "--draws: Input should be greater than 0, not 0",
+        ("refresh", chain, "--learning-rate", "0", "--out", out): "--learning-rate: Input should be greater",
         ("diagnose", few, "--out", tmp_path / "few"): "at least 4 are needed",
     }
     for arguments, message in cases.items():
