@@ -39,7 +39,7 @@ def serve(
         engine = _given(url=engine_url, model=model)
         overrides = _given(host=host, port=port, targets=targets, engine=engine or None)
         settings = load_settings(config, overrides)
-        run(settings, None if settings.engine.url else embedded_model(settings), _print)
+        run(settings, None if settings.engine.url else embedded_model(settings))
 
 
 def embedded_model(settings: "Settings") -> "EmbeddedModel":
@@ -55,7 +55,3 @@ def embedded_model(settings: "Settings") -> "EmbeddedModel":
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _print(line: str) -> None:
-    typer.echo(f"lethe: {line}")

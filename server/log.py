@@ -1,14 +1,20 @@
-"""What the proxy tells its operator, as lines for people or as JSON for machines."""
+"""How what the proxy logs is written: lines for people, or JSON for machines."""
 
+import json
 import logging
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TextIO
 
-import orjson
 
-_LOGGER = logging.getLogger("lethe")
+class TextFormatter(logging.Formatter):
+    """One line a record, after the program's name, or after the logger's if that is not of Lethe."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line, its traceback below it."""
+        name = "lethe" if record.name.split(".")[0] == "lethe" else record.name
+        # Names of files may hold bytes that are no text.
+        return f"{name}: {super().format(record)}".encode(errors="backslashreplace").decode()
 
 
 class JsonFormatter(logging.Formatter):
@@ -25,13 +31,21 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(document, default=str).decode()
+        return json.dumps(document)
 
 
-def log_as_json() -> Callable[[str], None]:
-    """Send everything that is logged in this process to standard output as JSON; gives what reports a line."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter())
+class _Output(logging.StreamHandler[TextIO]):
+    """Writes as far as somebody takes it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        # A full disk or a closed pipe is not told of once more for every line.
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+def log_to_standard_output(form: Literal["text", "json"]) -> None:
+    """Send what is logged in this process to standard output; of other libraries, warnings and errors alone."""
+    handler = _Output(sys.stdout)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    _LOGGER.setLevel(logging.INFO)
-    return _LOGGER.info
+    logging.getLogger("lethe").setLevel(logging.INFO)

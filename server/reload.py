@@ -1,6 +1,6 @@
 """Putting changed targets and keys in force while the proxy runs."""
 
-from collections.abc import Callable
+import logging
 
 from lethe.bundle import BundleError
 from lethe.bundle.errors import LetheError
@@ -8,31 +8,26 @@ from lethe.server.access.access import Access
 from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard
 
+_LOGGER = logging.getLogger("lethe.reload")
+
 
 class ReloadError(LetheError):
     """What is on disk cannot be put in force; what was in force stays."""
 
 
 class Reload:
-    """Loads bundles and keys anew.
+    """Loads bundles and keys anew."""
 
-    Parameters
-    ----------
-    report
-        Takes lines for the operator.
-    """
-
-    def __init__(self, guard: Guard, access: Access, report: Callable[[str], None]) -> None:
+    def __init__(self, guard: Guard, access: Access) -> None:
         self._guard = guard
         self._access = access
-        self._report = report
 
     async def __call__(self) -> None:
         """Load everything; on an error, say so and keep what is in force."""
         try:
             await self.try_all()
         except ReloadError as error:
-            self._report(f"reload failed, what was in force stays: {error}")
+            _LOGGER.error("reload failed, what was in force stays: %s", error)
 
     async def try_all(self) -> None:
         """Load everything.
@@ -48,4 +43,4 @@ class Reload:
             await self._guard.load()
         except (BundleError, OperatorError) as error:
             raise ReloadError(str(error)) from None
-        self._report(f"reloaded: {self._guard.describe()}")
+        _LOGGER.info("reloaded: %s", self._guard.describe())

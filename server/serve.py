@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import errno
 import gc
+import logging
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.config import LOGGING_CONFIG
 
 from lethe.bundle import BundleError
 from lethe.server.access.access import Access
@@ -30,7 +30,7 @@ from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
 from lethe.server.http_protocol import bounded_protocol
-from lethe.server.log import log_as_json
+from lethe.server.log import log_to_standard_output
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
@@ -38,48 +38,44 @@ from lethe.server.request.tracing import NoTracing, Tracing
 from lethe.server.settings import Settings
 from lethe.server.watch import Watch
 
+_LOGGER = logging.getLogger("lethe.serve")
 # For clients to take what a request that was cut ends with.
 _LAST_WORDS_S = 3
 
 
-def run(settings: Settings, model: EmbeddedModel | None, report: Callable[[str], None]) -> None:
+def run(settings: Settings, model: EmbeddedModel | None) -> None:
     """Serve until stopped by SIGTERM or SIGINT; SIGHUP loads the bundles anew.
 
     Parameters
     ----------
     model
         The embedded engine's model; None for running engines at ``settings.engine.url``.
-    report
-        Takes lines for the operator.
 
     Raises
     ------
     OperatorError
         Something that the proxy needs is not as it must be.
     """
-    report = log_as_json() if settings.log_format == "json" else _unfailing(report)
+    log_to_standard_output(settings.log_format)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_Proxy(settings, model, report).run())
+            runner.run(_Proxy(settings, model).run())
     except BundleError as error:
         raise OperatorError(str(error)) from None
 
 
 class _Proxy:
-    def __init__(
-        self, settings: Settings, model: EmbeddedModel | None, report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, model: EmbeddedModel | None) -> None:
         self._settings = settings
-        self._report = report
         self._metrics = Metrics()
-        self._supervisor = Supervisor(settings, model, self._metrics, report)
+        self._supervisor = Supervisor(settings, model, self._metrics)
         self._engines = self._supervisor.engines
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
         self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
-        self._reload = Reload(self._guard, self._access, report)
+        self._reload = Reload(self._guard, self._access)
         self._audit = self._open_audit()
         self._tracing = self._start_tracing()
         self._drain = Drain(settings.drain_timeout_s)
@@ -91,7 +87,7 @@ class _Proxy:
         watched = filter(None, (settings.targets, settings.keys)) if settings.watch else ()
         watches = {path: Watch(path) for path in watched}
         with _listen(settings.host, settings.port) as listener:
-            server = _Server(self._app(), settings, self._drain, self._report)
+            server = _Server(self._app(), settings, self._drain)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
@@ -107,7 +103,8 @@ class _Proxy:
                 for path, watch in watches.items():
                     await stack.enter_async_context(_background(self._take_up_changes(path, watch)))
                 if await _first(self._supervisor.start(), serving):
-                    self._report_ready(time.monotonic() - started)
+                    if not self._drain.begun:
+                        self._settle_down(time.monotonic() - started)
                     await _first(self._supervisor.watch(), serving)
                     await serving
 
@@ -115,9 +112,7 @@ class _Proxy:
         settings = self._settings.redis
         if settings.url is None:
             return LocalLimits()
-        limits = RedisLimits(
-            settings.url.get_secret_value(), timeout_s=settings.timeout_s, report=self._report
-        )
+        limits = RedisLimits(settings.url.get_secret_value(), timeout_s=settings.timeout_s)
         limits.show_in(self._metrics)
         return limits
 
@@ -151,7 +146,7 @@ class _Proxy:
             self._settings,
             engines=self._engines,
             guard=self._guard,
-            placer=Placer(self._supervisor.tokenizer, self._metrics, self._report),
+            placer=Placer(self._supervisor.tokenizer, self._metrics),
             access=self._access,
             reload=self._reload,
             metrics=self._metrics,
@@ -178,44 +173,32 @@ class _Proxy:
         try:
             await watch.run(self._reload)
         except (OSError, RuntimeError) as error:
-            self._report(f"changes of {path} are not watched, send SIGHUP instead: {error}")
+            _LOGGER.warning("changes of %s are not watched, send SIGHUP instead: %s", path, error)
 
-    def _report_ready(self, seconds: float) -> None:
+    def _settle_down(self, seconds: float) -> None:
         # What is loaded by now stays; scanning it again and again would stall requests for tens of milliseconds.
         gc.collect()
         gc.freeze()
         names = ", ".join(sorted(self._engines.model_names))
-        self._report(f"targets: {self._guard.describe()}")
+        _LOGGER.info("targets: %s", self._guard.describe())
         if self._access.is_open:
-            self._report("no keys are set up: every client is served; see `lethe keys create`")
-        self._report(
-            f"ready after {seconds:.1f} s: {names} at http://{self._settings.host}:{self._settings.port}/v1"
-        )
-
-
-def _unfailing(report: Callable[[str], None]) -> Callable[[str], None]:
-    """Report as far as somebody takes it: a full disk or a closed pipe there stops nothing here."""
-
-    def report_if_possible(line: str) -> None:
-        with contextlib.suppress(OSError):
-            report(line)
-
-    return report_if_possible
+            _LOGGER.warning("no keys are set up: every client is served; see `lethe keys create`")
+        address = f"http://{self._settings.host}:{self._settings.port}/v1"
+        _LOGGER.info("ready after %.1f s: %s at %s", seconds, names, address)
 
 
 class _Server(uvicorn.Server):
     """uvicorn, leaving signals to the proxy, which has an engine to stop after the last request."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, drain: Drain, report: Callable[[str], None]) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, drain: Drain) -> None:
         self._settings = settings
         self._drain = drain
-        self._report = report
         super().__init__(
             uvicorn.Config(
                 _answering_when_cancelled(app),
                 lifespan="off",
                 log_level="warning",
-                log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
+                log_config=None,
                 access_log=False,
                 server_header=False,
                 date_header=False,
@@ -250,14 +233,14 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         loop.call_later(min(delay, timeout), self._take_no_more)
         loop.call_later(timeout, self._cut)
-        self._report(f"stopping after {self._in_flight()}, in {timeout} s at the latest")
+        _LOGGER.info("stopping after %s, in %s s at the latest", self._in_flight(), timeout)
 
     def _take_no_more(self) -> None:
         self.should_exit = True
 
     def _cut(self) -> None:
         if self.server_state.tasks:
-            self._report(f"stopping: cut {self._in_flight()} that had not ended")
+            _LOGGER.warning("stopping: cut %s that had not ended", self._in_flight())
         for task in self.server_state.tasks:
             task.cancel()
         asyncio.get_running_loop().call_later(_LAST_WORDS_S, self._leave)

@@ -6,6 +6,7 @@ clock is the only one that counts.
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from lethe.server.metrics import Metrics
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
+_LOGGER = logging.getLogger("lethe.limits")
 _PAUSE_S = 1.0
 
 # KEYS: bucket, leases. ARGV: requests a minute, requests at a time (0 for no limit), lease, its seconds, then
@@ -63,7 +65,7 @@ class RedisLimits:
     """Counts for all proxies that share a Redis.
 
     While it does not answer, each proxy counts for itself, so a key may use up to its limits at every proxy. The
-    change is reported and counted, and Redis is asked again after a second.
+    change is logged and counted, and Redis is asked again after a second.
 
     Parameters
     ----------
@@ -73,8 +75,6 @@ class RedisLimits:
         How long a request waits for Redis.
     lease_s
         How long the places of a proxy that died stay taken.
-    report
-        Takes lines for the operator.
 
     Attributes
     ----------
@@ -89,15 +89,12 @@ class RedisLimits:
         The address is none, or the client library is not installed.
     """
 
-    def __init__(
-        self, url: str, *, timeout_s: float, report: Callable[[str], None], lease_s: float = 30.0
-    ) -> None:
+    def __init__(self, url: str, *, timeout_s: float, lease_s: float = 30.0) -> None:
         self._redis = _client(url, timeout_s)
         self._admit = self._redis.register_script(_ADMIT)
         self._renew = self._redis.register_script(_RENEW)
         self._timeout_s = timeout_s
         self._lease_s = lease_s
-        self._report = report
         self._local: KeyLimits = LocalLimits()
         self._breaker = CircuitBreaker(failures=1, pause_s=_PAUSE_S)
         self._held: dict[str, set[str]] = {}
@@ -109,7 +106,7 @@ class RedisLimits:
         self.errors = 0
 
     async def open(self) -> None:
-        """See `KeyLimits.open`. A Redis that does not answer yet is reported, and asked again later."""
+        """See `KeyLimits.open`. A Redis that does not answer yet is logged, and asked again later."""
         self._keeper = asyncio.create_task(self._keep_leases())
         with contextlib.suppress(*_failures()):
             await self._ask(self._redis.ping)
@@ -218,7 +215,7 @@ class RedisLimits:
         self._breaker.succeeded()
         if not self.answers:
             self.answers = True
-            self._report("redis answers again: the limits of keys are counted for all proxies together")
+            _LOGGER.info("redis answers again: the limits of keys are counted for all proxies together")
         return answer
 
     def _failed(self, error: BaseException) -> None:
@@ -227,7 +224,9 @@ class RedisLimits:
         if self.answers:
             self.answers = False
             reason = " ".join(f"{type(error).__name__} {error}".split())
-            self._report(f"redis does not answer, this proxy counts the limits of keys for itself: {reason}")
+            _LOGGER.warning(
+                "redis does not answer, this proxy counts the limits of keys for itself: %s", reason
+            )
 
 
 def _client(url: str, timeout_s: float) -> "Redis":

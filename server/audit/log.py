@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -26,6 +27,7 @@ from lethe.server.audit.files import audit_file, audit_files, last_link, read_ke
 from lethe.server.errors import OperatorError
 from lethe.server.metrics import Metrics
 
+_LOGGER = logging.getLogger("lethe.audit")
 _GATHER_S = 0.02
 _RETRY_S = 0.5
 _BATCH, _BATCH_BYTES = 2000, 1 << 20
@@ -235,9 +237,13 @@ class AuditLog:
                 for old in audit_files(self._folder)[: -self._keep]:
                     old.unlink()
             self._append(b"".join(lines))
-        except OSError:
+        except OSError as error:
+            if not self.failing:
+                _LOGGER.error("the audit log in %s cannot be written: %s", self._folder, error.strerror)
             self.failing = True
             return False
+        if self.failing:
+            _LOGGER.info("the audit log in %s is written again; entries lost: %d", self._folder, lost)
         self.failing = False
         self._last = link
         self._told_losses += lost

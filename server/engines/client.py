@@ -1,9 +1,10 @@
 """One engine over HTTP. Knows its address, deadlines and health; knows nothing about targets or policies."""
 
 import asyncio
+import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,7 @@ from lethe.server.errors import (
 )
 from lethe.server.targets.served_model import ServedModel, digest_at_hand
 
+_LOGGER = logging.getLogger("lethe.engines")
 PLUGIN_GAUGE = "lethe_plugin_info"
 _RETRY_AFTER_S = 5
 _FAILURES_TO_OPEN = 5
@@ -97,8 +99,6 @@ class EngineClient:
         Keeps requests away from an engine that does not answer them.
     label
         Names it in metrics; by default its host and port.
-    report
-        Takes lines for the operator.
 
     Attributes
     ----------
@@ -121,7 +121,6 @@ class EngineClient:
         health_timeout_s: float = 5,
         breaker: CircuitBreaker | None = None,
         label: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._breaker = breaker or CircuitBreaker(_FAILURES_TO_OPEN, _OPEN_S)
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
@@ -129,7 +128,6 @@ class EngineClient:
         self.in_flight = 0
         self.failures = 0
         self.key_refusals = 0
-        self._report = report
         self._next_report = 0.0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
@@ -231,8 +229,10 @@ class EngineClient:
         now = time.monotonic()
         if now >= self._next_report:
             self._next_report = now + _REPORT_EVERY_S
-            self._report(
-                f"{self.base_url} answers requests with {status}: it refuses the proxy's key; see engine.api_key"
+            _LOGGER.error(
+                "engine: %s answers requests with %s: it refuses the proxy's key; see engine.api_key",
+                self.base_url,
+                status,
             )
 
     def _closed(self) -> None:

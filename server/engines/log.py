@@ -1,10 +1,11 @@
 """What the embedded engine prints, kept on disk as far as there is room."""
 
+import logging
 import os
-from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
+_LOGGER = logging.getLogger("lethe.engines")
 _MAX_BYTES = 32 << 20
 
 
@@ -13,15 +14,12 @@ class EngineLog:
 
     Parameters
     ----------
-    report
-        Takes a line when the file can no longer be written, and when it can again.
     max_bytes
         A file that would grow beyond is followed by another.
     """
 
-    def __init__(self, path: Path, report: Callable[[str], None], *, max_bytes: int = _MAX_BYTES) -> None:
+    def __init__(self, path: Path, *, max_bytes: int = _MAX_BYTES) -> None:
         self.path = path
-        self._report = report
         self._max_bytes = max_bytes
         self._file: FileIO | None = None
         self._failing = False
@@ -33,11 +31,11 @@ class EngineLog:
         except OSError as error:
             self.close()
             if not self._failing:
-                self._report(f"its log {self.path} cannot be written: {error.strerror}")
+                _LOGGER.warning("engine: its log %s cannot be written: %s", self.path, error.strerror)
             self._failing = True
         else:
             if self._failing:
-                self._report(f"its log {self.path} is written again")
+                _LOGGER.info("engine: its log %s is written again", self.path)
             self._failing = False
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import re
 import secrets
@@ -26,6 +27,7 @@ from lethe.server.engines.client import EngineClient
 from lethe.server.engines.log import EngineLog
 from lethe.server.errors import OperatorError
 
+_LOGGER = logging.getLogger("lethe.engines")
 _SERVER_MODULE = "vllm.entrypoints.launchers.api_server.entry"
 _STAGES = {
     "Initializing a V1 LLM engine": "starting",
@@ -181,8 +183,6 @@ class EngineProcess:
     check_interval_s, failed_checks_to_restart
         How long to wait between two looks at a child that was healthy, and how many in a row must fail for it to
         be restarted.
-    on_stage
-        Called with a word or two whenever loading gets on.
     on_restart
         Called before every restart.
     """
@@ -197,7 +197,6 @@ class EngineProcess:
         stop_timeout_s: float = 20,
         check_interval_s: float = 5,
         failed_checks_to_restart: int = 6,
-        on_stage: Callable[[str], None] = lambda stage: None,
         on_restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._command = command
@@ -207,7 +206,6 @@ class EngineProcess:
         self._stop_timeout_s = stop_timeout_s
         self._check_interval_s = check_interval_s
         self._failed_checks_to_restart = failed_checks_to_restart
-        self._on_stage = on_stage
         self._on_restart = on_restart
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -263,7 +261,8 @@ class EngineProcess:
         """
         backoff = _FIRST_BACKOFF_S
         while True:
-            await self._until_unwell()
+            reason = await self._until_unwell()
+            _LOGGER.error("engine: %s, and is restarted", reason)
             self._client.mark_unavailable("the engine is restarting")
             await self.stop()
             while True:
@@ -273,12 +272,13 @@ class EngineProcess:
                     await accept()
                 except (OperatorError, BundleError, OSError) as error:
                     # Also where the system has no process or memory to give just now.
-                    self._on_stage(f"restart failed: {error}")
+                    _LOGGER.error("engine: restart failed: %s", error)
                     await self.stop()
                     await asyncio.sleep(backoff)
                     backoff = min(2 * backoff, _LAST_BACKOFF_S)
                 else:
                     break
+            _LOGGER.info("engine: restarted")
             backoff = _FIRST_BACKOFF_S
 
     async def stop(self, drain_s: float = 0) -> None:
@@ -305,7 +305,8 @@ class EngineProcess:
             await self._reader
         self._process = None
 
-    async def _until_unwell(self) -> None:
+    async def _until_unwell(self) -> str:
+        """Wait until the child has to be restarted, and say why."""
         assert self._process is not None
         exited = asyncio.create_task(self._process.wait())
         failed_checks = 0
@@ -313,8 +314,9 @@ class EngineProcess:
             while failed_checks < self._failed_checks_to_restart:
                 done, _ = await asyncio.wait({exited}, timeout=self._check_interval_s)
                 if done:
-                    return
+                    return f"it ended with status {exited.result()}"
                 failed_checks = 0 if await self._client.healthy() else failed_checks + 1
+            return "it does not answer"
         finally:
             exited.cancel()
 
@@ -326,7 +328,7 @@ class EngineProcess:
             self._lines.append(text)
             for mark, stage in _STAGES.items():
                 if mark in text:
-                    self._on_stage(stage)
+                    _LOGGER.info("engine: %s", stage)
         self._log.close()
 
     def _last_error(self) -> str:

@@ -5,8 +5,9 @@ targets in force ask of it and has their adapters.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lethe.bundle import BaseModel, BundleError
@@ -30,6 +31,7 @@ from lethe.server.targets.adapter import Adapter, AdapterCopies
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet
 
+_LOGGER = logging.getLogger("lethe.engines")
 _FAILED_CHECKS_TO_CLOSE = 2
 
 
@@ -56,8 +58,6 @@ class Supervisor:
     ----------
     model
         The embedded engine's model; None for running engines.
-    report
-        Takes lines for the operator.
 
     Attributes
     ----------
@@ -67,13 +67,10 @@ class Supervisor:
         Where the engines listen.
     """
 
-    def __init__(
-        self, settings: Settings, model: EmbeddedModel | None, metrics: Metrics, report: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, model: EmbeddedModel | None, metrics: Metrics) -> None:
         self._settings = settings
         self._model = model
         self._restarts = metrics.counter("lethe_engine_restarts", "Restarts of the embedded engine.")
-        self._report = report
         self.addresses = _addresses(settings, model)
         self._copies = _copies(settings, model)
         self.engines = EnginePool(
@@ -186,7 +183,6 @@ class Supervisor:
             read_timeout_s=settings.read_timeout_s,
             total_timeout_s=settings.total_timeout_s,
             label="embedded" if self._model is not None else None,
-            report=self._report_of_engine,
         )
 
     def _make_process(self, model: EmbeddedModel) -> EngineProcess:
@@ -204,20 +200,16 @@ class Supervisor:
         return EngineProcess(
             command,
             self.engines.clients[0],
-            EngineLog(self._settings.cache_dir / "logs" / "engine.log", self._report_of_engine),
+            EngineLog(self._settings.cache_dir / "logs" / "engine.log"),
             startup_timeout_s=settings.startup_timeout_s,
-            on_stage=self._report_of_engine,
             on_restart=self._restarts.inc,
         )
-
-    def _report_of_engine(self, line: str) -> None:
-        self._report(f"engine: {line}")
 
     async def _first_to_answer(self) -> EngineClient:
         deadline = time.monotonic() + self._settings.engine.startup_timeout_s
         clients = self.engines.clients
         addresses = ", ".join(client.base_url for client in clients)
-        self._report(f"engine: waiting for {addresses}")
+        _LOGGER.info("engine: waiting for %s", addresses)
         while True:
             healthy = await asyncio.gather(*(client.healthy() for client in clients))
             for client, is_healthy in zip(clients, healthy, strict=True):
@@ -283,7 +275,7 @@ class Supervisor:
                 settings = self._settings
                 line = describe_unfit(fitted, model, settings.policy.on_unfit, settings.targets)
         if line and line != self._reported_unfit:
-            self._report(line)
+            _LOGGER.warning("%s", line)
         self._reported_unfit = line
 
     async def _watch(self, client: EngineClient) -> None:
@@ -292,18 +284,21 @@ class Supervisor:
         while True:
             healthy = await client.healthy()
             failed_checks = 0 if healthy else failed_checks + 1
+            if failed_checks == _FAILED_CHECKS_TO_CLOSE:
+                _LOGGER.error("engine: %s does not answer, and is asked nothing", client.base_url)
             if failed_checks >= _FAILED_CHECKS_TO_CLOSE:
                 client.mark_unavailable("its engine does not answer")
             elif healthy and not client.ready:
                 # What comes back may be another engine than the one that went.
                 try:
                     await self._accept(client)
+                    _LOGGER.info("engine: %s is ready", client.base_url)
                     reported = ""
                 except (OperatorError, BundleError) as error:
                     client.mark_unavailable("its engine is not fit to serve")
                     if str(error) != reported:
                         reported = str(error)
-                        self._report(f"engine: {error}")
+                        _LOGGER.error("engine: %s", error)
             await asyncio.sleep(self._settings.engine.health_interval_s)
 
 

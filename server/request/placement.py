@@ -6,6 +6,7 @@ two disagree, or nothing can be located, the engine corrupts every prompt token 
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from lethe.models.locate import ModelNotFound, hub_folder, named_folder
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 from lethe.server.metrics import Metrics
+
+_LOGGER = logging.getLogger("lethe.placement")
 
 
 class WholePrompt(StrEnum):
@@ -48,18 +51,10 @@ class Placer:
         corruption first needs it.
     metrics
         Shows each request whose corruption falls on all but the last token although it asks for chosen ones.
-    report
-        Told once if the tokenizer cannot be had.
     """
 
-    def __init__(
-        self,
-        find_tokenizer: Callable[[], str | None],
-        metrics: Metrics,
-        report: Callable[[str], None] = lambda line: None,
-    ) -> None:
+    def __init__(self, find_tokenizer: Callable[[], str | None], metrics: Metrics) -> None:
         self._find_tokenizer = find_tokenizer
-        self._report = report
         self._whole_prompts = metrics.counter(
             "lethe_whole_prompts",
             "Requests whose corruption fell on the whole prompt although it was to fall on a part, by reason.",
@@ -112,10 +107,10 @@ class Placer:
                 try:
                     self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
                 except (ModelNotFound, OSError, ValueError) as error:
-                    reason = " ".join(str(error).split())
-                    self._report(
+                    _LOGGER.warning(
                         "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
-                        f"for a gated model: {reason}"
+                        "for a gated model: %s",
+                        " ".join(str(error).split()),
                     )
                 self._loaded = True
             return self._tokenizer

@@ -105,7 +105,7 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, taken_port: int) -> None
     assert "no engine answers at http://127.0.0.1:1" in line
 
 
-def test_what_is_reported_can_be_json(tmp_path: Path) -> None:
+def test_what_is_logged_can_be_json(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
     command = [sys.executable, "-m", "lethe", "serve", "--engine-url", "http://127.0.0.1:1"]
     environment = {
@@ -117,5 +117,10 @@ def test_what_is_reported_can_be_json(tmp_path: Path) -> None:
         "LETHE_ENGINE__STARTUP_TIMEOUT_S": "0.1",
     }
     finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    reported = [json.loads(line) for line in finished.stdout.splitlines()]
-    assert "waiting for http://127.0.0.1:1" in reported[0]["message"]
+    logged = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert logged[0].pop("time").endswith("Z")
+    assert logged[0] == {
+        "level": "info",
+        "logger": "lethe.engines",
+        "message": "engine: waiting for http://127.0.0.1:1",
+    }

@@ -62,7 +62,7 @@ def shown_by_a_proxy(*further: AuditLog | RedisLimits) -> CollectorRegistry:
     """What the parts of a proxy show, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://engine"}})
     metrics = Metrics()
-    supervisor = Supervisor(settings, None, metrics, print)
+    supervisor = Supervisor(settings, None, metrics)
     classifiers = ClassifierFactory(settings)
     Guard(settings.targets, classifiers, supervisor, settings.policy, metrics)
     Placer(supervisor.tokenizer, metrics)
@@ -79,7 +79,7 @@ def known_metrics(
     """Every name that can be asked for, and its labels where they are known."""
     audit = AuditLog(tmp_path_factory.mktemp("audit"), max_bytes=1 << 20, keep=1)
     audit.close()
-    registry = shown_by_a_proxy(audit, RedisLimits("redis://127.0.0.1", timeout_s=1, report=print))
+    registry = shown_by_a_proxy(audit, RedisLimits("redis://127.0.0.1", timeout_s=1))
     own = [
         (family, getattr(collector, "_labelnames", None) or getattr(family, "_labelnames", ()))
         for collector in registry._collector_to_names

@@ -1,6 +1,7 @@
 """A proxy on a real socket, before a recording engine."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -71,14 +72,14 @@ def tracing() -> Tracing:
 
 
 @pytest.fixture
-def lines() -> list[str]:
-    """What the operator is told of the engines."""
-    return []
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is logged while the test runs, as far as `lethe serve` writes it."""
+    caplog.set_level(logging.INFO, "lethe")
+    return caplog
 
 
 @pytest.fixture
 async def stack(
-    lines: list[str],
     targets: Path,
     keys: Path | None,
     limits: KeyLimits,
@@ -112,13 +113,13 @@ async def stack(
             }
         )
         settings = settings.model_copy(update={"engine": address})
-        supervisor = Supervisor(settings, None, metrics, lines.append)
+        supervisor = Supervisor(settings, None, metrics)
         upstream = supervisor.engines.clients[0]
         guard = Guard(targets, build, supervisor, settings.policy, metrics)
         await supervisor.open()
         access = Access(settings.keys, limits)
         access.load()
-        reload = Reload(guard, access, lambda line: None)
+        reload = Reload(guard, access)
         await guard.load()
         await supervisor.start()
         if len(engines) > 1:

@@ -1,5 +1,6 @@
 """What is on disk comes into force together, but that no revocation waits for a bundle."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,9 +43,9 @@ async def guard(targets: Path) -> Guard:
 
 
 @pytest.fixture
-async def reload(guard: Guard, access: Access, lines: list[str]) -> Reload:
+async def reload(guard: Guard, access: Access) -> Reload:
     """What has loaded everything once."""
-    reload = Reload(guard, access, lines.append)
+    reload = Reload(guard, access)
     await reload()
     return reload
 
@@ -62,30 +63,31 @@ def lets_in(access: Access, secret: str) -> bool:
 
 
 async def test_bundles_and_keys_come_into_force_and_the_operator_is_told(
-    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, lines: list[str]
+    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, logged: pytest.LogCaptureFixture
 ) -> None:
     write_target(targets, "films", Action.REFUSE)
     _, secret = create_key(keys)
     assert (in_force(guard), lets_in(access, secret)) == (["books"], False)
     await reload.try_all()
     assert (in_force(guard), lets_in(access, secret)) == (["books", "films"], True)
-    assert lines[-1] == f"reloaded: {guard.describe()}"
-    assert "films" in lines[-1]
+    [(logger, level, line)] = logged.record_tuples
+    assert (logger, level, line) == ("lethe.reload", logging.INFO, f"reloaded: {guard.describe()}")
+    assert "films" in line
 
 
 async def test_a_bad_bundle_keeps_the_targets_as_they_are_but_no_revocation_waiting(
-    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, lines: list[str]
+    reload: Reload, guard: Guard, access: Access, targets: Path, keys: Path, logged: pytest.LogCaptureFixture
 ) -> None:
     key, secret = create_key(keys)
     await reload()
     revoke_key(keys, key.id)
     write_target(targets, "films")
     (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
-    told = list(lines)
+    logged.clear()
     with pytest.raises(ReloadError, match="books"):
         await reload.try_all()
     assert (in_force(guard), lets_in(access, secret)) == (["books"], False)
-    assert lines == told
+    assert not logged.records
 
 
 @pytest.mark.parametrize("content", ["keys: 3", "a: ["])
@@ -102,9 +104,11 @@ async def test_a_bad_file_of_keys_keeps_everything_as_it_is(
 
 
 async def test_a_reload_that_nobody_waits_for_tells_of_its_failure(
-    reload: Reload, targets: Path, lines: list[str]
+    reload: Reload, targets: Path, logged: pytest.LogCaptureFixture
 ) -> None:
     (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
     await reload()
-    assert lines[-1].startswith("reload failed, what was in force stays: ")
-    assert "books" in lines[-1]
+    [(logger, level, line)] = logged.record_tuples
+    assert (logger, level) == ("lethe.reload", logging.ERROR)
+    assert line.startswith("reload failed, what was in force stays: ")
+    assert "books" in line

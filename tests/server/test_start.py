@@ -160,6 +160,17 @@ async def test_a_hangup_while_the_engine_starts_loads_anew_and_ends_nothing(star
     assert (await starting.ask()).status_code == 200
 
 
+async def test_what_is_stopped_while_the_engine_starts_does_not_say_that_it_is_ready(
+    tmp_path: Path, starting: Starting
+) -> None:
+    starting.process.terminate()
+    await starting.line("stopping after")
+    starting.engine.health_pages["/health"] = 200
+    said, _ = await asyncio.wait_for(starting.process.communicate(), 60)
+    assert starting.process.returncode == 0
+    assert b"ready after" not in said
+
+
 async def test_silent_connections_are_kept_known_to_what_lies_between(starting: Starting) -> None:
     while True:
         with contextlib.suppress(OSError):

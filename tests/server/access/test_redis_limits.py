@@ -1,6 +1,8 @@
 """Proxies that share a Redis count the limits of a key together; without it each counts for itself."""
 
 import asyncio
+import logging
+import re
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -53,17 +55,23 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def replica(
-    url: str, lines: list[str] | None = None, lease_s: float = 30
-) -> AsyncIterator[RedisLimits]:
+async def replica(url: str, lease_s: float = 30) -> AsyncIterator[RedisLimits]:
     """One proxy's part of the counting."""
-    report = [] if lines is None else lines
-    limits = RedisLimits(url, timeout_s=1, report=report.append, lease_s=lease_s)
+    limits = RedisLimits(url, timeout_s=1, lease_s=lease_s)
     await limits.open()
     try:
         yield limits
     finally:
         await limits.close()
+
+
+LOST, BACK = (logging.WARNING, "redis does not answer"), (logging.INFO, "redis answers again")
+
+
+def events(logged: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """The level of each line, and its beginning."""
+    assert {logger for logger, _, _ in logged.record_tuples} == {"lethe.limits"}
+    return [(level, re.split("[,:]", line)[0]) for _, level, line in logged.record_tuples]
 
 
 async def admitted(limits: KeyLimits, *, key: str, **fields: int) -> str:
@@ -132,7 +140,7 @@ async def test_the_places_of_a_replica_that_died_come_back_and_those_of_one_that
     redis_url: str,
 ) -> None:
     async with replica(redis_url, lease_s=0.3) as alive:
-        died = RedisLimits(redis_url, timeout_s=1, report=print, lease_s=0.3)
+        died = RedisLimits(redis_url, timeout_s=1, lease_s=0.3)
         await died.admit(api_key("d", concurrency=2))
         await alive.admit(api_key("d", concurrency=2))
         assert await admitted(alive, key="d", concurrency=2) == "concurrency"
@@ -150,12 +158,14 @@ async def test_a_replica_that_stops_gives_its_places_back(redis_url: str) -> Non
         assert await admitted(stays, key="e", concurrency=1) == "admitted"
 
 
-async def test_without_redis_each_counts_for_itself_until_it_is_back(redis_url: str, tmp_path: Path) -> None:
-    port, lines, metrics = free_loopback_port(), [], Metrics()
+async def test_without_redis_each_counts_for_itself_until_it_is_back(
+    redis_url: str, tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    port, metrics = free_loopback_port(), Metrics()
     url = f"redis://127.0.0.1:{port}"
-    async with replica(url, lines) as one, replica(url) as other:
+    async with replica(url) as one, replica(url) as other:
         one.show_in(metrics)
-        assert "does not answer" in lines[0]
+        assert events(logged) == [LOST] * 2
         for each in (one, other):
             seen = [await admitted(each, key="k", requests_per_minute=1, concurrency=9) for _ in range(2)]
             assert seen == ["admitted", "rate"]
@@ -167,33 +177,32 @@ async def test_without_redis_each_counts_for_itself_until_it_is_back(redis_url: 
                     for each in (one, other):
                         await admitted(each, key="l", requests_per_minute=1)
                     await asyncio.sleep(0.05)
-            assert "answers again" in lines[1]
+            assert events(logged) == [LOST] * 2 + [BACK] * 2
             assert metrics.registry.get_sample_value("lethe_redis_up") == 1
             assert await admitted(one, key="m", requests_per_minute=1) == "admitted"
             assert await admitted(other, key="m", requests_per_minute=1) == "rate"
         assert await admitted(one, key="n", requests_per_minute=1) == "admitted"
-        assert "does not answer" in lines[2]
+        assert events(logged) == [LOST] * 2 + [BACK] * 2 + [LOST]
 
 
-async def test_a_redis_that_hangs_holds_a_request_up_no_longer_than_its_timeout() -> None:
+async def test_a_redis_that_hangs_holds_a_request_up_no_longer_than_its_timeout(
+    logged: pytest.LogCaptureFixture,
+) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    lines: list[str] = []
-    limits = RedisLimits(
-        f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.05, report=lines.append
-    )
+    limits = RedisLimits(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.05)
     seen = [await admitted(limits, key="h", requests_per_minute=1) for _ in range(2)]
     assert seen == ["admitted", "rate"]
-    assert len(lines) == 1
+    assert events(logged) == [LOST]
     await limits.close()
     server.close()
 
 
 async def test_keys_without_limits_do_not_ask_redis() -> None:
-    limits = RedisLimits(f"redis://127.0.0.1:{free_loopback_port()}", timeout_s=1, report=print)
+    limits = RedisLimits(f"redis://127.0.0.1:{free_loopback_port()}", timeout_s=1)
     assert await admitted(limits, key="free") == "admitted"
     assert limits.errors == 0
     await limits.close()
@@ -201,7 +210,7 @@ async def test_keys_without_limits_do_not_ask_redis() -> None:
 
 async def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(OperatorError, match=r"redis\.url: .*redis://"):
-        RedisLimits("localhost:6379", timeout_s=1, report=print)
+        RedisLimits("localhost:6379", timeout_s=1)
 
 
 class TestTheWholeWayOfARequest:

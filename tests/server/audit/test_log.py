@@ -1,6 +1,7 @@
 """The audit log holds what was decided, and shows when it was tampered with."""
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -143,7 +144,7 @@ def small_disk() -> Iterator[Callable[[int], None]]:
 
 
 def test_a_full_disk_holds_entries_back_and_what_was_lost_is_said(
-    tmp_path: Path, small_disk: Callable[[int], None]
+    tmp_path: Path, small_disk: Callable[[int], None], logged: pytest.LogCaptureFixture
 ) -> None:
     room = 50 * len(b'{"index":100}')
     with log(tmp_path, max_bytes=1 << 20, max_waiting_bytes=room) as opened:
@@ -160,6 +161,10 @@ def test_a_full_disk_holds_entries_back_and_what_was_lost_is_said(
     assert verify(tmp_path, read_key(tmp_path)).number == 52
     lost = [entry["count"] for entry in read_entries(tmp_path) if entry.get("event") == "entries_lost"]
     assert lost == [11]
+    assert logged.record_tuples == [
+        ("lethe.audit", logging.ERROR, f"the audit log in {tmp_path} cannot be written: File too large"),
+        ("lethe.audit", logging.INFO, f"the audit log in {tmp_path} is written again; entries lost: 11"),
+    ]
 
 
 def test_large_entries_that_wait_are_bounded_as_small_ones_are(

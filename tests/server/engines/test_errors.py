@@ -1,5 +1,6 @@
 """Whatever an engine answers in place of an answer, the client gets OpenAI's error object, and no word about our key."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -117,7 +118,7 @@ async def test_what_the_model_does_not_offer_is_said_so(stack: Stack, path: str)
 
 @pytest.mark.parametrize(("path", "status"), zip(BODIES, (401, 403, 401, 403), strict=True))
 async def test_a_key_that_the_engine_refuses_is_the_operators_concern(
-    stack: Stack, lines: list[str], path: str, status: int
+    stack: Stack, logged: pytest.LogCaptureFixture, path: str, status: int
 ) -> None:
     for _ in range(2):
         stack.engine.error = error_answer(status, "Your key sk-proxy is wrong.")
@@ -128,7 +129,8 @@ async def test_a_key_that_the_engine_refuses_is_the_operators_concern(
     assert await stack.metric("lethe_engine_key_refusals_total") == 2
     assert await stack.metric("lethe_engine_failures_total") == 0
     # One line, however many requests meet it.
-    [line] = (line for line in lines if "answers requests" in line)
+    [(logger, level, line)] = (each for each in logged.record_tuples if "answers requests" in each[2])
+    assert (logger, level) == ("lethe.engines", logging.ERROR)
     assert str(status) in line
     assert "engine.api_key" in line
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -202,11 +203,13 @@ def write_model(folder: Path) -> Path:
 
 
 @pytest.mark.anyio
-async def test_it_is_known_before_an_engine_is_started(targets: Path, tmp_path: Path) -> None:
-    folder, said = write_model(tmp_path / "model"), list[str]()
+async def test_it_is_known_before_an_engine_is_started(
+    targets: Path, tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    folder = write_model(tmp_path / "model")
     settings = Settings(targets=targets, cache_dir=tmp_path / "cache")
     identity = read_base_model(folder, str(folder))
-    supervisor = Supervisor(settings, EmbeddedModel(str(folder), identity), Metrics(), said.append)
+    supervisor = Supervisor(settings, EmbeddedModel(str(folder), identity), Metrics())
 
     async def build(bundles: Any) -> KeywordClassifier:
         return KeywordClassifier([each.name for each in bundles])
@@ -214,12 +217,13 @@ async def test_it_is_known_before_an_engine_is_started(targets: Path, tmp_path: 
     guard = Guard(targets, build, supervisor, settings.policy, Metrics())
     await guard.load()
     assert [each.action for each in guard.targets] == [Action.REFUSE]
-    [line] = said
+    [(logger, level, line)] = logged.record_tuples
+    assert (logger, level) == ("lethe.engines", logging.WARNING)
     assert f"lethe corruption learn --target books --targets {targets} --model {folder}" in line
     update_bundle(targets / "books", {}, base_model=vars(identity) | {"id": "another name"})
     await guard.load()
     assert [each.action for each in guard.targets] == [Action.CORRUPT]
-    assert len(said) == 1
+    assert len(logged.records) == 1
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Several engines that serve the same model: who is asked, and what happens where one is not there."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,9 @@ async def test_a_request_is_refused_when_none_is_left(stack: Stack) -> None:
     assert int(response.headers["retry-after"]) > 0
 
 
-async def test_ready_means_that_one_is_and_each_is_shown(stack: Stack) -> None:
+async def test_ready_means_that_one_is_and_each_is_shown(
+    stack: Stack, logged: pytest.LogCaptureFixture
+) -> None:
     assert (await stack.client.get("/ready")).status_code == 200
     for index in (0, 1):
         goes_down(stack, index)
@@ -103,11 +106,18 @@ async def test_ready_means_that_one_is_and_each_is_shown(stack: Stack) -> None:
         await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.supervisor.engines.clients
     ]
     assert ups == [0, 0, 1]
-    stack.supervisor.engines.clients[0].base_url = stack.engines[0].url
+    url = stack.supervisor.engines.clients[0].base_url = stack.engines[0].url
     await until(lambda: stack.supervisor.engines.clients[0].ready)
+    lost = "engine: http://127.0.0.1:1 does not answer, and is asked nothing"
+    assert logged.record_tuples == [
+        *[("lethe.engines", logging.ERROR, lost)] * 2,
+        ("lethe.engines", logging.INFO, f"engine: {url} is ready"),
+    ]
 
 
-async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
+async def test_an_engine_with_another_model_is_not_asked(
+    stack: Stack, logged: pytest.LogCaptureFixture
+) -> None:
     client = stack.supervisor.engines.clients[1]
     goes_down(stack, 1)
     await until(lambda: not client.ready)
@@ -116,6 +126,8 @@ async def test_an_engine_with_another_model_is_not_asked(stack: Stack) -> None:
     await until(lambda: client.unavailable_because == "its engine is not fit to serve")
     assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
     assert asked(stack)[1] == 0
+    [(logger, level)] = [each[:2] for each in logged.record_tuples if "serve the same model" in each[2]]
+    assert (logger, level) == ("lethe.engines", logging.ERROR)
 
 
 @pytest.mark.engines(2)

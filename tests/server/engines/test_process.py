@@ -1,6 +1,7 @@
 """The life of the embedded engine, played by a small program that behaves or misbehaves on request."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -72,21 +73,15 @@ def python(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reported() -> list[str]:
-    """What is said of the engines' log."""
-    return []
-
-
-@pytest.fixture
 async def start(
-    port: int, client: EngineClient, tmp_path: Path, python: Path, reported: list[str]
+    port: int, client: EngineClient, tmp_path: Path, python: Path
 ) -> AsyncIterator[Callable[..., EngineProcess]]:
     started: list[EngineProcess] = []
 
     def make(program: str, log_path: Path | None = None, **options: object) -> EngineProcess:
         command = EngineCommand((str(python), "-c", program, str(port)), {})
         options = {"startup_timeout_s": 20.0} | options
-        log = EngineLog(log_path or tmp_path / "logs" / "engine.log", reported.append)
+        log = EngineLog(log_path or tmp_path / "logs" / "engine.log")
         process = EngineProcess(command, client, log, **options)  # type: ignore[arg-type]
         started.append(process)
         return process
@@ -111,14 +106,16 @@ async def watched(process: EngineProcess, client: EngineClient) -> AsyncIterator
         await watching
 
 
-async def test_it_waits_for_health_and_reports_progress(
-    start: Callable[..., EngineProcess], client: EngineClient, tmp_path: Path
+async def test_it_waits_for_health_and_tells_of_progress(
+    start: Callable[..., EngineProcess],
+    client: EngineClient,
+    tmp_path: Path,
+    logged: pytest.LogCaptureFixture,
 ) -> None:
-    stages: list[str] = []
-    process = start(SERVER, on_stage=stages.append)
+    process = start(SERVER)
     await process.start()
     assert await client.healthy()
-    assert stages == ["loading weights"]
+    assert logged.record_tuples == [("lethe.engines", logging.INFO, "engine: loading weights")]
     assert "load model toy" in (tmp_path / "logs" / "engine.log").read_text()
     await process.stop()
     assert not await client.healthy()
@@ -162,7 +159,7 @@ async def test_slowness_at_start_is_told_and_leaves_nothing_running(
 
 
 async def test_a_crash_is_followed_by_a_restart_and_unavailable_until_then(
-    start: Callable[..., EngineProcess], client: EngineClient
+    start: Callable[..., EngineProcess], client: EngineClient, logged: pytest.LogCaptureFixture
 ) -> None:
     restarts: list[None] = []
     process = start(SERVER, on_restart=lambda: restarts.append(None))
@@ -176,12 +173,17 @@ async def test_a_crash_is_followed_by_a_restart_and_unavailable_until_then(
             await client.post("/v1/completions", {})
         while not client.ready:
             await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
     assert await client.healthy()
     assert restarts == [None]
+    assert [each for each in logged.record_tuples if "restart" in each[2]] == [
+        ("lethe.engines", logging.ERROR, "engine: it ended with status -9, and is restarted"),
+        ("lethe.engines", logging.INFO, "engine: restarted"),
+    ]
 
 
 async def test_an_engine_that_hangs_is_restarted_once_it_has_failed_enough_checks(
-    start: Callable[..., EngineProcess], client: EngineClient
+    start: Callable[..., EngineProcess], client: EngineClient, logged: pytest.LogCaptureFixture
 ) -> None:
     restarts: list[None] = []
     process = start(
@@ -208,10 +210,12 @@ async def test_an_engine_that_hangs_is_restarted_once_it_has_failed_enough_check
                 await asyncio.sleep(0.01)
     assert await client.healthy()
     assert restarts == [None]
+    lost = ("lethe.engines", logging.ERROR, "engine: it does not answer, and is restarted")
+    assert logged.record_tuples.count(lost) == 1
 
 
 async def test_a_full_disk_neither_stops_the_engine_nor_keeps_it_from_a_restart(
-    start: Callable[..., EngineProcess], client: EngineClient, reported: list[str]
+    start: Callable[..., EngineProcess], client: EngineClient, logged: pytest.LogCaptureFixture
 ) -> None:
     # More than a pipe holds.
     process = start("print(('x' * 1000 + chr(10)) * 1000, flush=True)" + SERVER, Path("/dev/full"))
@@ -223,26 +227,35 @@ async def test_a_full_disk_neither_stops_the_engine_nor_keeps_it_from_a_restart(
         async with asyncio.timeout(20):
             while process.pid == killed or not client.ready:
                 await asyncio.sleep(0.01)
-    assert reported == ["its log /dev/full cannot be written: No space left on device"]
+    assert [each for each in logged.record_tuples if "its log" in each[2]] == [
+        (
+            "lethe.engines",
+            logging.WARNING,
+            "engine: its log /dev/full cannot be written: No space left on device",
+        )
+    ]
 
 
 async def test_an_engine_that_the_system_cannot_start_just_now_is_tried_again(
-    start: Callable[..., EngineProcess], client: EngineClient, python: Path
+    start: Callable[..., EngineProcess],
+    client: EngineClient,
+    python: Path,
+    logged: pytest.LogCaptureFixture,
 ) -> None:
-    stages: list[str] = []
-    process = start(SERVER, on_stage=stages.append)
+    process = start(SERVER)
     await process.start()
     async with watched(process, client):
         away = python.rename(python.with_name("away"))
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while not any("restart failed" in stage for stage in stages):
+            while "restart failed" not in logged.text:
                 await asyncio.sleep(0.01)
             away.rename(python)
             while not client.ready:
                 await asyncio.sleep(0.01)
     assert await client.healthy()
+    assert {level for _, level, line in logged.record_tuples if "restart failed" in line} == {logging.ERROR}
 
 
 async def test_a_killed_parent_takes_the_engine_with_it(
@@ -257,7 +270,7 @@ async def main():
     client = EngineClient("http://127.0.0.1:{port}", None, connect_timeout_s=1, read_timeout_s=1)
     await client.open()
     command = EngineCommand((sys.executable, "-c", {SERVER!r}, "{port}"), {{}})
-    log = EngineLog(pathlib.Path({str(tmp_path)!r}) / "log", print)
+    log = EngineLog(pathlib.Path({str(tmp_path)!r}) / "log")
     process = EngineProcess(command, client, log, startup_timeout_s=20)
     await process.start()
     print("up", flush=True)

@@ -1,5 +1,6 @@
 """Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,13 @@ def whole_prompts(metrics: Metrics) -> dict[str, float]:
     return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
 
 
-async def test_a_tokenizer_that_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
-    reported: list[str] = []
-    placer = Placer(lambda: str(tmp_path), Metrics(), reported.append)
+async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
+    tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    placer = Placer(lambda: str(tmp_path), Metrics())
     for _ in range(2):
         request = await placer.place(ChatRequest(CHAT), decision("user_content"))
         assert request.placed[0].ranges is None
-    assert len(reported) == 1
+    [(logger, level, line)] = logged.record_tuples
+    assert (logger, level) == ("lethe.placement", logging.WARNING)
+    assert "whole prompts are corrupted" in line
