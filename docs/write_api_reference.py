@@ -39,7 +39,7 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of a proxy, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://127.0.0.1:8000"}})
     metrics = Metrics()
-    supervisor = Supervisor(settings, None, metrics, print)
+    supervisor = Supervisor(settings, None, metrics)
     guard = Guard(settings.targets, ClassifierFactory(settings), supervisor, settings.policy, metrics)
     access = Access(None, LocalLimits())
     app = create_app(
@@ -48,7 +48,7 @@ def openapi_document() -> dict[str, Any]:
         guard=guard,
         placer=Placer(supervisor.tokenizer, metrics),
         access=access,
-        reload=Reload(guard, access, print),
+        reload=Reload(guard, access),
         metrics=metrics,
         audit=NoAudit(),
         tracing=NoTracing(),
