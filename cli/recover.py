@@ -1,9 +1,9 @@
 """`lethe recover`: what training on later domains did to an earlier one, and undoing it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
+
+if TYPE_CHECKING:
+    from lethe.offline.progress import Progress
+    from lethe.offline.recovery.workspace import Workspace
 
 app = typer.Typer(
     help="Diagnose and undo what later training did to an earlier domain.", no_args_is_help=True
@@ -37,8 +41,8 @@ def diagnose(
     """Compare the edits, and the damage foretold to second order with the measured one."""
     from lethe.offline.recovery.job import diagnose as run
 
-    with _opened(chain, harmed, out) as (work, say):
-        run(work, exact, say)
+    with _opened(chain, harmed, out) as (work, progress):
+        run(work, progress, exact)
 
 
 @app.command("rollback")
@@ -49,8 +53,8 @@ def rollback(
     """Take back the coordinates that harm most; nothing is trained."""
     from lethe.offline.recovery.job import roll_back
 
-    with _opened(chain, harmed, out) as (work, say):
-        roll_back(work, settings, say)
+    with _opened(chain, harmed, out) as (work, progress):
+        roll_back(work, settings, progress)
 
 
 @app.command("refresh")
@@ -61,12 +65,12 @@ def refresh(
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
     from lethe.offline.recovery.job import refresh_domain
 
-    with _opened(chain, harmed, out) as (work, say):
-        refresh_domain(work, settings, say)
+    with _opened(chain, harmed, out) as (work, progress):
+        refresh_domain(work, settings, progress)
 
 
 @contextlib.contextmanager
-def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, Callable[[str], None]]]:
+def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple["Workspace", "Progress"]]:
     """Lay the chain open, show progress, and end with the report."""
     from lethe.offline.recovery.chain import read_chain
     from lethe.offline.recovery.report import REPORT
@@ -76,7 +80,6 @@ def _opened(chain: Path, harmed: str | None, out: Path) -> Iterator[tuple[Any, C
     with reported(), long_job(kept) as progress:
         progress.at("reading the chain")
         work = Workspace(read_chain(chain), harmed, out)
-        progress.announce()
-        yield work, progress.at
+        yield work, progress
     typer.echo((out / REPORT).read_text())
     typer.echo(f"{out / REPORT}", err=True)

@@ -45,15 +45,10 @@ class Progress:
         """Whether a counted stage is under way."""
         return self._begun > 0
 
-    def announce(self) -> None:
-        """Say the notice, if it was not said; for jobs that do not count their stages."""
-        if self._notice:
-            self.say(self._notice)
-            self._notice = ""
-
     def begin(self, stage: str) -> None:
         """Begin the next stage."""
-        self.announce()
+        if self._notice and not self._begun:
+            self.say(self._notice)
         self._begun += 1
         of = f" of {self._expected}" if self._expected else ""
         self.under_way = f"stage {self._begun}{of}: {stage}"

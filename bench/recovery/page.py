@@ -13,6 +13,7 @@ from lethe.bundle.files import replace_file
 from lethe.models.cache import cache_folder
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.results import read_results
+from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.job import (
     CONTROL,
@@ -89,9 +90,9 @@ def measure(chain: Path, settings: Measured, say: Callable[[str], None], harmed:
     folder = chain.parent / "recovery"
     work = Workspace(read_chain(chain), harmed, folder)
     if not (folder / "diagnosis.json").is_file():
-        diagnose(work, settings.exact, say)
-    roll_back(work, settings.rollback, say)
-    refresh_domain(work, settings.refresh, say)
+        diagnose(work, Progress(say), settings.exact)
+    roll_back(work, settings.rollback, Progress(say))
+    refresh_domain(work, settings.refresh, Progress(say))
     return folder
 
 

@@ -1,7 +1,7 @@
 """The jobs behind `lethe recover`: diagnose, rollback, refresh. Each goes on where it was stopped, and ends in the report."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -12,11 +12,12 @@ from torch import Tensor
 from lethe.bundle.files import replace_file
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.evaluation.results import Result, read_results, write_results
+from lethe.offline.progress import Progress
 from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
-from lethe.offline.recovery.refresh import RefreshStep, Watched, refresh
+from lethe.offline.recovery.refresh import Watched, refresh
 from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
@@ -43,15 +44,13 @@ ROLLBACKS = {
 _STATES = (START, FULL, END, ROLLBACKS["conflict"], CONTROL, *ROLLBACKS.values(), REFRESHED)
 
 
-def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print) -> None:
+def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
     """Describe the edits, and set the damage that was foretold beside the measured one.
 
     Parameters
     ----------
     exact
         How many examples the exact curvature is taken on; 0 leaves it out.
-    say
-        Told what happens.
     """
     start = work.checkpoints.vector(work.number - 1)
     own = work.origin - start
@@ -62,9 +61,12 @@ def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print
     overlaps = [overlap(own, work.edit, share) for share in SHARES]
     del start, own
     domain = work.domains[work.harmed]
-    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    progress.expect(3 + bool(exact))
+    progress.begin("gradients")
+    found = work.sensitivity(progress.advance)
     curvature = None
     if exact:
+        progress.begin("exact curvature")
         work.layout.write(work.model, work.origin)
         curvature = curvature_along(
             work.model,
@@ -72,9 +74,9 @@ def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print
             domain.fit[:exact],
             work.layout,
             work.edit,
-            lambda done, total: say(f"exact curvature: {done} of {total} examples"),
+            progress.advance,
         )
-    say("measuring the damage")
+    progress.begin("measuring the damage")
     harm = damage(work.model, domain, work.layout, work.origin, work.edit, found, curvature)
     scores = SELECTIONS["conflict"](found.fisher, work.edit, 0)
     whole = scores.sum().item()
@@ -98,19 +100,16 @@ def diagnose(work: Workspace, exact: int = 0, say: Callable[[str], None] = print
     )
     plot_edits(edits, overlaps, work.folder / "edits.png")
     plot_damage(harm, work.folder / "damage.png")
-    _measure_ends(work, say)
+    _measure_ends(work, progress)
     write_recovery_report(work.folder)
 
 
-def roll_back(work: Workspace, settings: RollbackSettings, say: Callable[[str], None] = print) -> None:
+def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -> None:
     """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
-
-    Parameters
-    ----------
-    say
-        Told what happens.
     """
-    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    progress.expect(4)
+    progress.begin("gradients")
+    found = work.sensitivity(progress.advance)
     fisher = found.fisher
     trace = work.folder / "candidates.jsonl"
     known = {
@@ -121,7 +120,8 @@ def roll_back(work: Workspace, settings: RollbackSettings, say: Callable[[str], 
     limit = len(
         top(SELECTIONS["conflict"](fisher, work.edit, 0), int(max(settings.shares) * work.layout.size))
     )
-    _measure_ends(work, say)
+    _measure_ends(work, progress)
+    progress.begin("measuring rollbacks")
     chosen: dict[str, TriedRollback | None] = {}
     tried: list[TriedRollback] = []
     everything = list(grid(settings, list(SELECTIONS)))
@@ -138,14 +138,14 @@ def roll_back(work: Workspace, settings: RollbackSettings, say: Callable[[str], 
                 known[key] = TriedRollback(selection, share, strength, scores, seed)
                 append_lines(trace, [asdict(known[key])])
             mine.append(known[key])
-            say(f"{len(tried) + len(mine)} of {len(everything)} rollbacks measured")
+            progress.advance(len(tried) + len(mine), len(everything))
         tried += mine
         pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
         parameters = _taken_back(work, ranked, pick)
         _add_state(work, ROLLBACKS[selection], work.scores(parameters, "test"))
         if settings.save and selection == "conflict":
-            say(f"the model stands in {work.save(parameters, 'rolled-back')}")
-    controls = _controls(work, settings, fisher, chosen["conflict"], say)
+            progress.say(f"the model stands in {work.save(parameters, 'rolled-back')}")
+    controls = _controls(work, settings, fisher, chosen["conflict"], progress)
     mean = {name: fmean(scores[name] for scores in controls) for name in controls[0]}
     _add_state(work, CONTROL, mean)
     before = work.scores(work.origin, "held_out")
@@ -162,20 +162,18 @@ def roll_back(work: Workspace, settings: RollbackSettings, say: Callable[[str], 
     write_recovery_report(work.folder)
 
 
-def refresh_domain(work: Workspace, settings: RefreshSettings, say: Callable[[str], None] = print) -> None:
+def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progress) -> None:
     """Train a little on the harmed domain, and watch the conflict coordinates.
-
-    Parameters
-    ----------
-    say
-        Told what happens.
     """
-    found = work.sensitivity(lambda done, total: say(f"gradients: {done} of {total} examples"))
+    progress.expect(3)
+    progress.begin("gradients")
+    found = work.sensitivity(progress.advance)
     count = max(1, int(settings.watched * work.layout.size))
     conflict = top(SELECTIONS["conflict"](found.fisher, work.edit, 0), count)
     control = top(SELECTIONS["random"](found.fisher, work.edit, settings.seed), len(conflict))
     del found
-    _measure_ends(work, say)
+    _measure_ends(work, progress)
+    progress.begin("refresh")
     domain = work.domains[work.harmed]
     work.layout.write(work.model, work.final)
     steps = refresh(
@@ -185,12 +183,12 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, say: Callable[[st
         Watched(work.origin, conflict, control),
         settings,
         work.folder / "refresh.jsonl",
-        lambda step: say(_told(step, settings.steps)),
+        progress,
     )
     parameters = work.layout.read(work.model)
     _add_state(work, REFRESHED, work.scores(parameters, "test"))
     if settings.save:
-        say(f"the model stands in {work.save(parameters, 'refreshed')}")
+        progress.say(f"the model stands in {work.save(parameters, 'refreshed')}")
     _write_json(
         work.folder / "refresh.json",
         {
@@ -210,9 +208,10 @@ def _controls(
     settings: RollbackSettings,
     fisher: Tensor,
     pick: TriedRollback | None,
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> list[dict[str, float]]:
     """Test scores of random rollbacks of a candidate's size and strength, one a draw; of none, of the end of the chain."""
+    progress.begin("measuring random controls")
     if pick is None:
         return [work.scores(work.final, "test")]
     count = max(1, int(pick.share * work.layout.size))
@@ -220,7 +219,7 @@ def _controls(
     for draw in range(settings.draws):
         ranked = top(SELECTIONS["random"](fisher, work.edit, settings.seed + draw), count)
         drawn.append(work.scores(_taken_back(work, ranked, pick), "test"))
-        say(f"{draw + 1} of {settings.draws} random controls measured")
+        progress.advance(draw + 1, settings.draws)
     return drawn
 
 
@@ -236,12 +235,13 @@ def _first(ranked: Tensor | None, share: float, size: int) -> Tensor | None:
     return None if ranked is None else ranked[: max(1, int(share * size))]
 
 
-def _measure_ends(work: Workspace, say: Callable[[str], None]) -> None:
+def _measure_ends(work: Workspace, progress: Progress) -> None:
     """Score what the rollbacks lie between on the test examples, once."""
+    progress.begin("measuring the ends of the chain")
     measured = {result.model for result in _results(work)}
     for state, number in ((START, work.number - 1), (FULL, work.number), (END, len(work.chain.stages))):
         if state not in measured:
-            say(f"measuring the {state}")
+            progress.advance(0, note=state)
             _add_state(work, state, work.scores(work.checkpoints.vector(number), "test"))
 
 
@@ -276,11 +276,6 @@ def _compared(
 def _compared_with_ends(work: Workspace, scores: Mapping[str, float]) -> dict[str, float]:
     results = {result.model: result.scores for result in _results(work)}
     return _compared(scores, results[FULL], results[END], work.harmed)
-
-
-def _told(step: RefreshStep, steps: int) -> str:
-    loss = "" if step.loss is None else f", loss {step.loss:.3f}"
-    return f"refresh: step {step.step} of {steps}{loss}, conflict norm {step.conflict:.4g}"
 
 
 def _write_json(path: Path, document: Mapping[str, Any] | Sequence[Any]) -> None:

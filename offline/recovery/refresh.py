@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
+from lethe.offline.progress import Progress
 from lethe.offline.recovery.domain import Domain, Model
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
@@ -73,7 +74,7 @@ def refresh(
     watched: Watched,
     settings: RefreshSettings,
     trace: Path,
-    on_step: Callable[[RefreshStep], None] = lambda _step: None,
+    progress: Progress,
 ) -> list[RefreshStep]:
     """Train the model from where it stands, on what the domain fits on.
 
@@ -85,8 +86,8 @@ def refresh(
     model, domain, layout
     trace
         JSON lines, one a step.
-    on_step
-        Told every step.
+    progress
+        Told of every step, with its loss and the norm of its conflict coordinates.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def refresh(
     trace.unlink(missing_ok=True)
     append_lines(trace, (asdict(step) for step in steps))
     if not steps:
-        _record(steps, watched.step(0, None, layout.read(model)), trace, on_step)
+        _record(steps, watched.step(0, None, layout.read(model)), trace)
     for number in range(done + 1, settings.steps + 1):
         loss = domain.losses(model, _batch(domain.fit, number - 1, settings)).mean()
         loss.backward()
@@ -116,7 +117,8 @@ def refresh(
         step = watched.step(number, loss.item(), layout.read(model))
         if not math.isfinite(step.everything):
             raise RecoveryError(f"step {number} left parameters that are not finite; lower the learning rate")
-        _record(steps, step, trace, on_step)
+        _record(steps, step, trace)
+        progress.advance(number, settings.steps, f"loss {step.loss:.3f}, conflict norm {step.conflict:.4g}")
         if number % _SAVE_EVERY == 0 and number < settings.steps:
             save_state(model, optimizer, number, state)
     for each in trace.parent.glob(f"{trace.stem}-*.state.safetensors"):
@@ -144,12 +146,9 @@ def _batch(examples: Sequence[Any], step: int, settings: RefreshSettings) -> lis
     return [examples[i] for i in order[start : start + size]]
 
 
-def _record(
-    steps: list[RefreshStep], step: RefreshStep, trace: Path, on_step: Callable[[RefreshStep], None]
-) -> None:
+def _record(steps: list[RefreshStep], step: RefreshStep, trace: Path) -> None:
     steps.append(step)
     append_lines(trace, [asdict(step)])
-    on_step(step)
 
 
 def _adamw(parameters: list[torch.nn.Parameter], lr: float) -> torch.optim.Optimizer:

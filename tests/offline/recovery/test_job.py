@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from lethe.cli.main import app
 from lethe.offline.evaluation.results import read_results
+from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.conflict import random, top
 from lethe.offline.recovery.errors import RecoveryError
@@ -18,13 +19,22 @@ from lethe.offline.recovery.workspace import Workspace
 from tests.offline.recovery.conftest import write_chain
 
 SETTINGS = RollbackSettings(shares=(0.01, 0.2), strengths=(1.0,), keep=0.0)
+QUIET = Progress(lambda _line: None)
+
+
+class Stopping(Progress):
+    """Ends a rollback after the third that was tried."""
+
+    def advance(self, done: int, total: int | None = None, note: str = "") -> None:
+        if self.under_way.endswith("measuring rollbacks") and done == 3:
+            raise KeyboardInterrupt
 
 
 def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_path):
     work = Workspace(adapter_chain, None, tmp_path)
-    diagnose(work, exact=2, say=lambda _line: None)
-    roll_back(work, SETTINGS, say=lambda _line: None)
-    refresh_domain(work, RefreshSettings(steps=3, batch_size=2), say=lambda _line: None)
+    diagnose(work, QUIET, exact=2)
+    roll_back(work, SETTINGS, QUIET)
+    refresh_domain(work, RefreshSettings(steps=3, batch_size=2), QUIET)
 
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
     assert list(results) == [
@@ -51,15 +61,11 @@ def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordina
     trace = tmp_path / "candidates.jsonl"
     work = Workspace(full_chain, None, tmp_path)
 
-    def stop(line: str) -> None:
-        if line.startswith("3 of"):
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        roll_back(work, SETTINGS, say=stop)
+        roll_back(work, SETTINGS, Stopping())
     before = trace.read_text().splitlines()
     assert len(before) == 3
-    roll_back(work, SETTINGS, say=lambda _line: None)
+    roll_back(work, SETTINGS, QUIET)
     after = trace.read_text().splitlines()
     assert after[:3] == before
     tried = [(row["selection"], row["share"]) for row in map(json.loads, after)]
@@ -84,7 +90,7 @@ def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
             settings = RollbackSettings(
                 shares=(0.2,), strengths=(1.0,), keep=0.0, seed=seed, draws=1, save=False
             )
-            roll_back(work, settings, say=lambda _line: None)
+            roll_back(work, settings, QUIET)
         rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
         return [row["scores"] for row in rows if row["selection"] == "random"]
 
@@ -96,7 +102,7 @@ def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
 def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
     settings = SETTINGS.model_copy(update={"draws": 3, "save": False})
     work = Workspace(adapter_chain, None, tmp_path)
-    roll_back(work, settings, say=lambda _line: None)
+    roll_back(work, settings, QUIET)
 
     rollback = json.loads((tmp_path / "rollback.json").read_text())
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
@@ -140,10 +146,35 @@ def run(*arguments: object):
     return CliRunner().invoke(app, ["recover", *map(str, arguments)])
 
 
-def test_the_command_prints_the_report(chain_folder, tmp_path):
-    result = run("diagnose", chain_folder / "full.toml", "--out", tmp_path / "out")
+@pytest.mark.parametrize(
+    ("job", "stages"),
+    [
+        (
+            ("diagnose", "--exact", "1"),
+            ("gradients", "exact curvature", "measuring the damage", "measuring the ends of the chain"),
+        ),
+        (
+            ("rollback", "--draws", "1", "--no-save"),
+            (
+                "gradients",
+                "measuring the ends of the chain",
+                "measuring rollbacks",
+                "measuring random controls",
+            ),
+        ),
+        (
+            ("refresh", "--steps", "1", "--no-save"),
+            ("gradients", "measuring the ends of the chain", "refresh"),
+        ),
+    ],
+)
+def test_the_command_counts_its_stages_and_prints_the_report(chain_folder, tmp_path, job, stages):
+    verb, *options = job
+    result = run(verb, chain_folder / "full.toml", *options, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "## Damage" in result.output
+    assert f"## {verb.replace('diagnose', 'damage').capitalize()}" in result.stdout
+    told = [line for line in result.stderr.splitlines() if line.startswith("stage")]
+    assert told == [f"stage {n} of {len(stages)}: {stage}" for n, stage in enumerate(stages, start=1)]
 
 
 def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_model_folder, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from lethe.offline.progress import Progress
 from lethe.offline.recovery.conflict import SELECTIONS, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
@@ -132,6 +133,7 @@ def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_cur
         Watched(chain.origin, everything[:3], everything[-3:]),
         RefreshSettings(steps=count, batch_size=6, learning_rate=rate, optimizer="sgd", clip_norm=math.inf),
         tmp_path_factory.mktemp("refresh") / "trace.jsonl",
+        Progress(),
     )
     contraction = torch.linalg.matrix_power(torch.eye(SIZE) - rate * chain.hessian, count)
     left = contraction @ chain.edit
@@ -149,12 +151,13 @@ def refreshed(trace, stop_after=None, conflict=3, domain=None, **changes):
     chain.layout.write(chain.model, chain.origin + chain.edit)
     watched = Watched(chain.origin, torch.arange(conflict), torch.arange(conflict, 2 * conflict))
 
-    def on_step(step):
-        if step.step == stop_after:
-            raise KeyboardInterrupt
+    class Stopping(Progress):
+        def advance(self, done, total=None, note=""):
+            if done == stop_after:
+                raise KeyboardInterrupt
 
     given = RefreshSettings(**({"steps": 25, "batch_size": 4, "learning_rate": 0.05} | changes))
-    return refresh(chain.model, domain or chain.domain, chain.layout, watched, given, trace, on_step)
+    return refresh(chain.model, domain or chain.domain, chain.layout, watched, given, trace, Stopping())
 
 
 def test_a_refresh_that_was_stopped_goes_on_to_the_same_end(tmp_path):
@@ -199,7 +202,15 @@ def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
     chain.layout.write(chain.model, torch.full((SIZE,), math.inf, dtype=torch.float64))
     watched = Watched(chain.origin, torch.arange(1), torch.arange(1))
     with pytest.raises(RecoveryError, match="lower the learning rate"):
-        refresh(chain.model, chain.domain, chain.layout, watched, RefreshSettings(), tmp_path / "trace.jsonl")
+        refresh(
+            chain.model,
+            chain.domain,
+            chain.layout,
+            watched,
+            RefreshSettings(),
+            tmp_path / "trace.jsonl",
+            Progress(),
+        )
 
 
 @settings(max_examples=50, deadline=None)
