@@ -55,8 +55,9 @@ class Starting:
 
 
 @pytest.fixture
-async def starting(tmp_path: Path) -> AsyncIterator[Starting]:
-    """A proxy with one key and no targets, whose engine is not well yet."""
+async def starting(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Starting]:
+    """A proxy with one key, no targets and the settings of the test's ``settings`` mark; its engine is not well yet."""
+    mark = request.node.get_closest_marker("settings")
     targets, keys, port = tmp_path / "targets", tmp_path / "keys" / "keys.yaml", free_loopback_port()
     targets.mkdir()
     key, secret = create_key(keys)
@@ -70,6 +71,7 @@ async def starting(tmp_path: Path) -> AsyncIterator[Starting]:
             "LETHE_ENGINE__HEALTH_INTERVAL_S": "0.1",
             "LETHE_DRAIN_DELAY_S": "0",
             "PYTHONUNBUFFERED": "1",
+            **{f"LETHE_{name.upper()}": str(value) for name, value in (mark.kwargs if mark else {}).items()},
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url),
@@ -160,8 +162,9 @@ async def test_a_hangup_while_the_engine_starts_loads_anew_and_ends_nothing(star
     assert (await starting.ask()).status_code == 200
 
 
+@pytest.mark.settings(drain_delay_s=2)
 async def test_what_is_stopped_while_the_engine_starts_does_not_say_that_it_is_ready(
-    tmp_path: Path, starting: Starting
+    starting: Starting,
 ) -> None:
     starting.process.terminate()
     await starting.line("stopping after")
