@@ -105,8 +105,7 @@ def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
 
 
 def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -> None:
-    """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
-    """
+    """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples."""
     progress.expect(4)
     progress.begin("gradients")
     found = work.sensitivity(progress.advance)
@@ -163,8 +162,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
 
 
 def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progress) -> None:
-    """Train a little on the harmed domain, and watch the conflict coordinates.
-    """
+    """Train a little on the harmed domain, and watch the conflict coordinates."""
     progress.expect(3)
     progress.begin("gradients")
     found = work.sensitivity(progress.advance)
