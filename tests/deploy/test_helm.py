@@ -85,7 +85,7 @@ def render(chart_folder: Path) -> Iterator[Render]:
                 document
                 for name, text in files.items()
                 if name.endswith(".yaml")
-                for document in yaml.safe_load_all(text)
+                for document in yaml.load_all(text, yaml.CSafeLoader)
                 if document
             ]
 
