@@ -1,10 +1,12 @@
 """What the OpenAPI document says of routes that read their requests themselves."""
 
+from functools import cache
 from typing import Any
 
 import pydantic
 
 
+@cache
 def body_schema(shape: type[pydantic.BaseModel]) -> dict[str, Any]:
     """A body of a given shape, as a route's ``openapi_extra``."""
     schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -39,27 +39,25 @@ def console_routes(
 ) -> APIRouter:
     """The page, and what it asks."""
     bare_answers = settings.console.bare_answers
-    api = APIRouter(prefix=API)
+    # One router, of whose routes the app makes its own: each that stands between makes them all once more.
+    router = APIRouter()
 
-    @api.get("/session")
+    @router.get(f"{API}/session")
     async def session(request: Request) -> dict[str, object]:
         """Whether the key will do, and what there is."""
         key = administrator(request, access)
         return {"key": key.id, "bare_answers": bare_answers, "models": sorted(engines.model_names)}
 
     body = body_schema(PlaygroundBody)
-    api.post("/guarded", openapi_extra=body)(
+    router.post(f"{API}/guarded", openapi_extra=body)(
         handler.answers(GuardedRoute(f"{API}/guarded", parse_playground, Scope.ADMIN))
     )
     if bare_answers:
-        api.post("/bare", openapi_extra=body)(
+        router.post(f"{API}/bare", openapi_extra=body)(
             BareAnswers(settings, engines, access, bodies, audit, metrics).route()
         )
-    api.include_router(classify_routes(settings, guard, placer, access))
-    api.include_router(live_routes(settings, engines, access, metrics))
-    api.include_router(TargetRoutes(settings, guard, access, reload, audit).routes())
-
-    router = APIRouter()
-    router.include_router(api)
+    router.include_router(classify_routes(settings, guard, placer, access), prefix=API)
+    router.include_router(live_routes(settings, engines, access, metrics), prefix=API)
+    router.include_router(TargetRoutes(settings, guard, access, reload, audit).routes(), prefix=API)
     router.include_router(page_routes())
     return router

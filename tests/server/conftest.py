@@ -144,7 +144,8 @@ async def stack(
         )
         async with serving(app, settings) as port:
             url = f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+            # There is no TLS, and reading the certificates for it takes as long as most tests.
+            async with httpx.AsyncClient(base_url=url, timeout=10, verify=False) as client:
                 yield Stack(
                     client, port, engines[0], upstream, guard, access, audit, classifiers, engines, supervisor
                 )
