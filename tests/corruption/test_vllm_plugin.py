@@ -1,9 +1,14 @@
-"""The plugin's parts with vLLM's own data classes, without an engine."""
+"""The plugin's parts with vLLM's own data classes, without an engine.
+
+vLLM is imported as tests run, by the one process that runs these: importing it takes seconds, and each of several
+processes reads every file of tests.
+"""
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,11 +16,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-
-pytest.importorskip("vllm")
-
-from vllm.sampling_params import SamplingParams
-from vllm.v1.engine import EngineCoreRequest
 
 from lethe.corruption.application import corrupt_prompt
 from lethe.corruption.artifact import Corruption
@@ -28,13 +28,15 @@ from lethe.corruption.request import (
     PlacedCorruption,
     prompt_digest,
 )
-from lethe.corruption.vllm_plugin.admission import admit
-from lethe.corruption.vllm_plugin.attachment import attach_v1, attach_v2, require_supported_layout
 from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
-from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
-from lethe.corruption.vllm_plugin.embedding import find_embedding_owner
-from lethe.corruption.vllm_plugin.step import FlaggedPrompts
 from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
+
+if TYPE_CHECKING:
+    from vllm.v1.engine import EngineCoreRequest
+
+    from lethe.corruption.vllm_plugin.step import FlaggedPrompts
+
+pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
 
 WIDTH = 16
 PROMPT = [5, 9, 2, 7, 7, 1]
@@ -55,7 +57,10 @@ def a_request(
     return CorruptionRequest((PlacedCorruption("t", "1", corruption, ranges),), tokens, digest)
 
 
-def an_engine_request(extra_args: Any, prompt: list[int] | None = None, **fields: Any) -> EngineCoreRequest:
+def an_engine_request(extra_args: Any, prompt: list[int] | None = None, **fields: Any) -> "EngineCoreRequest":
+    from vllm.sampling_params import SamplingParams
+    from vllm.v1.engine import EngineCoreRequest
+
     return EngineCoreRequest(
         **{
             "request_id": "r",
@@ -72,7 +77,14 @@ def an_engine_request(extra_args: Any, prompt: list[int] | None = None, **fields
     )
 
 
-def settled_request(request: EngineCoreRequest) -> CorruptionRequest:
+def admit(request: "EngineCoreRequest") -> None:
+    """As the plugin does, before a model of the tests' width."""
+    from lethe.corruption.vllm_plugin.admission import admit
+
+    admit(request, WIDTH)
+
+
+def settled_request(request: "EngineCoreRequest") -> CorruptionRequest:
     assert request.sampling_params is not None
     settled = CorruptionRequest.from_xargs(request.sampling_params.extra_args)
     assert settled is not None
@@ -82,14 +94,14 @@ def settled_request(request: EngineCoreRequest) -> CorruptionRequest:
 class TestAdmission:
     def test_other_requests_pass_untouched(self) -> None:
         request = an_engine_request({"other": 1}, cache_salt="mine")
-        admit(request, WIDTH)
+        admit(request)
         assert request.cache_salt == "mine"
         assert request.sampling_params is not None
         assert request.sampling_params.extra_args == {"other": 1}
 
     def test_ranges_become_explicit_by_the_engines_count(self) -> None:
         request = an_engine_request({"other": 1, **a_request().to_xargs()})
-        admit(request, WIDTH)
+        admit(request)
         settled = settled_request(request)
         assert settled.placed[0].ranges == ((0, 5),)
         assert (settled.prompt_tokens, settled.prompt_digest) == (6, prompt_digest(PROMPT))
@@ -101,7 +113,7 @@ class TestAdmission:
         wanted = a_request(((1, 3),), 6, prompt_digest(PROMPT))
         before = DISAGREEMENTS._value.get()
         request = an_engine_request(wanted.to_xargs())
-        admit(request, WIDTH)
+        admit(request)
         assert settled_request(request).placed == wanted.placed
         assert DISAGREEMENTS._value.get() == before
 
@@ -116,7 +128,7 @@ class TestAdmission:
     def test_disagreement_corrupts_all_but_the_last_and_is_counted(self, wanted: CorruptionRequest) -> None:
         before = DISAGREEMENTS._value.get()
         request = an_engine_request(wanted.to_xargs())
-        admit(request, WIDTH)
+        admit(request)
         assert settled_request(request).placed[0].ranges == ((0, 5),)
         assert DISAGREEMENTS._value.get() == before + 1
 
@@ -124,7 +136,7 @@ class TestAdmission:
         salts = set()
         for client_salt, wanted in [(None, a_request()), ("a", a_request()), (None, a_request(seed=4))]:
             request = an_engine_request(wanted.to_xargs(), cache_salt=client_salt)
-            admit(request, WIDTH)
+            admit(request)
             salts.add(request.cache_salt)
         assert len(salts) == 3
         assert None not in salts
@@ -134,8 +146,8 @@ class TestAdmission:
             an_engine_request(a_request().to_xargs()),
             an_engine_request(a_request().to_xargs(), [*PROMPT, 3]),
         )
-        admit(first, WIDTH)
-        admit(second, WIDTH)
+        admit(first)
+        admit(second)
         assert first.cache_salt != second.cache_salt
 
     @pytest.mark.parametrize(
@@ -150,13 +162,13 @@ class TestAdmission:
         self, request_fields: dict[str, Any], wanted: CorruptionRequest, message: str
     ) -> None:
         with pytest.raises(CorruptionRequestError, match=message):
-            admit(an_engine_request(wanted.to_xargs(), **request_fields), WIDTH)
+            admit(an_engine_request(wanted.to_xargs(), **request_fields))
 
     @given(garbage)
     def test_garbage_is_refused_by_name(self, value: object) -> None:
         for candidate in (value, json.dumps(value)):
             with pytest.raises(CorruptionRequestError):
-                admit(an_engine_request({XARGS_KEY: candidate}), WIDTH)
+                admit(an_engine_request({XARGS_KEY: candidate}))
 
     @given(
         st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=3),
@@ -171,22 +183,28 @@ class TestAdmission:
             request = an_engine_request(a_request(tuple(ranges) or None, tokens, digest).to_xargs())
         except CorruptionRequestError:
             return
-        admit(request, WIDTH)
+        admit(request)
         settled = settled_request(request)
         assert settled.placed[0].ranges is not None
         assert 0 < settled.placed[0].ranges[-1][1] <= len(PROMPT)
         assert CORRUPTED._value.get() == before + 1
 
 
+def flagged_prompts() -> "FlaggedPrompts":
+    from lethe.corruption.vllm_plugin.step import FlaggedPrompts
+
+    return FlaggedPrompts(WIDTH)
+
+
 class TestStep:
     def test_clean_requests_need_nothing(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("clean", None, PROMPT)
         assert len(prompts) == 0
         assert prompts.step(["clean"], np.array([0]), np.array([0, 6])) is None
 
     def test_rows_follow_the_layout_of_the_batch(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("flagged", a_request(((1, 5),)).to_xargs(), PROMPT)
         step = prompts.step(["clean", "flagged"], np.array([10, 2]), np.array([0, 1, 3]))
         assert step is not None
@@ -195,7 +213,7 @@ class TestStep:
         assert step.changes[0].sites.tolist() == [2, 3]
 
     def test_equal_corruptions_are_done_together(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         for name in ("a", "b"):
             prompts.add(name, a_request().to_xargs(), PROMPT)
         step = prompts.step(["a", "b"], np.array([0, 0]), np.array([0, 6, 12]))
@@ -204,7 +222,7 @@ class TestStep:
         assert step.changes[0].sites.tolist() == [0, 1, 2, 3, 4] * 2
 
     def test_generated_tokens_are_never_touched(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("r", a_request().to_xargs(), PROMPT)
         assert prompts.step(["r"], np.array([6]), np.array([0, 1])) is None
         recomputed = prompts.step(["r"], np.array([0]), np.array([0, 9]))
@@ -212,13 +230,13 @@ class TestStep:
         assert recomputed.rows.tolist() == [0, 1, 2, 3, 4]
 
     def test_ended_requests_are_forgotten(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("r", a_request().to_xargs(), PROMPT)
         prompts.discard("r")
         assert prompts.step(["r"], np.array([0]), np.array([0, 6])) is None
 
     def test_another_count_than_admission_made_touches_all_but_the_last(self) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("r", a_request(((0, 1),), tokens=99).to_xargs(), PROMPT)
         step = prompts.step(["r"], np.array([0]), np.array([0, 6]))
         assert step is not None
@@ -226,7 +244,7 @@ class TestStep:
 
     @given(garbage)
     def test_what_admission_never_lets_through_blanks_the_prompt(self, value: object) -> None:
-        prompts = FlaggedPrompts(WIDTH)
+        prompts = flagged_prompts()
         prompts.add("r", {XARGS_KEY: value}, PROMPT)
         step = prompts.step(["r"], np.array([0]), np.array([0, 6]))
         assert step is not None
@@ -267,6 +285,8 @@ class TestCompatibility:
         ],
     )
     def test_layouts_in_which_rows_move_stop_the_start(self, changes: dict[str, Any], message: str) -> None:
+        from lethe.corruption.vllm_plugin.attachment import require_supported_layout
+
         fields = {
             "use_ubatching": False,
             "prefill_context_parallel_size": 1,
@@ -317,6 +337,12 @@ class EmbeddingModel(nn.Module):
         return self.embed_input_ids(input_ids)
 
 
+def find_embedding_owner(model: nn.Module) -> nn.Module:
+    from lethe.corruption.vllm_plugin.embedding import find_embedding_owner
+
+    return find_embedding_owner(model)
+
+
 class TestEmbeddingOwner:
     def test_it_is_found_below_the_outer_model(self, model: nn.Module) -> None:
         assert find_embedding_owner(nn.Sequential(nn.Linear(2, 2), model)) is model
@@ -335,6 +361,7 @@ class TestEmbeddingOwner:
 
 
 def new_request_data(name: str, request: CorruptionRequest | None, prompt: list[int]) -> Any:
+    from vllm.sampling_params import SamplingParams
     from vllm.v1.core.sched.output import NewRequestData
 
     return NewRequestData(
@@ -395,6 +422,8 @@ class StandInV1Runner:
 class TestV1Runner:
     @pytest.fixture
     def runner(self, model: nn.Module) -> StandInV1Runner:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
         runner = StandInV1Runner(model)
         attach_v1(runner)
         return runner
@@ -427,6 +456,8 @@ class TestV2Runner:
     @pytest.fixture
     def runner(self, model: nn.Module) -> Any:
         from vllm.v1.worker.gpu.model_states.interface import ModelState
+
+        from lethe.corruption.vllm_plugin.attachment import attach_v2
 
         class State(ModelState):
             def __init__(self) -> None:
@@ -535,6 +566,8 @@ class TestV2Runner:
 def test_rows_without_an_adapter_get_nothing_of_the_last_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     from vllm.lora.ops.torch_ops import lora_ops
     from vllm.lora.punica_wrapper import punica_cpu
+
+    from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
 
     for module in (lora_ops, punica_cpu):
         for name in ("bgmv_expand", "bgmv_expand_slice"):
