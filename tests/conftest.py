@@ -1,6 +1,7 @@
 """Fixtures that more than one package's tests stand on."""
 
 import gc
+import json
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -62,13 +63,16 @@ def small_model(lethe_cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model_folder(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of two layers and random weights behind SmolLM2's tokenizer, as a model folder."""
+    """A Llama of two layers and random weights behind the first of SmolLM2's tokens, as a model folder."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+    folder = tmp_path_factory.mktemp("models") / "tiny"
     # On a model this small a second thread spends its time waiting for the first.
     torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(small_model)
+    AutoTokenizer.from_pretrained(small_model).save_pretrained(folder)
+    keep_first_tokens(folder / "tokenizer.json", 4096)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -82,10 +86,21 @@ def tiny_model_folder(small_model: Path, tmp_path_factory: pytest.TempPathFactor
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
     LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     return folder
+
+
+def keep_first_tokens(file: Path, count: int) -> None:
+    """Leave a tokenizer its first tokens: with all of them, reading it takes longer than training a tiny model."""
+    tokenizer = json.loads(file.read_text())
+    model = tokenizer["model"]
+    model["vocab"] = {token: number for token, number in model["vocab"].items() if number < count}
+    model["merges"] = [
+        [left, right]
+        for left, right in model["merges"]
+        if {left, right, left + right} <= model["vocab"].keys()
+    ]
+    file.write_text(json.dumps(tokenizer))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def chain_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("chain")
     model = AutoModelForCausalLM.from_pretrained(tiny_model_folder, dtype=torch.float32)
     generator = torch.Generator().manual_seed(1)
-    for number, name in enumerate(NAMES):
+    for number, name in enumerate(NAMES, start=1):
         with torch.no_grad():
             for parameter in model.parameters():
                 noise = 0.05 * torch.randn(parameter.shape, generator=generator)
