@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -33,11 +32,8 @@ def data(tmp_path):
 
 @pytest.fixture
 def run(data, tiny_model_folder, tmp_path, monkeypatch):
-    searched = replace(
-        copyright_reproduction._SEARCHED,
-        functions=("flip_sign_top_k",),
-        dims=(8,),
-        scalar=DescentSettings(steps=0),
+    searched = copyright_reproduction._SEARCHED.model_copy(
+        update={"functions": ("flip_sign_top_k",), "dims": (8,), "scalar": DescentSettings(steps=0)}
     )
     monkeypatch.setattr(copyright_reproduction, "_SEARCHED", searched)
     recipe = CopyrightRecipe(

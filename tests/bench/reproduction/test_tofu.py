@@ -48,8 +48,8 @@ def data(tmp_path):
 
 @pytest.mark.slow
 def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folder, tmp_path, monkeypatch):
-    small = replace(
-        tofu._SEARCHED, functions=("flip_sign_top_k",), dims=(2, 8), scalar=DescentSettings(steps=0)
+    small = tofu._SEARCHED.model_copy(
+        update={"functions": ("flip_sign_top_k",), "dims": (2, 8), "scalar": DescentSettings(steps=0)}
     )
     monkeypatch.setattr(tofu, "_SEARCHED", small)
     short = FineTuningSettings(epochs=1, learning_rate=1e-2)

@@ -1,6 +1,5 @@
 import csv
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -36,8 +35,8 @@ def data(tmp_path):
 
 @pytest.fixture
 def run(data, tiny_model_folder, tmp_path, monkeypatch):
-    searched = replace(
-        wmdp._SEARCHED, functions=("flip_sign_top_k",), dims=(8,), scalar=DescentSettings(steps=0)
+    searched = wmdp._SEARCHED.model_copy(
+        update={"functions": ("flip_sign_top_k",), "dims": (8,), "scalar": DescentSettings(steps=0)}
     )
     monkeypatch.setattr(wmdp, "_SEARCHED", searched)
     recipe = WmdpRecipe(questions=4, fine_tuning=SHORT)
