@@ -1,1 +1,1 @@
-"""What jobs read: files of data, and the questions and records that stand in some."""
+"""What jobs read: files of data, the questions and records that stand in some, and ordinary text."""
