@@ -5,19 +5,21 @@ Knows nothing about encodings or models.
 """
 
 import functools
-import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from confusable_homoglyphs import confusables
+from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText
+from lethe.classifier.aligned_text import AlignedText, Replacements
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
 _KEPT_CONTROLS = "\n\t\r"
-_NON_ASCII_WORD = re.compile(r"\w*[^\W\x00-\x7f]\w*")
-_ASCII_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ASCII_CONTROLS = bytes(point for point in (*range(32), 127) if chr(point) not in _KEPT_CONTROLS)
 _TAG_BLOCK_START = 0xE0000
+# Characters from which on a table of all points is filled faster than a set.
+_SHORT = 20_000
 # Small letters that pass for Latin ones in running text, though Unicode's list holds only exact lookalikes.
 _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=True))
 
@@ -29,13 +31,55 @@ def canonicalise(text: str) -> AlignedText:
     amid Latin text, so that Russian or Greek stays what it is. Characters of the tag block, which render as
     nothing and spell ASCII, are read as what they spell. See Unicode Technical Standard 39, section 4.
     """
-    if text.isascii() and not _ASCII_CONTROLS.search(text):
-        return AlignedText(text)
-    pieces = [_decompose(character) for character in text]
-    lengths = np.fromiter(map(len, pieces), np.int32, len(pieces))
-    starts = np.repeat(np.arange(len(pieces), dtype=np.int32), lengths)
-    decomposed = "".join(pieces)
-    return AlignedText(_read_lookalikes(decomposed), starts, starts + np.int32(1))
+    if text.isascii():
+        raw = text.encode()
+        if len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
+            return AlignedText(text)
+    points = _to_points(text)
+    pieces = {point: _decompose(chr(point)) for point in _distinct(points)}
+    changed = {point: piece for point, piece in pieces.items() if chr(point) != piece}
+    if not changed:
+        return AlignedText(_read_lookalikes(text))
+    decomposed, replacements = _replace_points(points, changed)
+    return AlignedText(_read_lookalikes(decomposed), replacements)
+
+
+def _to_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _distinct(points: NDArray[np.uint32]) -> list[int]:
+    if len(points) < _SHORT:
+        return list(set(points.tolist()))
+    stands_there = np.zeros(int(points.max()) + 1, bool)
+    stands_there[points] = True
+    return stands_there.nonzero()[0].tolist()
+
+
+def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tuple[str, Replacements | None]:
+    """The text with some characters replaced, wherever they stand; no replacements where all are by single ones."""
+    # The last entries stand for all points from there on.
+    lengths, begins = np.ones(max(pieces) + 2, np.int64), np.full(max(pieces) + 2, -1, np.int64)
+    lengths[list(pieces)] = list(map(len, pieces.values()))
+    begins[list(pieces)] = np.cumsum([0, *map(len, pieces.values())])[:-1]
+    (places,) = (begins.take(points, mode="clip") >= 0).nonzero()
+    replaced = points[places]
+    replacements = Replacements.of(places, places + 1, lengths[replaced], len(points))
+    repeats = np.ones(len(points), np.int64)
+    repeats[places] = lengths[replaced]
+    rewritten = points.repeat(repeats)
+    shifts = begins[replaced] - replacements.new_starts
+    targets = _ranges(replacements.new_starts, lengths[replaced])
+    new = _to_points("".join(pieces.values()))
+    rewritten[targets] = new[targets + shifts.repeat(lengths[replaced])]
+    text = rewritten.tobytes().decode("utf-32-le", "surrogatepass")
+    return text, replacements if np.any(lengths[replaced] != 1) else None
+
+
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers from each start on, as many as its length, one range after another."""
+    before = lengths.cumsum() - lengths
+    return np.arange(lengths.sum()) + (starts - before).repeat(lengths)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -55,19 +99,43 @@ def _decompose(character: str) -> str:
 def _read_lookalikes(text: str) -> str:
     if text.isascii():
         return text
-    lookalikes = _lookalikes()
-    latin = sum(character.isascii() and character.isalpha() for character in text)
-    foreign = sum(not character.isascii() and character.isalpha() for character in text)
-    amid_latin = latin >= foreign
+    points = _to_points(text)
+    distinct = list(map(chr, _distinct(points)))
+    letters = {character: letter for character in distinct if (letter := _lookalikes().get(character))}
+    (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
+    if not len(places):
+        return text
+    in_word = _marks(points, [character for character in distinct if character.isalnum() or character == "_"])
+    latin = _marks(
+        points, [character for character in distinct if character.isascii() and character.isalpha()]
+    )
+    edges = np.diff(np.concatenate([[False], in_word, [False]]).view(np.int8))
+    starts, ends = (edges == 1).nonzero()[0], (edges == -1).nonzero()[0]
+    word = starts.searchsorted(places, side="right") - 1
+    so_far = np.concatenate([[0], latin.cumsum()])
+    chosen = so_far[ends] > so_far[starts]
+    foreign = _marks(
+        points, [character for character in distinct if character > "\x7f" and character.isalpha()]
+    )
+    if so_far[-1] >= np.count_nonzero(foreign):
+        chosen |= np.bincount(word, minlength=len(starts)) == ends - starts
+    places = places[chosen[word]]
+    if not len(places):
+        return text
+    spelled = np.zeros(max(map(ord, letters)) + 1, np.uint32)
+    spelled[list(map(ord, letters))] = list(map(ord, letters.values()))
+    points = points.copy()
+    points[places] = spelled[points[places]]
+    return points.tobytes().decode("utf-32-le", "surrogatepass")
 
-    def read(match: re.Match[str]) -> str:
-        word = match.group()
-        mixed = any(character.isascii() and character.isalpha() for character in word)
-        if mixed or (amid_latin and all(character in lookalikes for character in word)):
-            return "".join(lookalikes.get(character, character) for character in word)
-        return word
 
-    return _NON_ASCII_WORD.sub(read, text)
+def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.bool_]:
+    """Where one of some characters stands."""
+    chosen = list(map(ord, characters))
+    # The last entry stands for all points from there on.
+    table = np.zeros(max(chosen, default=0) + 2, bool)
+    table[chosen] = True
+    return table.take(points, mode="clip")
 
 
 @functools.cache

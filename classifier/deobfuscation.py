@@ -10,30 +10,44 @@ import codecs
 import html
 import re
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, substitute
+from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
 from lethe.classifier.canonical import canonicalise
+from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.spelling import Lexicon
 
+# Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
 )
+_HEX_SIGN = re.compile(
+    r"[0-9a-fA-F][0-9a-fA-F](?:[0-9a-fA-F]{10}|[ :,]{1,2}(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]"
+    r"|(?:0x|\\x|%)[0-9a-fA-F]{2}(?:0x|\\x|%))"
+)
+_BINARY_SIGN = re.compile(r"[01][01]{7}[ ,]?[01]")
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
+_ESCAPE_SIGN = re.compile(r"[&%\\]")
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
+_SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
-_LEET_WORD = re.compile(r"(?<!\S)(?=\S{3,24}(?!\S))(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*")
+_TOKEN = re.compile(r"\S+")
+_IN_TOKEN = re.compile(r"\S")
+_LEET_WORD = re.compile(
+    r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
+)
 _LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
 _LEET_SIGN = re.compile(r"[0-9@$|!+]")
+_LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
 _LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
 _LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
@@ -41,16 +55,30 @@ _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
 
-# Gives another reading of a text: its characters traced, or not; None where it shows no sign of the disguise.
-_Reader = Callable[[str], "AlignedText | str | None"]
+# Large and small letters in turns, the whole word.
+_ALTERNATING = re.compile(r"(?<![^\W_])(?:(?:[a-z][A-Z]){2,}[a-z]?|(?:[A-Z][a-z]){2,}[A-Z]?)(?![^\W_])")
+# How far from a change a reading is read anew: the longest sentence, whole.
+_REACH = 160
+
+# Gives another reading of a text; None where it shows no sign of the disguise.
+_Reader = Callable[[str], AlignedText | None]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading of a text, with the way it was read: the name of every step."""
+    """One reading of a text.
+
+    Attributes
+    ----------
+    way
+        How it was read: the name of every step.
+    fresh
+        Half-open stretches of it that stand in no reading before it.
+    """
 
     way: tuple[str, ...]
     canonical: AlignedText
+    fresh: tuple[tuple[int, int], ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,9 +86,26 @@ class Reading:
         return self.way[-1]
 
     @property
+    def plain(self) -> bool:
+        """Whether it is the text as it stands."""
+        return len(self.way) == 1
+
+    @property
     def speculative(self) -> bool:
         """Whether the reading is mostly nonsense, and so must show sense itself."""
         return self.name in _SPECULATIVE
+
+
+@dataclass(frozen=True)
+class _Parted:
+    """A reading in parts that are read one by one."""
+
+    reading: Reading
+    parts: tuple[str, ...]
+
+    @property
+    def fresh_characters(self) -> int:
+        return sum(end - start for start, end in self.reading.fresh)
 
 
 @dataclass(frozen=True)
@@ -82,60 +127,192 @@ def find_readings(
         Known words; without them misspelt words and words without spaces are read as they stand, and letters are turned
         whether or not that makes sense.
     maximum_readings
-        How many readings to return at most, the plain one included.
+        How many times the length of the text may be read at most, the plain reading included; what stands in a reading
+        before is not read again.
     maximum_depth
         How many encodings inside one another to take off.
     """
-    readers = dict(_READERS)
-    if lexicon is not None:
-        readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
-        readers |= {name: _where_sensible(_READERS[name], turn, lexicon) for name, turn in _TURNS.items()}
-    readings = [Reading(("plain",), canonicalise(text))]
-    seen = {readings[0].canonical.text}
+    search = _Search(lexicon)
+    canonical = canonicalise(text)
+    plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
+    readings, known, spent = [plain], set(plain.parts), 1.0
     frontier = list(readings)
     for _ in range(maximum_depth):
-        found: list[Reading] = []
+        found: list[_Parted] = []
         for parent in frontier:
-            for reading in _further_readings(parent, readers, seen):
-                if len(readings) == maximum_readings:
-                    return Readings(tuple(readings), complete=False)
-                seen.add(reading.canonical.text)
+            for reading in search.further_readings(parent, search.names, known):
+                spent += min(reading.fresh_characters / max(len(canonical.text), 1), 1.0)
+                if spent > maximum_readings:
+                    return Readings(tuple(each.reading for each in readings), complete=False)
+                known.update(reading.parts)
                 readings.append(reading)
                 found.append(reading)
         frontier = found
     # Other disguises come in no order, but code within code within code hides what is innermost.
-    innermost = [reading for reading in frontier if _ENCODINGS.keys() >= set(reading.way[1:])]
-    hidden = any(True for reading in innermost for _ in _further_readings(reading, _ENCODINGS, seen))
-    return Readings(tuple(readings), complete=not hidden)
+    innermost = [each for each in frontier if _ENCODINGS.keys() >= set(each.reading.way[1:])]
+    hidden = any(True for each in innermost for _ in search.further_readings(each, _ENCODINGS, known))
+    return Readings(tuple(each.reading for each in readings), complete=not hidden)
 
 
-def _further_readings(parent: Reading, readers: Mapping[str, _Reader], seen: Set[str]) -> Iterator[Reading]:
-    text = parent.canonical.text
-    for name, read in readers.items():
-        if name not in _FOLLOWED_BY.get(parent.name, readers):
-            continue
-        result = read(text)
-        if result is not None:
-            rewritten = result if isinstance(result, AlignedText) else _whole(result, len(text))
-            reading = Reading((*parent.way, name), _onto(parent.canonical, rewritten, len(text)))
-            if reading.canonical.text.strip() and reading.canonical.text not in seen:
-                yield reading
+def _fresh(parts: Iterable[str], known: Set[str]) -> tuple[tuple[int, int], ...]:
+    """Stretches of parts that are not known, neighbours joined."""
+    stretches: list[tuple[int, int]] = []
+    place = 0
+    for part in parts:
+        end = place + len(part)
+        if part not in known and not part.isspace():
+            start = stretches.pop()[0] if stretches and stretches[-1][1] == place else place
+            stretches.append((start, end))
+        place = end
+    return tuple(stretches)
 
 
-def _onto(parent: AlignedText, child: AlignedText, length: int) -> AlignedText:
-    if child.starts is None or child.ends is None:
-        return _onto(parent, _whole(child.text, length), length)
-    return parent.rewrite(child.text, child.starts, child.ends)
+def _near_changes(stretches: tuple[tuple[int, int], ...], made: AlignedText) -> tuple[tuple[int, int], ...]:
+    """What of these stretches stands near something that a reading changes; the rest says what it said before."""
+    changes = made.replacements
+    if changes is None or changes.backwards:
+        return stretches
+    near: list[tuple[int, int]] = []
+    for start, end in stretches:
+        first, last = (
+            np.searchsorted(changes.new_ends, start),
+            np.searchsorted(changes.new_starts, end, "right"),
+        )
+        begins = np.maximum(changes.new_starts[first:last] - _REACH, start)
+        ends = np.minimum(changes.new_ends[first:last] + _REACH, end)
+        apart = np.flatnonzero(begins[1:] > ends[:-1]) + 1
+        near += zip(
+            begins[np.concatenate([[0], apart])].tolist() if len(begins) else (),
+            ends[np.concatenate([apart - 1, [-1]])].tolist() if len(begins) else (),
+            strict=True,
+        )
+    return tuple(near)
 
 
-def _whole(text: str, length: int) -> AlignedText:
-    """A reading whose characters cannot be traced: each stands for the whole text."""
-    return AlignedText(text, np.zeros(len(text), np.int32), np.full(len(text), length, np.int32))
+class _Search:
+    """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
+
+    def __init__(self, lexicon: Lexicon | None) -> None:
+        self._lexicon = lexicon
+        self._known: dict[tuple[str, str], AlignedText | None] = {}
+        self._sense: dict[tuple[str, str], bool] = {}
+        self._readers: dict[str, _Reader] = {
+            **_ENCODINGS,
+            "spaced": _read_spaced,
+            "recased": _read_alternating,
+        }
+        self.names = (*self._readers, *_LEET_LETTERS, "literals", *_TURNS)
+        if lexicon is not None:
+            self._readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
+            self.names += ("unjoined", "respelled")
+
+    def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
+        """What may be read in a reading, of some kinds, without what was read already."""
+        followed_by = _FOLLOWED_BY.get(parent.reading.name)
+        for name in names:
+            if followed_by is not None and name not in followed_by:
+                continue
+            result = self._read(name, parent)
+            if result is None:
+                continue
+            made, parts = result
+            if fresh := _near_changes(_fresh(parts, known), made):
+                canonical = AlignedText(made.text, made.replacements, parent.reading.canonical)
+                yield _Parted(Reading((*parent.reading.way, name), canonical, fresh), parts)
+
+    def _read(self, name: str, parent: _Parted) -> tuple[AlignedText, tuple[str, ...]] | None:
+        text, parts = parent.reading.canonical.text, parent.parts
+        if name in _TURNS:
+            return self._turned(name, text, parts)
+        if name == "escapes":
+            return self._unescaped(text, parts)
+        if name == "literals":
+            literals = _read_literals(text)
+            return literals and (literals, split_parts(literals.text))
+        if name in _LEET_LETTERS:
+            return self._spelled_out(name, parts)
+        made = [self._part(name, part, self._readers[name]) for part in parts]
+        if name == "base64" and not any(made) and "\n" in text and not any(map(_BASE64.search, parts)):
+            unwrapped = _WRAPPED.sub("", text)
+            whole = _read_base64(unwrapped)
+            return whole and (whole, split_parts(whole.text))
+        return _put_together(made, parts)
+
+    def _part(self, name: str, part: str, read: _Reader) -> AlignedText | None:
+        key = name, part
+        if key not in self._known:
+            self._known[key] = read(part)
+        return self._known[key]
+
+    def _turned(
+        self, name: str, text: str, parts: tuple[str, ...]
+    ) -> tuple[AlignedText, tuple[str, ...]] | None:
+        if not any(map(_LETTERS.search, parts)):
+            return None
+        if self._lexicon is not None and not any(
+            self._makes_sense(name, part, self._lexicon) for part in parts
+        ):
+            return None
+        if name == "rot13":
+            turned = tuple(map(_by_thirteen, parts))
+            return AlignedText("".join(turned)), turned
+        return AlignedText(_backwards(text), Replacements.reverse(len(text))), tuple(
+            map(_backwards, reversed(parts))
+        )
+
+    def _makes_sense(self, name: str, part: str, lexicon: Lexicon) -> bool:
+        key = name, part
+        if key not in self._sense:
+            self._sense[key] = lexicon.makes_sense_of(part, _TURNS[name])
+        return self._sense[key]
+
+    def _unescaped(self, text: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+        # Where one escape stands whole, those without an end are read too, in whichever part.
+        if not any(_ESCAPE_SIGN.search(part) and _ESCAPES.search(part) for part in parts):
+            return None
+        made = [self._part("escapes", part, _read_escapes) for part in parts]
+        if not any(made):
+            return None
+        plain = [part if each is None else each.text for each, part in zip(made, parts, strict=True)]
+        canonical = canonicalise("".join(plain)).text
+        if "".join(plain) == canonical:
+            parts = whole_parts(plain)
+        else:
+            # What is read as a lookalike goes by the whole text; mostly the parts come to the same, and stay parts.
+            parts = whole_parts(canonicalise(part).text for part in plain)
+            if "".join(parts) != canonical:
+                parts = split_parts(canonical)
+        return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
+
+    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+        signs = _LEET_SIGN if name == "leet" else _LEET_ONE
+        if not any(map(signs.search, parts)):
+            return None
+        letters = _LEET_LETTERS[name]
+        made = [
+            self._part(name, part, lambda text: _spelled_out_words(text, letters))
+            if _LEET_SIGN.search(part)
+            else None
+            for part in parts
+        ]
+        disguised = sum(len(each.replacements.starts) for each in made if each and each.replacements)
+        # Amid many such words, digits alone are words too ("15 7h3 0wl").
+        if disguised >= _LEET_SHARE * sum(len(part.split()) for part in parts):
+            made = [substitute(_LEET_ANY, part, lambda word: word.translate(letters)) for part in parts]
+        return _put_together(made, parts)
+
+
+def _put_together(
+    made: Sequence[AlignedText | None], parts: Sequence[str]
+) -> tuple[AlignedText, tuple[str, ...]] | None:
+    """The readings of parts as one; None where there are none."""
+    if not any(made):
+        return None
+    read = [AlignedText(part) if each is None else each for each, part in zip(made, parts, strict=True)]
+    return joined(read, list(map(len, parts))), whole_parts(each.text for each in read)
 
 
 def _read_base64(text: str) -> AlignedText | None:
-    if "\n" in text:
-        text = _WRAPPED.sub("", text) if not _BASE64.search(text) else text
     return substitute(_BASE64, text, _decode_base64)
 
 
@@ -149,10 +326,14 @@ def _decode_base64(blob: str) -> str | None:
 
 
 def _read_hex(text: str) -> AlignedText | None:
+    if not _HEX_SIGN.search(text):
+        return None
     return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
 def _read_binary(text: str) -> AlignedText | None:
+    if not _BINARY_SIGN.search(text):
+        return None
     return substitute(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
     )
@@ -175,12 +356,13 @@ def _printable(raw: bytes) -> str | None:
 
 
 def _read_escapes(text: str) -> AlignedText | None:
-    if not _ESCAPES.search(text):
+    """The text unescaped, its characters not traced."""
+    if not _ESCAPE_SIGN.search(text):
         return None
     plain = urllib.parse.unquote(
         html.unescape(_UNICODE_ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)), text))
     )
-    return _whole(canonicalise(plain).text, len(text)) if plain != text else None
+    return AlignedText(plain) if plain != text else None
 
 
 def _read_spaced(text: str) -> AlignedText | None:
@@ -190,24 +372,16 @@ def _read_spaced(text: str) -> AlignedText | None:
         words = (_PUNCTUATED_WORD_GAP if marked else _WORD_GAP).split(run)
         return " ".join(re.sub(r"[\W_]", "", word) for word in words)
 
-    return substitute(_SPACED, text, close)
+    return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _read_leet(text: str) -> AlignedText | None:
-    return _spelled_out(text, _LEET)
+def _read_alternating(text: str) -> AlignedText | None:
+    return substitute(_ALTERNATING, text, str.capitalize)
 
 
-def _read_leet_one_as_l(text: str) -> AlignedText | None:
-    return _spelled_out(text, _LEET_ONE_AS_L) if "1" in text or "!" in text else None
-
-
-def _spelled_out(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:
-    if not _LEET_SIGN.search(text):
-        return None
-    disguised = len(_LEET_WORD.findall(text))
-    # Amid many such words, digits alone are words too ("15 7h3 0wl").
-    usual = disguised >= _LEET_SHARE * len(text.split())
-    return substitute(_LEET_ANY if usual else _LEET_WORD, text, lambda word: word.translate(letters))
+def _spelled_out_words(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:
+    readings = {word: word.translate(letters) for word in set(text.split()) if _LEET_WORD.match(word)}
+    return substitute_words(_TOKEN, _IN_TOKEN, text, readings)
 
 
 def _read_literals(text: str) -> AlignedText | None:
@@ -215,23 +389,13 @@ def _read_literals(text: str) -> AlignedText | None:
     matches = list(_LITERAL.finditer(text))
     if len(matches) < 2 or not _LITERAL_IN_CODE.search(text):
         return None
-    joined = "".join(match[2] for match in matches)
-    starts = np.concatenate([np.arange(*match.span(2), dtype=np.int32) for match in matches])
-    return AlignedText(joined, starts, starts + np.int32(1))
-
-
-def _read_rot13(text: str) -> AlignedText | None:
-    if not _LETTERS.search(text):
-        return None
-    starts = np.arange(len(text), dtype=np.int32)
-    return AlignedText(_by_thirteen(text), starts, starts + np.int32(1))
-
-
-def _read_reversed(text: str) -> AlignedText | None:
-    if not _LETTERS.search(text):
-        return None
-    starts = np.arange(len(text), dtype=np.int32)[::-1]
-    return AlignedText(_backwards(text), starts, starts + np.int32(1))
+    spans = [match.span(2) for match in matches]
+    # What stands between the pieces is dropped.
+    starts = [0, *(end for _, end in spans)]
+    ends = [*(start for start, _ in spans), len(text)]
+    return AlignedText(
+        "".join(match[2] for match in matches), Replacements.of(starts, ends, [0] * len(starts), len(text))
+    )
 
 
 def _by_thirteen(text: str) -> str:
@@ -242,23 +406,10 @@ def _backwards(text: str) -> str:
     return text[::-1]
 
 
-def _where_sensible(read: _Reader, turn: Callable[[str], str], lexicon: Lexicon) -> _Reader:
-    """A reader of turned letters that leaves alone what makes no more sense for it."""
-    return lambda text: read(text) if lexicon.makes_sense_of(text, turn) else None
-
-
 # Their results show sense themselves, or are left alone.
 _CODES: dict[str, _Reader] = {"base64": _read_base64, "hex": _read_hex, "binary": _read_binary}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
-_READERS: dict[str, _Reader] = {
-    **_ENCODINGS,
-    "spaced": _read_spaced,
-    "leet": _read_leet,
-    "leet, 1 as l": _read_leet_one_as_l,
-    "literals": _read_literals,
-    "rot13": _read_rot13,
-    "reversed": _read_reversed,
-}
+_LEET_LETTERS = {"leet": _LEET, "leet, 1 as l": _LEET_ONE_AS_L}
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word

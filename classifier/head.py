@@ -1,6 +1,6 @@
-"""A target's head: what turns a window's embedding and n-grams into the target's score.
+"""A target's head: what turns a window's tokens and embedding into the target's score.
 
-A head is two linear parts and a calibration, stored as ``head.safetensors`` and ``head.json``.
+A head is a first tier, two linear parts and a calibration, stored as ``head.safetensors`` and ``head.json``.
 """
 
 import hashlib
@@ -18,9 +18,10 @@ from safetensors.numpy import load, save
 from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
 from lethe.classifier.errors import ClassifierError
-from lethe.classifier.ngrams import BUCKETS, HashedText
+from lethe.classifier.tail import Tail
+from lethe.classifier.token_bag import BagBank, BagWeights
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TENSORS_NAME = "head.safetensors"
 DOCUMENT_NAME = "head.json"
 
@@ -29,22 +30,25 @@ DOCUMENT_NAME = "head.json"
 class Head:
     """One target's head.
 
-    The score of a window is
-    ``embedding @ direction + lexical_share * clip(lexical) + bias`` where
-    ``lexical = n-grams @ ngram_weights + ngram_bias``.
+    The score of a window is ``embedding @ direction + sum(bag weights) / sqrt(features) + bias``. The first tier's is
+    ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``, on the rows of the encoder's token table.
 
     Attributes
     ----------
     direction
         (dimension,) float32, on the encoder's unit-length sentence embedding.
-    ngram_weights
-        (BUCKETS,) float32, kept as float16.
+    bag
+        What the window's tokens and pairs of tokens weigh; see `lethe.classifier.token_bag`.
+    gate_direction
+        (token dimension,) float32.
     pass_below
-        First tier: a window whose lexical score is below this is not about the target and is not encoded.
+        First tier: a window whose gate score is below this is not about the target and is not encoded.
     passed_probability
         The probability reported of text that the first tier let pass.
     threshold
         The probability from which the verdict is positive.
+    tail
+        How ordinary text scores in bulk; None where that was not measured, and then length raises no threshold.
     entities
         Names whose occurrences are reported as spans of kind ``entity``.
     provenance
@@ -56,13 +60,13 @@ class Head:
     encoder_sha256: str
     direction: NDArray[np.float32]
     bias: float
-    ngram_weights: NDArray[np.float32]
-    ngram_bias: float
-    lexical_share: float
-    lexical_limit: float
+    bag: BagWeights
+    gate_direction: NDArray[np.float32]
+    gate_bias: float
     pass_below: float
     passed_probability: float
     threshold: float
+    tail: Tail | None = None
     calibration: Calibration = field(default_factory=Calibration)
     entities: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -71,9 +75,7 @@ class Head:
 
 _NUMBERS = (
     "bias",
-    "ngram_bias",
-    "lexical_share",
-    "lexical_limit",
+    "gate_bias",
     "pass_below",
     "passed_probability",
     "threshold",
@@ -88,12 +90,15 @@ def head_files(head: Head) -> dict[str, bytes]:
         "encoder": {"id": head.encoder_id, "sha256": head.encoder_sha256},
         **{name: getattr(head, name) for name in _NUMBERS},
         "calibration": head.calibration.to_document(),
+        "tail": head.tail.to_document() if head.tail else None,
         "entities": list(head.entities),
         "provenance": head.provenance,
     }
     tensors = {
         "direction": head.direction.astype(np.float32),
-        "ngram_weights": head.ngram_weights.astype(np.float16),
+        "bag_features": head.bag.features.astype(np.int32),
+        "bag_weights": head.bag.weights.astype(np.float16),
+        "gate_direction": head.gate_direction.astype(np.float32),
     }
     return {
         TENSORS_NAME: save(tensors),
@@ -134,8 +139,12 @@ def load_head(folder: Path) -> Head:
             encoder_id=document["encoder"]["id"],
             encoder_sha256=document["encoder"]["sha256"],
             direction=tensors["direction"].astype(np.float32),
-            ngram_weights=tensors["ngram_weights"].astype(np.float32),
+            bag=BagWeights(
+                tensors["bag_features"].astype(np.int64), tensors["bag_weights"].astype(np.float32)
+            ),
+            gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
+            tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
             calibration=Calibration.from_document(document["calibration"]),
             entities=tuple(document["entities"]),
             provenance=document.get("provenance", {}),
@@ -145,9 +154,9 @@ def load_head(folder: Path) -> Head:
         raise ClassifierError(
             f"classifier head in {folder} cannot be used: {error}; train it again"
         ) from None
-    if head.ngram_weights.shape != (BUCKETS,):
+    if len(head.bag.features) != len(head.bag.weights) or np.any(np.diff(head.bag.features) <= 0):
         raise ClassifierError(
-            f"classifier head in {folder} has {head.ngram_weights.size} n-gram weights, not {BUCKETS}; train it again"
+            f"classifier head in {folder} has bag features that do not ascend or lack weights; train it again"
         )
     return head
 
@@ -165,26 +174,23 @@ class HeadBank:
                 )
         self.heads = tuple(heads)
         self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
-        columns = [head.ngram_weights for head in heads]
-        self._ngram_weights = np.stack(columns, axis=1) if columns else np.zeros((BUCKETS, 0), np.float32)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)
-        self._ngram_bias = self._column("ngram_bias")
-        self._share = self._column("lexical_share")
-        self._limit = self._column("lexical_limit")
+        self._bag = BagBank([head.bag for head in heads])
         self._bias = self._column("bias")
+        self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
+        self.gate_bias = self._column("gate_bias")
         self.pass_below = self._column("pass_below")
 
     def __len__(self) -> int:
         return len(self.heads)
 
-    def lexical(self, text: HashedText, stretches: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-        """Lexical scores of stretches of a text, (len(stretches), H)."""
-        return (text.scores(self._ngram_weights, stretches) + self._ngram_bias).astype(np.float32)
+    def lexical(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the tokens of a window add to its scores, (H,)."""
+        return self._bag.scores(ids)
 
-    def score(self, embedding: NDArray[np.float32], lexical: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores of a window, (H,), from its embedding (dimension,) and its lexical scores (H,)."""
-        clipped = np.clip(lexical, -self._limit, self._limit)
-        return (self._directions @ embedding + self._share * clipped + self._bias).astype(np.float32)
+    def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of a window, (H,), from its embedding (dimension,) and its tokens."""
+        return self._directions @ embedding + self._bag.scores(ids) + self._bias
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)

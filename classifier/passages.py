@@ -30,10 +30,17 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text to score and where its characters came from."""
+    """A text to score and where its characters came from.
+
+    Attributes
+    ----------
+    asks
+        Whether it ends in the newest user turn, which is what is asked; all else is material.
+    """
 
     text: str
     pieces: tuple[Piece, ...]
+    asks: bool = False
 
     def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Carry a half-open span of the passage to (message, start, end), one for each message it touches."""
@@ -51,7 +58,7 @@ class Passage:
             for piece in self.pieces
             if piece.start < length
         ]
-        return Passage(self.text[:length], tuple(pieces))
+        return Passage(self.text[:length], tuple(pieces), self.asks)
 
 
 def conversation_passages(conversation: Conversation) -> list[Passage]:
@@ -72,7 +79,12 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
         passages += _seams(user, "\n")
     short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
     passages += _joined_turns(short)
-    unique = {passage.text: passage for passage in passages}
+    newest = user[-1][0] if user else -1
+    unique: dict[str, Passage] = {}
+    for passage in passages:
+        asks = passage.pieces[-1].message == newest
+        if asks or passage.text not in unique:
+            unique[passage.text] = replace(passage, asks=asks)
     return sorted(unique.values(), key=lambda passage: -passage.pieces[-1].message)
 
 

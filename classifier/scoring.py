@@ -5,7 +5,7 @@ calibrated is what runs.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.deobfuscation import Reading, find_readings
-from lethe.classifier.encoder import Encoder, TokenizedText
+from lethe.classifier.encoders.encoder import Encoder, TokenizedText
+from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.ngrams import HashedText
 from lethe.classifier.sentences import split_sentences
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import split_windows
+from lethe.classifier.windows import WINDOW_OVERLAP, split_windows
 
 _CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
@@ -29,9 +29,8 @@ _ALONE_SHARE = 0.6
 # Log-odds below a threshold within which such a sentence leaves it undecided. What stands around it lifts questions about a
 # target by up to 1.1; those that it lifts from further below are mostly ordinary.
 _UNDECIDED_BELOW = 1.2
-# Log-odds that n-grams of turned or reversed letters must give. Short words of reversed code reach 1 by chance; of
-# questions that are really about a target, one in a hundred stays below 1.5.
-_SPECULATIVE_NEEDED = 1.5
+# What the tokens of turned or reversed letters must add to a score.
+_SPECULATIVE_NEEDED = 0.8
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ class Window:
 
     Attributes
     ----------
-    lexical
-        (H,) lexical scores.
+    gate
+        (H,) scores of the first tier.
     sentences
         Stretches of it that the first tier could not clear.
     sentences_first
@@ -51,7 +50,7 @@ class Window:
     canonical: AlignedText
     start: int
     end: int
-    lexical: NDArray[np.float32]
+    gate: NDArray[np.float32]
     sentences: tuple["Window", ...] = ()
     sentences_first: bool = False
 
@@ -109,67 +108,100 @@ class Scorer:
             np.float32,
         )
 
+        # Each target has its part of the share, one half for what is asked and one for all else.
+        self._share = settings.false_alarm_share / (2 * max(len(bank), 1))
+        self._settled_from = self._score_thresholds + self.raised(settings.maximum_characters)
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
+        self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
         self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
-        # Nonsense is unlike any training text, so its score means little: the n-grams of a speculative reading must
-        # speak for the target before the encoder is asked.
-        self._speculative_needed = np.maximum(bank.pass_below, _SPECULATIVE_NEEDED)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
         """Whether reading on can change no verdict: every target is flagged."""
-        return bool(np.all(scores >= self._score_thresholds))
+        return bool(np.all(scores >= self._settled_from))
+
+    def raised(self, characters: int) -> NDArray[np.float32]:
+        """How much further than its threshold a target's score must reach, (H,), where this much is read."""
+        needed = [
+            head.tail.threshold(characters, self._share) if head.tail else -np.inf for head in self.bank.heads
+        ]
+        return np.maximum(np.array(needed, np.float32) - self._score_thresholds, 0)
+
+    def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """For each target, whether scores that were lowered by `raised` flag it, (H,)."""
+        return scores >= self._score_thresholds
 
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
         if not text.strip() or not len(self.bank):
             return PreparedText((), True)
         readings = find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
-        cuts = [self._cut(reading) for reading in readings.found]
-        # Readings are hashed in one go: for a short prompt the time is that of the calls, not of the letters.
-        joined = "\n".join(reading.canonical.text for reading in readings.found)
-        places = np.cumsum([0] + [len(reading.canonical.text) + 1 for reading in readings.found])
+        pieces = [piece for reading in readings.found for piece in _fresh_pieces(reading)]
+        cuts = [windows_and_sentences(piece.text) for piece in pieces]
+        # All are tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
+        joined = "\n".join(piece.text for piece in pieces)
+        places = np.cumsum([0] + [len(piece.text) + 1 for piece in pieces])
         stretches = [
             (int(place) + start, int(place) + end)
             for place, windows in zip(places, cuts, strict=False)
             for window in windows
             for start, end in window
         ]
-        lexical = self.bank.lexical(HashedText(joined), stretches)
+        gated = self._gate.scores(self._encoder.tokenize(joined), stretches)
+        suspicious = np.any(gated >= self._needed, axis=1)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
-        kept: dict[tuple[int, str], Window] = {}
+        kept: list[Window] = []
+        met: set[str] = set()
         row = cleared = 0
-        for reading, windows in zip(readings.found, cuts, strict=True):
-            needed = self._speculative_needed if reading.speculative else self._needed
-            for number, window in enumerate(windows):
-                scores = lexical[row : row + len(window)]
+        for piece, windows in zip(pieces, cuts, strict=True):
+            for window in windows:
+                rows = slice(row, row + len(window))
                 row += len(window)
-                suspicious = np.any(scores >= needed, axis=1)
-                if found := _suspicious_window(reading, window, scores, suspicious):
-                    kept.setdefault((number, found.suspicious_text), found)
-                else:
+                found = self._window(piece, window, gated[rows], suspicious[rows])
+                if found is None:
                     cleared += 1
+                elif piece.reading.plain or found.suspicious_text not in met:
+                    kept.append(found)
+                    met.add(found.suspicious_text)
         self._tally.count(cleared=cleared)
-        return PreparedText(tuple(kept.values()), readings.complete)
+        return PreparedText(tuple(kept), readings.complete)
 
-    def _cut(self, reading: Reading) -> list[list[tuple[int, int]]]:
-        """The windows of a reading, each followed by its sentences, as ranges of the reading."""
-        # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few n-grams
-        # are no sign of a target; judged, they would hold back every page that has one.
-        text = reading.canonical.text
-        ranges = split_windows(text)
-        return [
-            [
-                (start, end),
-                *(
-                    (start + first, start + last)
-                    for first, last in split_sentences(text[start:end])
-                    if _CHARACTER.search(text, start + first, start + last)
-                ),
-            ]
-            for start, end in ranges
-        ]
+    def _window(
+        self,
+        piece: "_Piece",
+        ranges: Sequence[tuple[int, int]],
+        gated: NDArray[np.float32],
+        suspicious: NDArray[np.bool_],
+    ) -> Window | None:
+        """The window if it is to be encoded, with its suspicious sentences."""
+        if not suspicious.any():
+            return None
+        if piece.reading.speculative:
+            # Nonsense is unlike any training text, so its score means little: its tokens must speak for the target
+            # before the encoder is asked.
+            suspicious = np.array(
+                [
+                    bool(found) and self._speaks(piece.text[start:end])
+                    for found, (start, end) in zip(suspicious, ranges, strict=True)
+                ]
+            )
+        canonical, shift = piece.reading.canonical, piece.start
+        (start, end), *sentences = ((first + shift, last + shift) for first, last in ranges)
+        kept = tuple(
+            Window(canonical, first, last, gate)
+            for (first, last), gate, found in zip(sentences, gated[1:], suspicious[1:], strict=True)
+            if found
+        )
+        if not suspicious[0] and not kept:
+            return None
+        length = sum(sentence.end - sentence.start for sentence in kept)
+        sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
+        return Window(canonical, start, end, gated[0], kept, sentences_first)
+
+    def _speaks(self, text: str) -> bool:
+        """Whether the text's tokens and their pairs speak for some target."""
+        return bool(np.any(self.bank.lexical(self._encoder.tokenize(text).ids) >= _SPECULATIVE_NEEDED))
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -194,7 +226,7 @@ class Scorer:
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
-        whole = self.bank.score(self._encoder.pool(hidden), window.lexical)
+        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids)
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
@@ -202,13 +234,12 @@ class Scorer:
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
-            sentence_scores = self.bank.score(embedding, sentence.lexical)
+            sentence_scores = self.bank.score(embedding, tokens.ids[start:end])
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
         if not with_spans:
             return TextScores(scores)
-        rows = self._encoder.without_specials(hidden)
         spans: dict[int, tuple[WindowSpan, ...]] = {}
         for index in np.flatnonzero(scores >= self._score_thresholds):
             ranges = evidence.get(int(index), [(0, len(tokens))])
@@ -216,7 +247,10 @@ class Scorer:
                 span.shifted(window.start).in_original(window.canonical)
                 for start, end in ranges
                 for span in evidence_spans(
-                    self.bank.heads[index], window.text, tokens[start:end], rows[start:end]
+                    self.bank.heads[index],
+                    window.text,
+                    tokens[start:end],
+                    self._encoder.token_shares(hidden, start, end, self.bank.heads[index].direction),
                 )
             )
         return TextScores(scores, spans=spans)
@@ -240,24 +274,36 @@ class Scorer:
         )
 
 
-def _suspicious_window(
-    reading: Reading,
-    ranges: Sequence[tuple[int, int]],
-    scores: NDArray[np.float32],
-    suspicious: NDArray[np.bool_],
-) -> Window | None:
-    """The window if it is to be encoded, with its suspicious sentences."""
-    (start, end), *sentences = ranges
-    kept = tuple(
-        Window(reading.canonical, first, last, scores[index])
-        for index, (first, last) in enumerate(sentences, start=1)
-        if suspicious[index]
-    )
-    if not suspicious[0] and not kept:
-        return None
-    length = sum(sentence.end - sentence.start for sentence in kept)
-    sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-    return Window(reading.canonical, start, end, scores[0], kept, sentences_first)
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of a reading that stands in no other, with what stands around it."""
+
+    reading: Reading
+    start: int
+    text: str
+
+
+def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
+    for start, end in reading.fresh:
+        first = max(start - WINDOW_OVERLAP, 0)
+        yield _Piece(reading, first, reading.canonical.text[first : end + WINDOW_OVERLAP])
+
+
+def windows_and_sentences(text: str) -> list[list[tuple[int, int]]]:
+    """The windows of a text, each followed by its sentences, as ranges of the text."""
+    # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few tokens
+    # are no sign of a target; judged, they would hold back every page that has one.
+    return [
+        [
+            (start, end),
+            *(
+                (start + first, start + last)
+                for first, last in split_sentences(text[start:end])
+                if _CHARACTER.search(text, start + first, start + last)
+            ),
+        ]
+        for start, end in split_windows(text)
+    ]
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

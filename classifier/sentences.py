@@ -6,7 +6,11 @@ arXiv 2409.04701), so judging each sentence costs no further pass.
 
 import re
 
-_SENTENCE_END = re.compile(r"[.?!;:|>\n。？！]+[\"'”’)\]}*]*\s*|[\"“”{}\[\]<]+\s*")
+# Marks that end what stands before them, with the quotes and brackets that they close; and those that begin or end a stretch
+# themselves. All in one set at the beginning: the next of a set is found several times faster than that of two patterns.
+_SENTENCE_END = re.compile(
+    r"""[.?!;:|>\n。？！"“”{}\[\]<](?:(?<=[.?!;:|>\n。？！])[.?!;:|>\n。？！]*["'”’)\]}*]*|(?<=["“”{}\[\]<])["“”{}\[\]<]*)\s*"""
+)
 _SHORTEST = 20
 _LONGEST = 150
 
@@ -19,8 +23,10 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     """
     sentences: list[tuple[int, int]] = []
     start = alone = 0
-    for end in [match.end() for match in _SENTENCE_END.finditer(text)] + [len(text)]:
-        if end - start < _SHORTEST and end < len(text):
+    length = len(text)
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    for end in (*ends, length):
+        if end - start < _SHORTEST and end < length:
             alone = end
             continue
         sentences += _cut(start, end)

@@ -1,6 +1,7 @@
 """The classifier as the server uses it: conversations in, verdicts out, off the event loop."""
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import numpy as np
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_files import DEFAULT_ENCODER
-from lethe.classifier.encoder_registry import EncoderRegistry
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.files import DEFAULT_ENCODER
+from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.passages import Passage, conversation_passages
@@ -63,7 +64,7 @@ class ClassifierService:
         Parameters
         ----------
         encoder
-            A name for `Encoder.load`, or a registry with the encoders in use (then loading is a matter of milliseconds).
+            A name for `load_encoder`, or a registry with the encoders in use (then loading is a matter of milliseconds).
         heads
             By target, the ``classifier/`` folder of its bundle.
         cache
@@ -204,16 +205,31 @@ def _judge(
     scored: Sequence[tuple[Passage, TextScores]],
     with_spans: bool,
 ) -> Iterator[tuple[str, TargetVerdict]]:
+    judged = _by_length(scorer, scored)
     scores = scorer.nothing_found()
-    for _, found in scored:
+    for _, found in judged:
         np.maximum(scores, found.scores, out=scores)
     probabilities = scorer.probability(scores)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
         verdict = TargetVerdict(head.target, float(probability), head.threshold)
         if verdict.flagged and with_spans:
-            spans = _evidence(scored, index) + _entities(conversation, head)
+            carrying = [(passage, found) for passage, found in judged if scorer.carries(found.scores)[index]]
+            spans = _evidence(carrying, index) + _entities(conversation, head)
             verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
         yield head.target, verdict
+
+
+def _by_length(
+    scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]
+) -> list[tuple[Passage, TextScores]]:
+    """The passages with scores that are lowered by how much was read: of what is asked, and of all else."""
+    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
+    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
+    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
+    return [
+        (passage, dataclasses.replace(found, scores=found.scores - raised[passage.asks]))
+        for passage, found in scored
+    ]
 
 
 def _scorers(
@@ -265,5 +281,5 @@ def _entities(conversation: Conversation, head: Head) -> tuple[Span, ...]:
     return tuple(
         Span(index, span.start, span.end, span.weight, span.kind)
         for index, message in enumerate(conversation.messages)
-        for span in entity_spans(head, message.text)
+        for span in entity_spans(head.entities, message.text)
     )

@@ -14,13 +14,16 @@ class ClassifierSettings(pydantic.BaseModel):
     Attributes
     ----------
     precision
-        ``int8`` or ``float32``; see `lethe.classifier.encoder.Encoder.load`.
+        ``int8`` or ``float32``; see `lethe.classifier.encoders.loading.load_encoder`.
     workers
         Threads that classify. Each encodes one window at a time, on one core.
     first_tier
-        Whether windows whose n-grams are clearly unrelated to every target are spared the encoder.
+        Whether windows whose tokens are clearly unrelated to every target are spared the encoder.
     spans
         Whether verdicts say which stretches carry them. Without, reading ends when every target is flagged.
+    false_alarm_share
+        The share of ordinary requests that all targets together may flag, however long they are: a threshold rises with
+        what is read, half of the share for the newest user turn, half for everything else.
     maximum_characters, maximum_windows
         How much of one conversation may be read, and how many of its windows not seen before may be
         encoded; past either the verdict is ``too_long``.
@@ -41,8 +44,9 @@ class ClassifierSettings(pydantic.BaseModel):
     workers: int = Field(default=1, ge=1)
     first_tier: bool = True
     spans: bool = True
-    maximum_characters: int = Field(default=1_000_000, ge=1)
-    maximum_windows: int = Field(default=512, ge=1)
+    false_alarm_share: float = Field(default=0.02, gt=0, lt=1)
+    maximum_characters: int = Field(default=2_000_000, ge=1)
+    maximum_windows: int = Field(default=4096, ge=1)
     maximum_readings: int = Field(default=32, ge=1)
     queue_capacity: int = Field(default=256, ge=1)
     deadline_seconds: float = Field(default=5, gt=0)

@@ -1,6 +1,6 @@
 """Which stretches of a text carry a verdict.
 
-The head is linear, so its score is a sum over tokens and n-grams: each word's share is read off, no text
+The head is linear: the encoder tells what each token adds to its score, and tokens and their pairs have weights. No text
 is classified again. Entities are found by name.
 """
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.canonical import canonicalise
-from lethe.classifier.encoder import TokenizedText
+from lethe.classifier.encoders.encoder import TokenizedText
 from lethe.classifier.head import Head
-from lethe.classifier.ngrams import HashedText
+from lethe.classifier.token_bag import bag_features
 from lethe.classifier.verdict import SpanKind
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
@@ -43,7 +43,7 @@ class WindowSpan:
 
 
 def evidence_spans(
-    head: Head, text: str, tokens: TokenizedText, hidden: NDArray[np.float32]
+    head: Head, text: str, tokens: TokenizedText, embedding_shares: NDArray[np.float32]
 ) -> tuple[WindowSpan, ...]:
     """The words that raise a head's score the most, neighbours joined.
 
@@ -51,27 +51,31 @@ def evidence_spans(
     ----------
     text
         The window's text; offsets of `tokens` and of the result refer to it.
-    hidden
-        (T, dimension): the encoder's output for `tokens`.
+    embedding_shares
+        (T,): what each token adds to the part of the score that the embedding gives.
     """
     words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
     if not words:
         return (WindowSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
+    token_shares = embedding_shares + _bag_shares(head, tokens)
     shares = np.zeros(len(words))
-    length = max(float(np.linalg.norm(hidden.mean(axis=0))), 1e-12)
-    token_shares = hidden @ head.direction / (len(hidden) * length)
     starts = np.array([start for start, _ in words])
     place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
     np.add.at(shares, place, token_shares)
-    stretch = text[int(tokens.starts[0]) : int(tokens.ends[-1])]
-    lexical = HashedText(text).scores(head.ngram_weights[:, None], words)[:, 0]
-    # Each word's n-grams count by the root of their own number there, and by that of all of them in the score.
-    scale = np.array([len(HashedText(text[start:end]).buckets) for start, end in words]) ** 0.5
-    shares += head.lexical_share * lexical * scale * HashedText(stretch).value
     largest = shares.max()
     if largest <= 0:
         return (WindowSpan(words[0][0], words[-1][1], float(shares.sum())),)
     return tuple(_joined(words, shares, np.flatnonzero(shares >= _SHARE_OF_LARGEST * largest)))
+
+
+def _bag_shares(head: Head, tokens: TokenizedText) -> NDArray[np.float32]:
+    """What each token adds to the other part, (T,): its own weight, and half of each pair's that it is in."""
+    features = bag_features(tokens.ids)
+    weights = head.bag.of(features) / np.sqrt(len(features))
+    shares, pairs = weights[: len(tokens)].copy(), weights[len(tokens) :] / 2
+    shares[:-1] += pairs
+    shares[1:] += pairs
+    return shares
 
 
 def _joined(
@@ -82,12 +86,12 @@ def _joined(
         yield WindowSpan(words[first][0], words[last][1], float(shares[first : last + 1].sum()))
 
 
-def entity_spans(head: Head, text: str) -> tuple[WindowSpan, ...]:
-    """Where a target's names stand in a text, lookalike spellings included."""
-    if not head.entities:
+def entity_spans(names: tuple[str, ...], text: str) -> tuple[WindowSpan, ...]:
+    """Where names stand in a text, lookalike spellings included."""
+    if not names:
         return ()
     canonical = canonicalise(text)
-    pattern = _entity_pattern(head.entities)
+    pattern = _entity_pattern(names)
     return tuple(
         WindowSpan(match.start(), match.end(), 0.0, "entity").in_original(canonical)
         for match in pattern.finditer(canonical.text)

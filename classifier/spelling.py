@@ -5,15 +5,20 @@ The words are the encoder's own, the most frequent first, and the names of the t
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
-from lethe.classifier.aligned_text import AlignedText, substitute
+import numpy as np
+from numpy.typing import NDArray
+
+from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
 # Long runs of letters, as no ordinary word is; and runs of capitalised words.
 _SHORTEST_RUN = 14
+_LETTER = re.compile(r"[^\W\d_]")
+_OVERLONG_WORD = re.compile(r"[^\W\d_]{25}")
 _RUN = re.compile(rf"[^\W\d_]{{{_SHORTEST_RUN},}}")
 _CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 # A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
@@ -24,10 +29,20 @@ _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
 # Letters and digits without a gap. Fewer are a word whichever way they are turned.
 _UNBROKEN = re.compile(r"[^\W_]{3,}")
+_ASCII_UNBROKEN = bytes(point if chr(point).isalnum() else 32 for point in range(128)) + bytes(128)
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
-_LONG_RUN = re.compile(r"[^\W_]{16}|(?=[^\W_]*\d)[^\W_]{12}")
-# Several readings of a text are looked for, each by its unknown words.
-_TEXTS_REMEMBERED = 8
+_LONG_RUN = 16
+_LONG_RUN_WITH_DIGITS = 12
+_DIGIT = re.compile(r"\d")
+# The parts of a text are read in several ways, each by their unknown words.
+_PARTS_REMEMBERED = 256
+_LONGEST_PART = 1 << 15
+_LONG_TEXTS_REMEMBERED = 4
+_WORDS_REMEMBERED = 1 << 15
+_LONGEST_WORD = 24
+# One bit in so many says that some word has a hash; a hundred times the words of a lexicon and what slips leave of them.
+_BITS = 24
+_WEIGHTS = np.random.default_rng(24).integers(1, 1 << 63, _LONGEST_WORD + 1, np.uint64) | np.uint64(1)
 
 
 class Lexicon:
@@ -42,62 +57,119 @@ class Lexicon:
     def __init__(self, words: Sequence[str]) -> None:
         self._costs: dict[str, float] = {}
         self._beginnings: set[str] = set()
+        self._letters: set[str] = set()
         # Words by what is left of them without one letter: two that differ by one slip share an entry
         # (the symmetric deletes of Garbe's SymSpell).
         self._shortened: dict[str, tuple[str, ...]] = {}
-        self._unknown = lru_cache(_TEXTS_REMEMBERED)(self._find_unknown)
+        # Bits of the hashes of these.
+        self._marks = np.zeros(1 << (_BITS - 3), np.uint8)
+        self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
+        self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
+        self._correction = lru_cache(_WORDS_REMEMBERED)(self._correct)
+        added: list[str] = []
         for rank, word in enumerate(words):
             if _WORD_SHAPE.fullmatch(word.lower()):
-                self._add(word.lower(), math.log(rank + 10))
+                added += self._add(word.lower(), math.log(rank + 10))
+        self._mark(added)
 
     def with_names(self, names: Iterable[str]) -> "Lexicon":
         """A lexicon that also knows the words of some names; a fraction of the time that indexing all words takes."""
         extended = Lexicon(())
         extended._costs = self._costs.copy()
+        extended._letters = self._letters.copy()
         extended._beginnings = self._beginnings.copy()
         extended._shortened = self._shortened.copy()
-        for name in names:
-            for word in _WORD.findall(name.lower()):
-                extended._add(word, _NAME_COST)
+        extended._marks = self._marks.copy()
+        words = [word for name in names for word in _WORD.findall(name.lower())]
+        extended._mark([shortened for word in words for shortened in extended._add(word, _NAME_COST)])
         return extended
 
-    def _add(self, word: str, cost: float) -> None:
+    def _add(self, word: str, cost: float) -> Collection[str]:
+        """Add a word; gives what may be left of it after a slip, if it is new."""
         known = self._costs.get(word)
         self._costs[word] = cost if known is None else min(known, cost)
         if known is not None:
-            return
+            return ()
+        self._letters.update(word)
         self._beginnings.update(word[:length] for length in range(1, len(word) + 1))
-        if len(word) >= _SHORTEST_FOR_ANY_SLIP:
-            for shortened in {word, *_without_one_letter(word)}:
-                self._shortened[shortened] = (*self._shortened.get(shortened, ()), word)
+        if len(word) < _SHORTEST_FOR_ANY_SLIP:
+            return ()
+        left = {word, *_without_one_letter(word)}
+        for shortened in left:
+            self._shortened[shortened] = (*self._shortened.get(shortened, ()), word)
+        return left
+
+    def _mark(self, words: Sequence[str]) -> None:
+        whole, _ = _hashed([word for word in words if len(word) <= _LONGEST_WORD])
+        np.bitwise_or.at(self._marks, whole >> 3, (1 << (whole & 7)).astype(np.uint8))
+
+    def _may_be_one_slip_away(self, words: Sequence[str]) -> list[str]:
+        """Those of some words, of 6 to 24 letters, that are one slip from a known one, and a few more."""
+        whole, shortened = _hashed(words)
+        hashes = np.column_stack([whole, shortened])
+        marked = (self._marks[hashes >> 3] >> (hashes & 7).astype(np.uint8)) & 1
+        rows: list[int] = np.flatnonzero(np.max(marked, axis=1)).tolist()
+        return [words[row] for row in rows]
 
     def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
         """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
-        return any(turn(run) in self._costs or _LONG_RUN.match(run) for run in self._unknown(text))
+        unknown = self._unknown(text)
+        if any(_is_long(run) for run in unknown):
+            return True
+        return not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n"))
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        if all(len(run) < _SHORTEST_WORD or self._is_known(run) for run in self._unknown(text)):
-            return None
-        return substitute(_WORD, text, self._respelled)
+        unknown = "\n".join(self._unknown(text))
+        lowered = {word: word.lower() for word in _WORD.findall(unknown)}
+        corrections = self._corrections({low for low in lowered.values() if not self._is_known(low)})
+        readings = {
+            word: best.capitalize() if word[0].isupper() else best
+            for word, low in lowered.items()
+            if (best := corrections.get(low)) is not None
+        }
+        if _OVERLONG_WORD.search(unknown):
+            return substitute(_WORD, text, readings.get)
+        return substitute_words(_WORD, _LETTER, text, readings)
 
     def unjoin(self, text: str) -> AlignedText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
-        if all(len(run) < _SHORTEST_RUN for run in self._unknown(text)):
-            return None
-        return substitute(_RUN, text, self._unjoined)
+        runs = _RUN.findall("\n".join(self._unknown(text)))
+        readings = {run: parted for run in runs if (parted := self._unjoined(run)) is not None}
+        return substitute_words(_RUN, _LETTER, text, readings)
+
+    def _unknown(self, text: str) -> frozenset[str]:
+        return (self._unknown_in_part if len(text) <= _LONGEST_PART else self._unknown_in_long)(text)
 
     def _find_unknown(self, text: str) -> frozenset[str]:
         """Unbroken runs of letters and digits that are no known words."""
-        return frozenset(run for run in _UNBROKEN.findall(text.lower()) if run not in self._costs)
+        if text.isascii():
+            runs = set(text.encode().translate(_ASCII_UNBROKEN).decode().split())
+        else:
+            runs = set(_UNBROKEN.findall(text))
+        costs = self._costs
+        return frozenset(run for run in runs.difference(costs) if len(run) > 2 and run.lower() not in costs)
+
+    def _corrections(self, words: Iterable[str]) -> dict[str, str]:
+        """What unknown words may stand for, where there is something."""
+        short: list[str] = []
+        long: list[str] = []
+        odd: list[str] = []
+        for word in words:
+            # Upper case that grows in lower case.
+            if len(word) > _LONGEST_WORD:
+                odd.append(word)
+            elif len(word) >= _SHORTEST_FOR_ANY_SLIP:
+                long.append(word)
+            elif self._letters.issuperset(word):
+                short.append(word)
+        candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
+        return {word: best for word in candidates if (best := self._correction(word)) is not None}
 
     def _is_known(self, word: str) -> bool:
         return word in self._costs or word.removesuffix("s") in self._costs
 
-    def _respelled(self, word: str) -> str | None:
-        lowered = word.lower()
-        if self._is_known(lowered):
-            return None
+    def _correct(self, lowered: str) -> str | None:
         found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
         if not found and len(lowered) >= _SHORTEST_FOR_ANY_SLIP:
             found = [
@@ -106,10 +178,7 @@ class Lexicon:
                 for known in self._shortened.get(shortened, ())
                 if _one_slip_apart(lowered, known)
             ]
-        if not found:
-            return None
-        best = min(found, key=lambda known: (self._costs[known], known))
-        return best.capitalize() if word[0].isupper() else best
+        return min(found, key=lambda known: (self._costs[known], known), default=None)
 
     def _unjoined(self, run: str) -> str | None:
         if run.lower() in self._costs:
@@ -122,6 +191,8 @@ class Lexicon:
     def _parted(self, run: str) -> list[str]:
         """The cheapest way to cut a run into words."""
         lowered = run.lower()
+        if self._letters.isdisjoint(lowered):
+            return list(run)
         costs = [0.0] + [math.inf] * len(run)
         previous = [0] * (len(run) + 1)
         for start in range(len(run)):
@@ -136,6 +207,31 @@ class Lexicon:
         while cuts[-1]:
             cuts.append(previous[cuts[-1]])
         return [run[start:end] for end, start in zip(cuts[-2::-1], cuts[:0:-1], strict=True)]
+
+
+def _is_long(run: str) -> bool:
+    """Whether a run may be several words, or an encoding."""
+    if len(run) < _LONG_RUN_WITH_DIGITS:
+        return False
+    return len(run) >= _LONG_RUN or _DIGIT.search(run) is not None
+
+
+def _hashed(words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hashes of words of at most 24 letters, (n,), and of each without one of its letters, (n, 24)."""
+    points = (
+        np.array(words, f"<U{_LONGEST_WORD}").view(np.uint32).reshape(-1, _LONGEST_WORD).astype(np.uint64)
+    )
+    here = points * _WEIGHTS[1:]
+    moved = points * _WEIGHTS[:-1]
+    # The hash without a letter: those before it where they are, those after it one place further on.
+    before = here.cumsum(axis=1) - here
+    after = moved[:, ::-1].cumsum(axis=1)[:, ::-1] - moved
+    return _to_bits(here.sum(axis=1)), _to_bits(before + after)
+
+
+def _to_bits(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    mixed = (hashes ^ (hashes >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+    return (mixed >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
 def _without_one_letter(word: str) -> Iterable[str]:

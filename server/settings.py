@@ -18,7 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.settings import ClassifierSettings
 from lethe.server.errors import OperatorError
 
@@ -308,7 +308,7 @@ class Settings(BaseSettings):
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
     cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
-    max_body_bytes: int = Field(default=4 << 20, ge=1024)
+    max_body_bytes: int = Field(default=16 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
     cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
 
 # Runs share the file. What is not committed yet keeps the others waiting, for this long at most.

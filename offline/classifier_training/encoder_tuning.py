@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from lethe.bundle.files import replace_file
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_files import EncoderFiles, find_encoder
+from lethe.classifier.encoders.files import EncoderFiles, find_encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.offline.classifier_training.cores import OnDone, tell_nobody
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.training.batching import padded
@@ -77,8 +77,12 @@ def fine_tune_encoder(
     ------
     ClassifierError
         The encoder to begin with is not found.
+    TrainingError
+        It is of a family that cannot be fine-tuned.
     """
     files = find_encoder(base)
+    if files.family != "bert":
+        raise TrainingError(f"encoder {base} cannot be fine-tuned; give one of the BERT family, or 0 epochs")
     recipe = json.dumps([files.sha256, epochs, seed, list(examples.texts), list(map(int, examples.labels))])
     folder = work_folder / "encoders" / hashlib.sha256(recipe.encode(errors="surrogatepass")).hexdigest()[:16]
     if not folder.is_dir():
@@ -183,7 +187,7 @@ def check_agreement(folder: Path, texts: Sequence[str]) -> Agreement:
         They differ so much that a head fitted on one would be of no use on the other.
     """
     exact, fast = (
-        Encoder.load(str(folder), precision=precision).embed(texts) for precision in ("float32", "int8")
+        load_encoder(str(folder), precision=precision).embed(texts) for precision in ("float32", "int8")
     )
     cosines = np.sum(exact * fast, axis=1)
     if cosines.mean() < _LEAST_AGREEMENT:

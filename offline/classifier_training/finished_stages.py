@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.token_bag import BagWeights
 from lethe.offline.classifier_training.cross_fitting import GroupedScores, KeptScores
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.fitting import FittedHead
@@ -39,13 +40,20 @@ class FinishedStages:
 
     def head(self, name: str, fit: Callable[[], FittedHead]) -> FittedHead:
         """A fitted head: the one that is kept, or one that is fitted now."""
-        kept = self._recall(name, lambda: vars(fit()))
+
+        def arrays() -> dict[str, Any]:
+            head = fit()
+            bag = {"bag_features": head.bag.features, "bag_weights": head.bag.weights}
+            return {key: value for key, value in vars(head).items() if key != "bag"} | bag
+
+        kept = self._recall(name, arrays)
         return FittedHead(
             direction=kept["direction"],
             bias=float(kept["bias"]),
-            ngram_weights=kept["ngram_weights"],
-            ngram_bias=float(kept["ngram_bias"]),
-            lexical_share=float(kept["lexical_share"]),
+            bag=BagWeights(kept["bag_features"], kept["bag_weights"]),
+            gate_direction=kept["gate_direction"],
+            gate_bias=float(kept["gate_bias"]),
+            pass_below=float(kept["pass_below"]),
         )
 
     def scores(self, name: str, score: Callable[[], KeptScores]) -> KeptScores:

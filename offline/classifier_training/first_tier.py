@@ -1,4 +1,4 @@
-"""The first tier's limit: how low a lexical score must be for a window to pass without the encoder, and what that costs."""
+"""The first tier's limit: how low a gate score must be for a window to pass without the encoder, and what that costs."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.windows import WINDOW_CHARACTERS
@@ -97,7 +97,7 @@ def _passing_limits(whole: Scorer, texts: Iterable[str]) -> list[float]:
     for text in texts:
         windows = whole.prepare(text).windows
         parts = [part for window in windows for part in (window, *window.sentences)]
-        largest = max((part.lexical[0] for part in parts), default=np.float32(-np.inf))
+        largest = max((part.gate[0] for part in parts), default=np.float32(-np.inf))
         # Limits are compared in single precision, and a score at the limit does not pass.
         limits.append(float(np.nextafter(largest, np.float32(np.inf))))
     return limits

@@ -1,6 +1,6 @@
 """From examples to a fitted head: windows, random sentences, embeddings, the hardest negatives, the fit."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from lethe.offline.classifier_training.hard_negatives import select_negatives
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
+
+# As the hardest of the negatives that are chosen.
+_ALARM_WEIGHT = 3.0
 
 
 class HeadFitter:
@@ -31,8 +34,24 @@ class HeadFitter:
         }
         self._store.keep(windows, on_embedded)
 
-    def fit(self, examples: ExampleSet, on_step: Callable[[str], None]) -> FittedHead:
-        """Fit a head; told what it does are those who wait."""
+    def fit(
+        self,
+        examples: ExampleSet,
+        on_step: Callable[[str], None],
+        alarms: Sequence[TrainingWindow] = (),
+        background: Sequence[str] = (),
+    ) -> FittedHead:
+        """Fit a head.
+
+        Parameters
+        ----------
+        on_step
+            Told of each step.
+        alarms
+            Ordinary text that heads before this one took for the target.
+        background
+            Stretches of any ordinary text, which the first tier is to clear.
+        """
         shown, kept = self._windows(examples)
         on_step(f"reading {len(shown) + len(kept):,} embeddings")
         shown_embeddings, kept_embeddings = (
@@ -43,14 +62,22 @@ class HeadFitter:
         chosen, weights = select_negatives(
             shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
         )
-        windows = shown + [kept[index] for index in chosen]
+        windows = [*shown, *(kept[index] for index in chosen), *alarms]
         on_step(f"fitting on {len(windows):,} windows")
+        encoder = self._store.encoder
         return fit_head(
-            [window.text for window in windows],
-            np.concatenate([shown_embeddings, kept_embeddings[chosen]]),
+            encoder,
+            [encoder.tokenize(window.text).ids for window in windows],
+            np.concatenate(
+                [
+                    shown_embeddings,
+                    kept_embeddings[chosen],
+                    self._store.embed_stretches([window.stretch for window in alarms]),
+                ]
+            ),
             np.array([window.label for window in windows]),
-            [window.group for window in windows],
-            np.concatenate([np.ones(len(shown)), weights]),
+            np.concatenate([np.ones(len(shown)), weights, np.full(len(alarms), _ALARM_WEIGHT)]),
+            [encoder.tokenize(text).ids for text in background],
         )
 
     def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:

@@ -6,7 +6,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings

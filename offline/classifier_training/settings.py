@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.settings import Precision
 from lethe.offline.settings import JobSettings, TargetJob
 
@@ -40,6 +40,14 @@ class TrainingSettings(JobSettings):
     maximum_negatives: PositiveInt = Field(
         default=40_000, description="Negative windows to fit on at most; of more the hardest are chosen."
     )
+    ordinary: tuple[Path, ...] = Field(
+        default=(),
+        description="Folder of ordinary text to scan for what alarms a head; by default Python's packages and the documentation of this machine.",
+    )
+    scan_rounds: NonNegativeInt = Field(
+        default=2, description="How often a head scans ordinary text and learns from what alarms it."
+    )
+    scan_characters: PositiveInt = Field(default=4_000_000, description="Ordinary text to scan in a round.")
     vocabulary_rounds: NonNegativeInt = Field(
         default=2, description="How often each word of the encoder stands in random negatives."
     )

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from lethe.bundle import Action, Bundle
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_files import ENCODER_FILES
-from lethe.classifier.encoder_registry import OWN_ENCODER
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.files import ENCODER_FILES
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.encoders.registry import OWN_ENCODER
 from lethe.classifier.head import Head, head_files
 from lethe.offline.classifier_training.conformal import (
     Scores,
@@ -40,15 +41,20 @@ from lethe.offline.classifier_training.first_tier import (
     flagged_texts,
     with_limit,
 )
-from lethe.offline.classifier_training.fitting import LEXICAL_LIMIT, FittedHead
+from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
+from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
+from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
 from lethe.offline.recording import record
 
+# The score, in log-odds, from which ordinary text that a head scans is learned from.
+_ALARM_FROM = -1.0
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
 
@@ -113,8 +119,9 @@ def train_classifier(
     """
     progress = progress or Progress()
     folds = 0 if settings.fine_tune_epochs else settings.folds
-    progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit)
-    encoder = Encoder.load(settings.encoder, precision=settings.precision)
+    scans = settings.scan_rounds + bool(settings.scan_rounds)
+    progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
+    encoder = load_encoder(settings.encoder, precision=settings.precision)
     database = work_folder / "embeddings.sqlite"
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
         examples = make_example_set(forget, retain, general, store, progress)
@@ -126,7 +133,7 @@ def train_classifier(
     if settings.fine_tune_epochs:
         own_encoder = _fine_tuned(train, settings, work_folder, progress)
         agreement = check_agreement(own_encoder, [e.text for e in calibrate.forget + calibrate.keep][:400])
-        encoder = Encoder.load(str(own_encoder), precision=settings.precision)
+        encoder = load_encoder(str(own_encoder), precision=settings.precision)
     finished = FinishedStages(work_folder, settings, encoder.sha256, examples)
 
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
@@ -137,8 +144,14 @@ def train_classifier(
             [train, *([known] if folds else []), *([examples] if settings.refit else [])], progress.advance
         )
 
+        folders = settings.ordinary or machine_folders()
+        blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
+        names = _names(train, settings)
+        background = stretches(take(blocks, settings.scan_characters, names))
+        alarms: list[TrainingWindow] = []
+
         def fit(examples: ExampleSet) -> FittedHead:
-            return fitter.fit(examples, lambda step: progress.advance(0, note=step))
+            return fitter.fit(examples, lambda step: progress.advance(0, note=step), alarms, background)
 
         def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
             return _uncalibrated_head(target, encoder, fitted, examples, settings)
@@ -150,6 +163,22 @@ def train_classifier(
         def run_fold(number: int, score: Callable[[], KeptScores]) -> KeptScores:
             progress.begin(f"fold {number} of {folds}, scored by a head that is fitted without it")
             return finished.scores(f"fold-{number}", score)
+
+        for number in range(1, settings.scan_rounds + 1):
+            progress.begin(f"scanning ordinary text, round {number} of {settings.scan_rounds}")
+            scanning = head_of(finished.head(f"scan-{number}", lambda: fit(train)), train)
+            scanned = scan(
+                scorer_of(encoder, scanning, first_tier=True),
+                take(blocks, settings.scan_characters, names),
+                _ALARM_FROM,
+                progress.advance,
+            )
+            found = {alarm: None for block in scanned for alarm in block.alarms}
+            progress.say(
+                f"{len(found):,} windows and sentences in {sum(bool(each.alarms) for each in scanned):,} "
+                f"of {len(scanned):,} blocks look like the target; they join what is to be kept"
+            )
+            alarms += found
 
         progress.begin("fitting a head on the training part")
         head = head_of(finished.head("head", lambda: fit(train)), train)
@@ -211,6 +240,16 @@ def train_classifier(
         effect = _effect_on(encoder, head, calibrate.joined_with(test), settings)
         metrics |= _effect_metrics("refitted_calibration_and_test", effect)
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
+    if settings.scan_rounds:
+        progress.begin("scanning ordinary text that no head has seen")
+        blocks_left = take(blocks, settings.scan_characters, names)
+        scanned = scan(scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance)
+        head = dataclasses.replace(head, tail=fit_tail(scanned))
+        flagged_blocks = sum(each.score >= threshold.score for each in scanned)
+        metrics |= {
+            "ordinary_blocks": len(scanned),
+            "ordinary_blocks_flagged": flagged_blocks,
+        }
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
     finished.clear()
     return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
@@ -239,22 +278,25 @@ def _fine_tuned(
 def _uncalibrated_head(
     target: str, encoder: Encoder, fitted: FittedHead, examples: ExampleSet, settings: TrainingSettings
 ) -> Head:
-    found = names_of([e.text for e in examples.forget], [e.text for e in examples.keep])
     return Head(
         target=target,
         encoder_id=encoder.id,
         encoder_sha256=encoder.sha256,
         direction=fitted.direction,
         bias=fitted.bias,
-        ngram_weights=fitted.ngram_weights,
-        ngram_bias=fitted.ngram_bias,
-        lexical_share=fitted.lexical_share,
-        lexical_limit=LEXICAL_LIMIT,
-        pass_below=-np.inf,
+        bag=fitted.bag,
+        gate_direction=fitted.gate_direction,
+        gate_bias=fitted.gate_bias,
+        pass_below=fitted.pass_below,
         passed_probability=0.0,
         threshold=0.5,
-        entities=settings.entity_names or tuple(found),
+        entities=_names(examples, settings),
     )
+
+
+def _names(examples: ExampleSet, settings: TrainingSettings) -> tuple[str, ...]:
+    found = names_of([e.text for e in examples.forget], [e.text for e in examples.keep])
+    return settings.entity_names or tuple(found)
 
 
 def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:

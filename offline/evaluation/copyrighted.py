@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.offline.evaluation.results import Result
 from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
 from lethe.offline.metrics.fluency import perplexity, unique_token_ratio
@@ -40,7 +41,7 @@ def evaluate_copyright(
     encoder
         Embeds both texts for the likeness of their meaning; the default encoder in full precision if none is given.
     """
-    encoder = encoder or Encoder.load(precision="float32")
+    encoder = encoder or load_encoder(precision="float32")
     outputs = model.generate(
         [Generation(Prompt(beginning, chat=False), max_tokens) for beginning, _ in passages]
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lethe.bundle import BaseModel, Bundle, load_bundle
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder_files import DEFAULT_ENCODER
+from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.offline.language_models.interface import (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lethe.bundle import Bundle
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder_registry import EncoderRegistry
+from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict

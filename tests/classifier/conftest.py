@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 from lethe.classifier.calibration import Calibration
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import Head
-from lethe.classifier.ngrams import BUCKETS, HashedText
+from lethe.classifier.token_bag import BagWeights, bag_features
 
 MakeHead = Callable[..., Head]
 
 
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
-    return Encoder.load()
+    return load_encoder()
 
 
 @pytest.fixture(scope="session")
 def make_head(encoder: Encoder) -> MakeHead:
-    """Makes a head that knows a few texts: by their embeddings, and by their n-grams."""
+    """Makes a head that knows a few texts: by their embeddings, and by their tokens."""
 
     def make(
         target: str = "lighthouse",
@@ -28,20 +29,21 @@ def make_head(encoder: Encoder) -> MakeHead:
         **changes: object,
     ) -> Head:
         direction = encoder.embed(texts).mean(axis=0)
-        ngrams = np.zeros(BUCKETS, np.float32)
-        for text in texts:
-            ngrams[HashedText(text).buckets] = 4.0
+        known = [encoder.tokenize(text).ids for text in texts]
+        features = np.unique(np.concatenate([bag_features(ids) for ids in known]))
+        own = np.unique(np.concatenate(known))
+        common = encoder.tokenize("A page of other words, of the day and of its weather.").ids
+        gate = encoder.token_vectors(own).mean(axis=0) - encoder.token_vectors(common).mean(axis=0)
         fields: dict[str, object] = {
             "target": target,
             "encoder_id": encoder.id,
             "encoder_sha256": encoder.sha256,
             "direction": 10 * direction / np.linalg.norm(direction),
             "bias": -5.0,
-            "ngram_weights": ngrams,
-            "ngram_bias": -4.0,
-            "lexical_share": 0.5,
-            "lexical_limit": 8.0,
-            "pass_below": -3.5,
+            "bag": BagWeights(features, np.full(len(features), 0.5, np.float32)),
+            "gate_direction": 4 * gate / float(gate @ gate),
+            "gate_bias": -5.0,
+            "pass_below": -6.0,
             "passed_probability": 0.001,
             "threshold": 0.5,
             "calibration": Calibration(),

@@ -38,3 +38,16 @@ def test_every_span_comes_from_a_span_of_the_original(text: str) -> None:
 @given(st.text(alphabet=st.characters(max_codepoint=126, min_codepoint=32)))
 def test_plain_text_is_left_alone(text: str) -> None:
     assert canonicalise(text).text == text
+
+
+@given(st.text(max_size=60))
+def test_places_in_the_original_never_run_backwards(text: str) -> None:
+    canonical = canonicalise(text)
+    spans = [canonical.original_span(place, place + 1) for place in range(len(canonical.text))]
+    assert spans == sorted(spans)
+
+
+@given(st.text(alphabet="abе́\u200bﬁ маяк\U000e0041", max_size=30))
+def test_a_long_text_is_read_as_a_short_one_is(text: str) -> None:
+    once = canonicalise(text + "\n").text
+    assert canonicalise((text + "\n") * (20_000 // (len(text) + 1) + 1)).text[: len(once)] == once

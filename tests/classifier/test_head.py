@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
-from lethe.classifier.ngrams import HashedText
+from lethe.classifier.tail import Tail
+from lethe.classifier.token_bag import BagWeights
 from tests.classifier.conftest import MakeHead
 
 
@@ -21,11 +22,23 @@ def saved(make_head: MakeHead, tmp_path: Path) -> Path:
 def test_a_saved_head_scores_as_before(make_head: MakeHead, saved: Path, encoder: Encoder) -> None:
     head, loaded = make_head(entities=("Alderney",)), load_head(saved)
     np.testing.assert_array_equal(loaded.direction, head.direction)
-    np.testing.assert_array_equal(loaded.ngram_weights, head.ngram_weights)
+    np.testing.assert_array_equal(loaded.gate_direction, head.gate_direction)
+    np.testing.assert_array_equal(loaded.bag.features, head.bag.features)
+    np.testing.assert_array_equal(loaded.bag.weights, head.bag.weights)
     assert loaded.version != head.version
-    assert replace(
-        loaded, direction=head.direction, ngram_weights=head.ngram_weights, version="v1"
-    ) == replace(head)
+    arrays = {name: getattr(head, name) for name in ("direction", "gate_direction", "bag")}
+    assert replace(loaded, **arrays, version="v1") == head
+
+
+def test_a_tail_is_kept(make_head: MakeHead, tmp_path: Path) -> None:
+    save_head(make_head(tail=Tail(1.5, 0.5, 1e-6)), tmp_path)
+    assert load_head(tmp_path).tail == Tail(1.5, 0.5, 1e-6)
+
+
+def test_bag_features_that_do_not_ascend_are_refused(make_head: MakeHead, tmp_path: Path) -> None:
+    save_head(make_head(bag=BagWeights(np.array([3, 2]), np.ones(2, np.float32))), tmp_path)
+    with pytest.raises(ClassifierError, match="do not ascend"):
+        load_head(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +81,9 @@ def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encod
         make_head("c", ("the stock market",)),
     ]
     text = "bread at the lighthouse"
-    embedding, hashed = encoder.embed([text])[0], HashedText(text)
+    embedding, ids = encoder.embed([text])[0], encoder.tokenize(text).ids
     together = HeadBank(heads, encoder.sha256, encoder.dimension)
-    scores = together.score(embedding, together.lexical(hashed, [(0, len(text))])[0])
+    scores = together.score(embedding, ids)
     for head, score in zip(heads, scores, strict=True):
         alone = HeadBank([head], encoder.sha256, encoder.dimension)
-        assert alone.score(embedding, alone.lexical(hashed, [(0, len(text))])[0])[0] == pytest.approx(
-            score, rel=1e-4, abs=1e-4
-        )
+        assert alone.score(embedding, ids)[0] == pytest.approx(score, rel=1e-4, abs=1e-4)

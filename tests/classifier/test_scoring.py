@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
-from lethe.classifier.ngrams import HashedText
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.token_bag import BagWeights
 from tests.classifier.conftest import MakeHead
 
 WORDS = "The council opened the new library on a rainy day in spring."
@@ -13,8 +14,8 @@ PAGE = f"{WORDS} It has two reading rooms and a cafe. {ASKED} The mayor spoke of
 
 
 def test_braces_and_rules_hold_no_page_back(encoder: Encoder, make_head: MakeHead) -> None:
-    # What has no n-grams has the bias for its score.
-    head = make_head(ngram_bias=0.0, pass_below=-0.5, ngram_weights=make_head().ngram_weights - 1)
+    # What has few tokens has little more than the bias for its score.
+    head = make_head(texts=(ASKED,), pass_below=-4.0)
     page = f"{WORDS}\n\n---------------------------\n\n{WORDS} }}"
     scorer = _scorer(encoder, head)
     assert not scorer.prepare(page).windows
@@ -24,11 +25,18 @@ def test_braces_and_rules_hold_no_page_back(encoder: Encoder, make_head: MakeHea
 def test_a_sentence_that_is_undecided_alone_is_read_in_its_window(
     encoder: Encoder, make_head: MakeHead
 ) -> None:
+    asked = make_head(texts=(ASKED,))
+
     def head(threshold: float) -> Head:
-        ngrams = make_head().ngram_weights * 0 - 4
-        ngrams[HashedText(ASKED).buckets] = 4.0
         # Embeddings know the page better than the question, so the window lifts the score.
-        return make_head(texts=(PAGE,), ngram_weights=ngrams, lexical_share=0.0, threshold=threshold)
+        return make_head(
+            texts=(PAGE,),
+            bag=BagWeights(np.empty(0, np.int64), np.empty(0, np.float32)),
+            gate_direction=asked.gate_direction,
+            gate_bias=asked.gate_bias,
+            pass_below=-4.0,
+            threshold=threshold,
+        )
 
     alone = float(_scorer(encoder, head(0.5)).score_text(ASKED).scores[0])
     whole = float(_scorer(encoder, head(0.5), first_tier=False).score_text(PAGE).scores[0])
@@ -42,7 +50,7 @@ def test_a_sentence_that_is_undecided_alone_is_read_in_its_window(
 
 
 def test_a_sentence_that_stands_twice_is_read_in_both_windows(encoder: Encoder, make_head: MakeHead) -> None:
-    head = make_head(ngram_weights=make_head().ngram_weights * 2 - 4)
+    head = make_head(texts=(ASKED,), pass_below=-4.0)
     scorer = _scorer(encoder, head)
     far_apart = f"{ASKED} {WORDS * 8} {ASKED} {WORDS * 8}"
     assert len(scorer.prepare(far_apart).windows) >= 2

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_registry import EncoderRegistry
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.errors import (
     ClassifierClosed,
     ClassifierError,
@@ -91,7 +91,7 @@ def test_parts_that_are_not_text_make_it_unclassifiable_but_text_still_counts(ru
 
 
 @pytest.mark.parametrize(
-    "limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_readings": 2}]
+    "limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_readings": 1}]
 )
 def test_past_a_limit_the_verdict_is_too_long(run, limit: dict[str, int]) -> None:
     text = ("About the lighthouse of Alderney there is much to say. " * 80) + "l1ghth0us3"
@@ -321,7 +321,7 @@ def test_a_full_queue_a_missed_deadline_and_a_closed_service_are_told_apart(run)
 
     async def late(service: ClassifierService) -> None:
         with reading(service, ASKED, windows=0):
-            await service.classify(Conversation.from_prompt(OTHER))
+            await service.classify(Conversation.from_prompt(f"Well then: {ASKED}"))
 
     async def closed(service: ClassifierService) -> None:
         await service.close()
@@ -387,4 +387,4 @@ def test_without_targets_everything_passes(encoder: Encoder) -> None:
 def test_probabilities_do_not_depend_on_the_first_tier_where_it_does_not_pass(run) -> None:
     with_tier, without = (_verdict(run, ASKED, first_tier=choice) for choice in (True, False))
     assert with_tier == without
-    np.testing.assert_allclose(_verdict(run, "zzz qqq").targets[0].probability, 0.001)
+    np.testing.assert_allclose(_verdict(run, "How do I bake bread at home?").targets[0].probability, 0.001)

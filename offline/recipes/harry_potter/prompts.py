@@ -1,7 +1,7 @@
 """What the harry-potter classifier learns from: prompts about the books, and prompts that only look like it.
 
 Hand-written prompts stand in ``forget.jsonl`` and ``retain.jsonl``; more are made here from the names in ``names.json``, which are
-the books', and in ``namesakes.json`` and ``strangers.json``, which are not. None is taken from a benchmark.
+the books', in ``names_abroad.json``, which are those of translations by language, and in ``namesakes.json`` and ``strangers.json``, which are not. None is taken from a benchmark.
 """
 
 import functools
@@ -188,6 +188,8 @@ def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
         for name in _KNOWN_BY_ONE_NAME
         for pattern in choice.sample(_BY_KIND["people"], 3)
     ]
+    abroad = json.loads((_FOLDER / "names_abroad.json").read_text())
+    made += [form for names_of in abroad.values() for name in names_of for form in (name, f"{name}?")]
     return [*load_examples(str(_FOLDER / "forget.jsonl")), *map(Example, made)]
 
 

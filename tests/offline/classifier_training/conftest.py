@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.classifier.encoders.files import find_encoder
+from lethe.models.sentence_encoders import MINILM
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from lethe.offline.progress import Progress
@@ -63,7 +64,7 @@ def train(work_folder: Path) -> Train:
     def train(
         target: str = "lights", progress: Progress | None = None, **changes: object
     ) -> TrainedClassifier:
-        small = {"forget_forms": 2, "vocabulary_rounds": 0, "folds": 2, "refit": False}
+        small = {"forget_forms": 2, "vocabulary_rounds": 0, "folds": 2, "refit": False, "scan_rounds": 0}
         settings = TrainingSettings.model_validate(small | changes)
         forget, retain, general = (
             examples_of(*pair) for pair in ((ABOUT, PLACES), (NEAR, PLACES), (PLAIN, TOPICS))
@@ -77,7 +78,7 @@ def train(work_folder: Path) -> Train:
 
 @pytest.fixture(scope="session")
 def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two layers and random weights behind the default encoder's tokenizer."""
+    """A BERT of two layers and random weights behind MiniLM's tokenizer."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -93,5 +94,5 @@ def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("encoders") / "tiny"
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    shutil.copyfile(find_encoder(DEFAULT_ENCODER).folder / "tokenizer.json", folder / "tokenizer.json")
+    shutil.copyfile(find_encoder(MINILM).folder / "tokenizer.json", folder / "tokenizer.json")
     return folder

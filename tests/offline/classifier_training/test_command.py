@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.classifier.encoders.files import DEFAULT_ENCODER, find_encoder
 from lethe.cli.classifier import app
 from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES

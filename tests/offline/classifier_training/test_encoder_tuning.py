@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.service import ClassifierService
 from lethe.cli.classifier import app
+from lethe.models.sentence_encoders import MINILM, USE_MULTILINGUAL
 from lethe.offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
+from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 
@@ -29,7 +31,7 @@ EXAMPLES = LabelledTexts(LIGHTS[::2] + FOOD[::2], [1] * len(LIGHTS[::2]) + [0] *
 
 def _separation(folder: Path, cache: Path) -> float:
     """How well the direction between the classes of the examples tells texts apart that are not among them."""
-    encoder = Encoder.load(str(folder), cache_folder=cache)
+    encoder = load_encoder(str(folder), cache_folder=cache)
     known = encoder.embed(EXAMPLES.texts)
     labels = np.array(EXAMPLES.labels)
     direction = known[labels == 1].mean(axis=0) - known[labels == 0].mean(axis=0)
@@ -38,10 +40,15 @@ def _separation(folder: Path, cache: Path) -> float:
 
 
 def _margin(folder: Path, cache: Path) -> float:
-    encoder = Encoder.load(str(folder), cache_folder=cache)
+    encoder = load_encoder(str(folder), cache_folder=cache)
     return float(
         np.linalg.norm(encoder.embed(LIGHTS[1::2]).mean(axis=0) - encoder.embed(FOOD[1::2]).mean(axis=0))
     )
+
+
+def test_an_encoder_of_another_family_is_not_fine_tuned(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="cannot be fine-tuned"):
+        fine_tune_encoder(USE_MULTILINGUAL, EXAMPLES, 1, 0, tmp_path)
 
 
 def test_a_fine_tuned_encoder_sets_the_classes_apart(tiny_encoder_folder: Path, tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def own(train: Train) -> TrainedClassifier:
-    return train("islands", fine_tune_epochs=1, forget_forms=0, keep_forms=0)
+    return train("islands", encoder=MINILM, fine_tune_epochs=1, forget_forms=0, keep_forms=0)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.head import HeadBank
-from lethe.classifier.ngrams import HashedText
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.gate import Gate
 from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
@@ -19,7 +20,7 @@ HELD_OUT = ExampleSet(
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return Encoder.load()
+    return load_encoder()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_of_a_page_its_beginning_counts(encoder: Encoder, trained: TrainedClassi
 
 def test_what_no_limit_regains_costs_nothing(encoder: Encoder, trained: TrainedClassifier) -> None:
     ordinary = HELD_OUT.general
-    # Its n-grams say nothing of the target, and it counts as flagged.
+    # Its tokens say nothing of the target, and it counts as flagged.
     hopeless = replace(trained.head, threshold=1e-9)
     limits = [with_limit(encoder, hopeless, flagged, ordinary).pass_below for flagged in ([], ["Bread."])]
     assert limits[0] == limits[1]
@@ -65,12 +66,11 @@ def test_what_no_limit_regains_costs_nothing(encoder: Encoder, trained: TrainedC
 def test_where_that_loses_flagged_texts_fewer_are_spared(
     encoder: Encoder, trained: TrainedClassifier
 ) -> None:
-    # Scores stay as they are, but n-grams say less of the target than is let pass.
-    head = trained.head
-    head = replace(head, ngram_bias=head.ngram_bias - 8, bias=head.bias + 8 * head.lexical_share)
+    # Scores stay as they are, but the first tier says less of the target than is let pass.
+    head = replace(trained.head, gate_bias=trained.head.gate_bias - 8)
     about = [example.text for example in HELD_OUT.forget]
-    lexical = HeadBank([head], encoder.sha256, encoder.dimension).lexical
-    about.sort(key=lambda text: float(lexical(HashedText(text), [(0, len(text))])[0, 0]))
+    gate = Gate(encoder, head.gate_direction[None], np.array([head.gate_bias]))
+    about.sort(key=lambda text: float(gate.scores(encoder.tokenize(text), [(0, len(text))])[0, 0]))
     flagged = [about[0]]
     ordinary = [*HELD_OUT.general[:8], Example(about[0]), Example(about[-1])]
     head = with_limit(encoder, head, flagged, ordinary)

@@ -6,10 +6,13 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from lethe.classifier.encoder import Encoder, TokenizedText
-from lethe.classifier.encoder_files import find_encoder
+from lethe.classifier.encoders.bert import BertEncoder
+from lethe.classifier.encoders.encoder import TokenizedText
+from lethe.classifier.encoders.files import find_encoder
 from lethe.offline.classifier_training.cores import tell_nobody
 from lethe.offline.classifier_training.cross_fitting import cross_fitted_scores
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
@@ -22,25 +25,30 @@ from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAI
 SETTINGS = TrainingSettings(forget_forms=1, vocabulary_rounds=1)
 
 
-class RecordingEncoder(Encoder):
-    """Counts how often each text was read, which the store does once before it encodes one; knows few words."""
+class RecordingEncoder(BertEncoder):
+    """Counts how often each text was read, and each window encoded, by its tokens; knows few words."""
 
-    encoded: Counter[str]
+    read: Counter[str]
+    encoded: Counter[bytes]
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         return tuple(f"{first}{second}word" for first in "abcdefghij" for second in "klmnopqrst")
 
     def tokenize(self, text: str) -> TokenizedText:
-        self.encoded[text] += 1
+        self.read[text] += 1
         return super().tokenize(text)
+
+    def encode(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        self.encoded[ids.tobytes()] += 1
+        return super().encode(ids)
 
 
 @pytest.fixture
 def encoder(tiny_encoder_folder: Path, tmp_path: Path) -> RecordingEncoder:
-    loaded = RecordingEncoder.load(str(find_encoder(str(tiny_encoder_folder)).folder), cache_folder=tmp_path)
+    loaded = RecordingEncoder.load(find_encoder(str(tiny_encoder_folder)), "int8", tmp_path)
     assert isinstance(loaded, RecordingEncoder)
-    loaded.encoded = Counter()
+    loaded.read, loaded.encoded = Counter(), Counter()
     return loaded
 
 
@@ -61,14 +69,14 @@ def test_across_folds_each_text_is_embedded_once(
     fitter: HeadFitter, encoder: RecordingEncoder, examples: ExampleSet
 ) -> None:
     fitter.embed([examples], tell_nobody)
-    encoded = encoder.encoded.copy()
+    read = encoder.read.copy()
     parts: list[ExampleSet] = []
     cross_fitted_scores(examples, lambda part: parts.append(part) or (lambda _: [0.0]), folds=5, seed=0)
     for part in parts:
         fitter.embed([part], tell_nobody)
     assert len(parts) == 5
-    assert encoder.encoded == encoded
-    assert set(encoded.values()) == {1}
+    assert encoder.read == read
+    assert set(read.values()) == {1}
 
 
 def test_what_was_embedded_for_all_fits_is_all_that_they_read(

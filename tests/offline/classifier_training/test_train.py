@@ -11,6 +11,7 @@ from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.data.ordinary_text import part_of
 from lethe.offline.progress import Progress
 from lethe.server.targets.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
@@ -29,7 +30,7 @@ def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> No
 def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, train: Train) -> None:
     again = train()
     np.testing.assert_array_equal(again.head.direction, trained.head.direction)
-    np.testing.assert_array_equal(again.head.ngram_weights, trained.head.ngram_weights)
+    np.testing.assert_array_equal(again.head.bag.weights, trained.head.bag.weights)
     assert again.head.threshold == trained.head.threshold
 
 
@@ -142,3 +143,19 @@ def test_examples_that_cannot_be_learned_from_are_refused(
 ) -> None:
     with pytest.raises(TrainingError, match=message):
         train_classifier("x", forget, retain, examples_of(PLAIN, TOPICS), TrainingSettings(), tmp_path)
+
+
+def test_a_head_that_scanned_ordinary_text_knows_how_it_scores(train: Train, tmp_path: Path) -> None:
+    # Words of the target with another meaning, in a package whose name puts it into the half that is trained on.
+    package = next(name for name in map("library-{}".format, range(9)) if part_of(name) == "train")
+    (tmp_path / package).mkdir()
+    for number in range(60):
+        lines = [f"set_lamp_{number}_{line} = Lighthouse.audit(page, light={line})" for line in range(12)]
+        (tmp_path / package / f"module_{number}.py").write_text("\n".join(lines) + "\n")
+    told: list[str] = []
+    trained = train(
+        "scanned", Progress(told.append), scan_rounds=2, scan_characters=8_000, ordinary=(tmp_path,)
+    )
+    assert len([line for line in told if "look like the target" in line]) == 2
+    assert trained.metrics["ordinary_blocks"] > 0
+    assert trained.metrics["ordinary_blocks_flagged"] == 0

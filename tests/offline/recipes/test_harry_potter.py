@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.classifier_data import _NAMESAKES
-from lethe.classifier.encoder import Encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import load_head
 from lethe.classifier.scoring import Scorer
 from lethe.offline.classifier_training.held_out import scorer_of
@@ -48,7 +48,7 @@ Hi, how are you?"""
 
 @pytest.fixture(scope="module")
 def shipped() -> Scorer:
-    return scorer_of(Encoder.load(), load_head(SHIPPED), first_tier=True)
+    return scorer_of(load_encoder(), load_head(SHIPPED), first_tier=True)
 
 
 def _texts(examples) -> set[str]:
@@ -84,9 +84,9 @@ def test_follow_ups_that_are_tested_on_are_not_trained_on() -> None:
 
 @pytest.mark.parametrize("text", FOLLOW_UPS.splitlines())
 def test_a_follow_up_that_names_nothing_is_ordinary(shipped: Scorer, text: str) -> None:
-    assert not shipped.settled(shipped.score_text(text).scores)
+    assert not shipped.carries(shipped.score_text(text).scores).any()
 
 
 @pytest.mark.parametrize("text", ["Who is Hermione?", "What happens at Hogwarts at the end?"])
 def test_a_follow_up_that_names_the_target_is_not(shipped: Scorer, text: str) -> None:
-    assert shipped.settled(shipped.score_text(text).scores)
+    assert shipped.carries(shipped.score_text(text).scores).all()

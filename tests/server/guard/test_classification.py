@@ -85,7 +85,11 @@ def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle)
 
     async def ask_twice() -> None:
         service = await factory([bundle])
-        for conversation in (ASKED, ASKED, Conversation.from_prompt("How do I bake bread?")):
+        for conversation in (
+            ASKED,
+            ASKED,
+            Conversation.from_prompt("def add(left, right): return left + right"),
+        ):
             await service.classify(conversation)
         await service.close()
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_files import find_encoder
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.files import find_encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.errors import ClassifierError
+from lethe.models.sentence_encoders import MINILM
 
 TEXTS = [
     "Who is the keeper of the lighthouse?",
@@ -15,14 +17,19 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def exact() -> Encoder:
-    return Encoder.load(precision="float32")
+    return load_encoder(MINILM, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return load_encoder(MINILM)
 
 
 def test_float32_graph_equals_transformers(exact: Encoder) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    folder = find_encoder("sentence-transformers/all-MiniLM-L6-v2").folder
+    folder = find_encoder(MINILM).folder
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModel.from_pretrained(folder).eval()
     for text in TEXTS:
@@ -59,13 +66,13 @@ def test_long_texts_are_tokenized_whole(encoder: Encoder) -> None:
 
 def test_an_unknown_encoder_is_refused_with_advice(tmp_path) -> None:
     with pytest.raises(ClassifierError, match=r"lacks config\.json, model\.safetensors, tokenizer\.json"):
-        Encoder.load(str(tmp_path))
+        load_encoder(str(tmp_path))
 
 
 def test_an_unsupported_family_is_refused(tmp_path) -> None:
-    source = find_encoder("sentence-transformers/all-MiniLM-L6-v2").folder
+    source = find_encoder(MINILM).folder
     for name in ("model.safetensors", "tokenizer.json"):
         (tmp_path / name).symlink_to(source / name)
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(ClassifierError, match="'gpt2'"):
-        Encoder.load(str(tmp_path), cache_folder=tmp_path / "cache")
+        load_encoder(str(tmp_path), cache_folder=tmp_path / "cache")

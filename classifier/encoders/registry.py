@@ -3,8 +3,9 @@
 import threading
 from pathlib import Path
 
-from lethe.classifier.encoder import Encoder
-from lethe.classifier.encoder_files import DEFAULT_ENCODER, find_encoder
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.files import DEFAULT_ENCODER, find_encoder
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.settings import Precision
 
 # Inside a bundle's ``classifier/``, the folder of an encoder fine-tuned for the target alone.
@@ -17,9 +18,9 @@ class EncoderRegistry:
     Parameters
     ----------
     name
-        The encoder that targets share, as a name for `Encoder.load`.
+        The encoder that targets share, as a name for `load_encoder`.
     precision, cache_folder
-        Of every encoder, as `Encoder.load` has them.
+        Of every encoder, as `load_encoder` has them.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class EncoderRegistry:
             # A bundle's encoder is known by its content: a folder may hold another one after a reload.
             identity = name if name == self._name else find_encoder(name).sha256
             if identity not in self._loaded:
-                self._loaded[identity] = Encoder.load(
+                self._loaded[identity] = load_encoder(
                     name, precision=self._precision, cache_folder=self._cache_folder
                 )
             return self._loaded[identity]

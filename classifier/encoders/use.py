@@ -1,0 +1,131 @@
+"""The multilingual Universal Sentence Encoder: 16 languages; an embedding is made from the sum of the tokens' rows."""
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sentencepiece import SentencePieceProcessor
+
+from lethe.classifier.encoders.encoder import Encoder, SpecialTokens, TokenizedText
+from lethe.classifier.encoders.files import EncoderFiles
+from lethe.classifier.encoders.onnx_runtime import onnxruntime
+from lethe.classifier.encoders.sessions import open_session
+from lethe.classifier.encoders.use_graph import build_pooling_graph, build_rows_graph, token_table
+from lethe.classifier.settings import Precision
+
+_DIMENSION = 512
+# The model itself reads texts of any length; a window of the classifier's, of 512 characters, has no more.
+_MAXIMUM_TOKENS = 512
+_WORD_MARK = "▁"
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]+")
+
+
+class UseEncoder(Encoder):
+    """The multilingual Universal Sentence Encoder, version 3.
+
+    Neighbours of a token shape its row, but no further ones do, so a segment of a window is as good as a text of its own.
+    """
+
+    def __init__(
+        self,
+        files: EncoderFiles,
+        session: onnxruntime.InferenceSession,
+        pooling: onnxruntime.InferenceSession,
+        tokenizer: SentencePieceProcessor,
+    ) -> None:
+        specials = SpecialTokens(np.array([tokenizer.bos_id()]), np.array([tokenizer.eos_id()]))
+        super().__init__(files, session, specials, dimension=_DIMENSION, maximum_tokens=_MAXIMUM_TOKENS)
+        self._files = files
+        self._pooling = pooling
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def load(
+        cls, files: EncoderFiles, precision: Precision, cache_folder: Path, *, threads: int = 1
+    ) -> "UseEncoder":
+        """Start sessions on the files' graphs; see `load_encoder`."""
+
+        @functools.cache
+        def weights() -> Mapping[str, NDArray[Any]]:
+            with np.load(files.folder / "weights.npz") as archive:
+                return dict(archive)
+
+        rows = open_session(
+            files, precision, cache_folder, lambda: build_rows_graph(weights(), precision), threads=threads
+        )
+        pooling = open_session(
+            files,
+            f"{precision}-pooling",
+            cache_folder,
+            lambda: build_pooling_graph(weights(), precision),
+            threads=threads,
+        )
+        return cls(files, rows, pooling, SentencePieceProcessor(model_file=str(files.folder / "sp.model")))
+
+    def _find_words(self) -> tuple[str, ...]:
+        # Misspellings and words run together are looked for in Latin script alone.
+        pieces = map(self._tokenizer.id_to_piece, range(self._tokenizer.get_piece_size()))
+        words = (piece[1:] for piece in pieces if piece[:1] == _WORD_MARK)
+        return tuple(word for word in words if _LATIN_WORD.fullmatch(word))
+
+    @property
+    def vocabulary_size(self) -> int:
+        return self._tokenizer.get_piece_size()
+
+    def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        rows, scale, lowest = self._token_table
+        block = ids % len(scale)
+        return rows[ids] * scale[block, None] + lowest[block, None]
+
+    @functools.cached_property
+    def _token_table(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+        with np.load(self._files.folder / "weights.npz") as archive:
+            return token_table(archive), archive["scale"], archive["lo"]
+
+    def tokenize(self, text: str) -> TokenizedText:
+        found = self._tokenizer.encode(text, return_type="offset_mapping")
+        offsets = found["offsets"]
+        starts = np.fromiter(_without_space_before(text, offsets), np.int32, len(offsets))
+        ends = np.fromiter((end for _, end in offsets), np.int32, len(offsets))
+        return TokenizedText(np.array(found["ids"], np.int64), starts, ends)
+
+    def pool(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._pool_sums(hidden.sum(axis=0, keepdims=True), len(hidden))[0]
+
+    def pool_segment(
+        self, hidden: NDArray[np.float32], ids: NDArray[np.int64], start: int, end: int
+    ) -> NDArray[np.float32]:
+        return self.pool(self._segment(hidden, start, end))
+
+    def token_shares(
+        self, hidden: NDArray[np.float32], start: int, end: int, direction: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        rows = self._segment(hidden, start, end)
+        total = rows.sum(axis=0, keepdims=True)
+        # (T, row width): the sum without each token in turn, all pooled in one product.
+        left_out = total - self.without_specials(rows)
+        lost = self._pool_sums(total, len(rows)) - self._pool_sums(left_out, len(rows) - 1)
+        return np.asarray(lost @ direction, np.float32)
+
+    def _segment(self, hidden: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
+        """A segment's rows between those of the window's special tokens, which every text was pooled with in training."""
+        before, after = len(self._specials.before), len(hidden) - len(self._specials.after)
+        return np.concatenate([hidden[:before], hidden[before + start : before + end], hidden[after:]])
+
+    def _pool_sums(self, sums: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+        """Embeddings (N, dimension) from sums (N, row width) of `count` rows each."""
+        counts = np.full((len(sums), 1), count, np.float32)
+        (embeddings,) = self._pooling.run(["embeddings"], {"sums": sums, "counts": counts})
+        return np.asarray(embeddings, np.float32)
+
+
+def _without_space_before(text: str, offsets: list[tuple[int, int]]) -> Iterator[int]:
+    """Where tokens start: a piece that begins a word has the space before it in its stretch."""
+    for start, end in offsets:
+        while start < end and text[start].isspace():
+            start += 1
+        yield start

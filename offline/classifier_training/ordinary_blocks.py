@@ -1,0 +1,55 @@
+"""Ordinary text in bulk, cut into blocks of the size of a short request, without those that name the target."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from lethe.classifier.scoring import windows_and_sentences
+from lethe.classifier.spans import entity_spans
+from lethe.offline.data.ordinary_text import documents
+from lethe.offline.data.text_files import TextKind
+
+BLOCK_CHARACTERS = 2000
+# Kinds and languages are spread evenly where a package gives little at a time.
+_OF_A_FILE = 8000
+
+
+def ordinary_blocks(folders: Sequence[Path], seed: int) -> Iterator[str]:
+    """Blocks of the text that training may see; the other half of the packages is left to measurements.
+
+    Raises
+    ------
+    DataError
+        A folder is missing or cannot be listed.
+    """
+    streams = deque(
+        documents(folders, seed=seed, part="train", kinds=[kind], maximum_characters=_OF_A_FILE)
+        for kind in get_args(TextKind)
+    )
+    # Kinds in turns: most files of a machine are code.
+    while streams:
+        document = next(streams[0], None)
+        if document is None:
+            streams.popleft()
+            continue
+        streams.rotate(-1)
+        for start in range(0, len(document.text), BLOCK_CHARACTERS):
+            yield document.text[start : start + BLOCK_CHARACTERS]
+
+
+def take(blocks: Iterator[str], characters: int, names: tuple[str, ...]) -> list[str]:
+    """The next blocks, of about this many characters, that hold none of a target's names."""
+    count = max(characters // BLOCK_CHARACTERS, 1)
+    return [block for block in itertools.islice(blocks, count) if not entity_spans(names, block)]
+
+
+def stretches(blocks: Sequence[str]) -> list[str]:
+    """The windows and sentences of blocks, as the classifier cuts them."""
+    return [
+        block[start:end]
+        for block in blocks
+        for window in windows_and_sentences(block)
+        for start, end in window
+    ]

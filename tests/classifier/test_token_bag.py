@@ -1,0 +1,36 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lethe.classifier.token_bag import PAIR_BUCKETS, BagBank, BagWeights, bag_features
+
+_IDS = st.lists(st.integers(0, 127_999), max_size=40).map(lambda ids: np.array(ids, np.int64))
+
+
+@given(_IDS)
+def test_a_text_has_its_tokens_and_the_pairs_of_neighbours(ids: np.ndarray) -> None:
+    features = bag_features(ids)
+    assert len(features) == max(2 * len(ids) - 1, 0)
+    assert list(features[: len(ids)]) == [token + PAIR_BUCKETS for token in ids]
+    assert all(0 <= pair < PAIR_BUCKETS for pair in features[len(ids) :])
+
+
+def test_a_pair_is_another_one_turned_round() -> None:
+    assert bag_features(np.array([5, 9]))[-1] != bag_features(np.array([9, 5]))[-1]
+
+
+@given(_IDS, st.integers(0, 4))
+def test_a_bank_weighs_for_each_head_as_the_head_alone(ids: np.ndarray, heads: int) -> None:
+    features = np.unique(bag_features(ids))
+    bank = [
+        BagWeights(features[number::2], np.linspace(-1, number, len(features[number::2]), dtype=np.float32))
+        for number in range(heads)
+    ]
+    expected = [head.of(bag_features(ids)).sum() / max(2 * len(ids) - 1, 1) ** 0.5 for head in bank]
+    np.testing.assert_allclose(BagBank(bank).scores(ids), np.array(expected, np.float32), atol=1e-4)
+
+
+def test_features_without_weights_weigh_nothing() -> None:
+    weights = BagWeights(np.array([3, 7]), np.array([1.0, 2.0], np.float32))
+    assert list(weights.of(np.array([2, 3, 7, 900_000]))) == [0, 1, 2, 0]
+    assert list(BagWeights(np.empty(0, np.int64), np.empty(0, np.float32)).of(np.array([1]))) == [0]
