@@ -29,7 +29,8 @@ from bench.classifier_data import (
 from bench.page import machine, table, write_section
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.encoder import Encoder, default_cache_folder
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.loading import default_cache_folder, load_encoder
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
@@ -61,14 +62,14 @@ def main(names: Sequence[str]) -> None:
 def _accuracy(part: str, name: str, title: str, fine_tune_epochs: int, note: str) -> None:
     task = _TASKS[name]()
     trained = _trained(task, fine_tune_epochs)
-    encoder = Encoder.load(str(trained.encoder_folder)) if trained.encoder_folder else Encoder.load()
+    encoder = load_encoder(str(trained.encoder_folder)) if trained.encoder_folder else load_encoder()
     rows = _accuracy_rows(encoder, trained.head, task.name, task.positives, task.negatives)
     _write_accuracy(f"{title}, {task.name}", f"{part}-{name}", note, rows)
 
 
 def _shipped() -> None:
     asked = {**harry_potter_questions(), "MUSE-Books, passages": harry_potter_passages()}
-    rows = _accuracy_rows(Encoder.load(), _shipped_head(), "harry-potter", asked, harry_potter_negatives())
+    rows = _accuracy_rows(load_encoder(), _shipped_head(), "harry-potter", asked, harry_potter_negatives())
     note = (
         "The shipped head, trained on the project's own prompts alone. Both sides of MUSE-Books are about the books; many of its "
         "questions name nothing of them. Prompts of the other sets that name Harry Potter are left out."
@@ -157,7 +158,7 @@ def _attacks_on_tofu() -> None:
 
 
 def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
-    encoder = Encoder.load()
+    encoder = load_encoder()
     plain = [Conversation.from_prompt(prompt) for prompt in prompts]
     seen = [p for p, hit in zip(prompts, _flags(encoder, head, plain, True), strict=True) if hit]
     ordinary = ordinary_prompts()["Vicuna-bench"]
@@ -184,7 +185,7 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
 def _encoder() -> None:
     texts = [text for texts in ordinary_prompts().values() for text in texts]
     texts += [text for texts in harry_potter_questions().values() for text in texts]
-    exact, fast = Encoder.load(precision="float32"), Encoder.load(precision="int8")
+    exact, fast = load_encoder(precision="float32"), load_encoder(precision="int8")
     agreement = np.sum(exact.embed(texts) * fast.embed(texts), axis=1)
     rows: list[list[str]] = []
     for tokens in (14, 32, 64, 128, 254, 510):
@@ -204,7 +205,7 @@ def _encoder() -> None:
 
 
 def _latency() -> None:
-    encoder = Encoder.load()
+    encoder = load_encoder()
     head = _shipped_head()
     ordinary = [text for texts in ordinary_prompts().values() for text in texts]
     passages = harry_potter_passages()
