@@ -65,7 +65,7 @@ def fit_logistic(
         )
         return value, gradient
 
-    start = np.zeros(width + counted.shape[1] + 1)
+    start = np.zeros(width + len(transposed.indptr))
     options = {"maxiter": _ITERATIONS, "ftol": _LEAST_GAIN}
     found: NDArray[np.float64] = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     return LinearModel(found[:width], found[width:-1], float(found[-1]))
