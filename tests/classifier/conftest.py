@@ -40,7 +40,7 @@ def make_head(encoder: Encoder) -> MakeHead:
             "encoder_sha256": encoder.sha256,
             "direction": 10 * direction / np.linalg.norm(direction),
             "bias": -5.0,
-            "bag": BagWeights(features, np.full(len(features), 0.5, np.float32)),
+            "bag": BagWeights(features, np.full(len(features), 1.5, np.float32)),
             "gate_direction": 4 * gate / float(gate @ gate),
             "gate_bias": -5.0,
             "pass_below": -6.0,

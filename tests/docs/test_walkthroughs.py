@@ -154,7 +154,7 @@ def test_a_classifier_is_trained_and_tried(desk: Path, reader: Reader) -> None:
         rows = [{"text": form.format(place)} for form in forms for place in PLACES]
         write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
-    reader.added = {"train": ("--vocabulary-rounds", "0")}
+    reader.added = {"train": ("--vocabulary-rounds", "0", "--scan-rounds", "0")}
     trained, tried = reader.follow("classifier.md")
     assert "| ordinary |" in trained
     assert tried.startswith("my-target: not flagged")

@@ -59,7 +59,7 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy
 
     write_rows(desk / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
     reader.added = {
-        "train": ("--general", "ordinary.jsonl", "--vocabulary-rounds", "0"),
+        "train": ("--general", "ordinary.jsonl", "--vocabulary-rounds", "0", "--scan-rounds", "0"),
         "learn": ("--function", "flip_sign_top_k", "--steps", "0"),
     }
     reader.replaced = {"http://gpu-host:8000": proxy.engine.url, EXAMPLE: proxy.url}

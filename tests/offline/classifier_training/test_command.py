@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from lethe.classifier.encoders.files import DEFAULT_ENCODER, find_encoder
 from lethe.cli.classifier import app
+from lethe.models.sentence_encoders import MINILM
 from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 
@@ -24,6 +25,8 @@ def test_a_classifier_is_trained_reported_and_tried(tmp_path: Path, monkeypatch:
     general.write_text("\n".join(f"Explain topic number {number}." for number in range(60)))
     options = [
         "--vocabulary-rounds",
+        "0",
+        "--scan-rounds",
         "0",
         "--target",
         "lights",
@@ -48,7 +51,7 @@ def test_a_bundle_is_tried_on_the_encoder_that_it_names(
 ) -> None:
     monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
     encoder = tmp_path / "encoder"
-    shutil.copytree(find_encoder(DEFAULT_ENCODER).folder, encoder)
+    shutil.copytree(find_encoder(MINILM).folder, encoder)
     tokenizer = encoder / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text() + "\n")  # another encoder by its hash
     trained = train(encoder=str(encoder), forget_forms=0, keep_forms=0)
