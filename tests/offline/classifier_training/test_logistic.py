@@ -8,7 +8,7 @@ from lethe.offline.classifier_training.logistic import fit_logistic
 def test_it_finds_what_scikit_learn_finds_on_both_blocks_side_by_side() -> None:
     draw = np.random.default_rng(0)
     dense = draw.normal(size=(400, 6)).astype(np.float32)
-    counted = sparse.random(400, 30, 0.2, format="csr", random_state=0)
+    counted = sparse.csr_matrix(draw.poisson(0.2, (400, 30)))
     labels = (dense[:, 0] + np.asarray(counted.sum(axis=1)).ravel() + draw.normal(size=400) > 3.5).astype(int)
     weights = draw.uniform(0.5, 2, 400)
     found = fit_logistic(dense, sparse.csr_matrix(counted), labels, weights, 2.0)
