@@ -155,9 +155,10 @@ def test_a_classifier_is_trained_and_tried(desk: Path, reader: Reader) -> None:
         write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
     reader.added = {"train": ("--vocabulary-rounds", "0", "--scan-rounds", "0")}
-    trained, tried = reader.follow("classifier.md")
+    trained, tried, moved = reader.follow("classifier.md")
     assert "| ordinary |" in trained
     assert tried.startswith("my-target: not flagged")
+    assert "flagged from probability 0.8" in moved
 
 
 @pytest.mark.slow
