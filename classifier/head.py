@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from lethe.bundle import Bundle
 from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
 from lethe.classifier.errors import ClassifierError
@@ -110,6 +111,21 @@ def save_head(head: Head, folder: Path) -> None:
     """Write a head's two files, each whole."""
     for name, content in head_files(head).items():
         replace_file(folder / name, content)
+
+
+def head_folder(bundle: Bundle) -> Path:
+    """Where a bundle's head is.
+
+    Raises
+    ------
+    ClassifierError
+        The bundle has none.
+    """
+    if bundle.classifier is None:
+        raise ClassifierError(
+            f"bundle {bundle.name} has no classifier; train one with `lethe classifier train`"
+        )
+    return bundle.classifier
 
 
 def load_head(folder: Path) -> Head:

@@ -4,6 +4,7 @@ Synchronous and free of state. The service calls it step by step; the training j
 calibrated is what runs.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +110,11 @@ class Scorer:
         )
 
         # Each target has its part of the share, one half for what is asked and one for all else.
-        self._share = settings.false_alarm_share / (2 * max(len(bank), 1))
+        share = settings.false_alarm_share / (2 * max(len(bank), 1))
+        tails = [head.tail for head in bank.heads]
+        # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
+        self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
+        self._tail_scales = np.array([tail.scale if tail else 0.0 for tail in tails])
         self._settled_from = self._score_thresholds + self.raised(settings.maximum_characters)
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
@@ -122,10 +127,8 @@ class Scorer:
 
     def raised(self, characters: int) -> NDArray[np.float32]:
         """How much further than its threshold a target's score must reach, (H,), where this much is read."""
-        needed = [
-            head.tail.threshold(characters, self._share) if head.tail else -np.inf for head in self.bank.heads
-        ]
-        return np.maximum(np.array(needed, np.float32) - self._score_thresholds, 0)
+        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
+        return np.maximum(needed.astype(np.float32) - self._score_thresholds, 0)
 
     def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """For each target, whether scores that were lowered by `raised` flag it, (H,)."""

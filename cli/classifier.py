@@ -54,16 +54,13 @@ def check(
 
     from lethe.bundle import load_bundle
     from lethe.classifier.conversation import Conversation
-    from lethe.classifier.errors import ClassifierError
+    from lethe.classifier.head import head_folder
     from lethe.classifier.service import ClassifierService
 
     with reported():
         loaded = load_bundle(bundle)
-        if loaded.classifier is None:
-            raise ClassifierError(
-                f"bundle {loaded.name} has no classifier; train one with `lethe classifier train`"
-            )
-        service = ClassifierService.load(encoder or _encoder_of(loaded), {loaded.name: loaded.classifier})
+        heads = {loaded.name: head_folder(loaded)}
+        service = ClassifierService.load(encoder or _encoder_of(loaded), heads)
         verdict = asyncio.run(service.classify(Conversation.from_prompt(text)))
     (found,) = verdict.targets
     typer.echo(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.offline.classifier_training.cores import OnDone
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
@@ -39,7 +40,7 @@ class HeadFitter:
         examples: ExampleSet,
         on_step: Callable[[str], None],
         alarms: Sequence[TrainingWindow] = (),
-        background: Sequence[str] = (),
+        background: Sequence[NDArray[np.int64]] = (),
     ) -> FittedHead:
         """Fit a head.
 
@@ -50,7 +51,7 @@ class HeadFitter:
         alarms
             Ordinary text that heads before this one took for the target.
         background
-            Stretches of any ordinary text, which the first tier is to clear.
+            Stretches of any ordinary text as token ids, which the first tier is to clear.
         """
         shown, kept = self._windows(examples)
         on_step(f"reading {len(shown) + len(kept):,} embeddings")
@@ -77,7 +78,7 @@ class HeadFitter:
             ),
             np.array([window.label for window in windows]),
             np.concatenate([np.ones(len(shown)), weights, np.full(len(alarms), _ALARM_WEIGHT)]),
-            [encoder.tokenize(text).ids for text in background],
+            background,
         )
 
     def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:

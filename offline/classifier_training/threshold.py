@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lethe.bundle import Bundle, load_bundle
 from lethe.classifier.errors import ClassifierError
-from lethe.classifier.head import head_files, load_head
+from lethe.classifier.head import head_files, head_folder, load_head
 from lethe.offline.recording import record
 
 
@@ -23,11 +23,6 @@ def move_threshold(folder: Path, probability: float) -> Bundle:
         raise ClassifierError(
             f"a threshold of {probability:g} flags everything or nothing; give one between 0 and 1"
         )
-    bundle = load_bundle(folder)
-    if bundle.classifier is None:
-        raise ClassifierError(
-            f"bundle {bundle.name} has no classifier; train one with `lethe classifier train`"
-        )
-    head = dataclasses.replace(load_head(bundle.classifier), threshold=probability)
+    head = dataclasses.replace(load_head(head_folder(load_bundle(folder))), threshold=probability)
     files = {f"classifier/{name}": content for name, content in head_files(head).items()}
     return record(folder, files, threshold=probability)

@@ -147,7 +147,8 @@ def train_classifier(
         folders = settings.ordinary or machine_folders()
         blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
         names = _names(train, settings)
-        background = stretches(take(blocks, settings.scan_characters, names))
+        seen = take(blocks, settings.scan_characters, names)
+        background = [encoder.tokenize(text).ids for text in stretches(seen)]
         alarms: list[TrainingWindow] = []
 
         def fit(examples: ExampleSet) -> FittedHead:
@@ -295,8 +296,9 @@ def _uncalibrated_head(
 
 
 def _names(examples: ExampleSet, settings: TrainingSettings) -> tuple[str, ...]:
-    found = names_of([e.text for e in examples.forget], [e.text for e in examples.keep])
-    return settings.entity_names or tuple(found)
+    if settings.entity_names:
+        return settings.entity_names
+    return tuple(names_of([e.text for e in examples.forget], [e.text for e in examples.keep]))
 
 
 def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:

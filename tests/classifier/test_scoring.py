@@ -5,6 +5,7 @@ from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagWeights
 from tests.classifier.conftest import MakeHead
 
@@ -54,6 +55,19 @@ def test_a_sentence_that_stands_twice_is_read_in_both_windows(encoder: Encoder, 
     scorer = _scorer(encoder, head)
     far_apart = f"{ASKED} {WORDS * 8} {ASKED} {WORDS * 8}"
     assert len(scorer.prepare(far_apart).windows) >= 2
+
+
+def test_a_score_must_reach_what_the_tail_asks_for_beyond_the_threshold(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    tail = Tail(score=0.5, scale=0.8, rate=1e-5)
+    settings = ClassifierSettings(false_alarm_share=0.02)
+    scorer = Scorer(encoder, HeadBank([make_head(tail=tail)], encoder.sha256, encoder.dimension), settings)
+    for characters in (0, 100, 30_000, 2_000_000):
+        expected = max(tail.threshold(characters, 0.01) - scorer._score_thresholds[0], 0)
+        assert scorer.raised(characters)[0] == pytest.approx(expected, abs=1e-5)
+    assert scorer.raised(2_000_000)[0] > 0
+    assert not _scorer(encoder, make_head()).raised(2_000_000).any()
 
 
 def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:
