@@ -54,6 +54,14 @@ def canonicalise(text: str) -> AlignedText:
     return AlignedText(_read_lookalikes(decomposed), replacements)
 
 
+def lowered(text: str) -> str:
+    """The text in small letters, of which none takes another length."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+
+
 def _to_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 

@@ -249,9 +249,12 @@ def _scorers(
     # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
     shared = [head for head in heads if head.encoder_sha256 not in own]
     scorers = [
-        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally) for sha256, bank in banks.items()
+        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally, len(heads))
+        for sha256, bank in banks.items()
     ]
-    return (Scorer(encoder, _bank(encoder, shared), settings, tally), *scorers) if shared else tuple(scorers)
+    if not shared:
+        return tuple(scorers)
+    return (Scorer(encoder, _bank(encoder, shared), settings, tally, len(heads)), *scorers)
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:

@@ -16,6 +16,7 @@ from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import OWN_ENCODER
 from lethe.classifier.head import Head, head_files
+from lethe.classifier.names import name_forms
 from lethe.offline.classifier_training.conformal import (
     Scores,
     Threshold,
@@ -39,11 +40,12 @@ from lethe.offline.classifier_training.first_tier import (
     FirstTierEffect,
     first_tier_effect,
     flagged_texts,
-    with_limit,
+    with_limits,
 )
 from lethe.offline.classifier_training.fitting import FittedHead
-from lethe.offline.classifier_training.head_fitting import HeadFitter
+from lethe.offline.classifier_training.head_fitting import HeadFitter, OrdinaryText
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
+from lethe.offline.classifier_training.name_groups import group_names, rarely_named
 from lethe.offline.classifier_training.names import names_of
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
@@ -55,6 +57,10 @@ from lethe.offline.recording import record
 
 # The score, in log-odds, from which ordinary text that a head scans is learned from.
 _ALARM_FROM = -1.0
+# How much more ordinary text is read for how often it has the target's names than is scanned in a round.
+_READ_FOR_NAMES = 4
+# Blocks of it that, beside ordinary prompts, say what the first tier clears.
+_BLOCKS_TO_CLEAR = 300
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
 
@@ -119,7 +125,7 @@ def train_classifier(
     """
     progress = progress or Progress()
     folds = 0 if settings.fine_tune_epochs else settings.folds
-    scans = settings.scan_rounds + bool(settings.scan_rounds)
+    scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
     encoder = load_encoder(settings.encoder, precision=settings.precision)
     database = work_folder / "embeddings.sqlite"
@@ -137,22 +143,31 @@ def train_classifier(
     finished = FinishedStages(work_folder, settings, encoder.sha256, examples)
 
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
-        fitter = HeadFitter(store, settings)
+        names = _names(train, settings)
+        folders = settings.ordinary or machine_folders()
+        blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
+        if settings.scan_rounds:
+            progress.begin("reading ordinary text")
+        read = take(blocks, _READ_FOR_NAMES * settings.scan_characters)
+        grouped = group_names(name_forms(names), read, [example.text for example in examples.retain])
+        fitter = HeadFitter(store, settings, grouped)
         known = train.joined_with(calibrate)
         progress.begin("embedding the windows of all prompts, and random sentences")
         fitter.embed(
             [train, *([known] if folds else []), *([examples] if settings.refit else [])], progress.advance
         )
 
-        folders = settings.ordinary or machine_folders()
-        blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
-        names = _names(train, settings)
-        seen = take(blocks, settings.scan_characters, names)
-        background = [encoder.tokenize(text).ids for text in stretches(seen)]
-        alarms: list[TrainingWindow] = []
+        def of_others(blocks: list[str]) -> list[str]:
+            return [block for block in blocks if not rarely_named(grouped, block)]
+
+        ordinary = OrdinaryText()
+        if settings.scan_rounds:
+            progress.begin("embedding ordinary text that the first tier cannot clear")
+            seen = stretches(of_others(read[: len(read) // _READ_FOR_NAMES]))
+            ordinary = fitter.hold_back(train, seen, progress.advance)
 
         def fit(examples: ExampleSet) -> FittedHead:
-            return fitter.fit(examples, lambda step: progress.advance(0, note=step), alarms, background)
+            return fitter.fit(examples, lambda step: progress.advance(0, note=step), ordinary)
 
         def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
             return _uncalibrated_head(target, encoder, fitted, examples, settings)
@@ -167,10 +182,10 @@ def train_classifier(
 
         for number in range(1, settings.scan_rounds + 1):
             progress.begin(f"scanning ordinary text, round {number} of {settings.scan_rounds}")
-            scanning = head_of(finished.head(f"scan-{number}", lambda: fit(train)), train)
+            scanning = head_of(finished.head(f"scan-{number}", grouped, lambda: fit(train)), train)
             scanned = scan(
                 scorer_of(encoder, scanning, first_tier=True),
-                take(blocks, settings.scan_characters, names),
+                of_others(take(blocks, settings.scan_characters)),
                 _ALARM_FROM,
                 progress.advance,
             )
@@ -179,10 +194,10 @@ def train_classifier(
                 f"{len(found):,} windows and sentences in {sum(bool(each.alarms) for each in scanned):,} "
                 f"of {len(scanned):,} blocks look like the target; they join what is to be kept"
             )
-            alarms += found
+            ordinary = dataclasses.replace(ordinary, alarms=[*ordinary.alarms, *found])
 
         progress.begin("fitting a head on the training part")
-        head = head_of(finished.head("head", lambda: fit(train)), train)
+        head = head_of(finished.head("head", grouped, lambda: fit(train)), train)
         if own_encoder:
             # To the encoder no fold of the training part is new.
             kept = score_kept_groups(scores_by(head), calibrate, settings.seed, progress.advance)
@@ -199,7 +214,7 @@ def train_classifier(
         if settings.refit:
             progress.begin("fitting a head on all prompts")
             # It has seen every text, so whatever is found on texts that are new stays as it is.
-            refitted = head_of(finished.head("refitted", lambda: fit(examples)), examples)
+            refitted = head_of(finished.head("refitted", grouped, lambda: fit(examples)), examples)
 
     progress.begin("setting the threshold, measuring what it brings")
     calibration_scores, test_scores = (
@@ -215,7 +230,8 @@ def train_classifier(
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
     flagged = flagged_texts(encoder, head, calibrate, settings.seed)
-    head = with_limit(encoder, head, flagged, calibrate.general)
+    prompts = [example.text for example in calibrate.general]
+    head = with_limits(encoder, head, flagged, [*prompts, *read[-_BLOCKS_TO_CLEAR:]])
     effect = _effect_on(encoder, head, test, settings)
     _say_if_too_much_is_lost(effect, "the test part", progress)
     metrics = {
@@ -236,6 +252,7 @@ def train_classifier(
             calibration=head.calibration,
             threshold=head.threshold,
             pass_below=head.pass_below,
+            lexical_below=head.lexical_below,
             passed_probability=head.passed_probability,
         )
         effect = _effect_on(encoder, head, calibrate.joined_with(test), settings)
@@ -243,7 +260,7 @@ def train_classifier(
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")
-        blocks_left = take(blocks, settings.scan_characters, names)
+        blocks_left = of_others(take(blocks, settings.scan_characters))
         scanned = scan(scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance)
         head = dataclasses.replace(head, tail=fit_tail(scanned))
         flagged_blocks = sum(each.score >= threshold.score for each in scanned)
@@ -289,6 +306,8 @@ def _uncalibrated_head(
         gate_direction=fitted.gate_direction,
         gate_bias=fitted.gate_bias,
         pass_below=fitted.pass_below,
+        lexical_below=fitted.lexical_below,
+        names=fitted.names,
         passed_probability=0.0,
         threshold=0.5,
         entities=_names(examples, settings),
