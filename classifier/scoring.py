@@ -5,7 +5,6 @@ calibrated is what runs.
 """
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,13 +16,12 @@ from lethe.classifier.deobfuscation import Reading, find_readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.sentences import split_sentences
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
+from lethe.classifier.stretches import cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_OVERLAP, split_windows
+from lethe.classifier.windows import WINDOW_OVERLAP
 
-_CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
 _ALONE_SHARE = 0.6
@@ -140,71 +138,38 @@ class Scorer:
             return PreparedText((), True)
         readings = find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
         pieces = [piece for reading in readings.found for piece in _fresh_pieces(reading)]
-        cuts = [windows_and_sentences(piece.text) for piece in pieces]
-        # All are tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
-        joined = "\n".join(piece.text for piece in pieces)
-        places = np.cumsum([0] + [len(piece.text) + 1 for piece in pieces])
-        stretches = [
-            (int(place) + start, int(place) + end)
-            for place, windows in zip(places, cuts, strict=False)
-            for window in windows
-            for start, end in window
-        ]
-        gated = self._gate.scores(self._encoder.tokenize(joined), stretches)
+        # All are cut and tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
+        stretches = cut([piece.text for piece in pieces])
+        gated = self._gate.scores(self._encoder.tokenize(stretches.text), stretches.bounds)
         suspicious = np.any(gated >= self._needed, axis=1)
+        window_of = stretches.window
+        # Nonsense is unlike any training text, so its score means little: its tokens must speak for the target before the
+        # encoder is asked.
+        speculative = np.array([piece.reading.speculative for piece in pieces], bool)
+        (doubtful,) = (suspicious & speculative[stretches.owner[window_of]]).nonzero()
+        suspicious[doubtful] = self._speak(
+            [stretches.text[start:end] for start, end in stretches.bounds[doubtful]]
+        )
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[Window] = []
         met: set[str] = set()
-        row = cleared = 0
-        for piece, windows in zip(pieces, cuts, strict=True):
-            for window in windows:
-                rows = slice(row, row + len(window))
-                row += len(window)
-                found = self._window(piece, window, gated[rows], suspicious[rows])
-                if found is None:
-                    cleared += 1
-                elif piece.reading.plain or found.suspicious_text not in met:
-                    kept.append(found)
-                    met.add(found.suspicious_text)
-        self._tally.count(cleared=cleared)
+        held_back = np.unique(window_of[suspicious]).tolist()
+        for number in held_back:
+            rows = slice(stretches.first[number], stretches.first[number + 1])
+            piece = pieces[stretches.owner[number]]
+            bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
+            found = _window(piece.reading.canonical, bounds.tolist(), gated[rows], suspicious[rows])
+            if piece.reading.plain or found.suspicious_text not in met:
+                kept.append(found)
+                met.add(found.suspicious_text)
+        self._tally.count(cleared=len(stretches.owner) - len(held_back))
         return PreparedText(tuple(kept), readings.complete)
 
-    def _window(
-        self,
-        piece: "_Piece",
-        ranges: Sequence[tuple[int, int]],
-        gated: NDArray[np.float32],
-        suspicious: NDArray[np.bool_],
-    ) -> Window | None:
-        """The window if it is to be encoded, with its suspicious sentences."""
-        if not suspicious.any():
-            return None
-        if piece.reading.speculative:
-            # Nonsense is unlike any training text, so its score means little: its tokens must speak for the target
-            # before the encoder is asked.
-            suspicious = np.array(
-                [
-                    bool(found) and self._speaks(piece.text[start:end])
-                    for found, (start, end) in zip(suspicious, ranges, strict=True)
-                ]
-            )
-        canonical, shift = piece.reading.canonical, piece.start
-        (start, end), *sentences = ((first + shift, last + shift) for first, last in ranges)
-        kept = tuple(
-            Window(canonical, first, last, gate)
-            for (first, last), gate, found in zip(sentences, gated[1:], suspicious[1:], strict=True)
-            if found
-        )
-        if not suspicious[0] and not kept:
-            return None
-        length = sum(sentence.end - sentence.start for sentence in kept)
-        sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-        return Window(canonical, start, end, gated[0], kept, sentences_first)
-
-    def _speaks(self, text: str) -> bool:
-        """Whether the text's tokens and their pairs speak for some target."""
-        return bool(np.any(self.bank.lexical(self._encoder.tokenize(text).ids) >= _SPECULATIVE_NEEDED))
+    def _speak(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether the tokens of texts and their pairs speak for some target, (len(texts),)."""
+        ids = [self._encoder.tokenize(text).ids for text in texts]
+        return np.array([np.any(self.bank.lexical(each) >= _SPECULATIVE_NEEDED) for each in ids], bool)
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -292,21 +257,22 @@ def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
         yield _Piece(reading, first, reading.canonical.text[first : end + WINDOW_OVERLAP])
 
 
-def windows_and_sentences(text: str) -> list[list[tuple[int, int]]]:
-    """The windows of a text, each followed by its sentences, as ranges of the text."""
-    # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few tokens
-    # are no sign of a target; judged, they would hold back every page that has one.
-    return [
-        [
-            (start, end),
-            *(
-                (start + first, start + last)
-                for first, last in split_sentences(text[start:end])
-                if _CHARACTER.search(text, start + first, start + last)
-            ),
-        ]
-        for start, end in split_windows(text)
-    ]
+def _window(
+    canonical: AlignedText,
+    bounds: Sequence[tuple[int, int]],
+    gated: NDArray[np.float32],
+    suspicious: NDArray[np.bool_],
+) -> Window:
+    """A window, whose range is the first, with its suspicious sentences."""
+    kept = tuple(
+        Window(canonical, start, end, gate)
+        for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
+        if found
+    )
+    start, end = bounds[0]
+    length = sum(sentence.end - sentence.start for sentence in kept)
+    sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
+    return Window(canonical, start, end, gated[0], kept, bool(sentences_first))
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:
