@@ -200,9 +200,9 @@ class HeadBank:
     def __len__(self) -> int:
         return len(self.heads)
 
-    def lexical(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the tokens of a window add to its scores, (H,)."""
-        return self._bag.scores(ids)
+    def lexical(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the tokens of N texts, one text after another and each of some length, add to their scores, (N, H)."""
+        return self._bag.scores_of_each(ids, lengths)
 
     def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores of a window, (H,), from its embedding (dimension,) and its tokens."""

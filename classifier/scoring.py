@@ -7,6 +7,7 @@ calibrated is what runs.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,8 +169,10 @@ class Scorer:
 
     def _speak(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether the tokens of texts and their pairs speak for some target, (len(texts),)."""
-        ids = [self._encoder.tokenize(text).ids for text in texts]
-        return np.array([np.any(self.bank.lexical(each) >= _SPECULATIVE_NEEDED) for each in ids], bool)
+        tokens = self._encoder.tokenize("\n".join(texts))
+        starts = np.array(list(accumulate((len(text) + 1 for text in texts), initial=0)))
+        lexical = self.bank.lexical(tokens.ids, np.diff(tokens.starts.searchsorted(starts)))
+        return np.any(lexical >= _SPECULATIVE_NEEDED, axis=1)
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
