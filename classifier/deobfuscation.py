@@ -4,7 +4,6 @@ A reading never replaces the text: the classifier reads the text as it stands, a
 number is bounded, and a text with more of them says so instead of losing one in silence.
 """
 
-import base64
 import binascii
 import codecs
 import html
@@ -31,6 +30,9 @@ _HEX_SIGN = re.compile(
     r"[0-9a-fA-F][0-9a-fA-F](?:[0-9a-fA-F]{10}|[ :,]{1,2}(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]"
     r"|(?:0x|\\x|%)[0-9a-fA-F]{2}(?:0x|\\x|%))"
 )
+# Any number in hexadecimal has one of these in the kinds of its characters: digits, what parts them, and marks before them.
+_HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
+_HEX_SIGNS_IN_KINDS = (b"d" * 12, b" dd ", b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
 _BINARY_SIGN = re.compile(r"[01][01]{7}[ ,]?[01]")
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
@@ -45,6 +47,8 @@ _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
 )
+# A line that may be such a word.
+_LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
 _LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
 _LEET_SIGN = re.compile(r"[0-9@$|!+]")
 _LEET_ONE = re.compile(r"[1!]")
@@ -187,6 +191,14 @@ def _near_changes(stretches: tuple[tuple[int, int], ...], made: AlignedText) -> 
     return tuple(near)
 
 
+@dataclass(frozen=True)
+class _Words:
+    """How many words a part has, and which of them have signs for letters."""
+
+    count: int
+    disguised: tuple[str, ...]
+
+
 class _Search:
     """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
 
@@ -194,6 +206,7 @@ class _Search:
         self._lexicon = lexicon
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], bool] = {}
+        self._words_of: dict[str, _Words] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
             "spaced": _read_spaced,
@@ -281,20 +294,30 @@ class _Search:
                 parts = split_parts(canonical)
         return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
 
+    def _words(self, part: str) -> _Words:
+        if part not in self._words_of:
+            words = part.split()
+            lines = _LEET_LINE.findall("\n".join(set(words)))
+            self._words_of[part] = _Words(len(words), tuple(filter(_LEET_WORD.match, lines)))
+        return self._words_of[part]
+
     def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
         signs = _LEET_SIGN if name == "leet" else _LEET_ONE
         if not any(map(signs.search, parts)):
             return None
         letters = _LEET_LETTERS[name]
+        words = list(map(self._words, parts))
         made = [
-            self._part(name, part, lambda text: _spelled_out_words(text, letters))
-            if _LEET_SIGN.search(part)
+            substitute_words(
+                _TOKEN, _IN_TOKEN, part, {word: word.translate(letters) for word in found.disguised}
+            )
+            if found.disguised
             else None
-            for part in parts
+            for part, found in zip(parts, words, strict=True)
         ]
         disguised = sum(len(each.replacements.starts) for each in made if each and each.replacements)
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
-        if disguised >= _LEET_SHARE * sum(len(part.split()) for part in parts):
+        if disguised >= _LEET_SHARE * sum(found.count for found in words):
             made = [substitute(_LEET_ANY, part, lambda word: word.translate(letters)) for part in parts]
         return _put_together(made, parts)
 
@@ -310,20 +333,24 @@ def _put_together(
 
 
 def _read_base64(text: str) -> AlignedText | None:
-    return substitute(_BASE64, text, _decode_base64)
+    decoded = {
+        blob: plain for blob in set(_BASE64.findall(text)) if (plain := _decode_base64(blob)) is not None
+    }
+    return substitute(_BASE64, text, decoded.get) if decoded else None
 
 
 def _decode_base64(blob: str) -> str | None:
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        return _printable(base64.b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, binascii.Error):
+        return _printable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+    except binascii.Error:
         return None
 
 
 def _read_hex(text: str) -> AlignedText | None:
-    if not _HEX_SIGN.search(text):
+    kinds = text.encode("utf-8", "surrogatepass").translate(_HEX_KINDS)
+    if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS) or not _HEX_SIGN.search(text):
         return None
     return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
@@ -372,23 +399,22 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _spelled_out_words(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:
-    readings = {word: word.translate(letters) for word in set(text.split()) if _LEET_WORD.match(word)}
-    return substitute_words(_TOKEN, _IN_TOKEN, text, readings)
-
-
 def _read_literals(text: str) -> AlignedText | None:
     """Join the quoted pieces that code would join."""
-    matches = list(_LITERAL.finditer(text))
-    if len(matches) < 2 or not _LITERAL_IN_CODE.search(text):
+    if not _LITERAL_IN_CODE.search(text):
         return None
-    spans = [match.span(2) for match in matches]
+    # What stands between the pieces, a quotation mark, and a piece, in turns.
+    found = _LITERAL.split(text)
+    pieces = found[2::3]
+    if len(pieces) < 2:
+        return None
+    lengths = np.fromiter(map(len, found), np.int64)
+    # A piece stands between two marks.
+    ends = lengths.cumsum()[2::3] + np.arange(len(pieces))
+    starts = ends - lengths[2::3]
     # What stands between the pieces is dropped.
-    starts = [0, *(end for _, end in spans)]
-    ends = [*(start for start, _ in spans), len(text)]
-    return AlignedText(
-        "".join(match[2] for match in matches), Replacements.of(starts, ends, [0] * len(starts), len(text))
-    )
+    dropped = np.concatenate([[0], ends]), np.concatenate([starts, [len(text)]])
+    return AlignedText("".join(pieces), Replacements.of(*dropped, np.zeros(len(pieces) + 1), len(text)))
 
 
 def _by_thirteen(text: str) -> str:
