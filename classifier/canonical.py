@@ -13,13 +13,12 @@ from confusable_homoglyphs import confusables
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements
+from lethe.classifier.points import distinct_points, points_of, ranges, text_of
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
 _KEPT_CONTROLS = "\n\t\r"
 _ASCII_CONTROLS = bytes(point for point in (*range(32), 127) if chr(point) not in _KEPT_CONTROLS)
 _TAG_BLOCK_START = 0xE0000
-# Characters from which on a table of all points is filled faster than a set.
-_SHORT = 20_000
 # Small letters that pass for Latin ones in running text, though Unicode's list holds only exact lookalikes.
 _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=True))
 
@@ -35,25 +34,13 @@ def canonicalise(text: str) -> AlignedText:
         raw = text.encode()
         if len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
             return AlignedText(text)
-    points = _to_points(text)
-    pieces = {point: _decompose(chr(point)) for point in _distinct(points)}
+    points = points_of(text)
+    pieces = {point: _decompose(chr(point)) for point in distinct_points(points)}
     changed = {point: piece for point, piece in pieces.items() if chr(point) != piece}
     if not changed:
         return AlignedText(_read_lookalikes(text))
     decomposed, replacements = _replace_points(points, changed)
     return AlignedText(_read_lookalikes(decomposed), replacements)
-
-
-def _to_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def _distinct(points: NDArray[np.uint32]) -> list[int]:
-    if len(points) < _SHORT:
-        return list(set(points.tolist()))
-    stands_there = np.zeros(int(points.max()) + 1, bool)
-    stands_there[points] = True
-    return stands_there.nonzero()[0].tolist()
 
 
 def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tuple[str, Replacements | None]:
@@ -69,17 +56,11 @@ def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tu
     repeats[places] = lengths[replaced]
     rewritten = points.repeat(repeats)
     shifts = begins[replaced] - replacements.new_starts
-    targets = _ranges(replacements.new_starts, lengths[replaced])
-    new = _to_points("".join(pieces.values()))
+    targets = ranges(replacements.new_starts, lengths[replaced])
+    new = points_of("".join(pieces.values()))
     rewritten[targets] = new[targets + shifts.repeat(lengths[replaced])]
-    text = rewritten.tobytes().decode("utf-32-le", "surrogatepass")
+    text = text_of(rewritten)
     return text, replacements if np.any(lengths[replaced] != 1) else None
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers from each start on, as many as its length, one range after another."""
-    before = lengths.cumsum() - lengths
-    return np.arange(lengths.sum()) + (starts - before).repeat(lengths)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -99,8 +80,8 @@ def _decompose(character: str) -> str:
 def _read_lookalikes(text: str) -> str:
     if text.isascii():
         return text
-    points = _to_points(text)
-    distinct = list(map(chr, _distinct(points)))
+    points = points_of(text)
+    distinct = list(map(chr, distinct_points(points)))
     letters = {character: letter for character in distinct if (letter := _lookalikes().get(character))}
     (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
     if not len(places):
@@ -126,7 +107,7 @@ def _read_lookalikes(text: str) -> str:
     spelled[list(map(ord, letters))] = list(map(ord, letters.values()))
     points = points.copy()
     points[places] = spelled[points[places]]
-    return points.tobytes().decode("utf-32-le", "surrogatepass")
+    return text_of(points)
 
 
 def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.bool_]:

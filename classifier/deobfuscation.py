@@ -13,27 +13,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.parts import split_parts, whole_parts
+from lethe.classifier.points import points_of, text_of, word_bounds
 from lethe.classifier.spelling import Lexicon
 
 # Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+# What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte.
+_BASE64_OF_TEXT = frozenset("CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
 )
-_HEX_SIGN = re.compile(
-    r"[0-9a-fA-F][0-9a-fA-F](?:[0-9a-fA-F]{10}|[ :,]{1,2}(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]"
-    r"|(?:0x|\\x|%)[0-9a-fA-F]{2}(?:0x|\\x|%))"
-)
 # Any number in hexadecimal has one of these in the kinds of its characters: digits, what parts them, and marks before them.
 _HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
-_HEX_SIGNS_IN_KINDS = (b"d" * 12, b" dd ", b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
-_BINARY_SIGN = re.compile(r"[01][01]{7}[ ,]?[01]")
+_HEX_SIGNS_IN_KINDS = (b"d" * 12, b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
+_BINARY_KINDS = bytes.maketrans(b"0", b"1")
+_BINARY_SIGN = b"1" * 8
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _ESCAPE_SIGN = re.compile(r"[&%\\]")
@@ -42,14 +43,12 @@ _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
-_TOKEN = re.compile(r"\S+")
-_IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
 )
 # A line that may be such a word.
 _LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
-_LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
+_LONGEST_LEET = 24
 _LEET_SIGN = re.compile(r"[0-9@$|!+]")
 _LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
@@ -191,14 +190,6 @@ def _near_changes(stretches: tuple[tuple[int, int], ...], made: AlignedText) -> 
     return tuple(near)
 
 
-@dataclass(frozen=True)
-class _Words:
-    """How many words a part has, and which of them have signs for letters."""
-
-    count: int
-    disguised: tuple[str, ...]
-
-
 class _Search:
     """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
 
@@ -206,7 +197,7 @@ class _Search:
         self._lexicon = lexicon
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], bool] = {}
-        self._words_of: dict[str, _Words] = {}
+        self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
             "spaced": _read_spaced,
@@ -294,31 +285,27 @@ class _Search:
                 parts = split_parts(canonical)
         return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
 
-    def _words(self, part: str) -> _Words:
-        if part not in self._words_of:
+    def _disguised_words(self, part: str) -> NDArray[np.bool_]:
+        """Which words of a part have signs for letters, (words,)."""
+        if part not in self._disguised:
             words = part.split()
             lines = _LEET_LINE.findall("\n".join(set(words)))
-            self._words_of[part] = _Words(len(words), tuple(filter(_LEET_WORD.match, lines)))
-        return self._words_of[part]
+            disguised = set(filter(_LEET_WORD.match, lines))
+            self._disguised[part] = np.fromiter(map(disguised.__contains__, words), bool, len(words))
+        return self._disguised[part]
 
     def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
         signs = _LEET_SIGN if name == "leet" else _LEET_ONE
         if not any(map(signs.search, parts)):
             return None
         letters = _LEET_LETTERS[name]
-        words = list(map(self._words, parts))
-        made = [
-            substitute_words(
-                _TOKEN, _IN_TOKEN, part, {word: word.translate(letters) for word in found.disguised}
-            )
-            if found.disguised
-            else None
-            for part, found in zip(parts, words, strict=True)
-        ]
-        disguised = sum(len(each.replacements.starts) for each in made if each and each.replacements)
+        chosen = list(map(self._disguised_words, parts))
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
-        if disguised >= _LEET_SHARE * sum(found.count for found in words):
-            made = [substitute(_LEET_ANY, part, lambda word: word.translate(letters)) for part in parts]
+        throughout = sum(map(np.count_nonzero, chosen)) >= _LEET_SHARE * sum(map(len, chosen))
+        made = [
+            _spelled_out(part, letters, None if throughout else words)
+            for part, words in zip(parts, chosen, strict=True)
+        ]
         return _put_together(made, parts)
 
 
@@ -333,13 +320,18 @@ def _put_together(
 
 
 def _read_base64(text: str) -> AlignedText | None:
-    decoded = {
-        blob: plain for blob in set(_BASE64.findall(text)) if (plain := _decode_base64(blob)) is not None
-    }
-    return substitute(_BASE64, text, decoded.get) if decoded else None
+    return _decoded(_BASE64, text, _decode_base64)
+
+
+def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | None]) -> AlignedText | None:
+    """The text with every code decoded that can be; mostly none can, and the same ones stand there many times."""
+    plain = {blob: read for blob in set(pattern.findall(text)) if (read := decode(blob)) is not None}
+    return substitute(pattern, text, plain.get) if plain else None
 
 
 def _decode_base64(blob: str) -> str | None:
+    if blob[0] not in _BASE64_OF_TEXT:
+        return None
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
@@ -349,16 +341,16 @@ def _decode_base64(blob: str) -> str | None:
 
 
 def _read_hex(text: str) -> AlignedText | None:
-    kinds = text.encode("utf-8", "surrogatepass").translate(_HEX_KINDS)
-    if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS) or not _HEX_SIGN.search(text):
+    kinds = text.encode("utf-8", "surrogatepass").translate(_HEX_KINDS).replace(b"  ", b" ")
+    if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS):
         return None
-    return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
+    return _decoded(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
 def _read_binary(text: str) -> AlignedText | None:
-    if not _BINARY_SIGN.search(text):
+    if _BINARY_SIGN not in text.encode("utf-8", "surrogatepass").translate(_BINARY_KINDS):
         return None
-    return substitute(
+    return _decoded(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
     )
 
@@ -397,6 +389,23 @@ def _read_spaced(text: str) -> AlignedText | None:
         return " ".join(re.sub(r"[\W_]", "", word) for word in words)
 
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
+
+
+def _spelled_out(
+    text: str, letters: Mapping[int, int | str], chosen: NDArray[np.bool_] | None
+) -> AlignedText | None:
+    """Some words of a text, or all but the longest, with their signs read as letters, one letter for each."""
+    starts, ends = word_bounds(text)
+    places = (ends - starts <= _LONGEST_LEET) if chosen is None else chosen
+    starts, ends = starts[places], ends[places]
+    if not len(starts):
+        return None
+    edges = np.zeros(len(text) + 1, np.int8)
+    edges[starts] = 1
+    edges[ends] = -1
+    inside = edges[:-1].cumsum(dtype=np.int8).view(bool)
+    read = np.where(inside, points_of(text.translate(letters)), points_of(text))
+    return AlignedText(text_of(read), Replacements.of(starts, ends, ends - starts, len(text)))
 
 
 def _read_literals(text: str) -> AlignedText | None:

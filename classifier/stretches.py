@@ -10,6 +10,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.points import letters_and_digits
 from lethe.classifier.sentences import sentences_in
 from lethe.classifier.windows import split_windows
 
@@ -60,7 +61,7 @@ def cut(texts: Sequence[str]) -> Stretches:
     sentences, holders = sentences_in(joined, windows)
     # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few tokens
     # are no sign of a target; judged, they would hold back every page that has one.
-    so_far = np.concatenate([[0], _letters_and_digits(joined).cumsum()])
+    so_far = np.concatenate([[0], letters_and_digits(joined).cumsum()])
     telling = so_far[sentences[:, 1]] > so_far[sentences[:, 0]]
     sentences, holders = sentences[telling], holders[telling]
     first = np.arange(len(windows) + 1) + holders.searchsorted(np.arange(len(windows) + 1))
@@ -69,18 +70,3 @@ def cut(texts: Sequence[str]) -> Stretches:
     bounds[np.arange(len(sentences)) + holders + 1] = sentences
     owner = np.arange(len(texts)).repeat([len(found) for found in cuts])
     return Stretches(joined, np.array(places, np.int64), bounds, first, owner)
-
-
-def _letters_and_digits(text: str) -> NDArray[np.bool_]:
-    if text.isascii():
-        return _ASCII.take(np.frombuffer(text.encode(), np.uint8))
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    there = np.zeros(int(points.max()) + 1, bool)
-    there[points] = True
-    table = np.zeros(len(there), bool)
-    for point in there.nonzero()[0].tolist():
-        table[point] = chr(point).isalnum()
-    return table.take(points)
-
-
-_ASCII = np.array([chr(point).isalnum() for point in range(128)])

@@ -3,7 +3,6 @@
 Each word is tokenized once, however often it stands in a text, and offsets mostly follow from the lengths of pieces.
 """
 
-import functools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
 from lethe.classifier.encoders.encoder import TokenizedText
+from lethe.classifier.points import ranges, word_bounds
 
 WORD_MARK = "▁"
 # So many words are tokenized together: the scores of longer stretches are added up too coarsely in single precision.
 _WORDS_AT_ONCE = 256
-_LAST_SPACE = 0x3000
 
 
 class WordPieces:
@@ -48,8 +47,8 @@ class WordPieces:
         numbers = dict(zip(known.words, range(len(known.words)), strict=True))
         number = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
         counts = known.counts[number]
-        places = _ranges((known.counts.cumsum() - known.counts)[number], counts)
-        shifts = _word_starts(text).repeat(counts)
+        places = ranges((known.counts.cumsum() - known.counts)[number], counts)
+        shifts = word_bounds(text)[0].astype(np.int32).repeat(counts)
         return TokenizedText(known.ids[places], known.starts[places] + shifts, known.ends[places] + shifts)
 
     def _of_words(self, words: Sequence[str]) -> "_WordTokens":
@@ -146,25 +145,3 @@ def _chunks(words: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _decomposed(text: str) -> str:
     return unicodedata.normalize("NFD", text)
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers from each start on, as many as its length, one range after another."""
-    return np.arange(lengths.sum()) + (starts - (lengths.cumsum() - lengths)).repeat(lengths)
-
-
-def _word_starts(text: str) -> NDArray[np.int32]:
-    """Where the words of a text start, (W,), as `str.split` parts them."""
-    if text.isascii():
-        points = np.frombuffer(text.encode(), np.uint8)
-    else:
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    inside = ~_spaces().take(points, mode="clip")
-    inside[1:] &= ~inside[:-1]
-    return inside.nonzero()[0].astype(np.int32)
-
-
-@functools.cache
-def _spaces() -> NDArray[np.bool_]:
-    # The last entry stands for all points from there on.
-    return np.array([chr(point).isspace() for point in range(_LAST_SPACE + 2)])
