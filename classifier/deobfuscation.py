@@ -5,9 +5,9 @@ number is bounded, and a text with more of them says so instead of losing one in
 """
 
 import binascii
-import codecs
 import html
 import re
+import string
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -52,8 +52,10 @@ _LONGEST_LEET = 24
 _LEET_SIGN = re.compile(r"[0-9@$|!+]")
 _LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
-_LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
-_LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
+_LEET = bytes.maketrans(b"013457@$!|+8", b"oieastasiltb")
+_LEET_ONE_AS_L = bytes.maketrans(b"013457@$!|+8", b"oleastaslltb")
+_SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
+_BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
@@ -391,9 +393,7 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _spelled_out(
-    text: str, letters: Mapping[int, int | str], chosen: NDArray[np.bool_] | None
-) -> AlignedText | None:
+def _spelled_out(text: str, letters: bytes, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
     """Some words of a text, or all but the longest, with their signs read as letters, one letter for each."""
     starts, ends = word_bounds(text)
     places = (ends - starts <= _LONGEST_LEET) if chosen is None else chosen
@@ -404,8 +404,8 @@ def _spelled_out(
     edges[starts] = 1
     edges[ends] = -1
     inside = edges[:-1].cumsum(dtype=np.int8).view(bool)
-    read = np.where(inside, points_of(text.translate(letters)), points_of(text))
-    return AlignedText(text_of(read), Replacements.of(starts, ends, ends - starts, len(text)))
+    read = text_of(np.where(inside, points_of(_translated(text, letters)), points_of(text)))
+    return AlignedText(read, Replacements.of(starts, ends, ends - starts, len(text)))
 
 
 def _read_literals(text: str) -> AlignedText | None:
@@ -427,7 +427,12 @@ def _read_literals(text: str) -> AlignedText | None:
 
 
 def _by_thirteen(text: str) -> str:
-    return codecs.encode(text, "rot13")
+    return _translated(text, _BY_THIRTEEN)
+
+
+def _translated(text: str, table: bytes) -> str:
+    """The text with other characters for some of ASCII; on bytes, since `str.translate` is slow where not all is ASCII."""
+    return text.encode("utf-8", "surrogatepass").translate(table).decode("utf-8", "surrogatepass")
 
 
 def _backwards(text: str) -> str:

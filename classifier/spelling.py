@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import compress
+from operator import not_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +68,7 @@ class Lexicon:
         self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
         self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
         self._correction = lru_cache(_WORDS_REMEMBERED)(self._correct)
+        self._parting = lru_cache(_WORDS_REMEMBERED)(self._unjoined)
         added: list[str] = []
         for rank, word in enumerate(words):
             if _WORD_SHAPE.fullmatch(word.lower()):
@@ -120,9 +123,16 @@ class Lexicon:
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        unknown = "\n".join(self._unknown(text))
-        lowered = {word: word.lower() for word in _WORD.findall(unknown)}
-        corrections = self._corrections({low for low in lowered.values() if not self._is_known(low)})
+        unknown = "\n".join(
+            run for run in self._unknown(text) if run.isascii() or not self._foreign(run.lower())
+        )
+        words = set(_WORD.findall(unknown))
+        lowered = dict(zip(words, map(str.lower, words), strict=True))
+        corrections = self._corrections(
+            low
+            for low in set(lowered.values()).difference(self._costs)
+            if low.removesuffix("s") not in self._costs
+        )
         readings = {
             word: best.capitalize() if word[0].isupper() else best
             for word, low in lowered.items()
@@ -135,7 +145,7 @@ class Lexicon:
     def unjoin(self, text: str) -> AlignedText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
         runs = _RUN.findall("\n".join(self._unknown(text)))
-        readings = {run: parted for run in runs if (parted := self._unjoined(run)) is not None}
+        readings = {run: parted for run in runs if (parted := self._parting(run)) is not None}
         return substitute_words(_RUN, _LETTER, text, readings)
 
     def _unknown(self, text: str) -> frozenset[str]:
@@ -147,8 +157,9 @@ class Lexicon:
             runs = set(text.encode().translate(_ASCII_UNBROKEN).decode().split())
         else:
             runs = set(_UNBROKEN.findall(text))
-        costs = self._costs
-        return frozenset(run for run in runs.difference(costs) if len(run) > 2 and run.lower() not in costs)
+        left = [run for run in runs.difference(self._costs) if len(run) > 2]
+        known = map(self._costs.__contains__, map(str.lower, left))
+        return frozenset(compress(left, map(not_, known)))
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
@@ -166,8 +177,9 @@ class Lexicon:
         candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
         return {word: best for word in candidates if (best := self._correction(word)) is not None}
 
-    def _is_known(self, word: str) -> bool:
-        return word in self._costs or word.removesuffix("s") in self._costs
+    def _foreign(self, lowered: str) -> bool:
+        """Whether a word has no letter of the known ones, and so cannot be near any of these."""
+        return self._letters.isdisjoint(lowered)
 
     def _correct(self, lowered: str) -> str | None:
         found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
@@ -181,8 +193,11 @@ class Lexicon:
         return min(found, key=lambda known: (self._costs[known], known), default=None)
 
     def _unjoined(self, run: str) -> str | None:
-        if run.lower() in self._costs:
+        lowered = run.lower()
+        if lowered in self._costs:
             return None
+        if self._foreign(lowered):
+            return " ".join(run)
         parts = _CAPITALISED_WORD.findall(run)
         if len(parts) < 3 or len(parts) > len(run) / 2:
             parts = self._parted(run)
@@ -191,8 +206,6 @@ class Lexicon:
     def _parted(self, run: str) -> list[str]:
         """The cheapest way to cut a run into words."""
         lowered = run.lower()
-        if self._letters.isdisjoint(lowered):
-            return list(run)
         costs = [0.0] + [math.inf] * len(run)
         previous = [0] * (len(run) + 1)
         for start in range(len(run)):
