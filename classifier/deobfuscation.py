@@ -23,6 +23,9 @@ from lethe.classifier.spelling import Lexicon
 
 # Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_SHORTEST_BASE64 = 12
+_ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
+_BASE64_ALONE = bytes(point if point in _ALPHANUMERIC + b"+/_-" else 32 for point in range(256))
 # What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte.
 _BASE64_OF_TEXT = frozenset("CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
@@ -32,7 +35,9 @@ _HEX = re.compile(
 )
 # Any number in hexadecimal has one of these in the kinds of its characters: digits, what parts them, and marks before them.
 _HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
-_HEX_SIGNS_IN_KINDS = (b"d" * 12, b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
+_HEX_RUN_IN_KINDS = b"d" * 12
+_HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
+_ALPHANUMERIC_ALONE = bytes(point if point in _ALPHANUMERIC else 32 for point in range(256))
 _BINARY_KINDS = bytes.maketrans(b"0", b"1")
 _BINARY_SIGN = b"1" * 8
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
@@ -322,6 +327,9 @@ def _put_together(
 
 
 def _read_base64(text: str) -> AlignedText | None:
+    runs = set(_bytes(text).translate(_BASE64_ALONE).split())
+    if not any(_decode_base64(run.decode()) for run in runs if len(run) >= _SHORTEST_BASE64):
+        return None
     return _decoded(_BASE64, text, _decode_base64)
 
 
@@ -343,14 +351,25 @@ def _decode_base64(blob: str) -> str | None:
 
 
 def _read_hex(text: str) -> AlignedText | None:
-    kinds = text.encode("utf-8", "surrogatepass").translate(_HEX_KINDS).replace(b"  ", b" ")
+    kinds = _bytes(text).translate(_HEX_KINDS).replace(b"  ", b" ")
     if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS):
+        if _HEX_RUN_IN_KINDS not in kinds:
+            return None
+        runs = set(_bytes(text).translate(_ALPHANUMERIC_ALONE).split())
+        if not any(_decode_hex(run.decode()) for run in runs if len(run) >= len(_HEX_RUN_IN_KINDS)):
+            return None
+    return _decoded(_HEX, text, _decode_hex)
+
+
+def _decode_hex(blob: str) -> str | None:
+    try:
+        return _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
+    except ValueError:
         return None
-    return _decoded(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
 def _read_binary(text: str) -> AlignedText | None:
-    if _BINARY_SIGN not in text.encode("utf-8", "surrogatepass").translate(_BINARY_KINDS):
+    if _BINARY_SIGN not in _bytes(text).translate(_BINARY_KINDS):
         return None
     return _decoded(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
@@ -432,7 +451,11 @@ def _by_thirteen(text: str) -> str:
 
 def _translated(text: str, table: bytes) -> str:
     """The text with other characters for some of ASCII; on bytes, since `str.translate` is slow where not all is ASCII."""
-    return text.encode("utf-8", "surrogatepass").translate(table).decode("utf-8", "surrogatepass")
+    return _bytes(text).translate(table).decode("utf-8", "surrogatepass")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _backwards(text: str) -> str:

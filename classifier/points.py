@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 _LAST_SPACE = 0x3000
 # Characters from which on a table of all points is filled faster than a set.
 _SHORT = 20_000
-_ASCII_LETTERS_AND_DIGITS = np.array([chr(point).isalnum() for point in range(128)])
+# Characters whose kind is kept in a table; few of a text are of the others.
+_PLANE = 0x10000
 
 
 def points_of(text: str) -> NDArray[np.uint32]:
@@ -47,12 +48,10 @@ def word_bounds(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def letters_and_digits(text: str) -> NDArray[np.bool_]:
     """Which characters of a text are letters or digits, (N,)."""
     points = _points_or_bytes(text)
-    if text.isascii():
-        return _ASCII_LETTERS_AND_DIGITS.take(points)
-    there = distinct_points(points)
-    table = np.zeros(there[-1] + 1, bool)
-    table[there] = [chr(point).isalnum() for point in there]
-    return table.take(points)
+    found = _alphanumeric().take(points, mode="clip")
+    (beyond,) = (points >= _PLANE).nonzero()
+    found[beyond] = [chr(point).isalnum() for point in points[beyond].tolist()]
+    return found
 
 
 def _points_or_bytes(text: str) -> NDArray[np.uint32] | NDArray[np.uint8]:
@@ -63,3 +62,8 @@ def _points_or_bytes(text: str) -> NDArray[np.uint32] | NDArray[np.uint8]:
 def _spaces() -> NDArray[np.bool_]:
     # The last entry stands for all points from there on.
     return np.array([chr(point).isspace() for point in range(_LAST_SPACE + 2)])
+
+
+@functools.cache
+def _alphanumeric() -> NDArray[np.bool_]:
+    return np.array([chr(point).isalnum() for point in range(_PLANE)])

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.points import letters_and_digits, points_of, text_of
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
@@ -29,8 +30,10 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
-# Letters and digits without a gap. Fewer are a word whichever way they are turned.
-_UNBROKEN = re.compile(r"[^\W_]{3,}")
+# What stands for all that is neither a letter nor a digit.
+_SPACE = np.uint32(32)
+# Fewer letters and digits are a word whichever way they are turned.
+_SHORTEST_RUN_READ = 3
 _ASCII_UNBROKEN = bytes(point if chr(point).isalnum() else 32 for point in range(128)) + bytes(128)
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
 _LONG_RUN = 16
@@ -156,8 +159,9 @@ class Lexicon:
         if text.isascii():
             runs = set(text.encode().translate(_ASCII_UNBROKEN).decode().split())
         else:
-            runs = set(_UNBROKEN.findall(text))
-        left = [run for run in runs.difference(self._costs) if len(run) > 2]
+            points = points_of(text)
+            runs = set(text_of(np.where(letters_and_digits(text), points, _SPACE)).split())
+        left = [run for run in runs.difference(self._costs) if len(run) >= _SHORTEST_RUN_READ]
         known = map(self._costs.__contains__, map(str.lower, left))
         return frozenset(compress(left, map(not_, known)))
 
