@@ -14,6 +14,7 @@ from confusable_homoglyphs import confusables
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements
+from lethe.classifier.points import distinct_points, points_of, ranges, text_of
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
 # Marks without which words of these scripts would be other words.
@@ -27,8 +28,6 @@ _DROPPED = 0x0300
 _KEPT_CONTROLS = "\n\t\r"
 _ASCII_CONTROLS = bytes(point for point in (*range(32), 127) if chr(point) not in _KEPT_CONTROLS)
 _TAG_BLOCK_START = 0xE0000
-# Characters from which on a table of all points is filled faster than a set.
-_SHORT = 20_000
 # Small letters that pass for Latin ones in running text, though Unicode's list holds only exact lookalikes.
 _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=True))
 
@@ -45,8 +44,8 @@ def canonicalise(text: str) -> AlignedText:
         raw = text.encode()
         if len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
             return AlignedText(text)
-    points = _without_foreign_marks(_to_points(text))
-    pieces = {point: _decompose(chr(point)) for point in _distinct(points)}
+    points = _without_foreign_marks(points_of(text))
+    pieces = {point: _decompose(chr(point)) for point in distinct_points(points)}
     changed = {point: piece for point, piece in pieces.items() if chr(point) != piece}
     if not changed:
         return AlignedText(_read_lookalikes(text))
@@ -62,18 +61,6 @@ def lowered(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
-def _to_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def _distinct(points: NDArray[np.uint32]) -> list[int]:
-    if len(points) < _SHORT:
-        return list(set(points.tolist()))
-    stands_there = np.zeros(int(points.max()) + 1, bool)
-    stands_there[points] = True
-    return stands_there.nonzero()[0].tolist()
-
-
 def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tuple[str, Replacements | None]:
     """The text with some characters replaced, wherever they stand; no replacements where all are by single ones."""
     # The last entries stand for all points from there on.
@@ -87,17 +74,11 @@ def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tu
     repeats[places] = lengths[replaced]
     rewritten = points.repeat(repeats)
     shifts = begins[replaced] - replacements.new_starts
-    targets = _ranges(replacements.new_starts, lengths[replaced])
-    new = _to_points("".join(pieces.values()))
+    targets = ranges(replacements.new_starts, lengths[replaced])
+    new = points_of("".join(pieces.values()))
     rewritten[targets] = new[targets + shifts.repeat(lengths[replaced])]
-    text = rewritten.tobytes().decode("utf-32-le", "surrogatepass")
+    text = text_of(rewritten)
     return text, replacements if np.any(lengths[replaced] != 1) else None
-
-
-def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers from each start on, as many as its length, one range after another."""
-    before = lengths.cumsum() - lengths
-    return np.arange(lengths.sum()) + (starts - before).repeat(lengths)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -125,7 +106,7 @@ def _without_foreign_marks(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The points, in which marks that spell in one script and stand on letters of another are ones that are dropped."""
     if points.max(initial=0) < _SPELLS_BY_MARKS:
         return points
-    marks = _marks(points, [chr(point) for point in _distinct(points) if _is_spelling_mark(chr(point))])
+    marks = _marks(points, [chr(point) for point in distinct_points(points) if _is_spelling_mark(chr(point))])
     if not marks.any():
         return points
     base = np.maximum.accumulate(np.where(marks, -1, np.arange(len(points))))
@@ -140,8 +121,8 @@ def _is_spelling_mark(character: str) -> bool:
 def _read_lookalikes(text: str) -> str:
     if text.isascii():
         return text
-    points = _to_points(text)
-    distinct = list(map(chr, _distinct(points)))
+    points = points_of(text)
+    distinct = list(map(chr, distinct_points(points)))
     letters = {character: letter for character in distinct if (letter := _lookalike(character))}
     (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
     if not len(places):
@@ -167,7 +148,7 @@ def _read_lookalikes(text: str) -> str:
     spelled[list(map(ord, letters))] = list(map(ord, letters.values()))
     points = points.copy()
     points[places] = spelled[points[places]]
-    return points.tobytes().decode("utf-32-le", "surrogatepass")
+    return text_of(points)
 
 
 def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.bool_]:

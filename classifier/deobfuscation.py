@@ -4,34 +4,42 @@ A reading never replaces the text: the classifier reads the text as it stands, a
 number is bounded, and a text with more of them says so instead of losing one in silence.
 """
 
-import base64
 import binascii
-import codecs
 import html
 import re
+import string
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.parts import split_parts, whole_parts
+from lethe.classifier.points import points_of, text_of, word_bounds
 from lethe.classifier.spelling import Lexicon
 
 # Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_SHORTEST_BASE64 = 12
+_ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
+_BASE64_ALONE = bytes(point if point in _ALPHANUMERIC + b"+/_-" else 32 for point in range(256))
+# What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte.
+_BASE64_OF_TEXT = frozenset("CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
 )
-_HEX_SIGN = re.compile(
-    r"[0-9a-fA-F][0-9a-fA-F](?:[0-9a-fA-F]{10}|[ :,]{1,2}(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]"
-    r"|(?:0x|\\x|%)[0-9a-fA-F]{2}(?:0x|\\x|%))"
-)
-_BINARY_SIGN = re.compile(r"[01][01]{7}[ ,]?[01]")
+# Any number in hexadecimal has one of these in the kinds of its characters: digits, what parts them, and marks before them.
+_HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
+_HEX_RUN_IN_KINDS = b"d" * 12
+_HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
+_ALPHANUMERIC_ALONE = bytes(point if point in _ALPHANUMERIC else 32 for point in range(256))
+_BINARY_KINDS = bytes.maketrans(b"0", b"1")
+_BINARY_SIGN = b"1" * 8
 _BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _ESCAPE_SIGN = re.compile(r"[&%\\]")
@@ -40,17 +48,19 @@ _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
-_TOKEN = re.compile(r"\S+")
-_IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
 )
-_LEET_ANY = re.compile(r"(?<!\S)\S{1,24}(?!\S)")
+# A line that may be such a word.
+_LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
+_LONGEST_LEET = 24
 _LEET_SIGN = re.compile(r"[0-9@$|!+]")
 _LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
-_LEET = str.maketrans("013457@$!|+8", "oieastasilt" + "b")
-_LEET_ONE_AS_L = _LEET | {ord("1"): "l", ord("!"): "l"}
+_LEET = bytes.maketrans(b"013457@$!|+8", b"oieastasiltb")
+_LEET_ONE_AS_L = bytes.maketrans(b"013457@$!|+8", b"oleastaslltb")
+_SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
+_BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 _LETTERS = re.compile(r"[a-z]")
@@ -194,6 +204,7 @@ class _Search:
         self._lexicon = lexicon
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], bool] = {}
+        self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
             "spaced": _read_spaced,
@@ -281,21 +292,27 @@ class _Search:
                 parts = split_parts(canonical)
         return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
 
+    def _disguised_words(self, part: str) -> NDArray[np.bool_]:
+        """Which words of a part have signs for letters, (words,)."""
+        if part not in self._disguised:
+            words = part.split()
+            lines = _LEET_LINE.findall("\n".join(set(words)))
+            disguised = set(filter(_LEET_WORD.match, lines))
+            self._disguised[part] = np.fromiter(map(disguised.__contains__, words), bool, len(words))
+        return self._disguised[part]
+
     def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
         signs = _LEET_SIGN if name == "leet" else _LEET_ONE
         if not any(map(signs.search, parts)):
             return None
         letters = _LEET_LETTERS[name]
-        made = [
-            self._part(name, part, lambda text: _spelled_out_words(text, letters))
-            if _LEET_SIGN.search(part)
-            else None
-            for part in parts
-        ]
-        disguised = sum(len(each.replacements.starts) for each in made if each and each.replacements)
+        chosen = list(map(self._disguised_words, parts))
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
-        if disguised >= _LEET_SHARE * sum(len(part.split()) for part in parts):
-            made = [substitute(_LEET_ANY, part, lambda word: word.translate(letters)) for part in parts]
+        throughout = sum(map(np.count_nonzero, chosen)) >= _LEET_SHARE * sum(map(len, chosen))
+        made = [
+            _spelled_out(part, letters, None if throughout else words)
+            for part, words in zip(parts, chosen, strict=True)
+        ]
         return _put_together(made, parts)
 
 
@@ -310,28 +327,51 @@ def _put_together(
 
 
 def _read_base64(text: str) -> AlignedText | None:
-    return substitute(_BASE64, text, _decode_base64)
+    runs = set(_bytes(text).translate(_BASE64_ALONE).split())
+    if not any(_decode_base64(run.decode()) for run in runs if len(run) >= _SHORTEST_BASE64):
+        return None
+    return _decoded(_BASE64, text, _decode_base64)
+
+
+def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | None]) -> AlignedText | None:
+    """The text with every code decoded that can be; mostly none can, and the same ones stand there many times."""
+    plain = {blob: read for blob in set(pattern.findall(text)) if (read := decode(blob)) is not None}
+    return substitute(pattern, text, plain.get) if plain else None
 
 
 def _decode_base64(blob: str) -> str | None:
+    if blob[0] not in _BASE64_OF_TEXT:
+        return None
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        return _printable(base64.b64decode(body + "=" * (-len(body) % 4)))
-    except (ValueError, binascii.Error):
+        return _printable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+    except binascii.Error:
         return None
 
 
 def _read_hex(text: str) -> AlignedText | None:
-    if not _HEX_SIGN.search(text):
+    kinds = _bytes(text).translate(_HEX_KINDS).replace(b"  ", b" ")
+    if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS):
+        if _HEX_RUN_IN_KINDS not in kinds:
+            return None
+        runs = set(_bytes(text).translate(_ALPHANUMERIC_ALONE).split())
+        if not any(_decode_hex(run.decode()) for run in runs if len(run) >= len(_HEX_RUN_IN_KINDS)):
+            return None
+    return _decoded(_HEX, text, _decode_hex)
+
+
+def _decode_hex(blob: str) -> str | None:
+    try:
+        return _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
+    except ValueError:
         return None
-    return substitute(_HEX, text, lambda blob: _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob))))
 
 
 def _read_binary(text: str) -> AlignedText | None:
-    if not _BINARY_SIGN.search(text):
+    if _BINARY_SIGN not in _bytes(text).translate(_BINARY_KINDS):
         return None
-    return substitute(
+    return _decoded(
         _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
     )
 
@@ -372,27 +412,50 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _spelled_out_words(text: str, letters: Mapping[int, int | str]) -> AlignedText | None:
-    readings = {word: word.translate(letters) for word in set(text.split()) if _LEET_WORD.match(word)}
-    return substitute_words(_TOKEN, _IN_TOKEN, text, readings)
+def _spelled_out(text: str, letters: bytes, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
+    """Some words of a text, or all but the longest, with their signs read as letters, one letter for each."""
+    starts, ends = word_bounds(text)
+    places = (ends - starts <= _LONGEST_LEET) if chosen is None else chosen
+    starts, ends = starts[places], ends[places]
+    if not len(starts):
+        return None
+    edges = np.zeros(len(text) + 1, np.int8)
+    edges[starts] = 1
+    edges[ends] = -1
+    inside = edges[:-1].cumsum(dtype=np.int8).view(bool)
+    read = text_of(np.where(inside, points_of(_translated(text, letters)), points_of(text)))
+    return AlignedText(read, Replacements.of(starts, ends, ends - starts, len(text)))
 
 
 def _read_literals(text: str) -> AlignedText | None:
     """Join the quoted pieces that code would join."""
-    matches = list(_LITERAL.finditer(text))
-    if len(matches) < 2 or not _LITERAL_IN_CODE.search(text):
+    if not _LITERAL_IN_CODE.search(text):
         return None
-    spans = [match.span(2) for match in matches]
+    # What stands between the pieces, a quotation mark, and a piece, in turns.
+    found = _LITERAL.split(text)
+    pieces = found[2::3]
+    if len(pieces) < 2:
+        return None
+    lengths = np.fromiter(map(len, found), np.int64)
+    # A piece stands between two marks.
+    ends = lengths.cumsum()[2::3] + np.arange(len(pieces))
+    starts = ends - lengths[2::3]
     # What stands between the pieces is dropped.
-    starts = [0, *(end for _, end in spans)]
-    ends = [*(start for start, _ in spans), len(text)]
-    return AlignedText(
-        "".join(match[2] for match in matches), Replacements.of(starts, ends, [0] * len(starts), len(text))
-    )
+    dropped = np.concatenate([[0], ends]), np.concatenate([starts, [len(text)]])
+    return AlignedText("".join(pieces), Replacements.of(*dropped, np.zeros(len(pieces) + 1), len(text)))
 
 
 def _by_thirteen(text: str) -> str:
-    return codecs.encode(text, "rot13")
+    return _translated(text, _BY_THIRTEEN)
+
+
+def _translated(text: str, table: bytes) -> str:
+    """The text with other characters for some of ASCII; on bytes, since `str.translate` is slow where not all is ASCII."""
+    return _bytes(text).translate(table).decode("utf-8", "surrogatepass")
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _backwards(text: str) -> str:

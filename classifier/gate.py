@@ -5,11 +5,10 @@ multilingual encoder words of one meaning lie near each other there, so a direct
 prompts clears ordinary text, and holds back what may be about a target, in other languages too.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lethe.classifier.encoders.encoder import TokenizedText
 
@@ -52,17 +51,16 @@ class Gate:
             ids = np.arange(start, min(start + _TOKENS_AT_ONCE, vectors.vocabulary_size))
             self._shares[:, ids] = directions @ vectors.token_vectors(ids).T
 
-    def scores(self, tokens: TokenizedText, stretches: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
-        """Gate scores of stretches of a text, (len(stretches), H).
+    def scores(self, tokens: TokenizedText, stretches: ArrayLike) -> NDArray[np.float32]:
+        """Gate scores of N stretches of a text, (N, H).
 
         Parameters
         ----------
         stretches
-            Half-open character ranges; a token that a stretch touches counts as its own.
+            (N, 2), half-open character ranges; a token that a stretch touches counts as its own.
         """
         bounds = np.array(stretches, np.int64).reshape(-1, 2)
-        first = np.searchsorted(tokens.ends, bounds[:, 0], side="right")
-        last = np.maximum(np.searchsorted(tokens.starts, bounds[:, 1], side="left"), first)
+        first, last = tokens.ranges(bounds)
         scale = 1 / np.sqrt(np.maximum(last - first, 1))
         scores = np.empty((len(bounds), len(self._shares)), np.float32)
         for start in range(0, len(self._shares), _HEADS_AT_ONCE):

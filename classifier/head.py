@@ -230,13 +230,13 @@ class HeadBank:
     def __len__(self) -> int:
         return len(self.heads)
 
-    def lexical(self, ids: NDArray[np.int64], text: str) -> NDArray[np.float32]:
-        """What the tokens of a window and the names in it add to its scores, (H,)."""
-        return self._bag.scores(ids) + self.names.scores(text)
+    def lexical(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the tokens of N texts, one text after another and each of some length, add to their scores, (N, H)."""
+        return self._bag.scores_of_each(ids, lengths)
 
     def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str) -> NDArray[np.float32]:
         """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text."""
-        return self._directions @ embedding + self.lexical(ids, text) + self._bias
+        return self._directions @ embedding + self._bag.scores(ids) + self.names.scores(text) + self._bias
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)

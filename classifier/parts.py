@@ -15,17 +15,30 @@ _BEGINS = re.compile(_BEGINNING)
 _BOUNDARY = re.compile(rf"\n[ \t]*+(?={_BEGINNING})")
 
 
+# Where a long line is parted: between two words neither of which is a letter alone or digits of a code, or between two
+# values in a row of characters too long for a word in disguise. Nothing that is read goes on from one side to the other.
+_GAP = re.compile(r"""[ ,;](?:(?<=\w\w\w )(?=[^\W\da-fA-F_]\w\w)|(?<=\S{24}[,;])(?=["{\[(]\S{24}))""")
+_GAP_REACH = 25
+
+
 def split_parts(text: str) -> tuple[str, ...]:
     """The parts of a text, from its beginning to its end."""
     parts: list[str] = []
     start = 0
     while len(text) - start > 2 * _LENGTH:
-        boundary = _BOUNDARY.search(text, start + _LENGTH)
-        if boundary is None:
+        end = _next_end(text, start + _LENGTH)
+        if end is None:
             break
-        parts.append(text[start : boundary.end()])
-        start = boundary.end()
+        parts.append(text[start:end])
+        start = end
     return (*parts, text[start:])
+
+
+def _next_end(text: str, earliest: int) -> int | None:
+    """Where a part may end: after a line break that is near, or else wherever one may."""
+    boundary = _BOUNDARY.search(text, earliest, earliest + _LENGTH) or _GAP.search(text, earliest)
+    boundary = boundary or _BOUNDARY.search(text, earliest)
+    return boundary and boundary.end()
 
 
 def whole_parts(parts: Iterable[str]) -> tuple[str, ...]:
@@ -36,8 +49,15 @@ def whole_parts(parts: Iterable[str]) -> tuple[str, ...]:
 def _groups(parts: Iterable[str]) -> Iterator[list[str]]:
     group: list[str] = []
     for part in parts:
-        if group and _BEGINS.match(part) and group[-1].rstrip(" \t").endswith("\n"):
+        if group and _apart(group[-1], part):
             yield group
             group = []
         group.append(part)
     yield group
+
+
+def _apart(before: str, after: str) -> bool:
+    if _BEGINS.match(after) and before.rstrip(" \t").endswith("\n"):
+        return True
+    end = before[-_GAP_REACH:]
+    return _GAP.match(end + after[:_GAP_REACH], len(end) - 1) is not None

@@ -5,7 +5,6 @@ calibrated is what runs.
 """
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,13 +16,13 @@ from lethe.classifier.deobfuscation import Reading, find_readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.sentences import split_sentences
+from lethe.classifier.points import ranges
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
+from lethe.classifier.stretches import Stretches, cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_OVERLAP, split_windows
+from lethe.classifier.windows import WINDOW_OVERLAP
 
-_CHARACTER = re.compile(r"[^\W_]")
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
 _ALONE_SHARE = 0.6
@@ -132,6 +131,9 @@ class Scorer:
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
+        nothing = np.full(len(bank), -np.inf, np.float32)
+        self._pass_below = bank.pass_below if settings.first_tier else nothing
+        self._lexical_below = bank.lexical_below if settings.first_tier else nothing
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
         """Whether reading on can change no verdict: every target is flagged."""
@@ -152,93 +154,53 @@ class Scorer:
             return PreparedText((), True)
         readings = find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
         pieces = [piece for reading in readings.found for piece in _fresh_pieces(reading)]
-        cuts = [windows_and_sentences(piece.text) for piece in pieces]
-        # All are tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
-        joined = "\n".join(piece.text for piece in pieces)
-        places = np.cumsum([0] + [len(piece.text) + 1 for piece in pieces])
-        stretches = [
-            (int(place) + start, int(place) + end)
-            for place, windows in zip(places, cuts, strict=False)
-            for window in windows
-            for start, end in window
-        ]
-        tokens = self._encoder.tokenize(joined)
-        gated = self._gate.scores(tokens, stretches)
-        suspicious = self._suspicious(joined, tokens, stretches, gated)
+        # All are cut and tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
+        stretches = cut([piece.text for piece in pieces])
+        tokens = self._encoder.tokenize(stretches.text)
+        gated = self._gate.scores(tokens, stretches.bounds)
+        window_of = stretches.window
+        speculative = np.array([piece.reading.speculative for piece in pieces], bool)
+        suspicious = self._suspicious(stretches, tokens, gated, speculative[stretches.owner[window_of]])
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[Window] = []
         met: set[str] = set()
-        row = cleared = 0
-        for piece, windows in zip(pieces, cuts, strict=True):
-            for window in windows:
-                rows = slice(row, row + len(window))
-                row += len(window)
-                found = self._window(piece, window, gated[rows], suspicious[rows])
-                if found is None:
-                    cleared += 1
-                elif piece.reading.plain or found.suspicious_text not in met:
-                    kept.append(found)
-                    met.add(found.suspicious_text)
-        self._tally.count(cleared=cleared)
+        held_back = np.unique(window_of[suspicious]).tolist()
+        for number in held_back:
+            rows = slice(stretches.first[number], stretches.first[number + 1])
+            piece = pieces[stretches.owner[number]]
+            bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
+            found = _window(piece.reading.canonical, bounds.tolist(), gated[rows], suspicious[rows])
+            if piece.reading.plain or found.suspicious_text not in met:
+                kept.append(found)
+                met.add(found.suspicious_text)
+        self._tally.count(cleared=len(stretches.owner) - len(held_back))
         return PreparedText(tuple(kept), readings.complete)
 
     def _suspicious(
         self,
-        text: str,
+        stretches: Stretches,
         tokens: TokenizedText,
-        stretches: Sequence[tuple[int, int]],
         gated: NDArray[np.float32],
+        speculative: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
-        """Which stretches the first tier cannot clear: by the sum of their tokens' vectors, then by all of their tokens."""
-        if not self._settings.first_tier:
-            return np.ones(len(stretches), bool)
-        held = gated >= self.bank.pass_below
-        named = _hold(self.bank.names.places(text, _NAMED), stretches)
-        suspicious = np.asarray(held.any(axis=1))
-        for row in np.flatnonzero(suspicious & ~named):
-            start, end = stretches[row]
-            first, last = tokens.between(start, end)
-            lexical = self.bank.lexical(tokens.ids[first:last], text[start:end])
-            suspicious[row] = np.any(held[row] & (lexical >= self.bank.lexical_below))
-        return suspicious | named
+        """Which stretches the first tier cannot clear, (N,): by the sum of their tokens' vectors, by tokens and pairs, by names.
 
-    def _window(
-        self,
-        piece: "_Piece",
-        ranges: Sequence[tuple[int, int]],
-        gated: NDArray[np.float32],
-        suspicious: NDArray[np.bool_],
-    ) -> Window | None:
-        """The window if it is to be encoded, with its suspicious sentences."""
-        if not suspicious.any():
-            return None
-        if piece.reading.speculative:
-            # Nonsense is unlike any training text, so its score means little: its tokens must speak for the target
-            # before the encoder is asked.
-            suspicious = np.array(
-                [
-                    bool(found) and self._speaks(piece.text[start:end])
-                    for found, (start, end) in zip(suspicious, ranges, strict=True)
-                ]
-            )
-        canonical, shift = piece.reading.canonical, piece.start
-        (start, end), *sentences = ((first + shift, last + shift) for first, last in ranges)
-        kept = tuple(
-            Window(canonical, first, last, gate)
-            for (first, last), gate, found in zip(sentences, gated[1:], suspicious[1:], strict=True)
-            if found
-        )
-        if not suspicious[0] and not kept:
-            return None
-        length = sum(sentence.end - sentence.start for sentence in kept)
-        sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-        return Window(canonical, start, end, gated[0], kept, sentences_first)
-
-    def _speaks(self, text: str) -> bool:
-        """Whether the text's tokens and their pairs speak for some target."""
-        lexical = self.bank.lexical(self._encoder.tokenize(text).ids, text)
-        return bool(np.any(lexical >= _SPECULATIVE_NEEDED))
+        Parameters
+        ----------
+        speculative
+            (N,), which are of readings that are mostly nonsense.
+        """
+        held = gated >= self._pass_below
+        rows = np.asarray(held.any(axis=1)).nonzero()[0]
+        first, last = tokens.ranges(stretches.bounds[rows])
+        lexical = self.bank.lexical(tokens.ids[ranges(first, last - first)], last - first)
+        # Nonsense is unlike any training text, so its score means little: it must speak for the target before the encoder is
+        # asked.
+        needed = np.where(speculative[rows, None], _SPECULATIVE_NEEDED, self._lexical_below)
+        suspicious = _hold(self.bank.names.places(stretches.text, _NAMED), stretches.bounds)
+        suspicious[rows] |= np.any(held[rows] & (lexical >= needed), axis=1)
+        return suspicious
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -325,10 +287,9 @@ def _text_of(tokens: TokenizedText, text: str) -> str:
     return text[tokens.starts[0] : tokens.ends[-1]]
 
 
-def _hold(places: NDArray[np.int64], stretches: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which half-open stretches hold one of some places, which ascend."""
-    starts, ends = np.array(stretches, np.int64).reshape(-1, 2).T
-    return places.searchsorted(starts) < places.searchsorted(ends)
+    return places.searchsorted(bounds[:, 0]) < places.searchsorted(bounds[:, 1])
 
 
 def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
@@ -337,21 +298,22 @@ def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
         yield _Piece(reading, first, reading.canonical.text[first : end + WINDOW_OVERLAP])
 
 
-def windows_and_sentences(text: str) -> list[list[tuple[int, int]]]:
-    """The windows of a text, each followed by its sentences, as ranges of the text."""
-    # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few tokens
-    # are no sign of a target; judged, they would hold back every page that has one.
-    return [
-        [
-            (start, end),
-            *(
-                (start + first, start + last)
-                for first, last in split_sentences(text[start:end])
-                if _CHARACTER.search(text, start + first, start + last)
-            ),
-        ]
-        for start, end in split_windows(text)
-    ]
+def _window(
+    canonical: AlignedText,
+    bounds: Sequence[tuple[int, int]],
+    gated: NDArray[np.float32],
+    suspicious: NDArray[np.bool_],
+) -> Window:
+    """A window, whose range is the first, with its suspicious sentences."""
+    kept = tuple(
+        Window(canonical, start, end, gate)
+        for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
+        if found
+    )
+    start, end = bounds[0]
+    length = sum(sentence.end - sentence.start for sentence in kept)
+    sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
+    return Window(canonical, start, end, gated[0], kept, bool(sentences_first))
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

@@ -7,11 +7,14 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from itertools import compress
+from operator import not_
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.points import letters_and_digits, points_of, text_of
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
@@ -27,8 +30,10 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
-# Letters and digits without a gap. Fewer are a word whichever way they are turned.
-_UNBROKEN = re.compile(r"[^\W_]{3,}")
+# What stands for all that is neither a letter nor a digit.
+_SPACE = np.uint32(32)
+# Fewer letters and digits are a word whichever way they are turned.
+_SHORTEST_RUN_READ = 3
 _ASCII_UNBROKEN = bytes(point if chr(point).isalnum() else 32 for point in range(128)) + bytes(128)
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
 _LONG_RUN = 16
@@ -66,6 +71,7 @@ class Lexicon:
         self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
         self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
         self._correction = lru_cache(_WORDS_REMEMBERED)(self._correct)
+        self._parting = lru_cache(_WORDS_REMEMBERED)(self._unjoined)
         added: list[str] = []
         for rank, word in enumerate(words):
             if _WORD_SHAPE.fullmatch(word.lower()):
@@ -120,9 +126,16 @@ class Lexicon:
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        unknown = "\n".join(self._unknown(text))
-        lowered = {word: word.lower() for word in _WORD.findall(unknown)}
-        corrections = self._corrections({low for low in lowered.values() if not self._is_known(low)})
+        unknown = "\n".join(
+            run for run in self._unknown(text) if run.isascii() or not self._foreign(run.lower())
+        )
+        words = set(_WORD.findall(unknown))
+        lowered = dict(zip(words, map(str.lower, words), strict=True))
+        corrections = self._corrections(
+            low
+            for low in set(lowered.values()).difference(self._costs)
+            if low.removesuffix("s") not in self._costs
+        )
         readings = {
             word: best.capitalize() if word[0].isupper() else best
             for word, low in lowered.items()
@@ -135,7 +148,7 @@ class Lexicon:
     def unjoin(self, text: str) -> AlignedText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
         runs = _RUN.findall("\n".join(self._unknown(text)))
-        readings = {run: parted for run in runs if (parted := self._unjoined(run)) is not None}
+        readings = {run: parted for run in runs if (parted := self._parting(run)) is not None}
         return substitute_words(_RUN, _LETTER, text, readings)
 
     def _unknown(self, text: str) -> frozenset[str]:
@@ -146,9 +159,11 @@ class Lexicon:
         if text.isascii():
             runs = set(text.encode().translate(_ASCII_UNBROKEN).decode().split())
         else:
-            runs = set(_UNBROKEN.findall(text))
-        costs = self._costs
-        return frozenset(run for run in runs.difference(costs) if len(run) > 2 and run.lower() not in costs)
+            points = points_of(text)
+            runs = set(text_of(np.where(letters_and_digits(text), points, _SPACE)).split())
+        left = [run for run in runs.difference(self._costs) if len(run) >= _SHORTEST_RUN_READ]
+        known = map(self._costs.__contains__, map(str.lower, left))
+        return frozenset(compress(left, map(not_, known)))
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
@@ -166,8 +181,9 @@ class Lexicon:
         candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
         return {word: best for word in candidates if (best := self._correction(word)) is not None}
 
-    def _is_known(self, word: str) -> bool:
-        return word in self._costs or word.removesuffix("s") in self._costs
+    def _foreign(self, lowered: str) -> bool:
+        """Whether a word has no letter of the known ones, and so cannot be near any of these."""
+        return self._letters.isdisjoint(lowered)
 
     def _correct(self, lowered: str) -> str | None:
         found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
@@ -181,8 +197,11 @@ class Lexicon:
         return min(found, key=lambda known: (self._costs[known], known), default=None)
 
     def _unjoined(self, run: str) -> str | None:
-        if run.lower() in self._costs:
+        lowered = run.lower()
+        if lowered in self._costs:
             return None
+        if self._foreign(lowered):
+            return " ".join(run)
         parts = _CAPITALISED_WORD.findall(run)
         if len(parts) < 3 or len(parts) > len(run) / 2:
             parts = self._parted(run)
@@ -191,8 +210,6 @@ class Lexicon:
     def _parted(self, run: str) -> list[str]:
         """The cheapest way to cut a run into words."""
         lowered = run.lower()
-        if self._letters.isdisjoint(lowered):
-            return list(run)
         costs = [0.0] + [math.inf] * len(run)
         previous = [0] * (len(run) + 1)
         for start in range(len(run)):

@@ -56,19 +56,36 @@ class BagBank:
 
     def __init__(self, heads: Sequence[BagWeights]) -> None:
         self._heads = len(heads)
-        features = np.concatenate([head.features for head in heads]) if heads else np.empty(0, np.int64)
+        features = np.concatenate([np.empty(0, np.int64), *(head.features for head in heads)])
         order = np.argsort(features, kind="stable")
-        self._features = features[order]
         self._weights = np.concatenate([np.empty(0, np.float32), *(head.weights for head in heads)])[order]
         self._owners = np.repeat(np.arange(self._heads), [len(head.features) for head in heads])[order]
+        # Where the weights of each feature begin; those of the next begin where they end. The last feature has none.
+        self._first = np.concatenate([[0], np.bincount(features, minlength=1).cumsum(), [len(features)]])
 
     def scores(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the tokens of one text add to each head's score, (H,)."""
-        if not len(ids):
-            return np.zeros(self._heads, np.float32)
-        features = bag_features(ids)
-        first = np.searchsorted(self._features, features, side="left")
-        counts = np.searchsorted(self._features, features, side="right") - first
+        return self.scores_of_each(ids, np.array([len(ids)]))[0]
+
+    def scores_of_each(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What the tokens of N texts add to each head's score, (N, H).
+
+        Parameters
+        ----------
+        ids
+            The tokens of all texts, one after another.
+        lengths
+            (N,), how many tokens each text has.
+        """
+        text = np.arange(len(lengths)).repeat(lengths)
+        together = text[:-1] == text[1:]
+        features = bag_features(ids)[np.concatenate([np.ones(len(ids), bool), together])]
+        texts = np.concatenate([text, text[:-1][together]])
+        places = np.minimum(features, len(self._first) - 2)
+        first = self._first[places]
+        counts = self._first[places + 1] - first
         entries = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        sums = np.bincount(self._owners[entries], self._weights[entries], minlength=self._heads)
-        return (sums / np.sqrt(len(features))).astype(np.float32)
+        cells = texts.repeat(counts) * self._heads + self._owners[entries]
+        sums = np.bincount(cells, self._weights[entries], minlength=len(lengths) * self._heads)
+        scale = np.sqrt(np.maximum(2 * lengths - 1, 1))
+        return (sums.reshape(len(lengths), self._heads) / scale[:, None]).astype(np.float32)

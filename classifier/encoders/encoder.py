@@ -35,6 +35,11 @@ class TokenizedText:
     def __getitem__(self, part: slice) -> "TokenizedText":
         return TokenizedText(self.ids[part], self.starts[part], self.ends[part])
 
+    def ranges(self, bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The half-open ranges of tokens that stretches of the text touch, given as (N, 2) and returned as two (N,)."""
+        first = np.searchsorted(self.ends, bounds[:, 0], side="right")
+        return first, np.maximum(np.searchsorted(self.starts, bounds[:, 1], side="left"), first)
+
     def between(self, start: int, end: int) -> tuple[int, int]:
         """The half-open range of tokens that a stretch of the text touches."""
         first = int(np.searchsorted(self.ends, start, side="right"))

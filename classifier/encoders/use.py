@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
 from lethe.classifier.encoders.sessions import open_session
 from lethe.classifier.encoders.use_graph import build_pooling_graph, build_rows_graph, token_table
+from lethe.classifier.encoders.word_pieces import WORD_MARK, WordPieces
 from lethe.classifier.settings import Precision
 
 _DIMENSION = 512
 # The model itself reads texts of any length; a window of the classifier's, of 512 characters, has no more.
 _MAXIMUM_TOKENS = 512
-_WORD_MARK = "▁"
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]+")
 
 
@@ -43,6 +43,7 @@ class UseEncoder(Encoder):
         self._files = files
         self._pooling = pooling
         self._tokenizer = tokenizer
+        self._word_pieces = WordPieces(tokenizer)
 
     @classmethod
     def load(
@@ -70,7 +71,7 @@ class UseEncoder(Encoder):
     def _find_words(self) -> tuple[str, ...]:
         # Misspellings and words run together are looked for in Latin script alone.
         pieces = map(self._tokenizer.id_to_piece, range(self._tokenizer.get_piece_size()))
-        words = (piece[1:] for piece in pieces if piece[:1] == _WORD_MARK)
+        words = (piece[1:] for piece in pieces if piece[:1] == WORD_MARK)
         return tuple(word for word in words if _LATIN_WORD.fullmatch(word))
 
     @property
@@ -89,11 +90,7 @@ class UseEncoder(Encoder):
 
     def tokenize(self, text: str) -> TokenizedText:
         # The model knows case, which nobody has to keep to: names in small letters would be other tokens.
-        found = self._tokenizer.encode(lowered(text), return_type="offset_mapping")
-        offsets = found["offsets"]
-        starts = np.fromiter(_without_space_before(text, offsets), np.int32, len(offsets))
-        ends = np.fromiter((end for _, end in offsets), np.int32, len(offsets))
-        return TokenizedText(np.array(found["ids"], np.int64), starts, ends)
+        return self._word_pieces.tokenize(lowered(text))
 
     def pool(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._pool_sums(hidden.sum(axis=0, keepdims=True), len(hidden))[0]
@@ -123,11 +120,3 @@ class UseEncoder(Encoder):
         counts = np.full((len(sums), 1), count, np.float32)
         (embeddings,) = self._pooling.run(["embeddings"], {"sums": sums, "counts": counts})
         return np.asarray(embeddings, np.float32)
-
-
-def _without_space_before(text: str, offsets: list[tuple[int, int]]) -> Iterator[int]:
-    """Where tokens start: a piece that begins a word has the space before it in its stretch."""
-    for start, end in offsets:
-        while start < end and text[start].isspace():
-            start += 1
-        yield start

@@ -73,7 +73,9 @@ def fit_head(
     gate = fit_gate(vectors, tokens, labels, weights, background)
     bag = (_BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
     (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
-    lexical = bags @ model.sparse_weights + dense[:, dimension:] @ model.dense_weights[dimension:]
+    # The first tier holds back what has names, whatever its other tokens are.
+    unnamed = (labels == 1) & ~named.any(axis=1)
+    lexical = (bags[unnamed] if unnamed.any() else bags[labels == 1]) @ model.sparse_weights
     return FittedHead(
         direction=model.dense_weights[:dimension].astype(np.float32),
         bias=model.bias,
@@ -85,7 +87,7 @@ def fit_head(
         gate_direction=gate.direction,
         gate_bias=gate.bias,
         pass_below=gate.pass_below,
-        lexical_below=float(np.quantile(lexical[labels == 1], _CLEARED)),
+        lexical_below=float(np.quantile(lexical, _CLEARED)),
     )
 
 

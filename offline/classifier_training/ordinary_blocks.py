@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import get_args
 
-from lethe.classifier.scoring import windows_and_sentences
+from lethe.classifier.stretches import cut
 from lethe.offline.data.ordinary_text import documents
 from lethe.offline.data.text_files import TextKind
 
@@ -45,9 +45,5 @@ def take(blocks: Iterator[str], characters: int) -> list[str]:
 
 def stretches(blocks: Sequence[str]) -> list[str]:
     """The windows and sentences of blocks, as the classifier cuts them."""
-    return [
-        block[start:end]
-        for block in blocks
-        for window in windows_and_sentences(block)
-        for start, end in window
-    ]
+    found = cut(blocks)
+    return [found.text[start:end] for start, end in found.bounds.tolist()]

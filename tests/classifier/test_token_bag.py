@@ -30,6 +30,19 @@ def test_a_bank_weighs_for_each_head_as_the_head_alone(ids: np.ndarray, heads: i
     np.testing.assert_allclose(BagBank(bank).scores(ids), np.array(expected, np.float32), atol=1e-4)
 
 
+@given(st.lists(_IDS, max_size=4))
+def test_texts_scored_together_score_as_each_alone(texts: list[np.ndarray]) -> None:
+    known = np.unique(bag_features(np.concatenate([np.arange(50), *texts])))
+    bank = BagBank(
+        [BagWeights(known, np.ones(len(known), np.float32)), BagWeights(known[:9], known[:9] / 9e4)]
+    )
+    together = bank.scores_of_each(
+        np.concatenate([np.empty(0, np.int64), *texts]), np.array(list(map(len, texts)), int)
+    )
+    alone = np.array([bank.scores(text) for text in texts]).reshape(-1, 2)
+    np.testing.assert_array_equal(together, alone)
+
+
 def test_features_without_weights_weigh_nothing() -> None:
     weights = BagWeights(np.array([3, 7]), np.array([1.0, 2.0], np.float32))
     assert list(weights.of(np.array([2, 3, 7, 900_000]))) == [0, 1, 2, 0]
