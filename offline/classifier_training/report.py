@@ -120,8 +120,9 @@ def _what_thresholds_bring(effects: Sequence[ThresholdEffect], chosen: Threshold
         for effect in effects
     )
     return (
-        f"What other thresholds would bring, of the calibration and the test part, with 95 % intervals. "
-        f"`{_command(bundle, 'P')}` moves the threshold; nothing is trained.\n\n"
+        "What other thresholds would bring, of the calibration and the test part, with 95 % intervals. "
+        f"`{_command(bundle, 'P')}` moves the threshold; nothing is trained. "
+        "`lethe classifier test` shows the same of texts of your own, with what is asked of long ones besides.\n\n"
         "| flagged from probability | items to forget found | near, allowed, flagged | ordinary flagged |\n"
         f"|---|---|---|---|\n{rows}\n\n"
     )
