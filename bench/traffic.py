@@ -17,7 +17,6 @@ from typing import Any
 import lethe.classifier
 import lethe.offline.data
 from bench.classifier_data import data_folder, harry_potter_questions
-from bench.intervals import counted
 from bench.page import DOCS, machine, table, write_section
 from bench.traffic_cells import cell_outcomes
 from bench.traffic_judge import Judge, entities_of, head_folder, target_of
@@ -42,6 +41,7 @@ from bench.traffic_time import time_requests, time_tables
 from lethe.classifier.conversation import Conversation
 from lethe.models.cache import cache_folder
 from lethe.offline.data.ordinary_text import machine_folders
+from lethe.offline.metrics.intervals import counted
 
 _PAGE = "benchmarks-traffic.md"
 _COMMAND = "make bench-traffic"

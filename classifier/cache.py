@@ -68,6 +68,12 @@ class ScoreCache:
                 _, removed = self._entries.popitem(last=False)
                 self.bytes -= removed.size
 
+    def clear(self) -> None:
+        """Forget everything; what was counted stays."""
+        with self._lock:
+            self._entries.clear()
+            self.bytes = 0
+
     def __len__(self) -> int:
         return len(self._entries)
 

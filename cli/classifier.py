@@ -1,4 +1,4 @@
-"""`lethe classifier`: train a target's classifier, move its threshold, and look at what it says of a text."""
+"""`lethe classifier`: train a target's classifier, test it, move its threshold, and look at what it says of a text."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,12 +9,19 @@ from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
 from lethe.models.cache import cache_folder
+from lethe.offline.classifier_testing.settings import ClassifierTestSettings
 from lethe.offline.classifier_training.settings import ClassifierJob
 
 if TYPE_CHECKING:
     from lethe.bundle import Bundle
 
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
+
+BundleFolder = Annotated[Path, typer.Argument(help="A bundle's folder.")]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(help="Folder or hub id of the encoder; by default the one that the bundle brings or names."),
+]
 
 
 @app.callback()
@@ -40,14 +47,9 @@ def train(job: ClassifierJob) -> None:
 
 @app.command("check")
 def check(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    bundle: BundleFolder,
     text: Annotated[str, typer.Argument(help="The text to classify.")],
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder or hub id of the encoder; by default the one that the bundle brings or names."
-        ),
-    ] = None,
+    encoder: EncoderName = None,
 ) -> None:
     """Show what a bundle's classifier says of a text, and which words carry it."""
     import asyncio
@@ -71,9 +73,41 @@ def check(
         typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")
 
 
+@app.command("test")
+@with_options({"fields": "--field"})
+def measure(
+    bundle: BundleFolder,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="JSONL, JSON, CSV, text or Parquet files, or owner/name:file on the hub. A record has a prompt, "
+            "a document or `messages`, and may have a `group` and a `flag`."
+        ),
+    ],
+    settings: ClassifierTestSettings,
+    encoder: EncoderName = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of the proxy's settings, for those of its classifier.")
+    ] = None,
+) -> None:
+    """Measure a bundle's classifier on texts of your own: what it flags, how long it takes, what other thresholds bring."""
+    from lethe.bundle import load_bundle
+    from lethe.offline.classifier_testing.job import run_classifier_test
+    from lethe.server.settings import load_settings
+
+    with reported():
+        loaded = load_bundle(bundle)
+        served = load_settings(config).classifier
+        with long_job() as progress:
+            found = run_classifier_test(
+                loaded, files, settings, encoder or _encoder_of(loaded), served, progress
+            )
+        typer.echo(found.page())
+
+
 @app.command("threshold")
 def threshold(
-    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    bundle: BundleFolder,
     probability: Annotated[
         float, typer.Argument(min=0, max=1, help="The probability from which a text is flagged.")
     ],

@@ -33,7 +33,15 @@ ROOMS = {
     "request": {"access", "audit", "endpoints", "targets", "guard", "engines"},
     "console": {"access", "audit", "endpoints", "targets", "guard", "engines", "request"},
 }
-JOBS = {"adapter_training", "classifier_training", "corruption_learning", "evaluation", "recipes", "recovery"}
+JOBS = {
+    "adapter_training",
+    "classifier_testing",
+    "classifier_training",
+    "corruption_learning",
+    "evaluation",
+    "recipes",
+    "recovery",
+}
 GROUND = {"circuit_breaker", "drain", "errors", "metrics", "openapi", "schemas", "settings"}
 
 

@@ -31,6 +31,14 @@ class HeldOutScores:
     def keep(self) -> NDArray[np.float32]:
         return np.concatenate([self.retain, self.general])
 
+    def joined_with(self, other: "HeldOutScores") -> "HeldOutScores":
+        """The scores of both."""
+        return HeldOutScores(
+            np.concatenate([self.forget, other.forget]),
+            np.concatenate([self.retain, other.retain]),
+            np.concatenate([self.general, other.general]),
+        )
+
 
 def score_held_out(
     encoder: Encoder,

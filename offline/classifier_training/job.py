@@ -38,7 +38,7 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     general = _load(job.general, job.fields) if job.general else general_examples()
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
     trained = train_classifier(job.target, forget, retain, general, _with_entities(job), work, progress)
-    write_training_report(trained, job.report)
+    write_training_report(trained, job.report, job.output)
     return trained.write_bundle(job.output)
 
 

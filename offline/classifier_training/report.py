@@ -1,6 +1,8 @@
 """The report of a training run: figures as Markdown and JSON, curves as PNG."""
 
 import json
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,29 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from lethe.offline.classifier_training.conformal import Threshold
 from lethe.offline.classifier_training.reliability import brier_score, reliability_curve
+from lethe.offline.classifier_training.threshold_effects import (
+    ThresholdEffect,
+    better_threshold,
+    threshold_effects,
+)
 from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.metrics.intervals import counted
 
 REPORT = "report.md"
+# The share of what is to be forgotten that may be missed without a warning.
+_MISSED = 0.25
 
 
-def write_training_report(trained: TrainedClassifier, folder: Path) -> Path:
+def write_training_report(trained: TrainedClassifier, folder: Path, bundle: Path) -> Path:
     """Write `REPORT`, ``report.json`` and ``report.png``; returns the Markdown's path.
 
-    Everything in it is of the test part, by the head as it was before any fit on all examples.
+    Everything in it is of the test part, and what several thresholds bring of the calibration part too, by the head as it
+    was before any fit on all examples.
+
+    Parameters
+    ----------
+    bundle
+        Where the classifier is or will be, for the commands that the report names.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scores = np.concatenate([trained.test.forget, trained.test.keep])
@@ -27,12 +43,16 @@ def write_training_report(trained: TrainedClassifier, folder: Path) -> Path:
     _plot(trained, scores, labels, probabilities).savefig(folder / "report.png", dpi=110)
     (folder / "report.json").write_text(json.dumps(trained.metrics, indent=2) + "\n")
     path = folder / REPORT
-    path.write_text(_markdown(trained, scores, labels, probabilities))
+    path.write_text(_markdown(trained, bundle, scores, labels, probabilities))
     return path
 
 
 def _markdown(
-    trained: TrainedClassifier, scores: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
+    trained: TrainedClassifier,
+    bundle: Path,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
 ) -> str:
     flagged = scores >= trained.threshold.score
     rows = [
@@ -45,8 +65,12 @@ def _markdown(
         for name, side in rows
     )
     figures = "\n".join(f"| {name} | {value} |" for name, value in trained.metrics.items())
+    held_out = trained.calibration.joined_with(trained.test)
+    effects = threshold_effects(trained.head.threshold, trained.head.calibration, held_out)
+    [chosen] = [effect for effect in effects if effect.threshold == trained.head.threshold]
     return (
         f"# Classifier of {trained.head.target}\n\n"
+        f"{_warning(effects, chosen, bundle)}"
         f"Threshold: probability {trained.head.threshold:.4f}, by the rule: {trained.threshold.rule}.\n"
         f"{_missed(trained.threshold)} It is of the same kind as those of the calibration part, and counts as missed if any of "
         "its forms is.\n\n"
@@ -55,7 +79,52 @@ def _markdown(
         f"ROC AUC {roc_auc_score(labels, scores):.5f}, average precision {average_precision_score(labels, scores):.5f}, "
         f"Brier score, both classes weighted equally, {brier_score(labels, probabilities):.5f}, "
         f"flagged {int(flagged.sum())} of {len(flagged)}.\n\n"
+        f"{_what_thresholds_bring(effects, chosen, bundle)}"
         f"| figure | value |\n|---|---|\n{figures}\n\n![curves](report.png)\n"
+    )
+
+
+def _warning(effects: Sequence[ThresholdEffect], chosen: ThresholdEffect, bundle: Path) -> str:
+    _, items = chosen.forget
+    if chosen.missed <= _MISSED * items:
+        return ""
+    said = f"**Warning: {chosen.missed} of {items} held-out items to forget are missed at this threshold.**"
+    better = better_threshold(effects, chosen)
+    if better is None:
+        advice = (
+            "No lower threshold gains more of them than it flags of what is allowed; give more prompts to forget, of the kinds "
+            "that are missed, and train again."
+        )
+    else:
+        found, _ = better.forget
+        advice = (
+            f"`{_command(bundle, better.threshold)}` finds {found} of {items} without training anew, and flags "
+            f"{_cost(better.retain, chosen.retain)} near prompts and {_cost(better.general, chosen.general)} ordinary ones. "
+            "More prompts to forget, of the kinds that are missed, cost no wrong flags."
+        )
+    return f"{said} {advice}\n\n"
+
+
+def _cost(then: tuple[int, int], now: tuple[int, int]) -> str:
+    return f"{then[0]} of {then[1]} (now {now[0]})"
+
+
+def _command(bundle: Path, threshold: float | str) -> str:
+    return f"lethe classifier threshold {shlex.quote(str(bundle))} {threshold}"
+
+
+def _what_thresholds_bring(effects: Sequence[ThresholdEffect], chosen: ThresholdEffect, bundle: Path) -> str:
+    rows = "\n".join(
+        f"| {effect.threshold:.6g}{' (chosen)' if effect is chosen else ''} | {counted(*effect.forget)} "
+        f"| {counted(*effect.retain)} | {counted(*effect.general)} |"
+        for effect in effects
+    )
+    return (
+        "What other thresholds would bring, of the calibration and the test part, with 95 % intervals. "
+        f"`{_command(bundle, 'P')}` moves the threshold; nothing is trained. "
+        "`lethe classifier test` shows the same of texts of your own, with what is asked of long ones besides.\n\n"
+        "| flagged from probability | items to forget found | near, allowed, flagged | ordinary flagged |\n"
+        f"|---|---|---|---|\n{rows}\n\n"
     )
 
 

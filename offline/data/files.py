@@ -40,7 +40,9 @@ def read_objects(path: Path, model: type[_Model]) -> tuple[_Model, ...]:
     DataError
         The file is missing or empty, or a line is no such object.
     """
-    return tuple(_validated(model, value, f"{path}, line {number}") for number, value in _json_lines(path))
+    return tuple(
+        _validated(model, value, f"{path}, line {number}") for number, value in numbered_json_lines(path)
+    )
 
 
 def read_toml(path: Path, model: type[_Model]) -> _Model:
@@ -66,7 +68,30 @@ def read_json_lines(path: Path) -> list[Any]:
     DataError
         The file is missing or empty, or a line is not JSON.
     """
-    return [value for _, value in _json_lines(path)]
+    return [value for _, value in numbered_json_lines(path)]
+
+
+def numbered_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Read values, one a line as JSON, with the numbers of their lines; lines without words are passed over.
+
+    Raises
+    ------
+    DataError
+        The file is missing or empty, or a line is not JSON.
+    """
+    found = False
+    # JSON may hold other characters that `splitlines` ends a line at.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        found = True
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not valid JSON: {error}") from None
+        yield number, value
+    if not found:
+        raise DataError(f"{path} is empty; give one JSON value a line")
 
 
 def read_json_list(path: Path) -> list[Any]:
@@ -167,23 +192,6 @@ def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None
     if first["type"] != "value_error" and isinstance(first["input"], str | int | float):
         message += f", not {first['input']!r:.80}"
     return f"{field}: {message}" if field else message
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """The values of a file with the numbers of their lines; lines without words are passed over."""
-    found = False
-    # JSON may hold other characters that `splitlines` ends a line at.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        found = True
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not valid JSON: {error}") from None
-        yield number, value
-    if not found:
-        raise DataError(f"{path} is empty; give one JSON value a line")
 
 
 def _validated(model: type[_Model], value: object, where: str) -> _Model:

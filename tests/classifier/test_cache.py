@@ -54,6 +54,12 @@ def test_it_never_exceeds_its_memory_and_keeps_what_was_used_last(numbers: list[
         assert cache.get(key, HEADS) is SCORES
 
 
+def test_a_cleared_cache_knows_nothing_and_has_room(cache: ScoreCache, key: bytes) -> None:
+    cache.clear()
+    assert cache.get(key, HEADS) is None
+    assert (cache.bytes, len(cache)) == (0, 0)
+
+
 def test_a_cache_of_no_size_keeps_nothing(key: bytes) -> None:
     cache = ScoreCache(0)
     cache.put(key, HEADS, SCORES)

@@ -56,6 +56,19 @@ def test_an_interruption_is_one_line_that_says_how_it_goes_on(
     assert "Traceback" not in result.output
 
 
+def test_a_job_that_keeps_nothing_promises_nothing() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job() as progress:
+            counted(progress)
+
+    told = CliRunner().invoke(app).stderr.splitlines()
+    assert told[0] == "ctrl-C interrupts it; nothing is kept then"
+    assert told[-1] == "lethe: interrupted at stage 2 of 7: fitting; the same command begins anew"
+
+
 def test_it_is_said_before_the_first_stage_that_it_can_be_interrupted() -> None:
     app = typer.Typer()
 

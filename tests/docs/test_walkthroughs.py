@@ -155,10 +155,14 @@ def test_a_classifier_is_trained_and_tried(desk: Path, reader: Reader) -> None:
         write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
     reader.added = {"train": ("--vocabulary-rounds", "0", "--scan-rounds", "0")}
-    trained, tried, moved = reader.follow("classifier.md")
+    held_out = [{"text": ABOUT[0].format(PLACES[0]), "flag": True}, {"text": "What is bread?", "flag": False}]
+    write_rows(desk / "held-out.jsonl", held_out)
+    trained, tried, moved, tested = reader.follow("classifier.md")
     assert "| ordinary |" in trained
     assert tried.startswith("my-target: not flagged")
     assert "flagged from probability 0.8" in moved
+    assert "my-target: 2 texts, flagged from probability 0.8" in tested
+    assert len((desk / "verdicts.jsonl").read_text().splitlines()) == 2
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
         )
     trained.write_bundle(bundle)
-    write_training_report(trained, _work(cache) / "report")
+    write_training_report(trained, _work(cache) / "report", bundle)
 
 
 def build_corruption(bundle: Path, cache: Path) -> None:

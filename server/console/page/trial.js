@@ -50,7 +50,7 @@ async function judge(event) {
   try {
     const examples = ["forget", "retain"].flatMap((kind) => readPrompts(byId(kind).value).map((text) => ({ kind, text })));
     if (!examples.length) throw new Error("There is nothing to judge.");
-    if (examples.length > MOST_TEXTS) throw new Error(`At most ${MOST_TEXTS} prompts; for more, use lethe classifier check.`);
+    if (examples.length > MOST_TEXTS) throw new Error(`At most ${MOST_TEXTS} prompts; for more, use lethe classifier test.`);
     progress.hidden = false;
     await targetsKnown;
     const target = byId("trial-target").value;

@@ -1,5 +1,3 @@
-import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,6 @@ from lethe.bundle import Action, load_bundle, update_bundle
 from lethe.classifier.head import load_head
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from lethe.offline.data.ordinary_text import part_of
 from lethe.offline.progress import Progress
@@ -88,23 +85,6 @@ def test_a_target_observes_until_there_is_more_and_what_was_chosen_stays(
     assert [each.action for each in load_targets(tmp_path)] == [Action.OBSERVE]
     update_bundle(folder, {}, action=Action.REFUSE)
     assert trained.write_bundle(folder).manifest.action is Action.REFUSE
-
-
-def test_the_report_has_figures_and_curves(trained: TrainedClassifier, tmp_path: Path) -> None:
-    page = write_training_report(trained, tmp_path).read_text()
-    assert "ROC AUC" in page
-    assert json.loads((tmp_path / "report.json").read_text()) == trained.metrics
-    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_report_promises_only_what_the_threshold_guarantees(
-    trained: TrainedClassifier, tmp_path: Path
-) -> None:
-    page = write_training_report(trained, tmp_path).read_text()
-    assert "as an estimate" in page
-    assert "at most" not in page
-    kept = dataclasses.replace(trained, threshold=dataclasses.replace(trained.threshold, guaranteed=0.05))
-    assert "with probability at most 0.0500" in write_training_report(kept, tmp_path).read_text()
 
 
 def test_what_was_wanted_is_recorded_beside_what_came_of_it(trained: TrainedClassifier) -> None:

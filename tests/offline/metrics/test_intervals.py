@@ -1,6 +1,6 @@
 import pytest
 
-from bench.intervals import counted, wilson
+from lethe.offline.metrics.intervals import counted, wilson
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Measures a trained classifier on texts that its operator has kept back."""
