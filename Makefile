@@ -64,11 +64,14 @@ demo: install ## Ask the bare engine and the guarded one the same things, side b
 
 test: test-fast test-engine ## Run every test.
 
+# Without bytecode each of many processes compiles the project anew, and rewrites the asserts of every test.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+
 test-fast: install-dev ## Run the tests that need no engine.
-	$(BIN)/python -m pytest -n 4 -m "not engine and not slow" $(ARGS)
+	$(PYTEST) -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
-	$(BIN)/python -m pytest -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
+	$(PYTEST) -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
 
 image-test: ## Build the proxy's image and run it, by Docker or, as root on Debian, by one made for it.
 	tests/deploy/image/docker-engine tests/deploy/image/proxy-image

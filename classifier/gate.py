@@ -14,7 +14,7 @@ from lethe.classifier.encoders.encoder import TokenizedText
 
 # Running sums of a long text at many heads would take gigabytes; of these they take megabytes.
 _HEADS_AT_ONCE = 8
-_TOKENS_AT_ONCE = 1 << 14
+_TOKENS_AT_ONCE = 1 << 12
 
 
 class TokenVectors(Protocol):

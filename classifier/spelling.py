@@ -226,6 +226,12 @@ class Lexicon:
         return [run[start:end] for end, start in zip(cuts[-2::-1], cuts[:0:-1], strict=True)]
 
 
+@lru_cache(2)
+def lexicon_of(words: tuple[str, ...]) -> Lexicon:
+    """The lexicon of some words; it takes a second and tens of megabytes, so all who ask share it."""
+    return Lexicon(words)
+
+
 def _is_long(run: str) -> bool:
     """Whether a run may be several words, or an encoding."""
     if len(run) < _LONG_RUN_WITH_DIGITS:

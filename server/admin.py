@@ -21,11 +21,16 @@ from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tok
 from lethe.server.settings import Settings
 
 
-def admin_routes(
-    settings: Settings, engines: EnginePool, guard: Guard, access: Access, bodies: Bodies, reload: Reload
-) -> APIRouter:
-    """The routes under ``/admin``, and the engine's tokenizer, which needs no guard but is nobody else's either."""
-    router = APIRouter()
+def add_admin_routes(
+    router: APIRouter,
+    settings: Settings,
+    engines: EnginePool,
+    guard: Guard,
+    access: Access,
+    bodies: Bodies,
+    reload: Reload,
+) -> None:
+    """Add the routes under ``/admin``, and the engine's tokenizer: it needs no guard but is nobody else's either."""
 
     @router.get("/admin/targets")
     async def targets(request: Request) -> TargetsInForce:
@@ -67,7 +72,6 @@ def admin_routes(
             responses={200: {"model": answer}},
             openapi_extra=body_schema(asked.Body),
         )(tokenizer(asked))
-    return router
 
 
 def _in_force(guard: Guard) -> TargetsInForce:

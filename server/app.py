@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.routing import APIRoute
@@ -16,9 +16,9 @@ from starlette.routing import request_response
 
 from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
-from lethe.server.admin import admin_routes
+from lethe.server.admin import add_admin_routes
 from lethe.server.audit.log import Audit
-from lethe.server.console import console_routes
+from lethe.server.console import add_console_routes
 from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.scrub import unknown_model
@@ -50,6 +50,9 @@ _GROUPS = {
 }
 # For the document alone: the routes ask for a key themselves, in OpenAI's error shape.
 _KEY = HTTPBearer(scheme_name="key", description="A key of `lethe keys create`.", auto_error=False)
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "default": {"model": ErrorAnswer, "description": "An error, in OpenAI's form."}
+}
 _ENGINE_ANSWER: dict[str, Any] = {
     "description": "As vLLM gives it, in OpenAI's form.",
     "content": {"application/json": {}, "text/event-stream": {}},
@@ -78,7 +81,7 @@ def create_app(
         title="Lethe",
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
         openapi_tags=[{"name": name, "description": text} for name, text in _GROUPS.items()],
-        responses={"default": {"model": ErrorAnswer, "description": "An error, in OpenAI's form."}},
+        responses=_ERRORS,
         docs_url=None,
         redoc_url=None,
         # A redirect would name the host that the client names.
@@ -114,14 +117,15 @@ def create_app(
     page: dict[str, Any] = {"dependencies": keyed, "response_class": PlainTextResponse}
     app.get("/metrics", tags=[Scope.OBSERVE], **page)(service.metrics_page)
     app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(service.engine_metrics_page)
-    app.include_router(
-        admin_routes(settings, engines, guard, access, bodies, reload), tags=[Scope.ADMIN], dependencies=keyed
-    )
+    admin = APIRouter(tags=[Scope.ADMIN], dependencies=keyed, responses=_ERRORS)
+    add_admin_routes(admin, settings, engines, guard, access, bodies, reload)
+    console = APIRouter(tags=[CONSOLE], dependencies=keyed, responses=_ERRORS)
     if settings.console.enabled:
-        console = console_routes(
-            settings, engines, guard, placer, access, bodies, reload, metrics, audit, handler
+        add_console_routes(
+            console, settings, engines, guard, placer, access, bodies, reload, metrics, audit, handler
         )
-        app.include_router(console, tags=[CONSOLE], dependencies=keyed)
+    # As they are: `include_router` would make every route once more.
+    app.router.routes.extend([*admin.routes, *console.routes])
     return app
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.spelling import Lexicon, lexicon_of
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class Encoder(ABC):
 
     @functools.cached_property
     def lexicon(self) -> Lexicon:
-        """The encoder's words, indexed once for all heads that stand on it."""
-        return Lexicon(self.words)
+        """The encoder's words, indexed once for all heads that stand on it, and for encoders with the same tokenizer."""
+        return lexicon_of(self.words)
 
     @abstractmethod
     def tokenize(self, text: str) -> TokenizedText:

@@ -81,7 +81,9 @@ class UseEncoder(Encoder):
     def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         rows, scale, lowest = self._token_table
         block = ids % len(scale)
-        return rows[ids] * scale[block, None] + lowest[block, None]
+        vectors = rows[ids] * scale[block, None]
+        vectors += lowest[block, None]
+        return vectors
 
     @functools.cached_property
     def _token_table(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:

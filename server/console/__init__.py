@@ -4,6 +4,6 @@ The page itself holds nothing and is given to anybody. Everything that it shows 
 ``admin``, from the page's own origin. Knows the rest of the proxy; nothing there knows of it but the app.
 """
 
-from lethe.server.console.routes import console_routes
+from lethe.server.console.routes import add_console_routes
 
-__all__ = ["console_routes"]
+__all__ = ["add_console_routes"]

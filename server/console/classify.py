@@ -35,11 +35,12 @@ class TextsBody(pydantic.BaseModel):
     texts: Annotated[list[str], pydantic.Field(min_length=1, max_length=_MOST_TEXTS)]
 
 
-def classify_routes(settings: Settings, guard: Guard, placer: Placer, access: Access) -> APIRouter:
-    """The routes that judge without asking the model."""
-    router = APIRouter()
+def add_classify_routes(
+    router: APIRouter, settings: Settings, guard: Guard, placer: Placer, access: Access
+) -> None:
+    """Add the routes that judge without asking the model."""
 
-    @router.post("/judge", openapi_extra=body_schema(PlaygroundBody))
+    @router.post("/console/api/judge", openapi_extra=body_schema(PlaygroundBody))
     async def judge(request: Request) -> dict[str, Any]:
         """One prompt, in all detail."""
         key = administrator(request, access)
@@ -63,7 +64,7 @@ def classify_routes(settings: Settings, guard: Guard, placer: Placer, access: Ac
             **_tokens(await placer.tokenized(parsed), corruption),
         }
 
-    @router.post("/classify", openapi_extra=body_schema(TextsBody))
+    @router.post("/console/api/classify", openapi_extra=body_schema(TextsBody))
     async def classify(request: Request) -> dict[str, Any]:
         """Several texts: each one's probabilities, by target."""
         key = administrator(request, access)
@@ -75,8 +76,6 @@ def classify_routes(settings: Settings, guard: Guard, placer: Placer, access: Ac
                 {"status": verdict.status, "targets": [_in_short(part) for part in verdict.targets]}
             )
         return {"results": results}
-
-    return router
 
 
 def _verdict(decision: Decision) -> Verdict:

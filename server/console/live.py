@@ -38,13 +38,14 @@ _TIMES = {
 }
 
 
-def live_routes(settings: Settings, engines: EnginePool, access: Access, metrics: Metrics) -> APIRouter:
-    """The route that the page asks every other second."""
-    router = APIRouter()
+def add_live_route(
+    router: APIRouter, settings: Settings, engines: EnginePool, access: Access, metrics: Metrics
+) -> None:
+    """Add the route that the page asks every other second."""
     # The counters are of this process, and begin with it.
     started = time.time()
 
-    @router.get("/live")
+    @router.get("/console/api/live")
     async def live(request: Request) -> dict[str, Any]:
         """All of it."""
         administrator(request, access)
@@ -55,8 +56,6 @@ def live_routes(settings: Settings, engines: EnginePool, access: Access, metrics
             "engine": await _engine(engines),
             "decisions": await asyncio.to_thread(_decisions, settings.audit.folder),
         }
-
-    return router
 
 
 def _counted(registry: CollectorRegistry) -> dict[str, Any]:

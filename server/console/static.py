@@ -19,9 +19,8 @@ SECURITY_HEADERS = {
 }
 
 
-def page_routes() -> APIRouter:
-    """The page and what it is made of; anybody may have them."""
-    router = APIRouter(include_in_schema=False)
+def add_page_routes(router: APIRouter) -> None:
+    """Add the page and what it is made of; anybody may have them."""
     files = StaticFiles(packages=[("lethe.server.console", "page")])
 
     async def give(name: str, request: Request) -> Response:
@@ -29,12 +28,10 @@ def page_routes() -> APIRouter:
         response.headers.update(SECURITY_HEADERS | {"Cache-Control": "no-cache"})
         return response
 
-    @router.get("/console")
+    @router.get("/console", include_in_schema=False)
     async def index(request: Request) -> Response:
         return await give(_INDEX, request)
 
-    @router.get("/console/{name}")
+    @router.get("/console/{name}", include_in_schema=False)
     async def file(name: str, request: Request) -> Response:
         return await give(name, request)
-
-    return router

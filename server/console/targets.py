@@ -60,14 +60,12 @@ class TargetRoutes:
         self._folder = settings.targets
         self._changing = asyncio.Lock()
 
-    def routes(self) -> APIRouter:
-        """Everything under ``/targets``."""
-        router = APIRouter(prefix="/targets")
-        router.get("")(self.overview)
-        router.get("/{name}/card")(self.card)
-        router.get("/{name}/figures/{figure:path}")(self.figure)
-        router.post("/{name}", openapi_extra=body_schema(StateBody))(self.change)
-        return router
+    def add_to(self, router: APIRouter) -> None:
+        """Add everything under ``/console/api/targets``."""
+        router.get("/console/api/targets")(self.overview)
+        router.get("/console/api/targets/{name}/card")(self.card)
+        router.get("/console/api/targets/{name}/figures/{figure:path}")(self.figure)
+        router.post("/console/api/targets/{name}", openapi_extra=body_schema(StateBody))(self.change)
 
     async def overview(self, request: Request) -> dict[str, Any]:
         """Every bundle, in force or not, and what is wrong with those that are damaged."""

@@ -2,8 +2,6 @@
 
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from lethe.server.engines.process import free_loopback_port
+from tests.lethe_process import everything, start_lethe
 from tests.server.stack import write_target
 
 
@@ -35,11 +34,12 @@ def taken_port() -> Iterator[int]:
 
 def serve(*arguments: object, cache: Path) -> str:
     """Run `lethe serve`, which must fail, and give the one line that it says."""
-    command = [sys.executable, "-m", "lethe", "serve", *map(str, arguments)]
     environment = {"PATH": "/usr/bin:/bin", "LETHE_CACHE_DIR": str(cache), "HOME": str(cache)}
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert finished.returncode == 1, finished.stderr
-    [line] = finished.stderr.splitlines()
+    running = start_lethe("serve", *map(str, arguments), environment=environment)
+    said = everything(running.stderr)
+    running.process.join(120)
+    assert running.returncode == 1, said
+    [line] = said.splitlines()
     return line
 
 
@@ -107,7 +107,6 @@ def test_an_engine_that_does_not_answer(tmp_path: Path, taken_port: int) -> None
 
 def test_what_is_logged_can_be_json(tmp_path: Path) -> None:
     (tmp_path / "targets").mkdir()
-    command = [sys.executable, "-m", "lethe", "serve", "--engine-url", "http://127.0.0.1:1"]
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
@@ -116,8 +115,8 @@ def test_what_is_logged_can_be_json(tmp_path: Path) -> None:
         "LETHE_LOG_FORMAT": "json",
         "LETHE_ENGINE__STARTUP_TIMEOUT_S": "0.1",
     }
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    logged = [json.loads(line) for line in finished.stdout.splitlines()]
+    running = start_lethe("serve", "--engine-url", "http://127.0.0.1:1", environment=environment)
+    logged = [json.loads(line) for line in everything(running.stdout).splitlines()]
     assert logged[0].pop("time").endswith("Z")
     assert logged[0] == {
         "level": "info",

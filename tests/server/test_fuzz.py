@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from bench.checking_engine import malformed
-from bench.fuzz import fuzz
 from tests.server.stack import MODEL, Stack
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +20,9 @@ def keys(tmp_path: Path) -> Path:
 
 
 async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -> None:
+    # Each of several processes reads every file of tests, and one of them needs this.
+    from bench.fuzz import fuzz
+
     document = (await stack.client.get("/openapi.json")).json()
     url = f"http://127.0.0.1:{stack.port}"
     seen = await asyncio.to_thread(fuzz, document, url, key, 40, repeatable=True)

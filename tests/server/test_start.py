@@ -16,6 +16,7 @@ import pytest
 from lethe.server.access.key_file import create_key, revoke_key
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.targets.rollout import DEPLOYMENT_NAME
+from tests.lethe_process import LetheProcess, lines, start_lethe
 from tests.server.stack import RecordingEngine, chat
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class Starting:
     """A proxy that waits for its engine."""
 
-    process: asyncio.subprocess.Process
+    process: LetheProcess
+    output: asyncio.StreamReader
     engine: RecordingEngine
     targets: Path
     keys: Path
@@ -37,9 +39,8 @@ class Starting:
 
     async def line(self, mark: str) -> str:
         """The next line with a mark in it."""
-        assert self.process.stdout is not None
         async with asyncio.timeout(60):
-            while line := (await self.process.stdout.readline()).decode():
+            while line := (await self.output.readline()).decode():
                 if mark in line:
                     return line
         raise AssertionError(f"the proxy ended with {await self.process.wait()} and never said {mark!r}")
@@ -70,21 +71,19 @@ async def starting(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
             "LETHE_CACHE_DIR": str(tmp_path / "cache"),
             "LETHE_ENGINE__HEALTH_INTERVAL_S": "0.1",
             "LETHE_DRAIN_DELAY_S": "0",
-            "PYTHONUNBUFFERED": "1",
             **{f"LETHE_{name.upper()}": str(value) for name, value in (mark.kwargs if mark else {}).items()},
         }
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url),
-            stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-            env=os.environ | settings,
+        process = start_lethe(
+            "serve", "--engine-url", engine.url, environment=os.environ | settings, one_output=True
         )
-        proxy = Starting(process, engine, targets, keys, key.id, secret, port)
+        output = await lines(process.stdout)
+        proxy = Starting(process, output, engine, targets, keys, key.id, secret, port)
         await proxy.line("waiting for")
         yield proxy
         if process.returncode is None:
             process.terminate()
         await process.wait()
+        await output.read()
 
 
 async def test_a_key_that_is_revoked_while_the_engine_starts_is_not_served(starting: Starting) -> None:
@@ -169,7 +168,9 @@ async def test_what_is_stopped_while_the_engine_starts_does_not_say_that_it_is_r
     starting.process.terminate()
     await starting.line("stopping after")
     starting.engine.health_pages["/health"] = 200
-    said, _ = await asyncio.wait_for(starting.process.communicate(), 60)
+    async with asyncio.timeout(60):
+        said = await starting.output.read()
+        await starting.process.wait()
     assert starting.process.returncode == 0
     assert b"ready after" not in said
 

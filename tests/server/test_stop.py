@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,11 @@ import pytest
 
 from lethe.server.audit.files import read_entries
 from lethe.server.engines.process import free_loopback_port
+from tests.lethe_process import LetheProcess, lines, start_lethe
 from tests.server.stack import RecordingEngine, chat
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).resolve().parents[2]
 PATH = "/v1/chat/completions"
 
 
@@ -27,7 +26,8 @@ PATH = "/v1/chat/completions"
 class Stopping:
     """A proxy that is about to stop, before an engine that holds its answers back."""
 
-    process: asyncio.subprocess.Process
+    process: LetheProcess
+    output: asyncio.StreamReader
     engine: RecordingEngine
     client: httpx.AsyncClient
     audit: Path
@@ -35,10 +35,9 @@ class Stopping:
 
     async def line(self, mark: str) -> None:
         """Read on until it has said something."""
-        assert self.process.stdout is not None
         async with asyncio.timeout(60):
             while not any(mark in line for line in self.said):
-                line = (await self.process.stdout.readline()).decode()
+                line = (await self.output.readline()).decode()
                 assert line, f"the proxy ended and never said {mark!r}, but:\n{''.join(self.said)}"
                 self.said.append(line)
 
@@ -69,7 +68,9 @@ class Stopping:
 
     async def ended(self) -> str:
         """All that it said, once it has ended as it should."""
-        said, _ = await asyncio.wait_for(self.process.communicate(), 60)
+        async with asyncio.timeout(60):
+            said = await self.output.read()
+            await self.process.wait()
         everything = "".join([*self.said, said.decode()])
         assert self.process.returncode == 0, everything
         assert "Traceback" not in everything
@@ -93,22 +94,19 @@ async def stopping(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
             "LETHE_TARGETS": str(tmp_path / "targets"),
             "LETHE_CACHE_DIR": str(tmp_path / "cache"),
             "LETHE_AUDIT__FOLDER": str(tmp_path / "audit"),
-            "PYTHONUNBUFFERED": "1",
             **{f"LETHE_{name.upper()}": str(value) for name, value in changes.items()},
         }
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=ROOT,
-            env=os.environ | settings,
+        process = start_lethe(
+            "serve", "--engine-url", engine.url, environment=os.environ | settings, one_output=True
         )
-        proxy = Stopping(process, engine, client, tmp_path / "audit")
+        output = await lines(process.stdout)
+        proxy = Stopping(process, output, engine, client, tmp_path / "audit")
         await proxy.line("ready after")
         yield proxy
         if process.returncode is None:
             process.kill()
             await process.wait()
+        await output.read()
 
 
 @pytest.mark.settings(drain_timeout_s=60, drain_delay_s=0)

@@ -176,6 +176,10 @@ def test_words_are_whole_latin_ones_the_most_frequent_first(exact: Encoder) -> N
     assert exact.lexicon.respell("the libarry") is not None
 
 
+def test_encoders_with_the_same_words_share_what_is_made_of_them(exact: Encoder) -> None:
+    assert load_encoder(USE_MULTILINGUAL).lexicon is exact.lexicon
+
+
 def test_its_package_is_found_and_not_imported() -> None:
     script = (
         "import sys\n"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.settings import SHIPPED_TARGETS, Settings
 from lethe.server.targets.rollout import change_deployment
+from tests.lethe_process import lines, start_lethe
 from tests.server.stack import (
     MODEL,
     KeywordClassifier,
@@ -32,7 +32,6 @@ from tests.server.stack import (
 )
 
 PATH = "/v1/chat/completions"
-ROOT = Path(__file__).resolve().parents[2]
 OTHER = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
 
 
@@ -231,22 +230,20 @@ async def shipped(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Reco
     """`lethe serve` with the shipped targets before an engine with another model, and what it said until it was ready."""
     port, engine = free_loopback_port(), RecordingEngine()
     async with engine.running(), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lethe", "serve", "--engine-url", engine.url, "--port", str(port)),
-            stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-        assert process.stdout is not None
+        options = ("--engine-url", engine.url, "--port", str(port))
+        environment = os.environ | {"LETHE_DRAIN_DELAY_S": "0"}
+        process = start_lethe("serve", *options, environment=environment, one_output=True)
+        output = await lines(process.stdout)
         said = ""
         async with asyncio.timeout(120):
             while "ready after" not in said:
-                line = (await process.stdout.readline()).decode()
+                line = (await output.readline()).decode()
                 assert line, said
                 said += line
         yield client, engine, said
         process.terminate()
         await process.wait()
+        await output.read()
 
 
 @pytest.mark.anyio
