@@ -64,7 +64,8 @@ class TrainingSettings(JobSettings):
     # for the head before, not to the letter for this one.
     refit: bool = Field(default=True, description="Fit once more on all examples in the end.")
     entity_names: tuple[str, ...] = Field(
-        default=(), description="Names to report as entities; found in the forget prompts if none are given."
+        default=(),
+        description="Names of the target, in every language that has its own; found in the forget prompts if none are given.",
     )
     # A target with an encoder of its own costs as much as all that share one.
     fine_tune_epochs: NonNegativeInt = Field(
