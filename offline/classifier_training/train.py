@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.bundle import Action, Bundle
 from lethe.classifier.encoders.encoder import Encoder
@@ -47,6 +48,7 @@ from lethe.offline.classifier_training.held_out import HeldOutScores, score_held
 from lethe.offline.classifier_training.names import names_of
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
+from lethe.offline.classifier_training.sampling import sample_groups
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
 from lethe.offline.data.ordinary_text import machine_folders
@@ -57,6 +59,12 @@ from lethe.offline.recording import record
 _ALARM_FROM = -1.0
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
+# For each prompt to forget or near the target, ordinary prompts and negative windows to fit on: what else there is tells a
+# target of few prompts nothing more, and each costs time. Below these least numbers ordinary prompts go unseen.
+_ORDINARY_A_PROMPT, _LEAST_ORDINARY = 20, 2000
+_NEGATIVES_A_PROMPT, _LEAST_NEGATIVES = 100, 10_000
+# Stretches of ordinary text that the first tier is fitted on.
+_BACKGROUND = 20_000
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,9 @@ def train_classifier(
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
     progress = progress or Progress()
+    settings = _for_prompts(settings, len(forget) + len(retain))
+    ordinary = max(_ORDINARY_A_PROMPT * (len(forget) + len(retain)), _LEAST_ORDINARY)
+    general = sample_groups(general, ordinary, settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
@@ -148,10 +159,12 @@ def train_classifier(
         blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
         names = _names(train, settings)
         seen = take(blocks, settings.scan_characters, names)
-        background = [encoder.tokenize(text).ids for text in stretches(seen)]
+        found = stretches(seen)
+        found = random.Random(settings.seed).sample(found, min(_BACKGROUND, len(found)))
+        background = [encoder.tokenize(text).ids for text in found]
         alarms: list[TrainingWindow] = []
 
-        def fit(examples: ExampleSet) -> FittedHead:
+        def fit(examples: ExampleSet, background: Sequence[NDArray[np.int64]] = background) -> FittedHead:
             return fitter.fit(examples, lambda step: progress.advance(0, note=step), alarms, background)
 
         def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
@@ -165,11 +178,13 @@ def train_classifier(
             progress.begin(f"fold {number} of {folds}, scored by a head that is fitted without it")
             return finished.scores(f"fold-{number}", score)
 
+        # One that nothing alarmed would be fitted again as it is.
+        fitted: FittedHead | None = None
         for number in range(1, settings.scan_rounds + 1):
             progress.begin(f"scanning ordinary text, round {number} of {settings.scan_rounds}")
-            scanning = head_of(finished.head(f"scan-{number}", lambda: fit(train)), train)
+            fitted = fitted or finished.head(f"scan-{number}", lambda: fit(train))
             scanned = scan(
-                scorer_of(encoder, scanning, first_tier=True),
+                scorer_of(encoder, head_of(fitted, train), first_tier=True),
                 take(blocks, settings.scan_characters, names),
                 _ALARM_FROM,
                 progress.advance,
@@ -179,17 +194,20 @@ def train_classifier(
                 f"{len(found):,} windows and sentences in {sum(bool(each.alarms) for each in scanned):,} "
                 f"of {len(scanned):,} blocks look like the target; they join what is to be kept"
             )
-            alarms += found
+            if found:
+                alarms += found
+                fitted = None
 
         progress.begin("fitting a head on the training part")
-        head = head_of(finished.head("head", lambda: fit(train)), train)
+        head = head_of(fitted or finished.head("head", lambda: fit(train)), train)
         if own_encoder:
             # To the encoder no fold of the training part is new.
             kept = score_kept_groups(scores_by(head), calibrate, settings.seed, progress.advance)
         else:
             kept = cross_fitted_scores(
                 known,
-                lambda part: scores_by(head_of(fit(part), part)),
+                # What they score, they score without the first tier.
+                lambda part: scores_by(head_of(fit(part, background=()), part)),
                 folds,
                 settings.seed,
                 run_fold,
@@ -254,6 +272,11 @@ def train_classifier(
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
     finished.clear()
     return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
+
+
+def _for_prompts(settings: TrainingSettings, prompts: int) -> TrainingSettings:
+    negatives = max(_NEGATIVES_A_PROMPT * prompts, _LEAST_NEGATIVES)
+    return settings.model_copy(update={"maximum_negatives": min(settings.maximum_negatives, negatives)})
 
 
 def _fine_tuned(

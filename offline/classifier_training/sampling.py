@@ -1,0 +1,21 @@
+"""An even choice of examples: as many groups as there are, few of each."""
+
+import random
+from collections.abc import Sequence
+
+from lethe.offline.classifier_training.examples import Example
+
+
+def sample_groups(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
+    """At most `count` of the examples, drawn from their groups in turns; in their order, the same for the same seed.
+
+    An example without a group is one of its own.
+    """
+    choice = random.Random(seed)
+    turns: dict[str, int] = {}
+    places: list[tuple[int, float, int]] = []
+    for index in choice.sample(range(len(examples)), len(examples)):
+        group = examples[index].group or examples[index].text
+        turns[group] = turns.get(group, -1) + 1
+        places.append((turns[group], choice.random(), index))
+    return [examples[index] for index in sorted(index for _, _, index in sorted(places)[:count])]
