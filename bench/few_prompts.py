@@ -72,7 +72,9 @@ class _Stopwatch(Progress):
     """Takes the times of stages."""
 
     def __init__(self) -> None:
-        super().__init__(lambda line: print(f"  {time.strftime('%X')} {time.process_time():.0f} {line}", flush=True))
+        super().__init__(
+            lambda line: print(f"  {time.strftime('%X')} {time.process_time():.0f} {line}", flush=True)
+        )
         self._begun_at: list[tuple[str, float, float]] = []
 
     def begin(self, stage: str) -> None:

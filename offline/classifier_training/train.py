@@ -47,8 +47,8 @@ from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from lethe.offline.classifier_training.names import names_of
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
+from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_names
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
-from lethe.offline.classifier_training.sampling import sample_groups
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
 from lethe.offline.data.ordinary_text import machine_folders
@@ -128,7 +128,11 @@ def train_classifier(
     progress = progress or Progress()
     settings = _for_prompts(settings, len(forget) + len(retain))
     ordinary = max(_ORDINARY_A_PROMPT * (len(forget) + len(retain)), _LEAST_ORDINARY)
-    general = sample_groups(general, ordinary, settings.seed)
+    named = settings.entity_names or tuple(names_of([e.text for e in forget], [e.text for e in retain]))
+    unnamed = without_names(general, named)
+    if len(unnamed) < len(general):
+        progress.say(f"{len(general) - len(unnamed)} ordinary prompts name the target and are left out")
+    general = sample_groups(unnamed, ordinary, settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)

@@ -1,9 +1,15 @@
-"""An even choice of examples: as many groups as there are, few of each."""
+"""The ordinary prompts that a target is trained beside: none that names it, and an even choice of the others."""
 
 import random
 from collections.abc import Sequence
 
+from lethe.classifier.spans import entity_spans
 from lethe.offline.classifier_training.examples import Example
+
+
+def without_names(examples: Sequence[Example], names: tuple[str, ...]) -> list[Example]:
+    """The examples that hold none of a target's names: our own ordinary prompts are about whatever people ask."""
+    return [example for example in examples if not entity_spans(names, example.text)]
 
 
 def sample_groups(examples: Sequence[Example], count: int, seed: int) -> list[Example]:

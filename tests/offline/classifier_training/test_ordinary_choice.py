@@ -1,7 +1,7 @@
 from collections import Counter
 
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.sampling import sample_groups
+from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_names
 
 EXAMPLES = [
     *(Example(f"what is {n}?", "what is {}?") for n in range(50)),
@@ -28,3 +28,8 @@ def test_all_are_chosen_where_there_are_no_more_than_wanted():
 def test_the_seed_decides():
     assert sample_groups(EXAMPLES, 20, seed=1) == sample_groups(EXAMPLES, 20, seed=1)
     assert sample_groups(EXAMPLES, 20, seed=1) != sample_groups(EXAMPLES, 20, seed=2)
+
+
+def test_prompts_that_name_the_target_are_left_out():
+    prompts = [Example("Who was Orla Vance?"), Example("Who was Ada Lovelace?"), Example("hi")]
+    assert without_names(prompts, ("Orla Vance",)) == prompts[1:]
