@@ -5,6 +5,7 @@ Knows nothing about encodings or models.
 """
 
 import functools
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
@@ -15,6 +16,14 @@ from numpy.typing import NDArray
 from lethe.classifier.aligned_text import AlignedText, Replacements
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
+# Marks without which words of these scripts would be other words.
+_SPELLING_MARKS = re.compile(
+    "THAI|LAO|KHMER|MYANMAR|DEVANAGARI|BENGALI|GUJARATI|GURMUKHI|KANNADA|MALAYALAM|ORIYA|SINHALA|TAMIL|TELUGU|TIBETAN"
+    "|COMBINING KATAKANA"
+)
+# Scripts that spell by marks begin here; on a letter before it such a mark is a disguise.
+_SPELLS_BY_MARKS = 0x0900
+_DROPPED = 0x0300
 _KEPT_CONTROLS = "\n\t\r"
 _ASCII_CONTROLS = bytes(point for point in (*range(32), 127) if chr(point) not in _KEPT_CONTROLS)
 _TAG_BLOCK_START = 0xE0000
@@ -25,8 +34,9 @@ _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=T
 
 
 def canonicalise(text: str) -> AlignedText:
-    """Decompose by NFKD, drop marks and invisible characters, read lookalike letters as Latin ones.
+    """Read compatibility forms plainly, drop accents and invisible characters, read lookalike letters as Latin ones.
 
+    Accents are dropped from Latin letters; in other scripts a letter with its mark is another letter, and stays.
     Letters are read as lookalikes only in words that mix scripts, or that are made of lookalikes alone
     amid Latin text, so that Russian or Greek stays what it is. Characters of the tag block, which render as
     nothing and spell ASCII, are read as what they spell. See Unicode Technical Standard 39, section 4.
@@ -35,13 +45,21 @@ def canonicalise(text: str) -> AlignedText:
         raw = text.encode()
         if len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
             return AlignedText(text)
-    points = _to_points(text)
+    points = _without_foreign_marks(_to_points(text))
     pieces = {point: _decompose(chr(point)) for point in _distinct(points)}
     changed = {point: piece for point, piece in pieces.items() if chr(point) != piece}
     if not changed:
         return AlignedText(_read_lookalikes(text))
     decomposed, replacements = _replace_points(points, changed)
     return AlignedText(_read_lookalikes(decomposed), replacements)
+
+
+def lowered(text: str) -> str:
+    """The text in small letters, of which none takes another length."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
 def _to_points(text: str) -> NDArray[np.uint32]:
@@ -89,11 +107,34 @@ def _decompose(character: str) -> str:
         return character
     if _TAG_BLOCK_START + 0x20 <= point < _TAG_BLOCK_START + 0x7F:
         return chr(point - _TAG_BLOCK_START)
-    return "".join(
-        piece
-        for piece in unicodedata.normalize("NFKD", character)
-        if unicodedata.category(piece) not in _DROPPED_CATEGORIES
-    )
+    composed, decomposed = (unicodedata.normalize(form, character) for form in ("NFKC", "NFKD"))
+    if len(composed) == 1 < len(decomposed) and not unicodedata.name(decomposed[0], "").startswith("LATIN"):
+        return composed
+    kept = (piece for piece in decomposed if _spells(piece))
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _spells(character: str) -> bool:
+    """Whether a word would be another one without this character."""
+    if unicodedata.category(character) not in _DROPPED_CATEGORIES:
+        return True
+    return bool(_SPELLING_MARKS.match(unicodedata.name(character, "")))
+
+
+def _without_foreign_marks(points: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The points, in which marks that spell in one script and stand on letters of another are ones that are dropped."""
+    if points.max(initial=0) < _SPELLS_BY_MARKS:
+        return points
+    marks = _marks(points, [chr(point) for point in _distinct(points) if _is_spelling_mark(chr(point))])
+    if not marks.any():
+        return points
+    base = np.maximum.accumulate(np.where(marks, -1, np.arange(len(points))))
+    foreign = marks & ((base < 0) | (points[base] < _SPELLS_BY_MARKS))
+    return np.where(foreign, np.uint32(_DROPPED), points)
+
+
+def _is_spelling_mark(character: str) -> bool:
+    return unicodedata.category(character) in _DROPPED_CATEGORIES and _spells(character)
 
 
 def _read_lookalikes(text: str) -> str:
@@ -101,7 +142,7 @@ def _read_lookalikes(text: str) -> str:
         return text
     points = _to_points(text)
     distinct = list(map(chr, _distinct(points)))
-    letters = {character: letter for character in distinct if (letter := _lookalikes().get(character))}
+    letters = {character: letter for character in distinct if (letter := _lookalike(character))}
     (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
     if not len(places):
         return text
@@ -136,6 +177,11 @@ def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.
     table = np.zeros(max(chosen, default=0) + 2, bool)
     table[chosen] = True
     return table.take(points, mode="clip")
+
+
+def _lookalike(character: str) -> str | None:
+    """The Latin letter that a character passes for, with its mark or without."""
+    return _lookalikes().get(character) or _lookalikes().get(unicodedata.normalize("NFD", character)[0])
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """A target's head: what turns a window's tokens and embedding into the target's score.
 
-A head is a first tier, two linear parts and a calibration, stored as ``head.safetensors`` and ``head.json``.
+A head is a first tier, three linear parts and a calibration, stored as ``head.safetensors`` and ``head.json``.
 """
 
 import hashlib
@@ -19,10 +19,11 @@ from lethe.bundle import Bundle
 from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagBank, BagWeights
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 TENSORS_NAME = "head.safetensors"
 DOCUMENT_NAME = "head.json"
 
@@ -31,7 +32,7 @@ DOCUMENT_NAME = "head.json"
 class Head:
     """One target's head.
 
-    The score of a window is ``embedding @ direction + sum(bag weights) / sqrt(features) + bias``. The first tier's is
+    The score of a window is ``embedding @ direction + sum(bag weights) / sqrt(features) + names + bias``. The first tier's is
     ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``, on the rows of the encoder's token table.
 
     Attributes
@@ -44,12 +45,16 @@ class Head:
         (token dimension,) float32.
     pass_below
         First tier: a window whose gate score is below this is not about the target and is not encoded.
+    lexical_below
+        First tier: nor is one that it holds back but to whose score tokens and names add less than this.
     passed_probability
         The probability reported of text that the first tier let pass.
     threshold
         The probability from which the verdict is positive.
     tail
         How ordinary text scores in bulk; None where that was not measured, and then length raises no threshold.
+    names
+        What the target's names add; see `lethe.classifier.names`.
     entities
         Names whose occurrences are reported as spans of kind ``entity``.
     provenance
@@ -65,9 +70,11 @@ class Head:
     gate_direction: NDArray[np.float32]
     gate_bias: float
     pass_below: float
+    lexical_below: float
     passed_probability: float
     threshold: float
     tail: Tail | None = None
+    names: NameWeights = field(default_factory=NameWeights)
     calibration: Calibration = field(default_factory=Calibration)
     entities: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -78,6 +85,7 @@ _NUMBERS = (
     "bias",
     "gate_bias",
     "pass_below",
+    "lexical_below",
     "passed_probability",
     "threshold",
 )
@@ -93,6 +101,17 @@ def head_files(head: Head) -> dict[str, bytes]:
         "calibration": head.calibration.to_document(),
         "tail": head.tail.to_document() if head.tail else None,
         "entities": list(head.entities),
+        "names": [
+            {
+                "adds": [float(weight) for weight in weights],
+                "forms": [
+                    form
+                    for form, owner in zip(head.names.names.forms, head.names.names.groups, strict=True)
+                    if owner == group
+                ],
+            }
+            for group, weights in enumerate(head.names.weights)
+        ],
         "provenance": head.provenance,
     }
     tensors = {
@@ -158,6 +177,7 @@ def load_head(folder: Path) -> Head:
             bag=BagWeights(
                 tensors["bag_features"].astype(np.int64), tensors["bag_weights"].astype(np.float32)
             ),
+            names=_names_of(document["names"]),
             gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
             tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
@@ -177,6 +197,14 @@ def load_head(folder: Path) -> Head:
     return head
 
 
+def _names_of(groups: list[dict[str, Any]]) -> NameWeights:
+    sizes = [len(group["forms"]) for group in groups]
+    forms = tuple(str(form) for group in groups for form in group["forms"])
+    names = GroupedNames(forms, np.repeat(np.arange(len(groups)), sizes), len(groups))
+    weights = np.array([group["adds"] for group in groups], np.float32).reshape(-1, COUNTED)
+    return NameWeights(names, weights)
+
+
 class HeadBank:
     """The heads of all targets as a few arrays, so that a hundred cost little more than one."""
 
@@ -192,21 +220,23 @@ class HeadBank:
         self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)
         self._bag = BagBank([head.bag for head in heads])
+        self.names = NameBank([head.names for head in heads])
         self._bias = self._column("bias")
         self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
         self.gate_bias = self._column("gate_bias")
         self.pass_below = self._column("pass_below")
+        self.lexical_below = self._column("lexical_below")
 
     def __len__(self) -> int:
         return len(self.heads)
 
-    def lexical(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What the tokens of a window add to its scores, (H,)."""
-        return self._bag.scores(ids)
+    def lexical(self, ids: NDArray[np.int64], text: str) -> NDArray[np.float32]:
+        """What the tokens of a window and the names in it add to its scores, (H,)."""
+        return self._bag.scores(ids) + self.names.scores(text)
 
-    def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of a window, (H,), from its embedding (dimension,) and its tokens."""
-        return self._directions @ embedding + self._bag.scores(ids) + self._bias
+    def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str) -> NDArray[np.float32]:
+        """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text."""
+        return self._directions @ embedding + self.lexical(ids, text) + self._bias
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)

@@ -30,8 +30,10 @@ _ALONE_SHARE = 0.6
 # Log-odds below a threshold within which such a sentence leaves it undecided. What stands around it lifts questions about a
 # target by up to 1.1; those that it lifts from further below are mostly ordinary.
 _UNDECIDED_BELOW = 1.2
-# What the tokens of turned or reversed letters must add to a score.
+# What the tokens and names of turned or reversed letters must add to a score.
 _SPECULATIVE_NEEDED = 0.8
+# A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
+_NAMED = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,21 @@ class TextScores:
 
 
 class Scorer:
-    """Scores texts with one encoder and a bank of heads. Safe to share between threads."""
+    """Scores texts with one encoder and a bank of heads. Safe to share between threads.
+
+    Parameters
+    ----------
+    targets
+        How many targets share `ClassifierSettings.false_alarm_share`; by default those of the bank.
+    """
 
     def __init__(
-        self, encoder: Encoder, bank: HeadBank, settings: ClassifierSettings, tally: Tally | None = None
+        self,
+        encoder: Encoder,
+        bank: HeadBank,
+        settings: ClassifierSettings,
+        tally: Tally | None = None,
+        targets: int | None = None,
     ) -> None:
         self._encoder = encoder
         self._tally = tally or Tally()
@@ -110,7 +123,7 @@ class Scorer:
         )
 
         # Each target has its part of the share, one half for what is asked and one for all else.
-        share = settings.false_alarm_share / (2 * max(len(bank), 1))
+        share = settings.false_alarm_share / (2 * max(targets or len(bank), 1))
         tails = [head.tail for head in bank.heads]
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
@@ -119,7 +132,6 @@ class Scorer:
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
-        self._needed = bank.pass_below if settings.first_tier else np.full(len(bank), -np.inf)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
         """Whether reading on can change no verdict: every target is flagged."""
@@ -150,8 +162,9 @@ class Scorer:
             for window in windows
             for start, end in window
         ]
-        gated = self._gate.scores(self._encoder.tokenize(joined), stretches)
-        suspicious = np.any(gated >= self._needed, axis=1)
+        tokens = self._encoder.tokenize(joined)
+        gated = self._gate.scores(tokens, stretches)
+        suspicious = self._suspicious(joined, tokens, stretches, gated)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[Window] = []
@@ -169,6 +182,26 @@ class Scorer:
                     met.add(found.suspicious_text)
         self._tally.count(cleared=cleared)
         return PreparedText(tuple(kept), readings.complete)
+
+    def _suspicious(
+        self,
+        text: str,
+        tokens: TokenizedText,
+        stretches: Sequence[tuple[int, int]],
+        gated: NDArray[np.float32],
+    ) -> NDArray[np.bool_]:
+        """Which stretches the first tier cannot clear: by the sum of their tokens' vectors, then by all of their tokens."""
+        if not self._settings.first_tier:
+            return np.ones(len(stretches), bool)
+        held = gated >= self.bank.pass_below
+        named = _hold(self.bank.names.places(text, _NAMED), stretches)
+        suspicious = np.asarray(held.any(axis=1))
+        for row in np.flatnonzero(suspicious & ~named):
+            start, end = stretches[row]
+            first, last = tokens.between(start, end)
+            lexical = self.bank.lexical(tokens.ids[first:last], text[start:end])
+            suspicious[row] = np.any(held[row] & (lexical >= self.bank.lexical_below))
+        return suspicious | named
 
     def _window(
         self,
@@ -204,7 +237,8 @@ class Scorer:
 
     def _speaks(self, text: str) -> bool:
         """Whether the text's tokens and their pairs speak for some target."""
-        return bool(np.any(self.bank.lexical(self._encoder.tokenize(text).ids) >= _SPECULATIVE_NEEDED))
+        lexical = self.bank.lexical(self._encoder.tokenize(text).ids, text)
+        return bool(np.any(lexical >= _SPECULATIVE_NEEDED))
 
     def nothing_found(self) -> NDArray[np.float32]:
         return np.full(len(self.bank), -np.inf, np.float32)
@@ -229,7 +263,7 @@ class Scorer:
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
-        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids)
+        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, _text_of(tokens, window.text))
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
@@ -237,7 +271,8 @@ class Scorer:
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
-            sentence_scores = self.bank.score(embedding, tokens.ids[start:end])
+            part = tokens[start:end]
+            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text))
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
@@ -284,6 +319,16 @@ class _Piece:
     reading: Reading
     start: int
     text: str
+
+
+def _text_of(tokens: TokenizedText, text: str) -> str:
+    return text[tokens.starts[0] : tokens.ends[-1]]
+
+
+def _hold(places: NDArray[np.int64], stretches: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Which half-open stretches hold one of some places, which ascend."""
+    starts, ends = np.array(stretches, np.int64).reshape(-1, 2).T
+    return places.searchsorted(starts) < places.searchsorted(ends)
 
 
 def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:

@@ -223,12 +223,16 @@ def _by_length(
     scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]
 ) -> list[tuple[Passage, TextScores]]:
     """The passages with scores that are lowered by how much was read: of what is asked, and of all else."""
+    # Most of what is read is cleared by the first tier, and has no scores to be lowered.
+    heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
+    if not heard:
+        return []
     asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
     other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
     raised = {True: scorer.raised(asked), False: scorer.raised(other)}
     return [
         (passage, dataclasses.replace(found, scores=found.scores - raised[passage.asks]))
-        for passage, found in scored
+        for passage, found in heard
     ]
 
 
@@ -245,9 +249,12 @@ def _scorers(
     # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
     shared = [head for head in heads if head.encoder_sha256 not in own]
     scorers = [
-        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally) for sha256, bank in banks.items()
+        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally, len(heads))
+        for sha256, bank in banks.items()
     ]
-    return (Scorer(encoder, _bank(encoder, shared), settings, tally), *scorers) if shared else tuple(scorers)
+    if not shared:
+        return tuple(scorers)
+    return (Scorer(encoder, _bank(encoder, shared), settings, tally, len(heads)), *scorers)
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:

@@ -57,7 +57,7 @@ def evidence_spans(
     words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
     if not words:
         return (WindowSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
-    token_shares = embedding_shares + _bag_shares(head, tokens)
+    token_shares = embedding_shares + _bag_shares(head, tokens) + _name_shares(head, text, tokens)
     shares = np.zeros(len(words))
     starts = np.array([start for start, _ in words])
     place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
@@ -75,6 +75,17 @@ def _bag_shares(head: Head, tokens: TokenizedText) -> NDArray[np.float32]:
     shares, pairs = weights[: len(tokens)].copy(), weights[len(tokens) :] / 2
     shares[:-1] += pairs
     shares[1:] += pairs
+    return shares
+
+
+def _name_shares(head: Head, text: str, tokens: TokenizedText) -> NDArray[np.float32]:
+    """What the names that each token stands in add, (T,), spread evenly over their tokens."""
+    shares = np.zeros(len(tokens), np.float32)
+    start = int(tokens.starts[0])
+    names = head.names.names
+    for match in names.index.find(text[start : int(tokens.ends[-1])]):
+        first, last = tokens.between(start + match.start, start + match.end)
+        shares[first:last] += head.names.weights[names.groups[match.form], 0] / max(last - first, 1)
     return shares
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
+from lethe.classifier.canonical import lowered
 from lethe.classifier.encoders.encoder import Encoder, SpecialTokens, TokenizedText
 from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
@@ -88,7 +89,7 @@ class UseEncoder(Encoder):
 
     def tokenize(self, text: str) -> TokenizedText:
         # The model knows case, which nobody has to keep to: names in small letters would be other tokens.
-        found = self._tokenizer.encode(_lowered(text), return_type="offset_mapping")
+        found = self._tokenizer.encode(lowered(text), return_type="offset_mapping")
         offsets = found["offsets"]
         starts = np.fromiter(_without_space_before(text, offsets), np.int32, len(offsets))
         ends = np.fromiter((end for _, end in offsets), np.int32, len(offsets))
@@ -122,14 +123,6 @@ class UseEncoder(Encoder):
         counts = np.full((len(sums), 1), count, np.float32)
         (embeddings,) = self._pooling.run(["embeddings"], {"sums": sums, "counts": counts})
         return np.asarray(embeddings, np.float32)
-
-
-def _lowered(text: str) -> str:
-    """The text in small letters, of which none takes another length."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
 def _without_space_before(text: str, offsets: list[tuple[int, int]]) -> Iterator[int]:

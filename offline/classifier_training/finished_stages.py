@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.names import GroupedNames, NameWeights
 from lethe.classifier.token_bag import BagWeights
 from lethe.offline.classifier_training.cross_fitting import GroupedScores, KeptScores
 from lethe.offline.classifier_training.example_set import ExampleSet
@@ -38,22 +39,28 @@ class FinishedStages:
         digest = hashlib.sha256(recipe.encode(errors="surrogatepass")).hexdigest()[:16]
         self._folder = work_folder / "unfinished" / digest
 
-    def head(self, name: str, fit: Callable[[], FittedHead]) -> FittedHead:
-        """A fitted head: the one that is kept, or one that is fitted now."""
+    def head(self, name: str, names: GroupedNames, fit: Callable[[], FittedHead]) -> FittedHead:
+        """A fitted head: the one that is kept, or one that is fitted now, with these names."""
 
         def arrays() -> dict[str, Any]:
             head = fit()
-            bag = {"bag_features": head.bag.features, "bag_weights": head.bag.weights}
-            return {key: value for key, value in vars(head).items() if key != "bag"} | bag
+            bag = {
+                "bag_features": head.bag.features,
+                "bag_weights": head.bag.weights,
+                "name_weights": head.names.weights,
+            }
+            return {key: value for key, value in vars(head).items() if key not in ("bag", "names")} | bag
 
         kept = self._recall(name, arrays)
         return FittedHead(
             direction=kept["direction"],
             bias=float(kept["bias"]),
             bag=BagWeights(kept["bag_features"], kept["bag_weights"]),
+            names=NameWeights(names, kept["name_weights"]),
             gate_direction=kept["gate_direction"],
             gate_bias=float(kept["gate_bias"]),
             pass_below=float(kept["pass_below"]),
+            lexical_below=float(kept["lexical_below"]),
         )
 
     def scores(self, name: str, score: Callable[[], KeptScores]) -> KeptScores:

@@ -18,7 +18,11 @@ from lethe.offline.classifier_training.held_out import forget_forms, scorer_of
 # one first. Below the last, the encoder would be asked about most prompts for the sake of a few texts that speak of the
 # target in none of its words.
 RECALL_RISK = 0.001
-_SPARED = (0.9, 0.85, 0.8, 0.75)
+_SPARED = (0.97, 0.95, 0.9, 0.85, 0.8, 0.75)
+# Limits of what tokens and names must add, the wanted one first.
+_LEXICAL = (1.0, 0.75, 0.5, 0.25, 0.0, -0.25, -0.5, -1.0, -2.0)
+# A number that JSON can hold.
+_NO_LIMIT = -1e6
 # Whatever it spares, a window passes at odds of e to 1 against the target, never at less.
 _HIGHEST = -1.0
 
@@ -51,13 +55,13 @@ def flagged_texts(encoder: Encoder, head: Head, examples: ExampleSet, seed: int)
     return _split(whole, head, forget_forms(examples, seed))[0]
 
 
-def with_limit(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: Sequence[Example]) -> Head:
-    """The head with the lowest limit that spares nine in ten ordinary prompts the encoder.
+def with_limits(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: Sequence[str]) -> Head:
+    """The head with limits of its first tier that lose next to nothing and spare most ordinary texts the encoder.
 
-    The limit is set by ordinary prompts, since the loss among a few dozen flagged texts says little about the thousands
-    to come. If the limit loses more flagged texts than allowed, it is lowered until it spares fewer ordinary prompts, but
-    no fewer than three in four. A text that is longer than a window counts with its beginning only: a page seldom passes
-    whole, whatever the limit.
+    The first limit is set by ordinary texts, since the loss among a few dozen flagged texts says little about the thousands
+    to come. If it loses more flagged texts than allowed, it is lowered until it spares fewer ordinary texts, but no fewer
+    than three in four. A text that is longer than a window counts with its beginning only: a page seldom passes whole,
+    whatever the limit. The second limit is the highest that loses no more than the first.
 
     Parameters
     ----------
@@ -66,7 +70,8 @@ def with_limit(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: S
     ordinary
         Texts that the head was not fitted on.
     """
-    prompts = [example.text[:WINDOW_CHARACTERS] for example in ordinary]
+    head = dataclasses.replace(head, lexical_below=_NO_LIMIT)
+    prompts = [text[:WINDOW_CHARACTERS] for text in ordinary]
     passing = _passing_limits(scorer_of(encoder, head, first_tier=False), prompts)
     limits = (float(np.quantile(passing, share, method="inverted_cdf")) for share in _SPARED)
     candidates = (dataclasses.replace(head, pass_below=min(limit, _HIGHEST)) for limit in limits)
@@ -78,6 +83,13 @@ def with_limit(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: S
         still_lost = _lost(encoder, lower, lost)
         if len(still_lost) < len(lost):
             best, lost = lower, still_lost
+    # What a limit does not lose, a lower one does not.
+    doubtful = sorted(set(flagged) - set(lost))
+    for limit in _LEXICAL:
+        higher = dataclasses.replace(best, lexical_below=limit)
+        doubtful = _lost(encoder, higher, doubtful)
+        if len(doubtful) <= allowed:
+            return higher
     return best
 
 

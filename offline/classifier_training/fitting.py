@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lethe.classifier.gate import TokenVectors
+from lethe.classifier.names import COUNTED, GroupedNames, NameWeights
 from lethe.classifier.token_bag import PAIR_BUCKETS, BagWeights, bag_features
 from lethe.offline.classifier_training.logistic import fit_logistic
 
@@ -15,6 +16,8 @@ _STRENGTH = 5.0
 # The larger the features of tokens, the less the norm holds back their weights beside those of the embedding.
 _BAG_SCALE = 3.0
 _GATE_STRENGTH = 0.1
+# Likewise for names, of which a question seldom has more than one.
+_NAME_SCALE = 3.0
 # Weights of a smaller part of the largest one change no verdict, and most weights are.
 _LEAST_SHARE = 0.005
 # Of the windows about the target that a head was fitted on, the first tier may clear these.
@@ -28,36 +31,82 @@ class FittedHead:
     direction: NDArray[np.float32]
     bias: float
     bag: BagWeights
+    names: NameWeights
     gate_direction: NDArray[np.float32]
     gate_bias: float
     pass_below: float
+    lexical_below: float
 
 
 def fit_head(
     vectors: TokenVectors,
+    texts: Sequence[str],
     tokens: Sequence[NDArray[np.int64]],
     embeddings: NDArray[np.float32],
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
+    names: GroupedNames,
     background: Sequence[NDArray[np.int64]] = (),
 ) -> FittedHead:
     """Fit a head on windows.
 
     Parameters
     ----------
-    tokens
-        N windows as token ids.
+    texts, tokens
+        N windows, as text and as token ids.
     embeddings
         (N, dimension), of unit length.
     labels
         (N,) 1 for the target, 0 for everything else.
     weights
         (N,) sample weights.
+    names
+        The target's names.
     background
         Stretches of any ordinary text as token ids, which the first tier is to clear.
     """
-    model = fit_logistic(embeddings, _bags(tokens, vectors.vocabulary_size), labels, weights, _STRENGTH)
-    sums = _token_sums(vectors, [*tokens, *background])
+    named = np.stack([names.counted(text).ravel() for text in texts])
+    dense = np.hstack([embeddings, _NAME_SCALE * named])
+    bags = _bags(tokens, vectors.vocabulary_size)
+    model = fit_logistic(dense, bags, labels, weights, _STRENGTH)
+    dimension = embeddings.shape[1]
+    gate = fit_gate(vectors, tokens, labels, weights, background)
+    bag = (_BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
+    (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
+    lexical = bags @ model.sparse_weights + dense[:, dimension:] @ model.dense_weights[dimension:]
+    return FittedHead(
+        direction=model.dense_weights[:dimension].astype(np.float32),
+        bias=model.bias,
+        bag=BagWeights(features, bag[features]),
+        names=NameWeights(
+            names,
+            (_NAME_SCALE * model.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED),
+        ),
+        gate_direction=gate.direction,
+        gate_bias=gate.bias,
+        pass_below=gate.pass_below,
+        lexical_below=float(np.quantile(lexical[labels == 1], _CLEARED)),
+    )
+
+
+@dataclass(frozen=True)
+class FittedGate:
+    """The first step of a first tier; see `lethe.classifier.gate`."""
+
+    direction: NDArray[np.float32]
+    bias: float
+    pass_below: float
+
+
+def fit_gate(
+    vectors: TokenVectors,
+    tokens: Sequence[NDArray[np.int64]],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    background: Sequence[NDArray[np.int64]],
+) -> FittedGate:
+    """Fit the first step alone; parameters as for `fit_head`."""
+    sums = token_sums(vectors, [*tokens, *background])
     scale = float(sums.std())
     gate = fit_logistic(
         sums / scale,
@@ -67,15 +116,10 @@ def fit_head(
         _GATE_STRENGTH,
     )
     gated = sums[: len(tokens)] / scale @ gate.dense_weights + gate.bias
-    bag = (_BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
-    (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
-    return FittedHead(
-        direction=model.dense_weights.astype(np.float32),
-        bias=model.bias,
-        bag=BagWeights(features, bag[features]),
-        gate_direction=(gate.dense_weights / scale).astype(np.float32),
-        gate_bias=gate.bias,
-        pass_below=float(np.quantile(gated[labels == 1], _CLEARED)),
+    return FittedGate(
+        (gate.dense_weights / scale).astype(np.float32),
+        gate.bias,
+        float(np.quantile(gated[labels == 1], _CLEARED)),
     )
 
 
@@ -89,6 +133,6 @@ def _bags(tokens: Sequence[NDArray[np.int64]], vocabulary_size: int) -> sparse.c
     )
 
 
-def _token_sums(vectors: TokenVectors, tokens: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+def token_sums(vectors: TokenVectors, tokens: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
     """The sum of each window's token vectors over the root of their number, (N, token dimension)."""
     return np.stack([vectors.token_vectors(ids).sum(axis=0) / max(len(ids), 1) ** 0.5 for ids in tokens])

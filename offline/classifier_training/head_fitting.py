@@ -1,14 +1,17 @@
 """From examples to a fitted head: windows, random sentences, embeddings, the hardest negatives, the fit."""
 
+import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.names import GroupedNames
 from lethe.offline.classifier_training.cores import OnDone
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.example_set import ExampleSet
-from lethe.offline.classifier_training.fitting import FittedHead, fit_head
+from lethe.offline.classifier_training.fitting import FittedHead, fit_gate, fit_head, token_sums
 from lethe.offline.classifier_training.hard_negatives import select_negatives
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.vocabulary import random_sentences
@@ -18,11 +21,39 @@ from lethe.offline.classifier_training.windows import TrainingWindow, training_w
 _ALARM_WEIGHT = 3.0
 
 
+@dataclass(frozen=True)
+class OrdinaryText:
+    """Ordinary text in bulk, as far as it teaches a head.
+
+    Attributes
+    ----------
+    background
+        Stretches of any as token ids, which the first tier is to clear.
+    held_back
+        Stretches that the first step of a first tier cannot clear.
+    alarms
+        What heads before this one took for the target.
+    """
+
+    background: Sequence[NDArray[np.int64]] = ()
+    held_back: Sequence[TrainingWindow] = ()
+    alarms: Sequence[TrainingWindow] = ()
+
+    @property
+    def windows(self) -> list[TrainingWindow]:
+        return [*self.held_back, *self.alarms]
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        return np.array([1.0] * len(self.held_back) + [_ALARM_WEIGHT] * len(self.alarms))
+
+
 class HeadFitter:
     """Fits heads to sets of examples, on the embeddings of one store."""
 
-    def __init__(self, store: EmbeddingStore, settings: TrainingSettings) -> None:
+    def __init__(self, store: EmbeddingStore, settings: TrainingSettings, names: GroupedNames) -> None:
         self._store = store
+        self._names = names
         self._settings = settings
 
     def embed(self, example_sets: Iterable[ExampleSet], on_embedded: OnDone) -> None:
@@ -39,8 +70,7 @@ class HeadFitter:
         self,
         examples: ExampleSet,
         on_step: Callable[[str], None],
-        alarms: Sequence[TrainingWindow] = (),
-        background: Sequence[NDArray[np.int64]] = (),
+        ordinary: OrdinaryText | None = None,
     ) -> FittedHead:
         """Fit a head.
 
@@ -48,11 +78,8 @@ class HeadFitter:
         ----------
         on_step
             Told of each step.
-        alarms
-            Ordinary text that heads before this one took for the target.
-        background
-            Stretches of any ordinary text as token ids, which the first tier is to clear.
         """
+        ordinary = ordinary or OrdinaryText()
         shown, kept = self._windows(examples)
         on_step(f"reading {len(shown) + len(kept):,} embeddings")
         shown_embeddings, kept_embeddings = (
@@ -63,23 +90,56 @@ class HeadFitter:
         chosen, weights = select_negatives(
             shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
         )
-        windows = [*shown, *(kept[index] for index in chosen), *alarms]
+        windows = [*shown, *(kept[index] for index in chosen), *ordinary.windows]
         on_step(f"fitting on {len(windows):,} windows")
         encoder = self._store.encoder
         return fit_head(
             encoder,
+            [window.text for window in windows],
             [encoder.tokenize(window.text).ids for window in windows],
             np.concatenate(
                 [
                     shown_embeddings,
                     kept_embeddings[chosen],
-                    self._store.embed_stretches([window.stretch for window in alarms]),
+                    self._store.embed_stretches([window.stretch for window in ordinary.windows]),
                 ]
             ),
             np.array([window.label for window in windows]),
-            np.concatenate([np.ones(len(shown)), weights, np.full(len(alarms), _ALARM_WEIGHT)]),
+            np.concatenate([np.ones(len(shown)), weights, ordinary.weights]),
+            self._names,
+            ordinary.background,
+        )
+
+    def hold_back(self, examples: ExampleSet, texts: Sequence[str], on_embedded: OnDone) -> OrdinaryText:
+        """Sort ordinary text by what the first step of a first tier would make of it, and embed what that cannot clear.
+
+        Parameters
+        ----------
+        texts
+            Stretches as the classifier cuts them.
+        """
+        encoder = self._store.encoder
+        shown, kept = self._windows(examples)
+        kept = random.Random(self._settings.seed).sample(
+            kept, min(len(kept), self._settings.maximum_negatives)
+        )
+        windows = [*shown, *kept]
+        background = [encoder.tokenize(text).ids for text in texts]
+        gate = fit_gate(
+            encoder,
+            [encoder.tokenize(window.text).ids for window in windows],
+            np.array([window.label for window in windows]),
+            np.ones(len(windows)),
             background,
         )
+        gated = token_sums(encoder, background) @ gate.direction + gate.bias if background else np.empty(0)
+        passing = sorted({texts[int(index)] for index in np.flatnonzero(gated >= gate.pass_below)})
+        chosen = random.Random(self._settings.seed).sample(
+            passing, min(len(passing), self._settings.maximum_held_back)
+        )
+        held_back = [TrainingWindow(Stretch.whole(text), 0, text) for text in chosen]
+        self._store.keep([window.stretch for window in held_back], on_embedded)
+        return OrdinaryText(background, held_back)
 
     def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:
         """Windows made from what is to be forgotten, and from what is to be kept."""

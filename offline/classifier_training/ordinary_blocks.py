@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lethe.classifier.scoring import windows_and_sentences
-from lethe.classifier.spans import entity_spans
 from lethe.offline.data.ordinary_text import documents_by_kind
 
 BLOCK_CHARACTERS = 2000
@@ -35,10 +34,9 @@ def ordinary_blocks(folders: Sequence[Path], seed: int) -> Iterator[str]:
             yield document.text[start : start + BLOCK_CHARACTERS]
 
 
-def take(blocks: Iterator[str], characters: int, names: tuple[str, ...]) -> list[str]:
-    """The next blocks, of about this many characters, that hold none of a target's names."""
-    count = max(characters // BLOCK_CHARACTERS, 1)
-    return [block for block in itertools.islice(blocks, count) if not entity_spans(names, block)]
+def take(blocks: Iterator[str], characters: int) -> list[str]:
+    """The next blocks, of about this many characters."""
+    return list(itertools.islice(blocks, max(characters // BLOCK_CHARACTERS, 1)))
 
 
 def stretches(blocks: Sequence[str]) -> list[str]:

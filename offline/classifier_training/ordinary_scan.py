@@ -58,8 +58,9 @@ def fit_tail(blocks: Sequence[ScannedBlock]) -> Tail | None:
     """The tail of ordinary scores; None where too few blocks score at all."""
     scores = np.array([block.score for block in blocks])
     beyond = np.sort(scores[np.isfinite(scores)])[::-1]
-    count = max(int((1 - _TAIL_FROM) * len(blocks)), _LEAST_IN_TAIL)
-    if len(beyond) <= count:
+    # Where the first tier clears nearly all, what it holds back is the tail.
+    count = min(max(int((1 - _TAIL_FROM) * len(blocks)), _LEAST_IN_TAIL), len(beyond) - 1)
+    if count < _LEAST_IN_TAIL:
         return None
     start = float(beyond[count])
     scale = max(float(np.mean(beyond[:count] - start)), _LEAST_SCALE)

@@ -45,6 +45,10 @@ class TrainingSettings(JobSettings):
         default=(),
         description="Folder of ordinary text to scan for what alarms a head; by default Python's packages and the documentation of this machine.",
     )
+    maximum_held_back: NonNegativeInt = Field(
+        default=15_000,
+        description="Stretches of ordinary text to learn from at most that the first tier cannot clear.",
+    )
     scan_rounds: NonNegativeInt = Field(
         default=2, description="How often a head scans ordinary text and learns from what alarms it."
     )

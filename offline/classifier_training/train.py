@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lethe.bundle import Action, Bundle
 from lethe.classifier.encoders.encoder import Encoder
@@ -17,6 +16,7 @@ from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import OWN_ENCODER
 from lethe.classifier.head import Head, head_files
+from lethe.classifier.names import name_forms
 from lethe.offline.classifier_training.conformal import (
     Scores,
     Threshold,
@@ -40,12 +40,13 @@ from lethe.offline.classifier_training.first_tier import (
     FirstTierEffect,
     first_tier_effect,
     flagged_texts,
-    with_limit,
+    with_limits,
 )
 from lethe.offline.classifier_training.fitting import FittedHead
-from lethe.offline.classifier_training.head_fitting import HeadFitter
+from lethe.offline.classifier_training.head_fitting import HeadFitter, OrdinaryText
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
-from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.name_groups import group_names, rarely_named
+from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
 from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_names
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
@@ -57,14 +58,15 @@ from lethe.offline.recording import record
 
 # The score, in log-odds, from which ordinary text that a head scans is learned from.
 _ALARM_FROM = -1.0
+# How much more ordinary text is read for how often it has the target's names than is scanned in a round.
+_READ_FOR_NAMES = 4
+# Blocks of it that, beside ordinary prompts, say what the first tier clears.
+_BLOCKS_TO_CLEAR = 300
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
-# For each prompt to forget or near the target, ordinary prompts and negative windows to fit on: what else there is tells a
-# target of few prompts nothing more, and each costs time. Below these least numbers ordinary prompts go unseen.
-_ORDINARY_A_PROMPT, _LEAST_ORDINARY = 20, 2000
-_NEGATIVES_A_PROMPT, _LEAST_NEGATIVES = 100, 10_000
-# Stretches of ordinary text that the first tier is fitted on.
-_BACKGROUND = 20_000
+# Of ordinary prompts, of negative windows to fit on, and of stretches of ordinary text for the first tier, the most for a
+# target of a hundred prompts or fewer, and in proportion for more: more tell such a target little, and each costs time.
+_ORDINARY, _NEGATIVES, _BACKGROUND = 2000, 10_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,16 @@ def train_classifier(
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
     progress = progress or Progress()
-    settings = _for_prompts(settings, len(forget) + len(retain))
-    ordinary = max(_ORDINARY_A_PROMPT * (len(forget) + len(retain)), _LEAST_ORDINARY)
-    named = settings.entity_names or tuple(names_of([e.text for e in forget], [e.text for e in retain]))
-    unnamed = without_names(general, named)
+    prompts = len(forget) + len(retain)
+    negatives = min(settings.maximum_negatives, _most(_NEGATIVES, prompts))
+    settings = settings.model_copy(update={"maximum_negatives": negatives})
+    # Our own are about whatever people ask.
+    unnamed = without_names(general, _names(ExampleSet([*forget], [*retain], [*general]), settings))
     if len(unnamed) < len(general):
         progress.say(f"{len(general) - len(unnamed)} ordinary prompts name the target and are left out")
-    general = sample_groups(unnamed, ordinary, settings.seed)
+    general = sample_groups(unnamed, _most(_ORDINARY, prompts), settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
-    scans = settings.scan_rounds + bool(settings.scan_rounds)
+    scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
     encoder = load_encoder(settings.encoder, precision=settings.precision)
     database = work_folder / "embeddings.sqlite"
@@ -152,24 +155,32 @@ def train_classifier(
     finished = FinishedStages(work_folder, settings, encoder.sha256, examples)
 
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
-        fitter = HeadFitter(store, settings)
+        names = _names(train, settings)
+        folders = settings.ordinary or machine_folders()
+        blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
+        if settings.scan_rounds:
+            progress.begin("reading ordinary text")
+        read = take(blocks, _READ_FOR_NAMES * settings.scan_characters)
+        grouped = group_names(name_forms(names), read, [example.text for example in examples.retain])
+        fitter = HeadFitter(store, settings, grouped)
         known = train.joined_with(calibrate)
         progress.begin("embedding the windows of all prompts, and random sentences")
         fitter.embed(
             [train, *([known] if folds else []), *([examples] if settings.refit else [])], progress.advance
         )
 
-        folders = settings.ordinary or machine_folders()
-        blocks = ordinary_blocks(folders, settings.seed) if settings.scan_rounds else iter(())
-        names = _names(train, settings)
-        seen = take(blocks, settings.scan_characters, names)
-        found = stretches(seen)
-        found = random.Random(settings.seed).sample(found, min(_BACKGROUND, len(found)))
-        background = [encoder.tokenize(text).ids for text in found]
-        alarms: list[TrainingWindow] = []
+        def of_others(blocks: list[str]) -> list[str]:
+            return [block for block in blocks if not rarely_named(grouped, block)]
 
-        def fit(examples: ExampleSet, background: Sequence[NDArray[np.int64]] = background) -> FittedHead:
-            return fitter.fit(examples, lambda step: progress.advance(0, note=step), alarms, background)
+        ordinary = OrdinaryText()
+        if settings.scan_rounds:
+            progress.begin("embedding ordinary text that the first tier cannot clear")
+            seen = stretches(of_others(read[: len(read) // _READ_FOR_NAMES]))
+            seen = random.Random(settings.seed).sample(seen, min(_most(_BACKGROUND, prompts), len(seen)))
+            ordinary = fitter.hold_back(train, seen, progress.advance)
+
+        def fit(examples: ExampleSet, ordinary: OrdinaryText) -> FittedHead:
+            return fitter.fit(examples, lambda step: progress.advance(0, note=step), ordinary)
 
         def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
             return _uncalibrated_head(target, encoder, fitted, examples, settings)
@@ -186,10 +197,12 @@ def train_classifier(
         fitted: FittedHead | None = None
         for number in range(1, settings.scan_rounds + 1):
             progress.begin(f"scanning ordinary text, round {number} of {settings.scan_rounds}")
-            fitted = fitted or finished.head(f"scan-{number}", lambda: fit(train))
+            fitted = fitted or finished.head(
+                f"scan-{number}", grouped, lambda ordinary=ordinary: fit(train, ordinary)
+            )
             scanned = scan(
                 scorer_of(encoder, head_of(fitted, train), first_tier=True),
-                take(blocks, settings.scan_characters, names),
+                of_others(take(blocks, settings.scan_characters)),
                 _ALARM_FROM,
                 progress.advance,
             )
@@ -199,19 +212,20 @@ def train_classifier(
                 f"of {len(scanned):,} blocks look like the target; they join what is to be kept"
             )
             if found:
-                alarms += found
+                ordinary = dataclasses.replace(ordinary, alarms=[*ordinary.alarms, *found])
                 fitted = None
 
         progress.begin("fitting a head on the training part")
-        head = head_of(fitted or finished.head("head", lambda: fit(train)), train)
+        head = head_of(fitted or finished.head("head", grouped, lambda: fit(train, ordinary)), train)
         if own_encoder:
             # To the encoder no fold of the training part is new.
             kept = score_kept_groups(scores_by(head), calibrate, settings.seed, progress.advance)
         else:
+            ungated = dataclasses.replace(ordinary, background=())
             kept = cross_fitted_scores(
                 known,
                 # What they score, they score without the first tier.
-                lambda part: scores_by(head_of(fit(part, background=()), part)),
+                lambda part: scores_by(head_of(fit(part, ungated), part)),
                 folds,
                 settings.seed,
                 run_fold,
@@ -221,7 +235,7 @@ def train_classifier(
         if settings.refit:
             progress.begin("fitting a head on all prompts")
             # It has seen every text, so whatever is found on texts that are new stays as it is.
-            refitted = head_of(finished.head("refitted", lambda: fit(examples)), examples)
+            refitted = head_of(finished.head("refitted", grouped, lambda: fit(examples, ordinary)), examples)
 
     progress.begin("setting the threshold, measuring what it brings")
     calibration_scores, test_scores = (
@@ -237,7 +251,8 @@ def train_classifier(
         passed_probability=float(curve.probability(calibration_scores.general.min())),
     )
     flagged = flagged_texts(encoder, head, calibrate, settings.seed)
-    head = with_limit(encoder, head, flagged, calibrate.general)
+    prompts = [example.text for example in calibrate.general]
+    head = with_limits(encoder, head, flagged, [*prompts, *read[-_BLOCKS_TO_CLEAR:]])
     effect = _effect_on(encoder, head, test, settings)
     _say_if_too_much_is_lost(effect, "the test part", progress)
     metrics = {
@@ -258,6 +273,7 @@ def train_classifier(
             calibration=head.calibration,
             threshold=head.threshold,
             pass_below=head.pass_below,
+            lexical_below=head.lexical_below,
             passed_probability=head.passed_probability,
         )
         effect = _effect_on(encoder, head, calibrate.joined_with(test), settings)
@@ -265,7 +281,7 @@ def train_classifier(
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")
-        blocks_left = take(blocks, settings.scan_characters, names)
+        blocks_left = of_others(take(blocks, settings.scan_characters))
         scanned = scan(scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance)
         head = dataclasses.replace(head, tail=fit_tail(scanned))
         flagged_blocks = sum(each.score >= threshold.score for each in scanned)
@@ -278,9 +294,8 @@ def train_classifier(
     return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
 
 
-def _for_prompts(settings: TrainingSettings, prompts: int) -> TrainingSettings:
-    negatives = max(_NEGATIVES_A_PROMPT * prompts, _LEAST_NEGATIVES)
-    return settings.model_copy(update={"maximum_negatives": min(settings.maximum_negatives, negatives)})
+def _most(of_few_prompts: int, prompts: int) -> int:
+    return of_few_prompts * max(prompts, 100) // 100
 
 
 def _fine_tuned(
@@ -316,6 +331,8 @@ def _uncalibrated_head(
         gate_direction=fitted.gate_direction,
         gate_bias=fitted.gate_bias,
         pass_below=fitted.pass_below,
+        lexical_below=fitted.lexical_below,
+        names=fitted.names,
         passed_probability=0.0,
         threshold=0.5,
         entities=_names(examples, settings),
@@ -325,7 +342,10 @@ def _uncalibrated_head(
 def _names(examples: ExampleSet, settings: TrainingSettings) -> tuple[str, ...]:
     if settings.entity_names:
         return settings.entity_names
-    return tuple(names_of([e.text for e in examples.forget], [e.text for e in examples.keep]))
+    forget, retain, general = (
+        [e.text for e in side] for side in (examples.forget, examples.retain, examples.general)
+    )
+    return tuple(dict.fromkeys([*names_of(forget, retain), *own_words(forget, retain, general)]))
 
 
 def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:

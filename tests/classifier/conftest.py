@@ -44,6 +44,7 @@ def make_head(encoder: Encoder) -> MakeHead:
             "gate_direction": 4 * gate / float(gate @ gate),
             "gate_bias": -5.0,
             "pass_below": -6.0,
+            "lexical_below": -np.inf,
             "passed_probability": 0.001,
             "threshold": 0.5,
             "calibration": Calibration(),

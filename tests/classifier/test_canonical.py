@@ -17,6 +17,7 @@ NAME = "Alderney lighthouse"
         "Al\u0301der\u0336ney light\u202ehouse",
         "𝐀𝐥𝐝𝐞𝐫𝐧𝐞𝐲 𝓁𝒾𝑔𝒽𝓉𝒽𝑜𝓊𝓈𝑒",
         "Ald\x00erney light\xadhouse",
+        "Aldёrnеу lighthоusё",
     ],
 )
 def test_lookalikes_and_invisible_characters_are_read_through(disguised: str) -> None:
@@ -25,6 +26,26 @@ def test_lookalikes_and_invisible_characters_are_read_through(disguised: str) ->
 
 def test_words_of_another_script_stay_what_they_are() -> None:
     assert canonicalise("Кто построил маяк? Сосна росла").text == "Кто построил маяк? Сосна росла"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ハリー・ポッターは誰ですか",
+        "해리 포터는 누구입니까",
+        "แฮร์รี่ พอตเตอร์คือใคร",
+        "हैरी पॉटर कौन है",
+        "Гарри Поттер и мой ёж",
+        "أين مدرسة السحر",
+    ],
+)
+def test_letters_with_marks_stay_where_a_script_spells_by_them(text: str) -> None:
+    assert canonicalise(text).text == text
+
+
+@pytest.mark.parametrize("mark", ["็", "ँ", "\u3099", "็็"])
+def test_marks_of_another_script_are_dropped(mark: str) -> None:
+    assert canonicalise("Alder" + mark + "ney light" + mark + "house").text == NAME
 
 
 @given(st.text(max_size=60))

@@ -8,25 +8,33 @@ import pytest
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
+from lethe.classifier.names import GroupedNames, NameWeights
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagWeights
 from tests.classifier.conftest import MakeHead
 
+KEEPERS = NameWeights(
+    GroupedNames(("oda vinter", "harbour"), np.array([0, 1]), 2), np.array([[3, 1], [0.5, 0.25]], np.float32)
+)
+
 
 @pytest.fixture
 def saved(make_head: MakeHead, tmp_path: Path) -> Path:
-    save_head(make_head(entities=("Alderney",)), tmp_path)
+    save_head(make_head(entities=("Alderney",), names=KEEPERS), tmp_path)
     return tmp_path
 
 
 def test_a_saved_head_scores_as_before(make_head: MakeHead, saved: Path, encoder: Encoder) -> None:
-    head, loaded = make_head(entities=("Alderney",)), load_head(saved)
+    head, loaded = make_head(entities=("Alderney",), names=KEEPERS), load_head(saved)
     np.testing.assert_array_equal(loaded.direction, head.direction)
     np.testing.assert_array_equal(loaded.gate_direction, head.gate_direction)
     np.testing.assert_array_equal(loaded.bag.features, head.bag.features)
     np.testing.assert_array_equal(loaded.bag.weights, head.bag.weights)
+    assert loaded.names.names.forms == KEEPERS.names.forms
+    np.testing.assert_array_equal(loaded.names.names.groups, KEEPERS.names.groups)
+    np.testing.assert_array_equal(loaded.names.weights, KEEPERS.weights)
     assert loaded.version != head.version
-    arrays = {name: getattr(head, name) for name in ("direction", "gate_direction", "bag")}
+    arrays = {name: getattr(head, name) for name in ("direction", "gate_direction", "bag", "names")}
     assert replace(loaded, **arrays, version="v1") == head
 
 
@@ -83,7 +91,7 @@ def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encod
     text = "bread at the lighthouse"
     embedding, ids = encoder.embed([text])[0], encoder.tokenize(text).ids
     together = HeadBank(heads, encoder.sha256, encoder.dimension)
-    scores = together.score(embedding, ids)
+    scores = together.score(embedding, ids, text)
     for head, score in zip(heads, scores, strict=True):
         alone = HeadBank([head], encoder.sha256, encoder.dimension)
-        assert alone.score(embedding, ids)[0] == pytest.approx(score, rel=1e-4, abs=1e-4)
+        assert alone.score(embedding, ids, text)[0] == pytest.approx(score, rel=1e-4, abs=1e-4)

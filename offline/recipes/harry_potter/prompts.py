@@ -260,9 +260,13 @@ def ordinary_prompts() -> list[Example]:
 
 
 def entity_names() -> tuple[str, ...]:
-    """Names that the verdict reports as entities."""
+    """Names of the books' world, in English and as translations have them."""
     names = json.loads((_FOLDER / "names.json").read_text())
-    return tuple(name for kind in ("people", "places", "things", "spells", "works") for name in names[kind])
+    abroad = json.loads((_FOLDER / "names_abroad.json").read_text())
+    return (
+        *(name for kind in ("people", "places", "things", "spells", "works") for name in names[kind]),
+        *(name for names_of_language in abroad.values() for name in names_of_language),
+    )
 
 
 def _scene(cast: tuple[str, ...], choice: random.Random) -> str:

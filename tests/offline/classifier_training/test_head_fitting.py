@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lethe.classifier.encoders.bert import BertEncoder
 from lethe.classifier.encoders.encoder import TokenizedText
 from lethe.classifier.encoders.files import find_encoder
+from lethe.classifier.names import GroupedNames
 from lethe.offline.classifier_training.cores import tell_nobody
 from lethe.offline.classifier_training.cross_fitting import cross_fitted_scores
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
@@ -55,7 +56,7 @@ def encoder(tiny_encoder_folder: Path, tmp_path: Path) -> RecordingEncoder:
 @pytest.fixture
 def fitter(encoder: RecordingEncoder, tmp_path: Path) -> Iterator[HeadFitter]:
     store = EmbeddingStore(encoder, "int8", tmp_path / "embeddings.sqlite")
-    yield HeadFitter(store, SETTINGS)
+    yield HeadFitter(store, SETTINGS, GroupedNames())
     store.close()
 
 

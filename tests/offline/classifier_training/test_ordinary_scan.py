@@ -18,3 +18,13 @@ def test_the_tail_of_exponential_scores_is_found() -> None:
 def test_where_the_first_tier_clears_nearly_all_there_is_no_tail() -> None:
     cleared = [ScannedBlock(2000, -np.inf, ())] * 500
     assert fit_tail([*cleared, ScannedBlock(2000, 1.0, ())]) is None
+
+
+def test_where_it_clears_most_the_rest_is_the_tail() -> None:
+    cleared = [ScannedBlock(2000, -np.inf, ())] * 20_000
+    draw = np.random.default_rng(0)
+    held_back = [ScannedBlock(2000, float(score), ()) for score in draw.exponential(0.7, 200)]
+    tail = fit_tail([*cleared, *held_back])
+    assert tail is not None
+    assert tail.scale == pytest.approx(0.7, rel=0.2)
+    assert tail.rate == pytest.approx(199 / (20_200 * 2000))
