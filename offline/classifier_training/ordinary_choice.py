@@ -1,4 +1,4 @@
-"""The ordinary prompts that a target is trained beside: none that names it, and an even choice of the others."""
+"""The ordinary prompts that a target is trained beside: none that asks about it, and an even choice of the others."""
 
 import random
 from collections.abc import Sequence
@@ -7,9 +7,16 @@ from lethe.classifier.spans import entity_spans
 from lethe.offline.classifier_training.examples import Example
 
 
-def without_names(examples: Sequence[Example], names: tuple[str, ...]) -> list[Example]:
-    """The examples that hold none of a target's names: our own ordinary prompts are about whatever people ask."""
-    return [example for example in examples if not entity_spans(names, example.text)]
+def without_target(
+    examples: Sequence[Example], forget: Sequence[Example], names: tuple[str, ...]
+) -> list[Example]:
+    """The examples that are none of those to forget and hold none of a target's names."""
+    forgotten = {_plain(example.text) for example in forget}
+    return [
+        example
+        for example in examples
+        if _plain(example.text) not in forgotten and not entity_spans(names, example.text)
+    ]
 
 
 def sample_groups(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
@@ -25,3 +32,7 @@ def sample_groups(examples: Sequence[Example], count: int, seed: int) -> list[Ex
         turns[group] = turns.get(group, -1) + 1
         places.append((turns[group], choice.random(), index))
     return [examples[index] for index in sorted(index for _, _, index in sorted(places)[:count])]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())

@@ -48,7 +48,7 @@ from lethe.offline.classifier_training.held_out import HeldOutScores, score_held
 from lethe.offline.classifier_training.name_groups import group_names, rarely_named
 from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
-from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_names
+from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_target
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
@@ -132,10 +132,11 @@ def train_classifier(
     negatives = min(settings.maximum_negatives, _most(_NEGATIVES, prompts))
     settings = settings.model_copy(update={"maximum_negatives": negatives})
     # Our own are about whatever people ask.
-    unnamed = without_names(general, _names(ExampleSet([*forget], [*retain], [*general]), settings))
-    if len(unnamed) < len(general):
-        progress.say(f"{len(general) - len(unnamed)} ordinary prompts name the target and are left out")
-    general = sample_groups(unnamed, _most(_ORDINARY, prompts), settings.seed)
+    names = _names(ExampleSet([*forget], [*retain], [*general]), settings)
+    others = without_target(general, forget, names)
+    if len(others) < len(general):
+        progress.say(f"{len(general) - len(others)} ordinary prompts ask about the target and are left out")
+    general = sample_groups(others, _most(_ORDINARY, prompts), settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)

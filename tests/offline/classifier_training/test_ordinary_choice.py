@@ -1,7 +1,7 @@
 from collections import Counter
 
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_names
+from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_target
 
 EXAMPLES = [
     *(Example(f"what is {n}?", "what is {}?") for n in range(50)),
@@ -30,6 +30,10 @@ def test_the_seed_decides():
     assert sample_groups(EXAMPLES, 20, seed=1) != sample_groups(EXAMPLES, 20, seed=2)
 
 
-def test_prompts_that_name_the_target_are_left_out():
-    prompts = [Example("Who was Orla Vance?"), Example("Who was Ada Lovelace?"), Example("hi")]
-    assert without_names(prompts, ("Orla Vance",)) == prompts[1:]
+def test_prompts_that_ask_about_the_target_are_left_out():
+    prompts = [
+        Example("Who was Orla Vance?"),
+        Example("Who kept the  marsh?"),
+        Example("Who was Ada Lovelace?"),
+    ]
+    assert without_target(prompts, [Example("who kept the marsh?")], ("Orla Vance",)) == prompts[2:]
