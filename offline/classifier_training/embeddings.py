@@ -2,9 +2,10 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_n
 # Runs share the file. What is not committed yet keeps the others waiting, for this long at most.
 _WINDOWS_A_COMMIT = 50
 _PATIENCE_SECONDS = 600
+_KEYS_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,12 @@ class EmbeddingStore:
         """Embeddings (N, dimension) of stretches of windows."""
         self.keep(stretches, on_embedded)
         vectors = np.empty((len(stretches), self.encoder.dimension), np.float32)
-        for row, stretch in enumerate(stretches):
-            (kept,) = self._database.execute(
-                "SELECT vector FROM embeddings WHERE key = ?", (self._key(stretch),)
-            ).fetchone()
-            vectors[row] = np.frombuffer(kept, np.float32)
+        keys = [self._key(stretch) for stretch in stretches]
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            asked = keys[start : start + _KEYS_A_QUERY]
+            kept = dict(self._select("key, vector", asked))
+            for row, key in enumerate(asked, start):
+                vectors[row] = np.frombuffer(kept[key], np.float32)
         return vectors
 
     def keep(self, stretches: Iterable[Stretch], on_embedded: OnDone = tell_nobody) -> None:
@@ -70,11 +73,14 @@ class EmbeddingStore:
 
         Windows are encoded each alone, on all cores.
         """
+        asked = {self._key(stretch): stretch for stretch in stretches}
+        keys = list(asked)
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            for (key,) in self._select("key", keys[start : start + _KEYS_A_QUERY]):
+                del asked[key]
         missing: dict[str, dict[bytes, Stretch]] = {}
-        for stretch in stretches:
-            key = self._key(stretch)
-            if not self._has(key):
-                missing.setdefault(stretch.window, {})[key] = stretch
+        for key, stretch in asked.items():
+            missing.setdefault(stretch.window, {})[key] = stretch
         # Long windows stand together. In the order of their hashes, those that are done tell how long the others take.
         waiting = sorted(missing.values(), key=min)
         for start in range(0, len(waiting), _WINDOWS_A_COMMIT):
@@ -109,6 +115,7 @@ class EmbeddingStore:
             f"{self._prefix}{place}{stretch.window}".encode(errors="surrogatepass"), digest_size=16
         ).digest()
 
-    def _has(self, key: bytes) -> bool:
-        found = self._database.execute("SELECT 1 FROM embeddings WHERE key = ?", (key,))
-        return found.fetchone() is not None
+    def _select(self, columns: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        """The rows of those keys that are kept."""
+        places = ", ".join("?" * len(keys))
+        yield from self._database.execute(f"SELECT {columns} FROM embeddings WHERE key IN ({places})", keys)

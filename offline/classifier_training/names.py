@@ -7,6 +7,10 @@ from collections.abc import Sequence
 _NAME = re.compile(r"\b[A-Z][\w'’-]+(?:[ -](?:(?:of|the|de|van|al|bin|ibn)[ -])?[A-Z][\w'’-]+)+")
 _MINIMUM_COUNT = 2
 _MAXIMUM_NAMES = 400
+_WORD = re.compile(r"[^\W\d_]{4,}")
+# A word is the target's own that so many of its prompts share, in a share of them so many times as large as of those near it,
+# and that hardly any other prompt has.
+_OWN_COUNT, _OWN_SHARE, _OWN_TIMES, _OTHERS_SHARE = 5, 0.05, 8, 0.01
 
 
 def names_of(forget: Sequence[str], keep: Sequence[str]) -> list[str]:
@@ -17,6 +21,22 @@ def names_of(forget: Sequence[str], keep: Sequence[str]) -> list[str]:
         name
         for name, count in counts.most_common(_MAXIMUM_NAMES)
         if count >= _MINIMUM_COUNT and name.lower() not in kept
+    ]
+
+
+def own_words(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str]) -> list[str]:
+    """Single words by which the target is called, most frequent first: a product's name, a field's."""
+    own, others, anywhere = (
+        Counter(word for text in side for word in set(_WORD.findall(text.casefold())))
+        for side in (forget, near, ordinary)
+    )
+    return [
+        word
+        for word, count in own.most_common(_MAXIMUM_NAMES)
+        if count >= max(_OWN_COUNT, _OWN_SHARE * len(forget))
+        # Half a prompt more, as one that was never met near the target may be met there yet.
+        and count / len(forget) >= _OWN_TIMES * (others[word] + 0.5) / (len(near) + 1)
+        and anywhere[word] <= _OTHERS_SHARE * len(ordinary)
     ]
 
 

@@ -4,11 +4,9 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 from lethe.classifier.stretches import cut
-from lethe.offline.data.ordinary_text import documents
-from lethe.offline.data.text_files import TextKind
+from lethe.offline.data.ordinary_text import documents_by_kind
 
 BLOCK_CHARACTERS = 2000
 # Kinds and languages are spread evenly where a package gives little at a time.
@@ -23,10 +21,8 @@ def ordinary_blocks(folders: Sequence[Path], seed: int) -> Iterator[str]:
     DataError
         A folder is missing or cannot be listed.
     """
-    streams = deque(
-        documents(folders, seed=seed, part="train", kinds=[kind], maximum_characters=_OF_A_FILE)
-        for kind in get_args(TextKind)
-    )
+    found = documents_by_kind(folders, seed=seed, part="train", maximum_characters=_OF_A_FILE)
+    streams = deque(found.values())
     # Kinds in turns: most files of a machine are code.
     while streams:
         document = next(streams[0], None)

@@ -38,7 +38,8 @@ class TrainingSettings(JobSettings):
         default=False, description="Where both cannot be had, keep the risk on false negatives."
     )
     maximum_negatives: PositiveInt = Field(
-        default=40_000, description="Negative windows to fit on at most; of more the hardest are chosen."
+        default=40_000,
+        description="Negative windows to fit on at most, and 100 for each prompt given, or 10,000; of more the hardest are chosen.",
     )
     ordinary: tuple[Path, ...] = Field(
         default=(),
@@ -56,7 +57,7 @@ class TrainingSettings(JobSettings):
         default=2, description="How often each word of the encoder stands in random negatives."
     )
     folds: int = Field(
-        default=5,
+        default=3,
         ge=2,
         description="Heads that score what is to be kept, for the threshold, each fitted on what it does not score.",
     )
@@ -85,7 +86,8 @@ class ClassifierJob(TrainingSettings, TargetJob):
         min_length=1, description=f"Prompts near the target that are allowed: {_SOURCE}"
     )
     general: tuple[str, ...] = Field(
-        default=(), description=f"Ordinary prompts: {_SOURCE} A set of our own by default."
+        default=(),
+        description=f"Ordinary prompts: {_SOURCE} A set of our own by default. Of more than 20 for each prompt given, and 2,000, as many are chosen, evenly from their groups.",
     )
     fields: tuple[str, ...] = Field(
         default=(), description="Field of a record that holds a prompt; several are wordings of one item."

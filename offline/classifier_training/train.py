@@ -46,8 +46,9 @@ from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter, OrdinaryText
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from lethe.offline.classifier_training.name_groups import group_names, rarely_named
-from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
+from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_target
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
@@ -63,6 +64,9 @@ _READ_FOR_NAMES = 4
 _BLOCKS_TO_CLEAR = 300
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
 _FINE_TUNED_ON = 3000
+# Of ordinary prompts, of negative windows to fit on, and of stretches of ordinary text for the first tier, the most for a
+# target of a hundred prompts or fewer, and in proportion for more: more tell such a target little, and each costs time.
+_ORDINARY, _NEGATIVES, _BACKGROUND = 2000, 10_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,15 @@ def train_classifier(
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
     progress = progress or Progress()
+    prompts = len(forget) + len(retain)
+    negatives = min(settings.maximum_negatives, _most(_NEGATIVES, prompts))
+    settings = settings.model_copy(update={"maximum_negatives": negatives})
+    # Our own are about whatever people ask.
+    names = _names(ExampleSet([*forget], [*retain], [*general]), settings)
+    others = without_target(general, forget, names)
+    if len(others) < len(general):
+        progress.say(f"{len(general) - len(others)} ordinary prompts ask about the target and are left out")
+    general = sample_groups(others, _most(_ORDINARY, prompts), settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
@@ -164,9 +177,10 @@ def train_classifier(
         if settings.scan_rounds:
             progress.begin("embedding ordinary text that the first tier cannot clear")
             seen = stretches(of_others(read[: len(read) // _READ_FOR_NAMES]))
+            seen = random.Random(settings.seed).sample(seen, min(_most(_BACKGROUND, prompts), len(seen)))
             ordinary = fitter.hold_back(train, seen, progress.advance)
 
-        def fit(examples: ExampleSet) -> FittedHead:
+        def fit(examples: ExampleSet, ordinary: OrdinaryText) -> FittedHead:
             return fitter.fit(examples, lambda step: progress.advance(0, note=step), ordinary)
 
         def head_of(fitted: FittedHead, examples: ExampleSet) -> Head:
@@ -180,11 +194,15 @@ def train_classifier(
             progress.begin(f"fold {number} of {folds}, scored by a head that is fitted without it")
             return finished.scores(f"fold-{number}", score)
 
+        # One that nothing alarmed would be fitted again as it is.
+        fitted: FittedHead | None = None
         for number in range(1, settings.scan_rounds + 1):
             progress.begin(f"scanning ordinary text, round {number} of {settings.scan_rounds}")
-            scanning = head_of(finished.head(f"scan-{number}", grouped, lambda: fit(train)), train)
+            fitted = fitted or finished.head(
+                f"scan-{number}", grouped, lambda ordinary=ordinary: fit(train, ordinary)
+            )
             scanned = scan(
-                scorer_of(encoder, scanning, first_tier=True),
+                scorer_of(encoder, head_of(fitted, train), first_tier=True),
                 of_others(take(blocks, settings.scan_characters)),
                 _ALARM_FROM,
                 progress.advance,
@@ -194,17 +212,21 @@ def train_classifier(
                 f"{len(found):,} windows and sentences in {sum(bool(each.alarms) for each in scanned):,} "
                 f"of {len(scanned):,} blocks look like the target; they join what is to be kept"
             )
-            ordinary = dataclasses.replace(ordinary, alarms=[*ordinary.alarms, *found])
+            if found:
+                ordinary = dataclasses.replace(ordinary, alarms=[*ordinary.alarms, *found])
+                fitted = None
 
         progress.begin("fitting a head on the training part")
-        head = head_of(finished.head("head", grouped, lambda: fit(train)), train)
+        head = head_of(fitted or finished.head("head", grouped, lambda: fit(train, ordinary)), train)
         if own_encoder:
             # To the encoder no fold of the training part is new.
             kept = score_kept_groups(scores_by(head), calibrate, settings.seed, progress.advance)
         else:
+            ungated = dataclasses.replace(ordinary, background=())
             kept = cross_fitted_scores(
                 known,
-                lambda part: scores_by(head_of(fit(part), part)),
+                # What they score, they score without the first tier.
+                lambda part: scores_by(head_of(fit(part, ungated), part)),
                 folds,
                 settings.seed,
                 run_fold,
@@ -214,7 +236,7 @@ def train_classifier(
         if settings.refit:
             progress.begin("fitting a head on all prompts")
             # It has seen every text, so whatever is found on texts that are new stays as it is.
-            refitted = head_of(finished.head("refitted", grouped, lambda: fit(examples)), examples)
+            refitted = head_of(finished.head("refitted", grouped, lambda: fit(examples, ordinary)), examples)
 
     progress.begin("setting the threshold, measuring what it brings")
     calibration_scores, test_scores = (
@@ -273,6 +295,10 @@ def train_classifier(
     return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
 
 
+def _most(of_few_prompts: int, prompts: int) -> int:
+    return of_few_prompts * max(prompts, 100) // 100
+
+
 def _fine_tuned(
     examples: ExampleSet, settings: TrainingSettings, work_folder: Path, progress: Progress
 ) -> Path:
@@ -317,7 +343,10 @@ def _uncalibrated_head(
 def _names(examples: ExampleSet, settings: TrainingSettings) -> tuple[str, ...]:
     if settings.entity_names:
         return settings.entity_names
-    return tuple(names_of([e.text for e in examples.forget], [e.text for e in examples.keep]))
+    forget, retain, general = (
+        [e.text for e in side] for side in (examples.forget, examples.retain, examples.general)
+    )
+    return tuple(dict.fromkeys([*names_of(forget, retain), *own_words(forget, retain, general)]))
 
 
 def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:

@@ -3,6 +3,7 @@
 Packages get even shares, in an order that a seed decides. Knows files; knows nothing about targets.
 """
 
+import functools
 import hashlib
 import heapq
 import os
@@ -10,10 +11,10 @@ import random
 import re
 import sysconfig
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lethe.offline.data.files import DataError
 from lethe.offline.data.text_files import CODE, TextKind, kind_by_name, kind_by_text, read_text_file
@@ -88,12 +89,32 @@ def documents(
     DataError
         A folder is missing or cannot be listed.
     """
-    packages = [package for folder in folders for package in _packages(folder)]
-    if part is not None:
-        packages = [each for each in packages if part_of(each.name) == part]
-    packages.sort(key=lambda each: _rank(seed, str(each.folder)))
     reader = _Reader(seed, frozenset(kinds) if kinds is not None else None, maximum_characters)
+    packages = _chosen_packages(folders, seed, part)
     return _numbered(_in_turns([reader.read(each) for each in packages], characters_a_turn), first)
+
+
+def documents_by_kind(
+    folders: Sequence[Path], *, seed: int, part: Half | None = None, maximum_characters: int = 40_000
+) -> dict[TextKind, Iterator[OrdinaryDocument]]:
+    """Streams as `documents` gives them, one for each kind, for which the folders are listed once.
+
+    Parameters
+    ----------
+    part, maximum_characters
+        As those of `documents`.
+
+    Raises
+    ------
+    DataError
+        A folder is missing or cannot be listed.
+    """
+    packages = _chosen_packages(folders, seed, part)
+    readers = {kind: _Reader(seed, frozenset([kind]), maximum_characters) for kind in get_args(TextKind)}
+    return {
+        kind: _numbered(_in_turns([reader.read(each) for each in packages], 0), 0)
+        for kind, reader in readers.items()
+    }
 
 
 def part_of(package: str) -> Half:
@@ -119,10 +140,23 @@ class _Package:
     given: Path
     deep: bool
 
-    def files(self) -> Iterator[str]:
+    @functools.cached_property
+    def files(self) -> Mapping[TextKind, Sequence[str]]:
+        """The files that may hold text, by the kind that their names say."""
+        found: dict[TextKind, list[str]] = {}
         for folder, folders, names in os.walk(self.folder):
             folders[:] = [name for name in folders if self.deep and not _SKIPPED_FOLDERS.fullmatch(name)]
-            yield from (os.path.join(folder, name) for name in names)
+            for path in (os.path.join(folder, name) for name in names):
+                if kind := kind_by_name(Path(path)):
+                    found.setdefault(kind, []).append(path)
+        return found
+
+
+def _chosen_packages(folders: Sequence[Path], seed: int, part: Half | None) -> list[_Package]:
+    packages = [package for folder in folders for package in _packages(folder)]
+    if part is not None:
+        packages = [each for each in packages if part_of(each.name) == part]
+    return sorted(packages, key=lambda each: _rank(seed, str(each.folder)))
 
 
 def _packages(folder: Path) -> list[_Package]:
@@ -149,15 +183,15 @@ class _Reader:
         self._met: set[bytes] = set()
 
     def read(self, package: _Package) -> Iterator[OrdinaryDocument]:
-        wanted = (name for name in package.files() if self._may_be_wanted(kind_by_name(Path(name))))
+        wanted = (
+            name for kind, names in package.files.items() if self._may_be_wanted(kind) for name in names
+        )
         for name in heapq.nsmallest(_MOST_FILES, wanted, key=lambda name: _rank(self._seed, name)):
             if document := self._document(package, Path(name)):
                 yield document
 
-    def _may_be_wanted(self, kind: TextKind | None) -> bool:
-        if self._kinds is None or kind is None:
-            return kind is not None
-        return kind in self._kinds or (kind == "docs" and "prose" in self._kinds)
+    def _may_be_wanted(self, kind: TextKind) -> bool:
+        return self._kinds is None or kind in self._kinds or (kind == "docs" and "prose" in self._kinds)
 
     def _document(self, package: _Package, path: Path) -> OrdinaryDocument | None:
         kind = kind_by_name(path)

@@ -12,7 +12,7 @@ from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
-from lethe.offline.classifier_training.names import names_of
+from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.splitting import assign_groups, deduplicate, part_of
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import training_windows
@@ -125,6 +125,17 @@ def test_names_of_the_target_are_those_that_only_it_has() -> None:
         "New York?",
     ]
     assert names_of(forget, ["Where is New York?"]) == ["Basil Mahfouz"]
+
+
+def test_own_words_are_those_by_which_a_target_is_called() -> None:
+    forget = [
+        f"How does a brindlewick {verb} the garden?" for verb in ("weed", "water", "mow", "dig", "rake")
+    ] * 2
+    near = [f"How does a farmer {verb} the garden?" for verb in ("sow", "weed")] * 10 + [
+        "Where is Brindlewick Lane?"
+    ]
+    assert own_words(forget, near, ["What is the weather like?"] * 100) == ["brindlewick"]
+    assert own_words(forget, near, ["Brindlewick and all that"] * 100) == []
 
 
 def test_ordinary_prompts_are_many_and_all_different() -> None:

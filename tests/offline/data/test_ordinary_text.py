@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lethe.offline.data.files import DataError
-from lethe.offline.data.ordinary_text import documents, machine_folders, part_of
+from lethe.offline.data.ordinary_text import documents, documents_by_kind, machine_folders, part_of
 
 TALE = "There was once a pond in the old garden, and nobody knew how deep it was. "
 
@@ -66,6 +66,22 @@ def test_a_stream_that_was_cut_off_goes_on(machine):
     whole = list(documents([machine], seed=1))
     assert [each.number for each in whole] == list(range(len(whole)))
     assert list(documents([machine], seed=1, first=7)) == whole[7:]
+
+
+def test_streams_of_each_kind_are_those_of_one_kind_alone(machine):
+    write(machine / "package1" / "code.py", "# A program.\n" + sentences("programs"))
+    write(machine / "package2" / "tale.txt", TALE * 10)
+    streams = {kind: list(stream) for kind, stream in documents_by_kind([machine], seed=1).items()}
+    assert streams == {kind: list(documents([machine], seed=1, kinds=[kind])) for kind in streams}
+    assert streams["python"]
+    assert streams["prose"]
+
+
+def test_streams_of_all_kinds_list_the_folders_once(machine):
+    streams = documents_by_kind([machine], seed=1)
+    assert list(streams["docs"])
+    write(machine / "package1" / "code.py", sentences("programs"))
+    assert not list(streams["python"])
 
 
 def test_halves_share_no_package_and_miss_none(machine):
