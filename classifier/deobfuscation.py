@@ -56,11 +56,7 @@ _LEET_WORD = re.compile(
 # A line that may be such a word.
 _LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
 _LONGEST_LEET = 24
-_LEET_SIGN = re.compile(r"[0-9@$|!+]")
-_LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
-_LEET = bytes.maketrans(b"013457@$!|+8", b"oieastasiltb")
-_LEET_ONE_AS_L = bytes.maketrans(b"013457@$!|+8", b"oleastaslltb")
 _SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
 _BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
@@ -72,6 +68,30 @@ _REACH = 160
 
 # Gives another reading of a text; None where it shows no sign of the disguise.
 _Reader = Callable[[str], AlignedText | None]
+
+
+@dataclass(frozen=True, eq=False)
+class _LeetAlphabet:
+    """Signs that stand for letters.
+
+    Attributes
+    ----------
+    letters
+        A table for `bytes.translate`.
+    signs
+        Finds a character that this alphabet is tried for.
+    own
+        (129,), which characters of ASCII these are; the last entry stands for all others.
+    """
+
+    letters: bytes
+    signs: re.Pattern[str]
+    own: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, signs: bytes, letters: bytes, tried_for: re.Pattern[str]) -> "_LeetAlphabet":
+        own = [point < 128 and bool(tried_for.match(chr(point))) for point in range(129)]
+        return cls(bytes.maketrans(signs, letters), tried_for, np.array(own))
 
 
 @dataclass(frozen=True)
@@ -232,7 +252,7 @@ class _Search:
             **_ENCODINGS,
             "spaced": _read_spaced,
         }
-        self.names = (*self._readers, *_LEET_LETTERS, "literals", *_TURNS)
+        self.names = (*self._readers, *_LEET_ALPHABETS, "literals", *_TURNS)
         if lexicon is not None:
             self._readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
             self.names += ("unjoined", "respelled")
@@ -264,7 +284,7 @@ class _Search:
         if name == "literals":
             literals = _read_literals(text)
             return literals and (literals, split_parts(literals.text))
-        if name in _LEET_LETTERS:
+        if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
         made = [self._part(name, part, self._readers[name]) for part in parts]
         if name == "base64" and not any(made) and "\n" in text and not any(map(_BASE64.search, parts)):
@@ -333,15 +353,14 @@ class _Search:
         return self._disguised[part]
 
     def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
-        signs = _LEET_SIGN if name == "leet" else _LEET_ONE
-        if not any(map(signs.search, parts)):
+        alphabet = _LEET_ALPHABETS[name]
+        if not any(map(alphabet.signs.search, parts)):
             return None
-        letters = _LEET_LETTERS[name]
         chosen = list(map(self._disguised_words, parts))
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
         throughout = sum(map(np.count_nonzero, chosen)) >= _LEET_SHARE * sum(map(len, chosen))
         made = [
-            _spelled_out(part, letters, None if throughout else words, signs)
+            _spelled_out(part, alphabet, None if throughout else words)
             for part, words in zip(parts, chosen, strict=True)
         ]
         return _put_together(made, parts)
@@ -452,12 +471,10 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _spelled_out(
-    text: str, letters: bytes, chosen: NDArray[np.bool_] | None, signs: re.Pattern[str]
-) -> AlignedText | None:
+def _spelled_out(text: str, alphabet: _LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
     """Some words of a text, or all but the longest, with their signs read as letters, one letter for each.
 
-    What is said to be replaced are the words with some signs; the others were read so before.
+    What is said to be replaced are the words with the alphabet's own signs; the others were read so before.
     """
     starts, ends = word_bounds(text)
     places = (ends - starts <= _LONGEST_LEET) if chosen is None else chosen
@@ -468,9 +485,10 @@ def _spelled_out(
     edges[starts] = 1
     edges[ends] = -1
     inside = edges[:-1].cumsum(dtype=np.int8).view(bool)
-    read = text_of(np.where(inside, points_of(_translated(text, letters)), points_of(text)))
-    found = np.array([match.start() for match in signs.finditer(text)], np.int64)
-    told = found.searchsorted(ends) > found.searchsorted(starts)
+    points = points_of(text)
+    read = text_of(np.where(inside, points_of(_translated(text, alphabet.letters)), points))
+    so_far = np.concatenate([[0], alphabet.own.take(points, mode="clip").cumsum()])
+    told = so_far[ends] > so_far[starts]
     starts, ends = starts[told], ends[told]
     return AlignedText(read, Replacements.of(starts, ends, ends - starts, len(text)))
 
@@ -513,7 +531,11 @@ def _backwards(text: str) -> str:
 # Their results show sense themselves, or are left alone.
 _CODES: dict[str, _Reader] = {"base64": _read_base64, "hex": _read_hex, "binary": _read_binary}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
-_LEET_LETTERS = {"leet": _LEET, "leet, 1 as l": _LEET_ONE_AS_L}
+_LEET_ALPHABETS = {
+    "leet": _LeetAlphabet.of(b"013457@$!|+8", b"oieastasiltb", re.compile(r"[0-9@$|!+]")),
+    # What the first alphabet reads otherwise.
+    "leet, 1 as l": _LeetAlphabet.of(b"013457@$!|+8", b"oleastaslltb", re.compile(r"[1!]")),
+}
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
 # Those that change words where they stand, whatever the rest of the text is.
