@@ -58,6 +58,11 @@ class Replacements:
             return self.source_length - end, self.source_length - start
         return self._source_of(start)[0], self._source_of(end - 1)[1]
 
+    def carried(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """About where places of the source are in the text: none is further off than a replacement is long."""
+        grown = np.concatenate([[0], self.new_ends - self.ends])
+        return places + grown[self.ends.searchsorted(places, side="right")]
+
     def _source_of(self, place: int) -> tuple[int, int]:
         index = int(self.new_ends.searchsorted(place, side="right"))
         if index < len(self.starts) and self.new_starts[index] <= place:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute
+from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.points import points_of, text_of, word_bounds
@@ -48,17 +48,15 @@ _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
+_TOKEN = re.compile(r"\S+")
+_IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
 )
 # A line that may be such a word.
 _LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
 _LONGEST_LEET = 24
-_LEET_SIGN = re.compile(r"[0-9@$|!+]")
-_LEET_ONE = re.compile(r"[1!]")
 _LEET_SHARE = 0.3
-_LEET = bytes.maketrans(b"013457@$!|+8", b"oieastasiltb")
-_LEET_ONE_AS_L = bytes.maketrans(b"013457@$!|+8", b"oleastaslltb")
 _SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
 _BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
@@ -70,6 +68,30 @@ _REACH = 160
 
 # Gives another reading of a text; None where it shows no sign of the disguise.
 _Reader = Callable[[str], AlignedText | None]
+
+
+@dataclass(frozen=True, eq=False)
+class _LeetAlphabet:
+    """Signs that stand for letters.
+
+    Attributes
+    ----------
+    letters
+        A table for `bytes.translate`.
+    signs
+        Finds a character that this alphabet is tried for.
+    own
+        (129,), which characters of ASCII these are; the last entry stands for all others.
+    """
+
+    letters: bytes
+    signs: re.Pattern[str]
+    own: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, signs: bytes, letters: bytes, tried_for: re.Pattern[str]) -> "_LeetAlphabet":
+        own = [point < 128 and bool(tried_for.match(chr(point))) for point in range(129)]
+        return cls(bytes.maketrans(signs, letters), tried_for, np.array(own))
 
 
 @dataclass(frozen=True)
@@ -175,26 +197,45 @@ def _fresh(parts: Iterable[str], known: Set[str]) -> tuple[tuple[int, int], ...]
     return tuple(stretches)
 
 
-def _near_changes(stretches: tuple[tuple[int, int], ...], made: AlignedText) -> tuple[tuple[int, int], ...]:
-    """What of these stretches stands near something that a reading changes; the rest says what it said before."""
-    changes = made.replacements
-    if changes is None or changes.backwards:
-        return stretches
+def _near_changes(
+    fresh: tuple[tuple[int, int], ...], made: AlignedText, parent: Reading, *, told: bool
+) -> tuple[tuple[int, int], ...]:
+    """What of a reading's fresh stretches may say something new: what stands near a change, and near one of its parent.
+
+    Parameters
+    ----------
+    told
+        Whether what the parent left alone was read in this way before.
+    """
+    changes, before = made.replacements, parent.canonical.replacements
+    if changes is not None and not changes.backwards:
+        fresh = _near(fresh, changes.new_starts, changes.new_ends)
+    if not told or before is None or before.backwards:
+        return fresh
+    starts, ends = before.new_starts, before.new_ends
+    if changes is None:
+        return _near(fresh, starts, ends)
+    if changes.backwards:
+        return _near(fresh, changes.source_length - ends[::-1], changes.source_length - starts[::-1])
+    return _near(fresh, changes.carried(starts), changes.carried(ends))
+
+
+def _near(
+    stretches: tuple[tuple[int, int], ...], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[tuple[int, int], ...]:
+    """What of these stretches stands near some changes, whose starts and ends ascend; the rest says what it said before."""
     near: list[tuple[int, int]] = []
     for start, end in stretches:
-        first, last = (
-            np.searchsorted(changes.new_ends, start),
-            np.searchsorted(changes.new_starts, end, "right"),
-        )
-        begins = np.maximum(changes.new_starts[first:last] - _REACH, start)
-        ends = np.minimum(changes.new_ends[first:last] + _REACH, end)
-        apart = np.flatnonzero(begins[1:] > ends[:-1]) + 1
+        first, last = ends.searchsorted(start), starts.searchsorted(end, "right")
+        begins = np.maximum(starts[first:last] - _REACH, start)
+        finishes = np.minimum(ends[first:last] + _REACH, end)
+        apart = np.flatnonzero(begins[1:] > finishes[:-1]) + 1
         near += zip(
             begins[np.concatenate([[0], apart])].tolist() if len(begins) else (),
-            ends[np.concatenate([apart - 1, [-1]])].tolist() if len(begins) else (),
+            finishes[np.concatenate([apart - 1, [-1]])].tolist() if len(begins) else (),
             strict=True,
         )
-    return tuple(near)
+    return tuple((start, end) for start, end in near if start < end)
 
 
 class _Search:
@@ -204,12 +245,14 @@ class _Search:
         self._lexicon = lexicon
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], bool] = {}
+        # What was read in the plain text.
+        self._read_plainly: set[str] = set()
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
             "spaced": _read_spaced,
         }
-        self.names = (*self._readers, *_LEET_LETTERS, "literals", *_TURNS)
+        self.names = (*self._readers, *_LEET_ALPHABETS, "literals", *_TURNS)
         if lexicon is not None:
             self._readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
             self.names += ("unjoined", "respelled")
@@ -224,7 +267,11 @@ class _Search:
             if result is None:
                 continue
             made, parts = result
-            if fresh := _near_changes(_fresh(parts, known), made):
+            # Far from what a parent changed, these say what they said of the plain text.
+            told = not parent.reading.plain and name in _LOCAL and name in self._read_plainly
+            if fresh := _near_changes(_fresh(parts, known), made, parent.reading, told=told):
+                if parent.reading.plain:
+                    self._read_plainly.add(name)
                 canonical = AlignedText(made.text, made.replacements, parent.reading.canonical)
                 yield _Parted(Reading((*parent.reading.way, name), canonical, fresh), parts)
 
@@ -237,7 +284,7 @@ class _Search:
         if name == "literals":
             literals = _read_literals(text)
             return literals and (literals, split_parts(literals.text))
-        if name in _LEET_LETTERS:
+        if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
         made = [self._part(name, part, self._readers[name]) for part in parts]
         if name == "base64" and not any(made) and "\n" in text and not any(map(_BASE64.search, parts)):
@@ -283,13 +330,17 @@ class _Search:
             return None
         plain = [part if each is None else each.text for each, part in zip(made, parts, strict=True)]
         canonical = canonicalise("".join(plain)).text
-        if "".join(plain) == canonical:
-            parts = whole_parts(plain)
-        else:
-            # What is read as a lookalike goes by the whole text; mostly the parts come to the same, and stay parts.
-            parts = whole_parts(canonicalise(part).text for part in plain)
-            if "".join(parts) != canonical:
-                parts = split_parts(canonical)
+        traced = [
+            each and self._part("words", part, _read_escaped_words)
+            for each, part in zip(made, parts, strict=True)
+        ]
+        read = [part if each is None else each.text for each, part in zip(traced, parts, strict=True)]
+        if "".join(read) == canonical:
+            return _put_together(traced, parts)
+        # What is read as a lookalike goes by the whole text; mostly the parts come to the same, and stay parts.
+        parts = whole_parts(canonicalise(part).text for part in plain)
+        if "".join(parts) != canonical:
+            parts = split_parts(canonical)
         return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
 
     def _disguised_words(self, part: str) -> NDArray[np.bool_]:
@@ -302,15 +353,14 @@ class _Search:
         return self._disguised[part]
 
     def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
-        signs = _LEET_SIGN if name == "leet" else _LEET_ONE
-        if not any(map(signs.search, parts)):
+        alphabet = _LEET_ALPHABETS[name]
+        if not any(map(alphabet.signs.search, parts)):
             return None
-        letters = _LEET_LETTERS[name]
         chosen = list(map(self._disguised_words, parts))
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
         throughout = sum(map(np.count_nonzero, chosen)) >= _LEET_SHARE * sum(map(len, chosen))
         made = [
-            _spelled_out(part, letters, None if throughout else words)
+            _spelled_out(part, alphabet, None if throughout else words)
             for part, words in zip(parts, chosen, strict=True)
         ]
         return _put_together(made, parts)
@@ -394,12 +444,21 @@ def _printable(raw: bytes) -> str | None:
 
 def _read_escapes(text: str) -> AlignedText | None:
     """The text unescaped, its characters not traced."""
-    if not _ESCAPE_SIGN.search(text):
-        return None
-    plain = urllib.parse.unquote(
+    plain = _unescape(text) if _ESCAPE_SIGN.search(text) else text
+    return AlignedText(plain) if plain != text else None
+
+
+def _read_escaped_words(text: str) -> AlignedText | None:
+    """The text with each word unescaped and spelled as canonical text is, its characters traced."""
+    escaped = [word for word in set(text.split()) if _ESCAPE_SIGN.search(word)]
+    readings = {word: canonicalise(read).text for word in escaped if (read := _unescape(word)) != word}
+    return substitute_words(_TOKEN, _IN_TOKEN, text, readings)
+
+
+def _unescape(text: str) -> str:
+    return urllib.parse.unquote(
         html.unescape(_UNICODE_ESCAPE.sub(lambda m: chr(int(m[1] or m[2], 16)), text))
     )
-    return AlignedText(plain) if plain != text else None
 
 
 def _read_spaced(text: str) -> AlignedText | None:
@@ -412,8 +471,11 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
-def _spelled_out(text: str, letters: bytes, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
-    """Some words of a text, or all but the longest, with their signs read as letters, one letter for each."""
+def _spelled_out(text: str, alphabet: _LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
+    """Some words of a text, or all but the longest, with their signs read as letters, one letter for each.
+
+    What is said to be replaced are the words with the alphabet's own signs; the others were read so before.
+    """
     starts, ends = word_bounds(text)
     places = (ends - starts <= _LONGEST_LEET) if chosen is None else chosen
     starts, ends = starts[places], ends[places]
@@ -423,7 +485,11 @@ def _spelled_out(text: str, letters: bytes, chosen: NDArray[np.bool_] | None) ->
     edges[starts] = 1
     edges[ends] = -1
     inside = edges[:-1].cumsum(dtype=np.int8).view(bool)
-    read = text_of(np.where(inside, points_of(_translated(text, letters)), points_of(text)))
+    points = points_of(text)
+    read = text_of(np.where(inside, points_of(_translated(text, alphabet.letters)), points))
+    so_far = np.concatenate([[0], alphabet.own.take(points, mode="clip").cumsum()])
+    told = so_far[ends] > so_far[starts]
+    starts, ends = starts[told], ends[told]
     return AlignedText(read, Replacements.of(starts, ends, ends - starts, len(text)))
 
 
@@ -465,9 +531,15 @@ def _backwards(text: str) -> str:
 # Their results show sense themselves, or are left alone.
 _CODES: dict[str, _Reader] = {"base64": _read_base64, "hex": _read_hex, "binary": _read_binary}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
-_LEET_LETTERS = {"leet": _LEET, "leet, 1 as l": _LEET_ONE_AS_L}
+_LEET_ALPHABETS = {
+    "leet": _LeetAlphabet.of(b"013457@$!|+8", b"oieastasiltb", re.compile(r"[0-9@$|!+]")),
+    # What the first alphabet reads otherwise.
+    "leet, 1 as l": _LeetAlphabet.of(b"013457@$!|+8", b"oleastaslltb", re.compile(r"[1!]")),
+}
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
+# Those that change words where they stand, whatever the rest of the text is.
+_LOCAL = {*_CODES, *_TURNS, "spaced", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {

@@ -21,7 +21,7 @@ _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
 # Long runs of letters, as no ordinary word is; and runs of capitalised words.
 _SHORTEST_RUN = 14
 _LETTER = re.compile(r"[^\W\d_]")
-_OVERLONG_WORD = re.compile(r"[^\W\d_]{25}")
+_OVERLONG_WORD = re.compile(r"[^\W\d_]{25,}")
 _RUN = re.compile(rf"[^\W\d_]{{{_SHORTEST_RUN},}}")
 _CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 # A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
@@ -126,10 +126,8 @@ class Lexicon:
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        unknown = "\n".join(
-            run for run in self._unknown(text) if run.isascii() or not self._foreign(run.lower())
-        )
-        words = set(_WORD.findall(unknown))
+        unknown = [run for run in self._unknown(text) if run.isascii() or not self._foreign(run.lower())]
+        words = set(_WORD.findall("\n".join(unknown)))
         lowered = dict(zip(words, map(str.lower, words), strict=True))
         corrections = self._corrections(
             low
@@ -141,7 +139,9 @@ class Lexicon:
             for word, low in lowered.items()
             if (best := corrections.get(low)) is not None
         }
-        if _OVERLONG_WORD.search(unknown):
+        # What a longer word is cut into is no word that stands alone.
+        overlong = _OVERLONG_WORD.findall("\n".join(run for run in unknown if len(run) > _LONGEST_WORD))
+        if not readings.keys().isdisjoint(_WORD.findall("\n".join(overlong))):
             return substitute(_WORD, text, readings.get)
         return substitute_words(_WORD, _LETTER, text, readings)
 
@@ -210,16 +210,20 @@ class Lexicon:
     def _parted(self, run: str) -> list[str]:
         """The cheapest way to cut a run into words."""
         lowered = run.lower()
+        known, beginnings = self._costs.get, self._beginnings
         costs = [0.0] + [math.inf] * len(run)
         previous = [0] * (len(run) + 1)
         for start in range(len(run)):
+            before = costs[start]
+            if before + _STRAY_LETTER_COST < costs[start + 1]:
+                costs[start + 1], previous[start + 1] = before + _STRAY_LETTER_COST, start
             for end in range(start + 1, len(run) + 1):
                 candidate = lowered[start:end]
-                word_cost = self._costs.get(candidate, _STRAY_LETTER_COST if end == start + 1 else math.inf)
-                if costs[start] + word_cost < costs[end]:
-                    costs[end], previous[end] = costs[start] + word_cost, start
-                if candidate not in self._beginnings:
+                if candidate not in beginnings:
                     break
+                cost = known(candidate)
+                if cost is not None and before + cost < costs[end]:
+                    costs[end], previous[end] = before + cost, start
         cuts = [len(run)]
         while cuts[-1]:
             cuts.append(previous[cuts[-1]])
