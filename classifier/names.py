@@ -27,8 +27,11 @@ _ENDING = 3
 _INFLECTED_FROM = 5
 _SHORTEST_PART = 4
 _VOWELS = frozenset("aeiouyаеиоуыэюяёα")
-# Scripts whose words have no gaps between them, or whose particles follow without one.
-_UNGAPPED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+# Scripts whose words have no gaps between them; katakana, whose words end where it does; Hangul, whose particles follow a word.
+_UNGAPPED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u309f\u3400-\u9fff]")
+_KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]")
+_HANGUL = re.compile(r"[\uac00-\ud7af]")
+_SHORTEST_KATAKANA = 3
 
 
 @dataclass(frozen=True)
@@ -144,20 +147,22 @@ class NameBank:
         )
 
 
-def name_forms(names: Iterable[str]) -> tuple[str, ...]:
-    """The forms in which names are looked for: each whole, and each of its words that is written as a name.
+def name_forms(names: Iterable[str]) -> dict[str, str]:
+    """The forms in which names are looked for, and the name or word that each is a form of.
 
-    A form is canonical, in small letters, with a space for each gap, and without a final vowel, in whose place endings of
-    cases stand in many languages.
+    Names are looked for whole, and by each of their words that is written as a name. A form is canonical, in small letters,
+    with a space for each gap, and without a final vowel, in whose place endings of cases stand in many languages.
     """
-    forms: dict[str, None] = {}
+    forms: dict[str, str] = {}
     for name in names:
         canonical = canonicalise(name).text.strip()
         words = _spaced(canonical).split()
         parts = [word for word in words if len(words) > 1 and _is_name(word)]
-        for form in (" ".join(words), *parts):
-            forms[_stem(lowered(form))] = None
-    return tuple(form for form in forms if form)
+        joined = ["".join(words)] if _UNGAPPED.match(canonical) or _KATAKANA.match(canonical) else []
+        for form in (" ".join(words), *joined, *parts):
+            forms.setdefault(_stem(lowered(form)), lowered(form))
+    forms.pop("", None)
+    return forms
 
 
 def _spaced(text: str) -> str:
@@ -168,7 +173,9 @@ def _spaced(text: str) -> str:
 
 
 def _is_name(word: str) -> bool:
-    if _UNGAPPED.match(word):
+    if _KATAKANA.match(word):
+        return len(word) >= _SHORTEST_KATAKANA
+    if _UNGAPPED.match(word) or _HANGUL.match(word):
         return len(word) >= 2
     return len(word) >= _SHORTEST_PART and word[0] != word[0].lower()
 
@@ -181,9 +188,11 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     """Whether no word goes on before a form, nor after it by more than an ending."""
     if _UNGAPPED.match(text, start):
         return True
+    if _KATAKANA.match(text, start):
+        return not (start and _KATAKANA.match(text, start - 1)) and not _KATAKANA.match(text, end)
     if start and _in_word(text[start - 1]):
         return False
-    allowed = _ENDING if end - start >= _INFLECTED_FROM else 0
+    allowed = _ENDING if end - start >= _INFLECTED_FROM or _HANGUL.match(text, start) else 0
     following = text[end : end + allowed + 1]
     return len(following) <= allowed or not all(map(_in_word, following))
 

@@ -32,7 +32,7 @@ _UNDECIDED_BELOW = 1.2
 # What the tokens and names of turned or reversed letters must add to a score.
 _SPECULATIVE_NEEDED = 0.8
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
-_NAMED = 1.0
+_NAMED = 3.0
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,37 @@
 """How much a target's names say: their forms in groups by how often ordinary text has them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.names import GroupedNames, NameIndex
 
-# Occurrences in a million characters from which a form is of the next group: those that ordinary text hardly has, those that
-# it has in passing, and its own words and names.
-_RATES = (0.2, 4.0)
-RARE, _NEAR = 0, len(_RATES) + 1
+# Groups: forms that ordinary text hardly has; those that it has in passing, or that are words of a language; those that
+# allowed prompts near the target have.
+RARE, _SELDOM, _NEAR = range(3)
+# Texts in a million characters that have a form, from which on it is no longer rare, and from which on it says nothing.
+_SELDOM_FROM, _COMMON_FROM = 0.05, 4.0
 
 
-def group_names(forms: Sequence[str], ordinary: Iterable[str], near: Iterable[str]) -> GroupedNames:
-    """Count forms in ordinary text and group them; those that allowed prompts near the target share are a group of their own.
+def group_names(
+    forms: Mapping[str, str], is_word: Callable[[str], bool], ordinary: Iterable[str], near: Iterable[str]
+) -> GroupedNames:
+    """Count forms in ordinary text and group them; common ones are left out.
 
     Parameters
     ----------
     forms
         See `lethe.classifier.names.name_forms`.
+    is_word
+        Whether something is a word of a language, as far as is known: what ordinary text there is may be about few things.
     ordinary
         As much text as there is: a form that millions of characters lack is rare indeed.
+    near
+        Allowed prompts near the target.
     """
-    index = NameIndex(forms)
+    index = NameIndex(list(forms))
     counts: Counter[int] = Counter()
     characters = 0
     for text in ordinary:
@@ -32,10 +39,14 @@ def group_names(forms: Sequence[str], ordinary: Iterable[str], near: Iterable[st
         # Once a text: a page that is about a namesake is one chance.
         counts.update({match.form for match in index.find(canonicalise(text).text)})
     shared = {match.form for text in near for match in index.find(canonicalise(text).text)}
-    rates = np.array([counts[form] for form in range(len(forms))]) * 1e6 / max(characters, 1)
-    groups = np.searchsorted(_RATES, rates, side="right")
-    groups[list(shared)] = _NEAR
-    return GroupedNames(tuple(forms), groups, _NEAR + 1)
+    groups: dict[str, int] = {}
+    for number, (form, word) in enumerate(forms.items()):
+        rate = counts[number] * 1e6 / max(characters, 1)
+        if rate >= _COMMON_FROM:
+            continue
+        seldom = rate >= _SELDOM_FROM or is_word(word)
+        groups[form] = _NEAR if number in shared else _SELDOM if seldom else RARE
+    return GroupedNames(tuple(groups), np.array(list(groups.values()), np.int64), _NEAR + 1)
 
 
 def rarely_named(names: GroupedNames, text: str) -> bool:

@@ -162,7 +162,13 @@ def train_classifier(
         if settings.scan_rounds:
             progress.begin("reading ordinary text")
         read = take(blocks, _READ_FOR_NAMES * settings.scan_characters)
-        grouped = group_names(name_forms(names), read, [example.text for example in examples.retain])
+        vocabulary = {word.lower() for word in encoder.words}
+        grouped = group_names(
+            name_forms(names),
+            lambda word: word in vocabulary or len(encoder.tokenize(word)) == 1,
+            read,
+            [example.text for example in examples.retain],
+        )
         fitter = HeadFitter(store, settings, grouped)
         known = train.joined_with(calibrate)
         progress.begin("embedding the windows of all prompts, and random sentences")
