@@ -74,7 +74,7 @@ class WordPieces:
         """The tokens of words that are tokenized as they stand; those with several unknown stretches left out."""
         chunks = list(map(" ".join, _chunks(words)))
         found: list[NDArray[np.int32]] = self._processor.encode(chunks, return_type="numpy", num_threads=1)
-        ids = np.concatenate([np.empty(0, np.int64), *found])
+        ids = np.concatenate([np.empty(0, np.int32), *found]).astype(np.int64)
         begins = self._begins[ids]
         counts = np.diff(np.append(begins.nonzero()[0], len(ids)))
         owners = begins.cumsum() - 1

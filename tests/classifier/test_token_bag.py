@@ -34,7 +34,10 @@ def test_a_bank_weighs_for_each_head_as_the_head_alone(ids: np.ndarray, heads: i
 def test_texts_scored_together_score_as_each_alone(texts: list[np.ndarray]) -> None:
     known = np.unique(bag_features(np.concatenate([np.arange(50), *texts])))
     bank = BagBank(
-        [BagWeights(known, np.ones(len(known), np.float32)), BagWeights(known[:9], known[:9] / 9e4)]
+        [
+            BagWeights(known, np.ones(len(known), np.float32)),
+            BagWeights(known[:9], np.linspace(-1, 1, len(known[:9]), dtype=np.float32)),
+        ]
     )
     together = bank.scores_of_each(
         np.concatenate([np.empty(0, np.int64), *texts]), np.array(list(map(len, texts)), int)
