@@ -242,10 +242,10 @@ class Scorer:
             return TextScores(scores)
         spans: dict[int, tuple[WindowSpan, ...]] = {}
         for index in np.flatnonzero(scores >= self._score_thresholds):
-            ranges = evidence.get(int(index), [(0, len(tokens))])
+            carrying = evidence.get(int(index), [(0, len(tokens))])
             spans[int(index)] = tuple(
                 span.shifted(window.start).in_original(window.canonical)
-                for start, end in ranges
+                for start, end in carrying
                 for span in evidence_spans(
                     self.bank.heads[index],
                     window.text,
