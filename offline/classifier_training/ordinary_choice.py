@@ -1,6 +1,7 @@
 """The ordinary prompts that a target is trained beside: none that asks about it, and an even choice of the others."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from lethe.classifier.spans import entity_spans
@@ -22,15 +23,16 @@ def without_target(
 def sample_groups(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
     """At most `count` of the examples, drawn from their groups in turns; in their order, the same for the same seed.
 
-    An example without a group is one of its own.
+    An example without a group is one of its own. Where a few others are missing most of the choice stays, so that targets
+    share its embeddings.
     """
-    choice = random.Random(seed)
-    turns: dict[str, int] = {}
+    ranks = [random.Random(f"{seed}:{example.text}").random() for example in examples]
+    turns = Counter[str]()
     places: list[tuple[int, float, int]] = []
-    for index in choice.sample(range(len(examples)), len(examples)):
+    for rank, index in sorted(zip(ranks, range(len(examples)), strict=True)):
         group = examples[index].group or examples[index].text
-        turns[group] = turns.get(group, -1) + 1
-        places.append((turns[group], choice.random(), index))
+        places.append((turns[group], rank, index))
+        turns[group] += 1
     return [examples[index] for index in sorted(index for _, _, index in sorted(places)[:count])]
 
 

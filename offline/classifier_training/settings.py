@@ -54,7 +54,7 @@ class TrainingSettings(JobSettings):
     )
     scan_characters: PositiveInt = Field(default=4_000_000, description="Ordinary text to scan in a round.")
     vocabulary_rounds: NonNegativeInt = Field(
-        default=2, description="How often each word of the encoder stands in random negatives."
+        default=1, description="How often each word of the encoder stands in random negatives."
     )
     folds: int = Field(
         default=3,

@@ -25,6 +25,11 @@ def test_all_are_chosen_where_there_are_no_more_than_wanted():
     assert sample_groups(EXAMPLES, 100, seed=0) == EXAMPLES
 
 
+def test_most_of_the_choice_stays_where_examples_are_missing():
+    before, after = sample_groups(EXAMPLES, 30, seed=0), sample_groups(EXAMPLES[3:], 30, seed=0)
+    assert len(set(before) & set(after)) >= 26
+
+
 def test_the_seed_decides():
     assert sample_groups(EXAMPLES, 20, seed=1) == sample_groups(EXAMPLES, 20, seed=1)
     assert sample_groups(EXAMPLES, 20, seed=1) != sample_groups(EXAMPLES, 20, seed=2)
