@@ -53,14 +53,6 @@ def canonicalise(text: str) -> AlignedText:
     return AlignedText(_read_lookalikes(decomposed), replacements)
 
 
-def lowered(text: str) -> str:
-    """The text in small letters, of which none takes another length."""
-    low = text.lower()
-    if len(low) == len(text):
-        return low
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
-
-
 def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tuple[str, Replacements | None]:
     """The text with some characters replaced, wherever they stand; no replacements where all are by single ones."""
     # The last entries stand for all points from there on.

@@ -1,4 +1,4 @@
-"""A text as an array of its characters' code points, and what is counted on such arrays."""
+"""A text character by character: as an array of code points, what is counted on such arrays, and small letters."""
 
 import functools
 
@@ -20,6 +20,14 @@ def points_of(text: str) -> NDArray[np.uint32]:
 def text_of(points: NDArray[np.uint32]) -> str:
     """The text of code points."""
     return points.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def lowered(text: str) -> str:
+    """The text in small letters, of which none takes another length."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
 def distinct_points(points: NDArray[np.uint32]) -> list[int]:

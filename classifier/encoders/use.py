@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
-from lethe.classifier.canonical import lowered
 from lethe.classifier.encoders.encoder import Encoder, SpecialTokens, TokenizedText
 from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
 from lethe.classifier.encoders.sessions import open_session
 from lethe.classifier.encoders.use_graph import build_pooling_graph, build_rows_graph, token_table
 from lethe.classifier.encoders.word_pieces import WORD_MARK, WordPieces
+from lethe.classifier.points import lowered
 from lethe.classifier.settings import Precision
 
 _DIMENSION = 512
