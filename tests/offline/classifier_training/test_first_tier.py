@@ -99,8 +99,12 @@ def test_what_tokens_and_names_must_add_is_as_much_as_loses_nothing(
     limited = with_limits(encoder, trained.head, flagged, ordinary)
     assert limited.lexical_below > -2
     assert not first_tier_effect(encoder, limited, flagged, HELD_OUT.general).lost
+    # Its embeddings speak for every text, its tokens and names for none.
     silent = replace(
-        trained.head, bag=BagWeights(np.empty(0, np.int64), np.empty(0, np.float32)), names=NameWeights()
+        trained.head,
+        bag=BagWeights(np.empty(0, np.int64), np.empty(0, np.float32)),
+        names=NameWeights(),
+        bias=50.0,
     )
     assert with_limits(encoder, silent, flagged, ordinary).lexical_below <= 0
 

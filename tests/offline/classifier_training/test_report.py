@@ -29,6 +29,7 @@ def trained_with(threshold: float, retain: tuple[float, ...] = (-4.0, -3.0)) -> 
         bag=BagWeights(np.zeros(0, np.int64), empty),
         gate_direction=empty,
         gate_bias=0.0,
+        lexical_below=-1e6,
         pass_below=0.0,
         passed_probability=0.0,
         threshold=float(Calibration().probability(threshold)),
