@@ -23,9 +23,10 @@ COUNTED = 2
 _GAPS = "\n\t\r\u00a0\u3000-‐‑–'’·・=＝"
 # Weights of names below this change no verdict.
 _LEAST_WEIGHT = 0.05
-# Letters that may follow a form as the ending of a case, and the shortest form that they may follow.
+# Letters that may follow a form as the ending of a case, and the shortest form that they may follow: in Latin script short ones
+# begin many other words.
 _ENDING = 3
-_INFLECTED_FROM = 5
+_INFLECTED_FROM, _INFLECTED_FROM_IN_LATIN = 5, 7
 _SHORTEST_PART = 4
 _VOWELS = frozenset("aeiouyаеиоуыэюяёα")
 # Scripts whose words have no gaps between them; katakana, whose words end where it does; Hangul, whose particles follow a word.
@@ -148,22 +149,45 @@ class NameBank:
         )
 
 
-def name_forms(names: Iterable[str]) -> dict[str, str]:
-    """The forms in which names are looked for, and the name or word that each is a form of.
+@dataclass(frozen=True)
+class NameForm:
+    """What a form is a form of.
+
+    Attributes
+    ----------
+    word
+        A name, or a word of one, in small letters.
+    whole
+        Whether it is a name as it was given, rather than a word of one.
+    """
+
+    word: str
+    whole: bool
+
+
+def name_forms(names: Iterable[str]) -> dict[str, NameForm]:
+    """The forms in which names are looked for.
 
     Names are looked for whole, and by each of their words that is written as a name. A form is canonical, in small letters,
-    with a space for each gap, and without a final vowel, in whose place endings of cases stand in many languages.
+    with a space for each gap, and where it is long enough without a final vowel, in whose place endings of cases stand in many
+    languages.
     """
-    forms: dict[str, str] = {}
+    forms: dict[str, NameForm] = {}
+    words_of: dict[str, NameForm] = {}
     for name in names:
         canonical = canonicalise(name).text.strip()
         words = _spaced(canonical).split()
         parts = [word for word in words if len(words) > 1 and _is_name(word)]
         joined = ["".join(words)] if _UNGAPPED.match(canonical) or _KATAKANA.match(canonical) else []
-        for form in (" ".join(words), *joined, *parts):
-            forms.setdefault(_stem(lowered(form)), lowered(form))
+        for found, whole in (
+            (" ".join(words), True),
+            *((form, True) for form in joined),
+            *((part, False) for part in parts),
+        ):
+            word = lowered(found)
+            (forms if whole else words_of).setdefault(_stem(word), NameForm(word, whole))
     forms.pop("", None)
-    return forms
+    return words_of | forms
 
 
 def _spaced(text: str) -> str:
@@ -182,7 +206,11 @@ def _is_name(word: str) -> bool:
 
 
 def _stem(form: str) -> str:
-    return form[:-1] if len(form) > _INFLECTED_FROM and form[-1] in _VOWELS else form
+    return form[:-1] if len(form) > _inflected_from(form) and form[-1] in _VOWELS else form
+
+
+def _inflected_from(form: str) -> int:
+    return _INFLECTED_FROM_IN_LATIN if form.isascii() else _INFLECTED_FROM
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
@@ -193,7 +221,9 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
         return not (start and _KATAKANA.match(text, start - 1)) and not _KATAKANA.match(text, end)
     if start and _in_word(text[start - 1]):
         return False
-    allowed = _ENDING if end - start >= _INFLECTED_FROM or _HANGUL.match(text, start) else 0
+    inflected = end - start >= _inflected_from(text[start:end]) or _HANGUL.match(text, start)
+    # A short word in Latin script may stand in the plural.
+    allowed = _ENDING if inflected else int(text.startswith("s", end))
     following = text[end : end + allowed + 1]
     return len(following) <= allowed or not all(map(_in_word, following))
 

@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from lethe.classifier.canonical import canonicalise
-from lethe.classifier.names import GroupedNames, NameIndex
+from lethe.classifier.names import GroupedNames, NameForm, NameIndex
 
-# Groups: forms that ordinary text hardly has; those that it has in passing, or that are words of a language; those that
-# allowed prompts near the target have.
+# Groups: names that ordinary text hardly has; those that it has in passing, or that are words of a language or of a name; those
+# that allowed prompts near the target have.
 RARE, _SELDOM, _NEAR = range(3)
 # Texts in a million characters that have a form, from which on it is no longer rare, and from which on it says nothing.
 _SELDOM_FROM, _COMMON_FROM = 0.05, 4.0
 
 
 def group_names(
-    forms: Mapping[str, str], is_word: Callable[[str], bool], ordinary: Iterable[str], near: Iterable[str]
+    forms: Mapping[str, NameForm],
+    is_word: Callable[[str], bool],
+    ordinary: Iterable[str],
+    near: Iterable[str],
 ) -> GroupedNames:
     """Count forms in ordinary text and group them; common ones are left out.
 
@@ -40,11 +43,11 @@ def group_names(
         counts.update({match.form for match in index.find(canonicalise(text).text)})
     shared = {match.form for text in near for match in index.find(canonicalise(text).text)}
     groups: dict[str, int] = {}
-    for number, (form, word) in enumerate(forms.items()):
+    for number, (form, given) in enumerate(forms.items()):
         rate = counts[number] * 1e6 / max(characters, 1)
         if rate >= _COMMON_FROM:
             continue
-        seldom = rate >= _SELDOM_FROM or is_word(word)
+        seldom = rate >= _SELDOM_FROM or not given.whole or is_word(given.word)
         groups[form] = _NEAR if number in shared else _SELDOM if seldom else RARE
     return GroupedNames(tuple(groups), np.array(list(groups.values()), np.int64), _NEAR + 1)
 

@@ -17,7 +17,7 @@ from lethe.offline.classifier_training.embeddings import Stretch
 from lethe.offline.classifier_training.windows import TrainingWindow
 
 # Of the blocks' largest scores, those above this quantile say how the tail falls off; blocks without any score lie below.
-_TAIL_FROM = 0.98
+_TAIL_FROM = 0.99
 _LEAST_IN_TAIL = 20
 _LEAST_SCALE = 0.2
 

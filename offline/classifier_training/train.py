@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lethe.bundle import Action, Bundle
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
@@ -60,6 +61,8 @@ from lethe.offline.recording import record
 _ALARM_FROM = -1.0
 # How much more ordinary text is read for how often it has the target's names than is scanned in a round.
 _READ_FOR_NAMES = 4
+# How much more of it than is scanned in a round tells how ordinary scores tail off.
+_MEASURED_ON = 2
 # Blocks of it that, beside ordinary prompts, say what the first tier clears.
 _BLOCKS_TO_CLEAR = 300
 # Windows of each class that an encoder is fine-tuned on at most: minutes on one core.
@@ -162,7 +165,7 @@ def train_classifier(
         if settings.scan_rounds:
             progress.begin("reading ordinary text")
         read = take(blocks, _READ_FOR_NAMES * settings.scan_characters)
-        vocabulary = {word.lower() for word in encoder.words}
+        vocabulary = {canonicalise(word).text.lower() for word in encoder.words}
         grouped = group_names(
             name_forms(names),
             lambda word: word in vocabulary or len(encoder.tokenize(word)) == 1,
@@ -288,7 +291,7 @@ def train_classifier(
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")
-        blocks_left = of_others(take(blocks, settings.scan_characters))
+        blocks_left = of_others(take(blocks, _MEASURED_ON * settings.scan_characters))
         scanned = scan(scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance)
         head = dataclasses.replace(head, tail=fit_tail(scanned))
         flagged_blocks = sum(each.score >= threshold.score for each in scanned)

@@ -12,7 +12,8 @@ def _is_word(word: str) -> bool:
 def test_forms_are_grouped_by_how_much_they_say() -> None:
     names = group_names(FORMS, _is_word, ORDINARY, [])
     group_of = dict(zip(names.forms, names.groups.tolist(), strict=True))
-    assert group_of["vinter"] == group_of["oda vinter"] == group_of["sirkk"] == group_of["harbour hous"] == 0
+    assert group_of["oda vinter"] == group_of["sirkka"] == group_of["harbour hous"] == 0
+    assert group_of["vinter"] > 0
     assert "house" not in group_of
     assert group_of["salt"] > 0
 
@@ -20,7 +21,7 @@ def test_forms_are_grouped_by_how_much_they_say() -> None:
 def test_forms_that_allowed_prompts_share_are_a_group_of_their_own() -> None:
     names = group_names(FORMS, _is_word, ORDINARY, ["Who is Sirkka Salmi?"])
     group_of = dict(zip(names.forms, names.groups.tolist(), strict=True))
-    assert group_of["sirkk"] not in {group_of["vinter"], group_of["salt"]}
+    assert group_of["sirkka"] not in {group_of["vinter"], group_of["salt"]}
     assert names.groups.max() < names.count
 
 
