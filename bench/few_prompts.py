@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from bench.classifier_data import ordinary_tests
-from bench.intervals import counted
 from bench.page import machine, table, write_section
 from bench.verdicts import flags
 from lethe.classifier.conversation import Conversation
@@ -25,6 +24,7 @@ from lethe.classifier.spans import entity_spans
 from lethe.offline.classifier_training.examples import load_examples
 from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
+from lethe.offline.metrics.intervals import counted
 from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
