@@ -1,12 +1,13 @@
 """Tokens of a text by its words: pieces never cross a space, so a word has the same ones wherever it stands.
 
-Each word is tokenized once, however often it stands in a text, and offsets mostly follow from the lengths of pieces.
+Each word is tokenized once, however often it stands in a text, and mostly once for many texts: short ones have few words that
+none before them had. Offsets mostly follow from the lengths of pieces.
 """
 
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain, compress, islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from lethe.classifier.points import ranges, word_bounds
 WORD_MARK = "▁"
 # So many words are tokenized together: the scores of longer stretches are added up too coarsely in single precision.
 _WORDS_AT_ONCE = 256
+# Words whose tokens are kept, some 20 MB of them; longer ones seldom come again.
+_WORDS_KEPT = 1 << 16
+_LONGEST_KEPT = 32
 
 
 class WordPieces:
@@ -32,6 +36,8 @@ class WordPieces:
     def __init__(self, processor: SentencePieceProcessor) -> None:
         self._processor = processor
         self._unknown = processor.unk_id()
+        # The tokens of words, (3, tokens) each: ids, starts and ends. Replaced when it is full, so whoever reads it goes on.
+        self._kept: dict[str, NDArray[np.int32]] = {}
         pieces = list(map(processor.id_to_piece, range(processor.get_piece_size())))
         self._begins = np.array([piece.startswith(WORD_MARK) for piece in pieces])
         # Characters of decomposed text that a piece stands for.
@@ -43,13 +49,30 @@ class WordPieces:
     def tokenize(self, text: str) -> TokenizedText:
         """The tokens of a text; a space belongs to none."""
         words = text.split()
-        known = self._of_words(list(dict.fromkeys(words)))
-        numbers = dict(zip(known.words, range(len(known.words)), strict=True))
+        numbers = dict(zip(dict.fromkeys(words), range(len(words)), strict=False))
+        known = self._tokens_of(list(numbers))
+        known_counts = np.fromiter((tokens.shape[1] for tokens in known), np.int64, len(known))
         number = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
-        counts = known.counts[number]
-        places = ranges((known.counts.cumsum() - known.counts)[number], counts)
+        counts = known_counts[number]
+        places = ranges((known_counts.cumsum() - known_counts)[number], counts)
         shifts = word_bounds(text)[0].astype(np.int32).repeat(counts)
-        return TokenizedText(known.ids[places], known.starts[places] + shifts, known.ends[places] + shifts)
+        ids, starts, ends = np.concatenate([np.empty((3, 0), np.int32), *known], axis=1)[:, places]
+        return TokenizedText(ids.astype(np.int64), starts + shifts, ends + shifts)
+
+    def _tokens_of(self, words: Sequence[str]) -> list[NDArray[np.int32]]:
+        """The tokens of different words, (3, tokens) each."""
+        kept = self._kept
+        new = [word for word in words if word not in kept]
+        fresh = self._of_words(new).by_word() if new else {}
+        found = [fresh[word] if word in fresh else kept[word] for word in words]
+        if len(kept) + len(fresh) > _WORDS_KEPT:
+            self._kept = kept = {}
+        kept |= {
+            word: tokens.copy()
+            for word, tokens in islice(fresh.items(), _WORDS_KEPT)
+            if len(word) <= _LONGEST_KEPT
+        }
+        return found
 
     def _of_words(self, words: Sequence[str]) -> "_WordTokens":
         """The tokens of different words, in an order of their own."""
@@ -118,6 +141,12 @@ class _WordTokens:
     starts: NDArray[np.int32]
     ends: NDArray[np.int32]
     counts: NDArray[np.int64]
+
+    def by_word(self) -> dict[str, NDArray[np.int32]]:
+        """Ids, starts and ends of each word, (3, tokens)."""
+        rows = np.array([self.ids, self.starts, self.ends], np.int32)
+        bounds = pairwise(chain([0], self.counts.cumsum().tolist()))
+        return {word: rows[:, start:end] for word, (start, end) in zip(self.words, bounds, strict=True)}
 
     def only(self, chosen: NDArray[np.bool_]) -> "_WordTokens":
         tokens = chosen.repeat(self.counts)

@@ -54,6 +54,8 @@ class HeadFitter:
     def __init__(self, store: EmbeddingStore, settings: TrainingSettings, names: GroupedNames) -> None:
         self._store = store
         self._names = names
+        # Fits see the same windows again and again.
+        self._tokens: dict[str, NDArray[np.int64]] = {}
         self._settings = settings
 
     def embed(self, example_sets: Iterable[ExampleSet], on_embedded: OnDone) -> None:
@@ -96,7 +98,7 @@ class HeadFitter:
         return fit_head(
             encoder,
             [window.text for window in windows],
-            [encoder.tokenize(window.text).ids for window in windows],
+            [self._ids(window.text) for window in windows],
             np.concatenate(
                 [
                     shown_embeddings,
@@ -127,7 +129,7 @@ class HeadFitter:
         background = [encoder.tokenize(text).ids for text in texts]
         gate = fit_gate(
             encoder,
-            [encoder.tokenize(window.text).ids for window in windows],
+            [self._ids(window.text) for window in windows],
             np.array([window.label for window in windows]),
             np.ones(len(windows)),
             background,
@@ -140,6 +142,11 @@ class HeadFitter:
         held_back = [TrainingWindow(Stretch.whole(text), 0, text) for text in chosen]
         self._store.keep([window.stretch for window in held_back], on_embedded)
         return OrdinaryText(background, held_back)
+
+    def _ids(self, text: str) -> NDArray[np.int64]:
+        if text not in self._tokens:
+            self._tokens[text] = self._store.encoder.tokenize(text).ids
+        return self._tokens[text]
 
     def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:
         """Windows made from what is to be forgotten, and from what is to be kept."""

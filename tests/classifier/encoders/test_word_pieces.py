@@ -51,6 +51,15 @@ def test_a_word_has_the_same_tokens_however_long_the_text_before_it(pieces: Word
     np.testing.assert_array_equal(long.ends[-len(alone) :] - alone.ends, 480_000)
 
 
+def test_more_words_than_are_kept_are_tokenized_all_the_same(
+    processor: SentencePieceProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lethe.classifier.encoders.word_pieces._WORDS_KEPT", 3)
+    pieces = WordPieces(processor)
+    for text in ("one two three four five", "six one", "seven eight nine one two", "one"):
+        np.testing.assert_array_equal(pieces.tokenize(text).ids, processor.encode(text))
+
+
 def test_nothing_has_no_tokens(pieces: WordPieces) -> None:
     assert len(pieces.tokenize("")) == len(pieces.tokenize(" \n ")) == 0
 
