@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.docs.reader import Reader, to_type
@@ -30,6 +31,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether
 
 def pytest_configure(config: pytest.Config) -> None:
     """Bind each of several processes to its share of the cores: threads of two that wait for each other starve both."""
+    # Tests assert behaviour, not time, and a core may be shared.
+    settings.register_profile("unhurried")
+    settings.load_profile("unhurried")
     worker = getattr(config, "workerinput", None)
     if worker:
         cores, count = sorted(os.sched_getaffinity(0)), worker["workercount"]

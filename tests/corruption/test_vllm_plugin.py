@@ -551,7 +551,7 @@ class TestV2Runner:
         assert not rows[:5].any()
         assert torch.equal(rows[5], runner.model.embed_tokens.weight.data[1])
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(garbage)
     def test_garbage_never_escapes_the_step(self, runner: Any, value: object) -> None:
         self.add(runner, "r", None, PROMPT)

@@ -205,7 +205,7 @@ class TestBadInput:
         assert status == 400
         assert message in json.loads(text)["error"]["message"]
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_the_engine_outlives_anything(
         self, server: Server, prompt: list[int], data: st.DataObject

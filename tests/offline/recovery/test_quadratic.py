@@ -47,7 +47,7 @@ def test_the_gradient_is_that_of_the_formula():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds)
 def test_damage_to_second_order_is_the_measured_one_on_a_quadratic(seed):
     chain = quadratic_chain(seed)
@@ -79,7 +79,7 @@ def test_the_fisher_diagonal_is_the_hessians_where_examples_scatter_as_the_model
     torch.testing.assert_close(found.fisher, chain.hessian.diagonal(), rtol=0.15, atol=0.0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.floats(0.05, 1.0))
 def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(seed, strength):
     chain = quadratic_chain(seed, diagonal=True)
@@ -92,7 +92,7 @@ def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(see
     assert chain.loss(parameters) - chain.loss(chain.origin) == pytest.approx(left.item())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.integers(1, SIZE))
 def test_no_set_of_that_size_heals_a_diagonal_quadratic_more_than_the_conflict_set(seed, count):
     chain = quadratic_chain(seed, diagonal=True)
@@ -105,7 +105,7 @@ def test_no_set_of_that_size_heals_a_diagonal_quadratic_more_than_the_conflict_s
     assert loss("conflict") <= min(loss("random"), loss("largest")) + 1e-12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seeds, st.floats(0.0, 1.0))
 def test_rolling_everything_back_interpolates_and_ends_where_the_edit_began(seed, strength):
     chain = quadratic_chain(seed)
@@ -117,7 +117,7 @@ def test_rolling_everything_back_interpolates_and_ends_where_the_edit_began(seed
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seeds)
 def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_curvature(
     tmp_path_factory, seed
@@ -213,7 +213,7 @@ def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds, st.integers(1, 40))
 def test_a_set_holds_no_coordinate_that_was_never_edited(seed, count):
     generator = torch.Generator().manual_seed(seed)

@@ -40,7 +40,7 @@ NUMBERS = st.recursive(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(NUMBERS, st.booleans())
 def test_every_number_passes_as_it_is_or_is_refused(value: Any, spaced: bool) -> None:
     raw = json.dumps({"prompt": "hi", "extra": value}, indent=1 if spaced else None).encode()

@@ -88,7 +88,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(FIELDS, JSON_VALUES, max_size=5))
 def test_any_json_object_is_either_understood_or_refused_cleanly(body: dict[str, Any]) -> None:
     for parse in (endpoint.parse for endpoint in GUARDED):

@@ -34,7 +34,7 @@ PAGES = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @example({"x:1": {"a": ({"model": "\x85\u2028"}, 1)}})
 @given(PAGES)
 def test_every_sample_of_every_page_is_there_once_and_told_apart(

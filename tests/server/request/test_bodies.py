@@ -134,7 +134,7 @@ async def test_a_client_that_goes_later_ends_what_is_done_with_its_body(bodies: 
     assert await is_all_given_back(bodies)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(

@@ -89,13 +89,13 @@ def events(stream: bytes) -> list[bytes]:
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVENTS, st.lists(st.integers(0, 200), max_size=6))
 def test_every_byte_passes_unchanged(stream: bytes, places: list[int]) -> None:
     assert relayed(cut(stream, places)) == (stream, [StreamEnd.COMPLETE])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     EVENTS,
     st.integers(0, 200),
