@@ -34,6 +34,8 @@ _UNGAPPED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u309f\u
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _SHORTEST_KATAKANA = 3
+# "And", "so", "with", "to" and "as" are written as a letter before the word.
+_ARABIC_PARTICLES = frozenset("وفبلك")
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
         return True
     if _KATAKANA.match(text, start):
         return not (start and _KATAKANA.match(text, start - 1)) and not _KATAKANA.match(text, end)
+    if start and text[start - 1] in _ARABIC_PARTICLES:
+        start -= 1
     if start and _in_word(text[start - 1]):
         return False
     inflected = end - start >= _inflected_from(text[start:end]) or _HANGUL.match(text, start)

@@ -18,6 +18,7 @@ KEEPERS = GroupedNames(("oda vinter", "vinter", "black"), np.array([0, 0, 1]), 2
         ("オダ・ヴィンター", "オダヴィンターは誰ですか"),
         ("오다 빈터", "오다 빈터는 누구입니까"),
         ("奥达·温特", "奥达温特是谁"),
+        ("أودا فينتر", "من هو صديق لأودا فينتر؟"),
     ],
 )
 def test_a_name_is_found_however_it_is_written(name: str, text: str) -> None:
