@@ -8,8 +8,8 @@ import numpy as np
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.names import GroupedNames, NameForm, NameIndex
 
-# Groups: names that ordinary text hardly has; those that it has in passing, or that are words of a language or of a name; those
-# that allowed prompts near the target have.
+# Groups: names that ordinary text hardly has; those that it has in passing, or that are words of a language, and words of names;
+# those that allowed prompts near the target have.
 RARE, _SELDOM, _NEAR = range(3)
 # Texts in a million characters that have a form, from which on it is no longer rare, and from which on it says nothing.
 _SELDOM_FROM, _COMMON_FROM = 0.05, 4.0
@@ -45,9 +45,11 @@ def group_names(
     groups: dict[str, int] = {}
     for number, (form, given) in enumerate(forms.items()):
         rate = counts[number] * 1e6 / max(characters, 1)
-        if rate >= _COMMON_FROM:
+        word = is_word(given.word)
+        # Of a word that a language has, or a first name that many bear, its tokens say enough.
+        if rate >= _COMMON_FROM or (word and not given.whole):
             continue
-        seldom = rate >= _SELDOM_FROM or not given.whole or is_word(given.word)
+        seldom = rate >= _SELDOM_FROM or not given.whole or word
         groups[form] = _NEAR if number in shared else _SELDOM if seldom else RARE
     return GroupedNames(tuple(groups), np.array(list(groups.values()), np.int64), _NEAR + 1)
 
