@@ -4,7 +4,6 @@ A reading never replaces the text: the classifier reads the text as it stands, a
 number is bounded, and a text with more of them says so instead of losing one in silence.
 """
 
-import binascii
 import html
 import re
 import string
@@ -17,30 +16,13 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
 from lethe.classifier.canonical import canonicalise
+from lethe.classifier.codes import BASE64, read_base64, read_binary, read_hex
 from lethe.classifier.parts import split_parts, whole_parts
-from lethe.classifier.points import points_of, text_of, word_bounds
+from lethe.classifier.points import bytes_of, points_of, text_of, word_bounds
 from lethe.classifier.spelling import Lexicon
 
 # Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
-_SHORTEST_BASE64 = 12
-_ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
-_BASE64_ALONE = bytes(point if point in _ALPHANUMERIC + b"+/_-" else 32 for point in range(256))
-# What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte.
-_BASE64_OF_TEXT = frozenset("CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
-_HEX = re.compile(
-    r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
-    r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
-)
-# Any number in hexadecimal has one of these in the kinds of its characters: digits, what parts them, and marks before them.
-_HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
-_HEX_RUN_IN_KINDS = b"d" * 12
-_HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
-_ALPHANUMERIC_ALONE = bytes(point if point in _ALPHANUMERIC else 32 for point in range(256))
-_BINARY_KINDS = bytes.maketrans(b"0", b"1")
-_BINARY_SIGN = b"1" * 8
-_BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _ESCAPE_SIGN = re.compile(r"[&%\\]")
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
@@ -287,9 +269,9 @@ class _Search:
         if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
         made = [self._part(name, part, self._readers[name]) for part in parts]
-        if name == "base64" and not any(made) and "\n" in text and not any(map(_BASE64.search, parts)):
+        if name == "base64" and not any(made) and "\n" in text and not any(map(BASE64.search, parts)):
             unwrapped = _WRAPPED.sub("", text)
-            whole = _read_base64(unwrapped)
+            whole = read_base64(unwrapped)
             return whole and (whole, split_parts(whole.text))
         return _put_together(made, parts)
 
@@ -376,72 +358,6 @@ def _put_together(
     return joined(read, list(map(len, parts))), whole_parts(each.text for each in read)
 
 
-def _read_base64(text: str) -> AlignedText | None:
-    runs = set(_bytes(text).translate(_BASE64_ALONE).split())
-    if not any(_decode_base64(run.decode()) for run in runs if len(run) >= _SHORTEST_BASE64):
-        return None
-    return _decoded(_BASE64, text, _decode_base64)
-
-
-def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | None]) -> AlignedText | None:
-    """The text with every code decoded that can be; mostly none can, and the same ones stand there many times."""
-    plain = {blob: read for blob in set(pattern.findall(text)) if (read := decode(blob)) is not None}
-    return substitute(pattern, text, plain.get) if plain else None
-
-
-def _decode_base64(blob: str) -> str | None:
-    if blob[0] not in _BASE64_OF_TEXT:
-        return None
-    body = blob.rstrip("=").replace("-", "+").replace("_", "/")
-    body = body[: len(body) - (len(body) % 4 == 1)]
-    try:
-        return _printable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
-    except binascii.Error:
-        return None
-
-
-def _read_hex(text: str) -> AlignedText | None:
-    kinds = _bytes(text).translate(_HEX_KINDS).replace(b"  ", b" ")
-    if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS):
-        if _HEX_RUN_IN_KINDS not in kinds:
-            return None
-        runs = set(_bytes(text).translate(_ALPHANUMERIC_ALONE).split())
-        if not any(_decode_hex(run.decode()) for run in runs if len(run) >= len(_HEX_RUN_IN_KINDS)):
-            return None
-    return _decoded(_HEX, text, _decode_hex)
-
-
-def _decode_hex(blob: str) -> str | None:
-    try:
-        return _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
-    except ValueError:
-        return None
-
-
-def _read_binary(text: str) -> AlignedText | None:
-    if _BINARY_SIGN not in _bytes(text).translate(_BINARY_KINDS):
-        return None
-    return _decoded(
-        _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
-    )
-
-
-def _printable(raw: bytes) -> str | None:
-    try:
-        decoded = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    readable = sum(character.isprintable() or character.isspace() for character in decoded)
-    letters = sum(character.isalpha() or character == " " for character in decoded)
-    if not decoded or readable < len(decoded):
-        return None
-    if letters < 0.6 * len(decoded) and not any(
-        code.fullmatch(decoded.strip()) for code in (_BASE64, _HEX, _BINARY)
-    ):
-        return None
-    return f" {decoded} "
-
-
 def _read_escapes(text: str) -> AlignedText | None:
     """The text unescaped, its characters not traced."""
     plain = _unescape(text) if _ESCAPE_SIGN.search(text) else text
@@ -517,11 +433,7 @@ def _by_thirteen(text: str) -> str:
 
 def _translated(text: str, table: bytes) -> str:
     """The text with other characters for some of ASCII; on bytes, since `str.translate` is slow where not all is ASCII."""
-    return _bytes(text).translate(table).decode("utf-8", "surrogatepass")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    return bytes_of(text).translate(table).decode("utf-8", "surrogatepass")
 
 
 def _backwards(text: str) -> str:
@@ -529,7 +441,7 @@ def _backwards(text: str) -> str:
 
 
 # Their results show sense themselves, or are left alone.
-_CODES: dict[str, _Reader] = {"base64": _read_base64, "hex": _read_hex, "binary": _read_binary}
+_CODES: dict[str, _Reader] = {"base64": read_base64, "hex": read_hex, "binary": read_binary}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _LEET_ALPHABETS = {
     "leet": _LeetAlphabet.of(b"013457@$!|+8", b"oieastasiltb", re.compile(r"[0-9@$|!+]")),

@@ -17,6 +17,11 @@ def points_of(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
+def bytes_of(text: str) -> bytes:
+    """A text as UTF-8, whatever stands in it."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def text_of(points: NDArray[np.uint32]) -> str:
     """The text of code points."""
     return points.tobytes().decode("utf-32-le", "surrogatepass")
