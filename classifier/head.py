@@ -46,7 +46,7 @@ class Head:
     pass_below
         First tier: a window whose gate score is below this is not about the target and is not encoded.
     lexical_below
-        First tier: nor is one that it holds back but to whose score tokens and names add less than this.
+        First tier: nor is one that it holds back, but that has no name in it and to whose score tokens and pairs add less than this.
     passed_probability
         The probability reported of text that the first tier let pass.
     threshold

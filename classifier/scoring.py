@@ -29,7 +29,7 @@ _ALONE_SHARE = 0.6
 # Log-odds below a threshold within which such a sentence leaves it undecided. What stands around it lifts questions about a
 # target by up to 1.1; those that it lifts from further below are mostly ordinary.
 _UNDECIDED_BELOW = 1.2
-# What the tokens and names of turned or reversed letters must add to a score.
+# What the tokens and pairs of turned or reversed letters must add to a score where no name is among them.
 _SPECULATIVE_NEEDED = 0.8
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0

@@ -19,7 +19,7 @@ from lethe.offline.classifier_training.held_out import forget_forms, scorer_of
 # target in none of its words.
 RECALL_RISK = 0.001
 _SPARED = (0.97, 0.95, 0.9, 0.85, 0.8, 0.75)
-# Limits of what tokens and names must add, the wanted one first.
+# Limits of what tokens and pairs must add where there is no name, the wanted one first.
 _LEXICAL = (1.0, 0.75, 0.5, 0.25, 0.0, -0.25, -0.5, -1.0, -2.0)
 # A number that JSON can hold.
 _NO_LIMIT = -1e6

@@ -131,15 +131,14 @@ def train_classifier(
         There are too few examples, or the same prompt is to be forgotten and kept.
     """
     progress = progress or Progress()
-    prompts = len(forget) + len(retain)
-    negatives = min(settings.maximum_negatives, _most(_NEGATIVES, prompts))
+    given = len(forget) + len(retain)
+    negatives = min(settings.maximum_negatives, _most(_NEGATIVES, given))
     settings = settings.model_copy(update={"maximum_negatives": negatives})
     # Our own are about whatever people ask.
-    names = _names(ExampleSet([*forget], [*retain], [*general]), settings)
-    others = without_target(general, forget, names)
+    others = without_target(general, forget, _names(ExampleSet([*forget], [*retain], [*general]), settings))
     if len(others) < len(general):
         progress.say(f"{len(general) - len(others)} ordinary prompts ask about the target and are left out")
-    general = sample_groups(others, _most(_ORDINARY, prompts), settings.seed)
+    general = sample_groups(others, _most(_ORDINARY, given), settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
@@ -186,7 +185,7 @@ def train_classifier(
         if settings.scan_rounds:
             progress.begin("embedding ordinary text that the first tier cannot clear")
             seen = stretches(of_others(read[: len(read) // _READ_FOR_NAMES]))
-            seen = random.Random(settings.seed).sample(seen, min(_most(_BACKGROUND, prompts), len(seen)))
+            seen = random.Random(settings.seed).sample(seen, min(_most(_BACKGROUND, given), len(seen)))
             ordinary = fitter.hold_back(train, seen, progress.advance)
 
         def fit(examples: ExampleSet, ordinary: OrdinaryText) -> FittedHead:
