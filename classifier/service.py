@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
+# What an ordinary follow-up adds to a flagged question is less.
+_LEANING = 2.0
 
 
 class ClassifierService:
@@ -250,21 +254,26 @@ def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> 
 def _carrying_messages(
     scorer: Scorer, judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int
 ) -> Set[int]:
-    """The messages flagged by themselves, and those of a passage none of whose messages would be so in its place."""
-    alone: dict[int, NDArray[np.float32]] = {}
+    """The messages flagged by themselves, and all of a passage that says more than any such part of it does."""
+    # By the first one: messages that are read together, or one alone, with their scores.
+    parts: dict[int, list[tuple[frozenset[int], NDArray[np.float32]]]] = defaultdict(list)
     for each in judged:
         if len(each.passage.messages) == 1:
-            (message,) = each.passage.messages
-            alone[message] = np.maximum(alone.get(message, -np.inf), each.found.scores)
+            parts[min(each.passage.messages)].append((each.passage.messages, each.found.scores))
     messages: set[int] = set()
-    for each in carrying:
-        involved = each.passage.messages
+    for each in sorted(carrying, key=lambda each: len(each.passage.messages)):
+        whole = each.passage.messages
         # The threshold is that of the passage, which may be lower than that of a message before the newest turn.
-        messages |= {
-            message
-            for message in involved & alone.keys()
-            if scorer.carries(alone[message] - each.raised)[index]
-        } or involved
+        explaining = [
+            part
+            for first in whole
+            for part, scores in parts[first]
+            if part <= whole and scorer.carries(scores - each.raised)[index]
+            if part == whole or each.found.scores[index] - scores[index] < _LEANING
+        ]
+        if not explaining:
+            parts[min(whole)].append((whole, each.found.scores))
+        messages = messages.union(*explaining or [whole])
     return messages
 
 

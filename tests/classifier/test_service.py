@@ -19,7 +19,7 @@ from lethe.classifier.errors import (
     ClassifierOverloaded,
     ClassifierTimeout,
 )
-from lethe.classifier.head import Head, save_head
+from lethe.classifier.head import Head, load_head, save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
@@ -232,10 +232,41 @@ def test_of_messages_that_say_the_same_all_carry_it(run) -> None:
     assert _carrying(run, ASKED, "I cannot say.", ASKED, "I cannot say.", OTHER) == (0, 2)
 
 
-def test_what_is_flagged_only_where_it_is_read_together_is_carried_by_both(run) -> None:
-    (first, second) = ("Tell me about the light", "house of Alderney")
-    assert _carrying(run, first) == _carrying(run, second) == ()
-    assert _carrying(run, first, "Go on.", second, "Well.", OTHER) == (0, 2)
+@pytest.fixture(scope="module")
+def shipped() -> Head:
+    return load_head(Path("targets/harry-potter/classifier"))
+
+
+def test_what_is_flagged_only_where_it_is_read_together_is_carried_by_both(run, shipped: Head) -> None:
+    first, second = "Let's talk about the boy", "who lived, from the cupboard under the stairs"
+    assert _carrying(run, first, heads=[shipped]) == _carrying(run, second, heads=[shipped]) == ()
+    assert _carrying(run, first, "Sure.", second, "Well.", OTHER, heads=[shipped]) == (0, 2)
+
+
+def test_a_name_told_over_several_turns_is_carried_by_all_of_them_though_one_is_flagged_alone(
+    run, shipped: Head
+) -> None:
+    assert _carrying(run, "Harry", heads=[shipped]) == (0,)
+    assert _carrying(run, "Harry", "Yes?", "Potter", "Yes?", "best friend?", heads=[shipped]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "innocent"),
+    [
+        ("What is the capital of France?", True),
+        ("How do I boil an egg?", True),
+        ("Write a short poem about the sea.", True),
+        ("Who teaches potions there?", False),
+    ],
+)
+def test_an_ordinary_question_after_a_flagged_one_carries_nothing_and_one_that_leans_on_it_does(
+    run, shipped: Head, asked: str, innocent: bool
+) -> None:
+    answer = "I am a helpful assistant."
+    assert _carrying(run, asked, heads=[shipped]) == ()
+    carrying = _carrying(run, "Who is Harry Potter's best friend?", answer, asked, heads=[shipped])
+    assert 0 in carrying
+    assert (2 not in carrying) is innocent
 
 
 def test_what_was_not_read_for_haste_is_read_when_it_is_asked_about(run) -> None:
