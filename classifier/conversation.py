@@ -70,6 +70,12 @@ class Message:
     text: str
     parts: tuple[Part, ...]
 
+    @property
+    def content_end(self) -> int:
+        """Where its content ends, less the white space after it; 0 where it has none. The text of other fields follows."""
+        end = max((part.end for part in self.parts if part.kind == "content"), default=0)
+        return len(self.text[:end].rstrip())
+
     def without(self, stretches: Iterable[tuple[int, int]]) -> "Message":
         """What is left of it without some stretches of its text, half-open; its offsets are others then."""
         taken = sorted(stretches)
@@ -125,9 +131,12 @@ class Conversation:
         """
         unreadable: list[str] = []
         read = [_read_message(index, message, unreadable) for index, message in enumerate(messages)]
-        beside = [("tool_definition", each) for each in tools or ()]
-        beside += [("document", each) for each in documents or ()]
-        beside += [("field", each) for each in fields or ()]
+        kinds: Mapping[PartKind, Sequence[Any] | None] = {
+            "tool_definition": tools,
+            "document": documents,
+            "field": fields,
+        }
+        beside = [(kind, value) for kind, values in kinds.items() for value in values or ()]
         if beside:
             builder = _MessageBuilder("beside", "beside the messages", unreadable)
             for index, (kind, value) in enumerate(beside):
