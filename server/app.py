@@ -1,4 +1,4 @@
-"""The HTTP surface: its routes, and the shape of every error."""
+"""The HTTP surface: its routes, and what becomes of every error."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,8 @@ from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
 from lethe.server.engines.pool import EnginePool
-from lethe.server.errors import APIError, ServerStopping, error_response
+from lethe.server.error_forms import error_form
+from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
@@ -215,11 +216,9 @@ class _ServiceRoutes:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = error_response(
-        error.status_code,
-        f"{request.method} {request.url.path}: {error.detail}",
-        type="invalid_request_error",
-    )
+    path = request.url.path
+    misdirected = Misdirected(error.status_code, f"{request.method} {path}: {error.detail}")
+    response = error_form(path).response(misdirected)
     if error.status_code == 405:
         response.headers["Allow"] = allowed_methods(request)
     return response
@@ -227,8 +226,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, APIError)
-    return error.response()
+    return error_form(request.url.path).response(error)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
-    return error_response(500, "The server failed; the request was not answered.", type="server_error")
+    return error_form(request.url.path).response(ServerFailed())

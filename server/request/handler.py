@@ -13,6 +13,7 @@ from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.pool import EnginePool
+from lethe.server.error_forms import error_form
 from lethe.server.errors import APIError, BadRequest, Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
@@ -71,7 +72,9 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request.headers)
-            exchange = Exchange(self._settings.limits.stall_timeout_s, record.finished)
+            exchange = Exchange(
+                self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
+            )
             response = await exchange.answer(self._handle(request, route, record, exchange))
             response.headers["x-request-id"] = record.request_id
             if record.verdict is not None:
