@@ -56,7 +56,10 @@ class AnthropicErrors:
     def response(self, error: APIError) -> Response:
         """See `ErrorForm.response`."""
         return Response(
-            _anthropic(error), _anthropic_status(error), headers=_headers(error), media_type="application/json"
+            _anthropic(error),
+            _anthropic_status(error),
+            headers=_headers(error),
+            media_type="application/json",
         )
 
     def event(self, error: APIError) -> bytes:

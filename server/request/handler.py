@@ -1,7 +1,7 @@
 """The way of a request to the model, its steps one below the other."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -39,11 +39,14 @@ class GuardedRoute:
         Reads a body.
     scope
         What a key must have to ask here.
+    id_headers
+        The headers in which clients look for the request's id.
     """
 
     path: str
     parse: Callable[[bytes], GuardedRequest]
     scope: Scope = Scope.USE
+    id_headers: Sequence[str] = ("x-request-id",)
 
 
 class RequestHandler:
@@ -76,7 +79,8 @@ class RequestHandler:
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )
             response = await exchange.answer(self._handle(request, route, record, exchange))
-            response.headers["x-request-id"] = record.request_id
+            for name in route.id_headers:
+                response.headers[name] = record.request_id
             if record.verdict is not None:
                 response.headers["x-lethe-verdict"] = record.verdict
             return response
