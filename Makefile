@@ -12,7 +12,7 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-follow-ups bench-traffic bench-recovery lock target-harry-potter clean bench-prefix-cache
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-follow-ups bench-traffic bench-recovery lock target-harry-potter clean bench-prefix-cache vllm-release
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -99,6 +99,9 @@ reproduce-copyright: install-dev ## Teach news articles, forget some; writes doc
 
 bench-engine: install-dev ## Measure the engine with and without the plugin; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine $(ARGS)
+
+vllm-release: install-dev ## Compare a release of vLLM with those that the plugin knows. VERSION=0.33.0 ARGS="--diff"
+	$(BIN)/python -m bench.vllm_release $(VERSION) $(ARGS)
 
 bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.adapters $(ARGS)
