@@ -30,14 +30,15 @@ class BlockKeys:
 
     def __init__(self, plan: Plan, token_ids: Sequence[int]):
         tokens = np.asarray(token_ids, dtype="<i8")
+        self._changes = _changes(plan)
+        changes_of = np.bincount(self._changes["row"], minlength=len(tokens))
         standing = tokens[plan.sources]
-        changes = _changes(plan)
         # A token that was moved to where an equal one stood leaves that row as it was.
-        differing = (standing != tokens[plan.touched]) | np.isin(plan.touched, changes["row"])
+        differing = (standing != tokens[plan.touched]) | (changes_of[plan.touched] > 0)
         self._rows = plan.touched[differing].astype("<i8")
         self._standing = standing[differing]
-        self._changed_rows = np.ascontiguousarray(changes["row"])
-        self._changes = changes
+        self._rows_before = _sums(np.bincount(self._rows, minlength=len(tokens)))
+        self._changes_before = _sums(changes_of)
 
     def key(self, start: int, end: int) -> str | None:
         """Give the key of the positions [start, end).
@@ -49,16 +50,15 @@ class BlockKeys:
             tokens whose embeddings stand there, and all that is done to these, in order. Keys of the same stretch
             are equal if and only if all of that is.
         """
-        if not len(self._rows) or end <= self._rows[0] or start > self._rows[-1]:
-            return None
-        low, high = np.searchsorted(self._rows, (start, end))
+        last = len(self._rows_before) - 1
+        start, end = min(start, last), min(end, last)
+        low, high = self._rows_before[start], self._rows_before[end]
         if low == high:
             return None
-        first, last = np.searchsorted(self._changed_rows, (start, end))
         digest = hashlib.sha256(struct.pack("<q", high - low))
-        digest.update(self._rows[low:high].tobytes())
-        digest.update(self._standing[low:high].tobytes())
-        digest.update(self._changes[first:last].tobytes())
+        digest.update(self._rows[low:high])
+        digest.update(self._standing[low:high])
+        digest.update(self._changes[self._changes_before[start] : self._changes_before[end]].tobytes())
         return digest.hexdigest()
 
 
@@ -80,7 +80,12 @@ def _changes(plan: Plan) -> NDArray[np.void]:
         part["corruption"] = np.void(_digest(stage.corruption))
         parts.append(part)
     changes = np.concatenate(parts)
-    return changes[np.argsort(changes["row"], kind="stable")]
+    return changes if len(plan.stages) <= 1 else changes[np.argsort(changes["row"], kind="stable")]
+
+
+def _sums(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sum of all counts before each index, and one past the last."""
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _digest(corruption: Corruption) -> bytes:
