@@ -130,7 +130,7 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
-TextKind = Literal[
+ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
     "assistant_turns",

@@ -10,8 +10,8 @@ from lethe.classifier.errors import ClassifierTimeout
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.server.guard.judging import Finding, Judge
-from lethe.server.guard.scope import Scope
-from lethe.server.settings import Consequence, ScopeSettings, TextKind
+from lethe.server.guard.scope import TargetScope
+from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -54,8 +54,8 @@ class Words:
         return TargetVerdict(target, float(bool(carrying)), 0.5, found, tuple(sorted({*carrying})))
 
 
-def scope(**kinds: Consequence) -> Scope:
-    return Scope.of(ScopeSettings(), kinds)  # pyright: ignore[reportArgumentType]
+def scope(**kinds: Consequence) -> TargetScope:
+    return TargetScope.of(ScopeSettings(), kinds)  # pyright: ignore[reportArgumentType]
 
 
 async def judged(
@@ -165,7 +165,7 @@ async def test_of_a_long_question_all_is_hidden_unless_the_scope_says_otherwise(
     ],
 )
 async def test_what_follows_goes_by_the_kind_of_text_that_carries_it(
-    kinds: Mapping[TextKind, Consequence], turns: list[str], consequence: Consequence | None
+    kinds: Mapping[ScopeKind, Consequence], turns: list[str], consequence: Consequence | None
 ) -> None:
     found = await judged(*turns, **kinds)
     assert (found.consequence if found else None) == consequence

@@ -5,8 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from lethe.classifier.conversation import Conversation
-from lethe.server.guard.scope import Scope, kinds_of, without_kinds
-from lethe.server.settings import Consequence, ScopeSettings, TextKind
+from lethe.server.guard.scope import TargetScope, kinds_of, without_kinds
+from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
 
 USER = {"role": "user", "content": "a"}
 ANSWER = {"role": "assistant", "content": "b"}
@@ -67,13 +67,13 @@ def test_what_is_left_without_a_kind_keeps_everything_else() -> None:
 
 
 def test_by_default_nothing_is_let_through() -> None:
-    scope = Scope.of(ScopeSettings(), {})
+    scope = TargetScope.of(ScopeSettings(), {})
     assert scope.let_through == scope.skipped == frozenset()
-    assert {*scope.by_kind} == {*get_args(TextKind)} == {*ScopeSettings.model_fields}
+    assert {*scope.by_kind} == {*get_args(ScopeKind)} == {*ScopeSettings.model_fields}
 
 
 def test_a_target_may_have_other_scopes_and_the_strongest_counts() -> None:
-    scope = Scope.of(
+    scope = TargetScope.of(
         ScopeSettings(system=Consequence.SKIP),
         {"tool_results": Consequence.OBSERVE, "documents": Consequence.REFUSE},
     )
