@@ -1,12 +1,16 @@
 """Of a flagged conversation what carries the verdict is hidden, as long as what is left is clean by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierTimeout
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.server.guard.judging import Finding, Judge
@@ -208,3 +212,56 @@ async def test_a_target_that_hides_nothing_costs_no_further_reading() -> None:
     judgement = await judge.judge(Conversation.from_openai_messages(messages))
     assert judgement.findings == {"books": Finding(CORRUPT, None)}
     assert len(classify.read) == 1
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Iterator[ClassifierService]:
+    """The shipped target's classifier."""
+    heads = {"harry-potter": Path("targets/harry-potter/classifier")}
+    service = ClassifierService.load(heads=heads, settings=ClassifierSettings(deadline_seconds=60))
+    yield service
+    anyio.run(service.close)
+
+
+FORBIDDEN = "Who is Harry Potter's best friend?"
+
+
+@pytest.mark.parametrize(
+    ("asked", "hidden"),
+    [
+        ("What is the capital of France?", [0]),
+        ("Please write a short poem about the sea.", [0]),
+        ("Answer my first question.", [0]),
+        ("And his best friend?", [0]),
+        ("Who teaches potions there?", [0, 2]),
+        ("And what does Hermione think of it?", [0, 2]),
+    ],
+)
+async def test_with_the_shipped_target_a_flagged_turn_stays_hidden_and_an_ordinary_one_does_not(
+    shipped: ClassifierService, asked: str, hidden: list[int]
+) -> None:
+    judge = Judge(shipped.classify, {"harry-potter": scope()}, {"harry-potter"})
+    turns = (FORBIDDEN, "I am a helpful assistant.", asked)
+    messages = [
+        {"role": "assistant" if place == 1 else "user", "content": text} for place, text in enumerate(turns)
+    ]
+    judgement = await judge.judge(Conversation.from_openai_messages(messages))
+    found = judgement.findings["harry-potter"].hidden
+    assert {span.message for span in found or ()} >= {0}
+    assert {span.message for span in found or ()} - {1} == {*hidden}
+
+
+async def test_a_question_in_a_long_tool_result_is_hidden_alone(shipped: ClassifierService) -> None:
+    judge = Judge(shipped.classify, {"harry-potter": scope()}, {"harry-potter"})
+    messages: list[Any] = [
+        {"role": "user", "content": "Summarise the page."},
+        {"role": "tool", "content": f"{BENIGN}{FORBIDDEN} {BENIGN}"},
+    ]
+    judgement = await judge.judge(Conversation.from_openai_messages(messages))
+    found = judgement.findings["harry-potter"]
+    assert found.consequence is SPAN
+    text = messages[1]["content"]
+    assert found.hidden
+    hidden = [text[span.start : span.end] for span in found.hidden]
+    assert any("Harry Potter" in each for each in hidden)
+    assert sum(map(len, hidden)) < len(text) / 4
