@@ -130,7 +130,7 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
-TextKind = Literal[
+ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
     "assistant_turns",
@@ -144,12 +144,17 @@ TextKind = Literal[
 
 
 class ScopeSettings(_Section):
-    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+    """What follows from a verdict, by the kind of text that carries it.
+
+    ``corrupt`` is the target's own action; a corruption falls on the messages that carry the verdict, or on the flagged
+    sentences of long ones for ``corrupt_span``. ``refuse`` refuses, ``observe`` records, ``skip`` does not judge.
 
     Attributes
     ----------
     newest_turn
-        What the user says last, and fields beside the messages that a template may print.
+        What the user says last, and fields beside the messages that a template may print. Here and below, corrupt is
+        the target's own action, and where that corrupts, it falls on the messages that carry the verdict;
+        corrupt_span is the same for the flagged sentences of long ones; observe records, and skip does not judge.
     earlier_turns
         What the user said before.
     assistant_turns
@@ -169,7 +174,7 @@ class ScopeSettings(_Section):
     system: Consequence = Consequence.CORRUPT
     tool_definitions: Consequence = Consequence.CORRUPT
     tool_results: Consequence = Consequence.CORRUPT_SPAN
-    documents: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT
 
 
 class PolicySettings(_Section):

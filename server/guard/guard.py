@@ -17,7 +17,7 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
-from lethe.server.guard.scope import Scope
+from lethe.server.guard.scope import TargetScope
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -237,7 +237,9 @@ class Guard:
             return decision if generates else observed(decision)
 
     def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
-        scopes = {target.name: Scope.of(self._policy.scope, target.scope) for target in in_force.targets}
+        scopes = {
+            target.name: TargetScope.of(self._policy.scope, target.scope) for target in in_force.targets
+        }
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
         return Judge(in_force.classifier.classify, scopes, hiding)
 

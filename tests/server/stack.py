@@ -217,13 +217,24 @@ class KeywordClassifier:
             target: 1.0 if "potter" in text else min(0.5 + 0.1 * text.count(target), 0.9) * (target in text)
             for target in self.targets
         }
-        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
+        parts = tuple(
+            TargetVerdict(target, score, 0.5, messages=_saying(conversation, ("potter", target)))
+            for target, score in scores.items()
+        )
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
 
     async def close(self) -> None:
         pass
+
+
+def _saying(conversation: Conversation, words: Sequence[str]) -> tuple[int, ...]:
+    return tuple(
+        index
+        for index, message in enumerate(conversation.messages)
+        if any(word in message.text.lower() for word in words)
+    )
 
 
 @dataclass
