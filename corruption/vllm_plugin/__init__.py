@@ -14,11 +14,11 @@ def register() -> None:
     """
     from lethe.corruption.vllm_plugin.admission import guard_admission
     from lethe.corruption.vllm_plugin.attachment import guard_workers
-    from lethe.corruption.vllm_plugin.compatibility import require_tested_vllm
+    from lethe.corruption.vllm_plugin.compatibility import require_known_vllm
     from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
     from lethe.corruption.vllm_plugin.prefix_cache import guard_prefix_cache
 
-    require_tested_vllm()
+    require_known_vllm()
     guard_admission()
     guard_prefix_cache()
     guard_workers()

@@ -29,7 +29,7 @@ from lethe.corruption.request import (
     PlacedCorruption,
     prompt_digest,
 )
-from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_tested_vllm
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
 from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS
 from tests.corruption.corrupted_rows import Row, clean_rows, corrupted_prompts, rows_of
 
@@ -456,15 +456,6 @@ class TestCacheRefusals:
 
 
 class TestCompatibility:
-    @pytest.mark.parametrize("version", ["0.31.0", "0.32.1", "1.0"])
-    def test_an_untested_engine_does_not_start(self, version: str) -> None:
-        with pytest.raises(EngineRefusal, match=r"untested; install one of 0\.32\.0"):
-            require_tested_vllm(version)
-
-    @pytest.mark.parametrize("version", ["0.32.0", "0.32.0+cpu"])
-    def test_a_tested_engine_starts(self, version: str) -> None:
-        require_tested_vllm(version)
-
     def test_a_moved_touch_point_stops_the_start(self) -> None:
         with pytest.raises(EngineRefusal, match="no method gone"):
             replace_method(SimpleNamespace(), "gone", lambda original: original)

@@ -338,9 +338,10 @@ def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
         assert_as_reference(reference, server.complete(prompt, wanted), prompt, wanted)
 
 
-def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
+def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Path) -> None:
     program = (
-        "from lethe.corruption.vllm_plugin import compatibility; compatibility.TESTED_VERSIONS = ('9.9.9',);"
+        "import lethe.corruption.vllm_plugin.compatibility as c;"
+        "c.file_digest = lambda package: ''; c.digests = lambda package: {};"
         "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')"
     )
     finished = subprocess.run(
@@ -353,5 +354,8 @@ def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
     )
     assert finished.returncode == 1
     last_line = finished.stderr.strip().splitlines()[-1]
-    assert last_line.startswith("lethe: the engine will not start: corruption inside vLLM 0.32.0 is untested")
+    assert last_line.startswith(
+        "lethe: the engine will not start: corruption stands on parts of vLLM that are not"
+    )
+    assert "InputProcessor.process_inputs in vllm/v1/engine/input_processor.py" in last_line
     assert "Traceback" not in finished.stderr
