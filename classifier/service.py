@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lethe.classifier.cache import ScoreCache
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
@@ -24,6 +25,8 @@ from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Characters on each side of what carries a verdict that an excerpt shows.
+_AROUND = 160
 
 
 class ClassifierService:
@@ -215,7 +218,8 @@ def _judge(
         if verdict.flagged and with_spans:
             carrying = [(passage, found) for passage, found in judged if scorer.carries(found.scores)[index]]
             spans = _evidence(carrying, index) + _entities(conversation, head)
-            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
+            excerpts = _excerpts(carrying, index)
+            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans, excerpts)
         yield head.target, verdict
 
 
@@ -269,6 +273,37 @@ def _evidence(scored: Sequence[tuple[Passage, TextScores]], index: int) -> tuple
         for message, start, end in passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
+
+
+def _excerpts(scored: Sequence[tuple[Passage, TextScores]], index: int) -> tuple[str, ...]:
+    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
+    found = [(passage.text, span) for passage, scores in scored for span in scores.spans.get(index, ())]
+    if any(span.disguised for _, span in found):
+        return ()
+    by_text: dict[str, list[tuple[int, int]]] = {}
+    for text, span in found:
+        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
+    excerpts = [
+        canonicalise(text[start:end]).text
+        for text, places in by_text.items()
+        for start, end in _joined(sorted(places))
+    ]
+    # Of a message and of where it meets another, the shorter says nothing more.
+    longest: list[str] = []
+    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
+        if not any(excerpt in other for other in longest):
+            longest.append(excerpt)
+    return tuple(longest)
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

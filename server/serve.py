@@ -26,6 +26,7 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
+from lethe.server.engines.verifier import EngineVerifier
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
@@ -74,7 +75,14 @@ class _Proxy:
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
+        self._guard = Guard(
+            settings.targets,
+            classifiers,
+            self._supervisor,
+            settings.policy,
+            self._metrics,
+            EngineVerifier(self._engines),
+        )
         self._reload = Reload(self._guard, self._access)
         self._audit = self._open_audit()
         self._tracing = self._start_tracing()

@@ -48,6 +48,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
+
+
 class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -140,6 +147,13 @@ class PolicySettings(_Section):
         one of the surest verdict and leave the other targets as they are.
     refusal
         What a refused client is told.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -148,6 +162,9 @@ class PolicySettings(_Section):
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
 
 
 class ClassifierSection(ClassifierSettings):

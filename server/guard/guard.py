@@ -16,6 +16,7 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -111,6 +112,8 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
+    verifier
+        Looks again at unsure verdicts, where the policy says so.
     """
 
     def __init__(
@@ -120,11 +123,13 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
+        verifier: Verifier | None = None,
     ) -> None:
         self._folder = folder
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
+        self._verification = Verification(verifier, policy, metrics)
         self._classify_seconds = metrics.histogram(
             "lethe_classify_seconds", "Time from a parsed request to its verdict.", bounds=FAST
         )
@@ -220,7 +225,8 @@ class Guard:
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
-                spans = True if explain else None
+                verified = generates and self._verification.concerns(in_force.targets)
+                spans = True if explain or verified else None
                 verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
@@ -228,6 +234,8 @@ class Guard:
                 decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
+            if verified:
+                verdicts = [await self._verification.of(each, in_force.targets) for each in verdicts]
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)

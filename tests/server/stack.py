@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +50,7 @@ class RecordingEngine:
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
+    says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
@@ -78,7 +79,11 @@ class RecordingEngine:
                 self.cancelled.set()
                 raise
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
-            return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
+            said = [self.says(body)] if self.says and "structured_outputs" in body else []
+            choices = [{"message": {"role": "assistant", "content": each}} for each in said]
+            return web.json_response(
+                {"id": "x", "choices": choices, "model": body.get("model"), "usage": usage}
+            )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.compress(request, response)
         await response.prepare(request)
@@ -212,7 +217,10 @@ class KeywordClassifier:
             target: 1.0 if "potter" in text else min(0.5 + 0.1 * text.count(target), 0.9) * (target in text)
             for target in self.targets
         }
-        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
+        parts = tuple(
+            TargetVerdict(target, score, 0.5, excerpts=(text,) if spans else ())
+            for target, score in scores.items()
+        )
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
