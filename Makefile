@@ -12,7 +12,7 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-traffic bench-recovery lock target-harry-potter clean
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-verifier bench-traffic bench-recovery lock target-harry-potter clean
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -108,6 +108,9 @@ bench-classifier: install-dev ## Measure the classifier on real data (needs LETH
 
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.few_prompts $(ARGS)
+
+bench-verifier: install-dev ## Measure what a running engine would clear of the shipped target's verdicts (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md. ARGS="http://127.0.0.1:8000"
+	$(BIN)/python -m bench.verifier $(ARGS)
 
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)

@@ -41,10 +41,14 @@ class EngineVerifier:
         APIError
             As of `EnginePool.post`; `EngineFailed` also where what it answered is neither letter.
         """
+        return all(await self.unrelated(topic, text))
+
+    async def unrelated(self, topic: str, text: str) -> list[bool]:
+        """Whether the model says so, by each way of asking; raises as `clears` does."""
         first, second = _LETTERS
         asked = ((first, second), (second, first))
         answers = await asyncio.gather(*(self._answer(topic, text, *letters) for letters in asked))
-        return all(answer == other for answer, (_, other) in zip(answers, asked, strict=True))
+        return [answer == other for answer, (_, other) in zip(answers, asked, strict=True)]
 
     async def _answer(self, topic: str, text: str, about: str, other: str) -> str:
         answer = await self._engines.post(
