@@ -145,7 +145,7 @@ class Scorer:
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
-        """Whether reading on can change no verdict: every target is flagged."""
+        """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
     def raised(self, characters: int) -> NDArray[np.float32]:

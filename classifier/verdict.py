@@ -37,6 +37,12 @@ class TargetVerdict:
 
     Attributes
     ----------
+    messages
+        Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
+        flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
+        is not known.
+    spans
+        The stretches that carry it, where they were asked for.
     excerpts
         What carries a positive verdict, each with some text around it, where spans were asked for; none where any of it is in
         disguise.
@@ -48,6 +54,7 @@ class TargetVerdict:
     probability: float
     threshold: float
     spans: tuple[Span, ...] = ()
+    messages: tuple[int, ...] = ()
     excerpts: tuple[str, ...] = ()
     cleared: bool = False
 

@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
@@ -53,6 +53,16 @@ class Verify(StrEnum):
 
     NOBODY = "nobody"
     ENGINE = "engine"
+
+
+class Consequence(StrEnum):
+    """What follows from a verdict, by the kind of text that carries it."""
+
+    CORRUPT = "corrupt"
+    CORRUPT_SPAN = "corrupt_span"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+    SKIP = "skip"
 
 
 class _Section(pydantic.BaseModel):
@@ -127,6 +137,48 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
+TextKind = Literal[
+    "newest_turn",
+    "earlier_turns",
+    "assistant_turns",
+    "reasoning",
+    "system",
+    "tool_definitions",
+    "tool_results",
+    "documents",
+]
+"""The kinds of text that a scope tells apart."""
+
+
+class ScopeSettings(_Section):
+    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+
+    Attributes
+    ----------
+    newest_turn
+        What the user says last, and fields beside the messages that a template may print.
+    earlier_turns
+        What the user said before.
+    assistant_turns
+        Answers and tool calls. One that stands after the newest turn, for the model to go on with, is of that turn.
+    reasoning
+        Of an assistant's turns.
+    system
+        Of the roles system and developer.
+    tool_definitions, tool_results, documents
+        What a client's program adds.
+    """
+
+    newest_turn: Consequence = Consequence.CORRUPT
+    earlier_turns: Consequence = Consequence.CORRUPT
+    assistant_turns: Consequence = Consequence.CORRUPT
+    reasoning: Consequence = Consequence.CORRUPT
+    system: Consequence = Consequence.CORRUPT
+    tool_definitions: Consequence = Consequence.CORRUPT
+    tool_results: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT_SPAN
+
+
 class PolicySettings(_Section):
     """What becomes of requests that no target's own action covers.
 
@@ -147,6 +199,8 @@ class PolicySettings(_Section):
         one of the surest verdict and leave the other targets as they are.
     refusal
         What a refused client is told.
+    scope
+        What a verdict leads to, by the kind of text that carries it.
     verify
         By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
         served model (``engine``), or nobody. See docs/security.md for what that opens.
@@ -162,6 +216,7 @@ class PolicySettings(_Section):
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
+    scope: ScopeSettings = ScopeSettings()
     verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
     verify_band: float = Field(default=1, gt=0)
     verify_timeout_s: float = Field(default=2, gt=0)
@@ -269,6 +324,27 @@ class AuditSettings(_Section):
     text_share: float = Field(default=0, ge=0, le=1)
 
 
+class TlsSettings(_Section):
+    """Encryption of the connections to clients, where no proxy before this one sees to it.
+
+    Attributes
+    ----------
+    cert
+        File of the certificate and what links it to its root, in PEM. A renewed one comes into force by itself.
+    key
+        File of its private key; by default it is in the same file.
+    """
+
+    cert: Path | None = Field(default=None, examples=["./tls.crt"])
+    key: Path | None = Field(default=None, examples=["./tls.key"])
+
+    @pydantic.model_validator(mode="after")
+    def _no_key_alone(self) -> Self:
+        if self.key and not self.cert:
+            raise ValueError("key needs cert")
+        return self
+
+
 class ConsoleSettings(_Section):
     """The page for administrators at ``/console``.
 
@@ -294,12 +370,14 @@ class Settings(BaseSettings):
     ----------
     host, port
         Where it listens.
+    unix_socket
+        A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
-        Whether changes of targets and keys come into force by themselves.
+        Whether changes of targets, keys and certificates come into force by themselves.
     cache_dir
         Where prepared models and encoders are kept; by default ~/.cache/lethe.
     max_body_bytes
@@ -321,6 +399,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
@@ -330,6 +409,7 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
+    tls: TlsSettings = TlsSettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()

@@ -6,6 +6,7 @@ Knows nothing about HTTP.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,9 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
+from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.scope import Scope
 from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
@@ -225,9 +228,10 @@ class Guard:
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
+                judge = self._judge(in_force, key)
                 verified = generates and self._verification.concerns(in_force.targets)
                 spans = True if explain or verified else None
-                verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
+                judgements = [await judge.judge(each, spans=spans) for each in conversations]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
@@ -235,10 +239,18 @@ class Guard:
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
             if verified:
-                verdicts = [await self._verification.of(each, in_force.targets) for each in verdicts]
+                judgements = [
+                    replace(each, verdict=await self._verification.of(each.verdict, in_force.targets))
+                    for each in judgements
+                ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)
+
+    def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
+        scopes = {target.name: Scope.of(self._policy.scope, target.scope) for target in in_force.targets}
+        hiding = {target.name for target in in_force.targets.corrupting_for(key)}
+        return Judge(in_force.classifier.classify, scopes, hiding)
 
 
 def _action(target: Target) -> str:
