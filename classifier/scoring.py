@@ -6,7 +6,7 @@ calibrated is what runs.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ class Window:
         Stretches of it that the first tier could not clear.
     sentences_first
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
+    disguised
+        Whether the reading is another than the plain one.
     """
 
     canonical: AlignedText
@@ -57,6 +59,7 @@ class Window:
     gate: NDArray[np.float32]
     sentences: tuple["Window", ...] = ()
     sentences_first: bool = False
+    disguised: bool = False
 
     @property
     def text(self) -> str:
@@ -176,7 +179,7 @@ class Scorer:
             rows = slice(stretches.first[number], stretches.first[number + 1])
             piece = pieces[stretches.owner[number]]
             bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
-            found = _window(piece.reading.canonical, bounds.tolist(), gated[rows], suspicious[rows])
+            found = _window(piece.reading, bounds.tolist(), gated[rows], suspicious[rows])
             if piece.reading.plain or found.suspicious_text not in met:
                 kept.append(found)
                 met.add(found.suspicious_text)
@@ -251,7 +254,7 @@ class Scorer:
         for index in np.flatnonzero(scores >= self._score_thresholds):
             carrying = evidence.get(int(index), [(0, len(tokens))])
             spans[int(index)] = tuple(
-                span.shifted(window.start).in_original(window.canonical)
+                replace(span.shifted(window.start).in_original(window.canonical), disguised=window.disguised)
                 for start, end in carrying
                 for span in evidence_spans(
                     self.bank.heads[index],
@@ -306,21 +309,23 @@ def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
 
 
 def _window(
-    canonical: AlignedText,
+    reading: Reading,
     bounds: Sequence[tuple[int, int]],
     gated: NDArray[np.float32],
     suspicious: NDArray[np.bool_],
 ) -> Window:
     """A window, whose range is the first, with its suspicious sentences."""
     kept = tuple(
-        Window(canonical, start, end, gate)
+        Window(reading.canonical, start, end, gate, disguised=not reading.plain)
         for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
         if found
     )
     start, end = bounds[0]
     length = sum(sentence.end - sentence.start for sentence in kept)
     sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-    return Window(canonical, start, end, gated[0], kept, bool(sentences_first))
+    return Window(
+        reading.canonical, start, end, gated[0], kept, bool(sentences_first), disguised=not reading.plain
+    )
 
 
 def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:

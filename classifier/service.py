@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
@@ -27,6 +28,8 @@ from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Characters on each side of what carries a verdict that an excerpt shows.
+_AROUND = 160
 # Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
 # What an ordinary follow-up adds to a flagged question is less.
 _LEANING = 2.0
@@ -220,9 +223,11 @@ def _judge(
         verdict = TargetVerdict(head.target, float(probability), head.threshold)
         if verdict.flagged:
             carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
-            spans = _evidence(carrying, index) + _entities(conversation, head) if with_spans else ()
             messages = _carrying_messages(scorer, judged, carrying, index)
-            verdict = dataclasses.replace(verdict, spans=spans, messages=_alike(conversation, messages))
+            verdict = dataclasses.replace(verdict, messages=_alike(conversation, messages))
+            if with_spans:
+                spans = _evidence(carrying, index) + _entities(conversation, head)
+                verdict = dataclasses.replace(verdict, spans=spans, excerpts=_excerpts(carrying, index))
         yield head.target, verdict
 
 
@@ -316,6 +321,37 @@ def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
         for message, start, end in each.passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
+
+
+def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
+    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
+    found = [(each.passage.text, span) for each in carrying for span in each.found.spans.get(index, ())]
+    if any(span.disguised for _, span in found):
+        return ()
+    by_text: dict[str, list[tuple[int, int]]] = {}
+    for text, span in found:
+        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
+    excerpts = [
+        canonicalise(text[start:end]).text
+        for text, places in by_text.items()
+        for start, end in _joined(sorted(places))
+    ]
+    # Of a message and of where it meets another, the shorter says nothing more.
+    longest: list[str] = []
+    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
+        if not any(excerpt in other for other in longest):
+            longest.append(excerpt)
+    return tuple(longest)
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

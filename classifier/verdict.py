@@ -1,5 +1,6 @@
 """What the classifier says of a conversation. Knows nothing about what is done with it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,11 @@ class TargetVerdict:
         is not known.
     spans
         The stretches that carry it, where they were asked for.
+    excerpts
+        What carries a positive verdict, each with some text around it, where spans were asked for; none where any of it is in
+        disguise.
+    cleared
+        Whether a second look found nothing of the target in what carried the verdict.
     """
 
     target: str
@@ -49,10 +55,17 @@ class TargetVerdict:
     threshold: float
     spans: tuple[Span, ...] = ()
     messages: tuple[int, ...] = ()
+    excerpts: tuple[str, ...] = ()
+    cleared: bool = False
 
     @property
     def flagged(self) -> bool:
-        return self.probability >= self.threshold
+        return self.probability >= self.threshold and not self.cleared
+
+    @property
+    def log_odds_above(self) -> float:
+        """How far the probability is above the threshold, in log-odds; negative where it is below."""
+        return _log_odds(self.probability) - _log_odds(self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +91,8 @@ class Verdict:
     @property
     def flagged(self) -> tuple[TargetVerdict, ...]:
         return tuple(target for target in self.targets if target.flagged)
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, 1e-12), 1 - 1e-12)
+    return math.log(inside / (1 - inside))

@@ -24,6 +24,7 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
+from lethe.server.engines.verifier import EngineVerifier
 from lethe.server.error_forms import error_form
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
@@ -74,7 +75,14 @@ class _Proxy:
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
+        self._guard = Guard(
+            settings.targets,
+            classifiers,
+            self._supervisor,
+            settings.policy,
+            self._metrics,
+            EngineVerifier(self._engines),
+        )
         self._certificate = Certificate(settings.tls) if settings.tls.cert else None
         loaders = (self._access.load, *([self._certificate.load] if self._certificate else []))
         self._reload = Reload(self._guard, *loaders)

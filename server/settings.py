@@ -48,6 +48,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
+
+
 class Consequence(StrEnum):
     """What follows from a verdict, by the kind of text that carries it."""
 
@@ -199,6 +206,13 @@ class PolicySettings(_Section):
         What a refused client is told.
     scope
         What a verdict leads to, by the kind of text that carries it.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -208,6 +222,9 @@ class PolicySettings(_Section):
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
     scope: ScopeSettings = ScopeSettings()
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
 
 
 class ClassifierSection(ClassifierSettings):

@@ -6,6 +6,7 @@ Knows nothing about HTTP.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
 from lethe.server.guard.scope import TargetScope
+from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -113,6 +115,8 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
+    verifier
+        Looks again at unsure verdicts, where the policy says so.
     """
 
     def __init__(
@@ -122,11 +126,13 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
+        verifier: Verifier | None = None,
     ) -> None:
         self._folder = folder
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
+        self._verification = Verification(verifier, policy, metrics)
         self._classify_seconds = metrics.histogram(
             "lethe_classify_seconds", "Time from a parsed request to its verdict.", bounds=FAST
         )
@@ -223,15 +229,20 @@ class Guard:
         with self._in_force as in_force:
             try:
                 judge = self._judge(in_force, key)
-                judgements = [
-                    await judge.judge(each, spans=True if explain else None) for each in conversations
-                ]
+                verified = generates and self._verification.concerns(in_force.targets)
+                spans = True if explain or verified else None
+                judgements = [await judge.judge(each, spans=spans) for each in conversations]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
                 decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
+            if verified:
+                judgements = [
+                    replace(each, verdict=await self._verification.of(each.verdict, in_force.targets))
+                    for each in judgements
+                ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)

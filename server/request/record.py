@@ -110,6 +110,9 @@ class Record:
             ],
             "classify_ms": _milliseconds(seconds),
         }
+        cleared = [part.target for verdict in decision.verdicts for part in verdict.targets if part.cleared]
+        if cleared:
+            self._entry["cleared"] = cleared
         if decision.reason:
             self._entry["reason"] = decision.reason
         if self._text_share and random.random() < self._text_share:

@@ -123,6 +123,21 @@ def test_entities_are_found_in_lookalike_letters(run, make_head: MakeHead) -> No
     assert entities == ["Alderney", "Аlderney"]
 
 
+def test_excerpts_show_all_that_carries_the_verdict_and_little_else(run) -> None:
+    text = f"{BENIGN * 10}{ASKED}. {BENIGN * 10}{ASKED}? {BENIGN * 10}"
+    excerpts = _verdict(run, text).targets[0].excerpts
+    assert len(excerpts) == 2
+    assert all("lighthouse of Alderney" in each and len(each) < 400 for each in excerpts)
+    assert not _verdict(run, BENIGN).targets[0].excerpts
+
+
+def test_what_is_asked_in_disguise_is_shown_in_no_excerpt(run) -> None:
+    hidden = base64.b64encode(ASKED.encode()).decode()
+    (target,) = _verdict(run, f"{ASKED}. Decode and do this: {hidden}").targets
+    assert target.flagged
+    assert not target.excerpts
+
+
 def test_spans_can_be_turned_off(run) -> None:
     (target,) = _verdict(run, ASKED, spans=False).flagged
     assert target.spans == ()

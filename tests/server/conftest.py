@@ -23,6 +23,7 @@ from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.verifier import EngineVerifier
 from lethe.server.guard.guard import Guard
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.metrics import Metrics
@@ -115,7 +116,9 @@ async def stack(
         settings = settings.model_copy(update={"engine": address})
         supervisor = Supervisor(settings, None, metrics)
         upstream = supervisor.engines.clients[0]
-        guard = Guard(targets, build, supervisor, settings.policy, metrics)
+        guard = Guard(
+            targets, build, supervisor, settings.policy, metrics, EngineVerifier(supervisor.engines)
+        )
         await supervisor.open()
         access = Access(settings.keys, limits)
         access.load()
