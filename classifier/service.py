@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
@@ -95,13 +96,17 @@ class ClassifierService:
     def targets(self) -> tuple[str, ...]:
         return tuple(head.target for head in self._heads)
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the settings say.
+        whole
+            Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
 
         Raises
         ------
@@ -114,7 +119,7 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        asked = [self._scored(scorer, passages, spans) for scorer in self._scorers]
+        asked = [self._scored(scorer, passages, spans or whole) for scorer in self._scorers]
         # Mostly there is one, which needs no task of its own.
         found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
         judged = dict(
@@ -210,12 +215,14 @@ def _judge(
     for _, found in judged:
         np.maximum(scores, found.scores, out=scores)
     probabilities = scorer.probability(scores)
+    reached = _reached(scorer, scored)
+    reach = np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold)
+        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
         if verdict.flagged and with_spans:
             carrying = [(passage, found) for passage, found in judged if scorer.carries(found.scores)[index]]
             spans = _evidence(carrying, index) + _entities(conversation, head)
-            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
+            verdict = dataclasses.replace(verdict, spans=spans)
         yield head.target, verdict
 
 
@@ -227,13 +234,27 @@ def _by_length(
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
         return []
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
-    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
+    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
     return [
         (passage, dataclasses.replace(found, scores=found.scores - raised[passage.asks]))
         for passage, found in heard
     ]
+
+
+def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
+    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
+    for passage, found in scored:
+        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
+        np.maximum(reached, enough, out=reached)
+    return reached
+
+
+def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
+    """How many characters were read: of what is asked, and of all else."""
+    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
+    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
 
 
 def _scorers(

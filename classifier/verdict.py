@@ -32,12 +32,22 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TargetVerdict:
-    """One target's part of a verdict: the probability that the conversation asks for it, and where."""
+    """One target's part of a verdict: the probability that the conversation asks for it, and where.
+
+    Attributes
+    ----------
+    probability
+        Lowered where so much was read that more than the threshold is asked.
+    reach
+        The highest threshold that would flag what was read, what is asked of its length included; 0 where none would.
+        Exact where everything was read.
+    """
 
     target: str
     probability: float
     threshold: float
     spans: tuple[Span, ...] = ()
+    reach: float = 0.0
 
     @property
     def flagged(self) -> bool:

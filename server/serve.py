@@ -29,6 +29,7 @@ from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.log import log_to_standard_output
 from lethe.server.metrics import Metrics
@@ -74,9 +75,12 @@ class _Proxy:
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
-        self._reload = Reload(self._guard, self._access)
+        self._sample = self._open_score_sample()
+        self._guard = Guard(
+            settings.targets, classifiers, self._supervisor, settings.policy, self._metrics, self._sample
+        )
         self._audit = self._open_audit()
+        self._reload = Reload(self._guard, self._access, self._audit)
         self._tracing = self._start_tracing()
         self._drain = Drain(settings.drain_timeout_s)
 
@@ -95,6 +99,7 @@ class _Proxy:
                 await self._supervisor.open()
                 self._reload_on_hangup()
                 await self._guard.load()
+                self._reload.record_versions()
                 stack.enter_context(
                     published(self._supervisor.addresses[0], settings.cache_dir, settings.port)
                 )
@@ -129,6 +134,10 @@ class _Proxy:
         log.show_in(self._metrics)
         return log
 
+    def _open_score_sample(self) -> ScoreSample:
+        settings = self._settings.classifier.score_sample
+        return ScoreSampleFiles(settings.folder, settings) if settings.folder else NoScoreSample()
+
     def _start_tracing(self) -> Tracing:
         settings = self._settings.tracing
         if settings.endpoint is None:
@@ -158,6 +167,7 @@ class _Proxy:
     async def _close(self) -> None:
         await self._supervisor.close(self._drain.seconds_left)
         await self._guard.close()
+        self._sample.close()
         await self._engines.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):

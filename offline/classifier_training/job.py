@@ -1,14 +1,25 @@
 """The job behind `lethe classifier train`: from sources of prompts to a bundle and a report."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lethe.bundle import Bundle, check_target_name
+from lethe.bundle import Bundle, check_target_name, load_bundle
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.feedback import FeedbackFile
+from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.feedback_examples import join_feedback
 from lethe.offline.classifier_training.general_prompts import general_examples
+from lethe.offline.classifier_training.known_questions import (
+    FoundQuestions,
+    KnownQuestions,
+    reach_of,
+    read_known_questions,
+)
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import ClassifierJob
-from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.train import TrainedClassifier, train_classifier
 from lethe.offline.data.files import read_text
 from lethe.offline.progress import Progress
 
@@ -28,7 +39,8 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     DataError
         A source is missing, malformed or empty.
     TrainingError
-        There are too few prompts, or one is to be forgotten and kept.
+        There are too few prompts, one is to be forgotten and kept, or too few of the bundle's known questions are found:
+        then it stays as it is.
     ClassifierError, BundleError, CorruptionError
         As their messages say.
     """
@@ -37,9 +49,39 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
         check_target_name(job.output.name)
     general = _load(job.general, job.fields) if job.general else general_examples()
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
+    said = FeedbackFile(job.feedback, job.target).read() if job.feedback else []
+    forget, retain, general = join_feedback(said, forget, retain, general)
     trained = train_classifier(job.target, forget, retain, general, _with_entities(job), work, progress)
     write_training_report(trained, job.report, job.output)
-    return trained.write_bundle(job.output)
+    return trained.write_bundle(job.output, _known_questions(job, trained, {each.text for each in said}))
+
+
+def _known_questions(
+    job: ClassifierJob, trained: TrainedClassifier, said: Collection[str]
+) -> FoundQuestions | None:
+    """The questions that the bundle keeps, or is given now, and how many of them the new classifier finds.
+
+    Raises
+    ------
+    TrainingError
+        Too few.
+    """
+    known = read_known_questions(load_bundle(job.output)) if job.output.exists() else KnownQuestions(())
+    if not known.questions:
+        # What people said since is no measure of what is made of it.
+        own = [text for text in trained.held_out if text not in said]
+        known = KnownQuestions(tuple(own[: job.known_questions]))
+    if not known.questions:
+        return None
+    encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+    reach = reach_of(encoder, trained.head, known.questions, ClassifierSettings())
+    found = known.measured(reach, trained.head.threshold, job.floor)
+    if not found.enough:
+        raise TrainingError(
+            f"{job.output} stays as it is: of its own, the new classifier finds too little ({found.describe()}); "
+            "see what was said of verdicts, or name another share with --floor"
+        )
+    return found
 
 
 def _with_entities(job: ClassifierJob) -> ClassifierJob:

@@ -16,6 +16,7 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -25,7 +26,9 @@ from lethe.server.targets.targets import Target, TargetSet, load_targets
 class Classifier(Protocol):
     """What the guard needs of a classifier."""
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict: ...
 
     async def close(self) -> None: ...
 
@@ -111,6 +114,8 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
+    sample
+        Keeps the scores of some requests.
     """
 
     def __init__(
@@ -120,8 +125,10 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
+        sample: ScoreSample | None = None,
     ) -> None:
         self._folder = folder
+        self._sample = sample or NoScoreSample()
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
@@ -199,6 +206,7 @@ class Guard:
         *,
         generates: bool = True,
         explain: bool = False,
+        sampled: bool = False,
     ) -> Decision:
         """Decide on a request.
 
@@ -214,20 +222,29 @@ class Guard:
             Whether the answer is text, which alone can tell something.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
+        sampled
+            Whether its scores may be kept, as those of what clients ask.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
+        conversations = tuple(conversations)
+        drawn = sampled and generates and self._sample.draws()
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
                 spans = True if explain else None
-                verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
-                demand = await in_force.classifier.classify(demanded) if demanded else None
+                verdicts = [
+                    await in_force.classifier.classify(each, spans=spans, whole=drawn)
+                    for each in conversations
+                ]
+                demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
                 decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
+            if drawn:
+                self._sample.take(in_force.targets, conversations, [*verdicts, *([demand] if demand else [])])
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)

@@ -203,7 +203,9 @@ class KeywordClassifier:
         self.targets = targets
         self.seen: list[Conversation] = []
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
@@ -212,7 +214,7 @@ class KeywordClassifier:
             target: 1.0 if "potter" in text else min(0.5 + 0.1 * text.count(target), 0.9) * (target in text)
             for target in self.targets
         }
-        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
+        parts = tuple(TargetVerdict(target, score, 0.5, reach=score) for target, score in scores.items())
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
