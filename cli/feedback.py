@@ -9,7 +9,7 @@ import typer
 
 from lethe.cli.command_log import recorded_command, user_name
 from lethe.cli.errors import UsageError, reported
-from lethe.cli.targets_folder import TargetsFolder, bundle_folder, targets_folder
+from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
 
 if TYPE_CHECKING:
     from lethe.classifier.feedback import FeedbackFile
@@ -20,7 +20,6 @@ app = typer.Typer(
 
 # An argument of a command is anybody's to see on the machine.
 _KEY = "LETHE_ADMIN_KEY"
-Name = Annotated[str, typer.Argument(help="Name of the target.")]
 Identity = Annotated[str, typer.Argument(help="The entry's id, as `lethe feedback list` shows it.")]
 FeedbackFolder = Annotated[
     Path | None,
@@ -33,7 +32,7 @@ FeedbackFolder = Annotated[
 
 @app.command("add")
 def add(
-    name: Name,
+    name: TargetArgument,
     text: Annotated[str, typer.Argument(help="What was asked; - reads it from standard input.")],
     about: Annotated[bool, typer.Option("--about/--not-about", help="Whether it is about the target.")],
     folder: FeedbackFolder = None,
@@ -60,7 +59,7 @@ def add(
 
 
 @app.command("list")
-def list_feedback(name: Name, folder: FeedbackFolder = None) -> None:
+def list_feedback(name: TargetArgument, folder: FeedbackFolder = None) -> None:
     """Show what was said of a target, and what of it counts in the next training."""
     from rich.console import Console
     from rich.markup import escape
@@ -83,13 +82,13 @@ def list_feedback(name: Name, folder: FeedbackFolder = None) -> None:
 
 
 @app.command("approve")
-def approve(name: Name, identity: Identity, folder: FeedbackFolder = None) -> None:
+def approve(name: TargetArgument, identity: Identity, folder: FeedbackFolder = None) -> None:
     """Have what another administrator said count."""
     _decide(name, identity, folder, approved=True)
 
 
 @app.command("withdraw")
-def withdraw(name: Name, identity: Identity, folder: FeedbackFolder = None) -> None:
+def withdraw(name: TargetArgument, identity: Identity, folder: FeedbackFolder = None) -> None:
     """Have what somebody said count no more."""
     _decide(name, identity, folder, approved=False)
 

@@ -7,14 +7,13 @@ import typer
 
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
-from lethe.cli.targets_folder import TargetsFolder, bundle_folder, targets_folder
+from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
 
 if TYPE_CHECKING:
     from lethe.server.targets.rollout import TargetDeployment
 
 app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the target.")]
 Percent = Annotated[
     float | None, typer.Option(min=0, max=100, help="Act for this share of the keys; observe for the others.")
 ]
@@ -70,7 +69,7 @@ def add(
 
 
 @app.command("versions")
-def versions(name: Name, targets: TargetsFolder = None) -> None:
+def versions(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Show the version of a target's bundle, and the earlier ones that are kept."""
     from rich.console import Console
     from rich.table import Table
@@ -91,7 +90,7 @@ def versions(name: Name, targets: TargetsFolder = None) -> None:
 
 @app.command("rollback")
 def rollback(
-    name: Name,
+    name: TargetArgument,
     version: Annotated[str, typer.Argument(help="One that `lethe targets versions` shows.")],
     targets: TargetsFolder = None,
 ) -> None:
@@ -107,7 +106,7 @@ def rollback(
 
 
 @app.command("remove")
-def remove(name: Name, targets: TargetsFolder = None) -> None:
+def remove(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Take a target out and delete its bundle, with the earlier versions that are kept."""
     from lethe.bundle import forget_versions, remove_bundle
     from lethe.server.targets.rollout import forget_deployment
@@ -123,19 +122,19 @@ def remove(name: Name, targets: TargetsFolder = None) -> None:
 
 
 @app.command("enable")
-def enable(name: Name, percent: Percent = None, targets: TargetsFolder = None) -> None:
+def enable(name: TargetArgument, percent: Percent = None, targets: TargetsFolder = None) -> None:
     """Put a target in force with its bundle's own action."""
     _change(targets, name, enabled=True, action=None, **_given(percent))
 
 
 @app.command("disable")
-def disable(name: Name, targets: TargetsFolder = None) -> None:
+def disable(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Take a target out of force and keep its bundle."""
     _change(targets, name, enabled=False)
 
 
 @app.command("shadow")
-def shadow(name: Name, targets: TargetsFolder = None) -> None:
+def shadow(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Only observe a target: its prompts are counted and recorded, and answered as they are."""
     _change(targets, name, enabled=True, action="observe")
 

@@ -7,6 +7,7 @@ import typer
 
 from lethe.cli.errors import reported
 
+TargetArgument = Annotated[str, typer.Argument(help="Name of the target.")]
 TargetsFolder = Annotated[
     Path | None,
     typer.Option("--targets", help="Folder of the bundles; by default the one that `lethe serve` uses."),

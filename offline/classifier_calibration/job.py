@@ -177,7 +177,7 @@ def apply_calibration(bundle: Bundle, calibration: ThresholdCalibration) -> Bund
 
 
 def _known(bundle: Bundle, settings: CalibrationSettings) -> KnownQuestions:
-    kept = read_known_questions(bundle)
+    kept = read_known_questions(bundle.folder)
     if not settings.known:
         return kept
     given = [example.text for source in settings.known for example in load_examples(source)]

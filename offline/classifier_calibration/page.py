@@ -50,7 +50,7 @@ def calibration_page(
         for each in sorted({*thresholds_around(threshold), before, threshold})
     ]
     lines = [
-        f"{target}: {len(requests):,} requests of a {traffic.origin}, of which at most {100 * rate:g} % may be flagged",
+        f"{target}: {len(requests):,} requests, by the {traffic.origin}, of which at most {100 * rate:g} % may be flagged",
         "",
         f"flagged from {threshold:.6g} in place of {before:.6g}: {counted(flagged, len(requests))} of the requests",
     ]

@@ -1,9 +1,9 @@
 """The job behind `lethe classifier train`: from sources of prompts to a bundle and a report."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from lethe.bundle import Bundle, check_target_name, load_bundle
+from lethe.bundle import Bundle, check_target_name
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.feedback import FeedbackFile
 from lethe.classifier.settings import ClassifierSettings
@@ -14,6 +14,7 @@ from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.classifier_training.known_questions import (
     FoundQuestions,
     KnownQuestions,
+    first_known_questions,
     reach_of,
     read_known_questions,
 )
@@ -50,30 +51,36 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     general = _load(job.general, job.fields) if job.general else general_examples()
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
     said = FeedbackFile(job.feedback, job.target).read() if job.feedback else []
-    forget, retain, general = join_feedback(said, forget, retain, general)
-    trained = train_classifier(job.target, forget, retain, general, _with_entities(job), work, progress)
+    joined = join_feedback(said, forget, retain, general)
+    trained = train_classifier(job.target, *joined, _with_entities(job), work, progress)
     write_training_report(trained, job.report, job.output)
-    return trained.write_bundle(job.output, _known_questions(job, trained, {each.text for each in said}))
+    fitted_on = {each.text for each in joined[0]} - set(trained.held_out)
+    unfitted = [each.text for each in forget if each.text not in fitted_on]
+    return trained.write_bundle(job.output, _known_questions(job, trained, unfitted))
 
 
 def _known_questions(
-    job: ClassifierJob, trained: TrainedClassifier, said: Collection[str]
+    job: ClassifierJob, trained: TrainedClassifier, unfitted: Sequence[str]
 ) -> FoundQuestions | None:
     """The questions that the bundle keeps, or is given now, and how many of them the new classifier finds.
+
+    Parameters
+    ----------
+    unfitted
+        Prompts to forget, feedback left out, that no fit but the last has seen. What feedback takes away is among them.
 
     Raises
     ------
     TrainingError
         Too few.
     """
-    known = read_known_questions(load_bundle(job.output)) if job.output.exists() else KnownQuestions(())
-    if not known.questions:
-        # What people said since is no measure of what is made of it.
-        own = [text for text in trained.held_out if text not in said]
-        known = KnownQuestions(tuple(own[: job.known_questions]))
-    if not known.questions:
+    known = read_known_questions(job.output) if job.output.exists() else KnownQuestions(())
+    if not known.questions and not job.known_questions:
         return None
     encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+    if not known.questions:
+        chosen = list(dict.fromkeys(unfitted))[: job.known_questions]
+        known = first_known_questions(chosen, job.output, encoder, job.floor)
     reach = reach_of(encoder, trained.head, known.questions, ClassifierSettings())
     found = known.measured(reach, trained.head.threshold, job.floor)
     if not found.enough:

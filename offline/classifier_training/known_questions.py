@@ -7,14 +7,16 @@ away what was once learned.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.bundle import Bundle
+from lethe.bundle import read_manifest
 from lethe.classifier.encoders.encoder import Encoder
-from lethe.classifier.head import Head, HeadBank
+from lethe.classifier.errors import ClassifierError
+from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
@@ -83,22 +85,46 @@ class FoundQuestions:
         return {"questions": len(self.questions), "found": self.found, "floor": self.floor}
 
 
-def read_known_questions(bundle: Bundle) -> KnownQuestions:
-    """The known questions of a bundle; none where it keeps none.
+def read_known_questions(folder: Path) -> KnownQuestions:
+    """The known questions of a bundle, whose other files may be damaged; none where it keeps none.
 
     Raises
     ------
+    BundleError
+        Its manifest cannot be read.
     TrainingError
-        The file holds something else.
+        The file is missing or holds something else.
     """
-    if KNOWN_FILE not in bundle.manifest.files:
+    manifest = read_manifest(folder)
+    if KNOWN_FILE not in manifest.files:
         return KnownQuestions(())
-    path = bundle.folder / KNOWN_FILE
+    path = folder / KNOWN_FILE
     try:
         questions = tuple(str(json.loads(line)["text"]) for line in path.read_text().splitlines())
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise TrainingError(f"{path} must hold lines of JSON with a text each") from None
-    return KnownQuestions(questions, _floor_of(bundle.manifest.metrics))
+    return KnownQuestions(questions, _floor_of(manifest.metrics))
+
+
+def first_known_questions(
+    questions: Sequence[str], folder: Path, encoder: Encoder, floor: float | None
+) -> KnownQuestions:
+    """The known questions of a bundle that keeps none yet, with a floor by the classifier that it has, if it has one.
+
+    Parameters
+    ----------
+    encoder
+        What the new classifier stands on; one that stands on another is not asked.
+    """
+    fresh = KnownQuestions(tuple(questions), floor)
+    try:
+        head = load_head(folder / "classifier")
+    except ClassifierError:
+        return fresh
+    if not questions or floor is not None or head.encoder_sha256 != encoder.sha256:
+        return fresh
+    reach = reach_of(encoder, head, questions, ClassifierSettings())
+    return KnownQuestions(fresh.questions, fresh.measured(reach, head.threshold, None).floor)
 
 
 def reach_of(

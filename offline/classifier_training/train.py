@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lethe.bundle import Action, Bundle, load_bundle
+from lethe.bundle import Action, Bundle, read_manifest
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import ENCODER_FILES
@@ -99,7 +99,7 @@ class TrainedClassifier:
         known
             The questions that later classifiers of the bundle must find; those that it has by default.
         """
-        kept = load_bundle(folder).manifest.metrics.get("classifier", {}) if folder.exists() else {}
+        kept = read_manifest(folder).metrics.get("classifier", {}) if folder.exists() else {}
         floor = known.metrics() if known else kept.get("known")
         files: dict[str, Path | bytes | None] = {
             f"classifier/{name}": content for name, content in head_files(self.head).items()

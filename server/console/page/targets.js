@@ -14,8 +14,10 @@ export function setTargetsSession(opened) {
 }
 
 export async function openTargets() {
-  await guarded(async () => show(await get("/console/api/targets")));
-  await guarded(showDays);
+  await guarded(async () => {
+    await refresh();
+    await showDays();
+  });
 }
 
 async function guarded(work, done = "") {
