@@ -14,6 +14,7 @@ from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.classifier_training.known_questions import (
     FoundQuestions,
     KnownQuestions,
+    choose_questions,
     first_known_questions,
     reach_of,
     read_known_questions,
@@ -79,7 +80,7 @@ def _known_questions(
         return None
     encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
     if not known.questions:
-        chosen = list(dict.fromkeys(unfitted))[: job.known_questions]
+        chosen = choose_questions(unfitted, job.known_questions, job.seed)
         known = first_known_questions(chosen, job.output, encoder, job.floor)
     reach = reach_of(encoder, trained.head, known.questions, ClassifierSettings())
     found = known.measured(reach, trained.head.threshold, job.floor)

@@ -5,6 +5,7 @@ away what was once learned.
 """
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,12 @@ def read_known_questions(folder: Path) -> KnownQuestions:
     except (OSError, ValueError, KeyError, TypeError):
         raise TrainingError(f"{path} must hold lines of JSON with a text each") from None
     return KnownQuestions(questions, _floor_of(manifest.metrics))
+
+
+def choose_questions(questions: Sequence[str], count: int, seed: int) -> list[str]:
+    """As many as are wanted of some questions, of all kinds that there are, each once."""
+    once = list(dict.fromkeys(questions))
+    return random.Random(seed).sample(once, min(count, len(once)))
 
 
 def first_known_questions(
