@@ -2,10 +2,10 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 from lethe.bundle import BundleError
 from lethe.bundle.errors import LetheError
-from lethe.server.access.access import Access
 from lethe.server.audit.log import Audit, NoAudit
 from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard
@@ -18,11 +18,19 @@ class ReloadError(LetheError):
 
 
 class Reload:
-    """Loads bundles and keys anew, and has it written down where another version of a bundle comes into force."""
+    """Loads bundles anew, and before them what must not wait for a bundle: keys, certificates.
 
-    def __init__(self, guard: Guard, access: Access, audit: Audit | None = None) -> None:
+    Parameters
+    ----------
+    load_first
+        Load the latter; each raises `OperatorError` and leaves what was in force.
+    audit
+        Where it is written down that another version of a bundle has come into force.
+    """
+
+    def __init__(self, guard: Guard, *load_first: Callable[[], None], audit: Audit | None = None) -> None:
         self._guard = guard
-        self._access = access
+        self._load_first = load_first
         self._audit = audit or NoAudit()
         self._versions: dict[str, str] = {}
 
@@ -39,11 +47,12 @@ class Reload:
         Raises
         ------
         ReloadError
-            The keys or a bundle are not usable. Good keys come into force even if a bundle is bad: a
-            revocation must not wait for it.
+            Something is not usable. Good keys come into force even if a bundle is bad: a revocation must not
+            wait for it.
         """
         try:
-            self._access.load()
+            for load in self._load_first:
+                load()
             await self._guard.load()
         except (BundleError, OperatorError) as error:
             raise ReloadError(str(error)) from None

@@ -47,7 +47,7 @@ async def guard(targets: Path) -> Guard:
 @pytest.fixture
 async def reload(guard: Guard, access: Access) -> Reload:
     """What has loaded everything once."""
-    reload = Reload(guard, access)
+    reload = Reload(guard, access.load)
     await reload()
     return reload
 
@@ -120,7 +120,7 @@ async def test_every_version_that_comes_into_force_is_written_down_whoever_made_
     guard: Guard, access: Access, targets: Path, tmp_path: Path
 ) -> None:
     log = AuditLog(tmp_path / "audit", max_bytes=1 << 16, keep=3)
-    reload = Reload(guard, access, log)
+    reload = Reload(guard, access.load, audit=log)
     await reload.try_all()
     first = guard.targets["books"].version
     await reload.try_all()

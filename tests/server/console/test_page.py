@@ -14,7 +14,7 @@ from lethe.server.access.key_file import create_key
 from tests.programs import program
 from tests.server.stack import Stack, write_target
 
-pytestmark = [pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
+pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
 
 PIECE = 'data: {{"choices":[{{"delta":{{"content":"{}"}}}}]}}\n\n'
 DONE = b"data: [DONE]\n\n"
