@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def calibration_page(
             counted(sum(one.reach >= each for one in requests), len(requests)),
             *(counted(sum(reach >= each for reach in side), len(side)) for _, side in sides),
         ]
-        for each in sorted({*thresholds_around(threshold), before, threshold})
+        for each in sorted({*thresholds_around(threshold, known_reach[known_reach > 0]), before, threshold})
     ]
     lines = [
         f"{target}: {len(requests):,} requests, by the {traffic.origin}, of which at most {100 * rate:g} % may be flagged",
@@ -70,25 +71,14 @@ def _mark(each: float, before: float, threshold: float) -> str:
 
 def _nearest(requests: Sequence[ScoredRequest], threshold: float, count: int) -> str:
     ordered = sorted(requests, key=lambda each: abs(_log_odds(each.reach) - _log_odds(threshold)))[:count]
-    rows = [
-        [
-            "flagged" if each.reach >= threshold else "passes",
-            f"{each.reach:.4g}",
-            f"{each.characters:,}",
-            each.where,
-            _excerpt(each.text),
-        ]
+    return "\n".join(
+        f"- {'flagged' if each.reach >= threshold else 'passes'}, up to {each.reach:.4g}, {each.characters:,} characters, "
+        f"{PurePath(each.where).name}{': ' if each.text else ''}{_excerpt(each.text)}"
         for each in sorted(ordered, key=lambda each: -each.reach)
-    ]
-    header = ["", "flagged up to", "characters", "where", "text"]
-    with_text = any(row[-1] for row in rows)
-    return aligned_table(
-        header if with_text else header[:-1], rows if with_text else [row[:-1] for row in rows]
     )
 
 
 def _excerpt(text: str) -> str:
-    text = text.replace("|", "/")
     return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
 
 

@@ -74,7 +74,7 @@ class FoundQuestions:
 
     def describe(self) -> str:
         """In a few words."""
-        return f"{self.found} of {len(self.questions)} known questions are found, and {100 * self.floor:g} % must be"
+        return f"{self.found} of {len(self.questions)} known questions are found, and {100 * self.floor:.4g} % must be"
 
     def files(self) -> dict[str, bytes]:
         """The file that a bundle keeps them in."""

@@ -47,7 +47,7 @@ def flagged_of(result: Result) -> tuple[int, int]:
 def test_the_threshold_is_set_and_the_card_tells_by_what(
     bundle: Bundle, requests: str, known: tuple[str, str]
 ) -> None:
-    result = lethe(bundle, requests, "--rate", 0.25, *known, "--floor", 0.5)
+    result = lethe(bundle, requests, "--rate", 0.25, *known, "--floor", 0.5, "--nearest", 40)
     assert result.exit_code == 0, result.output
     flagged, total = flagged_of(result)
     assert (flagged <= 10, total) == (True, 40)
