@@ -82,13 +82,14 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lethe.bundle import Bundle, survey_bundles
     from lethe.server.audit.files import read_entries
     from lethe.server.audit.summary import summarize_days
-    from lethe.server.targets.rollout import own_actions
 
     found = _folder(folder)
     with reported():
-        actions = own_actions(targets_folder(targets))
+        bundles = survey_bundles(targets_folder(targets))
+        actions = {each.name: each.manifest.action.value for each in bundles if isinstance(each, Bundle)}
     table = Table("day", "target", "requests", "flagged", "share", "done", "would have", "keys")
     for row in summarize_days(read_entries(found), actions):
         table.add_row(

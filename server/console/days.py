@@ -2,24 +2,23 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from lethe.bundle import BundleError
 from lethe.server.access.access import Access
 from lethe.server.audit.files import last_entries
 from lethe.server.audit.summary import summarize_days
 from lethe.server.console.auth import administrator
-from lethe.server.errors import Conflict
+from lethe.server.guard.guard import Guard
 from lethe.server.settings import Settings
-from lethe.server.targets.rollout import own_actions
 
 _ENTRIES, _BYTES = 100_000, 32 << 20
 
 
-def add_days_route(router: APIRouter, settings: Settings, access: Access) -> None:
+def add_days_route(router: APIRouter, settings: Settings, guard: Guard, access: Access) -> None:
     """Add the route of the table by day."""
 
     @router.get("/console/api/days")
@@ -29,16 +28,13 @@ def add_days_route(router: APIRouter, settings: Settings, access: Access) -> Non
         folder = settings.audit.folder
         if folder is None:
             return {"days": None, "since": None}
-        try:
-            return await asyncio.to_thread(_days, folder, settings.targets)
-        except BundleError as error:
-            raise Conflict(str(error)) from None
+        actions = {each.name: each.bundle.manifest.action.value for each in guard.targets}
+        return await asyncio.to_thread(_days, folder, actions)
 
 
-def _days(folder: Path, targets: Path) -> dict[str, Any]:
+def _days(folder: Path, actions: Mapping[str, str]) -> dict[str, Any]:
     entries = last_entries(folder, _ENTRIES, _BYTES)
-    rows = summarize_days(entries, own_actions(targets))
     return {
-        "days": [dataclasses.asdict(row) for row in rows],
+        "days": [dataclasses.asdict(row) for row in summarize_days(entries, actions)],
         "since": entries[-1].get("time") if entries else None,
     }

@@ -65,64 +65,41 @@ class FeedbackRoutes:
     async def entries(self, name: str, request: Request) -> dict[str, Any]:
         """What was said of a target, the newest first, and the command that trains with what counts of it."""
         key = administrator(request, self._access)
-        return await self._entries(name, key.id)
+        file, _ = await self._found(name)
+        return await _entries(file, name, key.id)
 
     async def give(self, name: str, request: Request) -> dict[str, Any]:
         """Say that a text is about a target, or that it is not."""
         key = administrator(request, self._access)
         body = await read_request(request, self._settings, FeedbackBody)
-        file, found = await self._file(name), await self._find(name)
+        file, bundle = await self._found(name)
         given = await _done(
             file.give,
             body.text,
             FeedbackVerdict(body.verdict),
             by=key.id,
-            version=found.version if isinstance(found, Bundle) else "",
+            version=bundle.version if isinstance(bundle, Bundle) else "",
             needs_approval=len(self._access.administrators) > 1,
         )
         self._record("feedback_given", key.id, name, given)
-        return await self._entries(name, key.id)
+        return await _entries(file, name, key.id)
 
     async def decide(self, name: str, identity: str, request: Request) -> dict[str, Any]:
         """Approve what another administrator said, or withdraw what anybody did."""
         key = administrator(request, self._access)
         body = await read_request(request, self._settings, FeedbackDecisionBody)
-        file = await self._file(name)
+        file, _ = await self._found(name)
         if identity not in {each.id for each in await _done(file.read)}:
             raise NotFound(f"there is no feedback {identity} on {name}")
         decided = await _done(file.decide, identity, body.decision, by=key.id)
         self._record(f"feedback_{body.decision}", key.id, name, decided)
-        return await self._entries(name, key.id)
+        return await _entries(file, name, key.id)
 
-    async def _file(self, name: str) -> FeedbackFile:
-        await self._find(name)
+    async def _found(self, name: str) -> tuple[FeedbackFile, Bundle | DamagedBundle]:
+        bundle = await self._find(name)
         if self._settings.feedback.folder is None:
             raise Conflict("No feedback is kept here; the operator names a folder for it in feedback.folder.")
-        return FeedbackFile(self._settings.feedback.folder, name)
-
-    async def _entries(self, name: str, key: str) -> dict[str, Any]:
-        file = await self._file(name)
-        entries = await _done(file.read)
-        count = sum(map(len, counting(entries).values()))
-        folder = shlex.quote(str(file.path.parent))
-        return {
-            "entries": [
-                {
-                    "id": each.id,
-                    "time": each.time.timestamp(),
-                    "by": each.by,
-                    "verdict": each.verdict.value,
-                    "text": each.text,
-                    "version": each.version,
-                    "state": each.state.value,
-                    "decided_by": each.decided_by,
-                    "own": each.by == key,
-                }
-                for each in reversed(entries)
-            ],
-            "counting": count,
-            "command": f"lethe classifier train --target {name} --feedback {folder} --forget ... --retain ...",
-        }
+        return FeedbackFile(self._settings.feedback.folder, name), bundle
 
     def _record(self, event: str, key: str, target: str, feedback: Feedback) -> None:
         self._audit.record(
@@ -135,6 +112,30 @@ class FeedbackRoutes:
                 "verdict": feedback.verdict.value,
             }
         )
+
+
+async def _entries(file: FeedbackFile, name: str, key: str) -> dict[str, Any]:
+    entries = await _done(file.read)
+    count = sum(map(len, counting(entries).values()))
+    folder = shlex.quote(str(file.path.parent))
+    return {
+        "entries": [
+            {
+                "id": each.id,
+                "time": each.time.timestamp(),
+                "by": each.by,
+                "verdict": each.verdict.value,
+                "text": each.text,
+                "version": each.version,
+                "state": each.state.value,
+                "decided_by": each.decided_by,
+                "own": each.by == key,
+            }
+            for each in reversed(entries)
+        ],
+        "counting": count,
+        "command": f"lethe classifier train --target {name} --feedback {folder} --forget ... --retain ...",
+    }
 
 
 async def _done(work: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

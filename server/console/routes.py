@@ -62,7 +62,7 @@ def add_console_routes(
         )
     add_classify_routes(router, settings, guard, placer, access)
     add_live_route(router, settings, engines, access, metrics)
-    add_days_route(router, settings, access)
+    add_days_route(router, settings, guard, access)
     targets = TargetRoutes(settings, guard, access, reload, audit)
     targets.add_to(router)
     FeedbackRoutes(settings, access, audit, targets.find).add_to(router)

@@ -11,7 +11,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from lethe.bundle import Action, BundleError, DamagedBundle, survey_bundles
+from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
 
 DEPLOYMENT_NAME = "deployment.yaml"
@@ -92,21 +92,6 @@ def forget_deployment(targets: Path, name: str) -> None:
     deployment = read_deployment(targets)
     if deployment.pop(name, None) is not None:
         _write(targets, deployment)
-
-
-def own_actions(targets: Path) -> dict[str, str]:
-    """By target, the action that its bundle has of its own, which it takes where it is not only observed.
-
-    Raises
-    ------
-    BundleError
-        The folder is missing.
-    """
-    return {
-        bundle.name: bundle.manifest.action.value
-        for bundle in survey_bundles(targets)
-        if not isinstance(bundle, DamagedBundle)
-    }
 
 
 def _write(targets: Path, deployment: Deployment) -> None:
