@@ -28,7 +28,7 @@ class FeedbackVerdict(StrEnum):
     """Whether a text is about the target."""
 
     ABOUT = "about"
-    NOT_ABOUT = "not_about"
+    NOT_ABOUT = "not-about"
 
 
 class FeedbackState(StrEnum):

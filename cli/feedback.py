@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lethe.classifier.feedback import FeedbackVerdict
 from lethe.cli.command_log import recorded_command, user_name
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
@@ -34,13 +35,13 @@ FeedbackFolder = Annotated[
 def add(
     name: TargetArgument,
     text: Annotated[str, typer.Argument(help="What was asked; - reads it from standard input.")],
-    about: Annotated[bool, typer.Option("--about/--not-about", help="Whether it is about the target.")],
+    verdict: Annotated[FeedbackVerdict, typer.Option(help="Whether it is about the target.")],
     folder: FeedbackFolder = None,
     targets: TargetsFolder = None,
 ) -> None:
     """Say that a text is about a target, or that it is not."""
     from lethe.bundle import load_bundle
-    from lethe.classifier.feedback import FeedbackState, FeedbackVerdict
+    from lethe.classifier.feedback import FeedbackState
 
     with reported():
         bundle = load_bundle(bundle_folder(targets_folder(targets), name))
@@ -48,14 +49,14 @@ def add(
         with recorded_command("feedback_given", name) as entry:
             given = _file(folder, name).give(
                 sys.stdin.read() if text == "-" else text,
-                FeedbackVerdict.ABOUT if about else FeedbackVerdict.NOT_ABOUT,
+                verdict,
                 by=by,
                 version=bundle.version,
                 needs_approval=administrators > 1,
             )
             entry |= {"feedback": given.id, "verdict": given.verdict.value, "by": by}
         waits = "; another administrator must approve it" if given.state is FeedbackState.WAITS else ""
-        typer.echo(f"{given.id}: {_words(given.verdict.value)} {name}{waits}")
+        typer.echo(f"{given.id}: {_words(verdict)} {name}{waits}")
 
 
 @app.command("list")
@@ -73,7 +74,7 @@ def list_feedback(name: TargetArgument, folder: FeedbackFolder = None) -> None:
                 each.id,
                 f"{each.time:%Y-%m-%d}",
                 each.by,
-                _words(each.verdict.value),
+                _words(each.verdict),
                 state,
                 each.version,
                 escape(" ".join(each.text.split())[:200]),
@@ -139,5 +140,5 @@ def _file(folder: Path | None, name: str) -> "FeedbackFile":
     return FeedbackFile(found, name)
 
 
-def _words(verdict: str) -> str:
-    return verdict.replace("_", " ")
+def _words(verdict: FeedbackVerdict) -> str:
+    return verdict.value.replace("-", " ")

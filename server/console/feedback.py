@@ -29,7 +29,7 @@ class FeedbackBody(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
 
     text: Annotated[str, pydantic.Field(min_length=1, max_length=LONGEST_TEXT)]
-    verdict: Literal["about", "not_about"]
+    verdict: Literal["about", "not-about"]
 
 
 class FeedbackDecisionBody(pydantic.BaseModel):

@@ -44,13 +44,13 @@ def lethe(*arguments: object, key: str | None = None, text: str | None = None) -
 
 
 def test_what_one_person_says_counts_where_nobody_else_could_approve_it(feedback: FeedbackFile) -> None:
-    result = lethe("add", "books", "Who is it?", "--not-about")
+    result = lethe("add", "books", "Who is it?", "--verdict", "not-about")
     [entry] = feedback.read()
     assert result.output == f"{entry.id}: not about books\n"
     assert entry.state is FeedbackState.COUNTS
     assert entry.version == load_bundle(feedback.path.parent.parent / "targets" / "books").version
     assert "Who is it?" in lethe("list", "books").output
-    assert lethe("add", "books", "-", "--about", text="a long\ntext").exit_code == 0
+    assert lethe("add", "books", "-", "--verdict", "about", text="a long\ntext").exit_code == 0
     assert feedback.read()[1].text == "a long\ntext"
 
 
@@ -58,7 +58,7 @@ def test_where_there_are_two_administrators_the_other_one_approves(
     feedback: FeedbackFile, administrators: dict[str, str]
 ) -> None:
     ann, bob, other = administrators
-    result = lethe("add", "books", "Who is it?", "--about", key=administrators[ann])
+    result = lethe("add", "books", "Who is it?", "--verdict", "about", key=administrators[ann])
     assert "another administrator must approve it" in result.output
     [entry] = feedback.read()
     assert (entry.by, entry.state) == (ann, FeedbackState.WAITS)
@@ -78,7 +78,7 @@ def test_all_of_it_is_written_down_without_the_text(
     feedback: FeedbackFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
-    lethe("add", "books", "Who is it?", "--about")
+    lethe("add", "books", "Who is it?", "--verdict", "about")
     [entry] = feedback.read()
     lethe("withdraw", "books", entry.id)
     entries = list(read_entries(tmp_path / "audit" / "commands"))
@@ -92,8 +92,8 @@ def test_all_of_it_is_written_down_without_the_text(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("add", "boks", "Who?", "--about"), "no target boks"),
-        (("add", "books", " ", "--about"), "feedback is on a text of 1 to"),
+        (("add", "boks", "Who?", "--verdict", "about"), "no target boks"),
+        (("add", "books", " ", "--verdict", "about"), "feedback is on a text of 1 to"),
         (("approve", "books", "7"), "there is no feedback 7 on books"),
         (("list", "../books"), "cannot be named"),
     ],

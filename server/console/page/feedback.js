@@ -3,7 +3,7 @@ import { get, post } from "./api.js";
 import { byId, make } from "./elements.js";
 import { moment, table } from "./tables.js";
 
-const WORDS = { about: "about it", not_about: "not about it" };
+const WORDS = { about: "about it", "not-about": "not about it" };
 const route = (target) => `/console/api/targets/${target}/feedback`;
 
 /** For each target that judged a text, what can be said of it. */

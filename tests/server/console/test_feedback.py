@@ -32,7 +32,7 @@ def second(keys: Path) -> dict[str, str]:
 
 
 async def give(admin: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
-    said = {"text": "Who sells pots?", "verdict": "not_about"} | body
+    said = {"text": "Who sells pots?", "verdict": "not-about"} | body
     answer = await admin.post(f"{API}/targets/books/feedback", json=said)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -46,7 +46,7 @@ async def test_what_the_only_administrator_says_counts_and_the_command_that_trai
     [entry] = page["entries"]
     assert (entry["text"], entry["verdict"], entry["state"], entry["own"]) == (
         "Who sells pots?",
-        "not_about",
+        "not-about",
         "counts",
         True,
     )
