@@ -38,6 +38,12 @@ class TargetVerdict:
     ----------
     probability
         Lowered where so much was read that more than the threshold is asked.
+    messages
+        Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
+        flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
+        is not known.
+    spans
+        The stretches that carry it, where they were asked for.
     reach
         The highest threshold that would flag what was read, what is asked of its length included; 0 where none would.
         Exact where everything was read.
@@ -47,6 +53,7 @@ class TargetVerdict:
     probability: float
     threshold: float
     spans: tuple[Span, ...] = ()
+    messages: tuple[int, ...] = ()
     reach: float = 0.0
 
     @property

@@ -87,10 +87,13 @@ class GuardedRequest(EngineRequest, ABC):
         Its name in traces, by the conventions for generative AI.
     generates
         Whether the answer is text.
+    id_headers
+        The headers of an answer in which clients look for the request's id.
     """
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
+    id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property
     def stream(self) -> bool:

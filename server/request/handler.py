@@ -1,7 +1,7 @@
 """The way of a request to the model, its steps one below the other."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -13,6 +13,7 @@ from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.pool import EnginePool
+from lethe.server.error_forms import error_form
 from lethe.server.errors import APIError, BadRequest, Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
@@ -38,11 +39,14 @@ class GuardedRoute:
         Reads a body.
     scope
         What a key must have to ask here.
+    id_headers
+        The headers in which clients look for the request's id.
     """
 
     path: str
     parse: Callable[[bytes], GuardedRequest]
     scope: Scope = Scope.USE
+    id_headers: Sequence[str] = ("x-request-id",)
 
 
 class RequestHandler:
@@ -71,9 +75,12 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request.headers)
-            exchange = Exchange(self._settings.limits.stall_timeout_s, record.finished)
+            exchange = Exchange(
+                self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
+            )
             response = await exchange.answer(self._handle(request, route, record, exchange))
-            response.headers["x-request-id"] = record.request_id
+            for name in route.id_headers:
+                response.headers[name] = record.request_id
             if record.verdict is not None:
                 response.headers["x-lethe-verdict"] = record.verdict
             return response
