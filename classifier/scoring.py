@@ -148,10 +148,14 @@ class Scorer:
         """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
+    def needed(self, characters: int) -> NDArray[np.float32]:
+        """The score that a target must reach at any threshold, (H,), where this much is read."""
+        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
+        return needed.astype(np.float32)
+
     def raised(self, characters: int) -> NDArray[np.float32]:
         """How much further than its threshold a target's score must reach, (H,), where this much is read."""
-        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
-        return np.maximum(needed.astype(np.float32) - self._score_thresholds, 0)
+        return np.maximum(self.needed(characters) - self._score_thresholds, 0)
 
     def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """For each target, whether scores that were lowered by `raised` flag it, (H,)."""

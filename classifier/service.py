@@ -104,13 +104,17 @@ class ClassifierService:
     def targets(self) -> tuple[str, ...]:
         return tuple(head.target for head in self._heads)
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the settings say.
+        whole
+            Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
 
         Raises
         ------
@@ -123,7 +127,7 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        asked = [self._scored(scorer, passages, spans) for scorer in self._scorers]
+        asked = [self._scored(scorer, passages, spans or whole) for scorer in self._scorers]
         # Mostly there is one, which needs no task of its own.
         found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
         judged = dict(
@@ -219,8 +223,10 @@ def _judge(
     for each in judged:
         np.maximum(scores, each.lowered, out=scores)
     probabilities = scorer.probability(scores)
+    reached = _reached(scorer, scored)
+    reach = np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold)
+        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
         if verdict.flagged:
             carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
             messages = _carrying_messages(scorer, judged, carrying, index)
@@ -250,9 +256,7 @@ def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> 
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
         return []
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
-    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
+    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
     return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
 
 
@@ -286,6 +290,22 @@ def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
     """These messages and all that say the same, of which only one was read."""
     texts = {conversation.messages[message].text for message in messages}
     return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
+
+
+def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
+    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
+    for passage, found in scored:
+        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
+        np.maximum(reached, enough, out=reached)
+    return reached
+
+
+def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
+    """How many characters were read: of what is asked, and of all else."""
+    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
+    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
 
 
 def _scorers(

@@ -37,6 +37,8 @@ class TargetVerdict:
 
     Attributes
     ----------
+    probability
+        Lowered where so much was read that more than the threshold is asked.
     messages
         Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
         flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
@@ -48,6 +50,9 @@ class TargetVerdict:
         disguise.
     cleared
         Whether a second look found nothing of the target in what carried the verdict.
+    reach
+        The highest threshold that would flag what was read, what is asked of its length included; 0 where none would.
+        Exact where everything was read.
     """
 
     target: str
@@ -57,6 +62,7 @@ class TargetVerdict:
     messages: tuple[int, ...] = ()
     excerpts: tuple[str, ...] = ()
     cleared: bool = False
+    reach: float = 0.0
 
     @property
     def flagged(self) -> bool:

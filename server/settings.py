@@ -227,6 +227,24 @@ class PolicySettings(_Section):
     verify_timeout_s: float = Field(default=2, gt=0)
 
 
+class ScoreSampleSettings(_Section):
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    share
+        Share of the requests that are in it.
+    keep
+        How many requests it holds at most; the oldest go, half of it at a time.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./scores"])
+    share: float = Field(default=0.1, gt=0, le=1)
+    keep: int = Field(default=200_000, ge=2)
+
+
 class ClassifierSection(ClassifierSettings):
     """How prompts are classified.
 
@@ -239,6 +257,7 @@ class ClassifierSection(ClassifierSettings):
     """
 
     encoder: str = DEFAULT_ENCODER
+    score_sample: ScoreSampleSettings = ScoreSampleSettings()
 
 
 class LimitSettings(_Section):
@@ -327,6 +346,18 @@ class AuditSettings(_Section):
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
+
+
+class FeedbackSettings(_Section):
+    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where the files are; without one nobody can say anything.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./feedback"])
 
 
 class TlsSettings(_Section):
@@ -422,6 +453,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     console: ConsoleSettings = ConsoleSettings()
 
     @pydantic.field_validator("limits")

@@ -116,7 +116,10 @@ class Record:
         if decision.reason:
             self._entry["reason"] = decision.reason
         if self._text_share and random.random() < self._text_share:
-            self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+            self._entry["text"] = [
+                [{"role": message.role, "text": message.text} for message in each.messages]
+                for each in conversations
+            ]
 
     def asked(self, request: GuardedRequest) -> Mapping[str, str]:
         """The engine is asked now; the headers that tell it which request this is."""

@@ -213,7 +213,9 @@ class KeywordClassifier:
         self.targets = targets
         self.seen: list[Conversation] = []
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
@@ -228,6 +230,7 @@ class KeywordClassifier:
                 score,
                 0.5,
                 messages=_saying(conversation, ("potter", target)),
+                reach=score,
                 excerpts=(text,) if spans else (),
             )
             for target, score in scores.items()
