@@ -45,12 +45,20 @@ class ClassifierFactory:
 
     def _build(self, bundles: Sequence[Bundle]) -> Classifier:
         heads = {bundle.name: bundle.classifier for bundle in bundles if bundle.classifier}
-        if not heads:
+        answer_heads = {
+            bundle.name: bundle.answer_classifier for bundle in bundles if bundle.answer_classifier
+        }
+        if not heads and not answer_heads:
             return _NoTargets()
         spans = self._settings.spans and any(map(_falls_on_spans, bundles))
         settings = self._settings.model_copy(update={"spans": spans})
         self._newest = ClassifierService.load(
-            self._encoders, heads, settings, cache=self._cache, tally=self._tally
+            self._encoders,
+            heads,
+            settings,
+            answer_heads=answer_heads,
+            cache=self._cache,
+            tally=self._tally,
         )
         return self._newest
 
