@@ -1,5 +1,6 @@
 """How an endpoint's answers are read, whole or piece by piece, and how an answer is ended before its end."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -78,8 +79,10 @@ class AnswerForm(ABC):
         return 1
 
     @abstractmethod
-    def refused(self, first: Mapping[str, Any], choice: int, text: str) -> list[dict[str, Any]]:
-        """Events that give a choice of which nothing was passed on a refusal.
+    def refused(
+        self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
+    ) -> list[dict[str, Any]]:
+        """Events that give a choice that has shown nothing a refusal.
 
         Parameters
         ----------
@@ -87,6 +90,8 @@ class AnswerForm(ABC):
             The first event of the stream, whose identity they bear.
         text
             What the client is told.
+        has_begun
+            Whether what begins the choice was passed on.
         """
 
     @abstractmethod
@@ -100,20 +105,26 @@ def unreadable(shown: Iterable[Shown]) -> str:
     return "tokens that are shown by their ids" if by_id else ""
 
 
-def adopt(document: dict[str, Any], first: Mapping[str, Any]) -> None:
-    """Give an answer, or an event, the identity of the one that the client was first given.
+def with_identity(raw: bytes, document: Mapping[str, Any], first: Mapping[str, Any]) -> bytes:
+    """An answer, or an event, with the identity of the one that the client was first given, and otherwise as it came.
 
     Parameters
     ----------
+    document
+        What is in it.
     first
-        Of the same form.
+        What was in the first one, of the same form.
     """
     for name in _IDENTITY:
-        if name in document and name in first:
-            document[name] = first[name]
+        if name in document and name in first and document[name] != first[name]:
+            # Within a string the quotes around the name would be escaped.
+            place = re.compile(rb'("%s"\s*:\s*)%s' % (name.encode(), re.escape(orjson.dumps(document[name]))))
+            value = orjson.dumps(first[name])
+            raw = place.sub(lambda found, value=value: found[1] + value, raw, count=1)
     within, first_within = document.get("response"), first.get("response")
     if isinstance(within, dict) and isinstance(first_within, dict):
-        adopt(within, first_within)
+        return with_identity(raw, within, first_within)
+    return raw
 
 
 def texts_of(value: Any, channel: str = "") -> Iterator[tuple[str, str]]:

@@ -68,9 +68,12 @@ class ChoiceForm(AnswerForm):
         """See `AnswerForm.tokens`."""
         return sum(_tokens(choice) for choice in _dicts(event.get("choices")))
 
-    def refused(self, first: Mapping[str, Any], choice: int, text: str) -> list[dict[str, Any]]:
+    def refused(
+        self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
+    ) -> list[dict[str, Any]]:
         """See `AnswerForm.refused`."""
-        return [self._event(first, choice, None, self._piece(text)), *self.cut_off(first, choice)]
+        said = self._piece(text) if has_begun else self._choices.chunks(text)[0]
+        return [self._event(first, choice, None, said), *self.cut_off(first, choice)]
 
     def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
         """See `AnswerForm.cut_off`."""

@@ -4,7 +4,7 @@ Events repeat at an item's end, and at the response's, what its pieces said, so 
 once a piece of it was passed on. It therefore is passed on as a whole.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -44,8 +44,14 @@ class ResponseForm(AnswerForm):
         kind = str(document["type"]).encode()
         return b"event: " + kind + b"\ndata: " + orjson.dumps(document) + END_OF_EVENT
 
-    def refused(self, first: Mapping[str, Any], choice: int, text: str) -> list[dict[str, Any]]:
-        """See `AnswerForm.refused`."""
+    def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
+        """See `AnswerForm.without`: all events are of the one choice."""
+        return None if choices else event
+
+    def refused(
+        self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
+    ) -> list[dict[str, Any]]:
+        """See `AnswerForm.refused`: all events of a refused response."""
         return refusal_events(first.get("response") or {}, text)
 
     def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from fastapi.responses import Response
 
-from lethe.server.endpoints.answer_form import adopt
+from lethe.server.endpoints.answer_form import with_identity
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.errors import EngineFailed
 from lethe.server.guard.answers import MADE_ANEW
@@ -47,8 +47,8 @@ async def judged_body(
         response = await buffered(await judge.make_anew(decision, _tokens(document)))
         anew = _read(response)
         decision = await _judged(anew, judge)
-        adopt(anew, document)
-        response = Response(orjson.dumps(anew), response.status_code, media_type="application/json")
+        response.body = with_identity(bytes(response.body), anew, document)
+        response.headers["content-length"] = str(len(response.body))
     if decision is not None and decision.outcome is Outcome.BLOCK:
         raise blocked(decision)
     return refusal() if decision is not None and decision.outcome is Outcome.REFUSE else response

@@ -118,10 +118,10 @@ class JudgedStream:
     def _released(self, hits: Mapping[int, Decision]) -> bytes:
         if self._waiting.tokens:
             self._judge.record.released(self._waiting.seconds)
-        endings = self._stream.ended(hits)
-        ready = self._stream.written(self._waiting.events)
+        self._stream.close(hits)
+        ready = self._stream.written(self._waiting.events) + self._stream.endings(hits)
         self._clear()
-        return ready + endings
+        return ready
 
     def _clear(self) -> None:
         self._judge.record.held(-self._waiting.tokens)

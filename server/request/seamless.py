@@ -1,9 +1,9 @@
 """The one stream that a client sees, whichever of two answers its events are from, and whoever ends it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from lethe.server.endpoints.answer_form import END_OF_EVENT, AnswerForm, adopt
+from lethe.server.endpoints.answer_form import END_OF_EVENT, AnswerForm, with_identity
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.request.events import Event
 
@@ -60,21 +60,26 @@ class SeamlessStream:
         """Events as the client gets them."""
         return b"".join(map(self._written, events))
 
-    def ended(self, choices: Collection[int]) -> bytes:
-        """The end of some choices before their time: a refusal, or no more of what was begun."""
-        pieces: list[bytes] = []
-        for choice in choices:
-            first = self._first or {}
-            if choice in self.shown:
-                events = self._form.cut_off(first, choice)
-            else:
-                events = self._form.refused(first, choice, self._refusal)
-                self._used[choice] = 0
-            self.closed.add(choice)
-            if self._request.wants_usage_throughout:
-                events = [event | {"usage": self._usage_of(self._used.get(choice, 0))} for event in events]
-            pieces += map(self._form.event, events)
-        return b"".join(pieces)
+    def close(self, choices: Iterable[int]) -> None:
+        """Pass no more on of some choices."""
+        self.closed.update(choices)
+
+    def endings(self, choices: Iterable[int]) -> bytes:
+        """The end of closed choices: a refusal, or no more of what was begun."""
+        return b"".join(map(self._ending, choices))
+
+    def _ending(self, choice: int) -> bytes:
+        first = self._first or {}
+        if choice in self.shown:
+            events = self._form.cut_off(first, choice)
+        else:
+            self._used[choice] = 0
+            has_begun = choice in self._opened
+            events = self._form.refused(first, choice, self._refusal, has_begun=has_begun)
+        if self._request.wants_usage_throughout:
+            usage = self._usage_of(self._used.get(choice, 0))
+            events = [event | {"usage": usage} for event in events]
+        return b"".join(map(self._form.event, events))
 
     def last(self) -> bytes:
         """What follows the end of all choices."""
@@ -90,32 +95,35 @@ class SeamlessStream:
 
     def _written(self, event: Event) -> bytes:
         document = event.document
+        # What ends the stream is written here then.
+        if self.is_over and not (document and self._form.choices(document)):
+            return b""
         if document is None:
             return event.raw + END_OF_EVENT
-        opened = self._form.opened(document)
-        hidden = self.closed | (self._opened.intersection(opened) if self._is_again else set())
+        opened = set(self._form.opened(document))
+        hidden = self.closed - opened | (self._opened & opened if self._is_again else set())
         usage = document.get("usage")
         if isinstance(usage, dict):
             self._note_usage(document, usage)
         self._opened.update(opened)
         self.shown.update(each.choice for each in event.shown if each.choice not in hidden)
         self._ended.update(event.ended)
-        if not (hidden or self._is_again or (self._strips_usage and usage)):
-            return event.raw + END_OF_EVENT
-        return self._changed(event, document, hidden)
+        raw = event.raw + END_OF_EVENT
+        if hidden or (self._strips_usage and usage):
+            left = self._form.without(document, hidden)
+            if left is None:
+                return b""
+            raw = event.carrying(self._with_own_usage(left))
+        return with_identity(raw, document, self._first or {}) if self._is_again else raw
 
-    def _changed(self, event: Event, document: dict[str, Any], hidden: Collection[int]) -> bytes:
-        left = self._form.without(document, hidden)
-        if left is None:
-            return b""
-        left = dict(left)
-        adopt(left, self._first or {})
-        if "usage" in left and left.get("choices"):
-            if self._strips_usage:
-                del left["usage"]
-        elif self.closed and isinstance(left.get("usage"), dict):
-            left["usage"] = self._usage_of(sum(self._used.values()))
-        return event.carrying(left)
+    def _with_own_usage(self, document: dict[str, Any]) -> dict[str, Any]:
+        if "usage" not in document:
+            return document
+        if not document.get("choices"):
+            return document | {"usage": self._usage_of(sum(self._used.values()))} if self.closed else document
+        if not self._strips_usage:
+            return document
+        return {name: value for name, value in document.items() if name != "usage"}
 
     def _note_usage(self, document: dict[str, Any], usage: dict[str, Any]) -> None:
         self._usage = usage
