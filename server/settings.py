@@ -183,6 +183,8 @@ class LimitSettings(_Section):
     max_bodies_bytes
         What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
         are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -192,6 +194,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):

@@ -29,7 +29,7 @@ Tells = Callable[[str], bool]
 class QuestionAnswer(pydantic.BaseModel):
     """An answer with what it answers; without a question it stands alone."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
 
     question: str = ""
     answer: str = pydantic.Field(min_length=1)

@@ -140,7 +140,7 @@ def train_answers(
     progress = progress or Progress()
     check_answers(forget, near)
     # Behind those of the classifier, where it was trained before.
-    progress.expect_more(5 + settings.scan_rounds)
+    progress.expect_more(4 + settings.scan_rounds + bool(settings.scan_rounds))
     progress.begin("reading ordinary text for answers")
     names = prompt_head.names.names
     blocks = ordinary_blocks(settings.ordinary or machine_folders(), settings.seed)
@@ -211,12 +211,11 @@ def train_answers(
         passed_probability=float(curve.probability(scores["ordinary"].min())),
     )
     flagged = [
-        passage.text
+        _last_passage(answer)
         for answer, score in zip(held_out.forget, scores["forget"], strict=True)
         if score >= threshold.score
-        for passage in exchange_passages(answer.exchange)[-1:]
     ]
-    cleared = [answer.answer for answer in held_out.ordinary] + read[-_BLOCKS_TO_CLEAR:]
+    cleared = [*map(_last_passage, held_out.ordinary), *read[-_BLOCKS_TO_CLEAR:]]
     head = with_limits(encoder, head, flagged, cleared)
     metrics: dict[str, Any] = {
         "examples": {side: len(getattr(answers, side)) for side in ("forget", "near", "ordinary")},
@@ -230,16 +229,18 @@ def train_answers(
             for side, found in scores.items()
         },
     }
-    progress.begin("scanning ordinary text that no head has seen")
-    blocks_left = of_others(take(blocks, _MEASURED_ON * settings.scan_characters))
-    scanned = scan(
-        scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance, as_answer
-    )
-    metrics |= {
-        "ordinary_blocks": len(scanned),
-        "ordinary_blocks_flagged": sum(each.score >= threshold.score for each in scanned),
-    }
-    return TrainedAnswers(dataclasses.replace(head, tail=fit_tail(scanned), provenance=metrics), metrics)
+    if settings.scan_rounds:
+        progress.begin("scanning ordinary text that no head has seen")
+        blocks_left = of_others(take(blocks, _MEASURED_ON * settings.scan_characters))
+        scanned = scan(
+            scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance, as_answer
+        )
+        head = dataclasses.replace(head, tail=fit_tail(scanned))
+        metrics |= {
+            "ordinary_blocks": len(scanned),
+            "ordinary_blocks_flagged": sum(each.score >= threshold.score for each in scanned),
+        }
+    return TrainedAnswers(dataclasses.replace(head, provenance=metrics), metrics)
 
 
 def _head_of(prompt_head: Head, fitted: FittedHead) -> Head:
@@ -254,6 +255,11 @@ def _head_of(prompt_head: Head, fitted: FittedHead) -> Head:
         threshold=0.5,
         **learned,
     )
+
+
+def _last_passage(answer: QuestionAnswer) -> str:
+    """The end of an answer, behind what is asked."""
+    return exchange_passages(answer.exchange)[-1].text
 
 
 def _scores(scorer: Scorer, answers: Sequence[QuestionAnswer], on_scored: OnDone) -> Scores:

@@ -7,6 +7,7 @@ from lethe.bundle import Bundle
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.registry import EncoderRegistry
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
@@ -100,7 +101,12 @@ def _falls_on_spans(bundle: Bundle) -> bool:
 class _NoTargets:
     """With nothing to forget, every conversation is clean."""
 
+    judges_answers: tuple[str, ...] = ()
+
     async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+        return Verdict(())
+
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         return Verdict(())
 
     async def close(self) -> None:

@@ -5,13 +5,14 @@ Knows nothing about HTTP.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from lethe.bundle import Bundle, BundleError
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
@@ -23,9 +24,20 @@ from lethe.server.targets.targets import Target, TargetSet, load_targets
 
 
 class Classifier(Protocol):
-    """What the guard needs of a classifier."""
+    """What the guard needs of a classifier.
+
+    Attributes
+    ----------
+    judges_answers
+        Names of the targets whose answers it can judge.
+    """
+
+    @property
+    def judges_answers(self) -> Collection[str]: ...
 
     async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict: ...
 
     async def close(self) -> None: ...
 
@@ -231,6 +243,16 @@ class Guard:
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)
+
+    async def judge_answer(self, exchange: Exchange, *, explain: bool = False) -> Verdict | None:
+        """What the targets in force say of an answer; None where the classifier failed, or was not ready in time."""
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        with self._in_force as in_force:
+            try:
+                return await in_force.classifier.classify_answer(exchange, spans=explain)
+            except ClassifierError:
+                return None
 
 
 def _action(target: Target) -> str:
