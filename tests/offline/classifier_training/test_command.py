@@ -29,6 +29,7 @@ def _write(path: Path, patterns: tuple[str, ...]) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_classifier_is_trained_reported_and_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     forget, retain = _write(tmp_path / "forget.jsonl", ABOUT), _write(tmp_path / "retain.jsonl", NEAR)
@@ -88,6 +89,7 @@ def test_too_few_answers_are_refused_before_anything_is_trained(tmp_path: Path) 
     assert "1 answers to forget are too few" in result.output
 
 
+@pytest.mark.slow
 def test_a_bundle_is_tried_on_the_encoder_that_it_names(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
