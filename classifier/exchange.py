@@ -36,6 +36,19 @@ class Exchange:
     answer: str
     complete: bool = True
 
+    @classmethod
+    def of(cls, conversation: Conversation, text: str, complete: bool = True) -> "Exchange":
+        """A text as the answer to a conversation, which the conversation has begun if its last turn is an assistant's."""
+        turns = [message for message in conversation.messages if message.role != "tools"]
+        if not turns or turns[-1].role != "assistant":
+            return cls(conversation, text, complete)
+        begun = turns[-1]
+        question = Conversation(
+            tuple(message for message in conversation.messages if message is not begun),
+            conversation.unreadable,
+        )
+        return cls(question, begun.text + text, complete)
+
 
 def exchange_passages(exchange: Exchange) -> list[Passage]:
     """The passages of an exchange, from the answer's beginning on.

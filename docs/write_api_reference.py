@@ -48,7 +48,7 @@ def openapi_document() -> dict[str, Any]:
         guard=guard,
         placer=Placer(supervisor.tokenizer, metrics),
         access=access,
-        reload=Reload(guard, access),
+        reload=Reload(guard, access.load),
         metrics=metrics,
         audit=NoAudit(),
         tracing=NoTracing(),

@@ -1,10 +1,10 @@
 """Putting changed targets and keys in force while the proxy runs."""
 
 import logging
+from collections.abc import Callable
 
 from lethe.bundle import BundleError
 from lethe.bundle.errors import LetheError
-from lethe.server.access.access import Access
 from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard
 
@@ -16,11 +16,17 @@ class ReloadError(LetheError):
 
 
 class Reload:
-    """Loads bundles and keys anew."""
+    """Loads bundles anew, and before them what must not wait for a bundle: keys, certificates.
 
-    def __init__(self, guard: Guard, access: Access) -> None:
+    Parameters
+    ----------
+    load_first
+        Load the latter; each raises `OperatorError` and leaves what was in force.
+    """
+
+    def __init__(self, guard: Guard, *load_first: Callable[[], None]) -> None:
         self._guard = guard
-        self._access = access
+        self._load_first = load_first
 
     async def __call__(self) -> None:
         """Load everything; on an error, say so and keep what is in force."""
@@ -35,11 +41,12 @@ class Reload:
         Raises
         ------
         ReloadError
-            The keys or a bundle are not usable. Good keys come into force even if a bundle is bad: a
-            revocation must not wait for it.
+            Something is not usable. Good keys come into force even if a bundle is bad: a revocation must not
+            wait for it.
         """
         try:
-            self._access.load()
+            for load in self._load_first:
+                load()
             await self._guard.load()
         except (BundleError, OperatorError) as error:
             raise ReloadError(str(error)) from None

@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
@@ -204,6 +204,8 @@ class LimitSettings(_Section):
     max_bodies_bytes
         What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
         are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -213,6 +215,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):
@@ -273,6 +276,27 @@ class AuditSettings(_Section):
     text_share: float = Field(default=0, ge=0, le=1)
 
 
+class TlsSettings(_Section):
+    """Encryption of the connections to clients, where no proxy before this one sees to it.
+
+    Attributes
+    ----------
+    cert
+        File of the certificate and what links it to its root, in PEM. A renewed one comes into force by itself.
+    key
+        File of its private key; by default it is in the same file.
+    """
+
+    cert: Path | None = Field(default=None, examples=["./tls.crt"])
+    key: Path | None = Field(default=None, examples=["./tls.key"])
+
+    @pydantic.model_validator(mode="after")
+    def _no_key_alone(self) -> Self:
+        if self.key and not self.cert:
+            raise ValueError("key needs cert")
+        return self
+
+
 class ConsoleSettings(_Section):
     """The page for administrators at ``/console``.
 
@@ -298,12 +322,14 @@ class Settings(BaseSettings):
     ----------
     host, port
         Where it listens.
+    unix_socket
+        A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
-        Whether changes of targets and keys come into force by themselves.
+        Whether changes of targets, keys and certificates come into force by themselves.
     cache_dir
         Where prepared models and encoders are kept; by default ~/.cache/lethe.
     max_body_bytes
@@ -325,6 +351,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
@@ -334,6 +361,7 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
+    tls: TlsSettings = TlsSettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()

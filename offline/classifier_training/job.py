@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lethe.bundle import Bundle, check_target_name
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.head import head_folder, load_head
+from lethe.offline.classifier_training.answer_examples import QuestionAnswer
+from lethe.offline.classifier_training.answers import check_answers, train_answers
 from lethe.offline.classifier_training.examples import Example, load_examples
 from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.classifier_training.train import train_classifier
-from lethe.offline.data.files import read_text
+from lethe.offline.data.files import read_objects, read_text
 from lethe.offline.progress import Progress
 
 
@@ -28,18 +32,32 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     DataError
         A source is missing, malformed or empty.
     TrainingError
-        There are too few prompts, or one is to be forgotten and kept.
+        There are too few prompts or answers, or a prompt is to be forgotten and kept.
     ClassifierError, BundleError, CorruptionError
         As their messages say.
     """
     if not job.output.exists():
         # A new bundle is named as its folder is.
         check_target_name(job.output.name)
+    answers, near_answers = (
+        [answer for path in paths for answer in read_objects(path, QuestionAnswer)]
+        for paths in (job.answers, job.near_answers)
+    )
+    check_answers(answers, near_answers)
     general = _load(job.general, job.fields) if job.general else general_examples()
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
-    trained = train_classifier(job.target, forget, retain, general, _with_entities(job), work, progress)
+    settings = _with_entities(job)
+    trained = train_classifier(job.target, forget, retain, general, settings, work, progress)
     write_training_report(trained, job.report, job.output)
-    return trained.write_bundle(job.output)
+    bundle = trained.write_bundle(job.output)
+    if not answers:
+        return bundle
+    head = load_head(head_folder(bundle))
+    encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+    prompts = [example.text for example in general]
+    return train_answers(
+        head, encoder, answers, near_answers, prompts, settings, work, progress
+    ).write_bundle(job.output)
 
 
 def _with_entities(job: ClassifierJob) -> ClassifierJob:

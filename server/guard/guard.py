@@ -293,6 +293,16 @@ class Guard:
             targets = self._fitted(in_force).for_answers
         return decide_answer(verdicts, targets, self._policy, key, may_be_made_anew, unreadable)
 
+    async def judge_answer(self, exchange: Exchange, *, explain: bool = False) -> Verdict | None:
+        """What the targets in force say of an answer; None where the classifier failed, or was not ready in time."""
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        with self._in_force as in_force:
+            try:
+                return await in_force.classifier.classify_answer(exchange, spans=explain)
+            except ClassifierError:
+                return None
+
 
 def _action(target: Target) -> str:
     instead = f", not {target.in_place_of.value}: for another model" if target.in_place_of else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.audit.log import Audit
 from lethe.server.endpoints.endpoint import GuardedRequest
@@ -106,6 +107,11 @@ class Record:
             self._entry["reason"] = decision.reason
         if self._text_share and random.random() < self._text_share:
             self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+
+    def answer_checked(self, verdict: Verdict) -> None:
+        """What is said of an answer that the client sent along."""
+        self._entry["answer_scores"] = {part.target: round(part.probability, 4) for part in verdict.targets}
+        self._entry["answer_flagged"] = [part.target for part in verdict.flagged]
 
     def asked(self, request: GuardedRequest) -> Mapping[str, str]:
         """The engine is asked now, perhaps once more; the headers that tell it of the trace."""

@@ -121,7 +121,7 @@ async def stack(
         await supervisor.open()
         access = Access(settings.keys, limits)
         access.load()
-        reload = Reload(guard, access)
+        reload = Reload(guard, access.load)
         await guard.load()
         await supervisor.start()
         if len(engines) > 1:

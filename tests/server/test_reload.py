@@ -45,7 +45,7 @@ async def guard(targets: Path) -> Guard:
 @pytest.fixture
 async def reload(guard: Guard, access: Access) -> Reload:
     """What has loaded everything once."""
-    reload = Reload(guard, access)
+    reload = Reload(guard, access.load)
     await reload()
     return reload
 

@@ -6,12 +6,18 @@ from typer.testing import CliRunner
 from lethe.bundle import load_bundle
 from lethe.classifier.head import load_head
 from lethe.cli.classifier import app
+from lethe.offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 
 
+@pytest.fixture(scope="module")
+def trained(train: Train) -> TrainedClassifier:
+    return train(forget_forms=0, keep_forms=0)
+
+
 @pytest.fixture
-def bundle(train: Train, tmp_path: Path) -> Path:
-    return train().write_bundle(tmp_path / "lights").folder
+def bundle(trained: TrainedClassifier, tmp_path: Path) -> Path:
+    return trained.write_bundle(tmp_path / "lights").folder
 
 
 def test_a_moved_threshold_is_the_heads_and_the_bundles(bundle: Path) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.programs import program
 from tests.server.stack import Stack, write_target
 
-pytestmark = [pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
+pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
 
 PIECE = 'data: {{"choices":[{{"delta":{{"content":"{}"}}}}]}}\n\n'
 DONE = b"data: [DONE]\n\n"
