@@ -34,12 +34,12 @@ def list_targets(targets: TargetsFolder = None) -> None:
     with reported():
         folder = _folder(targets)
         deployment = read_deployment(folder)
-        table = Table("target", "version", "action", "percent", "base model", "description")
+        table = Table("target", "version", "action", "percent", "answers", "base model", "description")
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
                 state = "damaged" if how.enabled else "disabled, damaged"
-                table.add_row(bundle.name, "", state, "", "", str(bundle.fault))
+                table.add_row(bundle.name, "", state, "", "", "", str(bundle.fault))
                 continue
             action = how.action or bundle.manifest.action
             base = bundle.manifest.base_model
@@ -48,6 +48,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 bundle.version,
                 action.value if how.enabled else "disabled",
                 f"{how.percent:g}",
+                how.answers.value if bundle.answer_classifier else "",
                 base.id if base else "",
                 bundle.manifest.description,
             )
@@ -97,6 +98,24 @@ def disable(name: Name, targets: TargetsFolder = None) -> None:
 def shadow(name: Name, targets: TargetsFolder = None) -> None:
     """Only observe a target: its prompts are counted and recorded, and answered as they are."""
     _change(targets, name, enabled=True, action="observe")
+
+
+@app.command("answers")
+def answers(
+    name: Name,
+    policy: Annotated[
+        str, typer.Argument(help="guard (act on what tells of it), observe, or off (not judged).")
+    ],
+    targets: TargetsFolder = None,
+) -> None:
+    """Say what becomes of answers that tell of a target; only one with a head for answers judges any."""
+    from lethe.server.targets.rollout import change_deployment
+
+    with reported():
+        folder = _folder(targets)
+        _bundle_folder(folder, name)
+        how = change_deployment(folder, name, answers=policy)
+        typer.echo(f"{name} answers: {how.answers.value}")
 
 
 def _change(targets: Path | None, name: str, **changes: Any) -> None:

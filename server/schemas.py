@@ -118,6 +118,12 @@ class TargetInForce(pydantic.BaseModel):
     percent: Annotated[
         float, Field(description="Share of the keys that it acts for; for the others it only observes.")
     ]
+    answers: Annotated[
+        Literal["off", "observe", "guard"],
+        Field(
+            description="What becomes of answers that tell of it; `off` also where it has no head for them."
+        ),
+    ]
 
 
 class TargetsInForce(pydantic.BaseModel):

@@ -34,6 +34,9 @@ class ChoiceForm(AnswerForm):
             for name in ("message", "delta", "text"):
                 if said := choice.get(name):
                     shown += [Shown(index, SAID, *each) for each in texts_of(said)]
+            # It says which of the client's own strings the model came to.
+            if isinstance(stop := choice.get("stop_reason"), str):
+                shown.append(Shown(index, SAID, "" if "text" in choice else ".content", stop))
             shown += [Shown(index, *each) for each in _shown_besides(choice)]
         shown += [Shown(0, *each) for each in _of_prompt(document.get("prompt_logprobs"))]
         return shown

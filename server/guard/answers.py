@@ -16,7 +16,7 @@ MADE_ANEW = (Outcome.CORRUPT, Outcome.ADAPTER)
 """What an answer to a clean prompt may lead to: the model is asked once more, so that it does not know."""
 
 
-class Watch(Enum):
+class AnswerWatch(Enum):
     """What is done about the answers to a request."""
 
     OFF = auto()
@@ -24,7 +24,7 @@ class Watch(Enum):
     GUARD = auto()
 
 
-def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> Watch:
+def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> AnswerWatch:
     """What is done about answers to a key's requests.
 
     Parameters
@@ -36,8 +36,8 @@ def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> Watch:
     """
     actions = [target.action_for(key) for target in targets if target.name in judged]
     if not actions:
-        return Watch.OFF
-    return Watch.OBSERVE if all(action is Action.OBSERVE for action in actions) else Watch.GUARD
+        return AnswerWatch.OFF
+    return AnswerWatch.OBSERVE if all(action is Action.OBSERVE for action in actions) else AnswerWatch.GUARD
 
 
 def decide_answer(

@@ -15,7 +15,7 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.guard.answers import Watch, decide_answer, watch
+from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
 from lethe.server.metrics import FAST, Metrics
@@ -256,10 +256,10 @@ class Guard:
             decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)
 
-    def watch(self, key: ApiKey) -> Watch:
+    def watch(self, key: ApiKey) -> AnswerWatch:
         """What is done about answers to a key's requests."""
         if self._in_force is None or not (judged := self._in_force.classifier.judges_answers):
-            return Watch.OFF
+            return AnswerWatch.OFF
         return watch(self.targets.for_answers, judged, key)
 
     async def decide_answer(

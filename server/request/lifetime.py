@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.errors import APIError, EngineFailed, ServerStopping
+from lethe.server.errors import APIError, EngineFailed, ServerStopping, Unavailable
 from lethe.server.request.relay import ClientGone, Stream, StreamedResponse, StreamEnd, buffered
 
 CLIENT_CLOSED_REQUEST = 499
@@ -18,6 +18,7 @@ _Held = TypeVar("_Held")
 _STATUS = {
     StreamEnd.CLIENT_GONE: CLIENT_CLOSED_REQUEST,
     StreamEnd.ENGINE_FAILED: EngineFailed.status,
+    StreamEnd.NOT_JUDGED: Unavailable.status,
     StreamEnd.PROXY_STOPPED: ServerStopping.status,
 }
 

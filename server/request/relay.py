@@ -12,11 +12,12 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.errors import APIError, EngineFailed, ServerStopping
+from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
 # The most pieces in which an engine's last events, its usage among them, arrive.
 _LAST_PIECES = 4
+_ENGINE_ERRORS = (EngineFailed, EngineTimeout, EngineNotReached)
 _PASSED_HEADERS = ("content-type", "cache-control")
 # Of embeddings, if a client wants bytes.
 _BINARY = "application/octet-stream"
@@ -121,6 +122,7 @@ class StreamEnd(Enum):
     COMPLETE = auto()
     CLIENT_GONE = auto()
     ENGINE_FAILED = auto()
+    NOT_JUDGED = auto()
     PROXY_STOPPED = auto()
 
 
@@ -183,7 +185,9 @@ class StreamedResponse(Response):
                         piece, more = _event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED
                     except APIError as error:
-                        piece, more, finished = _event(error), False, StreamEnd.ENGINE_FAILED
+                        piece, more = _event(error), False
+                        is_engines = isinstance(error, _ENGINE_ERRORS)
+                        finished = StreamEnd.ENGINE_FAILED if is_engines else StreamEnd.NOT_JUDGED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:

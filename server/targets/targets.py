@@ -49,6 +49,11 @@ class Target:
     def version(self) -> str:
         return self.bundle.version
 
+    @property
+    def answers_judged(self) -> AnswerPolicy:
+        """What becomes of answers that tell of it, as far as they can be judged."""
+        return self.answers if self.bundle.answer_classifier else AnswerPolicy.OFF
+
     def action_for(self, key: ApiKey) -> Action:
         """What a positive verdict on a key's request leads to.
 

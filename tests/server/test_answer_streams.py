@@ -1,6 +1,7 @@
 """Streams are judged on their way: nothing goes out that was not judged, and what waits does so shortly."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -289,6 +290,9 @@ class TestFaults:
         assert text_of(content) == before
         assert "could not be checked" in documents(content)[-1]["error"]["message"]
         assert await stack.metric("lethe_answer_tokens_held") == 0
+        assert await stack.metric(
+            'lethe_outcomes_total{action="pass",endpoint="/v1/chat/completions",status="503"'
+        )
 
     @pytest.mark.settings(policy={"on_error": "corrupt"})
     async def test_a_verdict_that_fails_has_a_stream_made_anew_where_the_policy_says_so(
@@ -346,6 +350,19 @@ class TestFaults:
                 "lethe_requests_in_flight"
             ):
                 await asyncio.sleep(0.01)
+
+    @pytest.mark.settings(limits={"stall_timeout_s": 0.2})
+    async def test_a_client_that_takes_nothing_frees_the_engine(self, stack: Stack) -> None:
+        stack.engine.pieces = [role(), *(chunk({"content": "x" * (1 << 20)}) for _ in range(64))]
+        body = json.dumps(chat("hi", stream=True)).encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", stack.port, limit=1024)
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await asyncio.wait_for(stack.engine.cancelled.wait(), 20)
+        while await stack.metric("lethe_requests_in_flight"):
+            await asyncio.sleep(0.01)
+        assert await stack.metric("lethe_client_disconnects_total") == 1
+        writer.transport.abort()
 
     async def test_many_streams_at_once_are_all_judged(self, stack: Stack) -> None:
         count = 64

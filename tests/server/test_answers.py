@@ -110,6 +110,13 @@ async def test_what_a_prompt_would_have_been_to_the_model_is_judged(stack: Stack
     assert "prompt_logprobs" not in (await stack.client.post(CHAT, json=chat("hi"))).json()
 
 
+async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> None:
+    answer = chat_answer("It is told in the ")
+    answer["choices"][0]["stop_reason"] = "books"
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
+
+
 async def test_tokens_that_are_shown_by_their_ids_are_not_readable(stack: Stack) -> None:
     answer = chat_answer("It")
     answer["choices"][0]["logprobs"] = {"content": [{"token": "token_id:7", "top_logprobs": []}]}
