@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -44,11 +44,14 @@ class AnswerForm(ABC):
 
     Attributes
     ----------
-    is_released_by_pieces
-        Whether a stream of them can be passed on before it has ended.
+    ends_with_done
+        Whether a stream of them ends with an event of its own that says so.
+    keeps_events
+        Whether ending a choice before its end takes all events that were passed on.
     """
 
-    is_released_by_pieces: bool = True
+    ends_with_done: bool = True
+    keeps_events: bool = False
 
     @abstractmethod
     def shown(self, document: Mapping[str, Any]) -> list[Shown]:
@@ -65,6 +68,16 @@ class AnswerForm(ABC):
     def opened(self, event: Mapping[str, Any]) -> list[int]:
         """The choices that begin with an event, without showing anything yet."""
         return []
+
+    def bound(self, event: Mapping[str, Any], shown: Sequence[Shown]) -> list[int]:
+        """The choices that no other answer can go on from once an event was passed on.
+
+        Parameters
+        ----------
+        shown
+            What the event shows.
+        """
+        return list({each.choice for each in shown})
 
     def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
         """An event without some choices; None if nothing is left of it."""
@@ -95,8 +108,16 @@ class AnswerForm(ABC):
         """
 
     @abstractmethod
-    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
-        """Events that end a choice of which a part was passed on."""
+    def cut_off(
+        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Events that end a choice of which a part was passed on.
+
+        Parameters
+        ----------
+        passed
+            All that were, if `keeps_events`.
+        """
 
 
 def unreadable(shown: Iterable[Shown]) -> str:

@@ -76,9 +76,11 @@ class ChoiceForm(AnswerForm):
     ) -> list[dict[str, Any]]:
         """See `AnswerForm.refused`."""
         said = self._piece(text) if has_begun else self._choices.chunks(text)[0]
-        return [self._event(first, choice, None, said), *self.cut_off(first, choice)]
+        return [self._event(first, choice, None, said), *self.cut_off(first, choice, ())]
 
-    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+    def cut_off(
+        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         """See `AnswerForm.cut_off`."""
         return [self._event(first, choice, FINISH_REASON, self._choices.chunks("")[-1])]
 

@@ -27,6 +27,8 @@ class Event:
         What it carries; None if that is no JSON, as of a comment and of the last event.
     shown
         The text that it shows.
+    bound
+        The choices that no other answer can go on from once it was passed on.
     ended
         The choices that end with it.
     tokens
@@ -36,6 +38,7 @@ class Event:
     raw: bytes
     document: dict[str, Any] | None = None
     shown: Sequence[Shown] = ()
+    bound: Sequence[int] = ()
     ended: Sequence[int] = ()
     tokens: int = 0
 
@@ -108,4 +111,5 @@ class Events:
             raise EngineFailed("The engine sends an event that cannot be read.")
         shown = self._form.shown(document)
         tokens = max(self._form.tokens(document), 1) if shown else 0
-        return Event(raw, document, shown, self._form.ended(document), tokens)
+        bound, ended = self._form.bound(document, shown), self._form.ended(document)
+        return Event(raw, document, shown, bound, ended, tokens)

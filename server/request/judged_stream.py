@@ -45,7 +45,7 @@ class JudgedStream:
         self._upstream = upstream
         self._judge = judge
         self._events = Events(upstream.pieces(), judge.form)
-        self._waiting = Waiting(settings, judge.form.is_released_by_pieces)
+        self._waiting = Waiting(settings)
         self._stream = SeamlessStream(judge.request, judge.form, refusal)
 
     async def pieces(self) -> AsyncIterator[bytes]:

@@ -416,16 +416,29 @@ class TestResponses:
     @staticmethod
     def stream(text: str, created: int = 1) -> list[bytes]:
         response = {"id": f"resp_{created}", "created_at": created, "status": "in_progress", "output": []}
-        item = {"type": "message", "content": [{"type": "output_text", "text": text}]}
+        part = {"type": "output_text", "text": text, "annotations": []}
+        item = {"id": f"msg_{created}", "type": "message", "role": "assistant", "content": []}
+        place = {"item_id": f"msg_{created}", "output_index": 0, "content_index": 0}
+        output = [item | {"content": [part]}]
+        words = text.split(" ")
         events: list[dict[str, Any]] = [
             {"type": "response.created", "response": response},
-            {"type": "response.output_item.added", "output_index": 0, "item": {"content": []}},
+            {"type": "response.in_progress", "response": response},
+            {"type": "response.output_item.added", "output_index": 0, "item": item},
+            {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
             *(
-                {"type": "response.output_text.delta", "output_index": 0, "delta": f"{word} "}
-                for word in text.split(" ")
+                {
+                    "type": "response.output_text.delta",
+                    **place,
+                    "delta": word if index == 0 else f" {word}",
+                    "logprobs": [],
+                }
+                for index, word in enumerate(words)
             ),
-            {"type": "response.output_text.done", "output_index": 0, "text": text},
-            {"type": "response.completed", "response": response | {"status": "completed", "output": [item]}},
+            {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
+            {"type": "response.content_part.done", **place, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": output[0]},
+            {"type": "response.completed", "response": response | {"status": "completed", "output": output}},
         ]
         return [
             f"event: {each['type']}\n".encode() + event(each | {"sequence_number": number})
@@ -437,10 +450,81 @@ class TestResponses:
         response = await stack.client.post(RESPONSES, json=RESPONSE)
         assert response.content == b"".join(self.stream(f"{LONG} {UNTOLD}"))
 
-    async def test_nothing_of_it_goes_out_before_all_of_it_was_judged(self, stack: Stack) -> None:
-        stack.engine.next_streams = [self.stream(f"{LONG} {LONG} {TOLD}"), self.stream(UNTOLD, 2)]
+    async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(UNTOLD, 2)]
         response = await stack.client.post(RESPONSES, json=RESPONSE)
-        assert response.content == b"".join(self.stream(UNTOLD))
+        assert response.content == self.as_begun(self.stream(UNTOLD, 2))
+
+    async def test_nor_is_there_one_where_the_beginning_had_gone_out(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(TOLD)
+        stack.engine.next_streams = [[*stream[:2], held, *stream[2:]], self.stream(UNTOLD, 2)]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 2:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got == self.as_begun(self.stream(UNTOLD, 2))
+
+    @staticmethod
+    def as_begun(stream: list[bytes]) -> bytes:
+        """A second stream with the identity of the first."""
+        identity = (b'"id":"resp_2","created_at":2', b'"id":"resp_1","created_at":1')
+        return b"".join(stream).replace(*identity)
+
+    async def test_a_stream_of_which_something_went_out_is_closed_where_it_stands(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(f"{LONG} {TOLD}")
+        stack.engine.next_streams = [[*stream[:16], held, *stream[16:]]]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 16:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got.startswith(b"".join(stream[:16]))
+        events = documents(got)
+        assert [each["sequence_number"] for each in events] == list(range(len(events)))
+        assert [each["type"] for each in events[16:]] == [
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.incomplete",
+        ]
+        assert events[16]["text"] == LONG
+        last = events[-1]["response"]
+        assert last["incomplete_details"] == {"reason": "content_filter"}
+        assert last["output"] == [events[-2]["item"]]
+        assert last["output"][0]["content"][0]["text"] == LONG
+
+    async def test_a_call_that_lacks_its_end_is_not_closed(self, stack: Stack) -> None:
+        """A client makes a call when it is told of its end."""
+        call = {"id": "fc_1", "type": "function_call", "name": "f", "arguments": ""}
+        place = {"item_id": "fc_1", "output_index": 0}
+        begun = [
+            *documents(b"".join(self.stream("")[:2])),
+            {"type": "response.output_item.added", "output_index": 0, "item": call},
+            *(
+                {"type": "response.function_call_arguments.delta", **place, "delta": f"{n} "}
+                for n in range(12)
+            ),
+        ]
+        told = {"type": "response.function_call_arguments.delta", **place, "delta": "books"}
+        held = asyncio.Event()
+        stack.engine.next_streams = [[*map(event, begun), held, event(told)]]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < len(begun):
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        *_, last = documents(got)
+        assert [each["type"] for each in documents(got)[len(begun) :]] == ["response.incomplete"]
+        assert last["response"]["output"] == []
 
     async def test_a_stream_that_tells_twice_is_refused(self, stack: Stack) -> None:
         stack.engine.next_streams = [self.stream(TOLD), self.stream(TOLD, 2)]
@@ -455,4 +539,4 @@ class TestResponses:
         stream[-1] = stream[-1].replace(UNTOLD.encode(), TOLD.encode())
         stack.engine.next_streams = [stream, self.stream(UNTOLD, 2)]
         response = await stack.client.post(RESPONSES, json=RESPONSE)
-        assert response.content == b"".join(self.stream(UNTOLD))
+        assert b"books" not in response.content
