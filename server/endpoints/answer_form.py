@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
@@ -39,6 +40,34 @@ class Shown(NamedTuple):
     text: str
 
 
+@dataclass(slots=True)
+class AnswerReading:
+    """What a whole answer, or an event of a stream, says.
+
+    Attributes
+    ----------
+    shown
+        All text that it shows.
+    choices
+        The choices that it is of.
+    opened
+        Those that begin with it, without showing anything yet.
+    bound
+        Those that no other answer can go on from once it was passed on.
+    ended
+        Those that end with it.
+    tokens
+        About how many it shows.
+    """
+
+    shown: list[Shown] = field(default_factory=list)
+    choices: Sequence[int] = ()
+    opened: Sequence[int] = ()
+    bound: Sequence[int] = ()
+    ended: Sequence[int] = ()
+    tokens: int = 0
+
+
 class AnswerForm(ABC):
     """The answers of an endpoint.
 
@@ -54,30 +83,8 @@ class AnswerForm(ABC):
     keeps_events: bool = False
 
     @abstractmethod
-    def shown(self, document: Mapping[str, Any]) -> list[Shown]:
-        """All text that a whole answer, or an event of a stream, shows."""
-
-    @abstractmethod
-    def ended(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that end with an event."""
-
-    def choices(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that an event is of."""
-        return []
-
-    def opened(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that begin with an event, without showing anything yet."""
-        return []
-
-    def bound(self, event: Mapping[str, Any], shown: Sequence[Shown]) -> list[int]:
-        """The choices that no other answer can go on from once an event was passed on.
-
-        Parameters
-        ----------
-        shown
-            What the event shows.
-        """
-        return list({each.choice for each in shown})
+    def read(self, document: Mapping[str, Any]) -> AnswerReading:
+        """Read a whole answer, or an event of a stream."""
 
     def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
         """An event without some choices; None if nothing is left of it."""
@@ -86,10 +93,6 @@ class AnswerForm(ABC):
     def event(self, document: Mapping[str, Any]) -> bytes:
         """An event that carries a document."""
         return b"data: " + orjson.dumps(document) + END_OF_EVENT
-
-    def tokens(self, event: Mapping[str, Any]) -> int:
-        """About how many tokens an event shows."""
-        return 1
 
     @abstractmethod
     def refused(
@@ -155,7 +158,11 @@ def texts_of(value: Any, channel: str = "") -> Iterator[tuple[str, str]]:
             yield channel, value
     elif isinstance(value, dict):
         for name, within in value.items():
-            if name not in _UNREAD:
+            if not within or name in _UNREAD:
+                continue
+            if isinstance(within, str):
+                yield f"{channel}.{name}", within
+            else:
                 yield from texts_of(within, f"{channel}.{name}")
     elif isinstance(value, list):
         for position, within in enumerate(value):

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from lethe.server.endpoints.answer_form import END_OF_EVENT, SAID, AnswerForm, Shown, texts_of
+from lethe.server.endpoints.answer_form import END_OF_EVENT, SAID, AnswerForm, AnswerReading, Shown, texts_of
 from lethe.server.endpoints.choice_form import alternatives
 from lethe.server.endpoints.responses_cut_off import cut_off_events
 from lethe.server.endpoints.responses_refusal import refusal_events
@@ -21,35 +21,14 @@ class ResponseForm(AnswerForm):
     ends_with_done = False
     keeps_events = True
 
-    def shown(self, document: Mapping[str, Any]) -> list[Shown]:
-        """See `AnswerForm.shown`."""
-        kind = str(document.get("type", ""))
-        if not kind:
-            return _of_output(SAID, document)
-        if isinstance(response := document.get("response"), dict):
-            return _of_output("at the end", response)
-        # What has been said is said again as a whole: in a track of its own it is known already.
-        track = SAID if "delta" in document else kind
-        place = f"{document.get('output_index')}.{document.get('content_index')}.{kind}"
-        said = {name: document[name] for name in _PIECES if name in document}
-        shown = [Shown(0, track, place + channel, text) for channel, text in texts_of(said)]
-        return shown + [Shown(0, *each) for each in _logprobs(document)]
-
-    def ended(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.ended`."""
-        return [0] if event.get("type") in _ENDS else []
-
-    def choices(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.choices`: there is one."""
-        return [0]
-
-    def opened(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.opened`."""
-        return [0] if event.get("type") in _BEGINNINGS else []
-
-    def bound(self, event: Mapping[str, Any], shown: Sequence[Shown]) -> list[int]:
-        """See `AnswerForm.bound`: an item has an id, which another answer's would not have."""
-        return [] if self.opened(event) else [0]
+    def read(self, document: Mapping[str, Any]) -> AnswerReading:
+        """See `AnswerForm.read`. An item has an id, which another answer's would not have."""
+        shown = _shown(document)
+        kind = document.get("type")
+        opened, ended = kind in _BEGINNINGS, kind in _ENDS
+        return AnswerReading(
+            shown, (0,), (0,) if opened else (), () if opened else (0,), (0,) if ended else (), bool(shown)
+        )
 
     def event(self, document: Mapping[str, Any]) -> bytes:
         """See `AnswerForm.event`."""
@@ -72,6 +51,20 @@ class ResponseForm(AnswerForm):
     ) -> list[dict[str, Any]]:
         """See `AnswerForm.cut_off`."""
         return cut_off_events(passed)
+
+
+def _shown(document: Mapping[str, Any]) -> list[Shown]:
+    kind = str(document.get("type", ""))
+    if not kind:
+        return _of_output(SAID, document)
+    if isinstance(response := document.get("response"), dict):
+        return _of_output("at the end", response)
+    # What has been said is said again as a whole: in a track of its own it is known already.
+    track = SAID if "delta" in document else kind
+    place = f"{document.get('output_index')}.{document.get('content_index')}.{kind}"
+    said = {name: document[name] for name in _PIECES if name in document}
+    shown = [Shown(0, track, place + channel, text) for channel, text in texts_of(said)]
+    return shown + [Shown(0, *each) for each in _logprobs(document)]
 
 
 def _of_output(track: str, response: Mapping[str, Any]) -> list[Shown]:

@@ -99,18 +99,18 @@ class SeamlessStream:
     def _written(self, event: Event) -> bytes:
         document = event.document
         # What ends the stream is written here then.
-        if self.is_over and not (document and self._form.choices(document)):
+        if self.is_over and not event.reading.choices:
             return b""
         if document is None:
             return event.raw + END_OF_EVENT
-        opened = set(self._form.opened(document))
+        opened = set(event.reading.opened)
         hidden = self.closed - opened | self._opened_before & opened
         usage = document.get("usage")
         if isinstance(usage, dict):
-            self._note_usage(document, usage)
+            self._note_usage(event.reading.choices, usage)
         self._opened.update(opened)
-        self.shown.update(choice for choice in event.bound if choice not in hidden)
-        self._ended.update(event.ended)
+        self.shown.update(choice for choice in event.reading.bound if choice not in hidden)
+        self._ended.update(event.reading.ended)
         if self._form.keeps_events and not hidden:
             self._passed.append(document)
         raw = event.raw + END_OF_EVENT
@@ -130,10 +130,10 @@ class SeamlessStream:
             return document
         return {name: value for name, value in document.items() if name != "usage"}
 
-    def _note_usage(self, document: dict[str, Any], usage: dict[str, Any]) -> None:
+    def _note_usage(self, choices: Iterable[int], usage: dict[str, Any]) -> None:
         self._usage = usage
         tokens = usage.get("completion_tokens")
-        for choice in self._form.choices(document):
+        for choice in choices:
             if choice not in self.closed and isinstance(tokens, int):
                 self._used[choice] = tokens
 

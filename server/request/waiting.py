@@ -51,10 +51,10 @@ class Waiting:
             More waits than may.
         """
         self.events.append(event)
-        self.tokens += event.tokens
-        self.ended.update(event.ended)
+        self.tokens += event.reading.tokens
+        self.ended.update(event.reading.ended)
         self._bytes += len(event.raw)
-        if event.tokens or event.bound:
+        if event.reading.tokens or event.reading.bound:
             self._since = self._since or time.monotonic()
             self._sentence_ended = self._sentence_ended or event.ends_sentence
         if self._bytes > _MOST_BYTES:
