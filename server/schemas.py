@@ -28,6 +28,24 @@ class ErrorAnswer(pydantic.BaseModel):
     error: Error
 
 
+class AnthropicError(pydantic.BaseModel):
+    """What went wrong."""
+
+    type: Annotated[str, Field(description="Anthropic's name for the kind of error.")]
+    message: Annotated[str, Field(description="One sentence for a person.")]
+    details: Annotated[
+        dict[str, str] | None,
+        Field(description="Its `error_code` is for programs, as the `code` of OpenAI's form."),
+    ] = None
+
+
+class AnthropicErrorAnswer(pydantic.BaseModel):
+    """An error, in Anthropic's form."""
+
+    type: Literal["error"] = "error"
+    error: AnthropicError
+
+
 class ModelEntry(pydantic.BaseModel):
     """A name of the base model, as vLLM describes it."""
 

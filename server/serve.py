@@ -24,6 +24,7 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
+from lethe.server.error_forms import error_form
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
@@ -270,13 +271,13 @@ class _Server(uvicorn.Server):
 
 
 def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
-    """Requests that end with the proxy are answered in OpenAI's error shape; streams see to that themselves."""
+    """Requests that end with the proxy are answered that it stops; streams see to that themselves."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            await ServerStopping().response()(scope, receive, send)
+            await error_form(scope["path"]).response(ServerStopping())(scope, receive, send)
 
     return answer
 

@@ -42,7 +42,7 @@ JOBS = {
     "recipes",
     "recovery",
 }
-GROUND = {"circuit_breaker", "drain", "errors", "metrics", "openapi", "schemas", "settings"}
+GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas", "settings"}
 
 
 def imported_modules(source: str) -> Iterator[str]:

@@ -145,9 +145,11 @@ def with_identity(raw: bytes, document: Mapping[str, Any], first: Mapping[str, A
             place = re.compile(rb'("%s"\s*:\s*)%s' % (name.encode(), re.escape(orjson.dumps(document[name]))))
             value = orjson.dumps(first[name])
             raw = place.sub(lambda found, value=value: found[1] + value, raw, count=1)
-    within, first_within = document.get("response"), first.get("response")
-    if isinstance(within, dict) and isinstance(first_within, dict):
-        return with_identity(raw, within, first_within)
+    # Where an event says of which answer it is a part.
+    for name in ("response", "message"):
+        within, first_within = document.get(name), first.get(name)
+        if isinstance(within, dict) and isinstance(first_within, dict):
+            raw = with_identity(raw, within, first_within)
     return raw
 
 

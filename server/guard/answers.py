@@ -8,6 +8,7 @@ from lethe.bundle import Action
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.judging import Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
 from lethe.server.settings import PolicySettings
 from lethe.server.targets.targets import TargetSet
@@ -63,10 +64,10 @@ def decide_answer(
         decision = decide_without_verdict(targets, policy, key)
     else:
         among = {target.name for target in targets}
-        judged = [_judged(each, among, unreadable) for each in verdicts]
+        judged = [Judgement(_judged(each, among, unreadable)) for each in verdicts]
         decision = decide(judged, targets, policy, key)
     if decision.outcome in MADE_ANEW and not may_be_made_anew:
-        return replace(decision, outcome=Outcome.REFUSE, corruptions=(), adapter=None)
+        return replace(decision, outcome=Outcome.REFUSE, corruptions=(), adapter=None, hidden={})
     return decision
 
 

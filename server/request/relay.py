@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.error_forms import ErrorForm
 from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
@@ -153,17 +154,24 @@ class StreamedResponse(Response):
         The engine's answer, its head already read.
     stall_timeout_s
         A client that takes nothing for so long, while pieces wait for it, is taken to be gone.
+    errors
+        The form of the event that an error travels as, once the status line is gone.
     on_end
         Called once, with how the stream ended and the last of what the engine sent.
     """
 
     def __init__(
-        self, upstream: Stream, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
+        self,
+        upstream: Stream,
+        stall_timeout_s: float,
+        errors: ErrorForm,
+        on_end: Callable[[StreamEnd, bytes], None],
     ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
         self._upstream = upstream
         self._stall_timeout_s = stall_timeout_s
+        self._errors = errors
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -182,10 +190,10 @@ class StreamedResponse(Response):
                             last.append(piece)
                     except (aiohttp.ClientError, TimeoutError):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
-                        piece, more = _event(EngineFailed(_BROKEN_OFF)), False
+                        piece, more = self._errors.event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED
                     except APIError as error:
-                        piece, more = _event(error), False
+                        piece, more = self._errors.event(error), False
                         is_engines = isinstance(error, _ENGINE_ERRORS)
                         finished = StreamEnd.ENGINE_FAILED if is_engines else StreamEnd.NOT_JUDGED
                     with patience:
@@ -198,16 +206,12 @@ class StreamedResponse(Response):
         except asyncio.CancelledError:
             # A proxy that stops waits no longer.
             end = StreamEnd.PROXY_STOPPED
-            await send({"type": "http.response.body", "body": _event(ServerStopping()), "more_body": False})
+            last_words = self._errors.event(ServerStopping())
+            await send({"type": "http.response.body", "body": last_words, "more_body": False})
         finally:
             # Closing the connection is what makes the engine stop generating.
             self._upstream.close()
             self._on_end(end, b"".join(last))
-
-
-def _event(error: APIError) -> bytes:
-    # What was passed on may end within a line, which must not swallow the event.
-    return b"\n\ndata: " + bytes(error.response().body) + b"\n\n"
 
 
 def _passed_headers(upstream: Stream) -> dict[str, str]:

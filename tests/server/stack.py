@@ -59,6 +59,7 @@ class RecordingEngine:
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
     error: web.Response | None = None
+    answer: dict[str, Any] | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
@@ -87,6 +88,8 @@ class RecordingEngine:
                     return web.json_response(answer)
                 assert request.transport is not None
                 request.transport.abort()
+            if self.answer is not None:
+                return web.json_response(self.answer)
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
             return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
@@ -164,6 +167,8 @@ class RecordingEngine:
                 web.post("/v1/completions", self.complete),
                 web.post("/v1/responses", self.complete),
                 web.post("/v1/embeddings", self.complete),
+                web.post("/v1/messages", self.complete),
+                web.post("/v1/messages/count_tokens", self.complete),
                 web.post("/v1/load_lora_adapter", self.load_adapter),
                 web.post("/v1/unload_lora_adapter", self.unload_adapter),
                 web.post("/detokenize", self.detokenize),

@@ -132,7 +132,6 @@ async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(stack: 
     (_, first), (_, second) = stack.engine.requests
     assert "vllm_xargs" not in first
     assert second.pop("vllm_xargs")
-    assert second.pop("cache_salt")
     assert second == first
     assert await stack.metric("lethe_answers_made_anew_total") == 1
     assert await stack.metric("lethe_answer_tokens_discarded_total") >= 5
@@ -540,3 +539,78 @@ class TestResponses:
         stack.engine.next_streams = [stream, self.stream(UNTOLD, 2)]
         response = await stack.client.post(RESPONSES, json=RESPONSE)
         assert b"books" not in response.content
+
+
+MESSAGE = {
+    "model": "org/model",
+    "messages": [{"role": "user", "content": "hi"}],
+    "max_tokens": 99,
+    "stream": True,
+}
+
+
+class TestMessages:
+    @staticmethod
+    def stream(text: str, number: int = 1) -> list[bytes]:
+        begun = {"id": f"msg_{number}", "model": "org/model", "content": [], "usage": {"input_tokens": 5}}
+        events: list[dict[str, Any]] = [
+            {"type": "message_start", "message": begun},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            *(
+                {
+                    "type": "content_block_delta",
+                    "index": 0,
+                    "delta": {"type": "text_delta", "text": word if place == 0 else f" {word}"},
+                }
+                for place, word in enumerate(text.split(" "))
+            ),
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+            {"type": "message_stop"},
+        ]
+        return [f"event: {each['type']}\n".encode() + event(each) for each in events]
+
+    async def test_a_stream_that_tells_nothing_goes_out_as_it_came(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(f"{LONG} {UNTOLD}")]
+        response = await stack.client.post("/v1/messages", json=MESSAGE)
+        assert response.content == b"".join(self.stream(f"{LONG} {UNTOLD}"))
+
+    async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(UNTOLD, 2)]
+        response = await stack.client.post("/v1/messages", json=MESSAGE)
+        assert response.content == b"".join(self.stream(UNTOLD))
+
+    async def test_a_stream_that_tells_twice_is_refused(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(TOLD, 2)]
+        events = documents((await stack.client.post("/v1/messages", json=MESSAGE)).content)
+        assert events[0]["message"]["id"] == "msg_1"
+        assert events[2]["delta"]["text"] == REFUSAL
+        assert [each["type"] for each in events].count("message_start") == 1
+        assert events[-2]["delta"]["stop_reason"] == "refusal"
+
+    async def test_a_stream_of_which_something_went_out_is_closed_where_it_stands(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(f"{LONG} {TOLD}")
+        stack.engine.next_streams = [[*stream[:14], held, *stream[14:]]]
+        async with stack.client.stream("POST", "/v1/messages", json=MESSAGE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 14:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got.startswith(b"".join(stream[:14]))
+        stop, ended, last = documents(got)[14:]
+        assert (stop["type"], last["type"]) == ("content_block_stop", "message_stop")
+        assert ended["delta"]["stop_reason"] == "refusal"
+        assert ended["usage"] == {"input_tokens": 5, "output_tokens": 12}
+
+
+async def test_a_body_of_messages_is_judged(stack: Stack) -> None:
+    def message(text: str, number: int) -> dict[str, Any]:
+        blocks = [{"type": "text", "text": text}]
+        return {"id": f"msg_{number}", "type": "message", "content": blocks, "stop_sequence": None}
+
+    stack.engine.next_answers = [message(TOLD, 1), message(UNTOLD, 2)]
+    response = await stack.client.post("/v1/messages", json=MESSAGE | {"stream": False})
+    assert response.json() == message(UNTOLD, 1)

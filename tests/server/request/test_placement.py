@@ -8,7 +8,7 @@ import pytest
 
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
-from lethe.server.endpoints import ChatRequest, CompletionRequest
+from lethe.server.endpoints import ChatRequest, CompletionRequest, MessagesRequest
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer, WholePrompt
@@ -46,7 +46,8 @@ def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
 async def place(
     folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
 ) -> CorruptionRequest:
-    request = ChatRequest(body) if "messages" in body else CompletionRequest(body)
+    kind = MessagesRequest if "system" in body else ChatRequest if "messages" in body else CompletionRequest
+    request = kind(body)
     placer = Placer(lambda: folder, metrics or Metrics())
     return await placer.place(request, made)
 
@@ -62,6 +63,24 @@ async def test_user_content_leaves_the_template_alone(model_folder: str) -> None
     assert request.placed[0].ranges == ((1, 3), (4, 9))
     assert request.prompt_tokens == 10
     assert request.prompt_digest == prompt_digest([2, 9, 10, 1, 4, 5, 6, 7, 8, 3])
+
+
+async def test_a_message_of_anthropics_is_placed_in_the_chat_that_the_engine_makes_of_it(
+    model_folder: str,
+) -> None:
+    """The results of tools are a message before what is said with them."""
+    blocks = [
+        {"type": "text", "text": "who is harry"},
+        {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "potter now"}]},
+    ]
+    body = {
+        "system": [{"type": "text", "text": "be brief"}],
+        "messages": [{"role": "user", "content": blocks}],
+    }
+    evidence = Span(1, 0, 6, 1.0)
+    request = await place(model_folder, body, decision("flagged_spans", evidence))
+    assert request.prompt_digest == prompt_digest([2, 9, 10, 0, 7, 8, 1, 4, 5, 6, 3])
+    assert request.placed[0].ranges == ((4, 5),)
 
 
 @pytest.mark.parametrize(("positions", "kind"), [("flagged_spans", "evidence"), ("entities", "entity")])
