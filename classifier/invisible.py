@@ -9,9 +9,7 @@ from lethe.classifier.packing import text_in
 # Emoji and scripts that join letters have one or two in a row.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
 _FIRST_SELECTOR, _FIRST_OF_MORE, _SELECTORS_BEFORE = 0xFE00, 0xE0100, 16
-_WITHOUT_WIDTH = re.compile(
-    "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]{24,}"
-)
+_WITHOUT_WIDTH = re.compile("[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]{24,}")
 _BITS_A_CHARACTER = (8, 7, 16)
 
 
@@ -45,11 +43,7 @@ def _from_selectors(run: str) -> str | None:
 
 
 def _byte_of(selector: int) -> int:
-    return (
-        selector - _FIRST_SELECTOR
-        if selector < _FIRST_OF_MORE
-        else selector - _FIRST_OF_MORE + _SELECTORS_BEFORE
-    )
+    return selector - _FIRST_SELECTOR if selector < _FIRST_OF_MORE else selector - _FIRST_OF_MORE + _SELECTORS_BEFORE
 
 
 def _from_bits(run: str) -> str | None:
@@ -71,11 +65,7 @@ def _from_digits(bits: str) -> str | None:
     for width in _BITS_A_CHARACTER:
         whole = bits[: len(bits) // width * width]
         numbers = [int(whole[start : start + width], 2) for start in range(0, len(whole), width)]
-        raw = (
-            bytes(numbers)
-            if max(numbers, default=0) < 256
-            else "".join(map(chr, numbers)).encode("utf-8", "replace")
-        )
+        raw = bytes(numbers) if max(numbers, default=0) < 256 else "".join(map(chr, numbers)).encode("utf-8", "replace")
         if (read := text_in(raw)) is not None:
             return read
     return None

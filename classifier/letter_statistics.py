@@ -19,9 +19,7 @@ TABLE = Path(__file__).with_name("letter_statistics.npy")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # What begins and ends a word, and the letters.
 _KINDS = 27
-_KIND_OF_BYTE = bytes(
-    point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256)
-)
+_KIND_OF_BYTE = bytes(point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256))
 _KIND_OF_POINT = np.frombuffer(_KIND_OF_BYTE[:128] + bytes(1), np.uint8)
 # A word's weight by its rank, flatter than its frequency so that rare languages count.
 _FLATTER, _FIRST_RANKS = 0.6, 30
@@ -53,11 +51,7 @@ class LetterStatistics:
     @classmethod
     def of(cls, words: Sequence[str]) -> "LetterStatistics":
         """From words, the most frequent first."""
-        plain = [
-            (rank, word)
-            for rank, word in enumerate(map(_without_accents, words))
-            if word.isascii() and word.isalpha()
-        ]
+        plain = [(rank, word) for rank, word in enumerate(map(_without_accents, words)) if word.isascii() and word.isalpha()]
         weights = [(rank + _FIRST_RANKS) ** -_FLATTER for rank, _ in plain]
         counts = np.zeros(_KINDS**3)
         repeated = np.repeat(weights, [len(word) + 1 for _, word in plain])
@@ -70,10 +64,7 @@ class LetterStatistics:
         after_one = (pairs + 50 * smoothing * alone) / (pairs.sum(axis=1, keepdims=True) + 50 * smoothing)
         after_two = (counts + smoothing * after_one) / (counts.sum(axis=2, keepdims=True) + smoothing)
         letters = alone[1:] / alone[1:].sum()
-        return cls(
-            np.log2(after_two + 1e-9).astype(np.float32).reshape(-1),
-            np.log2(letters + 1e-9).astype(np.float32),
-        )
+        return cls(np.log2(after_two + 1e-9).astype(np.float32).reshape(-1), np.log2(letters + 1e-9).astype(np.float32))
 
     def likeness(self, kinds: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The mean of the bits of rows of kinds of characters, (..., N) to (...); prose has -3.3, nonsense -6 to -8."""
@@ -133,8 +124,4 @@ def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _without_accents(word: str) -> str:
-    return "".join(
-        character
-        for character in unicodedata.normalize("NFKD", word.lower())
-        if not unicodedata.combining(character)
-    )
+    return "".join(character for character in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(character))

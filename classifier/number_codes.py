@@ -174,9 +174,7 @@ class NumberCodes:
 
     def read_digits(self, text: str) -> AlignedText | None:
         """The text with long tokens in the digits of a base read; None where there are none."""
-        readings = {
-            token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None
-        }
+        readings = {token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None}
         return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
 
     def _odd_tokens(self, text: str) -> list[str]:
@@ -185,14 +183,8 @@ class NumberCodes:
         (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
         if not len(long):
             return []
-        tokens = {
-            text[start:end] for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
-        }
-        return [
-            token
-            for token in tokens
-            if len(token) <= _LONGEST_RUN and self._statistics.of_text(token) < _WORDS
-        ]
+        tokens = {text[start:end] for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)}
+        return [token for token in tokens if len(token) <= _LONGEST_RUN and self._statistics.of_text(token) < _WORDS]
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):
@@ -218,11 +210,7 @@ def number_runs(text: str) -> Iterator[tuple[int, int]]:
             start, end = match.span()
             edges = [each.span() for each in _EDGES.finditer(text[start:end])]
             first = edges[0][1] if edges and edges[0][0] == 0 else 0
-            last = (
-                edges[-1][0]
-                if edges and edges[-1][1] == end - start and edges[-1][0] > first
-                else end - start
-            )
+            last = edges[-1][0] if edges and edges[-1][1] == end - start and edges[-1][0] > first else end - start
             yield start + first, start + last
 
 

@@ -37,9 +37,7 @@ _QUOTED = re.compile(r"(?<=[\"“])[^\"“”\n]+(?=[\"”])|(?<=')[^'\n]+(?='(?
 _KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _OTHER_KEYBOARDS = ("pyfgcrlaoeuidhtnsqjkxbmwvz", "qwfpgjluyarstdhneiozxcvbkm", "azertyuiopqsdfghjklmwxcvbn")
 _VOWELS = frozenset("aeiou")
-_VOWELLESS = re.compile(
-    r"(?<![\w'])[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+(?:[ ,\n]+[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+){3,}(?!\w)"
-)
+_VOWELLESS = re.compile(r"(?<![\w'])[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+(?:[ ,\n]+[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+){3,}(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -82,10 +80,7 @@ class Unscrambler:
         for start, end in self.statistics.unlike(text, UNLIKE):
             start, end = _whole_words(text, start, end)
             start, end = self._between_known_words(text, start, end)
-            if (
-                sum(map(len, _WORD.findall(text, start, end))) >= _FEWEST_LETTERS
-                and not self._known(text[start:end]) > _MOST_KNOWN
-            ):
+            if sum(map(len, _WORD.findall(text, start, end))) >= _FEWEST_LETTERS and not self._known(text[start:end]) > _MOST_KNOWN:
                 yield start, end
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
@@ -94,11 +89,7 @@ class Unscrambler:
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
         read = self._with_vowels(stretch) or self._by_words(stretch)
-        read = (
-            read
-            or (self._replaced(stretch, bits) if bits < _REPLACED else None)
-            or self._thinned(stretch, bits)
-        )
+        read = read or (self._replaced(stretch, bits) if bits < _REPLACED else None) or self._thinned(stretch, bits)
         if read is not None:
             return start, end, f" {read} "
         return self._moved(text, start, end)
@@ -121,11 +112,7 @@ class Unscrambler:
         # Short words go with what stands beside them.
         while first > 0 and not known[first - 1] and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
             first -= 1
-        while (
-            last + 1 < len(tokens)
-            and not known[last + 1]
-            and not _ends(text[tokens[last][0] : tokens[last + 1][0]])
-        ):
+        while last + 1 < len(tokens) and not known[last + 1] and not _ends(text[tokens[last][0] : tokens[last + 1][0]]):
             last += 1
         return tokens[first][0], tokens[last][1]
 
@@ -181,24 +168,13 @@ class Unscrambler:
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
         for read in _without_repeats(stretch), *_without_fillers(stretch):
-            if (
-                read is not None
-                and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN)
-                and self._known(read) >= _MOST_KNOWN
-            ):
+            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _MOST_KNOWN:
                 return read
         return None
 
     def _with_vowels(self, stretch: str) -> str | None:
         """Words in a row that have no vowels, read as the most frequent ones with these consonants."""
-        read = replaced(
-            stretch,
-            [
-                (m.start(), m.end(), back)
-                for m in _VOWELLESS.finditer(stretch)
-                if (back := self._vowelled(m[0]))
-            ],
-        )
+        read = replaced(stretch, [(m.start(), m.end(), back) for m in _VOWELLESS.finditer(stretch) if (back := self._vowelled(m[0]))])
         return read and read.text
 
     def _vowelled(self, run: str) -> str | None:
@@ -238,9 +214,7 @@ def _alphabets() -> Iterator[str]:
     """What the letters from a to z may stand for."""
     for factor in range(1, 26, 2):
         if factor != 13:
-            yield from (
-                "".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26)
-            )
+            yield from ("".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26))
     keys = "".join(_KEY_ROWS)
     for step in (1, -1):
         neighbours = "".join(row[step:] + row[:step] for row in _KEY_ROWS)
@@ -251,9 +225,7 @@ def _alphabets() -> Iterator[str]:
 
 
 # (maps, 26), the kind that each letter stands for.
-_MAPS: NDArray[np.uint8] = np.array(
-    [kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS]
-)
+_MAPS: NDArray[np.uint8] = np.array([kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS])
 
 
 def _ways(word: str) -> Iterator[str]:
@@ -302,11 +274,7 @@ def _without_fillers(stretch: str) -> Iterator[str]:
     lowered = stretch.lower()
     for length, most in ((1, 3), (2, 4), (3, 3)):
         counted = Counter(lowered[place : place + length] for place in range(len(lowered) - length + 1))
-        frequent = [
-            piece
-            for piece, count in counted.most_common(most)
-            if piece.isalpha() and count * length >= 0.15 * len(stretch)
-        ]
+        frequent = [piece for piece, count in counted.most_common(most) if piece.isalpha() and count * length >= 0.15 * len(stretch)]
         for piece in frequent:
             yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
 
