@@ -257,8 +257,8 @@ class LimitSettings(_Section):
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
-        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
-        are told to come back.
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
+        ended one that is judged; more are told to come back.
     checks_per_minute
         How often a key may ask for a verdict alone; counted apart from its other requests.
     """
