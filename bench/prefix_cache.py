@@ -12,7 +12,7 @@ from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 
 BLOCK = 16
-NEW_TOKENS = 48
+NEW_TOKENS = 32
 FLAGGED_TURN = 3
 INSTRUCTIONS = (
     "You help the visitors of a public library. Answer in two or three sentences. Name a source where you know one, "

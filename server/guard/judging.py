@@ -26,7 +26,9 @@ HiddenSpans = tuple[MessageSpan, ...]
 class Classify(Protocol):
     """What gives a verdict on a conversation."""
 
-    async def __call__(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+    async def __call__(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict: ...
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,17 @@ class Judge:
         self._scopes = scopes
         self._hiding = hiding
 
-    async def judge(self, conversation: Conversation, *, spans: bool | None = None) -> Judgement:
+    async def judge(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Judgement:
         """Judge a conversation; its further readings cost what the first one did not read.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the classifier's settings say.
+        whole
+            Whether it is read to the end also where that can change no verdict.
 
         Raises
         ------
@@ -101,7 +107,7 @@ class Judge:
         read = without_kinds(
             conversation, kinds, frozenset.intersection(*skipped) if skipped else frozenset()
         )
-        verdict = await self._classify(read, spans=spans)
+        verdict = await self._classify(read, spans=spans, whole=whole)
         by_let_through: dict[frozenset[ScopeKind], list[TargetVerdict]] = defaultdict(list)
         for part in verdict.flagged:
             if part.target in self._scopes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,6 +50,7 @@ class RecordingEngine:
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
+    says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
@@ -81,7 +82,11 @@ class RecordingEngine:
             if self.answer is not None:
                 return web.json_response(self.answer)
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
-            return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
+            said = [self.says(body)] if self.says and "structured_outputs" in body else []
+            choices = [{"message": {"role": "assistant", "content": each}} for each in said]
+            return web.json_response(
+                {"id": "x", "choices": choices, "model": body.get("model"), "usage": usage}
+            )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.compress(request, response)
         await response.prepare(request)
@@ -208,7 +213,9 @@ class KeywordClassifier:
         self.targets = targets
         self.seen: list[Conversation] = []
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
@@ -218,7 +225,14 @@ class KeywordClassifier:
             for target in self.targets
         }
         parts = tuple(
-            TargetVerdict(target, score, 0.5, messages=_saying(conversation, ("potter", target)))
+            TargetVerdict(
+                target,
+                score,
+                0.5,
+                messages=_saying(conversation, ("potter", target)),
+                reach=score,
+                excerpts=(text,) if spans else (),
+            )
             for target, score in scores.items()
         )
         if conversation.unreadable:
