@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
@@ -27,6 +28,8 @@ from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Characters on each side of what carries a verdict that an excerpt shows.
+_AROUND = 160
 # Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
 # What an ordinary follow-up adds to a flagged question is less.
 _LEANING = 2.0
@@ -101,13 +104,17 @@ class ClassifierService:
     def targets(self) -> tuple[str, ...]:
         return tuple(head.target for head in self._heads)
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the settings say.
+        whole
+            Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
 
         Raises
         ------
@@ -120,7 +127,7 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        asked = [self._scored(scorer, passages, spans) for scorer in self._scorers]
+        asked = [self._scored(scorer, passages, spans or whole) for scorer in self._scorers]
         # Mostly there is one, which needs no task of its own.
         found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
         judged = dict(
@@ -216,13 +223,17 @@ def _judge(
     for each in judged:
         np.maximum(scores, each.lowered, out=scores)
     probabilities = scorer.probability(scores)
+    reached = _reached(scorer, scored)
+    reach = np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold)
+        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
         if verdict.flagged:
             carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
-            spans = _evidence(carrying, index) + _entities(conversation, head) if with_spans else ()
             messages = _carrying_messages(scorer, judged, carrying, index)
-            verdict = dataclasses.replace(verdict, spans=spans, messages=_alike(conversation, messages))
+            verdict = dataclasses.replace(verdict, messages=_alike(conversation, messages))
+            if with_spans:
+                spans = _evidence(carrying, index) + _entities(conversation, head)
+                verdict = dataclasses.replace(verdict, spans=spans, excerpts=_excerpts(carrying, index))
         yield head.target, verdict
 
 
@@ -245,9 +256,7 @@ def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> 
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
         return []
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
-    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
+    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
     return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
 
 
@@ -283,6 +292,22 @@ def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
     return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
 
 
+def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
+    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
+    for passage, found in scored:
+        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
+        np.maximum(reached, enough, out=reached)
+    return reached
+
+
+def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
+    """How many characters were read: of what is asked, and of all else."""
+    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
+    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
+
+
 def _scorers(
     encoder: Encoder,
     own_encoders: Sequence[Encoder],
@@ -316,6 +341,37 @@ def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
         for message, start, end in each.passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
+
+
+def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
+    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
+    found = [(each.passage.text, span) for each in carrying for span in each.found.spans.get(index, ())]
+    if any(span.disguised for _, span in found):
+        return ()
+    by_text: dict[str, list[tuple[int, int]]] = {}
+    for text, span in found:
+        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
+    excerpts = [
+        canonicalise(text[start:end]).text
+        for text, places in by_text.items()
+        for start, end in _joined(sorted(places))
+    ]
+    # Of a message and of where it meets another, the shorter says nothing more.
+    longest: list[str] = []
+    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
+        if not any(excerpt in other for other in longest):
+            longest.append(excerpt)
+    return tuple(longest)
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

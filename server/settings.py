@@ -48,6 +48,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
+
+
 class Consequence(StrEnum):
     """What follows from a verdict, by the kind of text that carries it."""
 
@@ -130,7 +137,7 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
-TextKind = Literal[
+ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
     "assistant_turns",
@@ -144,12 +151,17 @@ TextKind = Literal[
 
 
 class ScopeSettings(_Section):
-    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+    """What follows from a verdict, by the kind of text that carries it.
+
+    ``corrupt`` is the target's own action; a corruption falls on the messages that carry the verdict, or on the flagged
+    sentences of long ones for ``corrupt_span``. ``refuse`` refuses, ``observe`` records, ``skip`` does not judge.
 
     Attributes
     ----------
     newest_turn
-        What the user says last, and fields beside the messages that a template may print.
+        What the user says last, and fields beside the messages that a template may print. Here and below, corrupt is
+        the target's own action, and where that corrupts, it falls on the messages that carry the verdict;
+        corrupt_span is the same for the flagged sentences of long ones; observe records, and skip does not judge.
     earlier_turns
         What the user said before.
     assistant_turns
@@ -169,7 +181,7 @@ class ScopeSettings(_Section):
     system: Consequence = Consequence.CORRUPT
     tool_definitions: Consequence = Consequence.CORRUPT
     tool_results: Consequence = Consequence.CORRUPT_SPAN
-    documents: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT
 
 
 class PolicySettings(_Section):
@@ -194,6 +206,13 @@ class PolicySettings(_Section):
         What a refused client is told.
     scope
         What a verdict leads to, by the kind of text that carries it.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -203,6 +222,27 @@ class PolicySettings(_Section):
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
     scope: ScopeSettings = ScopeSettings()
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
+
+
+class ScoreSampleSettings(_Section):
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    share
+        Share of the requests that are in it.
+    keep
+        How many requests it holds at most; the oldest go, half of it at a time.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./scores"])
+    share: float = Field(default=0.1, gt=0, le=1)
+    keep: int = Field(default=200_000, ge=2)
 
 
 class ClassifierSection(ClassifierSettings):
@@ -217,6 +257,7 @@ class ClassifierSection(ClassifierSettings):
     """
 
     encoder: str = DEFAULT_ENCODER
+    score_sample: ScoreSampleSettings = ScoreSampleSettings()
 
 
 class LimitSettings(_Section):
@@ -305,6 +346,18 @@ class AuditSettings(_Section):
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
+
+
+class FeedbackSettings(_Section):
+    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where the files are; without one nobody can say anything.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./feedback"])
 
 
 class TlsSettings(_Section):
@@ -400,6 +453,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     console: ConsoleSettings = ConsoleSettings()
 
     @pydantic.field_validator("limits")

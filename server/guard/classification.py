@@ -92,7 +92,9 @@ def _falls_on_spans(bundle: Bundle) -> bool:
 class _NoTargets:
     """With nothing to forget, every conversation is clean."""
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         return Verdict(())
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ Knows nothing about HTTP.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,9 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
-from lethe.server.guard.scope import Scope
+from lethe.server.guard.scope import TargetScope
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
+from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -27,7 +30,9 @@ from lethe.server.targets.targets import Target, TargetSet, load_targets
 class Classifier(Protocol):
     """What the guard needs of a classifier."""
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict: ...
 
     async def close(self) -> None: ...
 
@@ -113,6 +118,10 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
+    verifier
+        Looks again at unsure verdicts, where the policy says so.
+    sample
+        Keeps the scores of some requests.
     """
 
     def __init__(
@@ -122,11 +131,15 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
+        verifier: Verifier | None = None,
+        sample: ScoreSample | None = None,
     ) -> None:
         self._folder = folder
+        self._sample = sample or NoScoreSample()
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
+        self._verification = Verification(verifier, policy, metrics)
         self._classify_seconds = metrics.histogram(
             "lethe_classify_seconds", "Time from a parsed request to its verdict.", bounds=FAST
         )
@@ -201,6 +214,7 @@ class Guard:
         *,
         generates: bool = True,
         explain: bool = False,
+        sampled: bool = False,
     ) -> Decision:
         """Decide on a request.
 
@@ -216,28 +230,42 @@ class Guard:
             Whether the answer is text, which alone can tell something.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
+        sampled
+            Whether its scores may be kept, as those of what clients ask.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
+        conversations = tuple(conversations)
+        drawn = sampled and generates and self._sample.draws()
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
                 judge = self._judge(in_force, key)
-                judgements = [
-                    await judge.judge(each, spans=True if explain else None) for each in conversations
-                ]
-                demand = await in_force.classifier.classify(demanded) if demanded else None
+                verified = generates and self._verification.concerns(in_force.targets)
+                spans = True if explain or verified else None
+                judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
+                demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
                 decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
+            if drawn:
+                verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
+                self._sample.take(in_force.targets, conversations, verdicts)
+            if verified:
+                judgements = [
+                    replace(each, verdict=await self._verification.of(each.verdict, in_force.targets))
+                    for each in judgements
+                ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)
 
     def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
-        scopes = {target.name: Scope.of(self._policy.scope, target.scope) for target in in_force.targets}
+        scopes = {
+            target.name: TargetScope.of(self._policy.scope, target.scope) for target in in_force.targets
+        }
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
         return Judge(in_force.classifier.classify, scopes, hiding)
 

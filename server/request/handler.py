@@ -126,7 +126,7 @@ class RequestHandler:
         conversations = await self._conversations(parsed)
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), generates=parsed.generates
+            conversations, key, parsed.demanded_output(), generates=parsed.generates, sampled=True
         )
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision

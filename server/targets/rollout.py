@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
-from lethe.server.settings import Consequence, TextKind
+from lethe.server.settings import Consequence, ScopeKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
 
@@ -38,7 +38,7 @@ class TargetDeployment(pydantic.BaseModel):
     enabled: bool = True
     action: Action | None = None
     percent: float = Field(default=100, ge=0, le=100)
-    scope: dict[TextKind, Consequence] = {}
+    scope: dict[ScopeKind, Consequence] = {}
 
 
 Deployment = dict[str, TargetDeployment]

@@ -8,7 +8,7 @@ from pathlib import Path
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.settings import Consequence, OnUnfit, TextKind
+from lethe.server.settings import Consequence, OnUnfit, ScopeKind
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel
@@ -38,7 +38,7 @@ class Target:
     adapter: Adapter | None = None
     percent: float = 100
     in_place_of: Action | None = None
-    scope: Mapping[TextKind, Consequence] = field(default_factory=dict)
+    scope: Mapping[ScopeKind, Consequence] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -220,7 +220,7 @@ def test_an_agents_request_is_read_whole_and_what_changes_each_time_last() -> No
     assert [message.role for message in conversation.messages] == [
         *("system", "user"),
         *("assistant", "tool") * 3,
-        "tools",
+        "beside",
     ]
     assert not conversation.unreadable
     assert BILLING not in conversation.messages[0].text
