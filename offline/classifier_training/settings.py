@@ -115,7 +115,7 @@ class ClassifierJob(TrainingSettings, TargetJob):
     )
     known_questions: NonNegativeInt = Field(
         default=200,
-        description="How many prompts to forget that no fit has seen a new bundle keeps: later ones must go on finding them. 0 keeps none.",
+        description="How many held-out prompts to forget a new bundle keeps: later classifiers must go on finding them. 0 keeps none.",
     )
     floor: float | None = Field(
         default=None,
