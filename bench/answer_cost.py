@@ -77,7 +77,7 @@ def main() -> None:
     write_section(
         "benchmarks.md",
         "What judging answers costs a stream",
-        "python -m bench.answer_cost",
+        "make bench-answer-cost",
         f"{explanation}\n\n{table(header, rows)}",
     )
 

@@ -277,7 +277,7 @@ class AnswerSettings(_Section):
 
     first_tokens: int = Field(default=12, ge=1)
     tokens: int = Field(default=24, ge=1)
-    sentence_tokens: int = Field(default=8, ge=1)
+    sentence_tokens: int = Field(default=12, ge=1)
     wait_ms: int = Field(default=400, ge=1)
 
 

@@ -56,10 +56,6 @@ class ChoiceForm(AnswerForm):
         left = [choice for choice in given if _index(choice) not in choices]
         return event | {"choices": left} if left or not given else None
 
-    def tokens(self, event: Mapping[str, Any]) -> int:
-        """See `AnswerForm.tokens`."""
-        return sum(_tokens(choice) for choice in _dicts(event.get("choices")))
-
     def refused(
         self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
     ) -> list[dict[str, Any]]:

@@ -113,6 +113,7 @@ async def test_a_few_words_wait_for_so_long_only(stack: Stack) -> None:
         held.set()
 
 
+@pytest.mark.settings(answers={"first_tokens": 99, "sentence_tokens": 8, "wait_ms": 60_000})
 async def test_a_sentence_that_ends_waits_no_longer(stack: Stack) -> None:
     held = asyncio.Event()
     text = "This is a sentence that ends here, now."

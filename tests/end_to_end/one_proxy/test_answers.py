@@ -85,7 +85,8 @@ def test_a_response(judging: RunningProxy, client: OpenAI) -> None:
     model = client.models.list().data[0].id
     fields: dict[str, Any] = {"model": model, "input": ASKED, "temperature": 0, "max_output_tokens": 32}
     assert "Paris" not in client.responses.create(**fields).output_text
-    *_, last = client.responses.create(**fields, stream=True)
+    events: list[Any] = list(client.responses.create(**fields, stream=True))
+    last = events[-1]
     assert last.type in ("response.completed", "response.incomplete")
     assert "Paris" not in last.response.output_text
     assert made_anew(judging) == before + 2
