@@ -31,6 +31,7 @@ from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
+from lethe.server.request.answer_guard import AnswerGuard
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.checks import CheckHandler
 from lethe.server.request.handler import GuardedRoute, RequestHandler
@@ -78,7 +79,8 @@ def create_app(
     """The proxy as an ASGI application."""
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
-    handler = RequestHandler(settings, engines, guard, placer, access, bodies, recorders)
+    answers = AnswerGuard(settings, engines, guard, placer, bodies)
+    handler = RequestHandler(settings, engines, guard, access, bodies, answers, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",

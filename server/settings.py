@@ -164,6 +164,27 @@ class ClassifierSection(ClassifierSettings):
     encoder: str = DEFAULT_ENCODER
 
 
+class AnswerSettings(_Section):
+    """How streams are judged on their way, where a target in force judges answers.
+
+    What is passed on has been judged; what came since then waits for the next look.
+
+    Attributes
+    ----------
+    first_tokens, tokens
+        After how many tokens that wait there is a look: the first, and each further one.
+    sentence_tokens
+        After how many there is one already if a sentence ends there.
+    wait_ms
+        After how long there is one, however few wait.
+    """
+
+    first_tokens: int = Field(default=12, ge=1)
+    tokens: int = Field(default=24, ge=1)
+    sentence_tokens: int = Field(default=8, ge=1)
+    wait_ms: int = Field(default=400, ge=1)
+
+
 class LimitSettings(_Section):
     """What a connection may take up.
 
@@ -345,6 +366,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()

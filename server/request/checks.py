@@ -12,7 +12,7 @@ from lethe.server.endpoints.checks import CheckRequest, Findings
 from lethe.server.errors import Unavailable
 from lethe.server.guard.guard import Guard
 from lethe.server.request.bodies import Bodies
-from lethe.server.request.exchange import Exchange
+from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
 from lethe.server.settings import Settings
 
@@ -32,17 +32,17 @@ class CheckHandler:
     async def answer(self, request: Request) -> Response:
         """Answer a request, recording it whatever becomes of it."""
         record = Record(CheckRequest.path, self._recorders, request.headers)
-        exchange = Exchange(self._settings.limits.stall_timeout_s, record.finished)
-        response = await exchange.answer(self._check(request, record, exchange))
+        lifetime = RequestLifetime(self._settings.limits.stall_timeout_s, record.finished)
+        response = await lifetime.answer(self._check(request, record, lifetime))
         response.headers["x-request-id"] = record.request_id
         return response
 
-    async def _check(self, request: Request, record: Record, exchange: Exchange) -> Response:
+    async def _check(self, request: Request, record: Record, lifetime: RequestLifetime) -> Response:
         if record.others_in_flight >= self._settings.limits.max_requests:
             raise Unavailable("Too many requests are in flight.", code="overloaded", retry_after_s=1)
         key = self._access.identify(request.headers, Scope.CHECK)
         record.admitted(key)
-        exchange.hold(await self._access.admit(self._limited(key)))
+        lifetime.hold(await self._access.admit(self._limited(key)))
         async with self._bodies.read(request) as raw:
             asked = CheckRequest.parse(raw)
             if self._settings.audit.required and self._recorders.audit.failing:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from fastapi.responses import Response
@@ -124,6 +124,24 @@ class StreamEnd(Enum):
     PROXY_STOPPED = auto()
 
 
+class Stream(Protocol):
+    """An answer that comes piece by piece, its head already read."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its body; raises ``aiohttp.ClientError``, ``TimeoutError`` or `APIError` where it breaks off."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, also before its end."""
+        ...
+
+
 class StreamedResponse(Response):
     """An event stream that is passed on piece by piece, without buffering.
 
@@ -138,7 +156,7 @@ class StreamedResponse(Response):
     """
 
     def __init__(
-        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
+        self, upstream: Stream, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
     ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
@@ -164,6 +182,8 @@ class StreamedResponse(Response):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
                         piece, more = _event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED
+                    except APIError as error:
+                        piece, more, finished = _event(error), False, StreamEnd.ENGINE_FAILED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:
@@ -186,5 +206,5 @@ def _event(error: APIError) -> bytes:
     return b"\n\ndata: " + bytes(error.response().body) + b"\n\n"
 
 
-def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:
+def _passed_headers(upstream: Stream) -> dict[str, str]:
     return {name: upstream.headers[name] for name in _PASSED_HEADERS if name in upstream.headers}

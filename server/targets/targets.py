@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
@@ -10,7 +11,7 @@ from lethe.corruption.artifact import Corruption, CorruptionError, load_corrupti
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.settings import OnUnfit
 from lethe.server.targets.adapter import Adapter, read_adapter
-from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
+from lethe.server.targets.rollout import DEPLOYMENT_NAME, AnswerPolicy, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel
 
 
@@ -28,6 +29,8 @@ class Target:
         Share of the keys; for the others the target is only observed.
     in_place_of
         What the action would be if the bundle had been made for the model that is served; None where it was.
+    answers
+        What becomes of answers that tell of it.
     """
 
     bundle: Bundle
@@ -36,6 +39,7 @@ class Target:
     adapter: Adapter | None = None
     percent: float = 100
     in_place_of: Action | None = None
+    answers: AnswerPolicy = AnswerPolicy.GUARD
 
     @property
     def name(self) -> str:
@@ -64,7 +68,7 @@ class Target:
         if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
             return self
         action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
-        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action)
+        return replace(self, action=action, corruption=None, adapter=None, in_place_of=self.action)
 
 
 class TargetSet:
@@ -117,6 +121,16 @@ class TargetSet:
         adapters = [target.adapter for target in self]
         adapters += [adapter for _, adapter in self._composed.values()]
         return tuple(adapter for adapter in adapters if adapter is not None)
+
+    @cached_property
+    def for_answers(self) -> "TargetSet":
+        """The targets as they act on answers; those whose answers are not judged are left out."""
+        judging = [target for target in self if target.answers is not AnswerPolicy.OFF]
+        acting = [
+            replace(target, action=Action.OBSERVE) if target.answers is AnswerPolicy.OBSERVE else target
+            for target in judging
+        ]
+        return TargetSet(acting, self._composed, self.unfit)
 
     def composes(self, names: Collection[str]) -> bool:
         """Whether an adapter was composed for exactly these targets."""
@@ -201,6 +215,7 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
         _load_corruption(bundle) if action.corrupts else None,
         read_adapter(bundle) if action.adapts else None,
         how.percent,
+        answers=how.answers,
     )
 
 

@@ -39,9 +39,9 @@ class RecordingEngine:
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     pieces: Sequence[bytes] = (b'data: {"a":1}\n\n', b"data: [DONE]\n\n")
-    # Streams, and whole answers, to the next requests, one for each; then comes what stands otherwise. At None it
-    # breaks off.
-    next_streams: list[Sequence[bytes]] = field(default_factory=list)
+    # Streams, and whole answers, to the next requests, one for each; then comes what stands otherwise. Where an event
+    # stands in a stream it is waited for; at None there is no answer.
+    next_streams: list[Sequence[bytes | asyncio.Event]] = field(default_factory=list)
     next_answers: list[dict[str, Any] | None] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     holds: bool = False
@@ -94,6 +94,9 @@ class RecordingEngine:
         await response.prepare(request)
         try:
             for piece in self.next_streams.pop(0) if self.next_streams else self.pieces:
+                if isinstance(piece, asyncio.Event):
+                    await piece.wait()
+                    continue
                 await response.write(piece)
                 if self.holds:
                     await self.hold.wait()

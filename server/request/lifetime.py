@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.errors import APIError, EngineFailed, ServerStopping
-from lethe.server.request.relay import ClientGone, StreamedResponse, StreamEnd, buffered
+from lethe.server.request.relay import ClientGone, Stream, StreamedResponse, StreamEnd, buffered
 
 CLIENT_CLOSED_REQUEST = 499
 
@@ -22,7 +22,7 @@ _STATUS = {
 }
 
 
-class Exchange:
+class RequestLifetime:
     """One request, from its head to the end of its answer.
 
     Parameters
@@ -79,9 +79,16 @@ class Exchange:
         EngineFailed
             As of `buffered`.
         """
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return StreamedResponse(upstream, self._stall_timeout_s, self._stream_ended(upstream.status))
-        response = await buffered(upstream)
+        if upstream.is_stream:
+            return self.stream(upstream)
+        return self.whole(await buffered(upstream))
+
+    def stream(self, upstream: Stream) -> Response:
+        """Pass a stream on as it comes."""
+        return StreamedResponse(upstream, self._stall_timeout_s, self._stream_ended(upstream.status))
+
+    def whole(self, response: Response) -> Response:
+        """Pass an answer on that is there."""
         self._answered = bytes(response.body)
         return response
 
