@@ -64,7 +64,7 @@ def test_what_becomes_of_answers_is_changed_and_shown(folder: Path) -> None:
         1,
         0,
     ]
-    assert lethe("answers", "books", "observe").output == "books answers: observe\n"
+    assert lethe("answers", "books", "observe").output == "books enabled, answers observe\n"
     assert [target.answers for target in load_targets(folder)] == ["observe", "guard"]
     refused = lethe("answers", "books", "sometimes")
     assert refused.exit_code == 1
