@@ -111,8 +111,8 @@ class Scorer:
 
     Parameters
     ----------
-    targets
-        How many targets share `ClassifierSettings.false_alarm_share`; by default those of the bank.
+    share
+        The share of ordinary texts that each target may flag, however long they are.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Scorer:
         bank: HeadBank,
         settings: ClassifierSettings,
         tally: Tally | None = None,
-        targets: int | None = None,
+        share: float | None = None,
     ) -> None:
         self._encoder = encoder
         self._tally = tally or Tally()
@@ -130,8 +130,7 @@ class Scorer:
         # What scores depend on beside text and heads, for the keys of a cache.
         self.fingerprint = encoder.sha256[:40]
         self._score_thresholds = bank.thresholds
-        # Each target has its part of the share, one half for what is asked and one for all else.
-        share = settings.false_alarm_share / (2 * max(targets or len(bank), 1))
+        share = share if share is not None else share_of_prompts(settings, len(bank))
         tails = [head.tail for head in bank.heads]
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
@@ -286,6 +285,16 @@ class Scorer:
                 for head, score in zip(self.bank.heads, scores, strict=True)
             ]
         )
+
+
+def share_of_prompts(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag: one half of its part for what is asked, and one for all else."""
+    return settings.false_alarm_share / (2 * max(targets, 1))
+
+
+def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag of answers: one half of its part for their beginning, and one for all else."""
+    return settings.answer_false_alarm_share / (2 * max(targets, 1))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """`lethe classifier`: train a target's classifier, test it, set its threshold, and look at what it says of a text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from lethe.offline.classifier_training.settings import ClassifierJob
 
 if TYPE_CHECKING:
     from lethe.bundle import Bundle
+    from lethe.classifier.verdict import Verdict
     from lethe.offline.classifier_calibration.requests import Traffic
 
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
@@ -58,28 +60,41 @@ def train(job: ClassifierJob) -> None:
 def check(
     bundle: BundleFolder,
     text: Annotated[str, typer.Argument(help="The text to classify.")],
+    answer: Annotated[
+        str | None, typer.Option(help="An answer to the text, to be judged alone and behind it.")
+    ] = None,
     encoder: EncoderName = None,
 ) -> None:
-    """Show what a bundle's classifier says of a text, and which words carry it."""
+    """Show what a bundle's classifier says of a text, and of an answer to it, and which words carry it."""
     import asyncio
 
     from lethe.bundle import load_bundle
     from lethe.classifier.conversation import Conversation
-    from lethe.classifier.head import head_folder
+    from lethe.classifier.exchange import Exchange
+    from lethe.classifier.head import answer_head_folder, head_folder
     from lethe.classifier.service import ClassifierService
 
     with reported():
         loaded = load_bundle(bundle)
         heads = {loaded.name: head_folder(loaded)}
-        service = ClassifierService.load(encoder or _encoder_of(loaded), heads)
-        verdict = asyncio.run(service.classify(Conversation.from_prompt(text)))
+        answer_heads = {} if answer is None else {loaded.name: answer_head_folder(loaded)}
+        service = ClassifierService.load(encoder or _encoder_of(loaded), heads, answer_heads=answer_heads)
+        question = Conversation.from_prompt(text)
+        _show(asyncio.run(service.classify(question)), [text])
+        if answer is not None:
+            judged = asyncio.run(service.classify_answer(Exchange(question, answer)))
+            _show(judged, [text, answer], ", answer")
+
+
+def _show(verdict: "Verdict", texts: Sequence[str], of: str = "") -> None:
+    """One target's verdict on texts, which are the messages that its spans speak of."""
     (found,) = verdict.targets
     typer.echo(
-        f"{found.target}: {'flagged' if found.flagged else 'not flagged'}, probability {found.probability:.4f}, "
+        f"{found.target}{of}: {'flagged' if found.flagged else 'not flagged'}, probability {found.probability:.4f}, "
         f"threshold {found.threshold:.4f}, {verdict.status}"
     )
     for span in found.spans:
-        typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")
+        typer.echo(f"  {span.kind} {span.weight:+.2f}  {texts[span.message][span.start : span.end]!r}")
 
 
 @app.command("test")

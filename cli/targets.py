@@ -31,12 +31,12 @@ def list_targets(targets: TargetsFolder = None) -> None:
     with reported():
         folder = targets_folder(targets)
         deployment = read_deployment(folder)
-        table = Table("target", "version", "action", "percent", "base model", "description")
+        table = Table("target", "version", "action", "percent", "answers", "base model", "description")
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
                 state = "damaged" if how.enabled else "disabled, damaged"
-                table.add_row(bundle.name, "", state, "", "", str(bundle.fault))
+                table.add_row(bundle.name, "", state, "", "", "", str(bundle.fault))
                 continue
             action = how.action or bundle.manifest.action
             base = bundle.manifest.base_model
@@ -45,6 +45,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 bundle.version,
                 action.value if how.enabled else "disabled",
                 f"{how.percent:g}",
+                how.answers.value if bundle.answer_classifier else "",
                 base.id if base else "",
                 bundle.manifest.description,
             )
@@ -139,6 +140,18 @@ def shadow(name: TargetArgument, targets: TargetsFolder = None) -> None:
     _change(targets, name, enabled=True, action="observe")
 
 
+@app.command("answers")
+def answers(
+    name: TargetArgument,
+    policy: Annotated[
+        str, typer.Argument(help="guard (act on what tells of it), observe, or off (not judged).")
+    ],
+    targets: TargetsFolder = None,
+) -> None:
+    """Say what becomes of answers that tell of a target; only one with a head for answers judges any."""
+    _change(targets, name, answers=policy)
+
+
 def _change(targets: Path | None, name: str, **changes: Any) -> None:
     from lethe.server.targets.rollout import change_deployment
 
@@ -155,7 +168,8 @@ def _state(how: "TargetDeployment") -> str:
     if not how.enabled:
         return "disabled"
     share = "" if how.percent == 100 else f" for {how.percent:g} % of the keys"
-    return ("observed" if how.action else "enabled") + share
+    answers = "" if how.answers == "guard" else f", answers {how.answers.value}"
+    return ("observed" if how.action else "enabled") + share + answers
 
 
 def _given(percent: float | None) -> dict[str, Any]:

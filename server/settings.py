@@ -260,6 +260,27 @@ class ClassifierSection(ClassifierSettings):
     score_sample: ScoreSampleSettings = ScoreSampleSettings()
 
 
+class AnswerSettings(_Section):
+    """How streams are judged on their way, where a target in force judges answers.
+
+    What is passed on has been judged; what came since then waits for the next look.
+
+    Attributes
+    ----------
+    first_tokens, tokens
+        After how many tokens that wait there is a look: the first, and each further one.
+    sentence_tokens
+        After how many there is one already if a sentence ends there.
+    wait_ms
+        After how long there is one, however few wait.
+    """
+
+    first_tokens: int = Field(default=12, ge=1)
+    tokens: int = Field(default=24, ge=1)
+    sentence_tokens: int = Field(default=12, ge=1)
+    wait_ms: int = Field(default=400, ge=1)
+
+
 class LimitSettings(_Section):
     """What a connection may take up.
 
@@ -277,8 +298,10 @@ class LimitSettings(_Section):
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
-        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
-        are told to come back.
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
+        ended one that is judged; more are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -288,6 +311,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):
@@ -450,6 +474,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()

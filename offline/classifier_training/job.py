@@ -6,7 +6,10 @@ from pathlib import Path
 from lethe.bundle import Bundle, check_target_name
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.feedback import FeedbackFile
+from lethe.classifier.head import head_folder, load_head
 from lethe.classifier.settings import ClassifierSettings
+from lethe.offline.classifier_training.answer_examples import QuestionAnswer
+from lethe.offline.classifier_training.answers import check_answers, train_answers
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example, load_examples
 from lethe.offline.classifier_training.feedback_examples import join_feedback
@@ -22,7 +25,7 @@ from lethe.offline.classifier_training.known_questions import (
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.classifier_training.train import TrainedClassifier, train_classifier
-from lethe.offline.data.files import read_text
+from lethe.offline.data.files import read_objects, read_text
 from lethe.offline.progress import Progress
 
 
@@ -41,7 +44,7 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     DataError
         A source is missing, malformed or empty.
     TrainingError
-        There are too few prompts, one is to be forgotten and kept, or too few of the bundle's known questions are found:
+        There are too few prompts or answers, a prompt is to be forgotten and kept, or too few of the bundle's known questions are found:
         then it stays as it is.
     ClassifierError, BundleError, CorruptionError
         As their messages say.
@@ -49,15 +52,29 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     if not job.output.exists():
         # A new bundle is named as its folder is.
         check_target_name(job.output.name)
+    answers, near_answers = (
+        [answer for path in paths for answer in read_objects(path, QuestionAnswer)]
+        for paths in (job.answers, job.near_answers)
+    )
+    check_answers(answers, near_answers)
     general = _load(job.general, job.fields) if job.general else general_examples()
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
     said = FeedbackFile(job.feedback, job.target).read() if job.feedback else []
     joined = join_feedback(said, forget, retain, general)
-    trained = train_classifier(job.target, *joined, _with_entities(job), work, progress)
+    settings = _with_entities(job)
+    trained = train_classifier(job.target, *joined, settings, work, progress)
     write_training_report(trained, job.report, job.output)
     fitted_on = {each.text for each in joined[0]} - set(trained.held_out)
     unfitted = [each.text for each in forget if each.text not in fitted_on]
-    return trained.write_bundle(job.output, _known_questions(job, trained, unfitted))
+    bundle = trained.write_bundle(job.output, _known_questions(job, trained, unfitted))
+    if not answers:
+        return bundle
+    head = load_head(head_folder(bundle))
+    encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+    prompts = [example.text for example in general]
+    return train_answers(
+        head, encoder, answers, near_answers, prompts, settings, work, progress
+    ).write_bundle(job.output)
 
 
 def _known_questions(

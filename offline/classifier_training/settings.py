@@ -34,6 +34,12 @@ class TrainingSettings(JobSettings):
     near_false_positive_rate: float = Field(
         default=0.05, ge=0, le=1, description="The same on prompts near the target."
     )
+    answer_false_positive_rate: float = Field(
+        default=0.002,
+        ge=0,
+        le=1,
+        description="The same on ordinary answers, for the head that judges answers.",
+    )
     prefer_conformal: bool = Field(
         default=False, description="Where both cannot be had, keep the risk on false negatives."
     )
@@ -89,6 +95,14 @@ class ClassifierJob(TrainingSettings, TargetJob):
         default=(),
         description=f"Ordinary prompts: {_SOURCE} A set of our own by default. Of more than 20 for each prompt given, and 2,000, as many are chosen, evenly from their groups.",
     )
+    answers: tuple[Path, ...] = Field(
+        default=(),
+        description="JSONL file of answers that tell what is to be forgotten, with `question` and `answer`; a head that judges answers is trained too.",
+    )
+    near_answers: tuple[Path, ...] = Field(
+        default=(),
+        description="JSONL file of the same form, of answers near the target that are allowed.",
+    )
     fields: tuple[str, ...] = Field(
         default=(), description="Field of a record that holds a prompt; several are wordings of one item."
     )
@@ -101,7 +115,7 @@ class ClassifierJob(TrainingSettings, TargetJob):
     )
     known_questions: NonNegativeInt = Field(
         default=200,
-        description="How many prompts to forget that no fit has seen a new bundle keeps: later ones must go on finding them. 0 keeps none.",
+        description="How many held-out prompts to forget a new bundle keeps: later classifiers must go on finding them. 0 keeps none.",
     )
     floor: float | None = Field(
         default=None,

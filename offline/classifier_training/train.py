@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from lethe.bundle import Action, Bundle, read_manifest
+from lethe.bundle import Action, Bundle, load_bundle, read_manifest
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import OWN_ENCODER
-from lethe.classifier.head import Head, head_files
+from lethe.classifier.head import Head, head_files, load_head
 from lethe.classifier.names import name_forms
 from lethe.offline.classifier_training.conformal import (
     Scores,
@@ -107,6 +107,7 @@ class TrainedClassifier:
         for name in ENCODER_FILES:
             source = self.encoder_folder / name if self.encoder_folder else None
             files[f"classifier/{OWN_ENCODER}/{name}"] = source if source and source.is_file() else None
+        files |= _of_another_encoder(folder, self.head.encoder_sha256)
         return record(
             folder,
             files | (known.files() if known else {}),
@@ -115,6 +116,17 @@ class TrainedClassifier:
             encoder={"id": self.head.encoder_id, "sha256": self.head.encoder_sha256},
             metrics={"classifier": self.metrics | ({"known": floor} if floor else {})},
         )
+
+
+def _of_another_encoder(folder: Path, encoder_sha256: str) -> dict[str, Path | bytes | None]:
+    """What of a bundle's head for answers is to be removed, since the encoder that it stands on is."""
+    if not folder.exists():
+        return {}
+    bundle = load_bundle(folder)
+    head = bundle.answer_classifier
+    if head is None or load_head(head).encoder_sha256 == encoder_sha256:
+        return {}
+    return {name: None for name in bundle.manifest.files if (folder / name).parent == head}
 
 
 def train_classifier(

@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, Field
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """What a key may be used for; none brings another."""
 
     USE = "use"
+    CHECK = "check"
     OBSERVE = "observe"
     ADMIN = "admin"
 

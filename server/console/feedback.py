@@ -20,6 +20,9 @@ from lethe.server.errors import BadRequest, Conflict, NotFound
 from lethe.server.openapi import body_schema
 from lethe.server.settings import Settings
 
+# The page shows the newest; `lethe feedback list` shows all.
+_SHOWN = 200
+
 FindBundle = Callable[[str], Awaitable[Bundle | DamagedBundle]]
 
 
@@ -131,7 +134,7 @@ async def _entries(file: FeedbackFile, name: str, key: str) -> dict[str, Any]:
                 "decided_by": each.decided_by,
                 "own": each.by == key,
             }
-            for each in reversed(entries)
+            for each in reversed(entries[-_SHOWN:])
         ],
         "counting": count,
         "command": f"lethe classifier train --target {name} --feedback {folder} --forget ... --retain ...",

@@ -246,6 +246,7 @@ def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Tar
         # What is done in its place, where the bundle in force was made for another model than the one served.
         "done_instead": in_force.action.value if in_force and in_force.in_place_of else None,
         "percent": how.percent,
+        "answers": how.answers.value if found.answer_classifier else "off",
         "threshold": manifest.threshold,
         "base_model": manifest.base_model.id if manifest.base_model else None,
         "has_card": _CARD in manifest.files,

@@ -4,7 +4,7 @@ The engine takes a corruption and an adapter's name on this route as on that of 
 client asked, and what it answers is passed as it comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -23,8 +23,9 @@ from lethe.server.endpoints.anthropic_blocks import (
     left_out,
     tool_changes,
 )
+from lethe.server.endpoints.anthropic_form import MessageForm
 from lethe.server.endpoints.anthropic_refusal import refuse_message
-from lethe.server.endpoints.endpoint import GuardedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest, Opening, continued
 from lethe.server.endpoints.field_kinds import Blocks, Objects
 from lethe.server.endpoints.messages import leftovers
 
@@ -140,6 +141,14 @@ class MessagesRequest(AnthropicRequest):
     path = "/v1/messages"
     description = "The next message of a conversation, in Anthropic's form; guarded."
     Body = MessagesBody
+    answer_form = MessageForm()
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        messages = chat_messages(self.body)
+        if self.body["messages"][-1]["role"] != "assistant":
+            return super().openings(conversations)
+        return [continued(each, len(messages) - 1) for each in conversations]
 
 
 class CountTokensRequest(AnthropicRequest):

@@ -58,6 +58,19 @@ def test_a_target_is_disabled_shadowed_and_enabled_again(folder: Path) -> None:
     assert load_bundle(folder / "books").version == version
 
 
+def test_what_becomes_of_answers_is_changed_and_shown(folder: Path) -> None:
+    write_target(folder, "books", answers=True)
+    assert [line.count("guard") for line in lethe("list").output.splitlines() if "org/model" in line] == [
+        1,
+        0,
+    ]
+    assert lethe("answers", "books", "observe").output == "books answers: observe\n"
+    assert [target.answers for target in load_targets(folder)] == ["observe", "guard"]
+    refused = lethe("answers", "books", "sometimes")
+    assert refused.exit_code == 1
+    assert "answers: " in refused.output
+
+
 def test_a_damaged_bundle_is_shown_and_can_be_disabled_or_removed(folder: Path) -> None:
     (folder / "books" / "corruption.safetensors").write_bytes(b"not what the manifest was made for")
     damaged = next(line for line in lethe("list").output.splitlines() if "books" in line)

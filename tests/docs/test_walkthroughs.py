@@ -210,7 +210,7 @@ def test_a_classifier_is_trained_and_tried(
             reader.replaced["VERSION"] = kept_versions(desk / "targets" / "my-target")[-1].version
         typed.append(reader.type(command))
     trained, tried, moved, asked, tested, *rest = typed
-    by_log, by_scores, _, listed, _, trained_again, versions, rolled_back = rest
+    _, by_log, by_scores, _, listed, _, trained_again, versions, rolled_back = rest
     assert "| ordinary |" in trained
     assert "flagged from" in asked
     assert "40 requests, by the audit log" in by_log

@@ -98,7 +98,9 @@ async def stack(
     async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
         if any(bundle.name == "unreadable" for bundle in bundles):
             raise ClassifierError("the head of unreadable cannot be read")
-        classifiers.append(KeywordClassifier([bundle.name for bundle in bundles]))
+        names = [bundle.name for bundle in bundles]
+        judging = [bundle.name for bundle in bundles if bundle.answer_classifier]
+        classifiers.append(KeywordClassifier(names, judging))
         return classifiers[-1]
 
     metrics = Metrics()

@@ -74,7 +74,8 @@ function facts(target) {
   const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
   const stale = target.in_force !== target.version ? inForce(target) : "";
   const action = target.done_instead ? `action ${target.done_instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
-  return [`version ${target.version}`, stale, action, share, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+  const answers = target.answers === "off" ? "" : `answers: ${target.answers}`;
+  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
 }
 
 async function change(target, state) {

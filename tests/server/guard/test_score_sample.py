@@ -40,7 +40,7 @@ async def sampled(targets: Path, folder: Path, texts: Sequence[Sequence[str]], *
         return built[-1]
 
     sample = ScoreSampleFiles(folder, ScoreSampleSettings.model_validate({"share": 1, **settings}))
-    guard = Guard(targets, build, NoEngines(), PolicySettings(), Metrics(), sample)
+    guard = Guard(targets, build, NoEngines(), PolicySettings(), Metrics(), sample=sample)
     await guard.load()
     for prompts in texts:
         await guard.decide([Conversation.from_prompt(text) for text in prompts], sampled=True)
