@@ -39,7 +39,9 @@ class Words:
         self.targets = targets
         self.read: list[list[str]] = []
 
-    async def __call__(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def __call__(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         texts = [message.text for message in conversation.messages]
         self.read.append(texts)
         if len(self.read) > 1 and any("time out" in text for text in texts):
