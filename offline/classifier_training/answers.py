@@ -30,7 +30,7 @@ from lethe.offline.classifier_training.cores import OnDone, on_all_cores
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.first_tier import with_limits
+from lethe.offline.classifier_training.first_tier import LEXICAL, with_limits
 from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import scorer_of
@@ -53,6 +53,8 @@ _CUT_FROM, _BACKGROUND = 1_000_000, 10_000
 # How much more of it than is scanned in a round tells how ordinary scores tail off.
 _MEASURED_ON = 2
 _BLOCKS_TO_CLEAR = 300
+# An answer is looked at many times, and must score higher than a prompt.
+_LEXICAL = (3.0, 2.0, *LEXICAL)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def train_answers(
         if score >= threshold.score
     ]
     cleared = [*map(_last_passage, held_out.ordinary), *read[-_BLOCKS_TO_CLEAR:]]
-    head = with_limits(encoder, head, flagged, cleared)
+    head = with_limits(encoder, head, flagged, cleared, _LEXICAL)
     metrics: dict[str, Any] = {
         "examples": {side: len(getattr(answers, side)) for side in ("forget", "near", "ordinary")},
         "seed": settings.seed,
