@@ -2,13 +2,17 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
@@ -27,10 +31,15 @@ from lethe.classifier.workers import Job, WorkerPool
 _Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Characters on each side of what carries a verdict that an excerpt shows.
+_AROUND = 160
 # In characters: stretches that begin before the one place are the beginning, and together as long as the other says.
 _BEGINS_BEFORE, _BEGINNING = 400, 600
 # Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
 _USUAL_ANSWER = 4096
+# Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
+# What an ordinary follow-up adds to a flagged question is less.
+_LEANING = 2.0
 
 
 class ClassifierService:
@@ -120,13 +129,17 @@ class ClassifierService:
         """Targets that have a head for answers."""
         return tuple(head.target for head in self._answer_heads)
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the settings say.
+        whole
+            Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
 
         Raises
         ------
@@ -139,11 +152,13 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        found = await self._found(self._scorers, "prompt", passages, spans)
+        found = await self._found(self._scorers, "prompt", passages, spans or whole)
         judged = dict(
             verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in _judge(scorer, _by_length(scorer, scored), conversation, spans)
+            for verdict in _judge(
+                scorer, _by_length(scorer, scored), _reached(scorer, scored), conversation, spans
+            )
         )
         targets = tuple(judged[head.target] for head in self._heads)
         if not (all_within and _all_read(found)):
@@ -179,7 +194,7 @@ class ClassifierService:
             verdict
             for scorer, scored in zip(self._answer_scorers, found, strict=True)
             for verdict in _judge(
-                scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, spans
+                scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, None, spans
             )
         )
         targets = tuple(judged[head.target] for head in self._answer_heads)
@@ -220,28 +235,28 @@ class ClassifierService:
     async def _scored(
         self, scorer: Scorer, kind: _Kind, passages: Sequence[Passage], spans: bool
     ) -> list[tuple[Passage, TextScores]]:
-        """The passages that were read, with their scores: from the cache, or from the workers."""
+        """The passages with their scores: from the cache, or from the workers."""
         heads = scorer.bank.identities
         # What a text is as an answer says nothing of it as a prompt, and a short answer is both in turn.
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
         keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
-        unknown = [index for index, scores in enumerate(known) if scores is None]
-        if unknown:
-            fresh = await self._score(scorer, [passages[index].text for index in unknown], spans)
-            for index, scores in zip(unknown, fresh, strict=True):
-                known[index] = scores
-                if scores is not None and scores.complete:
-                    self.cache.put(keys[index], heads, scores)
-        return [
-            (passage, scores) for passage, scores in zip(passages, known, strict=True) if scores is not None
-        ]
+        unread = [passage.text for passage, scores in zip(passages, known, strict=True) if scores is None]
+        fresh = iter(await self._score(scorer, unread, spans) if unread else ())
+        scored: list[tuple[Passage, TextScores]] = []
+        for passage, key, scores in zip(passages, keys, known, strict=True):
+            if scores is None:
+                scores = next(fresh)
+                if scores.complete:
+                    self.cache.put(key, heads, scores)
+            scored.append((passage, scores))
+        return scored
 
-    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores | None]:
+    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[TextScores | None]] = loop.create_future()
+        future: asyncio.Future[list[TextScores]] = loop.create_future()
 
-        def settle(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
+        def settle(scores: list[TextScores] | None, error: BaseException | None) -> None:
             if future.done():
                 return
             if error is not None:
@@ -249,7 +264,7 @@ class ClassifierService:
             else:
                 future.set_result(scores or [])
 
-        def finished(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
+        def finished(scores: list[TextScores] | None, error: BaseException | None) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, scores, error)
 
@@ -283,54 +298,117 @@ def _all_read(found: Sequence[Sequence[tuple[Passage, TextScores]]]) -> bool:
 
 def _judge(
     scorer: Scorer,
-    judged: Sequence[tuple[Passage, TextScores]],
+    judged: Sequence["_Judged"],
+    reached: NDArray[np.float32] | None,
     named: Conversation | None,
     with_spans: bool,
 ) -> Iterator[tuple[str, TargetVerdict]]:
     """The verdicts on passages whose scores are lowered by how much was read, with the target's names in a conversation."""
     scores = scorer.nothing_found()
-    for _, found in judged:
-        np.maximum(scores, found.scores, out=scores)
+    for each in judged:
+        np.maximum(scores, each.lowered, out=scores)
     probabilities = scorer.probability(scores)
+    reach = np.zeros(len(probabilities)) if reached is None else _reach(scorer, reached)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold)
-        if verdict.flagged and with_spans:
-            carrying = [(passage, found) for passage, found in judged if scorer.carries(found.scores)[index]]
+        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
+        if verdict.flagged:
+            carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
             spans = _evidence(carrying, index) + (_entities(named, head) if named else ())
-            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
+            messages = _carrying_messages(scorer, judged, carrying, index) if named else ()
+            verdict = dataclasses.replace(
+                verdict,
+                spans=spans if with_spans else (),
+                messages=_alike(named, frozenset(messages)) if named else (),
+                excerpts=_excerpts(carrying, index) if with_spans and named else (),
+            )
         yield head.target, verdict
 
 
-def _by_length(
-    scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]
-) -> list[tuple[Passage, TextScores]]:
-    """The passages with scores that are lowered by how much was read: of what is asked, and of all else."""
+@dataclass(frozen=True)
+class _Judged:
+    """A passage with its scores, and by how much these are lowered for how much was read."""
+
+    passage: Passage
+    found: TextScores
+    raised: NDArray[np.float32]
+
+    @property
+    def lowered(self) -> NDArray[np.float32]:
+        return self.found.scores - self.raised
+
+
+def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> list[_Judged]:
+    """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
     # Most of what is read is cleared by the first tier, and has no scores to be lowered.
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
         return []
+    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
+    return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
+
+
+def _carrying_messages(
+    scorer: Scorer, judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int
+) -> Set[int]:
+    """The messages flagged by themselves, and all of a passage that says more than any such part of it does."""
+    # By the first one: messages that are read together, or one alone, with their scores.
+    parts: dict[int, list[tuple[frozenset[int], NDArray[np.float32]]]] = defaultdict(list)
+    for each in judged:
+        if len(each.passage.messages) == 1:
+            parts[min(each.passage.messages)].append((each.passage.messages, each.found.scores))
+    messages: set[int] = set()
+    for each in sorted(carrying, key=lambda each: len(each.passage.messages)):
+        whole = each.passage.messages
+        # The threshold is that of the passage, which may be lower than that of a message before the newest turn.
+        explaining = [
+            part
+            for first in whole
+            for part, scores in parts[first]
+            if part <= whole and scorer.carries(scores - each.raised)[index]
+            if part == whole or each.found.scores[index] - scores[index] < _LEANING
+        ]
+        if not explaining:
+            parts[min(whole)].append((whole, each.found.scores))
+        messages = messages.union(*explaining or [whole])
+    return messages
+
+
+def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
+    """These messages and all that say the same, of which only one was read."""
+    texts = {conversation.messages[message].text for message in messages}
+    return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
+
+
+def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
+
+
+def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
+    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
+    for passage, found in scored:
+        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
+        np.maximum(reached, enough, out=reached)
+    return reached
+
+
+def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
+    """How many characters were read: of what is asked, and of all else."""
     asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
-    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
-    return [
-        (passage, dataclasses.replace(found, scores=found.scores - raised[passage.asks]))
-        for passage, found in heard
-    ]
+    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
 
 
 def _by_answer_length(
     scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]], characters: int
-) -> list[tuple[Passage, TextScores]]:
-    """The passages with scores that are lowered by how much is read: of an answer's beginning, and of all else.
+) -> list[_Judged]:
+    """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
 
     Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
     one at its end.
     """
     raised = {True: scorer.raised(_BEGINNING), False: scorer.raised(max(characters, _USUAL_ANSWER))}
-    return [
-        (passage, dataclasses.replace(found, scores=found.scores - raised[_begins(passage)]))
-        for passage, found in scored
-    ]
+    return [_Judged(passage, found, raised[_begins(passage)]) for passage, found in scored]
 
 
 def _begins(passage: Passage) -> bool:
@@ -364,14 +442,45 @@ def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
     return HeadBank(heads, encoder.sha256, encoder.dimension)
 
 
-def _evidence(scored: Sequence[tuple[Passage, TextScores]], index: int) -> tuple[Span, ...]:
+def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
     spans = {
         Span(message, start, end, span.weight, span.kind)
-        for passage, found in scored
-        for span in found.spans.get(index, ())
-        for message, start, end in passage.in_messages(span.start, span.end)
+        for each in carrying
+        for span in each.found.spans.get(index, ())
+        for message, start, end in each.passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
+
+
+def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
+    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
+    found = [(each.passage.text, span) for each in carrying for span in each.found.spans.get(index, ())]
+    if any(span.disguised for _, span in found):
+        return ()
+    by_text: dict[str, list[tuple[int, int]]] = {}
+    for text, span in found:
+        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
+    excerpts = [
+        canonicalise(text[start:end]).text
+        for text, places in by_text.items()
+        for start, end in _joined(sorted(places))
+    ]
+    # Of a message and of where it meets another, the shorter says nothing more.
+    longest: list[str] = []
+    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
+        if not any(excerpt in other for other in longest):
+            longest.append(excerpt)
+    return tuple(longest)
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -83,6 +83,7 @@ def _in_force(guard: Guard) -> TargetsInForce:
                 action=each.action,
                 fits=each.in_place_of is None,
                 percent=each.percent,
+                answers=each.answers_judged.value,
             )
             for each in guard.targets
         ]

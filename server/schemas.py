@@ -28,6 +28,24 @@ class ErrorAnswer(pydantic.BaseModel):
     error: Error
 
 
+class AnthropicError(pydantic.BaseModel):
+    """What went wrong."""
+
+    type: Annotated[str, Field(description="Anthropic's name for the kind of error.")]
+    message: Annotated[str, Field(description="One sentence for a person.")]
+    details: Annotated[
+        dict[str, str] | None,
+        Field(description="Its `error_code` is for programs, as the `code` of OpenAI's form."),
+    ] = None
+
+
+class AnthropicErrorAnswer(pydantic.BaseModel):
+    """An error, in Anthropic's form."""
+
+    type: Literal["error"] = "error"
+    error: AnthropicError
+
+
 class ModelEntry(pydantic.BaseModel):
     """A name of the base model, as vLLM describes it."""
 
@@ -117,6 +135,12 @@ class TargetInForce(pydantic.BaseModel):
     ]
     percent: Annotated[
         float, Field(description="Share of the keys that it acts for; for the others it only observes.")
+    ]
+    answers: Annotated[
+        Literal["off", "observe", "guard"],
+        Field(
+            description="What becomes of answers that tell of it; `off` also where it has no head for them."
+        ),
     ]
 
 

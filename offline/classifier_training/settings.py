@@ -109,6 +109,20 @@ class ClassifierJob(TrainingSettings, TargetJob):
     entities: Path | None = Field(
         default=None, description="Text file of names, one a line; found by themselves by default."
     )
+    feedback: Path | None = Field(
+        default=None,
+        description="Folder of what people said of verdicts (`feedback.folder`): what counts of it is trained with.",
+    )
+    known_questions: NonNegativeInt = Field(
+        default=200,
+        description="How many held-out prompts to forget a new bundle keeps: later classifiers must go on finding them. 0 keeps none.",
+    )
+    floor: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the bundle's known questions that must be found, or nothing is written; by default what it records, and for a new one 0.05 less than is found.",
+    )
     output: Path = Field(
         default_factory=lambda given: Path("targets") / given["target"],
         description="The bundle's folder; targets/NAME by default.",

@@ -2,7 +2,8 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
@@ -39,32 +40,51 @@ class Shown(NamedTuple):
     text: str
 
 
+@dataclass(slots=True)
+class AnswerReading:
+    """What a whole answer, or an event of a stream, says.
+
+    Attributes
+    ----------
+    shown
+        All text that it shows.
+    choices
+        The choices that it is of.
+    opened
+        Those that begin with it, without showing anything yet.
+    bound
+        Those that no other answer can go on from once it was passed on.
+    ended
+        Those that end with it.
+    tokens
+        About how many it shows.
+    """
+
+    shown: list[Shown] = field(default_factory=list)
+    choices: Sequence[int] = ()
+    opened: Sequence[int] = ()
+    bound: Sequence[int] = ()
+    ended: Sequence[int] = ()
+    tokens: int = 0
+
+
 class AnswerForm(ABC):
     """The answers of an endpoint.
 
     Attributes
     ----------
-    is_released_by_pieces
-        Whether a stream of them can be passed on before it has ended.
+    ends_with_done
+        Whether a stream of them ends with an event of its own that says so.
+    keeps_events
+        Whether ending a choice before its end takes all events that were passed on.
     """
 
-    is_released_by_pieces: bool = True
+    ends_with_done: bool = True
+    keeps_events: bool = False
 
     @abstractmethod
-    def shown(self, document: Mapping[str, Any]) -> list[Shown]:
-        """All text that a whole answer, or an event of a stream, shows."""
-
-    @abstractmethod
-    def ended(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that end with an event."""
-
-    def choices(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that an event is of."""
-        return []
-
-    def opened(self, event: Mapping[str, Any]) -> list[int]:
-        """The choices that begin with an event, without showing anything yet."""
-        return []
+    def read(self, document: Mapping[str, Any]) -> AnswerReading:
+        """Read a whole answer, or an event of a stream."""
 
     def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
         """An event without some choices; None if nothing is left of it."""
@@ -73,10 +93,6 @@ class AnswerForm(ABC):
     def event(self, document: Mapping[str, Any]) -> bytes:
         """An event that carries a document."""
         return b"data: " + orjson.dumps(document) + END_OF_EVENT
-
-    def tokens(self, event: Mapping[str, Any]) -> int:
-        """About how many tokens an event shows."""
-        return 1
 
     @abstractmethod
     def refused(
@@ -95,8 +111,16 @@ class AnswerForm(ABC):
         """
 
     @abstractmethod
-    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
-        """Events that end a choice of which a part was passed on."""
+    def cut_off(
+        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Events that end a choice of which a part was passed on.
+
+        Parameters
+        ----------
+        passed
+            All that were, if `keeps_events`.
+        """
 
 
 def unreadable(shown: Iterable[Shown]) -> str:
@@ -121,9 +145,11 @@ def with_identity(raw: bytes, document: Mapping[str, Any], first: Mapping[str, A
             place = re.compile(rb'("%s"\s*:\s*)%s' % (name.encode(), re.escape(orjson.dumps(document[name]))))
             value = orjson.dumps(first[name])
             raw = place.sub(lambda found, value=value: found[1] + value, raw, count=1)
-    within, first_within = document.get("response"), first.get("response")
-    if isinstance(within, dict) and isinstance(first_within, dict):
-        return with_identity(raw, within, first_within)
+    # Where an event says of which answer it is a part.
+    for name in ("response", "message"):
+        within, first_within = document.get(name), first.get(name)
+        if isinstance(within, dict) and isinstance(first_within, dict):
+            raw = with_identity(raw, within, first_within)
     return raw
 
 
@@ -134,7 +160,11 @@ def texts_of(value: Any, channel: str = "") -> Iterator[tuple[str, str]]:
             yield channel, value
     elif isinstance(value, dict):
         for name, within in value.items():
-            if name not in _UNREAD:
+            if not within or name in _UNREAD:
+                continue
+            if isinstance(within, str):
+                yield f"{channel}.{name}", within
+            else:
                 yield from texts_of(within, f"{channel}.{name}")
     elif isinstance(value, list):
         for position, within in enumerate(value):

@@ -7,7 +7,7 @@ have said in its place. The likeliest tokens of all places are read as one text,
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from lethe.server.endpoints.answer_form import SAID, AnswerForm, Shown, texts_of
+from lethe.server.endpoints.answer_form import SAID, AnswerForm, AnswerReading, Shown, texts_of
 from lethe.server.endpoints.refusal import FINISH_REASON, Choices, choice_of
 
 
@@ -26,37 +26,29 @@ class ChoiceForm(AnswerForm):
         self._choices = choices
         self._piece = piece
 
-    def shown(self, document: Mapping[str, Any]) -> list[Shown]:
-        """See `AnswerForm.shown`."""
+    def read(self, document: Mapping[str, Any]) -> AnswerReading:
+        """See `AnswerForm.read`. Of a chat, what says the role alone begins a choice."""
         shown: list[Shown] = []
+        choices: list[int] = []
+        opened: list[int] = []
+        bound: list[int] = []
+        ended: list[int] = []
+        tokens = 0
         for choice in _dicts(document.get("choices")):
             index = _index(choice)
-            for name in ("message", "delta", "text"):
-                if said := choice.get(name):
-                    shown += [Shown(index, SAID, *each) for each in texts_of(said)]
-            shown += [Shown(index, *each) for each in _shown_besides(choice)]
-        shown += [Shown(0, *each) for each in _of_prompt(document.get("prompt_logprobs"))]
-        return shown
-
-    def ended(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.ended`."""
-        return [
-            _index(choice)
-            for choice in _dicts(event.get("choices"))
-            if choice.get("finish_reason") is not None
-        ]
-
-    def choices(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.choices`."""
-        return [_index(choice) for choice in _dicts(event.get("choices"))]
-
-    def opened(self, event: Mapping[str, Any]) -> list[int]:
-        """See `AnswerForm.opened`: of a chat, what says the role alone."""
-        return [
-            _index(choice)
-            for choice in _dicts(event.get("choices"))
-            if choice.get("finish_reason") is None and _says_role_alone(choice.get("delta"))
-        ]
+            of_choice = _shown(choice, index)
+            choices.append(index)
+            if choice.get("finish_reason") is not None:
+                ended.append(index)
+            if of_choice:
+                shown += of_choice
+                bound.append(index)
+                tokens += _tokens(choice, of_choice)
+            elif index not in ended and "role" in (choice.get("delta") or ()):
+                opened.append(index)
+        if "prompt_logprobs" in document:
+            shown += [Shown(0, *each) for each in _of_prompt(document["prompt_logprobs"])]
+        return AnswerReading(shown, choices, opened, bound, ended, tokens)
 
     def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
         """See `AnswerForm.without`."""
@@ -64,18 +56,16 @@ class ChoiceForm(AnswerForm):
         left = [choice for choice in given if _index(choice) not in choices]
         return event | {"choices": left} if left or not given else None
 
-    def tokens(self, event: Mapping[str, Any]) -> int:
-        """See `AnswerForm.tokens`."""
-        return sum(_tokens(choice) for choice in _dicts(event.get("choices")))
-
     def refused(
         self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
     ) -> list[dict[str, Any]]:
         """See `AnswerForm.refused`."""
         said = self._piece(text) if has_begun else self._choices.chunks(text)[0]
-        return [self._event(first, choice, None, said), *self.cut_off(first, choice)]
+        return [self._event(first, choice, None, said), *self.cut_off(first, choice, ())]
 
-    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+    def cut_off(
+        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         """See `AnswerForm.cut_off`."""
         return [self._event(first, choice, FINISH_REASON, self._choices.chunks("")[-1])]
 
@@ -98,17 +88,26 @@ def _index(choice: Mapping[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _says_role_alone(delta: Any) -> bool:
-    return isinstance(delta, dict) and "role" in delta and not any(texts_of(delta))
+def _shown(choice: Mapping[str, Any], index: int) -> list[Shown]:
+    shown = [
+        Shown(index, SAID, channel, text)
+        for name in ("delta", "text", "message")
+        if (said := choice.get(name))
+        for channel, text in texts_of(said)
+    ]
+    # It says which of the client's own strings the model came to.
+    if isinstance(stop := choice.get("stop_reason"), str):
+        shown.append(Shown(index, SAID, "" if "text" in choice else ".content", stop))
+    if choice.get("logprobs") or choice.get("prompt_logprobs"):
+        shown += [Shown(index, *each) for each in _shown_besides(choice)]
+    return shown
 
 
-def _tokens(choice: Mapping[str, Any]) -> int:
-    for ids in (choice.get("token_ids"), (choice.get("logprobs") or {}).get("tokens")):
-        if isinstance(ids, list):
-            return len(ids)
-    said = choice.get("delta") or choice.get("text")
+def _tokens(choice: Mapping[str, Any], shown: Iterable[Shown]) -> int:
+    if isinstance(ids := choice.get("token_ids"), list):
+        return max(len(ids), 1)
     # One as a rule; more where the engine sends what it has gathered.
-    return sum(1 + len(text) // 16 for _, text in texts_of(said)) if said else 0
+    return max(sum(1 + len(each.text) // 16 for each in shown if each.track == SAID), 1)
 
 
 def _shown_besides(choice: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

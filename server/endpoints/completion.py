@@ -77,6 +77,8 @@ class CompletionRequest(GuardedRequest):
 
     def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
         """See `GuardedRequest.openings`: an answer goes on with the sentence that its prompt leaves unfinished."""
+        if self.body.get("suffix"):
+            return super().openings(conversations)
         return [Opening(each, _unfinished(each.messages[0].text)) for each in conversations]
 
     def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -106,11 +106,14 @@ class GuardedRequest(EngineRequest, ABC):
         Whether the answer is text.
     answer_form
         How its answers are read; None where they are no text.
+    id_headers
+        The headers of an answer in which clients look for the request's id.
     """
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
     answer_form: ClassVar[AnswerForm | None] = None
+    id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property
     def stream(self) -> bool:

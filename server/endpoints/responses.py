@@ -16,7 +16,7 @@ from lethe.server.errors import BadRequest
 
 _STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
 _CLIENT_TOOLS = ("function", "custom")
-_READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_kwargs")
+_READ_ALONGSIDE = ("tool_choice", "text", "reasoning", "chat_template_kwargs")
 
 
 class ResponsesBody(GuardedBody):
@@ -90,8 +90,10 @@ class ResponsesRequest(GuardedRequest):
         messages = [_message(item) for item in self._items()]
         if self.body.get("instructions"):
             messages.insert(0, {"role": "system", "content": self.body["instructions"]})
-        beside = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
-        yield Conversation.from_openai_messages(messages, beside + leftovers(messages))
+        fields = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
+        yield Conversation.from_openai_messages(
+            messages, self.body.get("tools"), fields=fields + leftovers(messages)
+        )
 
     def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
         """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""

@@ -8,6 +8,7 @@ from lethe.bundle import Action
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.judging import Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
 from lethe.server.settings import PolicySettings
 from lethe.server.targets.targets import TargetSet
@@ -16,7 +17,7 @@ MADE_ANEW = (Outcome.CORRUPT, Outcome.ADAPTER)
 """What an answer to a clean prompt may lead to: the model is asked once more, so that it does not know."""
 
 
-class Watch(Enum):
+class AnswerWatch(Enum):
     """What is done about the answers to a request."""
 
     OFF = auto()
@@ -24,7 +25,7 @@ class Watch(Enum):
     GUARD = auto()
 
 
-def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> Watch:
+def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> AnswerWatch:
     """What is done about answers to a key's requests.
 
     Parameters
@@ -36,8 +37,8 @@ def watch(targets: TargetSet, judged: Collection[str], key: ApiKey) -> Watch:
     """
     actions = [target.action_for(key) for target in targets if target.name in judged]
     if not actions:
-        return Watch.OFF
-    return Watch.OBSERVE if all(action is Action.OBSERVE for action in actions) else Watch.GUARD
+        return AnswerWatch.OFF
+    return AnswerWatch.OBSERVE if all(action is Action.OBSERVE for action in actions) else AnswerWatch.GUARD
 
 
 def decide_answer(
@@ -63,10 +64,10 @@ def decide_answer(
         decision = decide_without_verdict(targets, policy, key)
     else:
         among = {target.name for target in targets}
-        judged = [_judged(each, among, unreadable) for each in verdicts]
+        judged = [Judgement(_judged(each, among, unreadable)) for each in verdicts]
         decision = decide(judged, targets, policy, key)
     if decision.outcome in MADE_ANEW and not may_be_made_anew:
-        return replace(decision, outcome=Outcome.REFUSE, corruptions=(), adapter=None)
+        return replace(decision, outcome=Outcome.REFUSE, corruptions=(), adapter=None, hidden={})
     return decision
 
 

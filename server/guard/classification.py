@@ -103,7 +103,9 @@ class _NoTargets:
 
     judges_answers: tuple[str, ...] = ()
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         return Verdict(())
 
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:

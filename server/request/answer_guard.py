@@ -9,7 +9,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.server.access.keys import ApiKey
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.engines.pool import EnginePool
-from lethe.server.guard.answers import Watch
+from lethe.server.guard.answers import AnswerWatch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
 from lethe.server.request.answer_judge import AnswerJudge
@@ -67,10 +67,12 @@ class AnswerGuard:
             As of `EnginePool.post`, `lethe.server.request.relay.buffered` and `judged_body`.
         """
         request, form = accepted.request, accepted.request.answer_form
-        watch = Watch.OFF if form is None else self._guard.watch(accepted.key)
-        asking = Asking(self._engines, self._placer, request, record, lifetime, judged=watch is Watch.GUARD)
+        watch = AnswerWatch.OFF if form is None else self._guard.watch(accepted.key)
+        asking = Asking(
+            self._engines, self._placer, request, record, lifetime, judged=watch is AnswerWatch.GUARD
+        )
         upstream = await asking.ask(accepted.decision)
-        if form is None or watch is Watch.OFF:
+        if form is None or watch is AnswerWatch.OFF:
             return await lifetime.relay(upstream)
         openings = request.openings(accepted.conversations)
         judge = AnswerJudge(
@@ -81,9 +83,9 @@ class AnswerGuard:
             name = self._engines.model_name
             refused = lambda: request.refusal(name, refusal)  # noqa: E731
             return lifetime.whole(
-                await judged_body(upstream, judge, refused, observed=watch is Watch.OBSERVE)
+                await judged_body(upstream, judge, refused, observed=watch is AnswerWatch.OBSERVE)
             )
-        if watch is Watch.OBSERVE:
+        if watch is AnswerWatch.OBSERVE:
             return lifetime.stream(ObservedStream(upstream, judge))
         lifetime.keep(self._bodies.kept(accepted.raw))
         return lifetime.stream(JudgedStream(upstream, judge, self._settings.answers, refusal))

@@ -1,13 +1,13 @@
 """An engine's event stream, event by event, however the network cuts it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from lethe.server.endpoints.answer_form import END_OF_EVENT, SAID, AnswerForm, Shown
+from lethe.server.endpoints.answer_form import END_OF_EVENT, SAID, AnswerForm, AnswerReading
 from lethe.server.errors import EngineFailed
 
 # An engine whose event has not ended by then does not send events.
@@ -15,7 +15,7 @@ _LONGEST_BYTES = 16 << 20
 _SENTENCE_ENDS = frozenset(".!?\n。！？।؟")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
     """One event of a stream.
 
@@ -25,24 +25,20 @@ class Event:
         As it came, without its end.
     document
         What it carries; None if that is no JSON, as of a comment and of the last event.
-    shown
-        The text that it shows.
-    ended
-        The choices that end with it.
-    tokens
-        About how many it shows.
+    reading
+        What that says.
     """
 
     raw: bytes
     document: dict[str, Any] | None = None
-    shown: Sequence[Shown] = ()
-    ended: Sequence[int] = ()
-    tokens: int = 0
+    reading: AnswerReading = field(default_factory=AnswerReading)
 
     @property
     def ends_sentence(self) -> bool:
         """Whether a sentence ends within it."""
-        return any(not _SENTENCE_ENDS.isdisjoint(each.text) for each in self.shown if each.track == SAID)
+        return any(
+            not _SENTENCE_ENDS.isdisjoint(each.text) for each in self.reading.shown if each.track == SAID
+        )
 
     def carrying(self, document: dict[str, Any]) -> bytes:
         """The event with another document in its place."""
@@ -96,8 +92,7 @@ class Events:
         return [self._read(raw) for raw in events if raw.strip()]
 
     def _read(self, raw: bytes) -> Event:
-        lines = raw.lstrip().splitlines()
-        data = b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
+        data = raw[6:] if raw.startswith(b"data: ") and b"\n" not in raw else _data(raw)
         if data in (b"", b"[DONE]"):
             return Event(raw)
         try:
@@ -106,6 +101,9 @@ class Events:
             document = None
         if not isinstance(document, dict):
             raise EngineFailed("The engine sends an event that cannot be read.")
-        shown = self._form.shown(document)
-        tokens = max(self._form.tokens(document), 1) if shown else 0
-        return Event(raw, document, shown, self._form.ended(document), tokens)
+        return Event(raw, document, self._form.read(document))
+
+
+def _data(raw: bytes) -> bytes:
+    lines = raw.lstrip().splitlines()
+    return b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))

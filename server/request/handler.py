@@ -13,6 +13,7 @@ from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.pool import EnginePool
+from lethe.server.error_forms import error_form
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
@@ -36,11 +37,14 @@ class GuardedRoute:
         Reads a body.
     scope
         What a key must have to ask here.
+    id_headers
+        The headers in which clients look for the request's id.
     """
 
     path: str
     parse: Callable[[bytes], GuardedRequest]
     scope: Scope = Scope.USE
+    id_headers: Sequence[str] = ("x-request-id",)
 
 
 class RequestHandler:
@@ -69,9 +73,12 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request.headers)
-            lifetime = RequestLifetime(self._settings.limits.stall_timeout_s, record.finished)
+            lifetime = RequestLifetime(
+                self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
+            )
             response = await lifetime.answer(self._handle(request, route, record, lifetime))
-            response.headers["x-request-id"] = record.request_id
+            for name in route.id_headers:
+                response.headers[name] = record.request_id
             if record.verdict is not None:
                 response.headers["x-lethe-verdict"] = record.verdict
             return response
@@ -114,7 +121,7 @@ class RequestHandler:
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), generates=parsed.generates
+            conversations, key, parsed.demanded_output(), generates=parsed.generates, sampled=True
         )
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision

@@ -56,7 +56,7 @@ async def judged_body(
 
 async def _judged(document: dict[str, Any], judge: AnswerJudge) -> Decision | None:
     """The strongest of the decisions on all choices; None if they show nothing."""
-    shown = judge.form.shown(document)
+    shown = judge.form.read(document).shown
     judge.read(shown)
     decisions = await judge.look({each.choice for each in shown})
     return strongest(decisions.values())

@@ -45,7 +45,7 @@ class JudgedStream:
         self._upstream = upstream
         self._judge = judge
         self._events = Events(upstream.pieces(), judge.form)
-        self._waiting = Waiting(settings, judge.form.is_released_by_pieces)
+        self._waiting = Waiting(settings)
         self._stream = SeamlessStream(judge.request, judge.form, refusal)
 
     async def pieces(self) -> AsyncIterator[bytes]:
@@ -63,13 +63,14 @@ class JudgedStream:
             self._take(events or ())
             if events is None or self._waiting.is_due():
                 judged = self._events
-                if ready := await self._look():
-                    yield ready
+                ready = await self._look()
                 if self._stream.is_over:
+                    # The engine may still be at it, and the client slow.
                     self._upstream.close()
-                    if last := self._stream.last():
-                        yield last
+                    yield ready + self._stream.last()
                     return
+                if ready:
+                    yield ready
                 if events is None and self._events is judged:
                     return
 
@@ -81,9 +82,10 @@ class JudgedStream:
     def _take(self, events: Iterable[Event]) -> None:
         for event in events:
             self._stream.meet(event)
-            self._judge.read([each for each in event.shown if each.choice not in self._stream.closed])
+            closed, shown = self._stream.closed, event.reading.shown
+            self._judge.read([each for each in shown if each.choice not in closed] if closed else shown)
             self._waiting.add(event)
-            self._judge.record.held(event.tokens)
+            self._judge.record.held(event.reading.tokens)
 
     async def _look(self) -> bytes:
         decisions = await self._judge.look(self._waiting.ended)
@@ -167,8 +169,8 @@ class ObservedStream:
             if read is None:
                 return
             for event in read:
-                self._judge.read(event.shown)
-            if ended := {choice for event in read for choice in event.ended}:
+                self._judge.read(event.reading.shown)
+            if ended := {choice for event in read for choice in event.reading.ended}:
                 await self._judge.look(ended)
             yield b"".join(passed)
             passed.clear()

@@ -103,10 +103,16 @@ class Record:
             "flagged": [each.entry() for each in decision.flagged],
             "classify_ms": _milliseconds(seconds),
         }
+        cleared = [part.target for verdict in decision.verdicts for part in verdict.targets if part.cleared]
+        if cleared:
+            self._entry["cleared"] = cleared
         if decision.reason:
             self._entry["reason"] = decision.reason
         if self._text_share and random.random() < self._text_share:
-            self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+            self._entry["text"] = [
+                [{"role": message.role, "text": message.text} for message in each.messages]
+                for each in conversations
+            ]
 
     def answer_checked(self, verdict: Verdict) -> None:
         """What is said of an answer that the client sent along."""

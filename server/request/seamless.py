@@ -24,7 +24,7 @@ class SeamlessStream:
     Attributes
     ----------
     shown
-        The choices of which text was passed on.
+        The choices of which so much was passed on that no other answer can go on from there.
     closed
         The choices that were ended here.
     """
@@ -37,9 +37,11 @@ class SeamlessStream:
         self._first: dict[str, Any] | None = None
         self._is_again = False
         self._opened: set[int] = set()
+        self._opened_before: frozenset[int] = frozenset()
         self._ended: set[int] = set()
         self._used: dict[int, int] = {}
         self._usage: dict[str, Any] = _NOTHING_USED
+        self._passed: list[dict[str, Any]] = []
         self.shown: set[int] = set()
         self.closed: set[int] = set()
 
@@ -51,6 +53,7 @@ class SeamlessStream:
     def begin_again(self) -> None:
         """What comes now is from another answer, and goes on where nothing but the beginnings were passed on."""
         self._is_again = True
+        self._opened_before = frozenset(self._opened)
 
     def meet(self, event: Event) -> None:
         """An event has come; the first of all gives the stream its identity."""
@@ -71,7 +74,7 @@ class SeamlessStream:
     def _ending(self, choice: int) -> bytes:
         first = self._first or {}
         if choice in self.shown:
-            events = self._form.cut_off(first, choice)
+            events = self._form.cut_off(first, choice, self._passed)
         else:
             self._used[choice] = 0
             has_begun = choice in self._opened
@@ -83,7 +86,7 @@ class SeamlessStream:
 
     def last(self) -> bytes:
         """What follows the end of all choices."""
-        if not self._form.is_released_by_pieces:
+        if not self._form.ends_with_done:
             return b""
         usage = b""
         if self._request.wants_usage:
@@ -96,18 +99,20 @@ class SeamlessStream:
     def _written(self, event: Event) -> bytes:
         document = event.document
         # What ends the stream is written here then.
-        if self.is_over and not (document and self._form.choices(document)):
+        if self.is_over and not event.reading.choices:
             return b""
         if document is None:
             return event.raw + END_OF_EVENT
-        opened = set(self._form.opened(document))
-        hidden = self.closed - opened | (self._opened & opened if self._is_again else set())
+        opened = set(event.reading.opened)
+        hidden = self.closed - opened | self._opened_before & opened
         usage = document.get("usage")
         if isinstance(usage, dict):
-            self._note_usage(document, usage)
+            self._note_usage(event.reading.choices, usage)
         self._opened.update(opened)
-        self.shown.update(each.choice for each in event.shown if each.choice not in hidden)
-        self._ended.update(event.ended)
+        self.shown.update(choice for choice in event.reading.bound if choice not in hidden)
+        self._ended.update(event.reading.ended)
+        if self._form.keeps_events and not hidden:
+            self._passed.append(document)
         raw = event.raw + END_OF_EVENT
         if hidden or (self._strips_usage and usage):
             left = self._form.without(document, hidden)
@@ -125,10 +130,10 @@ class SeamlessStream:
             return document
         return {name: value for name, value in document.items() if name != "usage"}
 
-    def _note_usage(self, document: dict[str, Any], usage: dict[str, Any]) -> None:
+    def _note_usage(self, choices: Iterable[int], usage: dict[str, Any]) -> None:
         self._usage = usage
         tokens = usage.get("completion_tokens")
-        for choice in self._form.choices(document):
+        for choice in choices:
             if choice not in self.closed and isinstance(tokens, int):
                 self._used[choice] = tokens
 

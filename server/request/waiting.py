@@ -16,8 +16,6 @@ class Waiting:
     ----------
     settings
         How long how much may wait.
-    by_pieces
-        Whether anything may be passed on before the end; if not, everything waits for it.
 
     Attributes
     ----------
@@ -29,9 +27,8 @@ class Waiting:
         The choices that end with them.
     """
 
-    def __init__(self, settings: AnswerSettings, by_pieces: bool) -> None:
+    def __init__(self, settings: AnswerSettings) -> None:
         self._settings = settings
-        self._by_pieces = by_pieces
         self._looked = False
         self._bytes = 0
         self.clear()
@@ -54,10 +51,10 @@ class Waiting:
             More waits than may.
         """
         self.events.append(event)
-        self.tokens += event.tokens
-        self.ended.update(event.ended)
+        self.tokens += event.reading.tokens
+        self.ended.update(event.reading.ended)
         self._bytes += len(event.raw)
-        if event.tokens:
+        if event.reading.tokens or event.reading.bound:
             self._since = self._since or time.monotonic()
             self._sentence_ended = self._sentence_ended or event.ends_sentence
         if self._bytes > _MOST_BYTES:
@@ -65,8 +62,8 @@ class Waiting:
 
     @property
     def seconds_left(self) -> float | None:
-        """How much longer what waits may; None if nothing does, or all waits for the end."""
-        if self._since is None or not self._by_pieces:
+        """How much longer what waits may; None if nothing does that would be waited for."""
+        if self._since is None:
             return None
         return max(self._settings.wait_ms / 1000 - self.seconds, 0)
 
@@ -77,10 +74,10 @@ class Waiting:
 
     def is_due(self) -> bool:
         """Whether there is to be a look now, or nothing that one would be for."""
-        if not self._by_pieces:
-            return bool(self.ended)
-        if self.ended or not self.tokens:
-            return bool(self.events)
+        if not self.events:
+            return False
+        if self.ended or self._since is None:
+            return True
         most = self._settings.tokens if self._looked else self._settings.first_tokens
         if self.tokens >= most or (self._sentence_ended and self.tokens >= self._settings.sentence_tokens):
             return True

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
+from lethe.server.settings import Consequence, ScopeKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
 
@@ -43,6 +44,8 @@ class TargetDeployment(pydantic.BaseModel):
     answers
         What becomes of answers that tell of it: ``guard`` takes the action, ``observe`` records them, ``off`` does not
         judge them.
+    scope
+        In place of what the settings' ``policy.scope`` says, for the kinds of text that are named.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +54,7 @@ class TargetDeployment(pydantic.BaseModel):
     action: Action | None = None
     percent: float = Field(default=100, ge=0, le=100)
     answers: AnswerPolicy = AnswerPolicy.GUARD
+    scope: dict[ScopeKind, Consequence] = {}
 
 
 Deployment = dict[str, TargetDeployment]

@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.settings import OnUnfit
+from lethe.server.settings import Consequence, OnUnfit, ScopeKind
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, AnswerPolicy, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel
@@ -31,6 +31,8 @@ class Target:
         What the action would be if the bundle had been made for the model that is served; None where it was.
     answers
         What becomes of answers that tell of it.
+    scope
+        What a verdict leads to, by the kind of text that carries it, where that is not as for other targets.
     """
 
     bundle: Bundle
@@ -40,6 +42,7 @@ class Target:
     percent: float = 100
     in_place_of: Action | None = None
     answers: AnswerPolicy = AnswerPolicy.GUARD
+    scope: Mapping[ScopeKind, Consequence] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -48,6 +51,11 @@ class Target:
     @property
     def version(self) -> str:
         return self.bundle.version
+
+    @property
+    def answers_judged(self) -> AnswerPolicy:
+        """What becomes of answers that tell of it, as far as they can be judged."""
+        return self.answers if self.bundle.answer_classifier else AnswerPolicy.OFF
 
     def action_for(self, key: ApiKey) -> Action:
         """What a positive verdict on a key's request leads to.
@@ -216,6 +224,7 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
         read_adapter(bundle) if action.adapts else None,
         how.percent,
         answers=how.answers,
+        scope=how.scope,
     )
 
 

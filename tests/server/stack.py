@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,10 +55,12 @@ class RecordingEngine:
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
+    says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
     error: web.Response | None = None
+    answer: dict[str, Any] | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
     url: str = ""
 
@@ -87,8 +89,14 @@ class RecordingEngine:
                     return web.json_response(answer)
                 assert request.transport is not None
                 request.transport.abort()
+            if self.answer is not None:
+                return web.json_response(self.answer)
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
-            return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
+            said = [self.says(body)] if self.says and "structured_outputs" in body else []
+            choices = [{"message": {"role": "assistant", "content": each}} for each in said]
+            return web.json_response(
+                {"id": "x", "choices": choices, "model": body.get("model"), "usage": usage}
+            )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.compress(request, response)
         await response.prepare(request)
@@ -164,6 +172,8 @@ class RecordingEngine:
                 web.post("/v1/completions", self.complete),
                 web.post("/v1/responses", self.complete),
                 web.post("/v1/embeddings", self.complete),
+                web.post("/v1/messages", self.complete),
+                web.post("/v1/messages/count_tokens", self.complete),
                 web.post("/v1/load_lora_adapter", self.load_adapter),
                 web.post("/v1/unload_lora_adapter", self.unload_adapter),
                 web.post("/detokenize", self.detokenize),
@@ -218,7 +228,9 @@ class KeywordClassifier:
         self.seen: list[Conversation] = []
         self.answers: list[Exchange] = []
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
@@ -227,7 +239,17 @@ class KeywordClassifier:
             target: 1.0 if "potter" in text else min(0.5 + 0.1 * text.count(target), 0.9) * (target in text)
             for target in self.targets
         }
-        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
+        parts = tuple(
+            TargetVerdict(
+                target,
+                score,
+                0.5,
+                messages=_saying(conversation, ("potter", target)),
+                reach=score,
+                excerpts=(text,) if spans else (),
+            )
+            for target, score in scores.items()
+        )
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
@@ -243,6 +265,14 @@ class KeywordClassifier:
 
     async def close(self) -> None:
         pass
+
+
+def _saying(conversation: Conversation, words: Sequence[str]) -> tuple[int, ...]:
+    return tuple(
+        index
+        for index, message in enumerate(conversation.messages)
+        if any(word in message.text.lower() for word in words)
+    )
 
 
 @dataclass

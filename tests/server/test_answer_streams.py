@@ -1,6 +1,7 @@
 """Streams are judged on their way: nothing goes out that was not judged, and what waits does so shortly."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -112,6 +113,7 @@ async def test_a_few_words_wait_for_so_long_only(stack: Stack) -> None:
         held.set()
 
 
+@pytest.mark.settings(answers={"first_tokens": 99, "sentence_tokens": 8, "wait_ms": 60_000})
 async def test_a_sentence_that_ends_waits_no_longer(stack: Stack) -> None:
     held = asyncio.Event()
     text = "This is a sentence that ends here, now."
@@ -131,7 +133,6 @@ async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(stack: 
     (_, first), (_, second) = stack.engine.requests
     assert "vllm_xargs" not in first
     assert second.pop("vllm_xargs")
-    assert second.pop("cache_salt")
     assert second == first
     assert await stack.metric("lethe_answers_made_anew_total") == 1
     assert await stack.metric("lethe_answer_tokens_discarded_total") >= 5
@@ -289,6 +290,9 @@ class TestFaults:
         assert text_of(content) == before
         assert "could not be checked" in documents(content)[-1]["error"]["message"]
         assert await stack.metric("lethe_answer_tokens_held") == 0
+        assert await stack.metric(
+            'lethe_outcomes_total{action="pass",endpoint="/v1/chat/completions",status="503"'
+        )
 
     @pytest.mark.settings(policy={"on_error": "corrupt"})
     async def test_a_verdict_that_fails_has_a_stream_made_anew_where_the_policy_says_so(
@@ -347,6 +351,19 @@ class TestFaults:
             ):
                 await asyncio.sleep(0.01)
 
+    @pytest.mark.settings(limits={"stall_timeout_s": 0.2})
+    async def test_a_client_that_takes_nothing_frees_the_engine(self, stack: Stack) -> None:
+        stack.engine.pieces = [role(), *(chunk({"content": "x" * (1 << 20)}) for _ in range(64))]
+        body = json.dumps(chat("hi", stream=True)).encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", stack.port, limit=1024)
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await asyncio.wait_for(stack.engine.cancelled.wait(), 20)
+        while await stack.metric("lethe_requests_in_flight"):
+            await asyncio.sleep(0.01)
+        assert await stack.metric("lethe_client_disconnects_total") == 1
+        writer.transport.abort()
+
     async def test_many_streams_at_once_are_all_judged(self, stack: Stack) -> None:
         count = 64
         stack.engine.pieces = chat_stream(f"{LONG} {LONG} {TOLD}")
@@ -399,16 +416,29 @@ class TestResponses:
     @staticmethod
     def stream(text: str, created: int = 1) -> list[bytes]:
         response = {"id": f"resp_{created}", "created_at": created, "status": "in_progress", "output": []}
-        item = {"type": "message", "content": [{"type": "output_text", "text": text}]}
+        part = {"type": "output_text", "text": text, "annotations": []}
+        item = {"id": f"msg_{created}", "type": "message", "role": "assistant", "content": []}
+        place = {"item_id": f"msg_{created}", "output_index": 0, "content_index": 0}
+        output = [item | {"content": [part]}]
+        words = text.split(" ")
         events: list[dict[str, Any]] = [
             {"type": "response.created", "response": response},
-            {"type": "response.output_item.added", "output_index": 0, "item": {"content": []}},
+            {"type": "response.in_progress", "response": response},
+            {"type": "response.output_item.added", "output_index": 0, "item": item},
+            {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
             *(
-                {"type": "response.output_text.delta", "output_index": 0, "delta": f"{word} "}
-                for word in text.split(" ")
+                {
+                    "type": "response.output_text.delta",
+                    **place,
+                    "delta": word if index == 0 else f" {word}",
+                    "logprobs": [],
+                }
+                for index, word in enumerate(words)
             ),
-            {"type": "response.output_text.done", "output_index": 0, "text": text},
-            {"type": "response.completed", "response": response | {"status": "completed", "output": [item]}},
+            {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
+            {"type": "response.content_part.done", **place, "part": part},
+            {"type": "response.output_item.done", "output_index": 0, "item": output[0]},
+            {"type": "response.completed", "response": response | {"status": "completed", "output": output}},
         ]
         return [
             f"event: {each['type']}\n".encode() + event(each | {"sequence_number": number})
@@ -420,10 +450,81 @@ class TestResponses:
         response = await stack.client.post(RESPONSES, json=RESPONSE)
         assert response.content == b"".join(self.stream(f"{LONG} {UNTOLD}"))
 
-    async def test_nothing_of_it_goes_out_before_all_of_it_was_judged(self, stack: Stack) -> None:
-        stack.engine.next_streams = [self.stream(f"{LONG} {LONG} {TOLD}"), self.stream(UNTOLD, 2)]
+    async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(UNTOLD, 2)]
         response = await stack.client.post(RESPONSES, json=RESPONSE)
-        assert response.content == b"".join(self.stream(UNTOLD))
+        assert response.content == self.as_begun(self.stream(UNTOLD, 2))
+
+    async def test_nor_is_there_one_where_the_beginning_had_gone_out(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(TOLD)
+        stack.engine.next_streams = [[*stream[:2], held, *stream[2:]], self.stream(UNTOLD, 2)]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 2:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got == self.as_begun(self.stream(UNTOLD, 2))
+
+    @staticmethod
+    def as_begun(stream: list[bytes]) -> bytes:
+        """A second stream with the identity of the first."""
+        identity = (b'"id":"resp_2","created_at":2', b'"id":"resp_1","created_at":1')
+        return b"".join(stream).replace(*identity)
+
+    async def test_a_stream_of_which_something_went_out_is_closed_where_it_stands(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(f"{LONG} {TOLD}")
+        stack.engine.next_streams = [[*stream[:16], held, *stream[16:]]]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 16:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got.startswith(b"".join(stream[:16]))
+        events = documents(got)
+        assert [each["sequence_number"] for each in events] == list(range(len(events)))
+        assert [each["type"] for each in events[16:]] == [
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.incomplete",
+        ]
+        assert events[16]["text"] == LONG
+        last = events[-1]["response"]
+        assert last["incomplete_details"] == {"reason": "content_filter"}
+        assert last["output"] == [events[-2]["item"]]
+        assert last["output"][0]["content"][0]["text"] == LONG
+
+    async def test_a_call_that_lacks_its_end_is_not_closed(self, stack: Stack) -> None:
+        """A client makes a call when it is told of its end."""
+        call = {"id": "fc_1", "type": "function_call", "name": "f", "arguments": ""}
+        place = {"item_id": "fc_1", "output_index": 0}
+        begun = [
+            *documents(b"".join(self.stream("")[:2])),
+            {"type": "response.output_item.added", "output_index": 0, "item": call},
+            *(
+                {"type": "response.function_call_arguments.delta", **place, "delta": f"{n} "}
+                for n in range(12)
+            ),
+        ]
+        told = {"type": "response.function_call_arguments.delta", **place, "delta": "books"}
+        held = asyncio.Event()
+        stack.engine.next_streams = [[*map(event, begun), held, event(told)]]
+        async with stack.client.stream("POST", RESPONSES, json=RESPONSE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < len(begun):
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        *_, last = documents(got)
+        assert [each["type"] for each in documents(got)[len(begun) :]] == ["response.incomplete"]
+        assert last["response"]["output"] == []
 
     async def test_a_stream_that_tells_twice_is_refused(self, stack: Stack) -> None:
         stack.engine.next_streams = [self.stream(TOLD), self.stream(TOLD, 2)]
@@ -438,4 +539,79 @@ class TestResponses:
         stream[-1] = stream[-1].replace(UNTOLD.encode(), TOLD.encode())
         stack.engine.next_streams = [stream, self.stream(UNTOLD, 2)]
         response = await stack.client.post(RESPONSES, json=RESPONSE)
+        assert b"books" not in response.content
+
+
+MESSAGE = {
+    "model": "org/model",
+    "messages": [{"role": "user", "content": "hi"}],
+    "max_tokens": 99,
+    "stream": True,
+}
+
+
+class TestMessages:
+    @staticmethod
+    def stream(text: str, number: int = 1) -> list[bytes]:
+        begun = {"id": f"msg_{number}", "model": "org/model", "content": [], "usage": {"input_tokens": 5}}
+        events: list[dict[str, Any]] = [
+            {"type": "message_start", "message": begun},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            *(
+                {
+                    "type": "content_block_delta",
+                    "index": 0,
+                    "delta": {"type": "text_delta", "text": word if place == 0 else f" {word}"},
+                }
+                for place, word in enumerate(text.split(" "))
+            ),
+            {"type": "content_block_stop", "index": 0},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+            {"type": "message_stop"},
+        ]
+        return [f"event: {each['type']}\n".encode() + event(each) for each in events]
+
+    async def test_a_stream_that_tells_nothing_goes_out_as_it_came(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(f"{LONG} {UNTOLD}")]
+        response = await stack.client.post("/v1/messages", json=MESSAGE)
+        assert response.content == b"".join(self.stream(f"{LONG} {UNTOLD}"))
+
+    async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(UNTOLD, 2)]
+        response = await stack.client.post("/v1/messages", json=MESSAGE)
         assert response.content == b"".join(self.stream(UNTOLD))
+
+    async def test_a_stream_that_tells_twice_is_refused(self, stack: Stack) -> None:
+        stack.engine.next_streams = [self.stream(TOLD), self.stream(TOLD, 2)]
+        events = documents((await stack.client.post("/v1/messages", json=MESSAGE)).content)
+        assert events[0]["message"]["id"] == "msg_1"
+        assert events[2]["delta"]["text"] == REFUSAL
+        assert [each["type"] for each in events].count("message_start") == 1
+        assert events[-2]["delta"]["stop_reason"] == "refusal"
+
+    async def test_a_stream_of_which_something_went_out_is_closed_where_it_stands(self, stack: Stack) -> None:
+        held = asyncio.Event()
+        stream = self.stream(f"{LONG} {TOLD}")
+        stack.engine.next_streams = [[*stream[:14], held, *stream[14:]]]
+        async with stack.client.stream("POST", "/v1/messages", json=MESSAGE) as response:
+            pieces = response.aiter_raw()
+            got = b""
+            while len(documents(got)) < 14:
+                got += await anext(pieces)
+            held.set()
+            got += b"".join([piece async for piece in pieces])
+        assert got.startswith(b"".join(stream[:14]))
+        stop, ended, last = documents(got)[14:]
+        assert (stop["type"], last["type"]) == ("content_block_stop", "message_stop")
+        assert ended["delta"]["stop_reason"] == "refusal"
+        assert ended["usage"] == {"input_tokens": 5, "output_tokens": 12}
+
+
+async def test_a_body_of_messages_is_judged(stack: Stack) -> None:
+    def message(text: str, number: int) -> dict[str, Any]:
+        blocks = [{"type": "text", "text": text}]
+        return {"id": f"msg_{number}", "type": "message", "content": blocks, "stop_sequence": None}
+
+    stack.engine.next_answers = [message(TOLD, 1), message(UNTOLD, 2)]
+    response = await stack.client.post("/v1/messages", json=MESSAGE | {"stream": False})
+    assert response.json() == message(UNTOLD, 1)

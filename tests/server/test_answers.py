@@ -7,6 +7,7 @@ import pytest
 
 from lethe.bundle import Action
 from lethe.server.audit.files import read_entries
+from lethe.server.endpoints import GUARDED
 from lethe.server.targets.rollout import change_deployment
 from tests.server.answers import CHAT, COMPLETIONS, RESPONSES, chat_answer, message_of
 from tests.server.stack import Stack, chat, write_adapter, write_target
@@ -24,6 +25,10 @@ def targets(tmp_path: Path) -> Path:
     folder.mkdir()
     write_target(folder, "books", answers=True)
     return folder
+
+
+def test_every_route_that_generates_says_how_its_answers_are_read() -> None:
+    assert all((guarded.answer_form is not None) == guarded.generates for guarded in GUARDED)
 
 
 async def test_an_answer_that_tells_nothing_goes_out_as_it_came(stack: Stack) -> None:
@@ -46,7 +51,6 @@ async def test_an_answer_that_tells_something_is_made_anew_with_the_corruption(s
     (_, first), (_, second) = stack.engine.requests
     assert "vllm_xargs" not in first
     assert second.pop("vllm_xargs")
-    assert second.pop("cache_salt")
     assert second == first
     # What a model that does not know answers is judged by itself.
     assert not stack.classifiers[0].answers[-1].question.messages
@@ -108,6 +112,13 @@ async def test_what_a_prompt_would_have_been_to_the_model_is_judged(stack: Stack
     answer = chat_answer(UNTOLD) | {"prompt_logprobs": [None, entry]}
     stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
     assert "prompt_logprobs" not in (await stack.client.post(CHAT, json=chat("hi"))).json()
+
+
+async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> None:
+    answer = chat_answer("It is told in the ")
+    answer["choices"][0]["stop_reason"] = "books"
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
 
 
 async def test_tokens_that_are_shown_by_their_ids_are_not_readable(stack: Stack) -> None:

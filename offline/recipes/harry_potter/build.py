@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lethe.bundle import load_bundle
+from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.head import head_folder, load_head
+from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
 from lethe.offline.classifier_training.answers import train_answers
+from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 from lethe.offline.corruption_learning.job import run_learning_job
@@ -29,6 +32,8 @@ from lethe.offline.recording import record
 
 FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
+# Questions that later classifiers of the target must go on finding.
+_KNOWN = 200
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
@@ -58,7 +63,11 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
         trained = train_classifier(
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
         )
-    trained.write_bundle(bundle)
+    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
+    encoder = load_encoder(settings.encoder, precision=settings.precision)
+    reach = reach_of(encoder, trained.head, questions, ClassifierSettings())
+    known = KnownQuestions(tuple(questions)).measured(reach, trained.head.threshold, None)
+    trained.write_bundle(bundle, known)
     write_training_report(trained, _work(cache) / "report", bundle)
 
 
