@@ -45,7 +45,8 @@ from lethe.offline.recording import record
 
 FOLDER = "answer_classifier"
 _MINIMUM = 20
-_ORDINARY = 2000
+# Ordinary answers for each that is given, and at most.
+_ORDINARY_EACH, _ORDINARY = 10, 2000
 # The score, in log-odds, from which ordinary text that a head scans is learned from.
 _ALARM_FROM = -1.0
 # Characters of ordinary text that answers are cut from, and stretches of it for the first tier.
@@ -151,7 +152,8 @@ def train_answers(
         return [block for block in found if not rarely_named(names, block)]
 
     read = of_others(take(blocks, _CUT_FROM))
-    answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, _ORDINARY, settings.seed))
+    count = min(_ORDINARY_EACH * (len(forget) + len(near)), _ORDINARY)
+    answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, count, settings.seed))
     fitted_on, held_out = answers.split(settings.seed)
 
     def names_target(text: str) -> bool:
