@@ -30,7 +30,7 @@ from lethe.offline.classifier_training.cores import OnDone, on_all_cores
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.first_tier import with_limits
+from lethe.offline.classifier_training.first_tier import LEXICAL, with_limits
 from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import scorer_of
@@ -45,7 +45,8 @@ from lethe.offline.recording import record
 
 FOLDER = "answer_classifier"
 _MINIMUM = 20
-_ORDINARY = 2000
+# Ordinary answers for each that is given, and at most.
+_ORDINARY_EACH, _ORDINARY = 10, 2000
 # The score, in log-odds, from which ordinary text that a head scans is learned from.
 _ALARM_FROM = -1.0
 # Characters of ordinary text that answers are cut from, and stretches of it for the first tier.
@@ -53,6 +54,8 @@ _CUT_FROM, _BACKGROUND = 1_000_000, 10_000
 # How much more of it than is scanned in a round tells how ordinary scores tail off.
 _MEASURED_ON = 2
 _BLOCKS_TO_CLEAR = 300
+# An answer is looked at many times, and must score higher than a prompt.
+_LEXICAL = (3.0, 2.0, *LEXICAL)
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,8 @@ def train_answers(
         return [block for block in found if not rarely_named(names, block)]
 
     read = of_others(take(blocks, _CUT_FROM))
-    answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, _ORDINARY, settings.seed))
+    count = min(_ORDINARY_EACH * (len(forget) + len(near)), _ORDINARY)
+    answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, count, settings.seed))
     fitted_on, held_out = answers.split(settings.seed)
 
     def names_target(text: str) -> bool:
@@ -216,7 +220,7 @@ def train_answers(
         if score >= threshold.score
     ]
     cleared = [*map(_last_passage, held_out.ordinary), *read[-_BLOCKS_TO_CLEAR:]]
-    head = with_limits(encoder, head, flagged, cleared)
+    head = with_limits(encoder, head, flagged, cleared, _LEXICAL)
     metrics: dict[str, Any] = {
         "examples": {side: len(getattr(answers, side)) for side in ("forget", "near", "ordinary")},
         "seed": settings.seed,
