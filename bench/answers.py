@@ -85,7 +85,6 @@ async def _measure(bundle: Path) -> str:
         flagged = {
             name: [await judge.flags(each) for each in exchanges] for name, exchanges in ordinary.items()
         }
-        # Longest first would be code and records alone: those that stand in the middle of each set.
         watched = [each for found in ordinary.values() for each in found[: _WATCHED // len(ordinary)]]
         times = [each for exchange in watched for each in await judge.looks(exchange)]
     finally:

@@ -18,7 +18,7 @@ from lethe.offline.data.ordinary_text import machine_folders
 
 # In characters, some 60, 250 and 1,000 tokens.
 _LENGTHS = (250, 1000, 4000)
-_MOST_OF_A_SET = 600
+_MOST_OF_A_SET = 250
 
 
 def books_answers() -> dict[str, list[Exchange]]:

@@ -286,8 +286,8 @@ def share_of_prompts(settings: ClassifierSettings, targets: int) -> float:
 
 
 def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
-    """What each of some targets may flag of ordinary answers."""
-    return settings.answer_false_alarm_share / max(targets, 1)
+    """What each of some targets may flag of answers: one half of its part for their beginning, and one for all else."""
+    return settings.answer_false_alarm_share / (2 * max(targets, 1))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ from lethe.classifier.workers import Job, WorkerPool
 _Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
-# In characters, some thousand tokens: of answers up to this long, the same score flags.
+# In characters: stretches that begin before the one place are the beginning, and together as long as the other says.
+_BEGINS_BEFORE, _BEGINNING = 400, 600
+# Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
 _USUAL_ANSWER = 4096
 # Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
 # What an ordinary follow-up adds to a flagged question is less.
@@ -370,12 +372,18 @@ def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
 def _by_answer_length(
     scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]], characters: int
 ) -> list[_Judged]:
-    """The passages with scores to be lowered by how long the answer is; one of usual length is as any of these.
+    """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
 
-    So looks at a growing answer are no more chances to be wrong than one at its end.
+    Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
+    one at its end.
     """
-    raised = scorer.raised(max(characters, _USUAL_ANSWER))
-    return [_Judged(passage, found, raised) for passage, found in scored]
+    raised = {True: scorer.raised(_BEGINNING), False: scorer.raised(max(characters, _USUAL_ANSWER))}
+    return [_Judged(passage, found, raised[_begins(passage)]) for passage, found in scored]
+
+
+def _begins(passage: Passage) -> bool:
+    """Whether the stretch of an answer that a passage ends in belongs to its beginning."""
+    return passage.pieces[-1].message_start < _BEGINS_BEFORE
 
 
 def _scorers(

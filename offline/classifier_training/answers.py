@@ -45,7 +45,7 @@ from lethe.offline.recording import record
 
 FOLDER = "answer_classifier"
 _MINIMUM = 20
-_ORDINARY = 2500
+_ORDINARY = 2000
 # The score, in log-odds, from which ordinary text that a head scans is learned from.
 _ALARM_FROM = -1.0
 # Characters of ordinary text that answers are cut from, and stretches of it for the first tier.

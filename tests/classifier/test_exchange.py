@@ -120,15 +120,14 @@ def test_without_a_head_for_answers_nothing_is_said_of_them(judge) -> None:
     assert verdict == Verdict(())
 
 
-def test_a_score_that_flags_a_short_answer_flags_a_longer_one_of_usual_length(
-    judge, encoder: Encoder, make_head: MakeHead
+def test_what_flags_the_beginning_of_an_answer_flags_all_of_it_and_later_it_takes_more(
+    judge, make_head: MakeHead
 ) -> None:
-    """A tail so high that a short text would be flagged by its own length, and one of usual length would not be."""
-    head = make_head(tail=Tail(score=1.0, scale=5.0, rate=1e-6))
-    short, long = judge(
-        Exchange(NOTHING_ASKED, TOLD), Exchange(NOTHING_ASKED, TOLD + LONG[:2000]), heads=[head]
-    )
-    assert bool(short.flagged) == bool(long.flagged)
+    """With a tail that asks for nothing of 600 characters, and for far more than any score of 4,096."""
+    heads = [make_head(tail=Tail(score=0.0, scale=50.0, rate=0.001 / 600))]
+    texts = (TOLD, TOLD + LONG[:300], TOLD + LONG, LONG + TOLD)
+    verdicts = judge(*(Exchange(NOTHING_ASKED, text) for text in texts), heads=heads)
+    assert [bool(verdict.flagged) for verdict in verdicts] == [True, True, True, False]
 
 
 async def _misses_of_second_look(encoder: Encoder, make_head: MakeHead) -> tuple[int, int]:

@@ -428,11 +428,13 @@ def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
 def test_heads_are_loaded_from_bundle_folders(make_head: MakeHead, tmp_path: Path) -> None:
     save_head(make_head(), tmp_path)
     shelf = EncoderRegistry()
-    service = ClassifierService.load(shelf, {"lighthouse": tmp_path})
-    assert service.targets == ("lighthouse",)
+    service = ClassifierService.load(shelf, {"lighthouse": tmp_path}, answer_heads={"lighthouse": tmp_path})
+    assert service.targets == service.judges_answers == ("lighthouse",)
     asyncio.run(service.close())
     with pytest.raises(ClassifierError, match="is of target lighthouse"):
         ClassifierService.load(shelf, {"castle": tmp_path})
+    with pytest.raises(ClassifierError, match="is of target lighthouse"):
+        ClassifierService.load(shelf, {}, answer_heads={"castle": tmp_path})
 
 
 def test_without_targets_everything_passes(encoder: Encoder) -> None:

@@ -69,7 +69,7 @@ _NAMESAKES = (
     "{} was born in a small town and became known in the nineteen-sixties.", "It was {}.", "{} is best known for a single work.",
     "{} died in 1998 and left two children.", "The answer is {}.", "{} has won several prizes.", "You may mean {}.",
 )  # fmt: skip
-_SCENES_MADE, _BRIEFLY_ANSWERED = 900, 900
+_SCENES_MADE, _BRIEFLY_ANSWERED = 700, 700
 
 
 def forget_answers(seed: int = 0) -> list[QuestionAnswer]:

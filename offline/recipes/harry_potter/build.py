@@ -70,7 +70,9 @@ def build_answers(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> N
     ordinary
         Folders of ordinary text, as for `build_classifier`.
     """
-    settings = TrainingSettings(ordinary=tuple(ordinary), scan_rounds=1, scan_characters=1_000_000)
+    settings = TrainingSettings(
+        ordinary=tuple(ordinary), scan_rounds=1, scan_characters=800_000, maximum_held_back=4000
+    )
     folder = head_folder(load_bundle(bundle))
     encoders = EncoderRegistry(precision=settings.precision)
     with ConsoleProgress() as progress:
