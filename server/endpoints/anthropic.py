@@ -46,7 +46,9 @@ class CountTokensBody(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
-    model: Annotated[str, Field(min_length=1, description="A name of the base model.")]
+    model: Annotated[str | None, Field(description="A name of the base model; the engine asks for one.")] = (
+        None
+    )
     messages: Annotated[
         list[AnthropicMessage],
         Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
