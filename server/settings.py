@@ -1,6 +1,10 @@
 """Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import json
 import os
+import re
+import shlex
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -74,11 +78,29 @@ class EngineAdapterSettings(_Section):
     engine_folder: Path | None = Field(default=None, examples=["/adapters"])
 
 
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+def _list_from(split: Callable[[str], list[str]], otherwise: str) -> pydantic.BeforeValidator:
+    """Takes a list that is written as one text, as an environment has it: in JSON, or otherwise."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a list in JSON, or {otherwise} ({error})") from None
+
+    return pydantic.BeforeValidator(read)
 
 
-Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], pydantic.BeforeValidator(_split), NoDecode]
+def _between_commas(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")] if value.strip() else []
+
+
+_COMMAS = _list_from(_between_commas, "its parts with commas between them")
+_SHELL_WORDS = _list_from(shlex.split, "words as in a shell")
+Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], _COMMAS, NoDecode]
+Origins = Annotated[tuple[str, ...], _COMMAS, NoDecode]
+Arguments = Annotated[tuple[str, ...], _SHELL_WORDS, NoDecode]
 
 
 class EngineSettings(_Section):
@@ -111,7 +133,7 @@ class EngineSettings(_Section):
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1, examples=["my-model"])
     tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
-    args: tuple[str, ...] = Field(default=(), examples=[("--max-model-len", "8192")])
+    args: Arguments = Field(default=(), examples=[("--max-model-len", "8192")])
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
@@ -334,7 +356,7 @@ class Settings(BaseSettings):
     cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
     max_body_bytes: int = Field(default=16 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
-    cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
+    cors_origins: Origins = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     tls: TlsSettings = TlsSettings()
@@ -403,7 +425,7 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise OperatorError(f"bad settings: {faults}") from None
     except SettingsError as error:
-        raise OperatorError(f"bad settings: {error}") from None
+        raise OperatorError(f"bad settings: {_in_our_words(error)}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -416,6 +438,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise OperatorError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
     return document
+
+
+def _in_our_words(error: SettingsError) -> str:
+    named = re.search(r'field "(\w+)"', str(error))
+    if named is None:
+        return str(error)
+    variable = f"LETHE_{named[1].upper()}"
+    return (
+        f"{named[1]}: the variable {variable} must be an object in JSON; single settings of it have variables of their "
+        f"own, {variable}__NAME"
+    )
 
 
 def _describe(fault: Any) -> str:
