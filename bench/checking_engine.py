@@ -79,7 +79,9 @@ def _check_chat(body: dict[str, Any]) -> str | None:
     if not isinstance(messages, list) or not messages:
         return "has no messages"
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
+        if not isinstance(message, dict) or not (
+            message.get("role") in ROLES or str(message.get("role")).startswith("document")
+        ):
             return f"has the message {message!r}"
         if not isinstance(message.get("content"), str | list | None):
             return f"has the content {message['content']!r}"

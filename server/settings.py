@@ -52,6 +52,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class ServerTools(StrEnum):
+    """What becomes of tools that a client declares and a server would have to run."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
 class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -160,6 +167,9 @@ class PolicySettings(_Section):
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
+    server_tools
+        A client declares tools that a server would have to run, such as a web search: refuse the request, or leave
+        them out of it.
     refusal
         What a refused client is told.
     """
@@ -169,6 +179,7 @@ class PolicySettings(_Section):
     on_too_long: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
+    server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
 
 

@@ -21,6 +21,7 @@ from lethe.server.endpoints.anthropic_blocks import (
     chat_tool,
     check_blocks,
     left_out,
+    runs_here,
     tool_changes,
 )
 from lethe.server.endpoints.anthropic_refusal import refuse_message
@@ -89,6 +90,10 @@ class AnthropicRequest(GuardedRequest):
     def check(self) -> None:
         """See `EngineRequest.check`."""
         check_blocks(self.body)
+
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """See `GuardedRequest.runs_here`."""
+        return runs_here(tool)
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""

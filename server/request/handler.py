@@ -22,7 +22,7 @@ from lethe.server.request.exchange import Exchange
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Record, Recorders
 from lethe.server.request.rewrite import rewrite
-from lethe.server.settings import Settings
+from lethe.server.settings import ServerTools, Settings
 
 _BLOCKED = "This request could not be checked and is not answered: "
 
@@ -98,6 +98,8 @@ class RequestHandler:
             parsed = route.parse(raw)
             record.parsed(parsed)
             self._require_readiness()
+            if self._settings.policy.server_tools is ServerTools.DROP:
+                parsed = parsed.without_server_tools()
             parsed = scrub(parsed, self._engines.model_names)
             decision = await self._decide(parsed, key, record)
             if decision.outcome is Outcome.BLOCK:

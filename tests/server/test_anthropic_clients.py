@@ -198,6 +198,12 @@ class TestAgent:
         assert answer.status_code == 400
         assert "leave it out" in error_of(answer)["message"]
 
+    @pytest.mark.settings(policy={"server_tools": "drop"})
+    async def test_its_search_is_left_out_where_the_operator_says_so(self, stack: Stack) -> None:
+        search = {"type": "web_search_20250305", "name": "web_search"}
+        await ask(stack, tools=[search, tool("look")])
+        assert stack.engine.requests == [(PATH, message_body("hi", tools=[tool("look")]))]
+
 
 class TestCount:
     """Counting tokens."""

@@ -92,6 +92,7 @@ def test_what_is_read_as_text_is_not_left_over(message: dict[str, Any]) -> None:
     [
         ({"role": "user", "content": "hi", "mood": "glad"}, [{"mood": "glad"}]),
         ({"role": "tool", "content": "hi", "tool_call_id": "c"}, [{"tool_call_id": "c"}]),
+        ({"role": "document 3", "content": "hi"}, [{"role": "document 3"}]),
         (
             {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {}}]},
             [{"id": "c"}],
