@@ -335,6 +335,9 @@ class Settings(BaseSettings):
         A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
+    root_path
+        What stands before every path where a reverse proxy gives Lethe only a part of a host's paths, whether or not it
+        takes that away.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
@@ -362,6 +365,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
     cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])

@@ -6,7 +6,7 @@ const STATES = { enabled: "Enable", shadow: "Shadow", disabled: "Disable" };
 let figures = [];
 
 export async function openTargets() {
-  await guarded(async () => show(await get("/console/api/targets")));
+  await guarded(async () => show(await get("console/api/targets")));
 }
 
 async function guarded(work, done = "") {
@@ -65,12 +65,12 @@ function facts(target) {
 }
 
 async function change(target, state) {
-  await guarded(async () => show(await post(`/console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+  await guarded(async () => show(await post(`console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
 }
 
 async function showCard(name) {
   await guarded(async () => {
-    const { html } = await get(`/console/api/targets/${name}/card`);
+    const { html } = await get(`console/api/targets/${name}/card`);
     const card = byId("target-card");
     figures.forEach(URL.revokeObjectURL);
     figures = [];
@@ -88,7 +88,7 @@ async function loadFigure(image, target) {
   image.removeAttribute("src");
   image.alt ||= path;
   try {
-    const url = URL.createObjectURL(await getBlob(`/console/api/targets/${target}/figures/${path}`));
+    const url = URL.createObjectURL(await getBlob(`console/api/targets/${target}/figures/${path}`));
     figures.push(url);
     image.src = url;
   } catch {
@@ -99,6 +99,6 @@ async function loadFigure(image, target) {
 byId("reload").addEventListener("click", () =>
   guarded(async () => {
     await post("/admin/reload");
-    show(await get("/console/api/targets"));
+    show(await get("console/api/targets"));
   }, "Reloaded."),
 );
