@@ -71,6 +71,14 @@ def lethe(
 
 
 @contextlib.contextmanager
+def lethe_with_engine() -> Iterator[int]:
+    """Run the proxy with the engine that it starts, and the shipped targets; gives its port."""
+    port = free_loopback_port()
+    with _running(None, [sys.executable, "-m", "lethe", "serve", "--port", str(port)], port, "/ready"):
+        yield port
+
+
+@contextlib.contextmanager
 def passthrough(engine: int) -> Iterator[int]:
     """Run the bare passthrough; gives its port."""
     port = free_loopback_port()
@@ -148,7 +156,7 @@ def _running(
         env=os.environ | (environment or {}),
     )
     try:
-        for _ in range(1200):
+        for _ in range(6000):
             if process.poll() is not None:
                 raise SystemExit(f"{' '.join(command)} ended with status {process.returncode}")
             with (

@@ -128,7 +128,7 @@ def substitute(pattern: re.Pattern[str], text: str, read: Callable[[str], str | 
     -------
     The text rewritten, or None where nothing was.
     """
-    return _replaced(
+    return replaced(
         text,
         [
             (match.start(), match.end(), reading)
@@ -162,10 +162,11 @@ def substitute_words(
             else:
                 found.append((start, end, reading))
             start = text.find(word, end)
-    return _replaced(text, sorted(found))
+    return replaced(text, sorted(found))
 
 
-def _replaced(text: str, found: Sequence[tuple[int, int, str]]) -> AlignedText | None:
+def replaced(text: str, found: Sequence[tuple[int, int, str]]) -> AlignedText | None:
+    """The text with half-open stretches, which ascend, replaced by readings; None where there are none."""
     if not found:
         return None
     pieces: list[str] = []

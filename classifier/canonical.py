@@ -28,6 +28,11 @@ _DROPPED = 0x0300
 _KEPT_CONTROLS = "\n\t\r"
 _ASCII_CONTROLS = bytes(point for point in (*range(32), 127) if chr(point) not in _KEPT_CONTROLS)
 _TAG_BLOCK_START = 0xE0000
+# Letters in a frame, raised, small capitals, turned, struck through: whatever is done to a letter, its name says which it is.
+_LETTER_NAME = re.compile(
+    r"(?:REGIONAL INDICATOR SYMBOL|(?:(?:NEGATIVE |CROSSED )*(?:CIRCLED|SQUARED|COMBINING|PARENTHESIZED) )?LATIN(?: SMALL| CAPITAL)?) LETTER "
+    r"(?:SMALL CAPITAL |SMALL |CAPITAL |TURNED |REVERSED |INVERTED |SIDEWAYS |OPEN |DOTLESS |BLACKLETTER )*([A-Z])(?: WITH [A-Z -]+)?"
+)
 # Small letters that pass for Latin ones in running text, though Unicode's list holds only exact lookalikes.
 _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=True))
 
@@ -35,7 +40,7 @@ _NEAR_LOOKALIKES = dict(zip("кмнтпвηκτεβω", "kmhtnbnktebw", strict=T
 def canonicalise(text: str) -> AlignedText:
     """Read compatibility forms plainly, drop accents and invisible characters, read lookalike letters as Latin ones.
 
-    Accents are dropped from Latin letters; in other scripts a letter with its mark is another letter, and stays.
+    Accents, strokes and frames are dropped from Latin letters; in other scripts a letter with its mark is another letter, and stays.
     Letters are read as lookalikes only in words that mix scripts, or that are made of lookalikes alone
     amid Latin text, so that Russian or Greek stays what it is. Characters of the tag block, which render as
     nothing and spell ASCII, are read as what they spell. See Unicode Technical Standard 39, section 4.
@@ -80,6 +85,9 @@ def _decompose(character: str) -> str:
         return character
     if _TAG_BLOCK_START + 0x20 <= point < _TAG_BLOCK_START + 0x7F:
         return chr(point - _TAG_BLOCK_START)
+    name = unicodedata.name(character, "")
+    if " LETTER " in name and (named := _LETTER_NAME.fullmatch(name)):
+        return named[1] if " CAPITAL " in named[0] else named[1].lower()
     composed, decomposed = (unicodedata.normalize(form, character) for form in ("NFKC", "NFKD"))
     if len(composed) == 1 < len(decomposed) and not unicodedata.name(decomposed[0], "").startswith("LATIN"):
         return composed

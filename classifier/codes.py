@@ -1,4 +1,4 @@
-"""Codes in which a text may be hidden: base64, hexadecimal and binary, wherever they stand in it."""
+"""Base64 and hexadecimal, wherever they stand in a text."""
 
 import binascii
 import re
@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable
 
 from lethe.classifier.aligned_text import AlignedText, substitute
+from lethe.classifier.packing import text_in
 from lethe.classifier.points import bytes_of
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
@@ -13,8 +14,9 @@ BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _SHORTEST_BASE64 = 12
 _ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
 _BASE64_ALONE = bytes(point if point in _ALPHANUMERIC + b"+/_-" else 32 for point in range(256))
-# What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte.
-_BASE64_OF_TEXT = frozenset("CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
+# What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte; and
+# what compressed text does.
+_BASE64_OF_TEXT = frozenset("/CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
@@ -24,9 +26,6 @@ _HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
 _HEX_RUN_IN_KINDS = b"d" * 12
 _HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
 _ALPHANUMERIC_ALONE = bytes(point if point in _ALPHANUMERIC else 32 for point in range(256))
-_BINARY_KINDS = bytes.maketrans(b"0", b"1")
-_BINARY_SIGN = b"1" * 8
-_BINARY = re.compile(r"(?:[01]{8}[ ,]?){4,}")
 
 
 def read_base64(text: str) -> AlignedText | None:
@@ -49,7 +48,7 @@ def _decode_base64(blob: str) -> str | None:
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        return _printable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+        return text_in(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
     except binascii.Error:
         return None
 
@@ -68,31 +67,6 @@ def read_hex(text: str) -> AlignedText | None:
 
 def _decode_hex(blob: str) -> str | None:
     try:
-        return _printable(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
+        return text_in(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
     except ValueError:
         return None
-
-
-def read_binary(text: str) -> AlignedText | None:
-    """The text with what stands in binary decoded; None where nothing does."""
-    if _BINARY_SIGN not in bytes_of(text).translate(_BINARY_KINDS):
-        return None
-    return _decoded(
-        _BINARY, text, lambda blob: _printable(bytes(int(octet, 2) for octet in re.findall("[01]{8}", blob)))
-    )
-
-
-def _printable(raw: bytes) -> str | None:
-    try:
-        decoded = raw.decode()
-    except UnicodeDecodeError:
-        return None
-    readable = sum(character.isprintable() or character.isspace() for character in decoded)
-    letters = sum(character.isalpha() or character == " " for character in decoded)
-    if not decoded or readable < len(decoded):
-        return None
-    if letters < 0.6 * len(decoded) and not any(
-        code.fullmatch(decoded.strip()) for code in (BASE64, _HEX, _BINARY)
-    ):
-        return None
-    return f" {decoded} "

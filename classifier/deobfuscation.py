@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
 from lethe.classifier.canonical import canonicalise
-from lethe.classifier.codes import BASE64, read_base64, read_binary, read_hex
+from lethe.classifier.alphabets import Alphabets
+from lethe.classifier.codes import BASE64, read_base64, read_hex
+from lethe.classifier.invisible import reveal
+from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.number_codes import NumberCodes
 from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.points import bytes_of, points_of, text_of, word_bounds
 from lethe.classifier.spelling import Lexicon
@@ -145,7 +149,7 @@ def find_readings(
         How many encodings inside one another to take off.
     """
     search = _Search(lexicon)
-    canonical = canonicalise(text)
+    canonical = _canonical(text)
     plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
     readings, known, spent = [plain], set(plain.parts), 1.0
     frontier = list(readings)
@@ -164,6 +168,15 @@ def find_readings(
     innermost = [each for each in frontier if _ENCODINGS.keys() >= set(each.reading.way[1:])]
     hidden = any(True for each in innermost for _ in search.further_readings(each, _ENCODINGS, known))
     return Readings(tuple(each.reading for each in readings), complete=not hidden)
+
+
+def _canonical(text: str) -> AlignedText:
+    """The text as it is read, what stands in invisible characters written out."""
+    revealed = reveal(text)
+    if revealed is None:
+        return canonicalise(text)
+    canonical = canonicalise(revealed.text)
+    return AlignedText(canonical.text, canonical.replacements, revealed)
 
 
 def _fresh(parts: Iterable[str], known: Set[str]) -> tuple[tuple[int, int], ...]:
@@ -229,6 +242,8 @@ class _Search:
         self._sense: dict[tuple[str, str], bool] = {}
         # What was read in the plain text.
         self._read_plainly: set[str] = set()
+        # What stays no language, by part.
+        self._left: dict[str, tuple[tuple[int, int], ...]] = {}
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
@@ -236,8 +251,12 @@ class _Search:
         }
         self.names = (*self._readers, *_LEET_ALPHABETS, "literals", *_TURNS)
         if lexicon is not None:
-            self._readers |= {"unjoined": lexicon.unjoin, "respelled": lexicon.respell}
-            self.names += ("unjoined", "respelled")
+            self._readers |= {
+                "unscrambled": self._unscramble,
+                "unjoined": lexicon.unjoin,
+                "respelled": lexicon.respell,
+            }
+            self.names += ("unscrambled", "unjoined", "respelled")
 
     def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
         """What may be read in a reading, of some kinds, without what was read already."""
@@ -274,6 +293,12 @@ class _Search:
             whole = read_base64(unwrapped)
             return whole and (whole, split_parts(whole.text))
         return _put_together(made, parts)
+
+    def _unscramble(self, part: str) -> AlignedText | None:
+        assert self._lexicon is not None
+        found = self._lexicon.unscrambler.read(part)
+        self._left[part] = found.left
+        return found.read
 
     def _part(self, name: str, part: str, read: _Reader) -> AlignedText | None:
         key = name, part
@@ -441,7 +466,16 @@ def _backwards(text: str) -> str:
 
 
 # Their results show sense themselves, or are left alone.
-_CODES: dict[str, _Reader] = {"base64": read_base64, "hex": read_hex, "binary": read_binary}
+_NUMBER_CODES, _ALPHABETS = NumberCodes(LetterStatistics.load()), Alphabets(LetterStatistics.load())
+_CODES: dict[str, _Reader] = {
+    "base64": read_base64,
+    "hex": read_hex,
+    "numbers": _NUMBER_CODES.read_lists,
+    "digits": _NUMBER_CODES.read_digits,
+    "signs": _ALPHABETS.read_signs,
+    "numbered letters": _ALPHABETS.read_numbers,
+    "spoken letters": _ALPHABETS.read_spoken,
+}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _LEET_ALPHABETS = {
     "leet": _LeetAlphabet.of(b"013457@$!|+8", b"oieastasiltb", re.compile(r"[0-9@$|!+]")),
@@ -451,10 +485,11 @@ _LEET_ALPHABETS = {
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
 # Those that change words where they stand, whatever the rest of the text is.
-_LOCAL = {*_CODES, *_TURNS, "spaced", "unjoined", "respelled"}
+_LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
+    "unscrambled": {"unjoined", "respelled"},
     "unjoined": {"respelled"},
     "respelled": set(),
     "leet": set(),

@@ -42,6 +42,11 @@ class Passage:
     pieces: tuple[Piece, ...]
     asks: bool = False
 
+    @property
+    def messages(self) -> frozenset[int]:
+        """The messages that it is made of."""
+        return frozenset(piece.message for piece in self.pieces)
+
     def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Carry a half-open span of the passage to (message, start, end), one for each message it touches."""
         for piece in self.pieces:

@@ -21,7 +21,7 @@ from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.stretches import Stretches, cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_OVERLAP
+from lethe.classifier.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP
 
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
@@ -31,6 +31,8 @@ _ALONE_SHARE = 0.6
 _UNDECIDED_BELOW = 1.2
 # What the tokens and pairs of turned or reversed letters must add to a score where no name is among them.
 _SPECULATIVE_NEEDED = 0.8
+# A longer text is material rather than a question; where messages meet, twice as much is read together.
+_LONGEST_QUESTION = 240
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
 
@@ -59,6 +61,14 @@ class Window:
     @property
     def text(self) -> str:
         return self.canonical.text[self.start : self.end]
+
+    @property
+    def around(self) -> str | None:
+        """It with as much as a window on each side; None where all that is read is no longer than a question."""
+        text = self.canonical.text
+        if len(text) <= _LONGEST_QUESTION:
+            return None
+        return text[max(self.start - WINDOW_CHARACTERS, 0) : self.end + WINDOW_CHARACTERS]
 
     @property
     def suspicious_text(self) -> str:
@@ -116,11 +126,7 @@ class Scorer:
         self._settings = settings
         # What scores depend on beside text and heads, for the keys of a cache.
         self.fingerprint = encoder.sha256[:40]
-        self._score_thresholds = np.array(
-            [head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9)) for head in bank.heads],
-            np.float32,
-        )
-
+        self._score_thresholds = bank.thresholds
         # Each target has its part of the share, one half for what is asked and one for all else.
         share = settings.false_alarm_share / (2 * max(targets or len(bank), 1))
         tails = [head.tail for head in bank.heads]
@@ -136,7 +142,7 @@ class Scorer:
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
-        """Whether reading on can change no verdict: every target is flagged."""
+        """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
     def raised(self, characters: int) -> NDArray[np.float32]:
@@ -225,7 +231,8 @@ class Scorer:
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
-        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, _text_of(tokens, window.text))
+        text, around = _text_of(tokens, window.text), window.around
+        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, text, around)
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
@@ -234,7 +241,7 @@ class Scorer:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
             part = tokens[start:end]
-            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text))
+            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text), around)
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))

@@ -2,10 +2,13 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
@@ -24,6 +27,9 @@ from lethe.classifier.workers import Job, WorkerPool
 
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
+# What an ordinary follow-up adds to a flagged question is less.
+_LEANING = 2.0
 
 
 class ClassifierService:
@@ -152,26 +158,26 @@ class ClassifierService:
     async def _scored(
         self, scorer: Scorer, passages: Sequence[Passage], spans: bool
     ) -> list[tuple[Passage, TextScores]]:
-        """The passages that were read, with their scores: from the cache, or from the workers."""
+        """The passages with their scores: from the cache, or from the workers."""
         heads = scorer.bank.identities
         keys = [ScoreCache.key(passage.text, f"{scorer.fingerprint}:{int(spans)}") for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
-        unknown = [index for index, scores in enumerate(known) if scores is None]
-        if unknown:
-            fresh = await self._score(scorer, [passages[index].text for index in unknown], spans)
-            for index, scores in zip(unknown, fresh, strict=True):
-                known[index] = scores
-                if scores is not None and scores.complete:
-                    self.cache.put(keys[index], heads, scores)
-        return [
-            (passage, scores) for passage, scores in zip(passages, known, strict=True) if scores is not None
-        ]
+        unread = [passage.text for passage, scores in zip(passages, known, strict=True) if scores is None]
+        fresh = iter(await self._score(scorer, unread, spans) if unread else ())
+        scored: list[tuple[Passage, TextScores]] = []
+        for passage, key, scores in zip(passages, keys, known, strict=True):
+            if scores is None:
+                scores = next(fresh)
+                if scores.complete:
+                    self.cache.put(key, heads, scores)
+            scored.append((passage, scores))
+        return scored
 
-    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores | None]:
+    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[TextScores | None]] = loop.create_future()
+        future: asyncio.Future[list[TextScores]] = loop.create_future()
 
-        def settle(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
+        def settle(scores: list[TextScores] | None, error: BaseException | None) -> None:
             if future.done():
                 return
             if error is not None:
@@ -179,7 +185,7 @@ class ClassifierService:
             else:
                 future.set_result(scores or [])
 
-        def finished(scores: list[TextScores | None] | None, error: BaseException | None) -> None:
+        def finished(scores: list[TextScores] | None, error: BaseException | None) -> None:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, scores, error)
 
@@ -207,22 +213,34 @@ def _judge(
 ) -> Iterator[tuple[str, TargetVerdict]]:
     judged = _by_length(scorer, scored)
     scores = scorer.nothing_found()
-    for _, found in judged:
-        np.maximum(scores, found.scores, out=scores)
+    for each in judged:
+        np.maximum(scores, each.lowered, out=scores)
     probabilities = scorer.probability(scores)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
         verdict = TargetVerdict(head.target, float(probability), head.threshold)
-        if verdict.flagged and with_spans:
-            carrying = [(passage, found) for passage, found in judged if scorer.carries(found.scores)[index]]
-            spans = _evidence(carrying, index) + _entities(conversation, head)
-            verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
+        if verdict.flagged:
+            carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
+            spans = _evidence(carrying, index) + _entities(conversation, head) if with_spans else ()
+            messages = _carrying_messages(scorer, judged, carrying, index)
+            verdict = dataclasses.replace(verdict, spans=spans, messages=_alike(conversation, messages))
         yield head.target, verdict
 
 
-def _by_length(
-    scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]
-) -> list[tuple[Passage, TextScores]]:
-    """The passages with scores that are lowered by how much was read: of what is asked, and of all else."""
+@dataclass(frozen=True)
+class _Judged:
+    """A passage with its scores, and by how much these are lowered for how much was read."""
+
+    passage: Passage
+    found: TextScores
+    raised: NDArray[np.float32]
+
+    @property
+    def lowered(self) -> NDArray[np.float32]:
+        return self.found.scores - self.raised
+
+
+def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> list[_Judged]:
+    """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
     # Most of what is read is cleared by the first tier, and has no scores to be lowered.
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
@@ -230,10 +248,39 @@ def _by_length(
     asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
     other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
     raised = {True: scorer.raised(asked), False: scorer.raised(other)}
-    return [
-        (passage, dataclasses.replace(found, scores=found.scores - raised[passage.asks]))
-        for passage, found in heard
-    ]
+    return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
+
+
+def _carrying_messages(
+    scorer: Scorer, judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int
+) -> Set[int]:
+    """The messages flagged by themselves, and all of a passage that says more than any such part of it does."""
+    # By the first one: messages that are read together, or one alone, with their scores.
+    parts: dict[int, list[tuple[frozenset[int], NDArray[np.float32]]]] = defaultdict(list)
+    for each in judged:
+        if len(each.passage.messages) == 1:
+            parts[min(each.passage.messages)].append((each.passage.messages, each.found.scores))
+    messages: set[int] = set()
+    for each in sorted(carrying, key=lambda each: len(each.passage.messages)):
+        whole = each.passage.messages
+        # The threshold is that of the passage, which may be lower than that of a message before the newest turn.
+        explaining = [
+            part
+            for first in whole
+            for part, scores in parts[first]
+            if part <= whole and scorer.carries(scores - each.raised)[index]
+            if part == whole or each.found.scores[index] - scores[index] < _LEANING
+        ]
+        if not explaining:
+            parts[min(whole)].append((whole, each.found.scores))
+        messages = messages.union(*explaining or [whole])
+    return messages
+
+
+def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
+    """These messages and all that say the same, of which only one was read."""
+    texts = {conversation.messages[message].text for message in messages}
+    return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
 
 
 def _scorers(
@@ -261,12 +308,12 @@ def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
     return HeadBank(heads, encoder.sha256, encoder.dimension)
 
 
-def _evidence(scored: Sequence[tuple[Passage, TextScores]], index: int) -> tuple[Span, ...]:
+def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
     spans = {
         Span(message, start, end, span.weight, span.kind)
-        for passage, found in scored
-        for span in found.spans.get(index, ())
-        for message, start, end in passage.in_messages(span.start, span.end)
+        for each in carrying
+        for span in each.found.spans.get(index, ())
+        for message, start, end in each.passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
 

@@ -20,7 +20,7 @@ class ClassifierSettings(pydantic.BaseModel):
     first_tier
         Whether windows whose tokens are clearly unrelated to every target are spared the encoder.
     spans
-        Whether verdicts say which stretches carry them. Without, reading ends when every target is flagged.
+        Whether verdicts say which stretches carry them. Without, a text is read only until every target is found in it.
     false_alarm_share
         The share of ordinary requests that all targets together may flag, however long they are: a threshold rises with
         what is read, half of the share for the newest user turn, half for everything else.

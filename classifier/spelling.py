@@ -6,7 +6,7 @@ The words are the encoder's own, the most frequent first, and the names of the t
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import compress
 from operator import not_
 
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.points import letters_and_digits, points_of, text_of
+from lethe.classifier.scrambles import Unscrambler
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
@@ -116,6 +118,11 @@ class Lexicon:
         marked = (self._marks[hashes >> 3] >> (hashes & 7).astype(np.uint8)) & 1
         rows: list[int] = np.flatnonzero(np.max(marked, axis=1)).tolist()
         return [words[row] for row in rows]
+
+    @cached_property
+    def unscrambler(self) -> Unscrambler:
+        """What reads scrambled words as these."""
+        return Unscrambler(LetterStatistics.load(), self._costs)
 
     def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
         """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""

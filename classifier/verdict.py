@@ -32,12 +32,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TargetVerdict:
-    """One target's part of a verdict: the probability that the conversation asks for it, and where."""
+    """One target's part of a verdict: the probability that the conversation asks for it, and where.
+
+    Attributes
+    ----------
+    messages
+        Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
+        flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
+        is not known.
+    spans
+        The stretches that carry it, where they were asked for.
+    """
 
     target: str
     probability: float
     threshold: float
     spans: tuple[Span, ...] = ()
+    messages: tuple[int, ...] = ()
 
     @property
     def flagged(self) -> bool:

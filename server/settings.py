@@ -59,6 +59,16 @@ class ServerTools(StrEnum):
     DROP = "drop"
 
 
+class Consequence(StrEnum):
+    """What follows from a verdict, by the kind of text that carries it."""
+
+    CORRUPT = "corrupt"
+    CORRUPT_SPAN = "corrupt_span"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+    SKIP = "skip"
+
+
 class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -149,6 +159,48 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
+TextKind = Literal[
+    "newest_turn",
+    "earlier_turns",
+    "assistant_turns",
+    "reasoning",
+    "system",
+    "tool_definitions",
+    "tool_results",
+    "documents",
+]
+"""The kinds of text that a scope tells apart."""
+
+
+class ScopeSettings(_Section):
+    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+
+    Attributes
+    ----------
+    newest_turn
+        What the user says last, and fields beside the messages that a template may print.
+    earlier_turns
+        What the user said before.
+    assistant_turns
+        Answers and tool calls. One that stands after the newest turn, for the model to go on with, is of that turn.
+    reasoning
+        Of an assistant's turns.
+    system
+        Of the roles system and developer.
+    tool_definitions, tool_results, documents
+        What a client's program adds.
+    """
+
+    newest_turn: Consequence = Consequence.CORRUPT
+    earlier_turns: Consequence = Consequence.CORRUPT
+    assistant_turns: Consequence = Consequence.CORRUPT
+    reasoning: Consequence = Consequence.CORRUPT
+    system: Consequence = Consequence.CORRUPT
+    tool_definitions: Consequence = Consequence.CORRUPT
+    tool_results: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT_SPAN
+
+
 class PolicySettings(_Section):
     """What becomes of requests that no target's own action covers.
 
@@ -172,6 +224,8 @@ class PolicySettings(_Section):
         them out of it.
     refusal
         What a refused client is told.
+    scope
+        What a verdict leads to, by the kind of text that carries it.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -181,6 +235,7 @@ class PolicySettings(_Section):
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
+    scope: ScopeSettings = ScopeSettings()
 
 
 class ClassifierSection(ClassifierSettings):

@@ -53,9 +53,10 @@ class ChatRequest(GuardedRequest):
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""
         messages = self.body["messages"]
-        extra = [*(self.body.get("tools") or ()), *(self.body.get("documents") or ())]
-        extra += [value for name in _TEMPLATE_ARGUMENTS if (value := self.body.get(name))]
-        yield Conversation.from_openai_messages(messages, extra + leftovers(messages))
+        fields = [value for name in _TEMPLATE_ARGUMENTS if (value := self.body.get(name))]
+        yield Conversation.from_openai_messages(
+            messages, self.body.get("tools"), self.body.get("documents"), fields + leftovers(messages)
+        )
 
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """See `GuardedRequest.tokenized`."""

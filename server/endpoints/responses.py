@@ -15,7 +15,7 @@ from lethe.server.errors import BadRequest
 
 _STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
 _CLIENT_TOOLS = ("function", "custom")
-_READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_kwargs")
+_READ_ALONGSIDE = ("tool_choice", "text", "reasoning", "chat_template_kwargs")
 
 
 class ResponsesBody(GuardedBody):
@@ -89,8 +89,10 @@ class ResponsesRequest(GuardedRequest):
         messages = [_message(item) for item in self._items()]
         if self.body.get("instructions"):
             messages.insert(0, {"role": "system", "content": self.body["instructions"]})
-        beside = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
-        yield Conversation.from_openai_messages(messages, beside + leftovers(messages))
+        fields = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
+        yield Conversation.from_openai_messages(
+            messages, self.body.get("tools"), fields=fields + leftovers(messages)
+        )
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""

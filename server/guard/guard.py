@@ -15,7 +15,9 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.decision import Decision
+from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.scope import Scope
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -220,8 +222,10 @@ class Guard:
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
-                spans = True if explain else None
-                verdicts = [await in_force.classifier.classify(each, spans=spans) for each in conversations]
+                judge = self._judge(in_force, key)
+                judgements = [
+                    await judge.judge(each, spans=True if explain else None) for each in conversations
+                ]
                 demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
                 self._classifier_errors.inc()
@@ -229,8 +233,13 @@ class Guard:
                 return decision if generates else observed(decision)
             self._classify_seconds.observe(time.perf_counter() - started)
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(verdicts, self._fitted(in_force), self._policy, key, demand)
+            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
             return decision if generates else observed(decision)
+
+    def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
+        scopes = {target.name: Scope.of(self._policy.scope, target.scope) for target in in_force.targets}
+        hiding = {target.name for target in in_force.targets.corrupting_for(key)}
+        return Judge(in_force.classifier.classify, scopes, hiding)
 
 
 def _action(target: Target) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
+from lethe.server.settings import Consequence, TextKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
 
@@ -28,6 +29,8 @@ class TargetDeployment(pydantic.BaseModel):
         In place of the bundle's own action.
     percent
         Share of the clients' keys for which the action is taken; for the others it is only observed.
+    scope
+        In place of what the settings' ``policy.scope`` says, for the kinds of text that are named.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +38,7 @@ class TargetDeployment(pydantic.BaseModel):
     enabled: bool = True
     action: Action | None = None
     percent: float = Field(default=100, ge=0, le=100)
+    scope: dict[TextKind, Consequence] = {}
 
 
 Deployment = dict[str, TargetDeployment]

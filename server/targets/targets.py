@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.settings import OnUnfit
+from lethe.server.settings import Consequence, OnUnfit, TextKind
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel
@@ -28,6 +28,8 @@ class Target:
         Share of the keys; for the others the target is only observed.
     in_place_of
         What the action would be if the bundle had been made for the model that is served; None where it was.
+    scope
+        What a verdict leads to, by the kind of text that carries it, where that is not as for other targets.
     """
 
     bundle: Bundle
@@ -36,6 +38,7 @@ class Target:
     adapter: Adapter | None = None
     percent: float = 100
     in_place_of: Action | None = None
+    scope: Mapping[TextKind, Consequence] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,7 +67,7 @@ class Target:
         if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
             return self
         action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
-        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action)
+        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action, scope=self.scope)
 
 
 class TargetSet:
@@ -201,6 +204,7 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
         _load_corruption(bundle) if action.corrupts else None,
         read_adapter(bundle) if action.adapts else None,
         how.percent,
+        scope=how.scope,
     )
 
 

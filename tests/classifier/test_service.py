@@ -19,10 +19,11 @@ from lethe.classifier.errors import (
     ClassifierOverloaded,
     ClassifierTimeout,
 )
-from lethe.classifier.head import save_head
+from lethe.classifier.head import Head, load_head, save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job
 from tests.classifier.conftest import MakeHead
@@ -194,18 +195,78 @@ def test_spans_can_be_asked_for_where_they_are_turned_off(run) -> None:
     assert run(ask, spans=False) == [False, True, False]
 
 
-def test_reading_ends_where_every_target_is_flagged_and_nobody_asks_where(run) -> None:
-    messages = [{"role": "user", "content": f"{BENIGN * 5}{ASKED}."}, {"role": "user", "content": ASKED}]
+def test_a_text_is_read_no_further_once_every_target_is_found_and_nobody_asks_where(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    async def read(spans: bool) -> tuple[Verdict, int]:
+        tally = Tally()
+        service = ClassifierService(encoder, [make_head()], ClassifierSettings(spans=spans), tally=tally)
+        verdict = await service.classify(Conversation.from_prompt(f"{ASKED}. {BENIGN}" * 40))
+        await service.close()
+        return verdict, tally.encoded
 
-    async def ask(service: ClassifierService) -> tuple[Verdict, int]:
-        verdict = await service.classify(Conversation.from_openai_messages(messages))
-        return verdict, len(service.cache)
-
-    thorough, all_passages = run(ask)
-    hasty, read_passages = run(ask, spans=False)
-    assert hasty.flagged
+    thorough, all_windows = asyncio.run(read(spans=True))
+    hasty, read_windows = asyncio.run(read(spans=False))
     assert thorough.flagged
-    assert read_passages < all_passages
+    assert hasty.flagged
+    assert read_windows < all_windows
+
+
+def _carrying(run, *turns: str, heads: list[Head] | None = None) -> tuple[int, ...]:
+    messages = [
+        {"role": "user" if place % 2 == 0 else "assistant", "content": turn}
+        for place, turn in enumerate(turns)
+    ]
+    (target,) = _verdict(run, messages, heads=heads, spans=False).targets
+    return target.messages
+
+
+def test_a_verdict_is_carried_by_the_messages_that_are_flagged_and_by_no_other(run) -> None:
+    assert _carrying(run, OTHER) == ()
+    assert _carrying(run, OTHER, "With soda.", ASKED) == (2,)
+    assert _carrying(run, ASKED, "I cannot say.", OTHER) == (0,)
+    assert _carrying(run, ASKED, "I cannot say.", OTHER, "With soda.", f"{BENIGN} {ASKED}.") == (0, 4)
+
+
+def test_of_messages_that_say_the_same_all_carry_it(run) -> None:
+    assert _carrying(run, ASKED, "I cannot say.", ASKED, "I cannot say.", OTHER) == (0, 2)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Head:
+    return load_head(Path("targets/harry-potter/classifier"))
+
+
+def test_what_is_flagged_only_where_it_is_read_together_is_carried_by_both(run, shipped: Head) -> None:
+    first, second = "Let's talk about the boy", "who lived, from the cupboard under the stairs"
+    assert _carrying(run, first, heads=[shipped]) == _carrying(run, second, heads=[shipped]) == ()
+    assert _carrying(run, first, "Sure.", second, "Well.", OTHER, heads=[shipped]) == (0, 2)
+
+
+def test_a_name_told_over_several_turns_is_carried_by_all_of_them_though_one_is_flagged_alone(
+    run, shipped: Head
+) -> None:
+    assert _carrying(run, "Harry", heads=[shipped]) == (0,)
+    assert _carrying(run, "Harry", "Yes?", "Potter", "Yes?", "best friend?", heads=[shipped]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "innocent"),
+    [
+        ("What is the capital of France?", True),
+        ("How do I boil an egg?", True),
+        ("Write a short poem about the sea.", True),
+        ("Who teaches potions there?", False),
+    ],
+)
+def test_an_ordinary_question_after_a_flagged_one_carries_nothing_and_one_that_leans_on_it_does(
+    run, shipped: Head, asked: str, innocent: bool
+) -> None:
+    answer = "I am a helpful assistant."
+    assert _carrying(run, asked, heads=[shipped]) == ()
+    carrying = _carrying(run, "Who is Harry Potter's best friend?", answer, asked, heads=[shipped])
+    assert 0 in carrying
+    assert (2 not in carrying) is innocent
 
 
 def test_what_was_not_read_for_haste_is_read_when_it_is_asked_about(run) -> None:

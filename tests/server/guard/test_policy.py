@@ -14,6 +14,7 @@ from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.engines.fitness import describe_unfit
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.judging import Finding, Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
 from lethe.server.settings import Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
@@ -44,8 +45,9 @@ def composition(names: tuple[str, ...], fits: bool) -> dict[frozenset[str], tupl
     return {frozenset(names): (bundle("both", fits, composes=names), adapter("both"))}
 
 
-def flagging(*names: str, status: Any = "ok") -> Verdict:
-    return Verdict(tuple(TargetVerdict(name, 0.9, 0.5) for name in names), status)
+def flagging(*names: str, status: Any = "ok", **findings: Finding) -> Judgement:
+    verdict = Verdict(tuple(TargetVerdict(name, 0.9, 0.5) for name in names), status)
+    return Judgement(verdict, findings)
 
 
 class TestDecision:
@@ -91,7 +93,7 @@ class TestDecision:
     def test_what_an_answer_must_contain_is_refused_as_well(self) -> None:
         targets = TargetSet([target("books", Action.CORRUPT, fits=False)])
         fitted = targets.fitted(SERVED, OnUnfit.REFUSE)
-        asked = decide([flagging()], fitted, PolicySettings(), ANYONE, flagging("books"))
+        asked = decide([flagging()], fitted, PolicySettings(), ANYONE, flagging("books").verdict)
         assert asked.outcome is Outcome.REFUSE
 
     @pytest.mark.parametrize("several", SeveralAdapters)
@@ -171,8 +173,8 @@ _POLICY = st.builds(
 def test_nothing_gets_further_because_a_bundle_does_not_fit(
     shapes: tuple[tuple[Action, bool, int], ...],
     composed: bool | None,
-    verdict: Verdict | None,
-    demand: Verdict | None,
+    verdict: Judgement | None,
+    demand: Judgement | None,
     policy: PolicySettings,
     exempt: frozenset[str],
 ) -> None:
@@ -185,7 +187,7 @@ def test_nothing_gets_further_because_a_bundle_does_not_fit(
     def decided(by: TargetSet) -> Decision:
         if verdict is None:
             return decide_without_verdict(by, policy, key)
-        return decide([verdict], by, policy, key, demand)
+        return decide([verdict], by, policy, key, demand and demand.verdict)
 
     decision = decided(fitted)
     assert _PROTECTION[decision.outcome] >= _PROTECTION[decided(loaded).outcome]

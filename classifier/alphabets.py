@@ -1,0 +1,156 @@
+"""Letters spelled by other signs: each sign, or group of signs, stands for one letter, whatever the signs are.
+
+A run of such groups is read by every alphabet that has all of them, and taken where language comes out.
+"""
+
+import re
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lethe.classifier.aligned_text import AlignedText, replaced
+from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.number_codes import number_runs
+
+_LETTERS = string.ascii_lowercase
+_FEWEST = 6
+# Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
+_LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
+_MOST_GROUPS = 4096
+
+_MORSE = (
+    ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
+    "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----. .-.-.- --..-- ..--.. .----."
+)
+_SPOKEN = (
+    "alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo "
+    "sierra tango uniform victor whiskey xray yankee zulu"
+)
+_SPOKEN_OTHERWISE = {"alpha": "a", "juliet": "j", "x-ray": "x", "whisky": "w", "space": " "}
+_KEYPAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
+
+# Two signs in groups, with what may part the groups and the words.
+_SIGNS = re.compile(r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}")
+_SIGN_GROUP = re.compile(r"[.·•∙*]|[\-–—−_]|[01]")
+_SIGN_WORDS = re.compile(r"[ \t]*[/|\n][/|\n \t]*|[ \t]{2,}")
+_SHORT_SIGN = re.compile(r"[.·•∙*]")
+_LONG_SIGN = re.compile(r"[\-–—−_]")
+_NUMBER = re.compile(r"\d+")
+_SPOKEN_GATE = ("charlie", "foxtrot", "november", "oscar", "romeo", "sierra", "tango", "india", "echo", "hotel", "uniform")
+_SPOKEN_RUN = re.compile(
+    rf"(?i)(?<!\w)(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)"
+    rf"(?:[\W_]{{1,4}}(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)){{5,}}"
+)
+_SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """A run in its groups of signs, and what stands between each and the next."""
+
+    groups: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+
+class Alphabets:
+    """Reads letters that are spelled by groups of signs. Safe to share between threads."""
+
+    def __init__(self, statistics: LetterStatistics) -> None:
+        self._statistics = statistics
+
+    def read_signs(self, text: str) -> AlignedText | None:
+        """The text with runs of two signs, such as dots and dashes, read; None where there are none."""
+        found: list[tuple[int, int, str]] = []
+        for match in _SIGNS.finditer(text) if "- " in text or "0 " in text or "— " in text or "– " in text or "−" in text or "_ " in text else ():
+            run = _split(match[0], _SIGN_GROUPS)
+            if (read := self._best(run, _TWO_SIGNS, _of_two_signs)) is not None:
+                found.append((*match.span(), f" {read} "))
+        return replaced(text, found)
+
+    def read_numbers(self, text: str) -> AlignedText | None:
+        """The text with runs of numbers that each stand for a letter read; None where there are none."""
+        found: list[tuple[int, int, str]] = []
+        for start, end in number_runs(text):
+            run = _split(text[start:end], _NUMBER)
+            if (read := self._best(run, _NUMBERED)) is not None:
+                found.append((start, end, f" {read} "))
+        return replaced(text, found)
+
+    def read_spoken(self, text: str) -> AlignedText | None:
+        """The text with letters spelled by words, as on the radio, read; None where there are none."""
+        lowered = text.lower()
+        if sum(word in lowered for word in _SPOKEN_GATE) < 2:
+            return None
+        found = [
+            (*match.span(), f" {self._joined(_split(match[0].lower(), _SPOKEN_WORD), _SPOKEN_ALPHABET)} ")
+            for match in _SPOKEN_RUN.finditer(text)
+        ]
+        return replaced(text, found)
+
+    def _best(self, run: _Groups, alphabets: tuple[Mapping[str, str], ...], spell=None) -> str | None:
+        groups = run.groups
+        if not _FEWEST <= len(groups) <= _MOST_GROUPS:
+            return None
+        readings = [
+            self._joined(_Groups(spelled, run.gaps), alphabet)
+            for spelled in (spell(groups) if spell else (groups,))
+            for alphabet in alphabets
+            if alphabet.keys() >= set(spelled)
+        ]
+        best = max(readings, key=self._statistics.of_text, default=None)
+        if best is None or len(best) < _FEWEST:
+            return None
+        enough = _LANGUAGE if " " in best else _LANGUAGE_UNPARTED
+        return best if self._statistics.of_text(best) >= enough and len(set(best)) >= _FEWEST - 1 else None
+
+    def _joined(self, run: _Groups, alphabet: Mapping[str, str]) -> str:
+        """What the groups spell, with a space at the rarer kind of gap where there are two."""
+        kinds = sorted({_kind(gap) for gap in run.gaps}, key=len)
+        rarest = min(kinds, key=[_kind(gap) for gap in run.gaps].count) if len(kinds) > 1 else None
+        pieces = [alphabet[group] + (" " if _kind(gap) == rarest else "") for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)]
+        return re.sub(r" +", " ", "".join(pieces)).strip()
+
+
+def _kind(gap: str) -> str:
+    return "".join(sorted(set(gap))) if not gap.isspace() else gap[:1] * min(len(gap), 2)
+
+
+def _split(run: str, group: re.Pattern[str]) -> _Groups:
+    found = list(group.finditer(run))
+    gaps = tuple(run[before.end() : after.start()] for before, after in zip(found, found[1:], strict=False))
+    return _Groups(tuple(match[0] for match in found), gaps)
+
+
+_SIGN_GROUPS = re.compile(r"[.·•∙*\-–—−_]+|[01]+")
+
+
+def _of_two_signs(groups: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The groups in dots and dashes, either way round."""
+    plain = tuple(_LONG_SIGN.sub("-", _SHORT_SIGN.sub(".", group)) for group in groups)
+    if set("".join(plain)) <= set("01"):
+        plain = tuple(group.translate({48: ".", 49: "-"}) for group in plain)
+    yield plain
+    yield tuple(group.translate({45: ".", 46: "-"}) for group in plain)
+
+
+def _five_signs(letters: str) -> Mapping[str, str]:
+    return {f"{place:05b}".translate({48: ".", 49: "-"}): letter for place, letter in enumerate(letters)}
+
+
+def _square(letters: str, rows: str, columns: str) -> Mapping[str, str]:
+    return {row + column: letters[5 * i + j] for i, row in enumerate(rows) for j, column in enumerate(columns)}
+
+
+_NO_J = _LETTERS.replace("j", "")
+_TWO_SIGNS: tuple[Mapping[str, str], ...] = (
+    dict(zip(_MORSE.split(), _LETTERS + "0123456789.,?'", strict=True)),
+    _five_signs(_LETTERS),
+    _five_signs(_NO_J.replace("v", "")),
+)
+_TAPS = {str(key + 2) * (place + 1): letter for key, letters in enumerate(_KEYPAD) for place, letter in enumerate(letters)}
+_NUMBERED: tuple[Mapping[str, str], ...] = (
+    *({f"{place + first:0{width}d}": letter for place, letter in enumerate(_LETTERS)} | {" ": " "} for first in (1, 0) for width in (1, 2)),
+    _TAPS | {"0": " ", "1": " "},
+    *(_square(_LETTERS.replace(left_out, ""), signs, signs) for left_out in "jkcqz" for signs in ("12345", "01234")),
+)
+_SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_OTHERWISE

@@ -1,0 +1,231 @@
+"""Text as numbers in some base: a list of them, digits of one width, or one long number in many digits.
+
+One mechanism for all: a run of digits over an alphabet is read as bytes or characters, and taken where these are text.
+Base64 and plain hexadecimal, which stand in ordinary text everywhere, have readers of their own.
+"""
+
+import re
+import string
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lethe.classifier.aligned_text import AlignedText, replaced, substitute_words
+from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.packing import looks_coded, text_in
+from lethe.classifier.points import bytes_of, word_bounds
+
+_DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
+_FEWEST = 6
+# A token that is shorter holds no question; one above the likeness is words.
+_SHORTEST_TOKEN, _WORDS = 16, -4.4
+_LONGEST_NUMBER = 1024
+_LONGEST_RUN = 1 << 16
+# Of printable signs in bytes at random a third is printable, so a few that all are tell.
+_FIRST_OCTETS = 12
+_IN_TOKEN = re.compile(r"\S")
+_TOKEN = re.compile(r"\S+")
+_AROUND = "\"'`()[]{}<>,.;:"
+
+# Kinds of characters: decimal digits, the other hexadecimal ones, and what may stand before or between numbers.
+_KINDS = bytes(
+    49 if chr(point) in _DIGITS else 97 if chr(point) in "abcdefABCDEF" else 32 if chr(point) in "xXuUoOB\\&%=#+;,:.|/_-{} \t\n" else 0
+    for point in range(256)
+)  # fmt: skip
+_RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
+_NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
+_EDGES = re.compile(r"\A[^0-9]*?(?=(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?[0-9])|[^0-9A-Fa-f;}]+\Z")
+# By base, the widths of the characters of one that stand without gaps.
+_WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
+# Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
+_LANGUAGE = -5.0
+_SHARE_OF_SPACES = (0.08, 0.3)
+_LARGEST_POINT = 0x10FFFF
+
+
+@dataclass(frozen=True)
+class _Digits:
+    """A code of bytes in the digits of a base.
+
+    Attributes
+    ----------
+    alphabet
+        The digits from nought on.
+    group, octets
+        How many digits stand for how many bytes; nought where all stand for one number.
+    backwards
+        Whether the first digit of a group counts least.
+    folded
+        Whether capitals and small letters are the same digits.
+    """
+
+    alphabet: str
+    group: int = 0
+    octets: int = 0
+    backwards: bool = False
+    folded: bool = False
+
+    def read(self, token: str) -> bytes | None:
+        """The bytes that a token stands for; None where it has other characters, or begins with no text."""
+        token = token.upper() if self.folded else token
+        token = token.rstrip("=") if "=" not in self.alphabet else token
+        values = [self.alphabet.find(character) for character in token]
+        if not values or min(values) < 0:
+            return None
+        if not self.group:
+            return self._number(values)
+        start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
+        if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
+            return None
+        return self._groups(values)
+
+    def _number(self, values: list[int]) -> bytes | None:
+        if len(values) > _LONGEST_NUMBER:
+            return None
+        number = 0
+        for value in values:
+            number = number * len(self.alphabet) + value
+        return number.to_bytes((number.bit_length() + 7) // 8)
+
+    def _groups(self, values: list[int]) -> bytes | None:
+        base, read = len(self.alphabet), bytearray()
+        # What a short last group lacks is nought where digits are bits, and the largest digit where they are not.
+        filler = base - 1 if base & (base - 1) else 0
+        for start in range(0, len(values), self.group):
+            group = values[start : start + self.group]
+            octets = len(group) * self.octets // self.group
+            if self.backwards:
+                number = sum(value * base**place for place, value in enumerate(group))
+                filled = octets
+            else:
+                group += [filler] * (self.group - len(group))
+                number, filled = 0, self.octets
+                for value in group:
+                    number = number * base + value
+            if number >= 256**filled:
+                return None
+            read += number.to_bytes(filled)[:octets]
+        return bytes(read)
+
+
+_BASES = (
+    # Of 5 bits.
+    *(
+        _Digits(alphabet, 8, 5, folded=True)
+        for alphabet in (
+            _CAPITALS + "234567",
+            _DIGITS + _CAPITALS[:22],
+            "0123456789ABCDEFGHJKMNPQRSTVWXYZ",
+            "YBNDRFG8EJKMCPQXOT1UWISZA345H769",
+        )
+    ),
+    # Four bytes in five digits.
+    _Digits("".join(map(chr, range(33, 118))), 5, 4),
+    _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
+    _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
+    _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True),
+    # One number.
+    _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
+    _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
+    _Digits(_DIGITS + _CAPITALS + _SMALL),
+    _Digits(_DIGITS + _SMALL + _CAPITALS),
+    _Digits(_CAPITALS + _SMALL + _DIGITS),
+    _Digits(_DIGITS + _CAPITALS, folded=True),
+)
+# The only one with a space among its digits.
+_WITH_SPACES = _BASES[7]
+_SPACED_RUN = re.compile(r"[0-9A-Z $%*+\-./:]{24,}")
+
+
+class NumberCodes:
+    """Reads text that stands as numbers. Safe to share between threads."""
+
+    def __init__(self, statistics: LetterStatistics) -> None:
+        self._statistics = statistics
+
+    def read_lists(self, text: str) -> AlignedText | None:
+        """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
+        found: list[tuple[int, int, str]] = []
+        for start, end in number_runs(text):
+            run = text[start:end]
+            if (read := self._read_list(run)) is not None:
+                found.append((start, end, f" {read} "))
+        return replaced(text, found)
+
+    def _read_list(self, run: str) -> str | None:
+        numbers = _NUMBER.findall(run)
+        if len(numbers) == 1:
+            (digits,) = numbers
+            lists = [
+                (base, [digits[place : place + width] for place in range(0, len(digits), width)])
+                for base, widths in _WIDTHS.items()
+                for width in widths
+                if len(digits) % width == 0
+            ]
+        else:
+            lists = [(base, numbers) for base in _WIDTHS]
+        readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
+        texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
+        best = max(texts, key=self._statistics.of_text, default=None)
+        if best is None:
+            return None
+        spaces = best.count(" ") / len(best)
+        parted = len(best) >= _SHORTEST_TOKEN and _SHARE_OF_SPACES[0] <= spaces <= _SHARE_OF_SPACES[1]
+        return best if parted or looks_coded(best) or self._statistics.of_text(best) >= _LANGUAGE else None
+
+    def read_digits(self, text: str) -> AlignedText | None:
+        """The text with long tokens in the digits of a base read; None where there are none."""
+        readings = {token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None}
+        return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
+
+    def _odd_tokens(self, text: str) -> list[str]:
+        """Long runs of characters without a space that are unlike words."""
+        starts, ends = word_bounds(text)
+        (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
+        if not len(long):
+            return []
+        tokens = {text[start:end] for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)}
+        return [token for token in tokens if len(token) <= _LONGEST_RUN and self._statistics.of_text(token) < _WORDS]
+
+    def _read_token(self, token: str) -> str | None:
+        for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):
+            for base in _BASES if len(inner) >= _SHORTEST_TOKEN else ():
+                if (raw := base.read(inner)) and (read := text_in(raw)) is not None:
+                    return token.replace(inner, read)
+        return None
+
+
+def _may_be_text(start: bytes) -> bool:
+    return all(octet >= 32 or octet in b"\t\n\r" for octet in start) or start[:2] in _PACKED
+
+
+_PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}
+
+
+def number_runs(text: str) -> Iterator[tuple[int, int]]:
+    """Half-open stretches that are mostly numbers, with what may stand before and between them."""
+    kinds = text.encode("latin-1", "replace").translate(_KINDS)
+    for match in _RUN_OF_KINDS.finditer(kinds):
+        digits = match[0].count(b"1")
+        if digits >= _FEWEST and 5 * digits >= 2 * (len(match[0]) - match[0].count(b" ")):
+            start, end = match.span()
+            edges = [each.span() for each in _EDGES.finditer(text[start:end])]
+            first = edges[0][1] if edges and edges[0][0] == 0 else 0
+            last = edges[-1][0] if edges and edges[-1][1] == end - start and edges[-1][0] > first else end - start
+            yield start + first, start + last
+
+
+def _characters(numbers: list[str], base: int) -> str | None:
+    """Numbers in a base as bytes, or as code points; None where they are neither."""
+    try:
+        points = [int(number, base) for number in numbers]
+    except ValueError:
+        return None
+    largest = max(points)
+    if largest > _LARGEST_POINT or min(points) < 9:
+        return None
+    if largest < 256:
+        try:
+            return bytes(points).decode()
+        except UnicodeDecodeError:
+            pass
+    return "".join(map(chr, points))

@@ -1,0 +1,62 @@
+"""What bytes say: text as it is, or text that was compressed."""
+
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Callable
+
+# What a packed text may grow to; all that a prompt's question needs.
+_MOST_BYTES = 1 << 16
+_LEAST_LETTERS = 0.6
+_CODE_ALONE = re.compile(r"[A-Za-z0-9+/_=%&#;:,.\\*$!?@^|~<>(){}\[\]\s-]{12,}")
+_ODDEST_CODE = re.compile(r"\d|[+/=%\\]|[.-]{2}|[a-z][A-Z]|[A-Z]{6}")
+
+
+def text_in(raw: bytes) -> str | None:
+    """The text that bytes are, or that they unpack to; None where that is none."""
+    unpacked = _unpacked(raw)
+    return _printable(raw if unpacked is None else unpacked)
+
+
+def looks_coded(text: str) -> bool:
+    """Whether a text without words may be in a code itself."""
+    return _CODE_ALONE.fullmatch(text) is not None and len(_ODDEST_CODE.findall(text)) * 8 >= len(text)
+
+
+def _unpacked(raw: bytes) -> bytes | None:
+    """What compressed bytes unpack to, cut to what is read; None where they are not compressed."""
+    for beginning, unpack in _UNPACK:
+        if raw.startswith(beginning):
+            try:
+                return unpack(raw)
+            except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+                return None
+    return None
+
+
+def _printable(raw: bytes) -> str | None:
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    if not decoded or not all(character.isprintable() or character.isspace() for character in decoded):
+        return None
+    letters = sum(character.isalpha() or character == " " for character in decoded)
+    if letters < _LEAST_LETTERS * len(decoded) and not looks_coded(decoded.strip()):
+        return None
+    return f" {decoded} "
+
+
+def _inflate(raw: bytes) -> bytes:
+    # 32 more than the largest window: with the head of gzip or of zlib.
+    return zlib.decompressobj(47).decompress(raw, _MOST_BYTES)
+
+
+_UNPACK: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
+    (b"\x1f\x8b", _inflate),
+    *((bytes([0x78, level]), _inflate) for level in (0x01, 0x5E, 0x9C, 0xDA)),
+    (b"BZh", lambda raw: bz2.BZ2Decompressor().decompress(raw, _MOST_BYTES)),
+    (b"\xfd7zXZ\x00", lambda raw: lzma.LZMADecompressor(memlimit=1 << 26).decompress(raw, _MOST_BYTES)),
+    (b"\x5d\x00\x00", lambda raw: lzma.LZMADecompressor(memlimit=1 << 26).decompress(raw, _MOST_BYTES)),
+)

@@ -1,0 +1,307 @@
+"""Letters replaced by other letters or moved from their places: read back where only one way of it gives language.
+
+Each kind is tried whole: every map a·x + b of the alphabet and the neighbours on keyboards, not ROT13; every number of
+rails or columns; every rotation of a word. What is tried at all is what is unlike language by its letters.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lethe.classifier.aligned_text import AlignedText, replaced
+from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
+
+# Bits a letter. A stretch below the first may be scrambled; one above the last is language, and what is read must be, and be
+# this much better than what stands there.
+UNLIKE = -4.3
+_REPLACED = -4.9
+_LANGUAGE = -4.6
+_GAIN = 1.1
+# Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
+_MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
+_FEWEST_LETTERS = 12
+_LONGEST = 2000
+_MAPS_WEIGHED = 12
+_MOST_RAILS = 9
+_WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
+_EDGE = 48
+_TOKEN = re.compile(r"\S+")
+_LINE = re.compile(r"[^\n]*")
+_AFTER_LABEL = re.compile(r"(?<=: )\S.*")
+_QUOTED = re.compile(r"(?<=[\"“])[^\"“”\n]+(?=[\"”])|(?<=')[^'\n]+(?='(?!\w))|(?<=`)[^`\n]+(?=`)")
+_KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_OTHER_KEYBOARDS = ("pyfgcrlaoeuidhtnsqjkxbmwvz", "qwfpgjluyarstdhneiozxcvbkm", "azertyuiopqsdfghjklmwxcvbn")
+_VOWELS = frozenset("aeiou")
+_VOWELLESS = re.compile(r"(?<![\w'])[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+(?:[ ,\n]+[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+){3,}(?!\w)")
+
+
+@dataclass(frozen=True)
+class Unscrambled:
+    """A text with what was scrambled read, None where nothing was, and the half-open stretches that stay no language."""
+
+    read: AlignedText | None
+    left: tuple[tuple[int, int], ...]
+
+
+class Unscrambler:
+    """Reads scrambled stretches of texts. Safe to share between threads.
+
+    Parameters
+    ----------
+    costs
+        Known words in small letters; the smaller the cost, the more frequent.
+    """
+
+    def __init__(self, statistics: LetterStatistics, costs: Mapping[str, float]) -> None:
+        self.statistics = statistics
+        self._costs = costs
+
+    def read(self, text: str) -> Unscrambled:
+        """Read scrambled stretches of a text."""
+        found: list[tuple[int, int, str]] = []
+        left: list[tuple[int, int]] = []
+        for start, end in self._stretches(text):
+            if found and start < found[-1][1]:
+                continue
+            read = self._read_near(text, start, end)
+            if read is not None:
+                found.append(read)
+            else:
+                left.append((start, end))
+        return Unscrambled(replaced(text, found), tuple(left))
+
+    def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
+        """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
+        for start, end in self.statistics.unlike(text, UNLIKE):
+            start, end = _whole_words(text, start, end)
+            start, end = self._between_known_words(text, start, end)
+            if sum(map(len, _WORD.findall(text, start, end))) >= _FEWEST_LETTERS and not self._known(text[start:end]) > _MOST_KNOWN:
+                yield start, end
+
+    def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
+        if end - start > _LONGEST:
+            end = start + _LONGEST
+        stretch = text[start:end]
+        bits = self.statistics.of_text(stretch)
+        read = self._with_vowels(stretch) or self._by_words(stretch)
+        read = read or (self._replaced(stretch, bits) if bits < _REPLACED else None) or self._thinned(stretch, bits)
+        if read is not None:
+            return start, end, f" {read} "
+        return self._moved(text, start, end)
+
+    def _known(self, text: str) -> float:
+        """The share of letters that stand in known words, of those that stand in words of three letters or more."""
+        words = [word for word in _WORD.findall(text.lower()) if len(word) > 2]
+        return sum(len(word) for word in words if self._cost(word) < np.inf) / max(sum(map(len, words)), 1)
+
+    def _between_known_words(self, text: str, start: int, end: int) -> tuple[int, int]:
+        """The stretch without known words at its edges, or with the unknown ones around it."""
+        reach = max(start - _EDGE, 0), end + _EDGE
+        tokens = [(m.start(), m.end()) for m in _TOKEN.finditer(text, *reach) if m.start() >= reach[0]]
+        known = [self._is_known(text[slice(*token)]) for token in tokens]
+        inside = [n for n, token in enumerate(tokens) if token[1] > start and token[0] < end]
+        odd = [n for n in inside if known[n] is False]
+        if not odd:
+            return start, start
+        first, last = odd[0], odd[-1]
+        # Short words go with what stands beside them.
+        while first > 0 and not known[first - 1] and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
+            first -= 1
+        while last + 1 < len(tokens) and not known[last + 1] and not _ends(text[tokens[last][0] : tokens[last + 1][0]]):
+            last += 1
+        return tokens[first][0], tokens[last][1]
+
+    def _is_known(self, token: str) -> bool | None:
+        """Whether a token's words are known; None where they are too short to tell."""
+        words = [word for word in _WORD.findall(token.lower()) if len(word) > 2]
+        return all(self._cost(word) < np.inf for word in words) if words else None
+
+    def _cost(self, word: str) -> float:
+        return self._costs.get(word.partition("'")[0], np.inf)
+
+    def _replaced(self, stretch: str, bits: float) -> str | None:
+        """The best of the maps of the alphabet, if that is language."""
+        kinds = kinds_of(stretch)
+        shares = np.bincount(kinds, minlength=27)[1:].astype(np.float32)
+        # What each map makes of the letters, weighed by how frequent these are in language.
+        weighed = self.statistics.letters[_MAPS - 1] @ shares
+        best = np.argpartition(-weighed, _MAPS_WEIGHED)[:_MAPS_WEIGHED]
+        maps = np.concatenate([np.zeros((len(best), 1), np.uint8), _MAPS[best]], axis=1)
+        likeness = self.statistics.likeness(maps[:, kinds])
+        chosen = int(likeness.argmax())
+        if likeness[chosen] < max(_LANGUAGE, bits + _GAIN):
+            return None
+        letters = "".join(LETTERS[kind - 1] for kind in _MAPS[best[chosen]])
+        return stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
+
+    def _by_words(self, stretch: str) -> str | None:
+        """Every word read back by itself, where a known one comes out for most."""
+        words = {word.lower() for word in _WORD.findall(stretch)}
+        if len(words) < 3:
+            return None
+        for endings in self._endings(words):
+            readings = {word: self._read_back(word, endings) for word in words}
+            read = _WORD.sub(lambda m: _like(readings[m[0].lower()], m[0]), stretch)
+            if self._known(read) >= _LEAST_KNOWN:
+                return read
+        return None
+
+    def _endings(self, words: set[str]) -> Iterator[tuple[str, ...]]:
+        """Endings that may have been added to all words: none, or such as most share."""
+        yield ("",)
+        long = [word for word in words if len(word) > 2]
+        for length in (2, 3):
+            ending, count = Counter(word[-length:] for word in long).most_common(1)[0] if long else ("", 0)
+            if count >= 0.6 * len(long) and count > 2:
+                yield ending, f"w{ending}", f"y{ending}", f"h{ending}"
+
+    def _read_back(self, word: str, endings: Iterable[str]) -> str:
+        bare = [word.removesuffix(ending) for ending in endings if word.endswith(ending)] or [word]
+        ways = [way for each in bare for way in _ways(each)]
+        return min(ways, key=self._cost)
+
+    def _thinned(self, stretch: str, bits: float) -> str | None:
+        """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
+        for read in _without_repeats(stretch), *_without_fillers(stretch):
+            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _MOST_KNOWN:
+                return read
+        return None
+
+    def _with_vowels(self, stretch: str) -> str | None:
+        """Words in a row that have no vowels, read as the most frequent ones with these consonants."""
+        read = replaced(stretch, [(m.start(), m.end(), back) for m in _VOWELLESS.finditer(stretch) if (back := self._vowelled(m[0]))])
+        return read and read.text
+
+    def _vowelled(self, run: str) -> str | None:
+        words = _WORD.findall(run)
+        readings = {word: self._by_consonants.get(word.lower().partition("'")[0]) for word in words}
+        if sum(len(word) for word in words if readings[word]) < _LEAST_KNOWN * sum(map(len, words)):
+            return None
+        return _WORD.sub(lambda m: _like(readings[m[0]] or m[0], m[0]), run)
+
+    @cached_property
+    def _by_consonants(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for word, cost in self._costs.items():
+            bare = "".join(letter for letter in word if letter not in _VOWELS)
+            if bare and (bare not in found or cost < self._costs[found[bare]]):
+                found[bare] = word
+        return found
+
+    def _moved(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
+        """The stretch, or the line, quotation or what follows a label around it, with its characters in another order."""
+        for first, last in _frames(text, start, end):
+            stretch = text[first:last]
+            if not _FEWEST_LETTERS <= len(stretch) <= _LONGEST:
+                continue
+            orders = np.array(list(_orders(len(stretch))))
+            likeness = self.statistics.likeness(kinds_of(stretch)[orders])
+            best = int(likeness.argmax())
+            if likeness[best] < max(_LANGUAGE, self.statistics.of_text(stretch) + _GAIN / 2):
+                continue
+            read = "".join(stretch[place] for place in orders[best].tolist())
+            if self._known(read) >= _LEAST_KNOWN:
+                return first, last, f" {read} "
+        return None
+
+
+def _alphabets() -> Iterator[str]:
+    """What the letters from a to z may stand for."""
+    for factor in range(1, 26, 2):
+        if factor != 13:
+            yield from ("".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26))
+    keys = "".join(_KEY_ROWS)
+    for step in (1, -1):
+        neighbours = "".join(row[step:] + row[:step] for row in _KEY_ROWS)
+        yield "".join(dict(zip(neighbours, keys, strict=True))[letter] for letter in LETTERS)
+    for other in _OTHER_KEYBOARDS:
+        yield "".join(dict(zip(other, keys, strict=True))[letter] for letter in LETTERS)
+        yield "".join(dict(zip(keys, other, strict=True))[letter] for letter in LETTERS)
+
+
+# (maps, 26), the kind that each letter stands for.
+_MAPS: NDArray[np.uint8] = np.array([kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS])
+
+
+def _ways(word: str) -> Iterator[str]:
+    """A word, backwards, with its pairs swapped, and turned round by a few letters either way."""
+    yield word
+    yield word[::-1]
+    yield "".join(word[place : place + 2][::-1] for place in range(0, len(word), 2))
+    for count in range(1, min(len(word), 5)):
+        yield word[-count:] + word[:-count]
+    for count in range(1, min(len(word), 3)):
+        yield word[count:] + word[:count]
+
+
+def _orders(length: int) -> Iterator[list[int]]:
+    """For texts whose characters were moved, where each of them is now."""
+    yield list(range(length))[::-1]
+    yield [place ^ 1 if place ^ 1 < length else place for place in range(length)]
+    yield [*range((length + 1) // 2, length), *range((length + 1) // 2)]
+    for count in range(2, _MOST_RAILS):
+        cycle = [*range(count), *range(count - 2, 0, -1)]
+        yield _back(sorted(range(length), key=lambda place: cycle[place % len(cycle)]))
+    for count in range(2, max(3, min(length // 2, 40))):
+        by_columns = sorted(range(length), key=lambda place: place % count)
+        yield by_columns
+        yield _back(by_columns)
+
+
+def _back(order: list[int]) -> list[int]:
+    places = [0] * len(order)
+    for new, old in enumerate(order):
+        places[old] = new
+    return places
+
+
+def _without_repeats(stretch: str) -> str | None:
+    """One letter of every two, three or four that are the same."""
+    runs = [len(m[0]) for m in re.finditer(r"([A-Za-z])\1*", stretch)]
+    for count in (4, 3, 2):
+        if runs and sum(run % count == 0 for run in runs) >= 0.9 * len(runs):
+            return re.sub(rf"([^\n])\1{{{count - 1}}}", r"\1", stretch)
+    return None
+
+
+def _without_fillers(stretch: str) -> Iterator[str]:
+    """Without the letters, pairs and triples that stand there most often."""
+    lowered = stretch.lower()
+    for length, most in ((1, 3), (2, 4), (3, 3)):
+        counted = Counter(lowered[place : place + length] for place in range(len(lowered) - length + 1))
+        frequent = [piece for piece, count in counted.most_common(most) if piece.isalpha() and count * length >= 0.15 * len(stretch)]
+        for piece in frequent:
+            yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    while start > 0 and not text[start - 1].isspace():
+        start -= 1
+    while end < len(text) and not text[end].isspace():
+        end += 1
+    return start, end
+
+
+def _ends(token_and_gap: str) -> bool:
+    """Whether something else begins after a token."""
+    return "\n" in token_and_gap or token_and_gap.rstrip().endswith(":")
+
+
+def _frames(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    yield start, end
+    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    for pattern in (_LINE, _AFTER_LABEL, _QUOTED):
+        for match in pattern.finditer(line):
+            first, last = match.start() + line_start, match.end() + line_start
+            if first <= start + 12 and last >= end - 12 and (first, last) != (start, end) and last > first:
+                yield first, last
+
+
+def _like(read: str, word: str) -> str:
+    return read.capitalize() if word[0].isupper() or word[-1:].isupper() else read
