@@ -98,11 +98,11 @@ class AnthropicRequest(GuardedRequest):
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""
         messages = chat_messages(self.body)
-        beside: list[Any] = [*(self.body.get("tools") or ()), *tool_changes(self.body)]
-        beside += [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
+        tools = [*(self.body.get("tools") or ()), *tool_changes(self.body)]
+        fields = [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
         # Last, since they change from one request to the next, and what was read before is known.
-        beside += [*leftovers(messages), *left_out(self.body)]
-        yield Conversation.from_openai_messages(messages, beside)
+        fields += [*leftovers(messages), *left_out(self.body)]
+        yield Conversation.from_openai_messages(messages, tools, fields=fields)
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""
