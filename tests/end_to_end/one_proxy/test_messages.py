@@ -1,6 +1,8 @@
 """Anthropic's client before the guard and before the bare engine, and vLLM's own reading of what it sends."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,58 @@ def test_errors_are_those_that_the_client_knows(guarded: Anthropic, model: str) 
     with pytest.raises(BadRequestError, match="max_tokens") as refused:
         guarded.messages.create(model=model, max_tokens=-1, messages=messages)
     assert refused.value.type == "invalid_request_error"
+
+
+NODE = """
+import Anthropic from "@anthropic-ai/sdk";
+const client = new Anthropic({ baseURL: process.argv[2], apiKey: "any", maxRetries: 0 });
+const model = process.argv[4];
+const asked = { model, messages: [{ role: "user", content: process.argv[3] }] };
+const said = (message) => message.content.map((block) => block.text).join("");
+const whole = await client.messages.create({ ...asked, max_tokens: 12 });
+const streamed = await client.messages.stream({ ...asked, max_tokens: 12 }).finalMessage();
+const counted = await client.messages.countTokens(asked);
+let status = 200;
+try { await client.messages.create({ ...asked, max_tokens: 12, model: "another" }); } catch (error) { status = error.status; }
+console.log(JSON.stringify({
+  whole: said(whole).length, streamed: said(streamed).length, used: whole.usage.input_tokens, counted: counted.input_tokens, status,
+}));
+"""
+
+
+@pytest.fixture(scope="module")
+def node_client(lethe_cache: Path) -> Path:
+    """A folder with Anthropic's client for Node, installed on first use."""
+    folder = lethe_cache / "node-anthropic"
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    if not (folder / "node_modules" / "@anthropic-ai" / "sdk").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        install = [
+            "npm",
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(folder),
+            "@anthropic-ai/sdk@^1",
+        ]
+        if subprocess.run(install, capture_output=True, timeout=120).returncode:
+            pytest.skip("npm could not install Anthropic's client")
+    (folder / "client.mjs").write_text(NODE)
+    return folder
+
+
+def test_anthropics_client_for_node_is_answered_too(
+    node_client: Path, proxy: RunningProxy, model: str
+) -> None:
+    command = ["node", "client.mjs", proxy.url, ALLOWED, model]
+    ran = subprocess.run(command, cwd=node_client, capture_output=True, text=True, timeout=120, check=True)
+    seen = json.loads(ran.stdout)
+    assert seen["whole"]
+    assert seen["streamed"]
+    assert seen["used"] == seen["counted"]
+    assert seen["status"] == 404
 
 
 # Of what the engine makes, arguments are texts and references parts of their own; templates get neither.
