@@ -1,7 +1,7 @@
 """``POST /v1/messages`` and ``/v1/messages/count_tokens``: Anthropic's tongue.
 
-The engine takes a corruption, a salt and an adapter's name on this route as on that of chats, so what it is asked is what
-the client asked, and what it answers is passed as it comes.
+The engine takes a corruption and an adapter's name on this route as on that of chats, so what it is asked is what the
+client asked, and what it answers is passed as it comes.
 """
 
 from collections.abc import Iterator
