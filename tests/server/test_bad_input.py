@@ -254,7 +254,7 @@ async def test_a_malformed_salt_is_refused(stack: Stack, salt: Any) -> None:
         ("POST", "/detokenize", 403),
         ("POST", "/v1/responses/x/cancel", 404),
         ("GET", "/v1/responses/x", 404),
-        ("POST", "/v1/messages", 404),
+        ("POST", "/v1/message", 404),
         ("POST", "/inference/v1/generate", 404),
         ("POST", "/pooling", 404),
         ("POST", "/v1/chat/completions/batch", 404),

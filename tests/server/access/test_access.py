@@ -230,7 +230,7 @@ async def test_whatever_reaches_the_engine_counts_against_a_keys_limits(
     contents = [json.dumps(BODIES[path]).encode(), b"{", json.dumps(BODIES[path]).encode(), b"{"]
     answers = [await stack.client.post(path, content=content, headers=headers) for content in contents]
     assert [answer.status_code for answer in answers] == [200, 400, 200, 429]
-    assert error_of(answers[-1])["code"] == "rate_limit_exceeded"
+    assert "rate_limit_exceeded" in answers[-1].text
 
 
 async def test_a_refused_body_gives_its_place_back(stack: Stack, keys: Path) -> None:
