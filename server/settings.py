@@ -59,6 +59,13 @@ class ServerTools(StrEnum):
     DROP = "drop"
 
 
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
+
+
 class Consequence(StrEnum):
     """What follows from a verdict, by the kind of text that carries it."""
 
@@ -159,7 +166,7 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
-TextKind = Literal[
+ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
     "assistant_turns",
@@ -173,12 +180,17 @@ TextKind = Literal[
 
 
 class ScopeSettings(_Section):
-    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+    """What follows from a verdict, by the kind of text that carries it.
+
+    ``corrupt`` is the target's own action; a corruption falls on the messages that carry the verdict, or on the flagged
+    sentences of long ones for ``corrupt_span``. ``refuse`` refuses, ``observe`` records, ``skip`` does not judge.
 
     Attributes
     ----------
     newest_turn
-        What the user says last, and fields beside the messages that a template may print.
+        What the user says last, and fields beside the messages that a template may print. Here and below, corrupt is
+        the target's own action, and where that corrupts, it falls on the messages that carry the verdict;
+        corrupt_span is the same for the flagged sentences of long ones; observe records, and skip does not judge.
     earlier_turns
         What the user said before.
     assistant_turns
@@ -198,7 +210,7 @@ class ScopeSettings(_Section):
     system: Consequence = Consequence.CORRUPT
     tool_definitions: Consequence = Consequence.CORRUPT
     tool_results: Consequence = Consequence.CORRUPT_SPAN
-    documents: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT
 
 
 class PolicySettings(_Section):
@@ -226,6 +238,13 @@ class PolicySettings(_Section):
         What a refused client is told.
     scope
         What a verdict leads to, by the kind of text that carries it.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -236,6 +255,27 @@ class PolicySettings(_Section):
     server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
     scope: ScopeSettings = ScopeSettings()
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
+
+
+class ScoreSampleSettings(_Section):
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    share
+        Share of the requests that are in it.
+    keep
+        How many requests it holds at most; the oldest go, half of it at a time.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./scores"])
+    share: float = Field(default=0.1, gt=0, le=1)
+    keep: int = Field(default=200_000, ge=2)
 
 
 class ClassifierSection(ClassifierSettings):
@@ -250,6 +290,28 @@ class ClassifierSection(ClassifierSettings):
     """
 
     encoder: str = DEFAULT_ENCODER
+    score_sample: ScoreSampleSettings = ScoreSampleSettings()
+
+
+class AnswerSettings(_Section):
+    """How streams are judged on their way, where a target in force judges answers.
+
+    What is passed on has been judged; what came since then waits for the next look.
+
+    Attributes
+    ----------
+    first_tokens, tokens
+        After how many tokens that wait there is a look: the first, and each further one.
+    sentence_tokens
+        After how many there is one already if a sentence ends there.
+    wait_ms
+        After how long there is one, however few wait.
+    """
+
+    first_tokens: int = Field(default=12, ge=1)
+    tokens: int = Field(default=24, ge=1)
+    sentence_tokens: int = Field(default=12, ge=1)
+    wait_ms: int = Field(default=400, ge=1)
 
 
 class LimitSettings(_Section):
@@ -269,8 +331,10 @@ class LimitSettings(_Section):
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
-        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
-        are told to come back.
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
+        ended one that is judged; more are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -280,6 +344,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):
@@ -338,6 +403,18 @@ class AuditSettings(_Section):
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
+
+
+class FeedbackSettings(_Section):
+    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where the files are; without one nobody can say anything.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./feedback"])
 
 
 class TlsSettings(_Section):
@@ -434,9 +511,11 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     console: ConsoleSettings = ConsoleSettings()
 
     @pydantic.field_validator("limits")

@@ -4,7 +4,7 @@ The engine takes a corruption and an adapter's name on this route as on that of 
 client asked, and what it answers is passed as it comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -24,8 +24,9 @@ from lethe.server.endpoints.anthropic_blocks import (
     runs_here,
     tool_changes,
 )
+from lethe.server.endpoints.anthropic_form import MessageForm
 from lethe.server.endpoints.anthropic_refusal import refuse_message
-from lethe.server.endpoints.endpoint import GuardedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest, Opening, continued
 from lethe.server.endpoints.field_kinds import Blocks, Objects
 from lethe.server.endpoints.messages import leftovers
 
@@ -99,7 +100,7 @@ class AnthropicRequest(GuardedRequest):
         """The one conversation of the request."""
         messages = chat_messages(self.body)
         tools = [*(self.body.get("tools") or ()), *tool_changes(self.body)]
-        fields = [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
+        fields: list[Any] = [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
         # Last, since they change from one request to the next, and what was read before is known.
         fields += [*leftovers(messages), *left_out(self.body)]
         yield Conversation.from_openai_messages(messages, tools, fields=fields)
@@ -147,6 +148,14 @@ class MessagesRequest(AnthropicRequest):
     path = "/v1/messages"
     description = "The next message of a conversation, in Anthropic's form; guarded."
     Body = MessagesBody
+    answer_form = MessageForm()
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        messages = chat_messages(self.body)
+        if self.body["messages"][-1]["role"] != "assistant":
+            return super().openings(conversations)
+        return [continued(each, len(messages) - 1) for each in conversations]
 
 
 class CountTokensRequest(AnthropicRequest):

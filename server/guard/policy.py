@@ -1,6 +1,6 @@
 """From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lethe.bundle import Action
@@ -89,6 +89,11 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
     return _decision(
         [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", (), {}
     )
+
+
+def strongest(decisions: Iterable[Decision]) -> Decision | None:
+    """The decision whose outcome is the strongest; None of none."""
+    return max(decisions, key=lambda each: _STRENGTH.index(each.outcome), default=None)
 
 
 def observed(decision: Decision) -> Decision:
