@@ -70,8 +70,13 @@ def reference(document: Mapping[str, Any]) -> str:
                 if group["name"] in route["tags"]:
                     parts.append(f"### {method.upper()} {path}\n\n{route['description']}\n")
                     parts += _fields(route, shapes)
-    error = "\n".join(_rows(shapes["ErrorAnswer"], shapes))
-    parts.append(f"## Errors\n\nEvery answer but a `200` has this form.\n\n{_table(error)}")
+    openai, anthropic = (
+        _table("\n".join(_rows(shapes[name], shapes))) for name in ("ErrorAnswer", "AnthropicErrorAnswer")
+    )
+    parts.append(
+        f"## Errors\n\nEvery answer but a `200` has this form.\n\n{openai}\n"
+        f"On the routes of Anthropic's messages it has this one.\n\n{anthropic}"
+    )
     return "\n".join(parts)
 
 

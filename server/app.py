@@ -25,7 +25,7 @@ from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
 from lethe.server.engines.pool import EnginePool
-from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form
+from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
 from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
@@ -107,6 +107,7 @@ def create_app(
         redoc_url=None,
         # A redirect would name the host that the client names.
         redirect_slashes=False,
+        root_path=settings.root_path,
         exception_handlers={
             HTTPException: _http_error,
             APIError: _api_error,
@@ -248,9 +249,8 @@ class _ServiceRoutes:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path = request.url.path
-    misdirected = Misdirected(error.status_code, f"{request.method} {path}: {error.detail}")
-    response = error_form(path).response(misdirected)
+    misdirected = Misdirected(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+    response = error_form_of(request.scope).response(misdirected)
     if error.status_code == 405:
         response.headers["Allow"] = allowed_methods(request)
     return response
@@ -258,8 +258,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, APIError)
-    return error_form(request.url.path).response(error)
+    return error_form_of(request.scope).response(error)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
-    return error_form(request.url.path).response(ServerFailed())
+    return error_form_of(request.scope).response(ServerFailed())

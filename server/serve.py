@@ -25,7 +25,7 @@ from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
 from lethe.server.engines.verifier import EngineVerifier
-from lethe.server.error_forms import error_form
+from lethe.server.error_forms import error_form_of
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
@@ -294,7 +294,7 @@ def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            await error_form(scope["path"]).response(ServerStopping())(scope, receive, send)
+            await error_form_of(scope).response(ServerStopping())(scope, receive, send)
 
     return answer
 

@@ -1,6 +1,10 @@
 """Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import json
 import os
+import re
+import shlex
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -48,6 +52,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class ServerTools(StrEnum):
+    """What becomes of tools that a client declares and a server would have to run."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
 class Verify(StrEnum):
     """Who looks again at verdicts on a target that are a little above its threshold."""
 
@@ -91,11 +102,29 @@ class EngineAdapterSettings(_Section):
     engine_folder: Path | None = Field(default=None, examples=["/adapters"])
 
 
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+def _list_from(split: Callable[[str], list[str]], otherwise: str) -> pydantic.BeforeValidator:
+    """Takes a list that is written as one text, as an environment has it: in JSON, or otherwise."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a list in JSON, or {otherwise} ({error})") from None
+
+    return pydantic.BeforeValidator(read)
 
 
-Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], pydantic.BeforeValidator(_split), NoDecode]
+def _between_commas(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")] if value.strip() else []
+
+
+_COMMAS = _list_from(_between_commas, "its parts with commas between them")
+_SHELL_WORDS = _list_from(shlex.split, "words as in a shell")
+Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], _COMMAS, NoDecode]
+Origins = Annotated[tuple[str, ...], _COMMAS, NoDecode]
+Arguments = Annotated[tuple[str, ...], _SHELL_WORDS, NoDecode]
 
 
 class EngineSettings(_Section):
@@ -128,7 +157,7 @@ class EngineSettings(_Section):
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1, examples=["my-model"])
     tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
-    args: tuple[str, ...] = Field(default=(), examples=[("--max-model-len", "8192")])
+    args: Arguments = Field(default=(), examples=[("--max-model-len", "8192")])
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
@@ -202,6 +231,9 @@ class PolicySettings(_Section):
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
+    server_tools
+        A client declares tools that a server would have to run, such as a web search: refuse the request, or leave
+        them out of it.
     refusal
         What a refused client is told.
     scope
@@ -220,6 +252,7 @@ class PolicySettings(_Section):
     on_too_long: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
+    server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
     scope: ScopeSettings = ScopeSettings()
     verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
@@ -434,6 +467,9 @@ class Settings(BaseSettings):
         A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
+    root_path
+        What stands before every path where a reverse proxy gives Lethe only a part of a host's paths, whether or not it
+        takes that away.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
@@ -461,12 +497,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
     cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
     max_body_bytes: int = Field(default=16 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
-    cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
+    cors_origins: Origins = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     tls: TlsSettings = TlsSettings()
@@ -537,7 +574,7 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise OperatorError(f"bad settings: {faults}") from None
     except SettingsError as error:
-        raise OperatorError(f"bad settings: {error}") from None
+        raise OperatorError(f"bad settings: {_in_our_words(error)}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -550,6 +587,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise OperatorError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
     return document
+
+
+def _in_our_words(error: SettingsError) -> str:
+    named = re.search(r'field "(\w+)"', str(error))
+    if named is None:
+        return str(error)
+    variable = f"LETHE_{named[1].upper()}"
+    return (
+        f"{named[1]}: the variable {variable} must be an object in JSON; single settings of it have variables of their "
+        f"own, {variable}__NAME"
+    )
 
 
 def _describe(fault: Any) -> str:

@@ -21,6 +21,7 @@ from lethe.server.endpoints.anthropic_blocks import (
     chat_tool,
     check_blocks,
     left_out,
+    runs_here,
     tool_changes,
 )
 from lethe.server.endpoints.anthropic_form import MessageForm
@@ -47,7 +48,9 @@ class CountTokensBody(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
-    model: Annotated[str, Field(min_length=1, description="A name of the base model.")]
+    model: Annotated[str | None, Field(description="A name of the base model; the engine asks for one.")] = (
+        None
+    )
     messages: Annotated[
         list[AnthropicMessage],
         Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
@@ -88,6 +91,10 @@ class AnthropicRequest(GuardedRequest):
     def check(self) -> None:
         """See `EngineRequest.check`."""
         check_blocks(self.body)
+
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """See `GuardedRequest.runs_here`."""
+        return runs_here(tool)
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""

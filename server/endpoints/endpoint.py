@@ -6,7 +6,7 @@ targets.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import orjson
@@ -18,6 +18,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body
+from lethe.server.errors import BadRequest
 
 _FREE_FORMATS = ("text", "json_object")
 
@@ -133,6 +134,21 @@ class GuardedRequest(EngineRequest, ABC):
             The text of `token_id_prompts`, in their order.
         """
 
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """Whether a tool can be used here: no server runs any."""
+        return True
+
+    def without_server_tools(self) -> Self:
+        """The request without the tools that a server would have to run; with none left, nothing is said of tools."""
+        declared: list[dict[str, Any]] = self.body.get("tools") or []
+        kept = [tool for tool in declared if self.runs_here(tool)]
+        if len(kept) == len(declared):
+            return self
+        body = self.body | {"tools": kept}
+        if not kept:
+            body = {name: value for name, value in body.items() if name not in ("tools", "tool_choice")}
+        return replace(self, body=body)
+
     @property
     def choices(self) -> int:
         """How many answers the request asks for, to all its prompts."""
@@ -199,6 +215,17 @@ class GuardedRequest(EngineRequest, ABC):
         BadRequest
             The request asks for no number of answers, or for too many.
         """
+
+
+def server_tool(place: str, kind: Any) -> BadRequest:
+    """The error that says what to do about a tool that a server would have to run."""
+    named = f"one of type {kind}" if isinstance(kind, str) else "this one"
+    return BadRequest(
+        f"{place}: only tools that the client runs can be used here, and {named} is not: leave it out "
+        '(Codex: `web_search = "disabled"` in its config.toml; Claude Code: `--disallowedTools WebSearch`), '
+        "or have the operator set policy.server_tools to drop",
+        param=place,
+    )
 
 
 def continued(conversation: Conversation, index: int) -> Opening:

@@ -7,7 +7,14 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
-from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, Opening, continued, demanded
+from lethe.server.endpoints.endpoint import (
+    GuardedBody,
+    GuardedRequest,
+    Opening,
+    continued,
+    demanded,
+    server_tool,
+)
 from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
 from lethe.server.endpoints.messages import check_messages, leftovers
 from lethe.server.endpoints.responses_form import ResponseForm
@@ -71,11 +78,8 @@ class ResponsesRequest(GuardedRequest):
                     code="unsupported_parameter",
                 )
         for index, tool in enumerate(self.body.get("tools") or ()):
-            if tool.get("type") not in _CLIENT_TOOLS:
-                raise BadRequest(
-                    f"tools.{index}: only tools of type {' or '.join(_CLIENT_TOOLS)} can be used here",
-                    param=f"tools.{index}",
-                )
+            if not self.runs_here(tool):
+                raise server_tool(f"tools.{index}", tool.get("type"))
         for index, item in enumerate(self._items()):
             # A type may be of any type, a list for one.
             if str(item.get("type", "message")) not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
@@ -84,6 +88,10 @@ class ResponsesRequest(GuardedRequest):
                     param=f"input.{index}",
                 )
         check_messages([_message(item) for item in self._items()], "input")
+
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """See `GuardedRequest.runs_here`."""
+        return tool.get("type") in _CLIENT_TOOLS
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""

@@ -25,6 +25,8 @@ _OF_ROLE: Mapping[str, ScopeKind] = {
     "function": "tool_results",
     "assistant": "assistant_turns",
 }
+# Of a document an id may follow.
+_DOCUMENT = "document"
 _BESIDE: Mapping[str, ScopeKind] = {"tool_definition": "tool_definitions", "document": "documents"}
 
 
@@ -90,7 +92,11 @@ def _kind(message: Message, part: Part, newest: bool) -> ScopeKind:
     if message.role == "assistant" and part.kind == "reasoning" and part.start >= message.content_end:
         return "reasoning"
     # A role that is not known is read as a user's.
-    return _OF_ROLE.get(message.role, "earlier_turns")
+    return _of_role(message.role) or "earlier_turns"
+
+
+def _of_role(role: str) -> ScopeKind | None:
+    return "documents" if role.startswith(_DOCUMENT) else _OF_ROLE.get(role)
 
 
 def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
@@ -111,4 +117,4 @@ def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
 
 
 def _is_user(message: Message) -> bool:
-    return message.role not in _OF_ROLE and message.role != "beside"
+    return _of_role(message.role) is None and message.role != "beside"

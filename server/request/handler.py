@@ -22,7 +22,7 @@ from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.settings import Settings
+from lethe.server.settings import ServerTools, Settings
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,8 @@ class RequestHandler:
             parsed = route.parse(raw)
             record.parsed(parsed)
             self._require_readiness()
+            if self._settings.policy.server_tools is ServerTools.DROP:
+                parsed = parsed.without_server_tools()
             parsed = scrub(parsed, self._engines.model_names)
             conversations = await self._conversations(parsed)
             decision = await self._decide(parsed, conversations, key, record)

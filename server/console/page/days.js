@@ -6,7 +6,7 @@ import { moment, table } from "./tables.js";
 const HEADS = ["Day", "Target", "Requests", "Flagged", "Share", "Done", "Would have", "Keys"];
 
 export async function showDays() {
-  const { days, since } = await get("/console/api/days");
+  const { days, since } = await get("console/api/days");
   const note = days === null ? "No audit log is kept (audit.folder)." : days.length ? `Since ${moment(since)}, in UTC days. A target in shadow does nothing, and would have done what its bundle says.` : "Nothing yet.";
   byId("days-note").textContent = note;
   byId("days").hidden = !days?.length;

@@ -4,7 +4,7 @@ import { byId, make } from "./elements.js";
 import { moment, table } from "./tables.js";
 
 const WORDS = { about: "about it", "not-about": "not about it" };
-const route = (target) => `/console/api/targets/${target}/feedback`;
+const route = (target) => `console/api/targets/${target}/feedback`;
 
 /** For each target that judged a text, what can be said of it. */
 export function askForFeedback(targets, text) {

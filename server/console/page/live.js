@@ -21,7 +21,7 @@ export function stopLive() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const now = await get("/console/api/live");
+    const now = await get("console/api/live");
     rates.add(now);
     byId("live-fault").textContent = "";
     showTiles(now);

@@ -79,10 +79,10 @@ function facts(target) {
 }
 
 async function change(target, state) {
-  await guarded(async () => show(await post(`/console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+  await guarded(async () => show(await post(`console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
 }
 
-const refresh = async () => show(await get("/console/api/targets"));
+const refresh = async () => show(await get("console/api/targets"));
 
 async function openHistory(title, fill) {
   await guarded(async () => {
@@ -96,7 +96,7 @@ async function openHistory(title, fill) {
 
 async function showCard(name) {
   await guarded(async () => {
-    const { html } = await get(`/console/api/targets/${name}/card`);
+    const { html } = await get(`console/api/targets/${name}/card`);
     const card = byId("target-card");
     figures.forEach(URL.revokeObjectURL);
     figures = [];
@@ -114,7 +114,7 @@ async function loadFigure(image, target) {
   image.removeAttribute("src");
   image.alt ||= path;
   try {
-    const url = URL.createObjectURL(await getBlob(`/console/api/targets/${target}/figures/${path}`));
+    const url = URL.createObjectURL(await getBlob(`console/api/targets/${target}/figures/${path}`));
     figures.push(url);
     image.src = url;
   } catch {
@@ -125,6 +125,6 @@ async function loadFigure(image, target) {
 byId("reload").addEventListener("click", () =>
   guarded(async () => {
     await post("/admin/reload");
-    show(await get("/console/api/targets"));
+    show(await get("console/api/targets"));
   }, "Reloaded."),
 );

@@ -4,7 +4,7 @@ import { byId, make } from "./elements.js";
 import { moment, table } from "./tables.js";
 
 export async function versionsOf(target, writable, onChange) {
-  show(await get(`/console/api/targets/${target}/versions`));
+  show(await get(`console/api/targets/${target}/versions`));
 
   function show({ version, earlier }) {
     byId("history-command").textContent = "";
@@ -18,7 +18,7 @@ export async function versionsOf(target, writable, onChange) {
   async function rollBack(version) {
     byId("history-fault").textContent = "";
     try {
-      show(await post(`/console/api/targets/${target}/rollback`, { version }));
+      show(await post(`console/api/targets/${target}/rollback`, { version }));
       await onChange();
       byId("history-note").textContent = `${target} is version ${version} again.`;
       byId("target-history").focus();
