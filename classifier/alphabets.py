@@ -31,6 +31,7 @@ _KEYPAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
 
 # Two signs in groups, with what may part the groups and the words.
 _SIGNS = re.compile(r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}")
+_SIGNS_GATE = re.compile(r"[.·•∙*\-–—−_01][ \t\n/|]{1,4}[.·•∙*\-–—−_01]{1,6}[ \t\n/|]{1,4}[.·•∙*\-–—−_01]")
 _SIGN_GROUP = re.compile(r"[.·•∙*]|[\-–—−_]|[01]")
 _SIGN_WORDS = re.compile(r"[ \t]*[/|\n][/|\n \t]*|[ \t]{2,}")
 _SHORT_SIGN = re.compile(r"[.·•∙*]")
@@ -61,7 +62,7 @@ class Alphabets:
     def read_signs(self, text: str) -> AlignedText | None:
         """The text with runs of two signs, such as dots and dashes, read; None where there are none."""
         found: list[tuple[int, int, str]] = []
-        for match in _SIGNS.finditer(text) if "- " in text or "0 " in text or "— " in text or "– " in text or "−" in text or "_ " in text else ():
+        for match in _SIGNS.finditer(text) if _SIGNS_GATE.search(text) else ():
             run = _split(match[0], _SIGN_GROUPS)
             if (read := self._best(run, _TWO_SIGNS, _of_two_signs)) is not None:
                 found.append((*match.span(), f" {read} "))
@@ -71,6 +72,9 @@ class Alphabets:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
+            distinct = set(_NUMBER.findall(text, start, end))
+            if not any(alphabet.keys() >= distinct for alphabet in _NUMBERED):
+                continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
                 found.append((start, end, f" {read} "))

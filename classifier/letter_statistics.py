@@ -75,15 +75,34 @@ class LetterStatistics:
         """The likeness of a text."""
         return float(self.likeness(kinds_of(text)))
 
+    def letters_alone(self, text: str) -> float:
+        """The mean of the bits of a text's letters, whatever their order: -4.2 in prose, -5.5 where letters are replaced."""
+        kinds = kinds_of(text)
+        return float(self.letters[kinds[kinds > 0] - 1].mean()) if kinds.any() else 0.0
+
+    def likeness_of(
+        self, text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The likeness of each of some half-open stretches of a text, and the share of its characters that are letters, (n,) each."""
+        bits, counted, kinds = self._of_part(text)
+        so_far = np.concatenate([[0], bits.cumsum(dtype=np.float64)])
+        so_many = np.concatenate([[0], counted.cumsum()])
+        letters = np.concatenate([[0], (kinds > 0).cumsum()])
+        likeness = (so_far[ends] - so_far[starts]) / np.maximum(so_many[ends] - so_many[starts], 1)
+        return likeness, (letters[ends] - letters[starts]) / (ends - starts)
+
+    def _of_part(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
+        """The bits of each character, nought where it is not counted, which are counted, and their kinds."""
+        return _bits_of(self, text)
+
     def unlike(self, text: str, below: float) -> list[tuple[int, int]]:
         """Half-open stretches, in whole blocks, of which every thirty characters are less like language than this."""
         if len(text) < _BLOCK:
             return []
-        kinds = kinds_of(text)
-        whole = kinds[: len(kinds) // _BLOCK * _BLOCK]
-        excess = np.where(_counted(whole), self.bits[_triples(whole)] - np.float32(below), np.float32(0))
-        blocks = excess.reshape(-1, _BLOCK).sum(axis=1)
-        letters = np.count_nonzero(whole.reshape(-1, _BLOCK), axis=1)
+        size = len(text) // _BLOCK * _BLOCK
+        bits, counted, kinds = (each[:size].reshape(-1, _BLOCK) for each in self._of_part(text))
+        blocks = bits.sum(axis=1) - np.float32(below) * np.count_nonzero(counted, axis=1)
+        letters = np.count_nonzero(kinds, axis=1)
         odd = np.zeros(len(blocks) + 2, bool)
         pairs = (blocks[1:] + blocks[:-1] < 0) & (letters[1:] + letters[:-1] >= _BLOCK)
         odd[1:-2] |= pairs
@@ -98,6 +117,14 @@ class LetterStatistics:
 def _load() -> LetterStatistics:
     table = np.load(TABLE).astype(np.float32)
     return LetterStatistics(table[26:], table[:26])
+
+
+@functools.lru_cache(64)
+def _bits_of(statistics: LetterStatistics, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
+    # Several readers look at each part in turn.
+    kinds = kinds_of(text)
+    counted = _counted(kinds)
+    return np.where(counted, statistics.bits[_triples(kinds)], np.float32(0)), counted, kinds
 
 
 def kinds_of(text: str) -> NDArray[np.uint8]:

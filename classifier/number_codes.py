@@ -4,20 +4,24 @@ One mechanism for all: a run of digits over an alphabet is read as bytes or char
 Base64 and plain hexadecimal, which stand in ordinary text everywhere, have readers of their own.
 """
 
+import functools
 import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from lethe.classifier.aligned_text import AlignedText, replaced, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, word_bounds
+from lethe.classifier.points import bytes_of, points_of, word_bounds
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 _FEWEST = 6
 # A token that is shorter holds no question; one above the likeness is words.
 _SHORTEST_TOKEN, _WORDS = 16, -4.4
+_SHARE_OF_LETTERS = 0.25
 _LONGEST_NUMBER = 1024
 _LONGEST_RUN = 1 << 16
 # Of printable signs in bytes at random a third is printable, so a few that all are tell.
@@ -39,6 +43,9 @@ _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
 _LANGUAGE = -5.0
 _SHARE_OF_SPACES = (0.08, 0.3)
+_KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
+_UNPADDED = re.compile(r"[0-9A-Fa-f]")
+_LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
 
 
@@ -64,13 +71,18 @@ class _Digits:
     backwards: bool = False
     folded: bool = False
 
+    @functools.cached_property
+    def without(self) -> dict[int, None]:
+        """A table for `str.translate` that leaves what is no digit."""
+        return dict.fromkeys(map(ord, self.alphabet))
+
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
         token = token.upper() if self.folded else token
         token = token.rstrip("=") if "=" not in self.alphabet else token
-        values = [self.alphabet.find(character) for character in token]
-        if not values or min(values) < 0:
+        if not token or token.translate(self.without):
             return None
+        values = [self.alphabet.index(character) for character in token]
         if not self.group:
             return self._number(values)
         start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
@@ -144,12 +156,14 @@ class NumberCodes:
 
     def read_lists(self, text: str) -> AlignedText | None:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
-        found: list[tuple[int, int, str]] = []
-        for start, end in number_runs(text):
-            run = text[start:end]
-            if (read := self._read_list(run)) is not None:
-                found.append((start, end, f" {read} "))
-        return replaced(text, found)
+        return replaced(
+            text,
+            [
+                (start, end, f" {read} ")
+                for start, end in number_runs(text)
+                if (read := self._read_list(text[start:end])) is not None
+            ],
+        )
 
     def _read_list(self, run: str) -> str | None:
         numbers = _NUMBER.findall(run)
@@ -183,8 +197,10 @@ class NumberCodes:
         (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
         if not len(long):
             return []
-        tokens = {text[start:end] for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)}
-        return [token for token in tokens if len(token) <= _LONGEST_RUN and self._statistics.of_text(token) < _WORDS]
+        starts, ends = starts[long], ends[long]
+        likeness, letters = self._statistics.likeness_of(text, starts, ends)
+        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS) & (ends - starts <= _LONGEST_RUN)
+        return list({text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)})
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):
@@ -201,31 +217,48 @@ def _may_be_text(start: bytes) -> bool:
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}
 
 
-def number_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Half-open stretches that are mostly numbers, with what may stand before and between them."""
-    kinds = text.encode("latin-1", "replace").translate(_KINDS)
-    for match in _RUN_OF_KINDS.finditer(kinds):
-        digits = match[0].count(b"1")
-        if digits >= _FEWEST and 5 * digits >= 2 * (len(match[0]) - match[0].count(b" ")):
-            start, end = match.span()
-            edges = [each.span() for each in _EDGES.finditer(text[start:end])]
+@functools.lru_cache(64)
+def number_runs(text: str) -> tuple[tuple[int, int], ...]:
+    """Half-open stretches that are mostly numbers, with what may stand before and between them; long lines apart."""
+    if text.isascii():
+        kinds = text.encode().translate(_KINDS)
+    else:
+        kinds = _KIND_OF_POINT.take(points_of(text), mode="clip").tobytes()
+    if kinds.count(b"1") < _FEWEST:
+        return ()
+    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, *match.span()))
+
+
+def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A run as it is where its lines are short, or else line by line; without what is no number at either end."""
+    run = text[start:end]
+    breaks = run.count("\n")
+    # A table is no code; one of its lines may be.
+    lines = run.split("\n") if breaks and len(run) > _LONG_LINE * (breaks + 1) else [run]
+    for line in lines:
+        digits = sum(map(str.isdigit, line))
+        if digits >= _FEWEST and 5 * digits >= 2 * len(_UNPADDED.findall(line)):
+            edges = [each.span() for each in _EDGES.finditer(line)]
             first = edges[0][1] if edges and edges[0][0] == 0 else 0
-            last = edges[-1][0] if edges and edges[-1][1] == end - start and edges[-1][0] > first else end - start
+            last = edges[-1][0] if edges and edges[-1][1] == len(line) and edges[-1][0] > first else len(line)
             yield start + first, start + last
+        start += len(line) + 1
 
 
 def _characters(numbers: list[str], base: int) -> str | None:
-    """Numbers in a base as bytes, or as code points; None where they are neither."""
+    """Numbers in a base as bytes, or as code points; None where they are neither, or no text."""
     try:
-        points = [int(number, base) for number in numbers]
+        points = {number: int(number, base) for number in set(numbers)}
     except ValueError:
         return None
-    largest = max(points)
-    if largest > _LARGEST_POINT or min(points) < 9:
+    if max(points.values()) > _LARGEST_POINT or min(points.values()) < 9:
         return None
-    if largest < 256:
+    if max(points.values()) < 256:
         try:
-            return bytes(points).decode()
+            return bytes(map(points.__getitem__, numbers)).decode()
         except UnicodeDecodeError:
             pass
-    return "".join(map(chr, points))
+    characters = {number: chr(point) for number, point in points.items()}
+    if not all(character.isprintable() or character.isspace() for character in characters.values()):
+        return None
+    return "".join(map(characters.__getitem__, numbers))

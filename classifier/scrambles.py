@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,15 @@ _REPLACED = -4.9
 _LANGUAGE = -4.6
 _GAIN = 1.1
 # Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
-_MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
+_MOST_KNOWN, _LEAST_KNOWN = 0.4, 0.6
+# Bits a letter alone: moved letters are as frequent as they were.
+_MOVED = -4.75
 _FEWEST_LETTERS = 12
+_SHARE_OF_LETTERS = 0.8
+_NO_LETTER = re.compile(r"[\W\d_]+")
+_OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
+# Characters of text for each of these.
+_CODE_APART = 24
 _LONGEST = 2000
 _MAPS_WEIGHED = 12
 _MOST_RAILS = 9
@@ -77,10 +84,13 @@ class Unscrambler:
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
-        for start, end in self.statistics.unlike(text, UNLIKE):
-            start, end = _whole_words(text, start, end)
-            start, end = self._between_known_words(text, start, end)
-            if sum(map(len, _WORD.findall(text, start, end))) >= _FEWEST_LETTERS and not self._known(text[start:end]) > _MOST_KNOWN:
+        for first, last in self.statistics.unlike(text, UNLIKE):
+            # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
+            if not _is_written(text[first:last]) or self._known(text[first:last]) > _MOST_KNOWN:
+                continue
+            start, end = self._between_known_words(text, *_whole_words(text, first, last))
+            stretch = text[start:end]
+            if _is_written(stretch) and self._known(stretch) <= _MOST_KNOWN and self.statistics.of_text(stretch) < UNLIKE:
                 yield start, end
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
@@ -168,7 +178,7 @@ class Unscrambler:
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
         for read in _without_repeats(stretch), *_without_fillers(stretch):
-            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _MOST_KNOWN:
+            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _LEAST_KNOWN:
                 return read
         return None
 
@@ -199,7 +209,9 @@ class Unscrambler:
             stretch = text[first:last]
             if not _FEWEST_LETTERS <= len(stretch) <= _LONGEST:
                 continue
-            orders = np.array(list(_orders(len(stretch))))
+            if self.statistics.letters_alone(stretch) < _MOVED:
+                continue
+            orders = _orders(len(stretch))
             likeness = self.statistics.likeness(kinds_of(stretch)[orders])
             best = int(likeness.argmax())
             if likeness[best] < max(_LANGUAGE, self.statistics.of_text(stretch) + _GAIN / 2):
@@ -239,8 +251,13 @@ def _ways(word: str) -> Iterator[str]:
         yield word[count:] + word[:count]
 
 
-def _orders(length: int) -> Iterator[list[int]]:
-    """For texts whose characters were moved, where each of them is now."""
+@lru_cache(256)
+def _orders(length: int) -> NDArray[np.int32]:
+    """For texts whose characters were moved, where each of them is now, (orders, length)."""
+    return np.array(list(_ways_to_order(length)), np.int32)
+
+
+def _ways_to_order(length: int) -> Iterator[list[int]]:
     yield list(range(length))[::-1]
     yield [place ^ 1 if place ^ 1 < length else place for place in range(length)]
     yield [*range((length + 1) // 2, length), *range((length + 1) // 2)]
@@ -285,6 +302,16 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     while end < len(text) and not text[end].isspace():
         end += 1
     return start, end
+
+
+def _is_written(stretch: str) -> bool:
+    """Whether a stretch has the shape of a sentence: letters and spaces, and few other characters, fewer still of code."""
+    letters = len(_NO_LETTER.sub("", stretch))
+    return (
+        letters >= _FEWEST_LETTERS
+        and letters + stretch.count(" ") >= _SHARE_OF_LETTERS * len(stretch)
+        and len(_OF_CODE.findall(stretch)) * _CODE_APART <= len(stretch)
+    )
 
 
 def _ends(token_and_gap: str) -> bool:

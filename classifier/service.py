@@ -124,16 +124,17 @@ class ClassifierService:
         )
         targets = tuple(judged[head.target] for head in self._heads)
         complete = all_within and all(scores.complete for scored in found for _, scores in scored)
+        disguised = _unreadable(found[0]) if found else ()
         if not complete:
             reason = (
                 f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
                 f"to encode, {self.settings.maximum_readings} readings of one message, or what takes longer than "
                 f"{self.settings.deadline_seconds:g} s to read"
             )
-            return Verdict(targets, "too_long", (reason, *conversation.unreadable))
+            return Verdict(targets, "too_long", (reason, *conversation.unreadable, *disguised))
         if conversation.unreadable:
-            return Verdict(targets, "unclassifiable", conversation.unreadable)
-        return Verdict(targets)
+            return Verdict(targets, "unclassifiable", (*conversation.unreadable, *disguised))
+        return Verdict(targets, "unreadable", disguised) if disguised else Verdict(targets)
 
     async def close(self) -> None:
         """Refuse new conversations, finish those that wait, and end the threads."""
@@ -217,6 +218,20 @@ def _judge(
             spans = _evidence(carrying, index) + _entities(conversation, head)
             verdict = TargetVerdict(head.target, float(probability), head.threshold, spans)
         yield head.target, verdict
+
+
+def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]:
+    """Where a conversation is no language, in one line for each stretch of a message; seams repeat what messages say."""
+    stretches = {
+        (message, start, end)
+        for passage, found in scored
+        if len(passage.pieces) == 1
+        for first, last in found.unreadable
+        for message, start, end in passage.in_messages(first, last)
+    }
+    return tuple(
+        f"message {message + 1} is no language from character {start} to {end}" for message, start, end in sorted(stretches)
+    )
 
 
 def _by_length(

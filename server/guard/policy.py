@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lethe.bundle import Action
-from lethe.classifier.verdict import TargetVerdict, Verdict
+from lethe.classifier.verdict import Status, TargetVerdict, Verdict
 from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
@@ -30,6 +30,7 @@ _OUTCOME_OF_ACTION = {
 }
 _OUTCOME_OF_FALLBACK = {
     Fallback.PASS: Outcome.PASS,
+    Fallback.OBSERVE: Outcome.OBSERVE,
     Fallback.CORRUPT: Outcome.CORRUPT,
     Fallback.BLOCK: Outcome.BLOCK,
 }
@@ -68,12 +69,18 @@ def decide(
     for verdict in (*verdicts, *demands):
         if verdict.status == "ok" or targets.exempt(key):
             continue
-        fallback = policy.on_too_long if verdict.status == "too_long" else policy.on_unclassifiable
+        fallback = _fallback(verdict.status, policy)
         outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
         if fallback is Fallback.CORRUPT:
             corrupted = _all_corruptions(targets, key)
         reason = "; ".join(verdict.reasons) or verdict.status
     return _decision(outcomes, flagged, corrupted, adapter, reason, tuple(verdicts))
+
+
+def _fallback(status: Status, policy: PolicySettings) -> Fallback:
+    if status == "unreadable":
+        return policy.on_unreadable
+    return policy.on_too_long if status == "too_long" else policy.on_unclassifiable
 
 
 def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
