@@ -1,6 +1,6 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
-``python -m bench.classifier [encoder|latency|shipped|accuracy|tuned|attacks|attacks-tofu ...]``, all by default. Needs
+``python -m bench.classifier [encoder|latency|shipped|accuracy|tuned|attacks|attacks-tofu|disguises ...]``, all by default. Needs
 LETHE_DATA_DIR. ``accuracy`` trains a head for each of the field's data sets, minutes each; ``accuracy-forget05`` and the like
 measure one alone; ``tuned`` trains an encoder for each first, many minutes each.
 """
@@ -26,6 +26,7 @@ from bench.classifier_data import (
     tofu,
     wmdp,
 )
+from bench.disguises import disguise_tables
 from bench.page import machine, table, write_section
 from bench.verdicts import flags
 from lethe.bundle import load_bundle
@@ -168,6 +169,22 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
     write_section(_PAGE, f"Attack suite, {name}", f"{_COMMAND} ARGS={part}", body)
 
 
+def _disguises() -> None:
+    encoder, head = load_encoder(), _shipped_head()
+    questions = harry_potter_questions()["MUSE-Books, retain"]
+    plain = flags(encoder, head, [Conversation.from_prompt(question) for question in questions])
+    seen = [question for question, hit in zip(questions, plain, strict=True) if hit][::2]
+    ordinary = ordinary_prompts()["Vicuna-bench"][::4]
+    body = (
+        f"{machine('onnxruntime', 'numpy')}.\n\nEvery disguise on {len(seen)} questions that are flagged when asked plainly, alone or in "
+        f"a sentence around it, and on {len(ordinary)} ordinary prompts of Vicuna-bench. Each has one decoding. Neither is a question that "
+        "passes: it is not flagged, and what it stands in is not called unreadable. Goal: at most 5 %. Those held out were chosen before "
+        "the readers were written, and no reader was tried on them.\n\n"
+        + disguise_tables(encoder, head, seen, ordinary)
+    )
+    write_section(_PAGE, "Disguises", f"{_COMMAND} ARGS=disguises", body)
+
+
 def _encoder() -> None:
     texts = [text for texts in ordinary_prompts().values() for text in texts]
     texts += [text for texts in harry_potter_questions().values() for text in texts]
@@ -289,6 +306,7 @@ _MEASUREMENTS: dict[str, Callable[[], None]] = {
         for name in _TASKS
     },
     "attacks": _attacks,
+    "disguises": _disguises,
     "attacks-tofu": _attacks_on_tofu,
 }
 

@@ -17,6 +17,8 @@ _FEWEST = 6
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
 _MOST_GROUPS = 4096
+# Characters of a run of numbers that show what they may be.
+_FIRST_NUMBERS = 48
 
 _MORSE = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
@@ -72,8 +74,9 @@ class Alphabets:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
-            distinct = set(_NUMBER.findall(text, start, end))
-            if not any(alphabet.keys() >= distinct for alphabet in _NUMBERED):
+            # Most numbers are no letters, and the first few show it; the last of these may be cut.
+            first = _NUMBER.findall(text, start, min(start + _FIRST_NUMBERS, end))[:-1]
+            if not _NUMBERS_OF_LETTERS.issuperset(first):
                 continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
@@ -157,4 +160,5 @@ _NUMBERED: tuple[Mapping[str, str], ...] = (
     _TAPS | {"0": " ", "1": " "},
     *(_square(_LETTERS.replace(left_out, ""), signs, signs) for left_out in "jkcqz" for signs in ("12345", "01234")),
 )
+_NUMBERS_OF_LETTERS = frozenset(number for alphabet in _NUMBERED for number in alphabet)
 _SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_OTHERWISE

@@ -531,7 +531,7 @@ _LEET_ALPHABETS = {
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
 # What these make of nonsense is nonsense still.
-_SLIGHT = {"respelled", "literals"}
+_SLIGHT = {"unjoined", "respelled", "literals"}
 # Those that change words where they stand, whatever the rest of the text is.
 _LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word

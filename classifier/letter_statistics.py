@@ -63,13 +63,16 @@ class LetterStatistics:
         smoothing = total * _SMALLEST_SHARE
         after_one = (pairs + 50 * smoothing * alone) / (pairs.sum(axis=1, keepdims=True) + 50 * smoothing)
         after_two = (counts + smoothing * after_one) / (counts.sum(axis=2, keepdims=True) + smoothing)
+        # What was before a word's end does not matter, and what is no word counts nothing.
+        after_two[:, 0] = after_one[0]
+        bits = np.log2(after_two + 1e-9)
+        bits[:, 0, 0] = 0
         letters = alone[1:] / alone[1:].sum()
-        return cls(np.log2(after_two + 1e-9).astype(np.float32).reshape(-1), np.log2(letters + 1e-9).astype(np.float32))
+        return cls(bits.astype(np.float32).reshape(-1), np.log2(letters + 1e-9).astype(np.float32))
 
     def likeness(self, kinds: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The mean of the bits of rows of kinds of characters, (..., N) to (...); prose has -3.3, nonsense -6 to -8."""
-        bits, counted = self.bits[_triples(kinds)], _counted(kinds)
-        return np.where(counted, bits, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+        return self.bits.take(_triples(kinds)).sum(axis=-1) / np.maximum(_counted(kinds).sum(axis=-1), 1)
 
     def of_text(self, text: str) -> float:
         """The likeness of a text."""
@@ -123,8 +126,7 @@ def _load() -> LetterStatistics:
 def _bits_of(statistics: LetterStatistics, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
     # Several readers look at each part in turn.
     kinds = kinds_of(text)
-    counted = _counted(kinds)
-    return np.where(counted, statistics.bits[_triples(kinds)], np.float32(0)), counted, kinds
+    return statistics.bits.take(_triples(kinds)), _counted(kinds), kinds
 
 
 def kinds_of(text: str) -> NDArray[np.uint8]:
@@ -135,12 +137,10 @@ def kinds_of(text: str) -> NDArray[np.uint8]:
 
 
 def _triples(kinds: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """For each character, which three kinds end with it; what was before a word's end does not matter."""
-    here = kinds.astype(np.uint16)
-    triples = here.copy()
-    triples[..., 1:] += here[..., :-1] * np.uint16(_KINDS)
-    triples[..., 2:] += here[..., :-2] * (here[..., 1:-1] > 0) * np.uint16(_KINDS**2)
-    return triples
+    """For each character, which three kinds end with it, (..., N)."""
+    padded = np.zeros((*kinds.shape[:-1], kinds.shape[-1] + 2), np.uint16)
+    padded[..., 2:] = kinds
+    return padded[..., :-2] * np.uint16(_KINDS**2) + padded[..., 1:-1] * np.uint16(_KINDS) + padded[..., 2:]
 
 
 def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:

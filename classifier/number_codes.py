@@ -37,14 +37,13 @@ _KINDS = bytes(
 )  # fmt: skip
 _RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
 _NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
-_EDGES = re.compile(r"\A[^0-9]*?(?=(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?[0-9])|[^0-9A-Fa-f;}]+\Z")
+_BEFORE_NUMBER, _AFTER_NUMBER = "xXuU\\&#%=+{$", " \t\n\\&#%=+{,:.|/_-"
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
 _LANGUAGE = -5.0
 _SHARE_OF_SPACES = (0.08, 0.3)
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
-_UNPADDED = re.compile(r"[0-9A-Fa-f]")
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
 
@@ -226,23 +225,23 @@ def number_runs(text: str) -> tuple[tuple[int, int], ...]:
         kinds = _KIND_OF_POINT.take(points_of(text), mode="clip").tobytes()
     if kinds.count(b"1") < _FEWEST:
         return ()
-    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, *match.span()))
+    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, kinds, *match.span()))
 
 
-def _lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """A run as it is where its lines are short, or else line by line; without what is no number at either end."""
-    run = text[start:end]
-    breaks = run.count("\n")
+    breaks = text.count("\n", start, end)
     # A table is no code; one of its lines may be.
-    lines = run.split("\n") if breaks and len(run) > _LONG_LINE * (breaks + 1) else [run]
-    for line in lines:
-        digits = sum(map(str.isdigit, line))
-        if digits >= _FEWEST and 5 * digits >= 2 * len(_UNPADDED.findall(line)):
-            edges = [each.span() for each in _EDGES.finditer(line)]
-            first = edges[0][1] if edges and edges[0][0] == 0 else 0
-            last = edges[-1][0] if edges and edges[-1][1] == len(line) and edges[-1][0] > first else len(line)
-            yield start + first, start + last
-        start += len(line) + 1
+    apart = breaks and end - start > _LONG_LINE * (breaks + 1)
+    for line in text[start:end].split("\n") if apart else [text[start:end]]:
+        last = start + len(line)
+        digits = kinds.count(b"1", start, last)
+        if digits >= _FEWEST and 3 * digits >= 2 * kinds.count(b"a", start, last):
+            first = kinds.index(b"1", start)
+            while first > start and text[first - 1] in _BEFORE_NUMBER:
+                first -= 1
+            yield first, start + len(line.rstrip(_AFTER_NUMBER))
+        start = last + 1
 
 
 def _characters(numbers: list[str], base: int) -> str | None:

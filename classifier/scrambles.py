@@ -6,7 +6,7 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -20,13 +20,17 @@ from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_
 # this much better than what stands there.
 UNLIKE = -4.3
 _REPLACED = -4.9
+_WHOLE_UNLIKE = -3.9
 _LANGUAGE = -4.6
 _GAIN = 1.1
 # Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
-_MOST_KNOWN, _LEAST_KNOWN = 0.4, 0.6
+_MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
 _FEWEST_LETTERS = 12
+# Of so many words in a row, how many must be unknown.
+_WORDS_TOGETHER, _UNKNOWN_TOGETHER = 6, 6
+_WORDS_ALONE = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
 _SHARE_OF_LETTERS = 0.8
 _NO_LETTER = re.compile(r"[\W\d_]+")
 _OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
@@ -44,7 +48,8 @@ _QUOTED = re.compile(r"(?<=[\"“])[^\"“”\n]+(?=[\"”])|(?<=')[^'\n]+(?='(?
 _KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _OTHER_KEYBOARDS = ("pyfgcrlaoeuidhtnsqjkxbmwvz", "qwfpgjluyarstdhneiozxcvbkm", "azertyuiopqsdfghjklmwxcvbn")
 _VOWELS = frozenset("aeiou")
-_VOWELLESS = re.compile(r"(?<![\w'])[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+(?:[ ,\n]+[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+){3,}(?!\w)")
+_CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
+_VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,19 @@ class Unscrambler:
     ----------
     costs
         Known words in small letters; the smaller the cost, the more frequent.
+    unknown_words
+        Gives the runs of letters and digits of a text that are no known words, as they are written.
     """
 
-    def __init__(self, statistics: LetterStatistics, costs: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        statistics: LetterStatistics,
+        costs: Mapping[str, float],
+        unknown_words: Callable[[str], Collection[str]],
+    ) -> None:
         self.statistics = statistics
         self._costs = costs
+        self._unknown_words = unknown_words
 
     def read(self, text: str) -> Unscrambled:
         """Read scrambled stretches of a text."""
@@ -84,14 +97,31 @@ class Unscrambler:
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
-        for first, last in self.statistics.unlike(text, UNLIKE):
+        for first, last in _merged([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
             # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
             if not _is_written(text[first:last]) or self._known(text[first:last]) > _MOST_KNOWN:
                 continue
             start, end = self._between_known_words(text, *_whole_words(text, first, last))
             stretch = text[start:end]
-            if _is_written(stretch) and self._known(stretch) <= _MOST_KNOWN and self.statistics.of_text(stretch) < UNLIKE:
+            if _is_written(stretch) and self._known(stretch) <= _MOST_KNOWN and self.statistics.of_text(stretch) < _WHOLE_UNLIKE:
                 yield start, end
+
+    def _unknown(self, text: str) -> list[tuple[int, int]]:
+        """Half-open stretches in which nearly every longer word is unknown, whatever its letters are like."""
+        if not text.isascii() and 2 * np.count_nonzero(kinds_of(text)) < len(text):
+            return []
+        if len(unknown_words := self._unknown_words(text)) < _WORDS_TOGETHER:
+            return []
+        spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(_WORDS_ALONE)
+        unknown = list(map(unknown_words.__contains__, spaced.decode().split()))
+        counted = np.convolve(unknown, np.ones(_WORDS_TOGETHER, np.int8), "valid") if len(unknown) >= _WORDS_TOGETHER else np.zeros(0)
+        (places,) = (counted >= _UNKNOWN_TOGETHER).nonzero()
+        if not len(places):
+            return []
+        kinds = np.frombuffer(spaced, np.uint8) != 32
+        edges = np.diff(np.concatenate([[False], kinds, [False]]).view(np.int8))
+        starts, ends = (edges == 1).nonzero()[0], (edges == -1).nonzero()[0]
+        return list(zip(starts[places].tolist(), ends[places + _WORDS_TOGETHER - 1].tolist(), strict=True))
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         if end - start > _LONGEST:
@@ -100,6 +130,8 @@ class Unscrambler:
         bits = self.statistics.of_text(stretch)
         read = self._with_vowels(stretch) or self._by_words(stretch)
         read = read or (self._replaced(stretch, bits) if bits < _REPLACED else None) or self._thinned(stretch, bits)
+        if read is None and bits > UNLIKE:
+            return None
         if read is not None:
             return start, end, f" {read} "
         return self._moved(text, start, end)
@@ -302,6 +334,15 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     while end < len(text) and not text[end].isspace():
         end += 1
     return start, end
+
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            start, end = merged[-1][0], max(end, merged.pop()[1])
+        merged.append((start, end))
+    return merged
 
 
 def _is_written(stretch: str) -> bool:
