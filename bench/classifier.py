@@ -1,6 +1,6 @@
 """Measures the classifier on real data and writes docs/benchmarks-classifier.md.
 
-``python -m bench.classifier [encoder|latency|shipped|accuracy|tuned|attacks|attacks-tofu|disguises ...]``, all by default. Needs
+``python -m bench.classifier [encoder|latency|shipped|accuracy|tuned|attacks|attacks-tofu|disguises|unreadable ...]``, all by default. Needs
 LETHE_DATA_DIR. ``accuracy`` trains a head for each of the field's data sets, minutes each; ``accuracy-forget05`` and the like
 measure one alone; ``tuned`` trains an encoder for each first, many minutes each.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from bench.classifier_data import (
     Task,
+    data_folder,
     harry_potter_negatives,
     harry_potter_passages,
     harry_potter_questions,
@@ -28,6 +29,8 @@ from bench.classifier_data import (
 )
 from bench.disguises import disguise_tables
 from bench.page import machine, table, write_section
+from bench.traffic_requests import Sources
+from bench.unreadable import unreadable_tables
 from bench.verdicts import flags
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
@@ -39,6 +42,7 @@ from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
@@ -185,6 +189,16 @@ def _disguises() -> None:
     write_section(_PAGE, "Disguises", f"{_COMMAND} ARGS=disguises", body)
 
 
+def _unreadable() -> None:
+    lexicon = load_encoder().lexicon.with_names(_shipped_head().entities)
+    body = (
+        f"{machine('numpy')}.\n\nOrdinary requests in which a stretch of a message is called unreadable, with the 95 % interval: the traffic "
+        "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %.\n\n"
+        + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
+    )
+    write_section(_PAGE, "Unreadable ordinary text", f"{_COMMAND} ARGS=unreadable", body)
+
+
 def _encoder() -> None:
     texts = [text for texts in ordinary_prompts().values() for text in texts]
     texts += [text for texts in harry_potter_questions().values() for text in texts]
@@ -307,6 +321,7 @@ _MEASUREMENTS: dict[str, Callable[[], None]] = {
     },
     "attacks": _attacks,
     "disguises": _disguises,
+    "unreadable": _unreadable,
     "attacks-tofu": _attacks_on_tofu,
 }
 
