@@ -48,7 +48,15 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
             of_kind = [each for each in chosen if each.kind == kind]
             rows.append(_row(f"**all {len(of_kind)}**", kind, _sum(asked, of_kind), _sum(innocent, of_kind)))
         rows.append(_row(f"**all {len(chosen)}**", "all kinds", _sum(asked, chosen), _sum(innocent, chosen)))
-        header = ["disguise", "kind", "flagged", "unreadable", "neither", "ordinary flagged", "ordinary unreadable"]
+        header = [
+            "disguise",
+            "kind",
+            "flagged",
+            "unreadable",
+            "neither",
+            "ordinary flagged",
+            "ordinary unreadable",
+        ]
         parts.append(f"{title}:\n\n{table(header, rows)}")
     return "\n\n".join(parts)
 
@@ -63,7 +71,9 @@ async def _outcomes(encoder: Encoder, head: Head, prompts: Sequence[str]) -> dic
 
 
 async def _of(service: ClassifierService, disguise: Disguise, prompts: Sequence[str]) -> Outcomes:
-    verdicts = [await service.classify(Conversation.from_prompt(disguise.prompt(prompt))) for prompt in prompts]
+    verdicts = [
+        await service.classify(Conversation.from_prompt(disguise.prompt(prompt))) for prompt in prompts
+    ]
     flagged = sum(bool(verdict.flagged) for verdict in verdicts)
     unreadable = sum(not verdict.flagged and verdict.status == "unreadable" for verdict in verdicts)
     return Outcomes(flagged, unreadable, len(prompts))

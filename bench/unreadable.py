@@ -14,7 +14,7 @@ from lethe.classifier.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
-_REQUESTS = {2_000: 600, 8_000: 400, 32_000: 120, 128_000: 30}
+_REQUESTS = {2_000: 300, 8_000: 200, 32_000: 40}
 _AS_THEY_ARE = "as they are"
 
 
@@ -38,7 +38,9 @@ def unreadable_tables(sources: Sources, lexicon: Lexicon) -> str:
 def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:
     yield from ((_AS_THEY_ARE, request) for request in requests_as_they_are(sources))
     for length, count in _REQUESTS.items():
-        yield from ((f"{length:,}", request) for request in islice(requests_of_length(sources, length), count))
+        yield from (
+            (f"{length:,}", request) for request in islice(requests_of_length(sources, length), count)
+        )
 
 
 def _is_unreadable(request: Request, lexicon: Lexicon) -> bool:

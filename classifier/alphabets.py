@@ -32,14 +32,28 @@ _SPOKEN_OTHERWISE = {"alpha": "a", "juliet": "j", "x-ray": "x", "whisky": "w", "
 _KEYPAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
 
 # Two signs in groups, with what may part the groups and the words.
-_SIGNS = re.compile(r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}")
+_SIGNS = re.compile(
+    r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}"
+)
 _SIGNS_GATE = re.compile(r"[.·•∙*\-–—−_01][ \t\n/|]{1,4}[.·•∙*\-–—−_01]{1,6}[ \t\n/|]{1,4}[.·•∙*\-–—−_01]")
 _SIGN_GROUP = re.compile(r"[.·•∙*]|[\-–—−_]|[01]")
 _SIGN_WORDS = re.compile(r"[ \t]*[/|\n][/|\n \t]*|[ \t]{2,}")
 _SHORT_SIGN = re.compile(r"[.·•∙*]")
 _LONG_SIGN = re.compile(r"[\-–—−_]")
 _NUMBER = re.compile(r"\d+")
-_SPOKEN_GATE = ("charlie", "foxtrot", "november", "oscar", "romeo", "sierra", "tango", "india", "echo", "hotel", "uniform")
+_SPOKEN_GATE = (
+    "charlie",
+    "foxtrot",
+    "november",
+    "oscar",
+    "romeo",
+    "sierra",
+    "tango",
+    "india",
+    "echo",
+    "hotel",
+    "uniform",
+)
 _SPOKEN_RUN = re.compile(
     rf"(?i)(?<!\w)(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)"
     rf"(?:[\W_]{{1,4}}(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)){{5,}}"
@@ -114,7 +128,10 @@ class Alphabets:
         """What the groups spell, with a space at the rarer kind of gap where there are two."""
         kinds = sorted({_kind(gap) for gap in run.gaps}, key=len)
         rarest = min(kinds, key=[_kind(gap) for gap in run.gaps].count) if len(kinds) > 1 else None
-        pieces = [alphabet[group] + (" " if _kind(gap) == rarest else "") for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)]
+        pieces = [
+            alphabet[group] + (" " if _kind(gap) == rarest else "")
+            for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)
+        ]
         return re.sub(r" +", " ", "".join(pieces)).strip()
 
 
@@ -145,7 +162,9 @@ def _five_signs(letters: str) -> Mapping[str, str]:
 
 
 def _square(letters: str, rows: str, columns: str) -> Mapping[str, str]:
-    return {row + column: letters[5 * i + j] for i, row in enumerate(rows) for j, column in enumerate(columns)}
+    return {
+        row + column: letters[5 * i + j] for i, row in enumerate(rows) for j, column in enumerate(columns)
+    }
 
 
 _NO_J = _LETTERS.replace("j", "")
@@ -154,11 +173,23 @@ _TWO_SIGNS: tuple[Mapping[str, str], ...] = (
     _five_signs(_LETTERS),
     _five_signs(_NO_J.replace("v", "")),
 )
-_TAPS = {str(key + 2) * (place + 1): letter for key, letters in enumerate(_KEYPAD) for place, letter in enumerate(letters)}
+_TAPS = {
+    str(key + 2) * (place + 1): letter
+    for key, letters in enumerate(_KEYPAD)
+    for place, letter in enumerate(letters)
+}
 _NUMBERED: tuple[Mapping[str, str], ...] = (
-    *({f"{place + first:0{width}d}": letter for place, letter in enumerate(_LETTERS)} | {" ": " "} for first in (1, 0) for width in (1, 2)),
+    *(
+        {f"{place + first:0{width}d}": letter for place, letter in enumerate(_LETTERS)} | {" ": " "}
+        for first in (1, 0)
+        for width in (1, 2)
+    ),
     _TAPS | {"0": " ", "1": " "},
-    *(_square(_LETTERS.replace(left_out, ""), signs, signs) for left_out in "jkcqz" for signs in ("12345", "01234")),
+    *(
+        _square(_LETTERS.replace(left_out, ""), signs, signs)
+        for left_out in "jkcqz"
+        for signs in ("12345", "01234")
+    ),
 )
 _NUMBERS_OF_LETTERS = frozenset(number for alphabet in _NUMBERED for number in alphabet)
 _SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_OTHERWISE

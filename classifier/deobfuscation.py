@@ -169,7 +169,9 @@ def find_readings(
             for reading in search.further_readings(parent, search.names, known):
                 spent += min(reading.fresh_characters / max(len(canonical.text), 1), 1.0)
                 if spent > maximum_readings:
-                    return Readings(tuple(each.reading for each in readings), False, search.unreadable(text, readings))
+                    return Readings(
+                        tuple(each.reading for each in readings), False, search.unreadable(text, readings)
+                    )
                 known.update(reading.parts)
                 readings.append(reading)
                 found.append(reading)
@@ -328,9 +330,13 @@ class _Search:
         for part in parted.parts:
             left = self._left.get(part, ())
             for start, end in (*nonsense(part, left, _STATISTICS), *self._coded(part)):
-                fresh = any(first < place + end and place + start < last for first, last in parted.reading.fresh)
+                fresh = any(
+                    first < place + end and place + start < last for first, last in parted.reading.fresh
+                )
                 span = canonical.original_span(place + start, place + end)
-                if fresh and not any(_reads(each.reading, parted.reading, place + start, place + end) for each in readings):
+                if fresh and not any(
+                    _reads(each.reading, parted.reading, place + start, place + end) for each in readings
+                ):
                     yield span
             place += len(part)
 

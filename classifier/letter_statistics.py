@@ -19,7 +19,9 @@ TABLE = Path(__file__).with_name("letter_statistics.npy")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # What begins and ends a word, and the letters.
 _KINDS = 27
-_KIND_OF_BYTE = bytes(point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256))
+_KIND_OF_BYTE = bytes(
+    point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256)
+)
 _KIND_OF_POINT = np.frombuffer(_KIND_OF_BYTE[:128] + bytes(1), np.uint8)
 # A word's weight by its rank, flatter than its frequency so that rare languages count.
 _FLATTER, _FIRST_RANKS = 0.6, 30
@@ -51,7 +53,11 @@ class LetterStatistics:
     @classmethod
     def of(cls, words: Sequence[str]) -> "LetterStatistics":
         """From words, the most frequent first."""
-        plain = [(rank, word) for rank, word in enumerate(map(_without_accents, words)) if word.isascii() and word.isalpha()]
+        plain = [
+            (rank, word)
+            for rank, word in enumerate(map(_without_accents, words))
+            if word.isascii() and word.isalpha()
+        ]
         weights = [(rank + _FIRST_RANKS) ** -_FLATTER for rank, _ in plain]
         counts = np.zeros(_KINDS**3)
         repeated = np.repeat(weights, [len(word) + 1 for _, word in plain])
@@ -123,7 +129,9 @@ def _load() -> LetterStatistics:
 
 
 @functools.lru_cache(64)
-def _bits_of(statistics: LetterStatistics, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
+def _bits_of(
+    statistics: LetterStatistics, text: str
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
     # Several readers look at each part in turn.
     kinds = kinds_of(text)
     return statistics.bits.take(_triples(kinds)), _counted(kinds), kinds
@@ -151,4 +159,8 @@ def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _without_accents(word: str) -> str:
-    return "".join(character for character in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(character))
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFKD", word.lower())
+        if not unicodedata.combining(character)
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced, substitute_words
+from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.packing import looks_coded, text_in
 from lethe.classifier.points import bytes_of, points_of, word_bounds
@@ -42,6 +42,7 @@ _BEFORE_NUMBER, _AFTER_NUMBER = "xXuU\\&#%=+{$", " \t\n\\&#%=+{,:.|/_-"
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
 _LANGUAGE = -5.0
+_RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
@@ -133,7 +134,6 @@ _BASES = (
     _Digits("".join(map(chr, range(33, 118))), 5, 4),
     _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
     _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
-    _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True),
     # One number.
     _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
@@ -142,9 +142,31 @@ _BASES = (
     _Digits(_CAPITALS + _SMALL + _DIGITS),
     _Digits(_DIGITS + _CAPITALS, folded=True),
 )
-# The only one with a space among its digits.
-_WITH_SPACES = _BASES[7]
-_SPACED_RUN = re.compile(r"[0-9A-Z $%*+\-./:]{24,}")
+# Codes with spaces, by the lines or stretches that they fill.
+_SPACED_RUN = r"[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
+_MEASURED_LINE = r"(?<![^\n])[!-M][ -`]{8,60}(?![^\n])"
+_LINE = re.compile(rf"{_MEASURED_LINE}|{_SPACED_RUN}|\S+")
+
+
+def _from_spaced(run: str) -> str | None:
+    raw = _WITH_SPACES.read(run)
+    return raw and text_in(raw)
+
+
+def _from_measured(line: str) -> str | None:
+    """A line whose first character says how many bytes follow."""
+    count = (ord(line[0]) - 32) % 64
+    digits = line[1:].replace("`", " ")
+    digits += " " * (-len(digits) % 4)
+    if len(digits) != 4 * -(-count // 3):
+        return None
+    raw = _MEASURED.read(digits)
+    return raw and text_in(raw[:count])
+
+
+_WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
+_MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
+_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINE), _from_measured))
 
 
 class NumberCodes:
@@ -178,16 +200,30 @@ class NumberCodes:
             lists = [(base, numbers) for base in _WIDTHS]
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
         texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
-        best = max(texts, key=self._statistics.of_text, default=None)
+        best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None
         spaces = best.count(" ") / len(best)
         parted = len(best) >= _SHORTEST_TOKEN and _SHARE_OF_SPACES[0] <= spaces <= _SHARE_OF_SPACES[1]
         return best if parted or looks_coded(best) or self._statistics.of_text(best) >= _LANGUAGE else None
 
+    def _likeness(self, read: str) -> float:
+        """The likeness of a reading; numbers read in a wrong base are mostly rare signs, which have none."""
+        return self._statistics.of_text(read) if 2 * sum(map(str.isascii, read)) > len(read) else _RARE_SIGNS
+
     def read_digits(self, text: str) -> AlignedText | None:
         """The text with long tokens in the digits of a base read; None where there are none."""
-        readings = {token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None}
+        readings = {
+            token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None
+        }
+        lines = {
+            line: read
+            for pattern, decode in _LINES
+            for line in pattern.findall(text)
+            if (read := decode(line)) is not None
+        }
+        if lines:
+            return substitute(_LINE, text, lambda line: lines.get(line) or readings.get(line))
         return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
 
     def _odd_tokens(self, text: str) -> list[str]:
@@ -199,7 +235,9 @@ class NumberCodes:
         starts, ends = starts[long], ends[long]
         likeness, letters = self._statistics.likeness_of(text, starts, ends)
         odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS) & (ends - starts <= _LONGEST_RUN)
-        return list({text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)})
+        return list(
+            {text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)}
+        )
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):

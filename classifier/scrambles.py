@@ -27,9 +27,10 @@ _GAIN = 1.1
 _MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
+_LEAST_KNOWN_REPLACED = 0.4
 _FEWEST_LETTERS = 12
-# Of so many words in a row, how many must be unknown.
-_WORDS_TOGETHER, _UNKNOWN_TOGETHER = 6, 6
+# Unknown words in a row, shorter ones between them left out, that may be scrambled.
+_WORDS_TOGETHER = 4
 _WORDS_ALONE = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
 _SHARE_OF_LETTERS = 0.8
 _NO_LETTER = re.compile(r"[\W\d_]+")
@@ -93,17 +94,32 @@ class Unscrambler:
                 found.append(read)
             else:
                 left.append((start, end))
+        if not text.isascii():
+            found = sorted([*found, *self._of_other_scripts(text)])
         return Unscrambled(replaced(text, found), tuple(left))
+
+    def _of_other_scripts(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Stretches in letters of another script, or in Braille, that spell words of the Latin one."""
+        for pattern, tables in _SCRIPTS:
+            for match in pattern.finditer(text):
+                # A page of Greek is Greek from its beginning on.
+                readings = [match[0].translate(table) for table in tables]
+                if any(self._known(read[:_FIRST_OF_SCRIPT]) >= _LEAST_KNOWN for read in readings):
+                    yield (*match.span(), f" {max(readings, key=self._known)} ")
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
         for first, last in _merged([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
             # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
-            if not _is_written(text[first:last]) or self._known(text[first:last]) > _MOST_KNOWN:
+            if not _is_written(text[first:last]) or self._known(text[first:last], 4) > _MOST_KNOWN:
                 continue
             start, end = self._between_known_words(text, *_whole_words(text, first, last))
             stretch = text[start:end]
-            if _is_written(stretch) and self._known(stretch) <= _MOST_KNOWN and self.statistics.of_text(stretch) < _WHOLE_UNLIKE:
+            if (
+                _is_written(stretch)
+                and self._known(stretch, 4) <= _MOST_KNOWN
+                and self.statistics.of_text(stretch) < _WHOLE_UNLIKE
+            ):
                 yield start, end
 
     def _unknown(self, text: str) -> list[tuple[int, int]]:
@@ -112,16 +128,30 @@ class Unscrambler:
             return []
         if len(unknown_words := self._unknown_words(text)) < _WORDS_TOGETHER:
             return []
-        spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(_WORDS_ALONE)
-        unknown = list(map(unknown_words.__contains__, spaced.decode().split()))
-        counted = np.convolve(unknown, np.ones(_WORDS_TOGETHER, np.int8), "valid") if len(unknown) >= _WORDS_TOGETHER else np.zeros(0)
-        (places,) = (counted >= _UNKNOWN_TOGETHER).nonzero()
+        spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(
+            _WORDS_ALONE
+        )
+        words = spaced.decode().split()
+        # Short words are known by accident in some language.
+        long = [place for place, word in enumerate(words) if len(word) > 3]
+        unknown = [words[place] in unknown_words for place in long]
+        if sum(unknown) < _WORDS_TOGETHER:
+            return []
+        counted = np.convolve(unknown, np.ones(_WORDS_TOGETHER, np.int8), "valid")
+        (places,) = (counted >= _WORDS_TOGETHER).nonzero()
         if not len(places):
             return []
         kinds = np.frombuffer(spaced, np.uint8) != 32
         edges = np.diff(np.concatenate([[False], kinds, [False]]).view(np.int8))
         starts, ends = (edges == 1).nonzero()[0], (edges == -1).nonzero()[0]
-        return list(zip(starts[places].tolist(), ends[places + _WORDS_TOGETHER - 1].tolist(), strict=True))
+        chosen = np.array(long)
+        return list(
+            zip(
+                starts[chosen[places]].tolist(),
+                ends[chosen[places + _WORDS_TOGETHER - 1]].tolist(),
+                strict=True,
+            )
+        )
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         if end - start > _LONGEST:
@@ -129,16 +159,20 @@ class Unscrambler:
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
         read = self._with_vowels(stretch) or self._by_words(stretch)
-        read = read or (self._replaced(stretch, bits) if bits < _REPLACED else None) or self._thinned(stretch, bits)
+        read = (
+            read
+            or self._thinned(stretch, bits)
+            or (self._replaced(stretch, bits) if bits < _REPLACED else None)
+        )
         if read is None and bits > UNLIKE:
             return None
         if read is not None:
             return start, end, f" {read} "
         return self._moved(text, start, end)
 
-    def _known(self, text: str) -> float:
-        """The share of letters that stand in known words, of those that stand in words of three letters or more."""
-        words = [word for word in _WORD.findall(text.lower()) if len(word) > 2]
+    def _known(self, text: str, shortest: int = 3) -> float:
+        """The share of letters that stand in known words, of those that stand in words so long or longer."""
+        words = [word for word in _WORD.findall(text.lower()) if len(word) >= shortest]
         return sum(len(word) for word in words if self._cost(word) < np.inf) / max(sum(map(len, words)), 1)
 
     def _between_known_words(self, text: str, start: int, end: int) -> tuple[int, int]:
@@ -154,7 +188,11 @@ class Unscrambler:
         # Short words go with what stands beside them.
         while first > 0 and not known[first - 1] and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
             first -= 1
-        while last + 1 < len(tokens) and not known[last + 1] and not _ends(text[tokens[last][0] : tokens[last + 1][0]]):
+        while (
+            last + 1 < len(tokens)
+            and not known[last + 1]
+            and not _ends(text[tokens[last][0] : tokens[last + 1][0]])
+        ):
             last += 1
         return tokens[first][0], tokens[last][1]
 
@@ -179,7 +217,8 @@ class Unscrambler:
         if likeness[chosen] < max(_LANGUAGE, bits + _GAIN):
             return None
         letters = "".join(LETTERS[kind - 1] for kind in _MAPS[best[chosen]])
-        return stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
+        read = stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
+        return read if self._known(read) >= _LEAST_KNOWN_REPLACED else None
 
     def _by_words(self, stretch: str) -> str | None:
         """Every word read back by itself, where a known one comes out for most."""
@@ -210,13 +249,24 @@ class Unscrambler:
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
         for read in _without_repeats(stretch), *_without_fillers(stretch):
-            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _LEAST_KNOWN:
+            if (
+                read is not None
+                and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN / 2)
+                and self._known(read) >= _LEAST_KNOWN
+            ):
                 return read
         return None
 
     def _with_vowels(self, stretch: str) -> str | None:
         """Words in a row that have no vowels, read as the most frequent ones with these consonants."""
-        read = replaced(stretch, [(m.start(), m.end(), back) for m in _VOWELLESS.finditer(stretch) if (back := self._vowelled(m[0]))])
+        read = replaced(
+            stretch,
+            [
+                (m.start(), m.end(), back)
+                for m in _VOWELLESS.finditer(stretch)
+                if (back := self._vowelled(m[0]))
+            ],
+        )
         return read and read.text
 
     def _vowelled(self, run: str) -> str | None:
@@ -258,7 +308,9 @@ def _alphabets() -> Iterator[str]:
     """What the letters from a to z may stand for."""
     for factor in range(1, 26, 2):
         if factor != 13:
-            yield from ("".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26))
+            yield from (
+                "".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26)
+            )
     keys = "".join(_KEY_ROWS)
     for step in (1, -1):
         neighbours = "".join(row[step:] + row[:step] for row in _KEY_ROWS)
@@ -268,8 +320,36 @@ def _alphabets() -> Iterator[str]:
         yield "".join(dict(zip(keys, other, strict=True))[letter] for letter in LETTERS)
 
 
+_GREEK = str.maketrans("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώ", "abgdezhtiklmnxoprstufxpwsaehiouw")
+_CYRILLIC = str.maketrans(
+    dict(
+        zip(
+            "абвгдеёжзийклмнопрстуфхцчшщыэюя",
+            "a b v g d e e zh z i y k l m n o p r s t u f h c ch sh sh y e yu ya".split(),
+            strict=True,
+        )
+    )
+)
+_BRAILLE = str.maketrans("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", LETTERS[:21] + "vwxyz ")
+# By script: where it stands, and what its letters may pass for.
+_SCRIPTS = (
+    (re.compile(r"[\u2801-\u283f](?:[\u2800-\u283f]|[ ,.?!'\n](?=[\u2800-\u283f])){5,}"), (_BRAILLE,)),
+    (
+        re.compile(r"(?i)[α-ωά-ώ](?:[α-ωά-ώ]|[ ,.?!';:\n](?=[α-ωά-ώ])){11,}"),
+        (_GREEK, _GREEK | {ord("υ"): "y", ord("κ"): "c"}, _GREEK | {ord("υ"): "y"}),
+    ),
+    (
+        re.compile(r"(?i)[а-яё](?:[а-яё]|[ ,.?!';:\n](?=[а-яё])){11,}"),
+        (_CYRILLIC, _CYRILLIC | {ord("х"): "x", ord("в"): "w"}),
+    ),
+)
+_FIRST_OF_SCRIPT = 400
+
+
 # (maps, 26), the kind that each letter stands for.
-_MAPS: NDArray[np.uint8] = np.array([kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS])
+_MAPS: NDArray[np.uint8] = np.array(
+    [kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS]
+)
 
 
 def _ways(word: str) -> Iterator[str]:
@@ -323,7 +403,11 @@ def _without_fillers(stretch: str) -> Iterator[str]:
     lowered = stretch.lower()
     for length, most in ((1, 3), (2, 4), (3, 3)):
         counted = Counter(lowered[place : place + length] for place in range(len(lowered) - length + 1))
-        frequent = [piece for piece, count in counted.most_common(most) if piece.isalpha() and count * length >= 0.15 * len(stretch)]
+        frequent = [
+            piece
+            for piece, count in counted.most_common(most)
+            if piece.isalpha() and count * length >= 0.15 * len(stretch)
+        ]
         for piece in frequent:
             yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
 

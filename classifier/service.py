@@ -230,7 +230,8 @@ def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]
         for message, start, end in passage.in_messages(first, last)
     }
     return tuple(
-        f"message {message + 1} is no language from character {start} to {end}" for message, start, end in sorted(stretches)
+        f"message {message + 1} is no language from character {start} to {end}"
+        for message, start, end in sorted(stretches)
     )
 
 

@@ -27,11 +27,18 @@ _UNEVEN = 6.0
 _LONGEST = 4096
 # Of bytes: noughts and ones all through, as no code of text has.
 _BINARY_SHARE = 0.02
-_CLASSES = ((re.compile(r"[a-z]"), 26), (re.compile(r"[A-Z]"), 26), (re.compile(r"[0-9]"), 10), (re.compile(r"[+/_-]"), 2))
+_CLASSES = (
+    (re.compile(r"[a-z]"), 26),
+    (re.compile(r"[A-Z]"), 26),
+    (re.compile(r"[0-9]"), 10),
+    (re.compile(r"[+/_-]"), 2),
+)
 _HEX = re.compile(r"[0-9a-f]+\Z|[0-9A-F]+\Z")
 
 
-def nonsense(text: str, stretches: Sequence[tuple[int, int]], statistics: LetterStatistics) -> list[tuple[int, int]]:
+def nonsense(
+    text: str, stretches: Sequence[tuple[int, int]], statistics: LetterStatistics
+) -> list[tuple[int, int]]:
     """Those of some stretches that were not read which are surely no language, and long enough to hold a question."""
     return [(start, end) for start, end in stretches if bits_against(text[start:end], statistics) >= _BITS]
 
