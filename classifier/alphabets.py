@@ -3,9 +3,10 @@
 A run of such groups is read by every alphabet that has all of them, and taken where language comes out.
 """
 
+import itertools
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lethe.classifier.aligned_text import AlignedText, replaced
@@ -108,7 +109,12 @@ class Alphabets:
         ]
         return replaced(text, found)
 
-    def _best(self, run: _Groups, alphabets: tuple[Mapping[str, str], ...], spell=None) -> str | None:
+    def _best(
+        self,
+        run: _Groups,
+        alphabets: tuple[Mapping[str, str], ...],
+        spell: Callable[[tuple[str, ...]], Iterator[tuple[str, ...]]] | None = None,
+    ) -> str | None:
         groups = run.groups
         if not _FEWEST <= len(groups) <= _MOST_GROUPS:
             return None
@@ -141,7 +147,7 @@ def _kind(gap: str) -> str:
 
 def _split(run: str, group: re.Pattern[str]) -> _Groups:
     found = list(group.finditer(run))
-    gaps = tuple(run[before.end() : after.start()] for before, after in zip(found, found[1:], strict=False))
+    gaps = tuple(run[before.end() : after.start()] for before, after in itertools.pairwise(found))
     return _Groups(tuple(match[0] for match in found), gaps)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.alphabets import Alphabets
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.codes import BASE64, read_base64, read_hex
 from lethe.classifier.invisible import reveal, unread
 from lethe.classifier.letter_statistics import LetterStatistics

@@ -5,6 +5,7 @@ Base64 and plain hexadecimal, which stand in ordinary text everywhere, have read
 """
 
 import functools
+import itertools
 import re
 import string
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ _KINDS = bytes(
 )  # fmt: skip
 _RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
 _NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
-_BEFORE_NUMBER, _AFTER_NUMBER = "xXuU\\&#%=+{$", " \t\n\\&#%=+{,:.|/_-"
+_BEFORE_NUMBER, _HEX_LETTER = "xXuU\\&#%=+{$", ord("a")
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
@@ -150,7 +151,7 @@ _LINE = re.compile(rf"{_MEASURED_LINE}|{_SPACED_RUN}|\S+")
 
 def _from_spaced(run: str) -> str | None:
     raw = _WITH_SPACES.read(run)
-    return raw and text_in(raw)
+    return text_in(raw) if raw else None
 
 
 def _from_measured(line: str) -> str | None:
@@ -161,7 +162,7 @@ def _from_measured(line: str) -> str | None:
     if len(digits) != 4 * -(-count // 3):
         return None
     raw = _MEASURED.read(digits)
-    return raw and text_in(raw[:count])
+    return text_in(raw[:count]) if raw else None
 
 
 _WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
@@ -177,14 +178,26 @@ class NumberCodes:
 
     def read_lists(self, text: str) -> AlignedText | None:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
-        return replaced(
-            text,
-            [
-                (start, end, f" {read} ")
-                for start, end in number_runs(text)
-                if (read := self._read_list(text[start:end])) is not None
-            ],
-        )
+        found: list[tuple[int, int, str]] = []
+        for start, end in number_runs(text):
+            if (read := self._read_list(text[start:end])) is not None:
+                found.append((start, end, f" {read} "))
+            else:
+                found += self._read_segments(text, start, end)
+        return replaced(text, found)
+
+    def _read_segments(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+        """Lists of numbers of one width, other numbers before or behind them."""
+        found: list[tuple[int, int, str]] = []
+        for _, same in itertools.groupby(
+            _NUMBER.finditer(text, start, end), key=lambda number: len(number[1])
+        ):
+            numbers = list(same)
+            first, last = numbers[0].start(), numbers[-1].end()
+            if len(numbers) >= _FEWEST and (first, last) != (start, end):
+                read = self._read_list(text[first:last])
+                found += [(first, last, f" {read} ")] if read is not None else []
+        return found
 
     def _read_list(self, run: str) -> str | None:
         numbers = _NUMBER.findall(run)
@@ -278,7 +291,10 @@ def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int,
             first = kinds.index(b"1", start)
             while first > start and text[first - 1] in _BEFORE_NUMBER:
                 first -= 1
-            yield first, start + len(line.rstrip(_AFTER_NUMBER))
+            end_of_last = kinds.rindex(b"1", start, last) + 1
+            while end_of_last < last and kinds[end_of_last] == _HEX_LETTER:
+                end_of_last += 1
+            yield first, end_of_last + (text[end_of_last : end_of_last + 1] in ("}", ";"))
         start = last + 1
 
 

@@ -227,7 +227,7 @@ class Unscrambler:
             return None
         for endings in self._endings(words):
             readings = {word: self._read_back(word, endings) for word in words}
-            read = _WORD.sub(lambda m: _like(readings[m[0].lower()], m[0]), stretch)
+            read = _reworded(stretch, readings)
             if self._known(read) >= _LEAST_KNOWN:
                 return read
         return None
@@ -321,11 +321,12 @@ def _alphabets() -> Iterator[str]:
 
 
 _GREEK = str.maketrans("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώ", "abgdezhtiklmnxoprstufxpwsaehiouw")
+_CYRILLIC_SPELLED = "a b v g d e e zh z i y k l m n o p r s t u f h c ch sh sh y e yu ya"
 _CYRILLIC = str.maketrans(
     dict(
         zip(
             "абвгдеёжзийклмнопрстуфхцчшщыэюя",
-            "a b v g d e e zh z i y k l m n o p r s t u f h c ch sh sh y e yu ya".split(),
+            _CYRILLIC_SPELLED.split(),
             strict=True,
         )
     )
@@ -453,6 +454,10 @@ def _frames(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             first, last = match.start() + line_start, match.end() + line_start
             if first <= start + 12 and last >= end - 12 and (first, last) != (start, end) and last > first:
                 yield first, last
+
+
+def _reworded(stretch: str, readings: Mapping[str, str]) -> str:
+    return _WORD.sub(lambda match: _like(readings[match[0].lower()], match[0]), stretch)
 
 
 def _like(read: str, word: str) -> str:

@@ -55,7 +55,7 @@ def coded_words(text: str, statistics: LetterStatistics) -> list[tuple[int, int]
 
 
 def _is_coded(word: str, statistics: LetterStatistics) -> bool:
-    if len(set(word)) < _FEWEST_SIGNS or _SEQUENCE.match(word) and word.isupper():
+    if len(set(word)) < _FEWEST_SIGNS or (_SEQUENCE.match(word) and word.isupper()):
         return False
     return statistics.of_text(word) < _NONSENSE and unevenness(word) > _UNEVEN and not _is_binary(word)
 
