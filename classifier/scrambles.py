@@ -28,6 +28,8 @@ _MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
 _LEAST_KNOWN_REPLACED = 0.4
+# Names in code are made of words; a stretch with more of them is code.
+_PARTS, _MOST_KNOWN_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+"), 0.3
 _FEWEST_LETTERS = 12
 # Unknown words in a row, shorter ones between them left out, that may be scrambled.
 _WORDS_TOGETHER = 4
@@ -92,7 +94,7 @@ class Unscrambler:
             read = self._read_near(text, start, end)
             if read is not None:
                 found.append(read)
-            else:
+            elif self._known(" ".join(_PARTS.findall(text, start, end))) < _MOST_KNOWN_PARTS:
                 left.append((start, end))
         if not text.isascii():
             found = sorted([*found, *self._of_other_scripts(text)])
