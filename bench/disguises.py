@@ -40,7 +40,7 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     asked = asyncio.run(_outcomes(encoder, head, questions))
     innocent = asyncio.run(_outcomes(encoder, head, ordinary))
     parts: list[str] = []
-    titles = {2: "Held out", 1: "Held out at first, looked at since", None: "Developed on"}
+    titles = {1: "Held out first", 2: "Held out second", None: "Developed on"}
     for held_out, title in titles.items():
         chosen = [each for each in DISGUISES if each.held_out == held_out]
         rows = [_row(each.name, each.kind, asked[each], innocent[each]) for each in chosen]

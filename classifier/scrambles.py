@@ -24,7 +24,7 @@ _WHOLE_UNLIKE = -3.9
 _LANGUAGE = -4.6
 _GAIN = 1.1
 # Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
-_MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
+_MOST_KNOWN, _LEAST_KNOWN, _SURELY_KNOWN = 0.5, 0.6, 0.75
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
 _LEAST_KNOWN_REPLACED = 0.4
@@ -250,12 +250,12 @@ class Unscrambler:
 
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
-        for read in _without_repeats(stretch), *_without_fillers(stretch):
-            if (
-                read is not None
-                and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN / 2)
-                and self._known(read) >= _LEAST_KNOWN
-            ):
+        for read in _without_repeats(stretch), *_without_fillers(stretch), *_without_echoes(stretch):
+            if read is None or self._known(read) < _LEAST_KNOWN:
+                continue
+            # The surer the words, the less the letters need to say.
+            gain = _GAIN / 10 if self._known(read) >= _SURELY_KNOWN else _GAIN / 2
+            if self.statistics.of_text(read) >= max(_LANGUAGE, bits + gain):
                 return read
         return None
 
@@ -373,16 +373,20 @@ def _orders(length: int) -> NDArray[np.int32]:
 
 
 def _ways_to_order(length: int) -> Iterator[list[int]]:
-    yield list(range(length))[::-1]
-    yield [place ^ 1 if place ^ 1 < length else place for place in range(length)]
-    yield [*range((length + 1) // 2, length), *range((length + 1) // 2)]
+    forwards = list(range(length))
+    yield forwards[::-1]
+    # Blocks of so many backwards, pairs swapped among them, and the halves swapped.
+    for count in range(2, _MOST_RAILS):
+        yield [place for start in range(0, length, count) for place in forwards[start : start + count][::-1]]
+    yield [*forwards[(length + 1) // 2 :], *forwards[: (length + 1) // 2]]
     for count in range(2, _MOST_RAILS):
         cycle = [*range(count), *range(count - 2, 0, -1)]
-        yield _back(sorted(range(length), key=lambda place: cycle[place % len(cycle)]))
+        rails = _back(sorted(forwards, key=lambda place: cycle[place % len(cycle)]))
+        yield from (rails, [length - 1 - place for place in rails])
     for count in range(2, max(3, min(length // 2, 40))):
-        by_columns = sorted(range(length), key=lambda place: place % count)
-        yield by_columns
-        yield _back(by_columns)
+        by_columns = sorted(forwards, key=lambda place: place % count)
+        back = _back(by_columns)
+        yield from (by_columns, back, [length - 1 - place for place in back])
 
 
 def _back(order: list[int]) -> list[int]:
@@ -399,6 +403,14 @@ def _without_repeats(stretch: str) -> str | None:
         if runs and sum(run % count == 0 for run in runs) >= 0.9 * len(runs):
             return re.sub(rf"([^\n])\1{{{count - 1}}}", r"\1", stretch)
     return None
+
+
+def _without_echoes(stretch: str) -> Iterator[str]:
+    """One letter of every two that are the same with a vowel between them."""
+    for vowel in sorted(_VOWELS):
+        echo = re.compile(rf"([B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]){vowel}\1", re.IGNORECASE)
+        if 8 * len(echo.findall(stretch)) >= len(stretch):
+            yield echo.sub(r"\1", stretch)
 
 
 def _without_fillers(stretch: str) -> Iterator[str]:

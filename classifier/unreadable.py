@@ -16,7 +16,7 @@ from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable.
 _NONSENSE = -5.2
-_BITS = 50.0
+_BITS = 40.0
 _LONG_WORD = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_-])")
 # A sequence of bases or amino acids, or of very few signs.
 _SEQUENCE = re.compile(r"[ACDEFGHIKLMNPQRSTVWYacdefghiklmnpqrstvwy]+\Z")

@@ -18,7 +18,9 @@ def test_dots_and_dashes_are_read_either_way_round(alphabets: Alphabets, signs: 
 
 
 def test_letters_by_number_are_read(alphabets: Alphabets) -> None:
-    numbers = " ".join("-".join(str(LETTERS.index(c) + 1) for c in word) for word in ("who", "keeps", "the", "light"))
+    numbers = " ".join(
+        "-".join(str(LETTERS.index(c) + 1) for c in word) for word in ("who", "keeps", "the", "light")
+    )
     read = alphabets.read_numbers(numbers)
     assert read is not None
     assert read.text.strip() == "who keeps the light"
@@ -30,7 +32,9 @@ def test_spelled_letters_are_read(alphabets: Alphabets) -> None:
     assert read.text.strip() == "lighthouse"
 
 
-@pytest.mark.parametrize("ordinary", ["| --- | --- | --- |", "- one\n- two\n- three", ". . . . . . .", "1 2 3 4 5 6 7 8 9"])
+@pytest.mark.parametrize(
+    "ordinary", ["| --- | --- | --- |", "- one\n- two\n- three", ". . . . . . .", "1 2 3 4 5 6 7 8 9"]
+)
 def test_rules_and_lists_are_left_alone(alphabets: Alphabets, ordinary: str) -> None:
     assert alphabets.read_signs(ordinary) is None
     assert alphabets.read_numbers(ordinary) is None

@@ -34,7 +34,9 @@ def test_a_list_of_numbers_is_read(codes: NumberCodes, listed: str) -> None:
     assert read.text.split(": ")[1].strip() == SECRET
 
 
-@pytest.mark.parametrize("encode", [base64.b32encode, base64.b32hexencode, base64.b85encode, base64.a85encode])
+@pytest.mark.parametrize(
+    "encode", [base64.b32encode, base64.b32hexencode, base64.b85encode, base64.a85encode]
+)
 def test_digits_of_a_base_are_read(codes: NumberCodes, encode) -> None:
     read = codes.read_digits(f"Read this: {encode(BYTES).decode()}")
     assert read is not None

@@ -21,6 +21,8 @@ def test_a_bomb_is_cut() -> None:
     assert len(read) < 100_000
 
 
-@pytest.mark.parametrize("raw", [b"", b"\x89PNG\r\n\x1a\n\x00\x00", b"\x1f\x8b broken", bytes(range(200, 256))])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x89PNG\r\n\x1a\n\x00\x00", b"\x1f\x8b broken", bytes(range(200, 256))]
+)
 def test_other_bytes_are_no_text(raw: bytes) -> None:
     assert text_in(raw) is None

@@ -28,7 +28,9 @@ def test_base64_over_another_alphabet_is_told(statistics: LetterStatistics) -> N
     [
         hashlib.sha256(b"").hexdigest(),
         base64.b64encode(hashlib.sha512(b"").digest()).decode(),
-        base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00").decode(),
+        base64.b64encode(
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
+        ).decode(),
         "ACGTTGCAACGTACGTTTGACCAGTACGATCGATCGGATTACAGATTACA",
         "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVV",
         "site-packages/numpy/lib/tests/test_function_base",
@@ -39,6 +41,6 @@ def test_hashes_files_and_sequences_are_ordinary(statistics: LetterStatistics, o
 
 
 def test_a_few_odd_letters_are_too_little(statistics: LetterStatistics) -> None:
-    text = "xkq zvw qqj"
+    text = "xkq zvw"
     assert not nonsense(text, ((0, len(text)),), statistics)
-    assert nonsense(text * 6, ((0, 6 * len(text)),), statistics)
+    assert nonsense(text * 9, ((0, 9 * len(text)),), statistics)
