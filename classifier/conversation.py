@@ -1,13 +1,16 @@
 """OpenAI messages as text to classify. Knows the request's shapes; knows nothing about models or targets."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lethe.classifier.errors import NotText
 
-PartKind = Literal["content", "reasoning", "refusal", "name", "tool_call", "tool_definition"]
+PartKind = Literal[
+    "content", "reasoning", "refusal", "name", "tool_call", "tool_definition", "document", "field"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Part:
     kind
         What it is.
     index
-        Position in the message's ``content`` list (0 for a plain string), or in ``tool_calls``.
+        Position in the message's ``content`` list (0 for a plain string), in ``tool_calls``, or in what stands beside
+        the messages.
     start, end
         Half-open character offsets into `Message.text`.
     """
@@ -66,6 +70,29 @@ class Message:
     text: str
     parts: tuple[Part, ...]
 
+    @property
+    def content_end(self) -> int:
+        """Where its content ends, less the white space after it; 0 where it has none. The text of other fields follows."""
+        end = max((part.end for part in self.parts if part.kind == "content"), default=0)
+        return len(self.text[:end].rstrip())
+
+    def without(self, stretches: Iterable[tuple[int, int]]) -> "Message":
+        """What is left of it without some stretches of its text, half-open; its offsets are others then."""
+        taken = sorted(stretches)
+        texts: list[str] = []
+        parts: list[Part] = []
+        length = 0
+        for part in self.parts:
+            left = (self.text[start:end] for start, end in _left(part.start, part.end, taken))
+            text = _PART_SEPARATOR.join(stretch for stretch in left if stretch.strip())
+            if not text:
+                continue
+            start = length + (len(_PART_SEPARATOR) if texts else 0)
+            length = start + len(text)
+            texts.append(text)
+            parts.append(Part(part.kind, part.index, start, length))
+        return Message(self.role, _PART_SEPARATOR.join(texts), tuple(parts))
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -74,8 +101,8 @@ class Conversation:
     Attributes
     ----------
     messages
-        One entry for each message of the request, in order and of the same count, so that indices agree;
-        tool definitions, if any, follow as one more.
+        One entry for each message of the request, in order and of the same count, so that indices agree; what stands
+        beside them, if anything, follows as one more, of role ``beside``.
     unreadable
         What could not be read as text, one line each: images, audio, files, unknown or undecodable parts.
     """
@@ -85,18 +112,37 @@ class Conversation:
 
     @classmethod
     def from_openai_messages(
-        cls, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None = None
+        cls,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Any] | None = None,
+        fields: Sequence[Any] | None = None,
     ) -> "Conversation":
-        """Read the ``messages`` (and ``tools``) of a chat completion request.
+        """Read a chat completion request.
 
         Never raises on odd input: what is not understood is listed in `unreadable`.
+
+        Parameters
+        ----------
+        messages, tools, documents
+            As in the request.
+        fields
+            Values of whatever else of it the model may read.
         """
         unreadable: list[str] = []
         read = [_read_message(index, message, unreadable) for index, message in enumerate(messages)]
-        if tools:
-            builder = _MessageBuilder("tools", "tools", unreadable)
-            for index, tool in enumerate(tools):
-                builder.add("tool_definition", index, _json_text(tool))
+        kinds: Mapping[PartKind, Sequence[Any] | None] = {
+            "tool_definition": tools,
+            "document": documents,
+            "field": fields,
+        }
+        beside: list[tuple[PartKind, Any]] = [
+            (kind, value) for kind, values in kinds.items() for value in values or ()
+        ]
+        if beside:
+            builder = _MessageBuilder("beside", "beside the messages", unreadable)
+            for index, (kind, value) in enumerate(beside):
+                builder.add(kind, index, _json_text(value))
             read.append(builder.build())
         return cls(tuple(read), tuple(unreadable))
 
@@ -104,6 +150,27 @@ class Conversation:
     def from_prompt(cls, prompt: str) -> "Conversation":
         """Read the prompt of a plain completion request as one user message."""
         return cls.from_openai_messages([{"role": "user", "content": prompt}])
+
+    def without(self, stretches: Iterable[tuple[int, int, int]]) -> "Conversation":
+        """What is left without some stretches, each (message, start, end); messages keep their indices."""
+        taken: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for message, start, end in stretches:
+            taken[message].append((start, end))
+        messages = (
+            message.without(taken[index]) if index in taken else message
+            for index, message in enumerate(self.messages)
+        )
+        return replace(self, messages=tuple(messages))
+
+
+def _left(start: int, end: int, taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of a range is left without others, which ascend."""
+    for first, last in taken:
+        if start < first and start < end:
+            yield start, min(first, end)
+        start = max(start, last)
+    if start < end:
+        yield start, end
 
 
 class _MessageBuilder:

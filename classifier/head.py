@@ -5,6 +5,7 @@ A head is a first tier, three linear parts and a calibration, stored as ``head.s
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,8 @@ class Head:
     threshold
         The probability from which the verdict is positive.
     tail
-        How ordinary text scores in bulk; None where that was not measured, and then length raises no threshold.
+        How ordinary text scores in bulk; None where that was not measured, and then neither length raises a threshold nor is a
+        name that material has in passing held back.
     names
         What the target's names add; see `lethe.classifier.names`.
     entities
@@ -147,6 +149,21 @@ def head_folder(bundle: Bundle) -> Path:
     return bundle.classifier
 
 
+def answer_head_folder(bundle: Bundle) -> Path:
+    """Where a bundle's head for answers is.
+
+    Raises
+    ------
+    ClassifierError
+        The bundle has none.
+    """
+    if bundle.answer_classifier is None:
+        raise ClassifierError(
+            f"bundle {bundle.name} has no head for answers; train one with `lethe classifier train --answers FILE`"
+        )
+    return bundle.answer_classifier
+
+
 def load_head(folder: Path) -> Head:
     """Read a head.
 
@@ -206,7 +223,13 @@ def _names_of(groups: list[dict[str, Any]]) -> NameWeights:
 
 
 class HeadBank:
-    """The heads of all targets as a few arrays, so that a hundred cost little more than one."""
+    """The heads of all targets as a few arrays, so that a hundred cost little more than one.
+
+    Attributes
+    ----------
+    thresholds
+        (H,) float32, the scores from which their verdicts are positive.
+    """
 
     def __init__(self, heads: Sequence[Head], encoder_sha256: str, dimension: int) -> None:
         for head in heads:
@@ -220,7 +243,9 @@ class HeadBank:
         self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)
         self._bag = BagBank([head.bag for head in heads])
-        self.names = NameBank([head.names for head in heads])
+        self.thresholds = np.array([_threshold(head) for head in heads], np.float32)
+        in_passing = [_added_in_passing(head) for head in heads]
+        self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))
         self._bias = self._column("bias")
         self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
         self.gate_bias = self._column("gate_bias")
@@ -234,9 +259,28 @@ class HeadBank:
         """What the tokens of N texts, one text after another and each of some length, add to their scores, (N, H)."""
         return self._bag.scores_of_each(ids, lengths)
 
-    def score(self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str) -> NDArray[np.float32]:
-        """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text."""
-        return self._directions @ embedding + self._bag.scores(ids) + self.names.scores(text) + self._bias
+    def score(
+        self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str, around: str | None = None
+    ) -> NDArray[np.float32]:
+        """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text.
+
+        Parameters
+        ----------
+        around
+            See `lethe.classifier.names.NameBank.scores`.
+        """
+        named = self.names.scores(text, around)
+        return self._directions @ embedding + self._bag.scores(ids) + named + self._bias
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)
+
+
+def _threshold(head: Head) -> float:
+    """The score from which a head's verdict is positive."""
+    return head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9))
+
+
+def _added_in_passing(head: Head) -> float:
+    """What names met in passing may add: as much as leaves nearly all ordinary text below the threshold."""
+    return max(_threshold(head) - head.tail.score, 0) if head.tail else math.inf

@@ -34,6 +34,9 @@ _UNGAPPED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u309f\u
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
 _SHORTEST_KATAKANA = 3
+# A word is asked about where the sentence that it stands in ends so.
+_ENDS = re.compile(r"[.?!\n。！？؟]")
+_ASKS = frozenset("?？؟")
 # "And", "so", "with", "to" and "as" are written as a letter before the word.
 _ARABIC_PARTICLES = frozenset("وفبلك")
 
@@ -116,23 +119,59 @@ class NameWeights:
 
 
 class NameBank:
-    """The names of all heads in one index."""
+    """The names of all heads in one index.
 
-    def __init__(self, heads: Sequence[NameWeights]) -> None:
+    Parameters
+    ----------
+    in_passing
+        (H,) what a head's names add at most to material that has one word of them in passing, which others may bear too.
+    """
+
+    def __init__(self, heads: Sequence[NameWeights], in_passing: NDArray[np.float32] | None = None) -> None:
         self._heads = heads
+        self._in_passing = np.full(len(heads), np.inf, np.float32) if in_passing is None else in_passing
         owners: dict[str, list[tuple[int, int]]] = {}
         for number, head in enumerate(heads):
             for form, group in zip(head.names.forms, head.names.groups.tolist(), strict=True):
                 if np.any(np.abs(head.weights[group]) >= _LEAST_WEIGHT):
                     owners.setdefault(form, []).append((number, group))
         self._owners = list(owners.values())
-        self._index = NameIndex(list(owners))
+        self._forms = list(owners)
+        self._index = NameIndex(self._forms)
         self._largest = np.array(
             [max(float(heads[number].weights[group, 0]) for number, group in each) for each in self._owners]
         )
 
-    def scores(self, text: str) -> NDArray[np.float32]:
-        """What names in a text add to each head's score, (H,)."""
+    def scores(self, text: str, around: str | None = None) -> NDArray[np.float32]:
+        """What names in a text add to each head's score, (H,).
+
+        Parameters
+        ----------
+        around
+            The text with what stands around it, where it is a stretch of material.
+        """
+        scores = self._added(text)
+        if around is None:
+            return scores
+        for number in (scores > self._in_passing).nonzero()[0].tolist():
+            if self._names_in_passing(around, number):
+                scores[number] = self._in_passing[number]
+        return scores
+
+    def _names_in_passing(self, text: str, head: int) -> bool:
+        """Whether all that a text has of a head's names is one word, about which nothing is asked."""
+        matches = [
+            match
+            for match in self._index.find(text)
+            if any(number == head for number, _ in self._owners[match.form])
+        ]
+        forms = {self._forms[match.form] for match in matches}
+        if len(forms) != 1 or " " in forms.pop():
+            return False
+        ends = (_ENDS.search(text, match.end) for match in matches)
+        return not any(end and end[0] in _ASKS for end in ends)
+
+    def _added(self, text: str) -> NDArray[np.float32]:
         scores = np.zeros(len(self._heads), np.float32)
         counts: dict[tuple[int, int], int] = {}
         for form in {match.form for match in self._index.find(text)}:

@@ -6,7 +6,7 @@ calibrated is what runs.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.stretches import Stretches, cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_OVERLAP
+from lethe.classifier.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP
 
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
@@ -31,6 +31,8 @@ _ALONE_SHARE = 0.6
 _UNDECIDED_BELOW = 1.2
 # What the tokens and pairs of turned or reversed letters must add to a score where no name is among them.
 _SPECULATIVE_NEEDED = 0.8
+# A longer text is material rather than a question; where messages meet, twice as much is read together.
+_LONGEST_QUESTION = 240
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
 
@@ -47,6 +49,8 @@ class Window:
         Stretches of it that the first tier could not clear.
     sentences_first
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
+    disguised
+        Whether the reading is another than the plain one.
     """
 
     canonical: AlignedText
@@ -55,10 +59,19 @@ class Window:
     gate: NDArray[np.float32]
     sentences: tuple["Window", ...] = ()
     sentences_first: bool = False
+    disguised: bool = False
 
     @property
     def text(self) -> str:
         return self.canonical.text[self.start : self.end]
+
+    @property
+    def around(self) -> str | None:
+        """It with as much as a window on each side; None where all that is read is no longer than a question."""
+        text = self.canonical.text
+        if len(text) <= _LONGEST_QUESTION:
+            return None
+        return text[max(self.start - WINDOW_CHARACTERS, 0) : self.end + WINDOW_CHARACTERS]
 
     @property
     def suspicious_text(self) -> str:
@@ -102,8 +115,8 @@ class Scorer:
 
     Parameters
     ----------
-    targets
-        How many targets share `ClassifierSettings.false_alarm_share`; by default those of the bank.
+    share
+        The share of ordinary texts that each target may flag, however long they are.
     """
 
     def __init__(
@@ -112,7 +125,7 @@ class Scorer:
         bank: HeadBank,
         settings: ClassifierSettings,
         tally: Tally | None = None,
-        targets: int | None = None,
+        share: float | None = None,
     ) -> None:
         self._encoder = encoder
         self._tally = tally or Tally()
@@ -120,13 +133,8 @@ class Scorer:
         self._settings = settings
         # What scores depend on beside text and heads, for the keys of a cache.
         self.fingerprint = encoder.sha256[:40]
-        self._score_thresholds = np.array(
-            [head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9)) for head in bank.heads],
-            np.float32,
-        )
-
-        # Each target has its part of the share, one half for what is asked and one for all else.
-        share = settings.false_alarm_share / (2 * max(targets or len(bank), 1))
+        self._score_thresholds = bank.thresholds
+        share = share if share is not None else share_of_prompts(settings, len(bank))
         tails = [head.tail for head in bank.heads]
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
@@ -140,13 +148,17 @@ class Scorer:
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
-        """Whether reading on can change no verdict: every target is flagged."""
+        """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
+
+    def needed(self, characters: int) -> NDArray[np.float32]:
+        """The score that a target must reach at any threshold, (H,), where this much is read."""
+        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
+        return needed.astype(np.float32)
 
     def raised(self, characters: int) -> NDArray[np.float32]:
         """How much further than its threshold a target's score must reach, (H,), where this much is read."""
-        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
-        return np.maximum(needed.astype(np.float32) - self._score_thresholds, 0)
+        return np.maximum(self.needed(characters) - self._score_thresholds, 0)
 
     def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """For each target, whether scores that were lowered by `raised` flag it, (H,)."""
@@ -174,7 +186,7 @@ class Scorer:
             rows = slice(stretches.first[number], stretches.first[number + 1])
             piece = pieces[stretches.owner[number]]
             bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
-            found = _window(piece.reading.canonical, bounds.tolist(), gated[rows], suspicious[rows])
+            found = _window(piece.reading, bounds.tolist(), gated[rows], suspicious[rows])
             if piece.reading.plain or found.suspicious_text not in met:
                 kept.append(found)
                 met.add(found.suspicious_text)
@@ -229,7 +241,8 @@ class Scorer:
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
-        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, _text_of(tokens, window.text))
+        text, around = _text_of(tokens, window.text), window.around
+        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, text, around)
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
@@ -238,7 +251,7 @@ class Scorer:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
             part = tokens[start:end]
-            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text))
+            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text), around)
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
@@ -248,7 +261,7 @@ class Scorer:
         for index in np.flatnonzero(scores >= self._score_thresholds):
             carrying = evidence.get(int(index), [(0, len(tokens))])
             spans[int(index)] = tuple(
-                span.shifted(window.start).in_original(window.canonical)
+                replace(span.shifted(window.start).in_original(window.canonical), disguised=window.disguised)
                 for start, end in carrying
                 for span in evidence_spans(
                     self.bank.heads[index],
@@ -279,6 +292,16 @@ class Scorer:
         )
 
 
+def share_of_prompts(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag: one half of its part for what is asked, and one for all else."""
+    return settings.false_alarm_share / (2 * max(targets, 1))
+
+
+def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag of answers: one half of its part for their beginning, and one for all else."""
+    return settings.answer_false_alarm_share / (2 * max(targets, 1))
+
+
 @dataclass(frozen=True)
 class _Piece:
     """A stretch of a reading that stands in no other, with what stands around it."""
@@ -304,21 +327,23 @@ def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
 
 
 def _window(
-    canonical: AlignedText,
+    reading: Reading,
     bounds: Sequence[tuple[int, int]],
     gated: NDArray[np.float32],
     suspicious: NDArray[np.bool_],
 ) -> Window:
     """A window, whose range is the first, with its suspicious sentences."""
     kept = tuple(
-        Window(canonical, start, end, gate)
+        Window(reading.canonical, start, end, gate, disguised=not reading.plain)
         for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
         if found
     )
     start, end = bounds[0]
     length = sum(sentence.end - sentence.start for sentence in kept)
     sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-    return Window(canonical, start, end, gated[0], kept, bool(sentences_first))
+    return Window(
+        reading.canonical, start, end, gated[0], kept, bool(sentences_first), disguised=not reading.plain
+    )
 
 
 def combine(

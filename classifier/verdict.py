@@ -1,5 +1,6 @@
 """What the classifier says of a conversation. Knows nothing about what is done with it."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,16 +33,45 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TargetVerdict:
-    """One target's part of a verdict: the probability that the conversation asks for it, and where."""
+    """One target's part of a verdict: the probability that the conversation asks for it, and where.
+
+    Attributes
+    ----------
+    probability
+        Lowered where so much was read that more than the threshold is asked.
+    messages
+        Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
+        flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
+        is not known.
+    spans
+        The stretches that carry it, where they were asked for.
+    excerpts
+        What carries a positive verdict, each with some text around it, where spans were asked for; none where any of it is in
+        disguise.
+    cleared
+        Whether a second look found nothing of the target in what carried the verdict.
+    reach
+        The highest threshold that would flag what was read, what is asked of its length included; 0 where none would.
+        Exact where everything was read.
+    """
 
     target: str
     probability: float
     threshold: float
     spans: tuple[Span, ...] = ()
+    messages: tuple[int, ...] = ()
+    excerpts: tuple[str, ...] = ()
+    cleared: bool = False
+    reach: float = 0.0
 
     @property
     def flagged(self) -> bool:
-        return self.probability >= self.threshold
+        return self.probability >= self.threshold and not self.cleared
+
+    @property
+    def log_odds_above(self) -> float:
+        """How far the probability is above the threshold, in log-odds; negative where it is below."""
+        return _log_odds(self.probability) - _log_odds(self.threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +99,8 @@ class Verdict:
     @property
     def flagged(self) -> tuple[TargetVerdict, ...]:
         return tuple(target for target in self.targets if target.flagged)
+
+
+def _log_odds(probability: float) -> float:
+    inside = min(max(probability, 1e-12), 1 - 1e-12)
+    return math.log(inside / (1 - inside))

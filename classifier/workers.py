@@ -15,8 +15,8 @@ import numpy as np
 from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
 from lethe.classifier.scoring import Scorer, TextScores, Window, combine
 
-# Scores of a job's texts, None for a text that there was no need to read any more.
-Finished = Callable[[list[TextScores | None] | None, BaseException | None], None]
+# Scores of a job's texts.
+Finished = Callable[[list[TextScores] | None, BaseException | None], None]
 
 
 class _Pace:
@@ -50,7 +50,7 @@ class _Pace:
 class Job:
     """The texts of one conversation on their way to scores.
 
-    Unless spans are wanted, it ends where reading on can change no verdict.
+    Unless spans are wanted, a text is read no further once every target is found in it.
     """
 
     def __init__(
@@ -65,7 +65,6 @@ class Job:
         self._complete = [True for _ in texts]
         self._unreadable: list[tuple[tuple[int, int], ...]] = [() for _ in texts]
         self._highest = scorer.nothing_found()  # of the text that is being read
-        self._unread: list[int] = []
         self._windows_left = maximum_windows
         self._finished = finished
         self._of_texts, self._of_windows = _Pace(), _Pace()
@@ -87,7 +86,7 @@ class Job:
             held, self._of_texts.worked(len(self._texts)) + self._of_windows.worked(len(self._windows))
         )
 
-    def so_far(self) -> list[TextScores | None]:
+    def so_far(self) -> list[TextScores]:
         """The scores of what was read, none of them complete; called from any thread."""
         floor = self._scorer.nothing_found()
         return [
@@ -103,8 +102,6 @@ class Job:
             self._highest = np.maximum(self._highest, scores.scores)
             if not self._spans and self._scorer.settled(self._highest):
                 self._windows.clear()
-                self._unread = [each for each, _ in self._texts]
-                self._texts.clear()
         elif self._texts:
             index, text = self._texts.popleft()
             prepared = self._scorer.prepare(text)
@@ -118,10 +115,7 @@ class Job:
     def finish(self) -> None:
         floor = self._scorer.nothing_found()
         parts = zip(self._complete, self._scored, self._unreadable, strict=True)
-        scores: list[TextScores | None] = [combine(floor, *part) for part in parts]
-        for index in self._unread:
-            scores[index] = None
-        self._finished(scores, None)
+        self._finished([combine(floor, *part) for part in parts], None)
 
     def fail(self, error: BaseException) -> None:
         self._finished(None, error)

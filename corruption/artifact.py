@@ -21,7 +21,7 @@ Positions = Literal["all_but_last", "user_content", "flagged_spans", "entities"]
 
 _POSITIONS = get_args(Positions)
 _MAX_SEED = 2**64
-_MAX_DIMS = 1 << 20
+MAX_DIMS = 1 << 20
 # Far beyond any use, and small enough that norms of what comes of it do not overflow.
 _MAX_MAGNITUDE = 1e12
 
@@ -71,7 +71,7 @@ class Corruption:
             raise CorruptionError(
                 f"strength must be a number in [0, {_MAX_MAGNITUDE:g}], not {self.strength!r}"
             )
-        if not _is_integer(self.dims) or not 1 <= self.dims <= _MAX_DIMS:
+        if not _is_integer(self.dims) or not 1 <= self.dims <= MAX_DIMS:
             raise CorruptionError(f"dims must be a whole number of one or more, not {self.dims!r}")
         if not _is_integer(self.seed) or not 0 <= self.seed < _MAX_SEED:
             raise CorruptionError(f"seed must be a whole number in [0, 2**64), not {self.seed!r}")

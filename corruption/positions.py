@@ -55,7 +55,12 @@ class TokenizedPrompt:
         """`lethe.corruption.request.prompt_digest` of the tokens."""
         return prompt_digest(self.token_ids)
 
-    def ranges(self, positions: Positions, spans: Iterable[MessageSpan] = ()) -> Ranges | None:
+    def ranges(
+        self,
+        positions: Positions,
+        spans: Iterable[MessageSpan] = (),
+        within: Sequence[MessageSpan] | None = None,
+    ) -> Ranges | None:
         """Select tokens.
 
         Parameters
@@ -65,6 +70,8 @@ class TokenizedPrompt:
             role, and none of the template's own tokens. ``flagged_spans`` and ``entities``: the given spans.
         spans
             For the latter two: the stretches that carry the verdict, or that name the target's entities.
+        within
+            Stretches of messages outside which nothing is selected. All of them are where no span stands in one.
 
         Returns
         -------
@@ -72,6 +79,8 @@ class TokenizedPrompt:
             Token ranges that never hold the last token. None, which stands for every token but the last,
             also where nothing is selected or where it is not known where a selected text stands.
         """
+        if within is not None:
+            return self._ranges_within(within, spans if positions in SPAN_KINDS else ())
         if positions == "all_but_last":
             return None
         if positions == "user_content":
@@ -84,6 +93,20 @@ class TokenizedPrompt:
                 return None
             places = [place for place in found if place]
         return self._cover(places)
+
+    def _ranges_within(self, within: Sequence[MessageSpan], spans: Iterable[MessageSpan]) -> Ranges | None:
+        places = [self._locate(span) for span in within]
+        found = [place for span in spans if (place := self._locate(span))]
+        if None in places:
+            return None
+        bounds = [place for place in places if place]
+        common = [
+            (max(start, first), min(end, last))
+            for start, end in found
+            for first, last in bounds
+            if max(start, first) < min(end, last)
+        ]
+        return self._cover(common or bounds)
 
     def _locate(self, span: MessageSpan) -> tuple[int, int] | None:
         if not 0 <= span.message < len(self.chat.contents):

@@ -7,7 +7,6 @@ candidate can be tried against any running engine and replicas cannot disagree. 
 import base64
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
@@ -121,23 +120,6 @@ class CorruptionRequest:
     def everywhere(self) -> "CorruptionRequest":
         """Give the same corruptions on every prompt token but the last, of whatever prompt."""
         return CorruptionRequest(tuple(replace(each, ranges=None) for each in self.placed))
-
-    def cache_salt(self, client_salt: str | None = None) -> str:
-        """Digest of all that changes the embeddings, to keep prefix-cache blocks apart.
-
-        Parameters
-        ----------
-        client_salt
-            The salt that the client asked for, folded in.
-        """
-        # Names and the strategy behind the ranges change no embedding; nor does a digest that travels along.
-        changing = [
-            (c.function, float(c.strength), c.dims, c.seed, c.vector and _encoded(c.vector), placed.ranges)
-            for placed in self.placed
-            for c in (placed.corruption,)
-        ]
-        canonical = json.dumps([client_salt, self.prompt_tokens, changing], separators=(",", ":"))
-        return f"lethe-{hashlib.sha256(canonical.encode()).hexdigest()}"
 
     @classmethod
     def from_xargs(cls, xargs: Mapping[str, Any] | None) -> "CorruptionRequest | None":

@@ -48,7 +48,7 @@ def openapi_document() -> dict[str, Any]:
         guard=guard,
         placer=Placer(supervisor.tokenizer, metrics),
         access=access,
-        reload=Reload(guard, access),
+        reload=Reload(guard, access.load),
         metrics=metrics,
         audit=NoAudit(),
         tracing=NoTracing(),
@@ -107,8 +107,8 @@ def _rows(schema: Schema, shapes: Mapping[str, Schema], within: str = "") -> Ite
 
 
 def _must_be_given(name: str, schema: Schema) -> bool:
-    # Only bodies pass further fields on; in an answer everything is there.
-    return bool(schema.get("additionalProperties")) and name in schema.get("required", ())
+    # Only bodies say whether further fields may stand in them; in an answer everything is there.
+    return "additionalProperties" in schema and name in schema.get("required", ())
 
 
 def _type(schema: Schema, shapes: Mapping[str, Schema]) -> str:

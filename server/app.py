@@ -1,4 +1,4 @@
-"""The HTTP surface: its routes, and the shape of every error."""
+"""The HTTP surface: its routes, and what becomes of every error."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -21,41 +21,61 @@ from lethe.server.audit.log import Audit
 from lethe.server.console import add_console_routes
 from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
+from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
 from lethe.server.engines.pool import EnginePool
-from lethe.server.errors import APIError, ServerStopping, error_response
+from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form
+from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
+from lethe.server.request.answer_guard import AnswerGuard
 from lethe.server.request.bodies import Bodies
+from lethe.server.request.checks import CheckHandler
 from lethe.server.request.handler import GuardedRoute, RequestHandler
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Recorders
 from lethe.server.request.tracing import Tracing
-from lethe.server.schemas import Alive, ErrorAnswer, ModelEntries, ModelEntry, Ready
+from lethe.server.schemas import (
+    Alive,
+    AnthropicErrorAnswer,
+    Check,
+    ErrorAnswer,
+    ModelEntries,
+    ModelEntry,
+    Ready,
+)
 from lethe.server.settings import Settings
 
 OPEN = "open"
 CONSOLE = "console"
 _GROUPS = {
     Scope.USE.value: "For clients: needs a key of scope `use`.",
+    Scope.CHECK.value: "For gateways that want verdicts alone: needs a key of scope `check`.",
     Scope.OBSERVE.value: "For monitoring: needs a key of scope `observe`.",
     Scope.ADMIN.value: "For operators: needs a key of scope `admin`.",
     OPEN: "Probes: need no key.",
     CONSOLE: "For the console's page, and changes with it: needs a key of scope `admin`.",
 }
-# For the document alone: the routes ask for a key themselves, in OpenAI's error shape.
+# For the document alone: the routes ask for a key themselves, and answer errors in their own form.
 _KEY = HTTPBearer(scheme_name="key", description="A key of `lethe keys create`.", auto_error=False)
+_ANTHROPIC_KEY = APIKeyHeader(
+    name="x-api-key", scheme_name="anthropic-key", description="The same, Anthropic's way.", auto_error=False
+)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"model": ErrorAnswer, "description": "An error, in OpenAI's form."}
 }
-_ENGINE_ANSWER: dict[str, Any] = {
-    "description": "As vLLM gives it, in OpenAI's form.",
-    "content": {"application/json": {}, "text/event-stream": {}},
+_ANSWER_CONTENT: dict[str, Any] = {"application/json": {}, "text/event-stream": {}}
+_OPENAI_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "As vLLM gives it, in OpenAI's form.", "content": _ANSWER_CONTENT}
+}
+_ANTHROPIC_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "As vLLM gives it, in Anthropic's form.", "content": _ANSWER_CONTENT},
+    "default": {"model": AnthropicErrorAnswer, "description": "An error, in Anthropic's form."},
 }
 
 
@@ -75,7 +95,8 @@ def create_app(
     """The proxy as an ASGI application."""
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
-    handler = RequestHandler(settings, engines, guard, placer, access, bodies, recorders)
+    answers = AnswerGuard(settings, engines, guard, placer, bodies)
+    handler = RequestHandler(settings, engines, guard, access, bodies, answers, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
@@ -93,20 +114,32 @@ def create_app(
         },
         middleware=[*_cross_origin(settings.cors_origins), Middleware(HeadAsGet)],
     )
-    keyed = [] if access.is_open else [Depends(_KEY)]
+    keyed = [] if access.is_open else [Depends(_KEY), Depends(_ANTHROPIC_KEY)]
 
     for guarded in GUARDED:
+        anthropic = error_form(guarded.path) is ANTHROPIC_ERRORS
         app.router.add_api_route(
             guarded.path,
-            handler.answers(GuardedRoute(guarded.path, guarded.parse)),
+            handler.answers(GuardedRoute(guarded.path, guarded.parse, id_headers=guarded.id_headers)),
             methods=["POST"],
             tags=[Scope.USE],
             dependencies=keyed,
             description=guarded.description,
-            responses={200: _ENGINE_ANSWER},
+            responses=_ANTHROPIC_ANSWERS if anthropic else _OPENAI_ANSWERS,
             openapi_extra=body_schema(guarded.Body),
             route_class_override=_RawRoute,
         )
+    app.router.add_api_route(
+        CheckRequest.path,
+        CheckHandler(settings, guard, access, bodies, recorders).answer,
+        methods=["POST"],
+        tags=[Scope.CHECK],
+        dependencies=keyed,
+        description=CheckRequest.description,
+        responses={200: {"model": Check}},
+        openapi_extra=body_schema(CheckRequest.Body),
+        route_class_override=_RawRoute,
+    )
     for path, endpoint, shape in (
         ("/v1/models", service.models, ModelEntries),
         ("/v1/models/{model:path}", service.model, ModelEntry),
@@ -215,11 +248,9 @@ class _ServiceRoutes:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = error_response(
-        error.status_code,
-        f"{request.method} {request.url.path}: {error.detail}",
-        type="invalid_request_error",
-    )
+    path = request.url.path
+    misdirected = Misdirected(error.status_code, f"{request.method} {path}: {error.detail}")
+    response = error_form(path).response(misdirected)
     if error.status_code == 405:
         response.headers["Allow"] = allowed_methods(request)
     return response
@@ -227,8 +258,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, APIError)
-    return error.response()
+    return error_form(request.url.path).response(error)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
-    return error_response(500, "The server failed; the request was not answered.", type="server_error")
+    return error_form(request.url.path).response(ServerFailed())

@@ -1,10 +1,5 @@
 """What goes wrong with a request or a start, each with what to do about it."""
 
-from typing import Any
-
-import orjson
-from fastapi.responses import Response
-
 from lethe.bundle.errors import LetheError
 
 
@@ -13,7 +8,7 @@ class OperatorError(LetheError):
 
 
 class APIError(Exception):
-    """An answer in OpenAI's error shape.
+    """An answer that says what is wrong; `lethe.server.error_forms` puts it in the form of the route.
 
     Attributes
     ----------
@@ -44,16 +39,6 @@ class APIError(Exception):
         self.param = param
         self.retry_after_s = retry_after_s
 
-    def response(self) -> Response:
-        return error_response(
-            self.status,
-            self.message,
-            type=self.type,
-            code=self.code,
-            param=self.param,
-            retry_after_s=self.retry_after_s,
-        )
-
 
 class BadRequest(APIError):
     """The request cannot be understood or asks for what a client may not set."""
@@ -81,6 +66,16 @@ class NotFound(APIError):
 
     status = 404
     type = "invalid_request_error"
+
+
+class Misdirected(APIError):
+    """No route takes the request: there is no such path, or not with this method."""
+
+    type = "invalid_request_error"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RequestTimeout(APIError):
@@ -118,6 +113,13 @@ class TooManyRequests(APIError):
     type = "rate_limit_error"
 
 
+class ServerFailed(APIError):
+    """A fault of this server's own."""
+
+    def __init__(self) -> None:
+        super().__init__("The server failed; the request was not answered.")
+
+
 class EngineFailed(APIError):
     """The engine failed, broke off, or answered what is no answer."""
 
@@ -148,20 +150,3 @@ class EngineTimeout(APIError):
 
     status = 504
     type = "server_error"
-
-
-def error_response(
-    status: int,
-    message: str,
-    *,
-    type: str,
-    code: str | int | None = None,
-    param: str | None = None,
-    retry_after_s: int | None = None,
-) -> Response:
-    """An HTTP response in OpenAI's error shape."""
-    error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
-    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(orjson.dumps({"error": error}), status, headers=headers, media_type="application/json")

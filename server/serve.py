@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import errno
 import gc
 import logging
 import signal
 import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +24,14 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
+from lethe.server.engines.verifier import EngineVerifier
+from lethe.server.error_forms import error_form
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
+from lethe.server.listening import Certificate, listening, shown_address
 from lethe.server.log import log_to_standard_output
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
@@ -74,9 +76,20 @@ class _Proxy:
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
-        self._reload = Reload(self._guard, self._access)
+        self._sample = self._open_score_sample()
+        self._guard = Guard(
+            settings.targets,
+            classifiers,
+            self._supervisor,
+            settings.policy,
+            self._metrics,
+            EngineVerifier(self._engines),
+            self._sample,
+        )
         self._audit = self._open_audit()
+        self._certificate = Certificate(settings.tls) if settings.tls.cert else None
+        loaders = (self._access.load, *([self._certificate.load] if self._certificate else []))
+        self._reload = Reload(self._guard, *loaders, audit=self._audit)
         self._tracing = self._start_tracing()
         self._drain = Drain(settings.drain_timeout_s)
 
@@ -84,10 +97,9 @@ class _Proxy:
         started = time.monotonic()
         settings = self._settings
         # Made before anything is read, so that no change falls between.
-        watched = filter(None, (settings.targets, settings.keys)) if settings.watch else ()
-        watches = {path: Watch(path) for path in watched}
-        with _listen(settings.host, settings.port) as listener:
-            server = _Server(self._app(), settings, self._drain)
+        watches = {path: Watch(path) for path in self._watched()}
+        with listening(settings) as listener:
+            server = _Server(self._app(), settings, self._drain, self._certificate)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
@@ -95,6 +107,7 @@ class _Proxy:
                 await self._supervisor.open()
                 self._reload_on_hangup()
                 await self._guard.load()
+                self._reload.record_versions()
                 stack.enter_context(
                     published(self._supervisor.addresses[0], settings.cache_dir, settings.port)
                 )
@@ -107,6 +120,12 @@ class _Proxy:
                         self._settle_down(time.monotonic() - started)
                     await _first(self._supervisor.watch(), serving)
                     await serving
+
+    def _watched(self) -> Iterable[Path]:
+        if not self._settings.watch:
+            return ()
+        certificate = self._certificate.files if self._certificate else ()
+        return filter(None, (self._settings.targets, self._settings.keys, *certificate))
 
     def _make_limits(self) -> KeyLimits:
         settings = self._settings.redis
@@ -128,6 +147,10 @@ class _Proxy:
         )
         log.show_in(self._metrics)
         return log
+
+    def _open_score_sample(self) -> ScoreSample:
+        settings = self._settings.classifier.score_sample
+        return ScoreSampleFiles(settings.folder, settings) if settings.folder else NoScoreSample()
 
     def _start_tracing(self) -> Tracing:
         settings = self._settings.tracing
@@ -158,6 +181,7 @@ class _Proxy:
     async def _close(self) -> None:
         await self._supervisor.close(self._drain.seconds_left)
         await self._guard.close()
+        self._sample.close()
         await self._engines.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
@@ -183,14 +207,15 @@ class _Proxy:
         _LOGGER.info("targets: %s", self._guard.describe())
         if self._access.is_open:
             _LOGGER.warning("no keys are set up: every client is served; see `lethe keys create`")
-        address = f"http://{self._settings.host}:{self._settings.port}/v1"
-        _LOGGER.info("ready after %.1f s: %s at %s", seconds, names, address)
+        _LOGGER.info("ready after %.1f s: %s at %s", seconds, names, shown_address(self._settings))
 
 
 class _Server(uvicorn.Server):
     """uvicorn, leaving signals to the proxy, which has an engine to stop after the last request."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, drain: Drain) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, drain: Drain, certificate: Certificate | None
+    ) -> None:
         self._settings = settings
         self._drain = drain
         super().__init__(
@@ -207,6 +232,9 @@ class _Server(uvicorn.Server):
                 ws="none",
             )
         )
+        self.config.load()
+        # By the names of files it would make a context that nothing could be loaded into again.
+        self.config.ssl = certificate and certificate.context
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -260,39 +288,15 @@ class _Server(uvicorn.Server):
 
 
 def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
-    """Requests that end with the proxy are answered in OpenAI's error shape; streams see to that themselves."""
+    """Requests that end with the proxy are answered that it stops; streams see to that themselves."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            await ServerStopping().response()(scope, receive, send)
+            await error_form(scope["path"]).response(ServerStopping())(scope, receive, send)
 
     return answer
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _keep_known(listener)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise OperatorError(f"port {port} on {host} is in use; choose another with --port") from None
-            raise OperatorError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-        listener.set_inheritable(False)
-        yield listener
-
-
-def _keep_known(listener: socket.socket) -> None:
-    """Have the system ask silent connections whether they are there, so that nothing on their way forgets them."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "linux":
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)
 
 
 @contextlib.contextmanager

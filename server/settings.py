@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 import yaml
@@ -47,6 +47,23 @@ class OnUnfit(StrEnum):
     REFUSE = "refuse"
     OBSERVE = "observe"
     STOP = "stop"
+
+
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
+
+
+class Consequence(StrEnum):
+    """What follows from a verdict, by the kind of text that carries it."""
+
+    CORRUPT = "corrupt"
+    CORRUPT_SPAN = "corrupt_span"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+    SKIP = "skip"
 
 
 class _Section(pydantic.BaseModel):
@@ -121,6 +138,53 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
+ScopeKind = Literal[
+    "newest_turn",
+    "earlier_turns",
+    "assistant_turns",
+    "reasoning",
+    "system",
+    "tool_definitions",
+    "tool_results",
+    "documents",
+]
+"""The kinds of text that a scope tells apart."""
+
+
+class ScopeSettings(_Section):
+    """What follows from a verdict, by the kind of text that carries it.
+
+    ``corrupt`` is the target's own action; a corruption falls on the messages that carry the verdict, or on the flagged
+    sentences of long ones for ``corrupt_span``. ``refuse`` refuses, ``observe`` records, ``skip`` does not judge.
+
+    Attributes
+    ----------
+    newest_turn
+        What the user says last, and fields beside the messages that a template may print. Here and below, corrupt is
+        the target's own action, and where that corrupts, it falls on the messages that carry the verdict;
+        corrupt_span is the same for the flagged sentences of long ones; observe records, and skip does not judge.
+    earlier_turns
+        What the user said before.
+    assistant_turns
+        Answers and tool calls. One that stands after the newest turn, for the model to go on with, is of that turn.
+    reasoning
+        Of an assistant's turns.
+    system
+        Of the roles system and developer.
+    tool_definitions, tool_results, documents
+        What a client's program adds.
+    """
+
+    newest_turn: Consequence = Consequence.CORRUPT
+    earlier_turns: Consequence = Consequence.CORRUPT
+    assistant_turns: Consequence = Consequence.CORRUPT
+    reasoning: Consequence = Consequence.CORRUPT
+    system: Consequence = Consequence.CORRUPT
+    tool_definitions: Consequence = Consequence.CORRUPT
+    tool_results: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT
+
+
 class PolicySettings(_Section):
     """What becomes of requests that no target's own action covers.
 
@@ -144,6 +208,15 @@ class PolicySettings(_Section):
         one of the surest verdict and leave the other targets as they are.
     refusal
         What a refused client is told.
+    scope
+        What a verdict leads to, by the kind of text that carries it.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
@@ -153,6 +226,28 @@ class PolicySettings(_Section):
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
+    scope: ScopeSettings = ScopeSettings()
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
+
+
+class ScoreSampleSettings(_Section):
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    share
+        Share of the requests that are in it.
+    keep
+        How many requests it holds at most; the oldest go, half of it at a time.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./scores"])
+    share: float = Field(default=0.1, gt=0, le=1)
+    keep: int = Field(default=200_000, ge=2)
 
 
 class ClassifierSection(ClassifierSettings):
@@ -167,6 +262,28 @@ class ClassifierSection(ClassifierSettings):
     """
 
     encoder: str = DEFAULT_ENCODER
+    score_sample: ScoreSampleSettings = ScoreSampleSettings()
+
+
+class AnswerSettings(_Section):
+    """How streams are judged on their way, where a target in force judges answers.
+
+    What is passed on has been judged; what came since then waits for the next look.
+
+    Attributes
+    ----------
+    first_tokens, tokens
+        After how many tokens that wait there is a look: the first, and each further one.
+    sentence_tokens
+        After how many there is one already if a sentence ends there.
+    wait_ms
+        After how long there is one, however few wait.
+    """
+
+    first_tokens: int = Field(default=12, ge=1)
+    tokens: int = Field(default=24, ge=1)
+    sentence_tokens: int = Field(default=12, ge=1)
+    wait_ms: int = Field(default=400, ge=1)
 
 
 class LimitSettings(_Section):
@@ -186,8 +303,10 @@ class LimitSettings(_Section):
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
-        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
-        are told to come back.
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
+        ended one that is judged; more are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -197,6 +316,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):
@@ -257,6 +377,39 @@ class AuditSettings(_Section):
     text_share: float = Field(default=0, ge=0, le=1)
 
 
+class FeedbackSettings(_Section):
+    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where the files are; without one nobody can say anything.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./feedback"])
+
+
+class TlsSettings(_Section):
+    """Encryption of the connections to clients, where no proxy before this one sees to it.
+
+    Attributes
+    ----------
+    cert
+        File of the certificate and what links it to its root, in PEM. A renewed one comes into force by itself.
+    key
+        File of its private key; by default it is in the same file.
+    """
+
+    cert: Path | None = Field(default=None, examples=["./tls.crt"])
+    key: Path | None = Field(default=None, examples=["./tls.key"])
+
+    @pydantic.model_validator(mode="after")
+    def _no_key_alone(self) -> Self:
+        if self.key and not self.cert:
+            raise ValueError("key needs cert")
+        return self
+
+
 class ConsoleSettings(_Section):
     """The page for administrators at ``/console``.
 
@@ -282,12 +435,14 @@ class Settings(BaseSettings):
     ----------
     host, port
         Where it listens.
+    unix_socket
+        A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
-        Whether changes of targets and keys come into force by themselves.
+        Whether changes of targets, keys and certificates come into force by themselves.
     cache_dir
         Where prepared models and encoders are kept; by default ~/.cache/lethe.
     max_body_bytes
@@ -309,6 +464,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
@@ -318,13 +474,16 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
+    tls: TlsSettings = TlsSettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     console: ConsoleSettings = ConsoleSettings()
 
     @pydantic.field_validator("limits")

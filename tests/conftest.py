@@ -32,7 +32,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether
 def pytest_configure(config: pytest.Config) -> None:
     """Bind each of several processes to its share of the cores: threads of two that wait for each other starve both."""
     # Tests assert behaviour, not time, and a core may be shared.
-    settings.register_profile("unhurried")
+    settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
     worker = getattr(config, "workerinput", None)
     if worker:

@@ -93,6 +93,7 @@ def test_what_native_code_connects_to_is_recorded() -> None:
     assert connections == {"192.0.2.1:9"}
 
 
+@pytest.mark.slow
 def test_the_proxy_talks_to_engine_and_hub_alone_and_leaves_no_file(
     tmp_path: Path, newcomer: dict[str, str], hub: tuple[str, list[str]]
 ) -> None:
@@ -122,6 +123,7 @@ def test_the_proxy_talks_to_engine_and_hub_alone_and_leaves_no_file(
     assert written(newcomer) == set()
 
 
+@pytest.mark.slow
 def test_the_engine_is_asked_not_to_report_its_use(tmp_path: Path, newcomer: dict[str, str]) -> None:
     # vLLM reports from GPUs alone; this one says what it was asked, and dies.
     entry = tmp_path / "vllm" / "entrypoints" / "launchers" / "api_server" / "entry.py"
@@ -138,6 +140,7 @@ def test_the_engine_is_asked_not_to_report_its_use(tmp_path: Path, newcomer: dic
     assert "the engine died while starting: asked 1 " in ended.stderr
 
 
+@pytest.mark.slow
 def test_judging_a_prompt_talks_to_nobody_and_leaves_no_file(newcomer: dict[str, str]) -> None:
     command = [*LETHE, "classifier", "check", str(SHIPPED), "Who is Harry Potter?"]
     with recorded(command, cwd=ROOT, env=newcomer) as (process, connections):

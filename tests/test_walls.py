@@ -35,6 +35,7 @@ ROOMS = {
 }
 JOBS = {
     "adapter_training",
+    "classifier_calibration",
     "classifier_testing",
     "classifier_training",
     "corruption_learning",
@@ -42,7 +43,7 @@ JOBS = {
     "recipes",
     "recovery",
 }
-GROUND = {"circuit_breaker", "drain", "errors", "metrics", "openapi", "schemas", "settings"}
+GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas", "settings"}
 
 
 def imported_modules(source: str) -> Iterator[str]:

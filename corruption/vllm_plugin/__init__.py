@@ -1,8 +1,9 @@
 """The vLLM general plugin that corrupts flagged prompts inside the engine.
 
 vLLM calls `register` once in every process of an engine. The API server then checks each corruption request
-and settles it by its own count of the prompt (`admission`); the workers carry it out (`attachment`). Everything
-that knows vLLM's internals is in this package.
+and settles it by its own count of the prompt (`admission`); the scheduler's process keeps the blocks that it changes
+apart in the prefix cache (`prefix_cache`); the workers carry it out (`attachment`). Everything that knows vLLM's
+internals is in this package.
 """
 
 
@@ -13,10 +14,12 @@ def register() -> None:
     """
     from lethe.corruption.vllm_plugin.admission import guard_admission
     from lethe.corruption.vllm_plugin.attachment import guard_workers
-    from lethe.corruption.vllm_plugin.compatibility import require_tested_vllm
+    from lethe.corruption.vllm_plugin.compatibility import require_known_vllm
     from lethe.corruption.vllm_plugin.cpu_adapters import keep_clean_rows_clean
+    from lethe.corruption.vllm_plugin.prefix_cache import guard_prefix_cache
 
-    require_tested_vllm()
+    require_known_vllm()
     guard_admission()
+    guard_prefix_cache()
     guard_workers()
     keep_clean_rows_clean()

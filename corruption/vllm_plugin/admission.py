@@ -1,9 +1,10 @@
 """The check of corruption requests in the API server, where a bad one can still be answered with an error.
 
-What passes is settled: explicit ranges by the engine's own count of the prompt, and a prefix-cache salt that
-covers them, so that the workers have nothing left to decide and a caller cannot forget the salt.
+What passes is settled: explicit ranges by the engine's own count of the prompt, so that neither the workers nor the
+prefix cache have anything left to decide.
 """
 
+import json
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,6 +15,7 @@ from vllm.logger import init_logger
 from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 
+from lethe.corruption.block_keys import whole_prompt_digest
 from lethe.corruption.request import (
     CorruptionRequest,
     CorruptionRequestError,
@@ -43,7 +45,11 @@ def _admit_each(original: Callable[..., EngineCoreRequest]) -> Callable[..., Eng
     def process_inputs(self: InputProcessor, *args: Any, **kwargs: Any) -> EngineCoreRequest:
         request = original(self, *args, **kwargs)
         try:
-            admit(request, self.model_config.get_hidden_size())
+            admit(
+                request,
+                self.model_config.get_hidden_size(),
+                leaves_engine=self.vllm_config.kv_transfer_config is not None,
+            )
         except CorruptionRequestError as error:
             REFUSED.inc()
             raise VLLMValidationError(f"corruption refused: {error}", parameter="vllm_xargs") from None
@@ -52,7 +58,7 @@ def _admit_each(original: Callable[..., EngineCoreRequest]) -> Callable[..., Eng
     return process_inputs
 
 
-def admit(request: EngineCoreRequest, hidden_size: int) -> None:
+def admit(request: EngineCoreRequest, hidden_size: int, *, leaves_engine: bool = False) -> None:
     """Settle the corruption of a request that carries one; leave any other as it is.
 
     Parameters
@@ -61,6 +67,9 @@ def admit(request: EngineCoreRequest, hidden_size: int) -> None:
         As vLLM's input processor made it. Its ``sampling_params`` are its own copy.
     hidden_size
         Width of the model's embeddings.
+    leaves_engine
+        Whether cached blocks are kept or sent outside the engine, which may name them otherwise than it does. The
+        prompt then gets a salt of its own, which it shares with nothing but itself.
 
     Raises
     ------
@@ -86,7 +95,9 @@ def admit(request: EngineCoreRequest, hidden_size: int) -> None:
     settled = wanted.on(request.prompt_token_ids)
     extra_args = request.sampling_params.extra_args or {}
     request.sampling_params.extra_args = {**extra_args, **settled.to_xargs()}
-    request.cache_salt = settled.cache_salt(request.cache_salt)
+    if leaves_engine:
+        corruption = json.dumps([request.cache_salt, settled.to_xargs()])
+        request.cache_salt = f"lethe-{whole_prompt_digest(corruption, request.prompt_token_ids)}"
     CORRUPTED.inc()
 
 

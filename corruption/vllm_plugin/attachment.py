@@ -14,6 +14,7 @@ from vllm.logger import init_logger
 from vllm.v1.worker.worker_base import WorkerWrapperBase
 
 from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
+from lethe.corruption.vllm_plugin.prefix_cache import require_blocks_apart_outside
 from lethe.corruption.vllm_plugin.step import FlaggedPrompts
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _attach_after(original: Callable[..., None]) -> Callable[..., None]:
         original(self)
         runner = self.worker.model_runner
         require_supported_layout(self.vllm_config)
+        require_blocks_apart_outside(self.vllm_config.kv_transfer_config)
         if self.vllm_config.model_config.runner_type == "generate":
             separate_compiled_graphs(self.vllm_config)
             attach = attach_v2 if self.vllm_config.use_v2_model_runner else attach_v1
@@ -99,7 +101,7 @@ def separate_compiled_graphs(config: VllmConfig) -> None:
 
 def attach_v1(runner: Any) -> None:
     """Attach to a loaded ``vllm.v1.worker.gpu_model_runner.GPUModelRunner`` or its CPU kind."""
-    prompts = FlaggedPrompts(runner.model_config.get_hidden_size())
+    prompts = FlaggedPrompts()
     embedding = _corruptible_embedding(runner)
 
     def updating(update_states: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,8 +109,7 @@ def attach_v1(runner: Any) -> None:
             for request_id in scheduler_output.finished_req_ids:
                 prompts.discard(request_id)
             for request in scheduler_output.scheduled_new_reqs:
-                parameters = request.sampling_params
-                prompts.add(request.req_id, parameters and parameters.extra_args, request.prompt_token_ids)
+                prompts.add(request.req_id, request.sampling_params, request.prompt_token_ids)
             return update_states(scheduler_output)
 
         return update_and_note
@@ -140,17 +141,14 @@ def attach_v1(runner: Any) -> None:
 
 def attach_v2(runner: Any) -> None:
     """Attach to a loaded ``vllm.v1.worker.gpu.model_runner.GPUModelRunner``, by its model state."""
-    prompts = FlaggedPrompts(runner.model_config.get_hidden_size())
+    prompts = FlaggedPrompts()
     embedding = _corruptible_embedding(runner)
     state = runner.model_state
 
     def adding(add_request: Callable[..., None]) -> Callable[..., None]:
         def add_and_note(req_index: int, new_req_data: Any) -> None:
             add_request(req_index, new_req_data)
-            parameters = new_req_data.sampling_params
-            prompts.add(
-                new_req_data.req_id, parameters and parameters.extra_args, new_req_data.prompt_token_ids
-            )
+            prompts.add(new_req_data.req_id, new_req_data.sampling_params, new_req_data.prompt_token_ids)
 
         return add_and_note
 

@@ -1,11 +1,18 @@
 """What the plugin stands on in vLLM, checked before anything is served."""
 
+import importlib.util
 import inspect
+import logging
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
+from importlib.metadata import version as distribution_version
+from pathlib import Path
 from typing import Any
 
-TESTED_VERSIONS = ("0.32.0",)
+from lethe.corruption.vllm_plugin.releases import known_releases
+from lethe.corruption.vllm_plugin.touch_points import described, digests, file_digest
 
+_LOGGER = logging.getLogger("vllm.lethe.compatibility")
 _MARK = "_lethe_original"
 
 
@@ -16,23 +23,45 @@ class EngineRefusal(SystemExit):
         super().__init__(f"lethe: the engine will not start: {reason}")
 
 
-def require_tested_vllm(version: str | None = None) -> None:
-    """Refuse every vLLM release that the plugin was not tested with.
+def require_known_vllm(package: Path | None = None, version: str | None = None) -> None:
+    """Refuse a vLLM whose touch points are not as in a release that the plugin is known to work with.
+
+    Parameters
+    ----------
+    package, version
+        vLLM's package folder and its release; those of the installed one by default.
 
     Raises
     ------
     EngineRefusal
-        The installed release, or the one given, is not among `TESTED_VERSIONS`.
+        They are not; which ones are said.
     """
-    if version is None:
-        import vllm
-
-        version = vllm.__version__
-    # Local builds add a suffix: 0.32.0+cpu.
-    if version.split("+")[0] not in TESTED_VERSIONS:
+    package = package or _installed_package()
+    release = (version or _installed_version()).split("+")[0]  # Local builds add a suffix: 0.32.0+cpu.
+    known = known_releases()
+    if release in known and known[release].files == file_digest(package):
+        return
+    found = digests(package)
+    nearest = (
+        known[release] if release in known else min(known.values(), key=lambda each: len(each.changed(found)))
+    )
+    changed = nearest.changed(found)
+    if changed:
+        what = (
+            f"this build of vLLM {release} differs from the release"
+            if release in known
+            else f"vLLM {release} is not known, and differs from {nearest.version}"
+        )
         raise EngineRefusal(
-            f"corruption inside vLLM {version} is untested; install one of {', '.join(TESTED_VERSIONS)}, "
-            "or start without the plugin by VLLM_PLUGINS=''"
+            f"{what} in what corruption stands on: {described(changed)}; install one of {', '.join(known)}, or start "
+            "without the plugin by VLLM_PLUGINS=''"
+        )
+    if release not in known:
+        _LOGGER.warning(
+            "vLLM %s is not among the releases that corruption was tried with (%s); all that it stands on is as in %s.",
+            release,
+            ", ".join(known),
+            nearest.version,
         )
 
 
@@ -55,3 +84,14 @@ def replace_method(owner: Any, name: str, make: Callable[[Callable[..., Any]], C
     replacement = make(original)
     setattr(replacement, _MARK, original)
     setattr(owner, name, replacement)
+
+
+def _installed_package() -> Path:
+    spec = importlib.util.find_spec("vllm")
+    if spec is None or spec.origin is None:
+        raise EngineRefusal("vLLM is not installed here")
+    return Path(spec.origin).parent
+
+
+def _installed_version() -> str:
+    return distribution_version(packages_distributions()["vllm"][0])

@@ -3,19 +3,16 @@
 The same for both of vLLM's runners; knows nothing of either.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from vllm.logger import init_logger
 
 from lethe.corruption.artifact import Corruption
-from lethe.corruption.plan import Plan, make_plan
-from lethe.corruption.request import XARGS_KEY, CorruptionRequest, CorruptionRequestError, PlacedCorruption
-
-logger = init_logger("vllm.lethe.step")
+from lethe.corruption.plan import Plan
+from lethe.corruption.vllm_plugin.applied import applied_plan, is_flagged
 
 Indices = NDArray[np.int64]
 
@@ -66,29 +63,20 @@ class _Prompt:
 
 
 class FlaggedPrompts:
-    """The corrupted prompts among the requests that a worker knows.
+    """The corrupted prompts among the requests that a worker knows."""
 
-    Parameters
-    ----------
-    hidden_size
-        Width of the model's embeddings.
-    """
-
-    def __init__(self, hidden_size: int):
-        self._hidden_size = hidden_size
+    def __init__(self) -> None:
         self._prompts: dict[str, _Prompt] = {}
 
     def __len__(self) -> int:
         return len(self._prompts)
 
-    def add(
-        self, request_id: str, extra_args: Mapping[str, Any] | None, token_ids: Sequence[int] | None
-    ) -> None:
+    def add(self, request_id: str, sampling_params: Any, token_ids: Sequence[int] | None) -> None:
         """Note a request that came to the worker; also one that comes again, after preemption."""
         self._prompts.pop(request_id, None)
-        if not extra_args or XARGS_KEY not in extra_args or token_ids is None:
+        if token_ids is None or not is_flagged(sampling_params):
             return
-        plan = self._plan(request_id, extra_args, len(token_ids))
+        plan = applied_plan(request_id, sampling_params.extra_args, len(token_ids))
         if len(plan.touched):
             self._prompts[request_id] = _Prompt(
                 np.asarray(token_ids, dtype=np.int64), plan, end=int(plan.touched[-1]) + 1
@@ -146,19 +134,3 @@ class FlaggedPrompts:
                 for (_, corruption), parts in sorted(changes.items(), key=lambda item: item[0][0])
             ),
         )
-
-    def _plan(self, request_id: str, extra_args: Mapping[str, Any], tokens: int) -> Plan:
-        try:
-            request = CorruptionRequest.from_xargs(extra_args)
-            assert request is not None
-            if request.prompt_tokens in (None, tokens):
-                return make_plan(request, tokens)
-            logger.warning(
-                "Request %s: %s prompt tokens expected, %d found.", request_id, request.prompt_tokens, tokens
-            )
-            return make_plan(request.everywhere(), tokens)
-        except CorruptionRequestError as error:
-            # Admission lets none of these through; whoever came around it gets a prompt of zeros.
-            logger.warning("Request %s: %s; its prompt is blanked.", request_id, error)
-            blank = Corruption("zero_out_first_n", 0.0, self._hidden_size)
-            return make_plan(CorruptionRequest((PlacedCorruption("", "", blank),)), tokens)

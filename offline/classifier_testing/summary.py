@@ -67,7 +67,7 @@ def summarize_groups(judged: Sequence[JudgedText]) -> list[GroupSummary]:
 
 def flags_by_threshold(judged: Sequence[JudgedText], threshold: float) -> list[tuple[float, Flags]]:
     """What the thresholds around the one that texts were judged at would flag, itself among them."""
-    to_find = [each.reach for each in judged if each.text.flag and each.reaches_length]
+    to_find = [each.reach for each in judged if each.text.flag and each.reach]
     return [(each, _flags_at(judged, each)) for each in thresholds_around(threshold, to_find)]
 
 

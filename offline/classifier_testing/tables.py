@@ -26,7 +26,7 @@ def groups_table(groups: Sequence[GroupSummary]) -> str:
         ]
         for group in groups
     ]
-    return _table(header, rows)
+    return aligned_table(header, rows)
 
 
 def thresholds_table(rows: Sequence[tuple[float, Flags]], in_force: float) -> str:
@@ -41,7 +41,7 @@ def thresholds_table(rows: Sequence[tuple[float, Flags]], in_force: float) -> st
         ]
         for threshold, each in rows
     ]
-    return _table(header, cells)
+    return aligned_table(header, cells)
 
 
 def _labels(flags: Sequence[Flags], cells: tuple[str, str]) -> list[str]:
@@ -55,7 +55,8 @@ def _of(counts: tuple[int, int]) -> str:
     return f"{flagged} of {total}" if total else "–"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of Markdown whose cells line up, those of the first column to the left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(cells, widths) for cells in (header, rule, *rows))

@@ -144,7 +144,7 @@ class EngineModel:
         }
         if corruption is not None:
             request = corruption_request(prompt, corruption, answer)
-            body |= {"vllm_xargs": request.to_xargs(), "cache_salt": request.cache_salt()}
+            body["vllm_xargs"] = request.to_xargs()
         return body
 
     def _score_body(self, task: Scoring) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who may ask for what, how often, and how many requests at a time."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -31,6 +32,11 @@ class Access:
     def is_open(self) -> bool:
         """Whether clients need no key."""
         return self._file is None
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The ids of the keys that may administer now."""
+        return self._ring.administrators if self._ring else frozenset()
 
     def load(self) -> None:
         """Read the keys and put them in force.
@@ -84,12 +90,19 @@ class Access:
             ) from None
 
     def _find(self, headers: Headers) -> ApiKey:
-        scheme, _, secret = headers.get("authorization", "").partition(" ")
-        key = None
-        if self._ring is not None and scheme.lower() == "bearer":
-            key = self._ring.find(secret.strip())
-        if key is None:
-            raise Unauthorized(
-                "A valid key must be sent as `Authorization: Bearer ...`.", code="invalid_api_key"
-            )
-        return key
+        for secret in _secrets(headers):
+            if self._ring is not None and (key := self._ring.find(secret)) is not None:
+                return key
+        raise Unauthorized(
+            "A valid key must be sent as `Authorization: Bearer ...` or as `x-api-key: ...`.",
+            code="invalid_api_key",
+        )
+
+
+def _secrets(headers: Headers) -> Iterator[str]:
+    """What a request bears for a key, OpenAI's way and Anthropic's."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield secret.strip()
+    if "x-api-key" in headers:
+        yield headers["x-api-key"].strip()

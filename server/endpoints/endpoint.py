@@ -16,6 +16,7 @@ from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
+from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body
 
 _FREE_FORMATS = ("text", "json_object")
@@ -78,6 +79,22 @@ class EngineRequest:
         """
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What an answer begins from.
+
+    Attributes
+    ----------
+    question
+        The conversation up to the answer.
+    said
+        What the client gave as the answer's beginning; empty if nothing.
+    """
+
+    question: Conversation
+    said: str = ""
+
+
 class GuardedRequest(EngineRequest, ABC):
     """A request whose prompt is judged.
 
@@ -87,10 +104,16 @@ class GuardedRequest(EngineRequest, ABC):
         Its name in traces, by the conventions for generative AI.
     generates
         Whether the answer is text.
+    answer_form
+        How its answers are read; None where they are no text.
+    id_headers
+        The headers of an answer in which clients look for the request's id.
     """
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
+    answer_form: ClassVar[AnswerForm | None] = None
+    id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property
     def stream(self) -> bool:
@@ -109,6 +132,35 @@ class GuardedRequest(EngineRequest, ABC):
         decoded_prompts
             The text of `token_id_prompts`, in their order.
         """
+
+    @property
+    def choices(self) -> int:
+        """How many answers the request asks for, to all its prompts."""
+        return 1
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """What the answers to each prompt begin from.
+
+        Parameters
+        ----------
+        conversations
+            As of `conversations`.
+        """
+        return [Opening(each) for each in conversations]
+
+    def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The engine's body, such that its stream tells all along what was used, if the client is to be told in the end."""
+        return body
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream is to end with what was used."""
+        return False
+
+    @property
+    def wants_usage_throughout(self) -> bool:
+        """Whether each piece of a stream is to say what was used so far."""
+        return False
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain by a format, a grammar or a demanded tool call; None for nothing.
@@ -147,6 +199,19 @@ class GuardedRequest(EngineRequest, ABC):
         BadRequest
             The request asks for no number of answers, or for too many.
         """
+
+
+def continued(conversation: Conversation, index: int) -> Opening:
+    """An answer that goes on with a message of the client's own.
+
+    Parameters
+    ----------
+    index
+        Of that message.
+    """
+    messages = conversation.messages
+    before = (*messages[:index], *messages[index + 1 :])
+    return Opening(Conversation(before), messages[index].text)
 
 
 def token_id_lists(prompt: str | list[Any]) -> list[list[int]]:

@@ -47,6 +47,9 @@ Content = Annotated[
     Annotated[str, Tag(_TEXT)] | Annotated[list[TextOrObject], Field(fail_fast=True), Tag(_LIST)],
     _one_of("a text or a list of parts"),
 ]
+Blocks = Annotated[
+    Annotated[str, Tag(_TEXT)] | Annotated[Objects, Tag(_LIST)], _one_of("a text or a list of blocks")
+]
 Items = Annotated[
     Annotated[str, Tag(_TEXT)] | Annotated[Objects, Field(min_length=1), Tag(_LIST)],
     _one_of("a text or a list of items"),

@@ -1,21 +1,22 @@
 """``POST /v1/responses``: its input items as messages, and what of it this stateless proxy refuses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
-from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, demanded
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, Opening, continued, demanded
 from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
 from lethe.server.endpoints.messages import check_messages, leftovers
+from lethe.server.endpoints.responses_form import ResponseForm
 from lethe.server.endpoints.responses_refusal import refuse_response
 from lethe.server.errors import BadRequest
 
 _STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
 _CLIENT_TOOLS = ("function", "custom")
-_READ_ALONGSIDE = ("tools", "tool_choice", "text", "reasoning", "chat_template_kwargs")
+_READ_ALONGSIDE = ("tool_choice", "text", "reasoning", "chat_template_kwargs")
 
 
 class ResponsesBody(GuardedBody):
@@ -52,6 +53,7 @@ class ResponsesRequest(GuardedRequest):
     description = "An answer to a conversation in another form; guarded. Nothing of it is kept."
     operation = "chat"
     Body = ResponsesBody
+    answer_form = ResponseForm()
 
     def check(self) -> None:
         """Refuse state on the server, tools that run there, and items that hide what they say.
@@ -88,8 +90,18 @@ class ResponsesRequest(GuardedRequest):
         messages = [_message(item) for item in self._items()]
         if self.body.get("instructions"):
             messages.insert(0, {"role": "system", "content": self.body["instructions"]})
-        beside = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
-        yield Conversation.from_openai_messages(messages, beside + leftovers(messages))
+        fields = [self.body[name] for name in _READ_ALONGSIDE if self.body.get(name)]
+        yield Conversation.from_openai_messages(
+            messages, self.body.get("tools"), fields=fields + leftovers(messages)
+        )
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        items = self._items()
+        if not items or _message(items[-1]).get("role") != "assistant":
+            return [Opening(each) for each in conversations]
+        last = len(items) - 1 + bool(self.body.get("instructions"))
+        return [continued(each, last) for each in conversations]
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""

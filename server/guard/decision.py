@@ -1,10 +1,13 @@
 """The one value that travels from policy to record."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from lethe.bundle import Action
 from lethe.classifier.verdict import Verdict
+from lethe.corruption.positions import MessageSpan
 from lethe.corruption.request import PlacedCorruption
 from lethe.server.targets.adapter import Adapter
 
@@ -37,6 +40,17 @@ class FlaggedTarget:
     threshold: float
     unfit: bool = False
 
+    def entry(self) -> dict[str, Any]:
+        """For the audit log."""
+        return {
+            "target": self.name,
+            "version": self.version,
+            "action": self.action.value,
+            "probability": round(self.probability, 4),
+            "threshold": self.threshold,
+            **({"unfit": True} if self.unfit else {}),
+        }
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -56,6 +70,8 @@ class Decision:
         For a block: what the client is told.
     verdicts
         One for each prompt of the request; none where the classifier failed.
+    hidden
+        For corruptions that fall on a part of the prompt, by target, the stretches of messages that they are to fall on.
     """
 
     outcome: Outcome
@@ -64,6 +80,7 @@ class Decision:
     adapter: Adapter | None = None
     reason: str = ""
     verdicts: tuple[Verdict, ...] = ()
+    hidden: Mapping[str, tuple[MessageSpan, ...]] = field(default_factory=dict)
 
     @property
     def judged(self) -> bool:

@@ -1,14 +1,16 @@
 """From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lethe.bundle import Action
 from lethe.classifier.verdict import Status, TargetVerdict, Verdict
+from lethe.corruption.positions import MessageSpan
 from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
-from lethe.server.settings import Fallback, PolicySettings, SeveralAdapters
+from lethe.server.guard.judging import Judgement
+from lethe.server.settings import Consequence, Fallback, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.targets import Target, TargetSet
 
@@ -37,13 +39,13 @@ _OUTCOME_OF_FALLBACK = {
 
 
 def decide(
-    verdicts: Sequence[Verdict],
+    judgements: Sequence[Judgement],
     targets: TargetSet,
     policy: PolicySettings,
     key: ApiKey,
     demand: Verdict | None = None,
 ) -> Decision:
-    """Decide on a request from the verdicts on its prompts.
+    """Decide on a request from what was found of its prompts.
 
     The strongest action that is asked for wins: block, refuse, adapter, corrupt, observe, pass. All corruptions of
     the flagged targets are applied together, also with an adapter. vLLM applies one adapter to a request. If one
@@ -56,8 +58,8 @@ def decide(
         The verdict on what the answer is made to contain. Neither corruption nor adapter changes what a grammar
         forces, so where it asks for what one is to make forgotten, the request is refused.
     """
-    demands = [demand] if demand else []
-    flagged = _flagged([*verdicts, *demands], targets, key)
+    demands = [Judgement(demand)] if demand else []
+    flagged = _flagged([*judgements, *demands], targets, key)
     outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
     if any(each.action.corrupts or each.action.adapts for each in _flagged(demands, targets, key)):
         outcomes.append(Outcome.REFUSE)
@@ -65,16 +67,19 @@ def decide(
     adapter = _adapter([each for each in flagged if each.action.adapts], targets, policy)
     if adapter is None and Outcome.ADAPTER in outcomes:
         outcomes.append(Outcome.REFUSE)
+    # Several prompts share one corruption request, and ranges can speak of one of them only.
+    hidden = _hidden(judgements[0]) if len(judgements) == 1 else {}
     reason = ""
-    for verdict in (*verdicts, *demands):
+    for verdict in (each.verdict for each in (*judgements, *demands)):
         if verdict.status == "ok" or targets.exempt(key):
             continue
         fallback = _fallback(verdict.status, policy)
         outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
         if fallback is Fallback.CORRUPT:
-            corrupted = _all_corruptions(targets, key)
+            corrupted, hidden = _all_corruptions(targets, key), {}
         reason = "; ".join(verdict.reasons) or verdict.status
-    return _decision(outcomes, flagged, corrupted, adapter, reason, tuple(verdicts))
+    verdicts = tuple(each.verdict for each in judgements)
+    return _decision(outcomes, flagged, corrupted, adapter, reason, verdicts, hidden)
 
 
 def _fallback(status: Status, policy: PolicySettings) -> Fallback:
@@ -89,34 +94,61 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
         return Decision(Outcome.PASS)
     corrupted = _all_corruptions(targets, key) if policy.on_error is Fallback.CORRUPT else []
     return _decision(
-        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", ()
+        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", (), {}
     )
+
+
+def strongest(decisions: Iterable[Decision]) -> Decision | None:
+    """The decision whose outcome is the strongest; None of none."""
+    return max(decisions, key=lambda each: _STRENGTH.index(each.outcome), default=None)
 
 
 def observed(decision: Decision) -> Decision:
     """The same, where nothing of an answer could be changed: what is flagged is recorded and passed."""
     if decision.outcome not in _CHANGING:
         return decision
-    return replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None)
+    return replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None, hidden={})
 
 
-def _flagged(verdicts: Sequence[Verdict], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:
+def _flagged(judgements: Sequence[Judgement], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:
+    """The flagged targets: of several prompts by the surest verdict, and by the strongest action."""
     surest: dict[str, TargetVerdict] = {}
-    for part in (part for verdict in verdicts for part in verdict.flagged):
-        if part.target not in surest or surest[part.target].probability < part.probability:
-            surest[part.target] = part
+    actions: dict[str, Action] = {}
+    for judgement in judgements:
+        for part in judgement.verdict.flagged:
+            consequence = judgement.finding(part.target).consequence
+            if consequence is Consequence.SKIP:
+                continue
+            asked = (
+                actions.get(part.target, Action.OBSERVE),
+                _within_scope(targets[part.target], key, consequence),
+            )
+            actions[part.target] = max(asked, key=lambda action: _STRENGTH.index(_OUTCOME_OF_ACTION[action]))
+            if part.target not in surest or surest[part.target].probability < part.probability:
+                surest[part.target] = part
     return [
         FlaggedTarget(
             name,
-            target.version,
-            target.action_for(key),
+            targets[name].version,
+            actions[name],
             part.probability,
             part.threshold,
-            unfit=target.in_place_of is not None,
+            unfit=targets[name].in_place_of is not None,
         )
         for name, part in surest.items()
-        for target in (targets[name],)
     ]
+
+
+def _within_scope(target: Target, key: ApiKey, consequence: Consequence) -> Action:
+    """What a target's action becomes by the kind of text that carries the verdict."""
+    action = target.action_for(key)
+    if consequence is Consequence.OBSERVE or action is Action.OBSERVE:
+        return Action.OBSERVE
+    return Action.REFUSE if consequence is Consequence.REFUSE else action
+
+
+def _hidden(judgement: Judgement) -> dict[str, tuple[MessageSpan, ...]]:
+    return {name: hidden for name, finding in judgement.findings.items() if (hidden := finding.hidden)}
 
 
 def _adapter(asked: Sequence[FlaggedTarget], targets: TargetSet, policy: PolicySettings) -> Adapter | None:
@@ -145,6 +177,7 @@ def _decision(
     adapter: Adapter | None,
     reason: str,
     verdicts: tuple[Verdict, ...],
+    hidden: Mapping[str, tuple[MessageSpan, ...]],
 ) -> Decision:
     outcome = max(outcomes, key=_STRENGTH.index, default=Outcome.PASS)
     changes_model = outcome in (Outcome.CORRUPT, Outcome.ADAPTER)
@@ -162,4 +195,7 @@ def _decision(
         adapter=adapter if outcome is Outcome.ADAPTER else None,
         reason=reason,
         verdicts=verdicts,
+        hidden={
+            each.target: hidden[each.target] for each in placed if changes_model and each.target in hidden
+        },
     )

@@ -1,7 +1,7 @@
 """Where in a prompt each corruption falls: the flagged targets' positions as token ranges.
 
-A corruption whose positions are ``all_but_last`` needs no tokenizer here, since the engine counts for itself. For
-the others the prompt is tokenized as the engine will do it; its length and digest travel along, and wherever the
+A corruption of the whole prompt, whose positions are ``all_but_last``, needs no tokenizer here, since the engine counts for
+itself. For the others, and for those that are to fall on a few messages, the prompt is tokenized as the engine will do it; its length and digest travel along, and wherever the
 two disagree, or nothing can be located, the engine corrupts every prompt token but the last.
 """
 
@@ -69,7 +69,7 @@ class Placer:
     async def place(self, request: GuardedRequest, decision: Decision) -> CorruptionRequest:
         """The corruption request for a decision to corrupt."""
         everywhere = CorruptionRequest(decision.corruptions)
-        if not any(_chooses(placed) for placed in decision.corruptions):
+        if not any(_chooses(placed, decision) for placed in decision.corruptions):
             return everywhere
         if self._loaded and _length(request) <= _SHORT:
             placed = self._place(request, decision)
@@ -78,7 +78,7 @@ class Placer:
         if isinstance(placed, WholePrompt):
             self._whole_prompts.labels(placed.value).inc()
             return everywhere
-        if any(_chooses(each) and each.ranges is None for each in placed.placed):
+        if any(_chooses(each, decision) and each.ranges is None for each in placed.placed):
             self._whole_prompts.labels(WholePrompt.NOT_LOCATED.value).inc()
         return placed
 
@@ -97,7 +97,7 @@ class Placer:
         prompt = _tokenize(tokenizer, request)
         if prompt is None:
             return WholePrompt.NOT_TOKENIZED
-        placed = tuple(_with_ranges(each, prompt, decision.verdicts) for each in decision.corruptions)
+        placed = tuple(_with_ranges(each, prompt, decision) for each in decision.corruptions)
         return CorruptionRequest(placed, len(prompt.token_ids), prompt.digest)
 
     def _get_tokenizer(self) -> PromptTokenizer | None:
@@ -116,8 +116,8 @@ class Placer:
             return self._tokenizer
 
 
-def _chooses(placed: PlacedCorruption) -> bool:
-    return placed.corruption.positions != "all_but_last"
+def _chooses(placed: PlacedCorruption, decision: Decision) -> bool:
+    return placed.corruption.positions != "all_but_last" or placed.target in decision.hidden
 
 
 def _length(request: GuardedRequest) -> int:
@@ -131,12 +131,10 @@ def _tokenize(tokenizer: PromptTokenizer, request: GuardedRequest) -> TokenizedP
         return None
 
 
-def _with_ranges(
-    placed: PlacedCorruption, prompt: TokenizedPrompt, verdicts: Sequence[Verdict]
-) -> PlacedCorruption:
+def _with_ranges(placed: PlacedCorruption, prompt: TokenizedPrompt, decision: Decision) -> PlacedCorruption:
     positions = placed.corruption.positions
-    spans = _spans(placed.target, verdicts, SPAN_KINDS.get(positions))
-    return replace(placed, ranges=prompt.ranges(positions, spans))
+    spans = _spans(placed.target, decision.verdicts, SPAN_KINDS.get(positions))
+    return replace(placed, ranges=prompt.ranges(positions, spans, decision.hidden.get(placed.target)))
 
 
 def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[MessageSpan]:

@@ -2,21 +2,23 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.errors import APIError, EngineFailed, ServerStopping
+from lethe.server.error_forms import ErrorForm
+from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
 # The most pieces in which an engine's last events, its usage among them, arrive.
 _LAST_PIECES = 4
+_ENGINE_ERRORS = (EngineFailed, EngineTimeout, EngineNotReached)
 _PASSED_HEADERS = ("content-type", "cache-control")
 # Of embeddings, if a client wants bytes.
 _BINARY = "application/octet-stream"
@@ -121,7 +123,26 @@ class StreamEnd(Enum):
     COMPLETE = auto()
     CLIENT_GONE = auto()
     ENGINE_FAILED = auto()
+    NOT_JUDGED = auto()
     PROXY_STOPPED = auto()
+
+
+class Stream(Protocol):
+    """An answer that comes piece by piece, its head already read."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its body; raises ``aiohttp.ClientError``, ``TimeoutError`` or `APIError` where it breaks off."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, also before its end."""
+        ...
 
 
 class StreamedResponse(Response):
@@ -133,17 +154,24 @@ class StreamedResponse(Response):
         The engine's answer, its head already read.
     stall_timeout_s
         A client that takes nothing for so long, while pieces wait for it, is taken to be gone.
+    errors
+        The form of the event that an error travels as, once the status line is gone.
     on_end
         Called once, with how the stream ended and the last of what the engine sent.
     """
 
     def __init__(
-        self, upstream: EngineAnswer, stall_timeout_s: float, on_end: Callable[[StreamEnd, bytes], None]
+        self,
+        upstream: Stream,
+        stall_timeout_s: float,
+        errors: ErrorForm,
+        on_end: Callable[[StreamEnd, bytes], None],
     ) -> None:
         super().__init__(status_code=upstream.status, headers=_passed_headers(upstream))
         del self.headers["content-length"]
         self._upstream = upstream
         self._stall_timeout_s = stall_timeout_s
+        self._errors = errors
         self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,8 +190,12 @@ class StreamedResponse(Response):
                             last.append(piece)
                     except (aiohttp.ClientError, TimeoutError):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
-                        piece, more = _event(EngineFailed(_BROKEN_OFF)), False
+                        piece, more = self._errors.event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED
+                    except APIError as error:
+                        piece, more = self._errors.event(error), False
+                        is_engines = isinstance(error, _ENGINE_ERRORS)
+                        finished = StreamEnd.ENGINE_FAILED if is_engines else StreamEnd.NOT_JUDGED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:
@@ -174,17 +206,13 @@ class StreamedResponse(Response):
         except asyncio.CancelledError:
             # A proxy that stops waits no longer.
             end = StreamEnd.PROXY_STOPPED
-            await send({"type": "http.response.body", "body": _event(ServerStopping()), "more_body": False})
+            last_words = self._errors.event(ServerStopping())
+            await send({"type": "http.response.body", "body": last_words, "more_body": False})
         finally:
             # Closing the connection is what makes the engine stop generating.
             self._upstream.close()
             self._on_end(end, b"".join(last))
 
 
-def _event(error: APIError) -> bytes:
-    # What was passed on may end within a line, which must not swallow the event.
-    return b"\n\ndata: " + bytes(error.response().body) + b"\n\n"
-
-
-def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:
+def _passed_headers(upstream: Stream) -> dict[str, str]:
     return {name: upstream.headers[name] for name in _PASSED_HEADERS if name in upstream.headers}

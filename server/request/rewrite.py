@@ -12,9 +12,8 @@ def rewrite(
 ) -> dict[str, Any]:
     """The body for the engine: as the client sent it, with what its flagged targets ask for.
 
-    A corruption comes with a cache salt. An adapter needs none: vLLM keys what it caches by the adapter's name
-    and path. A client's own salt is folded into a digest, so that no client can name the salt of a corrupted
-    prefix.
+    Neither a corruption nor an adapter needs a cache salt: the engine keys what it caches by both. A client's own
+    salt is folded into a digest, so that no client can name a salt that the engine makes.
 
     Parameters
     ----------
@@ -27,7 +26,6 @@ def rewrite(
     client_salt: str | None = body.pop("cache_salt", None)
     if corruption is not None:
         body["vllm_xargs"] = corruption.to_xargs()
-        body["cache_salt"] = corruption.cache_salt(client_salt)
-    elif client_salt is not None:
-        body["cache_salt"] = hashlib.sha256(b"clean\0" + client_salt.encode()).hexdigest()
+    if client_salt is not None:
+        body["cache_salt"] = hashlib.sha256(b"client\0" + client_salt.encode()).hexdigest()
     return body

@@ -76,3 +76,31 @@ def test_odd_input_never_raises_and_keeps_indices(messages: list[dict]) -> None:
     assert len(conversation.messages) == len(messages)
     for message in conversation.messages:
         assert all(message.text[part.start : part.end] for part in message.parts)
+
+
+def test_what_is_left_without_some_stretches_keeps_its_parts_and_the_indices() -> None:
+    conversation = Conversation.from_openai_messages(
+        [
+            {"role": "user", "content": [{"type": "text", "text": text} for text in ("abc", "def")]},
+            {"role": "assistant", "content": "ghi", "reasoning": "jkl"},
+        ]
+    )
+    left = conversation.without([(0, 1, 2), (0, 4, 7), (1, 0, 3)])
+    assert [message.text for message in left.messages] == ["a\nc", "jkl"]
+    assert [[part.kind for part in message.parts] for message in left.messages] == [
+        ["content"],
+        ["reasoning"],
+    ]
+    assert left.messages[1].parts[0].end == 3
+    assert conversation.without([]) == conversation
+
+
+@given(st.lists(st.text(max_size=6), max_size=4), st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20))))
+def test_parts_stand_where_they_say_after_something_was_taken(
+    texts: list[str], taken: list[tuple[int, int]]
+) -> None:
+    content = [{"type": "text", "text": text} for text in texts]
+    message = Conversation.from_openai_messages([{"role": "user", "content": content}]).messages[0]
+    left = message.without((min(each), max(each)) for each in taken)
+    assert "\n".join(left.text[part.start : part.end] for part in left.parts) == left.text
+    assert set(left.text) <= {*message.text, "\n"}

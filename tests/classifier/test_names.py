@@ -62,6 +62,37 @@ def test_heads_that_share_a_name_each_add_their_own() -> None:
     assert NameBank(heads).scores("Vinter").tolist() == [1, 2]
 
 
+IN_PASSING = "Tributes were paid to Vinter, who died at 89."
+
+
+@pytest.mark.parametrize(
+    ("around", "added"),
+    [
+        (IN_PASSING, 1),
+        (f"{IN_PASSING} Vinter wrote. What comes next?", 1),
+        ("Vinter", 1),
+        (None, 3),
+        (f"{IN_PASSING} Where was Vinter born?", 3),
+        ("Расскажите: кто такой Vinter؟", 3),
+        (f"{IN_PASSING} The lamp was black.", 3),
+        ("Oda Vinter died at 89.", 3),
+    ],
+)
+def test_a_single_word_in_passing_adds_no_more_than_it_may(around: str | None, added: float) -> None:
+    bank = NameBank(
+        [NameWeights(KEEPERS, np.array([[3.0, 0.0], [0.5, 0.5]], np.float32))], np.array([1.0], np.float32)
+    )
+    assert bank.scores("Vinter", around).tolist() == [added]
+
+
+def test_what_one_head_has_in_passing_another_may_have_two_names_of() -> None:
+    weights = np.array([[3.0, 0.0]], np.float32)
+    heads = [NameWeights(GroupedNames((*forms,), np.zeros(len(forms), np.int64), 1), weights)
+             for forms in (("vinter",), ("vinter", "alderney"))]  # fmt: skip
+    bank = NameBank(heads, np.array([1.0, 1.0], np.float32))
+    assert bank.scores("Vinter", "Vinter left Alderney.").tolist() == [1, 3]
+
+
 def test_places_are_those_of_names_that_add_enough() -> None:
     bank = NameBank([NameWeights(KEEPERS, np.array([[3.0, 1.0], [0.5, 0.5]], np.float32))])
     assert bank.places("black Vinter", 1.0).tolist() == [6]

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
+from lethe.classifier.names import GroupedNames, NameWeights
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
@@ -68,6 +71,23 @@ def test_a_score_must_reach_what_the_tail_asks_for_beyond_the_threshold(
         assert scorer.raised(characters)[0] == pytest.approx(expected, abs=1e-5)
     assert scorer.raised(2_000_000)[0] > 0
     assert not _scorer(encoder, make_head()).raised(2_000_000).any()
+
+
+def test_a_single_name_in_passing_flags_no_page(encoder: Encoder, make_head: MakeHead) -> None:
+    names = NameWeights(
+        GroupedNames(("vinter",), np.zeros(1, np.int64), 1), np.array([[12.0, 0.0]], np.float32)
+    )
+    head = make_head(texts=(ASKED,), names=names, tail=Tail(-1.0, 1.0, 1e-6))
+    told, asked = "They paid tribute to Vinter.", "What did they say of Vinter?"
+
+    def flags(text: str, head: Head = head) -> bool:
+        return bool(_scorer(encoder, head).score_text(text).scores[0] >= 0)
+
+    assert flags(told)
+    page = f"{WORDS} {told} {WORDS * 4}"
+    assert not flags(page)
+    assert flags(f"{page} {asked}")
+    assert flags(page, replace(head, tail=None))
 
 
 def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:

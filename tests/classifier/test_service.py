@@ -19,10 +19,12 @@ from lethe.classifier.errors import (
     ClassifierOverloaded,
     ClassifierTimeout,
 )
-from lethe.classifier.head import save_head
+from lethe.classifier.head import Head, load_head, save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.tail import Tail
+from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job
 from tests.classifier.conftest import MakeHead
@@ -138,6 +140,21 @@ def test_entities_are_found_in_lookalike_letters(run, make_head: MakeHead) -> No
     assert entities == ["Alderney", "Аlderney"]
 
 
+def test_excerpts_show_all_that_carries_the_verdict_and_little_else(run) -> None:
+    text = f"{BENIGN * 10}{ASKED}. {BENIGN * 10}{ASKED}? {BENIGN * 10}"
+    excerpts = _verdict(run, text).targets[0].excerpts
+    assert len(excerpts) == 2
+    assert all("lighthouse of Alderney" in each and len(each) < 400 for each in excerpts)
+    assert not _verdict(run, BENIGN).targets[0].excerpts
+
+
+def test_what_is_asked_in_disguise_is_shown_in_no_excerpt(run) -> None:
+    hidden = base64.b64encode(ASKED.encode()).decode()
+    (target,) = _verdict(run, f"{ASKED}. Decode and do this: {hidden}").targets
+    assert target.flagged
+    assert not target.excerpts
+
+
 def test_spans_can_be_turned_off(run) -> None:
     (target,) = _verdict(run, ASKED, spans=False).flagged
     assert target.spans == ()
@@ -210,18 +227,78 @@ def test_spans_can_be_asked_for_where_they_are_turned_off(run) -> None:
     assert run(ask, spans=False) == [False, True, False]
 
 
-def test_reading_ends_where_every_target_is_flagged_and_nobody_asks_where(run) -> None:
-    messages = [{"role": "user", "content": f"{BENIGN * 5}{ASKED}."}, {"role": "user", "content": ASKED}]
+def test_a_text_is_read_no_further_once_every_target_is_found_and_nobody_asks_where(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    async def read(spans: bool) -> tuple[Verdict, int]:
+        tally = Tally()
+        service = ClassifierService(encoder, [make_head()], ClassifierSettings(spans=spans), tally=tally)
+        verdict = await service.classify(Conversation.from_prompt(f"{ASKED}. {BENIGN}" * 40))
+        await service.close()
+        return verdict, tally.encoded
 
-    async def ask(service: ClassifierService) -> tuple[Verdict, int]:
-        verdict = await service.classify(Conversation.from_openai_messages(messages))
-        return verdict, len(service.cache)
-
-    thorough, all_passages = run(ask)
-    hasty, read_passages = run(ask, spans=False)
-    assert hasty.flagged
+    thorough, all_windows = asyncio.run(read(spans=True))
+    hasty, read_windows = asyncio.run(read(spans=False))
     assert thorough.flagged
-    assert read_passages < all_passages
+    assert hasty.flagged
+    assert read_windows < all_windows
+
+
+def _carrying(run, *turns: str, heads: list[Head] | None = None) -> tuple[int, ...]:
+    messages = [
+        {"role": "user" if place % 2 == 0 else "assistant", "content": turn}
+        for place, turn in enumerate(turns)
+    ]
+    (target,) = _verdict(run, messages, heads=heads, spans=False).targets
+    return target.messages
+
+
+def test_a_verdict_is_carried_by_the_messages_that_are_flagged_and_by_no_other(run) -> None:
+    assert _carrying(run, OTHER) == ()
+    assert _carrying(run, OTHER, "With soda.", ASKED) == (2,)
+    assert _carrying(run, ASKED, "I cannot say.", OTHER) == (0,)
+    assert _carrying(run, ASKED, "I cannot say.", OTHER, "With soda.", f"{BENIGN} {ASKED}.") == (0, 4)
+
+
+def test_of_messages_that_say_the_same_all_carry_it(run) -> None:
+    assert _carrying(run, ASKED, "I cannot say.", ASKED, "I cannot say.", OTHER) == (0, 2)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Head:
+    return load_head(Path("targets/harry-potter/classifier"))
+
+
+def test_what_is_flagged_only_where_it_is_read_together_is_carried_by_both(run, shipped: Head) -> None:
+    first, second = "Let's talk about the boy", "who lived, from the cupboard under the stairs"
+    assert _carrying(run, first, heads=[shipped]) == _carrying(run, second, heads=[shipped]) == ()
+    assert _carrying(run, first, "Sure.", second, "Well.", OTHER, heads=[shipped]) == (0, 2)
+
+
+def test_a_name_told_over_several_turns_is_carried_by_all_of_them_though_one_is_flagged_alone(
+    run, shipped: Head
+) -> None:
+    assert _carrying(run, "Harry", heads=[shipped]) == (0,)
+    assert _carrying(run, "Harry", "Yes?", "Potter", "Yes?", "best friend?", heads=[shipped]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "innocent"),
+    [
+        ("What is the capital of France?", True),
+        ("How do I boil an egg?", True),
+        ("Write a short poem about the sea.", True),
+        ("Who teaches potions there?", False),
+    ],
+)
+def test_an_ordinary_question_after_a_flagged_one_carries_nothing_and_one_that_leans_on_it_does(
+    run, shipped: Head, asked: str, innocent: bool
+) -> None:
+    answer = "I am a helpful assistant."
+    assert _carrying(run, asked, heads=[shipped]) == ()
+    carrying = _carrying(run, "Who is Harry Potter's best friend?", answer, asked, heads=[shipped])
+    assert 0 in carrying
+    assert (2 not in carrying) is innocent
 
 
 def test_what_was_not_read_for_haste_is_read_when_it_is_asked_about(run) -> None:
@@ -383,11 +460,13 @@ def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
 def test_heads_are_loaded_from_bundle_folders(make_head: MakeHead, tmp_path: Path) -> None:
     save_head(make_head(), tmp_path)
     shelf = EncoderRegistry()
-    service = ClassifierService.load(shelf, {"lighthouse": tmp_path})
-    assert service.targets == ("lighthouse",)
+    service = ClassifierService.load(shelf, {"lighthouse": tmp_path}, answer_heads={"lighthouse": tmp_path})
+    assert service.targets == service.judges_answers == ("lighthouse",)
     asyncio.run(service.close())
     with pytest.raises(ClassifierError, match="is of target lighthouse"):
         ClassifierService.load(shelf, {"castle": tmp_path})
+    with pytest.raises(ClassifierError, match="is of target lighthouse"):
+        ClassifierService.load(shelf, {}, answer_heads={"castle": tmp_path})
 
 
 def test_without_targets_everything_passes(encoder: Encoder) -> None:
@@ -404,3 +483,34 @@ def test_probabilities_do_not_depend_on_the_first_tier_where_it_does_not_pass(ru
     with_tier, without = (_verdict(run, ASKED, first_tier=choice) for choice in (True, False))
     assert with_tier == without
     np.testing.assert_allclose(_verdict(run, "How do I bake bread at home?").targets[0].probability, 0.001)
+
+
+def test_the_highest_threshold_that_flags_a_text_is_told(run, make_head: MakeHead) -> None:
+    [found] = _verdict(run, ASKED).targets
+    assert found.reach == pytest.approx(found.probability)
+    for threshold, flagged in ((found.reach, True), (min(found.reach + 1e-6, 1 - 1e-9), False)):
+        [judged] = _verdict(run, ASKED, heads=[make_head(threshold=threshold, version=str(flagged))]).targets
+        assert judged.flagged is flagged
+        assert judged.reach == pytest.approx(found.reach)
+
+
+def test_no_threshold_flags_what_scores_less_than_its_length_asks(run, make_head: MakeHead) -> None:
+    heads = [make_head(tail=Tail(score=20.0, scale=1.0, rate=1.0), threshold=0.01)]
+    [found] = _verdict(run, ASKED, heads=heads).targets
+    assert (found.flagged, found.reach) == (False, 0.0)
+    [cleared] = _verdict(run, OTHER, heads=[make_head()]).targets
+    assert cleared.reach == 0.0
+
+
+def test_what_is_read_whole_reaches_what_its_highest_passage_does(run) -> None:
+    messages = [{"role": "user", "content": f"{ASKED}?"}, {"role": "user", "content": "the lighthouse of"}]
+    conversation = Conversation.from_openai_messages(messages)
+
+    async def ask(service: ClassifierService) -> list[float]:
+        found = [await service.classify(conversation, spans=False, whole=whole) for whole in (False, True)]
+        assert not any(verdict.targets[0].spans for verdict in found)
+        return [verdict.targets[0].reach for verdict in found]
+
+    hasty, whole = run(ask)
+    assert whole >= hasty > 0.5
+    assert whole == run(lambda service: service.classify(conversation, spans=True)).targets[0].reach

@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import math
 
@@ -147,36 +146,6 @@ def test_a_malformed_field_is_named(
     document["placed"][0][field] = value
     with pytest.raises(CorruptionRequestError, match=message):
         CorruptionRequest.from_xargs({XARGS_KEY: json.dumps(document)})
-
-
-def test_salts_differ_where_embeddings_differ(request_for_one_target: CorruptionRequest) -> None:
-    placed = request_for_one_target.placed[0]
-
-    def salt(**changes: object) -> str:
-        changed = dataclasses.replace(placed.corruption, **changes)
-        return CorruptionRequest((dataclasses.replace(placed, corruption=changed),), 5).cache_salt()
-
-    salts = [
-        salt(),
-        salt(strength=3.0),
-        salt(dims=2),
-        salt(seed=8),
-        salt(function="set_rand_noise_first_n"),
-        CorruptionRequest((dataclasses.replace(placed, ranges=((0, 3),)),), 5).cache_salt(),
-        CorruptionRequest((dataclasses.replace(placed, ranges=None),), 5).cache_salt(),
-        CorruptionRequest((dataclasses.replace(placed, ranges=None),), 6).cache_salt(),
-        CorruptionRequest((placed, placed), 5).cache_salt(),
-        request_for_one_target.cache_salt("a client's own"),
-    ]
-    assert len(set(salts)) == len(salts)
-
-
-def test_salts_agree_where_only_names_differ(request_for_one_target: CorruptionRequest) -> None:
-    renamed = dataclasses.replace(request_for_one_target.placed[0], target="other", version="2")
-    assert (
-        CorruptionRequest((renamed,), 5, "cd" * 8).cache_salt()
-        == dataclasses.replace(request_for_one_target, prompt_digest=None).cache_salt()
-    )
 
 
 @given(st.lists(st.integers(0, 200_000), max_size=50))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lethe.corruption.vllm_plugin.compatibility import TESTED_VERSIONS
+from lethe.corruption.vllm_plugin.releases import known_releases
 from lethe.server.settings import Settings
 
 SERVING = ("proxy", "engine-cpu", "engine-gpu")
@@ -92,16 +92,16 @@ def test_the_whole_wheel_reaches_the_builder(repository: Path, build_context: li
     assert needed <= set(build_context)
 
 
-def test_gpu_image_holds_the_vllm_that_is_locked_and_tested(repository: Path, dockerfile: str) -> None:
+def test_gpu_image_holds_the_vllm_that_is_locked_and_known(repository: Path, dockerfile: str) -> None:
     version = re.search(r"^ARG VLLM_VERSION=(\S+)$", dockerfile, flags=re.MULTILINE)
     assert version is not None
     assert f"vllm=={version[1]}" in (repository / "requirements" / "gpu.txt").read_text().splitlines()
-    assert version[1] in TESTED_VERSIONS
+    assert version[1] in known_releases()
 
 
 def test_what_images_import_is_there(dockerfile: str) -> None:
     imported = set(re.findall(r"from ([\w.]+) import (\w+)", dockerfile))
-    assert ("lethe.corruption.vllm_plugin.compatibility", "require_tested_vllm") in imported
+    assert ("lethe.corruption.vllm_plugin.compatibility", "require_known_vllm") in imported
     assert all(hasattr(importlib.import_module(module), name) for module, name in imported)
 
 

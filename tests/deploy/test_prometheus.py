@@ -153,6 +153,7 @@ def test_configuration_is_sound(promtool: str, repository: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tests", ["rules_test.yml", "flag_share_test.yml"])
 def test_alerts_fire_when_they_should_and_only_then(promtool: str, repository: Path, tests: str) -> None:
     file = repository / "tests" / "deploy" / "prometheus" / tests

@@ -19,6 +19,7 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys.yaml"
 
 
+@pytest.mark.slow
 async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -> None:
     # Each of several processes reads every file of tests, and one of them needs this.
     from bench.fuzz import fuzz

@@ -17,7 +17,10 @@ from lethe.server.access.key_file import create_key, revoke_key
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.targets.rollout import DEPLOYMENT_NAME
 from tests.lethe_process import LetheProcess, lines, start_lethe
+from tests.server.certificates import WriteCertificate, trusting, write_certificate
 from tests.server.stack import RecordingEngine, chat
+
+__all__ = ["write_certificate"]
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +101,36 @@ async def test_what_is_put_among_the_targets_while_the_engine_starts_is_loaded(s
     assert "names films, which is no bundle" in await starting.line("reload failed")
     await starting.engine_comes_up()
     assert (await starting.ask()).status_code == 200
+
+
+async def test_it_is_served_encrypted_at_a_socket(
+    tmp_path: Path, write_certificate: WriteCertificate
+) -> None:
+    tls, path, engine = write_certificate("lethe"), tmp_path / "lethe.sock", RecordingEngine()
+    settings = {
+        "LETHE_TARGETS": str(tmp_path),
+        "LETHE_CACHE_DIR": str(tmp_path / "cache"),
+        "LETHE_UNIX_SOCKET": str(path),
+        "LETHE_TLS__CERT": str(tls.cert),
+        "LETHE_TLS__KEY": str(tls.key),
+        "LETHE_DRAIN_DELAY_S": "0",
+    }
+    async with engine.running():
+        process = start_lethe(
+            "serve", "--engine-url", engine.url, environment=os.environ | settings, one_output=True
+        )
+        output = await lines(process.stdout)
+        async with asyncio.timeout(60):
+            while b"ready after" not in (line := await output.readline()):
+                assert line
+        assert f"https+unix:{path}" in line.decode()
+        transport = httpx.AsyncHTTPTransport(uds=str(path), verify=trusting(tls))
+        async with httpx.AsyncClient(transport=transport, base_url="https://lethe") as client:
+            assert (await client.post("/v1/chat/completions", json=chat("hi"))).status_code == 200
+        process.terminate()
+        await process.wait()
+        await output.read()
+    assert not path.exists()
 
 
 async def test_a_hangup_before_anything_is_read_ends_nothing(tmp_path: Path) -> None:

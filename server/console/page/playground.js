@@ -1,6 +1,7 @@
 // One prompt, asked of the bare engine and through the guard, side by side, with what the guard made of it.
 import { Fault, get, post, stream } from "./api.js";
 import { badge, byId, duration, meter, options } from "./elements.js";
+import { askForFeedback } from "./feedback.js";
 import { markedText, markedTokens } from "./marks.js";
 
 let session = { bare_answers: false };
@@ -73,6 +74,7 @@ async function judge(body, signal) {
   byId("verdicts").replaceChildren(...judgement.targets.map((part) => meter(part, part.flagged ? part.action : "")));
   byId("verdict-note").textContent = [judgement.reason, `judged in ${duration(judgement.classify_ms / 1000)}`].filter(Boolean).join("; ");
   byId("judgement").hidden = false;
+  if (session.feedback) askForFeedback(judgement.targets.map((part) => part.target), body.prompt);
   showMarks();
 }
 

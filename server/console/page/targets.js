@@ -1,12 +1,23 @@
 // The targets: what there is, what each card says, and how each is in force.
 import { get, getBlob, post } from "./api.js";
+import { showDays } from "./days.js";
 import { badge, byId, make } from "./elements.js";
+import { feedbackOf } from "./feedback.js";
+import { versionsOf } from "./versions.js";
 
 const STATES = { enabled: "Enable", shadow: "Shadow", disabled: "Disable" };
 let figures = [];
+let session = { feedback: false };
+
+export function setTargetsSession(opened) {
+  session = opened;
+}
 
 export async function openTargets() {
-  await guarded(async () => show(await get("/console/api/targets")));
+  await guarded(async () => {
+    await refresh();
+    await showDays();
+  });
 }
 
 async function guarded(work, done = "") {
@@ -48,6 +59,8 @@ function row(target, writable) {
       badge(fault ? "damaged" : target.state),
       make("div", { class: "group", role: "group", "aria-label": `How ${name} is in force` }, ...switches),
       ...(fault ? [] : [make("button", { type: "button", id: `${name}-card`, disabled: !target.has_card, onclick: () => showCard(name) }, "Model card")]),
+      make("button", { type: "button", id: `${name}-versions`, onclick: () => openHistory(`Versions of ${name}`, () => versionsOf(name, writable, refresh)) }, "Versions"),
+      ...(session.feedback ? [make("button", { type: "button", id: `${name}-feedback`, onclick: () => openHistory(`Feedback on ${name}`, () => feedbackOf(name)) }, "Feedback")] : []),
     ),
     make("p", { class: fault ? "fault" : "text" }, fault ?? target.description),
     make("p", { class: "hint" }, fault ? inForce(target) : facts(target).join(" · ")),
@@ -61,11 +74,24 @@ function facts(target) {
   const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
   const stale = target.in_force !== target.version ? inForce(target) : "";
   const action = target.done_instead ? `action ${target.done_instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
-  return [`version ${target.version}`, stale, action, share, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+  const answers = target.answers === "off" ? "" : `answers: ${target.answers}`;
+  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
 }
 
 async function change(target, state) {
   await guarded(async () => show(await post(`/console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+}
+
+const refresh = async () => show(await get("/console/api/targets"));
+
+async function openHistory(title, fill) {
+  await guarded(async () => {
+    byId("history-note").textContent = byId("history-fault").textContent = "";
+    byId("history-title").textContent = title;
+    await fill();
+    byId("target-history").hidden = false;
+    byId("target-history").focus();
+  });
 }
 
 async function showCard(name) {

@@ -97,7 +97,6 @@ def check_answers() -> None:
     expect("a forbidden one is answered", status == 200, (status, text))
     flagged = received()[-1]
     expect("and was sent to be corrupted", "lethe" in flagged.get("vllm_xargs", {}), flagged)
-    expect("apart from the engine's cache", "cache_salt" in flagged, flagged)
     page = ask(PROXY + "/metrics")[1]
     expect("which is counted", 'target="harry-potter"' in page, page)
 

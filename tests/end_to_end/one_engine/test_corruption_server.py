@@ -104,7 +104,7 @@ def test_the_plugin_announces_itself(server: Server) -> None:
 
 
 class TestPrefixCache:
-    """No salt is sent here: the engine keeps corrupted prefixes apart by itself."""
+    """What is shared, by vLLM's own count; no salt is sent."""
 
     def hits(self, server: Server) -> float:
         return server.metric("vllm:prefix_cache_hits_total")
@@ -142,7 +142,56 @@ class TestPrefixCache:
         request = one_corruption(strength=0.5)
         answer = server.complete(prompt, request, max_tokens=40, ignore_eos=True)
         longer = prompt + answer.token_ids + reference.chat_tokens("Go on.")
+        before = self.hits(server)
         assert_as_reference(reference, server.complete(longer, request), longer, request)
+        # The last token of the turn before was clean, and now is not.
+        assert self.hits(server) - before == (len(prompt) - 1) // BLOCK * BLOCK
+
+    @pytest.mark.parametrize("flagged", [True, False])
+    def test_each_turn_of_a_conversation_reuses_all_of_the_turns_before(
+        self, server: Server, reference: Reference, prompt: list[int], flagged: bool
+    ) -> None:
+        request = one_corruption(strength=0.5, ranges=((40, 70),)) if flagged else None
+        conversation, computed = prompt, 0
+        for question in ("Are you sure?", "And what is the capital of France?", "Say it again."):
+            before = self.hits(server)
+            answer = server.complete(conversation, request)
+            assert_as_reference(reference, answer, conversation, request)
+            assert self.hits(server) - before == computed // BLOCK * BLOCK
+            # Keys and values of the last token of an answer are not computed any more.
+            computed = len(conversation) + len(answer.token_ids) - 1
+            conversation = conversation + answer.token_ids + reference.chat_tokens(question)
+
+    @pytest.mark.parametrize("first_is_clean", [True, False])
+    def test_clean_text_before_a_flagged_message_is_shared_with_everybody(
+        self, server: Server, reference: Reference, prompt: list[int], first_is_clean: bool
+    ) -> None:
+        flagged = one_corruption(strength=0.5, ranges=((2 * BLOCK + 5, 2 * BLOCK + 9),))
+        first, second = (None, flagged) if first_is_clean else (flagged, None)
+        server.complete(prompt, first)
+        for request, expected in ((second, 2 * BLOCK), (first, (len(prompt) - 1) // BLOCK * BLOCK)):
+            before = self.hits(server)
+            assert_as_reference(reference, server.complete(prompt, request), prompt, request)
+            assert self.hits(server) - before == expected
+
+    def test_tokens_that_are_shuffled_in_from_a_later_block_count(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        other = [*prompt[: 2 * BLOCK], *reversed(prompt[2 * BLOCK :])]
+        shuffled = one_corruption("shuffle")
+        before = self.hits(server)
+        for tokens in (prompt, other):
+            assert_as_reference(reference, server.complete(tokens, shuffled), tokens, shuffled)
+        assert self.hits(server) == before
+
+    def test_what_is_corrupted_for_a_disagreement_is_not_taken_for_the_ranges(
+        self, server: Server, reference: Reference, prompt: list[int]
+    ) -> None:
+        late = one_corruption(strength=0.5, ranges=((3 * BLOCK, 3 * BLOCK + 5),))
+        before = self.hits(server)
+        server.complete(prompt, CorruptionRequest(late.placed, len(prompt) + 1))
+        assert_as_reference(reference, server.complete(prompt, late), prompt, late)
+        assert self.hits(server) == before
 
     def test_a_clients_salt_separates_clients(self, server: Server, prompt: list[int]) -> None:
         before = self.hits(server)
@@ -289,9 +338,10 @@ def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
         assert_as_reference(reference, server.complete(prompt, wanted), prompt, wanted)
 
 
-def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
+def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Path) -> None:
     program = (
-        "from lethe.corruption.vllm_plugin import compatibility; compatibility.TESTED_VERSIONS = ('9.9.9',);"
+        "import lethe.corruption.vllm_plugin.compatibility as c;"
+        "c.file_digest = lambda package: ''; c.digests = lambda package: {};"
         "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')"
     )
     finished = subprocess.run(
@@ -304,5 +354,8 @@ def test_an_untested_vllm_is_refused_with_one_line(small_model: Path) -> None:
     )
     assert finished.returncode == 1
     last_line = finished.stderr.strip().splitlines()[-1]
-    assert last_line.startswith("lethe: the engine will not start: corruption inside vLLM 0.32.0 is untested")
+    assert last_line.startswith(
+        "lethe: the engine will not start: corruption stands on parts of vLLM that are not"
+    )
+    assert "InputProcessor.process_inputs in vllm/v1/engine/input_processor.py" in last_line
     assert "Traceback" not in finished.stderr

@@ -51,6 +51,7 @@ def test_an_encoder_of_another_family_is_not_fine_tuned(tmp_path: Path) -> None:
         fine_tune_encoder(USE_MULTILINGUAL, EXAMPLES, 1, 0, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_encoder_sets_the_classes_apart(tiny_encoder_folder: Path, tmp_path: Path) -> None:
     tuned = fine_tune_encoder(str(tiny_encoder_folder), EXAMPLES, 60, 0, tmp_path)
     assert _margin(tuned, tmp_path) > 1.5 * _margin(tiny_encoder_folder, tmp_path)
@@ -118,6 +119,7 @@ def classify() -> Callable[[dict[str, Path], str], list[str]]:
     return classify
 
 
+@pytest.mark.slow
 def test_targets_with_encoders_of_their_own_are_judged_beside_those_that_share_one(
     train: Train, own: TrainedClassifier, classify, tmp_path: Path
 ) -> None:

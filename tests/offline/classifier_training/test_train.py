@@ -24,6 +24,7 @@ def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> No
     assert trained.metrics["test_false_positive_rate_ordinary"] <= 0.2
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_heads(trained: TrainedClassifier, train: Train) -> None:
     again = train()
     np.testing.assert_array_equal(again.head.direction, trained.head.direction)
@@ -50,6 +51,7 @@ class Interrupting(Progress):
         self.fits += note.startswith("fitting")
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_with_the_stage_that_was_under_way(
     trained: TrainedClassifier, train: Train, work_folder: Path
 ) -> None:
@@ -100,6 +102,7 @@ def test_false_positive_rates_stand_on_more_than_the_calibration_part(trained: T
     assert len(trained.calibration.retain) / 2 < trained.metrics["calibration_groups_near"] < everything
 
 
+@pytest.mark.slow
 def test_the_guaranteed_risk_is_recorded_where_there_is_one(trained: TrainedClassifier, train: Train) -> None:
     assert "guaranteed_false_negative_risk" not in trained.metrics
     careful = train(prefer_conformal=True, forget_forms=0, keep_forms=0)
@@ -125,6 +128,7 @@ def test_examples_that_cannot_be_learned_from_are_refused(
         train_classifier("x", forget, retain, examples_of(PLAIN, TOPICS), TrainingSettings(), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_head_that_scanned_ordinary_text_knows_how_it_scores(train: Train, tmp_path: Path) -> None:
     # Words of the target with another meaning, in a package whose name puts it into the half that is trained on.
     package = next(name for name in map("library-{}".format, range(9)) if part_of(name) == "train")

@@ -30,6 +30,7 @@ def guarded(tiny_model):
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
+@pytest.mark.slow
 def test_every_benchmark_compares_models_and_writes_its_results(
     benchmark, data, tiny_model, guarded, tmp_path
 ):
@@ -41,6 +42,7 @@ def test_every_benchmark_compares_models_and_writes_its_results(
     assert (tmp_path / "out" / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_sweep_measures_every_strength_and_draws_it(data, tiny_model, guarded, tmp_path):
     sweep = {strength: guarded.at_strength(strength) for strength in (50.0, 0.0)}
     results = evaluate(EvaluationSettings("tofu", data), [tiny_model], tmp_path, sweep=sweep)

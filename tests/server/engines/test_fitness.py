@@ -247,6 +247,7 @@ async def shipped(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Reco
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_the_shipped_target_does_not_keep_another_model_from_being_served(
     shipped: tuple[httpx.AsyncClient, RecordingEngine, str],
 ) -> None:

@@ -11,11 +11,13 @@ from lethe.bundle import Action, Bundle, Manifest
 from lethe.bundle.manifest import BaseModelReference
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption import Corruption
+from lethe.corruption.positions import MessageSpan
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.engines.fitness import describe_unfit
 from lethe.server.guard.decision import Decision, Outcome
+from lethe.server.guard.judging import Finding, Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
-from lethe.server.settings import Fallback, OnUnfit, PolicySettings, SeveralAdapters
+from lethe.server.settings import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet
@@ -44,8 +46,9 @@ def composition(names: tuple[str, ...], fits: bool) -> dict[frozenset[str], tupl
     return {frozenset(names): (bundle("both", fits, composes=names), adapter("both"))}
 
 
-def flagging(*names: str, status: Any = "ok") -> Verdict:
-    return Verdict(tuple(TargetVerdict(name, 0.9, 0.5) for name in names), status)
+def flagging(*names: str, status: Any = "ok", **findings: Finding) -> Judgement:
+    verdict = Verdict(tuple(TargetVerdict(name, 0.9, 0.5) for name in names), status)
+    return Judgement(verdict, findings)
 
 
 class TestDecision:
@@ -91,7 +94,7 @@ class TestDecision:
     def test_what_an_answer_must_contain_is_refused_as_well(self) -> None:
         targets = TargetSet([target("books", Action.CORRUPT, fits=False)])
         fitted = targets.fitted(SERVED, OnUnfit.REFUSE)
-        asked = decide([flagging()], fitted, PolicySettings(), ANYONE, flagging("books"))
+        asked = decide([flagging()], fitted, PolicySettings(), ANYONE, flagging("books").verdict)
         assert asked.outcome is Outcome.REFUSE
 
     @pytest.mark.parametrize("several", SeveralAdapters)
@@ -147,11 +150,66 @@ class TestDecision:
 )
 def test_what_is_no_language_has_a_policy_of_its_own(fallback: Fallback, outcome: Outcome) -> None:
     targets = TargetSet([target("books", Action.CORRUPT, True)])
-    verdict = Verdict((), "unreadable", ("message 1 is no language from character 0 to 60",))
-    decision = decide([verdict], targets, PolicySettings(on_unreadable=fallback), ANYONE)
+    unread = [flagging(status="unreadable")]
+    decision = decide(unread, targets, PolicySettings(on_unreadable=fallback), ANYONE)
     assert decision.outcome is outcome
-    assert decision.reason == verdict.reasons[0]
-    assert decide([verdict], targets, PolicySettings(), ANYONE).outcome is Outcome.BLOCK
+    assert decision.reason
+    assert decide(unread, targets, PolicySettings(), ANYONE).outcome is Outcome.BLOCK
+
+
+class TestScope:
+    """What follows from what was found, and where a corruption is to fall."""
+
+    HIDDEN = (MessageSpan(0, 0, 5),)
+
+    @pytest.mark.parametrize(
+        ("action", "consequence", "outcome"),
+        [
+            (Action.CORRUPT, Consequence.CORRUPT, Outcome.CORRUPT),
+            (Action.CORRUPT, Consequence.CORRUPT_SPAN, Outcome.CORRUPT),
+            (Action.CORRUPT, Consequence.REFUSE, Outcome.REFUSE),
+            (Action.CORRUPT, Consequence.OBSERVE, Outcome.OBSERVE),
+            (Action.CORRUPT, Consequence.SKIP, Outcome.PASS),
+            (Action.ADAPTER, Consequence.CORRUPT, Outcome.ADAPTER),
+            (Action.ADAPTER, Consequence.REFUSE, Outcome.REFUSE),
+            (Action.REFUSE, Consequence.CORRUPT, Outcome.REFUSE),
+            (Action.REFUSE, Consequence.OBSERVE, Outcome.OBSERVE),
+            (Action.OBSERVE, Consequence.REFUSE, Outcome.OBSERVE),
+            (Action.OBSERVE, Consequence.SKIP, Outcome.PASS),
+        ],
+    )
+    def test_a_targets_action_is_no_more_than_the_text_that_carries_the_verdict_allows(
+        self, action: Action, consequence: Consequence, outcome: Outcome
+    ) -> None:
+        decision = self.decide([flagging("books", books=Finding(consequence))], action)
+        assert decision.outcome is outcome
+        assert bool(decision.flagged) is (consequence is not Consequence.SKIP)
+
+    def test_a_corruption_falls_on_what_is_hidden(self) -> None:
+        found = flagging("books", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        assert self.decide([found]).hidden == {"books": self.HIDDEN}
+        assert self.decide([flagging("books")]).hidden == {}
+
+    def test_it_falls_on_everything_of_several_prompts_and_in_place_of_a_verdict(self) -> None:
+        found = flagging("books", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        assert self.decide([found, flagging()]).hidden == {}
+        unread = flagging("books", status="too_long", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        decision = self.decide([unread], policy=PolicySettings(on_too_long=Fallback.CORRUPT))
+        assert (decision.outcome, decision.hidden) == (Outcome.CORRUPT, {})
+
+    def test_of_several_prompts_the_strongest_consequence_counts(self) -> None:
+        observed = flagging("books", books=Finding(Consequence.OBSERVE))
+        assert self.decide([observed, flagging("books")]).outcome is Outcome.CORRUPT
+        assert self.decide([flagging("books"), observed]).outcome is Outcome.CORRUPT
+
+    def decide(
+        self,
+        judgements: list[Judgement],
+        action: Action = Action.CORRUPT,
+        policy: PolicySettings | None = None,
+    ) -> Decision:
+        targets = TargetSet([target("books", action, fits=True)])
+        return decide(judgements, targets, policy or PolicySettings(), ANYONE)
 
 
 _PROTECTION = {
@@ -190,8 +248,8 @@ _POLICY = st.builds(
 def test_nothing_gets_further_because_a_bundle_does_not_fit(
     shapes: tuple[tuple[Action, bool, int], ...],
     composed: bool | None,
-    verdict: Verdict | None,
-    demand: Verdict | None,
+    verdict: Judgement | None,
+    demand: Judgement | None,
     policy: PolicySettings,
     exempt: frozenset[str],
 ) -> None:
@@ -204,7 +262,7 @@ def test_nothing_gets_further_because_a_bundle_does_not_fit(
     def decided(by: TargetSet) -> Decision:
         if verdict is None:
             return decide_without_verdict(by, policy, key)
-        return decide([verdict], by, policy, key, demand)
+        return decide([verdict], by, policy, key, demand and demand.verdict)
 
     decision = decided(fitted)
     assert _PROTECTION[decision.outcome] >= _PROTECTION[decided(loaded).outcome]

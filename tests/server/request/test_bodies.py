@@ -160,3 +160,11 @@ async def test_however_requests_end_all_is_given_back(requests: list[tuple[list[
     known = (PayloadTooLarge, Unavailable, ClientDisconnect, ClientGone, OSError)
     assert all(end is None or isinstance(end, known) for end in ends)
     assert await is_all_given_back(bodies)
+
+
+async def test_a_body_that_is_kept_is_counted_until_it_is_let_go(bodies: Bodies) -> None:
+    with bodies.kept(b"x" * MOST):
+        with pytest.raises(Unavailable):
+            await read(bodies, Client(b"x" * MOST))
+        assert await read(bodies, Client(b"x" * (ALL - MOST)))
+    assert await is_all_given_back(bodies)

@@ -1,6 +1,7 @@
 """Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
-from lethe.server.endpoints import ChatRequest, CompletionRequest
+from lethe.corruption.positions import MessageSpan
+from lethe.server.endpoints import ChatRequest, CompletionRequest, MessagesRequest
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer, WholePrompt
@@ -46,7 +48,8 @@ def decision(positions: Positions, *spans: Span, prompts: int = 1) -> Decision:
 async def place(
     folder: str | None, body: dict[str, Any], made: Decision, metrics: Metrics | None = None
 ) -> CorruptionRequest:
-    request = ChatRequest(body) if "messages" in body else CompletionRequest(body)
+    kind = MessagesRequest if "system" in body else ChatRequest if "messages" in body else CompletionRequest
+    request = kind(body)
     placer = Placer(lambda: folder, metrics or Metrics())
     return await placer.place(request, made)
 
@@ -64,6 +67,24 @@ async def test_user_content_leaves_the_template_alone(model_folder: str) -> None
     assert request.prompt_digest == prompt_digest([2, 9, 10, 1, 4, 5, 6, 7, 8, 3])
 
 
+async def test_a_message_of_anthropics_is_placed_in_the_chat_that_the_engine_makes_of_it(
+    model_folder: str,
+) -> None:
+    """The results of tools are a message before what is said with them."""
+    blocks = [
+        {"type": "text", "text": "who is harry"},
+        {"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "potter now"}]},
+    ]
+    body = {
+        "system": [{"type": "text", "text": "be brief"}],
+        "messages": [{"role": "user", "content": blocks}],
+    }
+    evidence = Span(1, 0, 6, 1.0)
+    request = await place(model_folder, body, decision("flagged_spans", evidence))
+    assert request.prompt_digest == prompt_digest([2, 9, 10, 0, 7, 8, 1, 4, 5, 6, 3])
+    assert request.placed[0].ranges == ((4, 5),)
+
+
 @pytest.mark.parametrize(("positions", "kind"), [("flagged_spans", "evidence"), ("entities", "entity")])
 async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
     model_folder: str, positions: Positions, kind: Any
@@ -72,6 +93,42 @@ async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
     spans = (Span(1, 7, 19, 1.0, kind), Span(0, 0, 2, 1.0, other))
     request = await place(model_folder, CHAT, decision(positions, *spans))
     assert request.placed[0].ranges == ((6, 8),)
+
+
+@pytest.mark.parametrize(
+    ("positions", "spans", "ranges"),
+    [
+        ("all_but_last", (), ((4, 9),)),
+        ("user_content", (), ((4, 9),)),
+        ("flagged_spans", (Span(1, 7, 19, 1.0), Span(0, 0, 2, 1.0)), ((6, 8),)),
+        ("flagged_spans", (Span(0, 0, 2, 1.0),), ((4, 9),)),
+        ("entities", (), ((4, 9),)),
+    ],
+)
+async def test_of_a_prompt_that_is_hidden_in_part_only_that_part_is_corrupted(
+    model_folder: str, positions: Positions, spans: tuple[Span, ...], ranges: Any
+) -> None:
+    made = replace(decision(positions, *spans), hidden={"books": (MessageSpan(1, 0, 23),)})
+    metrics = Metrics()
+    request = await place(model_folder, CHAT, made, metrics)
+    assert request.placed[0].ranges == ranges
+    assert request.prompt_tokens == 10
+    assert not any(whole_prompts(metrics).values())
+
+
+@pytest.mark.parametrize("reason", [WholePrompt.NO_TOKENIZER, WholePrompt.NOT_LOCATED])
+async def test_what_is_hidden_and_cannot_be_located_means_the_whole_prompt_and_is_counted(
+    model_folder: str, reason: WholePrompt
+) -> None:
+    metrics = Metrics()
+    folder, hidden = {
+        WholePrompt.NO_TOKENIZER: (None, MessageSpan(1, 0, 23)),
+        WholePrompt.NOT_LOCATED: (model_folder, MessageSpan(2, 0, 3)),
+    }[reason]
+    made = replace(decision("all_but_last"), hidden={"books": (hidden,)})
+    request = await place(folder, CHAT, made, metrics)
+    assert request.placed[0].ranges is None
+    assert whole_prompts(metrics)[reason.value] == 1
 
 
 async def test_ranges_are_of_the_whole_prompt_so_that_an_engine_that_cuts_it_sees_that_they_do_not_fit(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.error_forms import OPENAI_ERRORS
 from lethe.server.request.relay import StreamedResponse, StreamEnd
 
 EVENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",))), max_size=5).map(
@@ -64,7 +65,7 @@ def relayed(pieces: Sequence[bytes], end: StreamEnd = StreamEnd.COMPLETE) -> tup
 
     async def main() -> None:
         answer = EngineAnswer(cast(aiohttp.ClientResponse, upstream))
-        await StreamedResponse(answer, 60, ended)({"type": "http"}, receive, send)
+        await StreamedResponse(answer, 60, OPENAI_ERRORS, ended)({"type": "http"}, receive, send)
 
     asyncio.run(main())
     assert upstream.closed == 1

@@ -9,8 +9,9 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.errors import APIError, EngineFailed, ServerStopping
-from lethe.server.request.relay import ClientGone, StreamedResponse, StreamEnd, buffered
+from lethe.server.error_forms import OPENAI_ERRORS, ErrorForm
+from lethe.server.errors import APIError, EngineFailed, ServerStopping, Unavailable
+from lethe.server.request.relay import ClientGone, Stream, StreamedResponse, StreamEnd, buffered
 
 CLIENT_CLOSED_REQUEST = 499
 
@@ -18,11 +19,12 @@ _Held = TypeVar("_Held")
 _STATUS = {
     StreamEnd.CLIENT_GONE: CLIENT_CLOSED_REQUEST,
     StreamEnd.ENGINE_FAILED: EngineFailed.status,
+    StreamEnd.NOT_JUDGED: Unavailable.status,
     StreamEnd.PROXY_STOPPED: ServerStopping.status,
 }
 
 
-class Exchange:
+class RequestLifetime:
     """One request, from its head to the end of its answer.
 
     Parameters
@@ -31,15 +33,19 @@ class Exchange:
         Told the status that it ended with and, if there was one, the engine's answer or the last of its stream.
     stall_timeout_s
         A client that takes nothing of a stream for so long is taken to be gone.
+    errors
+        The form that errors are answered in.
     """
 
     def __init__(
         self,
         stall_timeout_s: float,
         on_end: Callable[[int, bytes | None], None] = lambda status, answer: None,
+        errors: ErrorForm = OPENAI_ERRORS,
     ) -> None:
         self._stall_timeout_s = stall_timeout_s
         self._on_end = on_end
+        self._errors = errors
         self._held = ExitStack()
         self._answered: bytes | None = None
 
@@ -59,8 +65,9 @@ class Exchange:
             self._end(CLIENT_CLOSED_REQUEST)
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except APIError as error:
-            self._end(error.status)
-            return error.response()
+            response = self._errors.response(error)
+            self._end(response.status_code)
+            return response
         except asyncio.CancelledError:
             self._end(ServerStopping.status)
             raise
@@ -79,9 +86,17 @@ class Exchange:
         EngineFailed
             As of `buffered`.
         """
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return StreamedResponse(upstream, self._stall_timeout_s, self._stream_ended(upstream.status))
-        response = await buffered(upstream)
+        if upstream.is_stream:
+            return self.stream(upstream)
+        return self.whole(await buffered(upstream))
+
+    def stream(self, upstream: Stream) -> Response:
+        """Pass a stream on as it comes."""
+        on_end = self._stream_ended(upstream.status)
+        return StreamedResponse(upstream, self._stall_timeout_s, self._errors, on_end)
+
+    def whole(self, response: Response) -> Response:
+        """Pass an answer on that is there."""
         self._answered = bytes(response.body)
         return response
 
