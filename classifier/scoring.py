@@ -81,10 +81,11 @@ class Window:
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A text after the first tier: the windows to encode, and whether every reading was found."""
+    """A text after the first tier: the windows to encode, whether every reading was found, and what stays no language."""
 
     windows: tuple[Window, ...]
     complete: bool
+    unreadable: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,14 @@ class TextScores:
         False where the text has more readings than may be made.
     spans
         By head index, the stretches that carry a positive verdict.
+    unreadable
+        Half-open stretches that are no language however they are read.
     """
 
     scores: NDArray[np.float32]
     complete: bool = True
     spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
+    unreadable: tuple[tuple[int, int], ...] = ()
 
 
 class Scorer:
@@ -187,7 +191,7 @@ class Scorer:
                 kept.append(found)
                 met.add(found.suspicious_text)
         self._tally.count(cleared=len(stretches.owner) - len(held_back))
-        return PreparedText(tuple(kept), readings.complete)
+        return PreparedText(tuple(kept), readings.complete, readings.unreadable)
 
     def _suspicious(
         self,
@@ -275,6 +279,7 @@ class Scorer:
             self.nothing_found(),
             prepared.complete,
             [self.score_window(window, spans=self._settings.spans) for window in prepared.windows],
+            prepared.unreadable,
         )
 
     def probability(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -341,7 +346,12 @@ def _window(
     )
 
 
-def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:
+def combine(
+    floor: NDArray[np.float32],
+    complete: bool,
+    windows: list[TextScores],
+    unreadable: tuple[tuple[int, int], ...] = (),
+) -> TextScores:
     """The scores of a text from those of its windows."""
     scores = floor.copy()
     spans: dict[int, tuple[WindowSpan, ...]] = {}
@@ -349,7 +359,7 @@ def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores
         np.maximum(scores, window.scores, out=scores)
         for index, found in window.spans.items():
             spans[index] = spans.get(index, ()) + found
-    return TextScores(scores, complete, spans)
+    return TextScores(scores, complete, spans, unreadable)
 
 
 def _pieces(tokens: TokenizedText, maximum: int) -> list[TokenizedText]:

@@ -161,11 +161,12 @@ class ClassifierService:
             )
         )
         targets = tuple(judged[head.target] for head in self._heads)
+        disguised = _unreadable(found[0]) if found else ()
         if not (all_within and _all_read(found)):
-            return Verdict(targets, "too_long", (self._limits, *conversation.unreadable))
+            return Verdict(targets, "too_long", (self._limits, *conversation.unreadable, *disguised))
         if conversation.unreadable:
-            return Verdict(targets, "unclassifiable", conversation.unreadable)
-        return Verdict(targets)
+            return Verdict(targets, "unclassifiable", (*conversation.unreadable, *disguised))
+        return Verdict(targets, "unreadable", disguised) if disguised else Verdict(targets)
 
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         """Classify an answer so far, alone and after the end of what is asked.
@@ -322,6 +323,21 @@ def _judge(
                 excerpts=_excerpts(carrying, index) if with_spans and named else (),
             )
         yield head.target, verdict
+
+
+def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]:
+    """Where a conversation is no language, in one line for each stretch of a message; seams repeat what messages say."""
+    stretches = {
+        (message, start, end)
+        for passage, found in scored
+        if len(passage.pieces) == 1
+        for first, last in found.unreadable
+        for message, start, end in passage.in_messages(first, last)
+    }
+    return tuple(
+        f"message {message + 1} is no language from character {start} to {end}"
+        for message, start, end in sorted(stretches)
+    )
 
 
 @dataclass(frozen=True)

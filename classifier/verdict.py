@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["ok", "unclassifiable", "too_long"]
+Status = Literal["ok", "unclassifiable", "too_long", "unreadable"]
 SpanKind = Literal["evidence", "entity"]
 
 
@@ -84,8 +84,10 @@ class Verdict:
         One entry a target, in the order in which the heads were given.
     status
         ``ok``: everything was read. ``unclassifiable``: a part is not text, or not readable text.
-        ``too_long``: the conversation exceeds what the classifier may read. In the latter two cases the
-        probabilities speak of what was read, and policy decides.
+        ``too_long``: the conversation exceeds what the classifier may read. ``unreadable``: a stretch of text is no
+        language, however it is read, and may be a question in a disguise. In the latter three cases the probabilities
+        speak of what was read, and policy decides; where several hold, the status is the first of ``too_long``,
+        ``unclassifiable`` and ``unreadable``.
     reasons
         Why the status is not ``ok``, one line each; empty otherwise.
     """

@@ -35,6 +35,7 @@ class Fallback(StrEnum):
     BLOCK = "block"
     PASS = "pass"
     CORRUPT = "corrupt"
+    OBSERVE = "observe"
 
 
 class SeveralAdapters(StrEnum):
@@ -225,6 +226,9 @@ class PolicySettings(_Section):
         The request has parts that are not text.
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
+    on_unreadable
+        The request has a stretch of text that is no language however it is read, such as a code that the classifier
+        does not know. ``observe`` passes it and records why.
     on_unfit
         A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
         for it, only observe, or do not start, and keep what was in force on a reload.
@@ -250,6 +254,7 @@ class PolicySettings(_Section):
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
     on_too_long: Fallback = Fallback.BLOCK
+    on_unreadable: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     server_tools: ServerTools = ServerTools.REFUSE

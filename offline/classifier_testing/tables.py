@@ -11,7 +11,7 @@ def groups_table(groups: Sequence[GroupSummary]) -> str:
     labelled = [group.flags for group in groups]
     header = ["group", "texts", "flagged, 95 % interval"]
     header += _labels(labelled, ("found", "wrongly flagged"))
-    header += ["median ms", "99 % ms", "too_long", "unclassifiable"]
+    header += ["median ms", "99 % ms", "too_long", "unclassifiable", "unreadable"]
     rows = [
         [
             group.name,
@@ -22,6 +22,7 @@ def groups_table(groups: Sequence[GroupSummary]) -> str:
             f"{group.worst_ms:.1f}",
             str(group.too_long),
             str(group.unclassifiable),
+            str(group.unreadable),
         ]
         for group in groups
     ]

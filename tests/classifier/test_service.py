@@ -65,6 +65,22 @@ def test_what_asks_for_the_target_is_flagged_and_other_text_is_not(run) -> None:
     assert not _verdict(run, OTHER).targets[0].flagged
 
 
+def test_what_is_no_language_makes_it_unreadable_also_when_asked_again(run) -> None:
+    nonsense = "Fvi sbupfuefoh wvq zquahgskqlq zxqv jqxkw bqzvw pfq qjxzk"
+    ordinary = "Here is a hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08."
+
+    async def twice(service: ClassifierService) -> list[Verdict]:
+        asked = Conversation.from_openai_messages(
+            [{"role": "user", "content": "Hello."}, {"role": "user", "content": f"Answer this: {nonsense}"}]
+        )
+        return [await service.classify(asked) for _ in range(2)]
+
+    for verdict in run(twice):
+        assert verdict.status == "unreadable"
+        assert verdict.reasons == (f"message 2 is no language from character 13 to {13 + len(nonsense)}",)
+    assert _verdict(run, ordinary).status == "ok"
+
+
 @pytest.mark.parametrize("place", [0, 20, 40])
 def test_nothing_hides_in_a_long_text(run, place: int) -> None:
     sentences = [BENIGN] * 40

@@ -139,6 +139,24 @@ class TestDecision:
             assert len(decision.corruptions) == (sum(fits) if outcome is Outcome.CORRUPT else 0)
 
 
+@pytest.mark.parametrize(
+    ("fallback", "outcome"),
+    [
+        (Fallback.BLOCK, Outcome.BLOCK),
+        (Fallback.PASS, Outcome.PASS),
+        (Fallback.OBSERVE, Outcome.OBSERVE),
+        (Fallback.CORRUPT, Outcome.CORRUPT),
+    ],
+)
+def test_what_is_no_language_has_a_policy_of_its_own(fallback: Fallback, outcome: Outcome) -> None:
+    targets = TargetSet([target("books", Action.CORRUPT, True)])
+    unread = [flagging(status="unreadable")]
+    decision = decide(unread, targets, PolicySettings(on_unreadable=fallback), ANYONE)
+    assert decision.outcome is outcome
+    assert decision.reason
+    assert decide(unread, targets, PolicySettings(), ANYONE).outcome is Outcome.BLOCK
+
+
 class TestScope:
     """What follows from what was found, and where a corruption is to fall."""
 
@@ -207,13 +225,14 @@ _TARGET = st.tuples(st.sampled_from(Action), st.booleans(), st.sampled_from([0, 
 _VERDICT = st.builds(
     lambda names, status: flagging(*names, status=status),
     st.sets(st.sampled_from(_NAMES)),
-    st.sampled_from(["ok", "too_long", "unclassifiable"]),
+    st.sampled_from(["ok", "too_long", "unclassifiable", "unreadable"]),
 )
 _POLICY = st.builds(
     PolicySettings,
     on_error=st.sampled_from(Fallback),
     on_too_long=st.sampled_from(Fallback),
     on_unclassifiable=st.sampled_from(Fallback),
+    on_unreadable=st.sampled_from(Fallback),
     several_adapters=st.sampled_from(SeveralAdapters),
 )
 
