@@ -177,7 +177,7 @@ def _disguises() -> None:
     encoder, head = load_encoder(), _shipped_head()
     questions = harry_potter_questions()["MUSE-Books, retain"]
     plain = flags(encoder, head, [Conversation.from_prompt(question) for question in questions])
-    seen = [question for question, hit in zip(questions, plain, strict=True) if hit][::4]
+    seen = [question for question, hit in zip(questions, plain, strict=True) if hit][::6]
     ordinary = ordinary_prompts()["Vicuna-bench"][::8]
     body = (
         f"{machine('onnxruntime', 'numpy')}.\n\nEvery disguise on {len(seen)} questions that are flagged when asked plainly, alone or in "

@@ -14,7 +14,7 @@ from lethe.classifier.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
-_REQUESTS = {2_000: 300, 8_000: 150}
+_REQUESTS = {2_000: 150, 8_000: 60}
 _AS_THEY_ARE = "as they are"
 
 
