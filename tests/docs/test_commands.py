@@ -13,10 +13,11 @@ import yaml
 
 from lethe.cli.main import app
 from lethe.server.endpoints import GUARDED
+from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.settings import Settings, load_settings
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 
-PARSERS = {endpoint.path: endpoint.parse for endpoint in GUARDED}
+PARSERS = {endpoint.path: endpoint.parse for endpoint in (*GUARDED, CheckRequest)}
 OTHER_ROUTES = {
     "/ready", "/health", "/metrics", "/metrics/engine", "/admin/targets", "/admin/reload", "/tokenize", "/detokenize",
     "/v1/models",
