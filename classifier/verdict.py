@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["ok", "unclassifiable", "too_long"]
+Status = Literal["ok", "unclassifiable", "too_long", "unreadable"]
 SpanKind = Literal["evidence", "entity"]
 
 
@@ -37,6 +37,8 @@ class TargetVerdict:
 
     Attributes
     ----------
+    probability
+        Lowered where so much was read that more than the threshold is asked.
     messages
         Of a flagged conversation, the indices of the messages that carry the verdict, ascending: those that are
         flagged by themselves, and all of those that are flagged only where they are read together. Empty where that
@@ -48,6 +50,9 @@ class TargetVerdict:
         disguise.
     cleared
         Whether a second look found nothing of the target in what carried the verdict.
+    reach
+        The highest threshold that would flag what was read, what is asked of its length included; 0 where none would.
+        Exact where everything was read.
     """
 
     target: str
@@ -57,6 +62,7 @@ class TargetVerdict:
     messages: tuple[int, ...] = ()
     excerpts: tuple[str, ...] = ()
     cleared: bool = False
+    reach: float = 0.0
 
     @property
     def flagged(self) -> bool:
@@ -78,8 +84,10 @@ class Verdict:
         One entry a target, in the order in which the heads were given.
     status
         ``ok``: everything was read. ``unclassifiable``: a part is not text, or not readable text.
-        ``too_long``: the conversation exceeds what the classifier may read. In the latter two cases the
-        probabilities speak of what was read, and policy decides.
+        ``too_long``: the conversation exceeds what the classifier may read. ``unreadable``: a stretch of text is no
+        language, however it is read, and may be a question in a disguise. In the latter three cases the probabilities
+        speak of what was read, and policy decides; where several hold, the status is the first of ``too_long``,
+        ``unclassifiable`` and ``unreadable``.
     reasons
         Why the status is not ``ok``, one line each; empty otherwise.
     """

@@ -22,8 +22,8 @@ OTHER_ROUTES = {
     "/v1/models",
 }  # fmt: skip
 LETHE: Any = typer.main.get_command(app)
-# Of other programs, or of what the tests run against.
-FOREIGN_VARIABLES = {"LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS"}
+# Of commands, of other programs, or of what the tests run against.
+FOREIGN_VARIABLES = {"LETHE_ADMIN_KEY", "LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS"}
 
 
 def resolved(command: Command) -> tuple[Any, list[str]]:

@@ -13,6 +13,7 @@ pytestmark = [
     pytest.mark.settings(policy={"verify": {"books": "engine"}, "verify_band": 0.5}),
 ]
 
+
 @pytest.fixture
 def targets(targets: Path) -> Path:
     write_target(targets, "books", description="The books about a boy.")
