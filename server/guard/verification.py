@@ -75,6 +75,10 @@ class Verification:
             "Positive verdicts on targets that are to be verified, by what became of them.",
             ("target", "result"),
         )
+        # A series that is born with its first count shows no rise.
+        for target in policy.verify:
+            for look in Look:
+                self._looks.labels(target, look.value)
         self._seconds = metrics.histogram(
             "lethe_verification_seconds", "Time that the second look at a verdict took.", bounds=SLOW
         )
