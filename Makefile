@@ -12,7 +12,7 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-follow-ups bench-traffic bench-recovery lock target-harry-potter clean bench-prefix-cache vllm-release
+.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-verifier bench-follow-ups bench-traffic bench-recovery lock target-harry-potter clean bench-prefix-cache vllm-release bench-answers bench-answer-cost
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -112,8 +112,17 @@ bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a c
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
 
+bench-answers: install-dev ## Measure the shipped head for answers on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
+	$(BIN)/python -m bench.answers $(ARGS)
+
+bench-answer-cost: install-dev ## Measure what judging answers costs a stream; writes docs/benchmarks.md.
+	$(BIN)/python -m bench.answer_cost
+
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.few_prompts $(ARGS)
+
+bench-verifier: install-dev ## Measure what a running engine would clear of the shipped target's verdicts (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md. ARGS="http://127.0.0.1:8000"
+	$(BIN)/python -m bench.verifier $(ARGS)
 
 bench-follow-ups: install-dev ## Measure ordinary questions and hints after a flagged one; writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.follow_ups $(ARGS)

@@ -15,6 +15,17 @@ from lethe.corruption.request import CorruptionRequest
 MODEL = "mock"
 CLIENT_SALT = "a-client's-salt"
 ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+BLOCKS = {
+    "text",
+    "image",
+    "thinking",
+    "redacted_thinking",
+    "tool_use",
+    "tool_result",
+    "tool_reference",
+    "tool_addition",
+    "tool_removal",
+}
 DENIED = {
     "prompt_embeds",
     "chat_template",
@@ -68,7 +79,9 @@ def _check_chat(body: dict[str, Any]) -> str | None:
     if not isinstance(messages, list) or not messages:
         return "has no messages"
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
+        if not isinstance(message, dict) or not (
+            message.get("role") in ROLES or str(message.get("role")).startswith("document")
+        ):
             return f"has the message {message!r}"
         if not isinstance(message.get("content"), str | list | None):
             return f"has the content {message['content']!r}"
@@ -101,6 +114,36 @@ def _check_embeddings(body: dict[str, Any]) -> str | None:
     return None if body.get("input") or body.get("messages") or body.get("input") == "" else "has no input"
 
 
+def _check_messages(body: dict[str, Any]) -> str | None:
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        return "has no messages"
+    for message in messages:
+        if not isinstance(message, dict) or message.get("role") not in ROLES - {
+            "developer",
+            "tool",
+            "function",
+        }:
+            return f"has the message {message!r}"
+        if fault := _fault_of_blocks(message.get("content")):
+            return fault
+    return _fault_of_blocks(body.get("system") or "")
+
+
+def _fault_of_blocks(content: Any) -> str | None:
+    if not isinstance(content, str | list):
+        return f"has the content {content!r}"
+    for block in content if isinstance(content, list) else ():
+        if not isinstance(block, dict) or block.get("type") not in BLOCKS:
+            return f"has the block {block!r}"
+        source = block.get("source")
+        if block["type"] == "image" and isinstance(source, dict) and "://" in str(source.get("url")):
+            return f"fetches {source!r}"
+        if block["type"] == "tool_result" and (fault := _fault_of_blocks(block.get("content") or "")):
+            return fault
+    return None
+
+
 def _is_prompt(prompt: Any) -> bool:
     return isinstance(prompt, str) or (
         isinstance(prompt, list) and all(type(token) is int for token in prompt)
@@ -112,6 +155,8 @@ _CHECKS = {
     "/v1/completions": _check_completion,
     "/v1/responses": _check_responses,
     "/v1/embeddings": _check_embeddings,
+    "/v1/messages": _check_messages,
+    "/v1/messages/count_tokens": _check_messages,
     "/tokenize": _check_tokenize,
     "/detokenize": lambda body: None if _is_prompt(body.get("tokens")) else "has no tokens",
 }

@@ -1,6 +1,6 @@
 """Requests made from the proxy's own OpenAPI document, good and bad, by the thousand: ``make fuzz``.
 
-None may be answered with a 5xx, every error must have OpenAI's shape, and what reaches the engine must be as the
+None may be answered with a 5xx, every error must have OpenAI's shape, or Anthropic's on its routes, and what reaches the engine must be as the
 proxy promises it, whatever was sent.
 """
 
@@ -54,6 +54,7 @@ _FIELDS = [
     "stream_options",
     "structured_outputs",
     "suffix",
+    "system",
     "temperature",
     "text",
     "tool_choice",
@@ -77,6 +78,7 @@ _ITEM_FIELDS = [
     "reasoning",
     "refusal",
     "role",
+    "source",
     "summary",
     "text",
     "tool_call_id",
@@ -92,6 +94,8 @@ _WORDS = (
     "message",
     "function_call",
     "reasoning",
+    "tool_result",
+    "tool_use",
     "json_schema",
     "auto",
     "hi",
@@ -169,7 +173,7 @@ def fuzz(
                         _season(case.body, data)
                     answer = case.call(base_url=url, session=session, headers=headers, timeout=30)
                     seen.statuses[case.path, answer.status_code] += 1
-                    if fault := _fault(answer.status_code, answer.content or b""):
+                    if fault := _fault(case.path, answer.status_code, answer.content or b""):
                         raise AssertionError(f"{case.method} {case.path}: {fault}, for {case.body!r}")
 
                 try:
@@ -191,15 +195,18 @@ def _season(body: dict[str, Any], data: st.DataObject) -> None:
         body.pop("model", None)
 
 
-def _fault(status: int, content: bytes) -> str | None:
+def _fault(path: str, status: int, content: bytes) -> str | None:
     if status >= 500:
         return f"answered {status} {content[:300]!r}"
     if status >= 400:
         try:
             error = json.loads(content)["error"]
         except (ValueError, LookupError, TypeError):
-            return f"answered {status} in another shape than OpenAI's: {content[:300]!r}"
-        if set(error) != {"message", "type", "param", "code"}:
+            return f"answered {status} in a shape that no client knows: {content[:300]!r}"
+        expected = (
+            {"message", "type"} if path.startswith("/v1/messages") else {"message", "type", "param", "code"}
+        )
+        if set(error) - {"details"} != expected:
             return f"answered {status} with {sorted(error)}"
     return None
 
@@ -229,7 +236,7 @@ def main() -> None:
         f"{machine('schemathesis', 'hypothesis', 'fastapi')}. {seen.statuses.total():,} requests to the real proxy, made "
         "by schemathesis from its OpenAPI document, half of them against it, with fields of other APIs and of the "
         f"engine mixed in; {engine.asked:,} reached the engine, which checks each by rules of its own. "
-        f"Answers with a 5xx or in another shape than OpenAI's: {len(seen.faults)}. Malformed at the engine: "
+        f"Answers with a 5xx or in a shape that the route's clients do not know: {len(seen.faults)}. Malformed at the engine: "
         f"{len(engine.faults)}. How often each status was answered:"
     )
     body = f"{explanation}\n\n{table(['route', *map(str, statuses)], rows)}"

@@ -51,7 +51,7 @@ http {{
 def mock_engine(core: str | None = LOAD_CORE) -> Iterator[int]:
     """Run a mock engine; gives its port. Without a core of its own it runs where its parent may."""
     port = free_loopback_port()
-    with _running(core, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
+    with running(core, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
         yield port
 
 
@@ -66,7 +66,7 @@ def lethe(
     port = free_loopback_port()
     command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
     command += ["--engine-url", f"http://127.0.0.1:{engine}"]
-    with _running(core, command, port, "/ready", environment):
+    with running(core, command, port, "/ready", environment):
         yield port
 
 
@@ -74,7 +74,7 @@ def lethe(
 def lethe_with_engine() -> Iterator[int]:
     """Run the proxy with the engine that it starts, and the shipped targets; gives its port."""
     port = free_loopback_port()
-    with _running(None, [sys.executable, "-m", "lethe", "serve", "--port", str(port)], port, "/ready"):
+    with running(None, [sys.executable, "-m", "lethe", "serve", "--port", str(port)], port, "/ready"):
         yield port
 
 
@@ -83,7 +83,7 @@ def passthrough(engine: int) -> Iterator[int]:
     """Run the bare passthrough; gives its port."""
     port = free_loopback_port()
     command = [sys.executable, "-m", "bench.passthrough", str(port), f"http://127.0.0.1:{engine}"]
-    with _running(PROXY_CORE, command, port, "/health"):
+    with running(PROXY_CORE, command, port, "/health"):
         yield port
 
 
@@ -93,7 +93,7 @@ def nginx(engine: int, folder: Path) -> Iterator[int]:
     port = free_loopback_port()
     folder.mkdir()
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, engine=engine, port=port))
-    with _running(PROXY_CORE, ["nginx", "-c", str(folder / "nginx.conf")], port, "/health"):
+    with running(PROXY_CORE, ["nginx", "-c", str(folder / "nginx.conf")], port, "/health"):
         yield port
 
 
@@ -113,7 +113,7 @@ def litellm(engine: int, folder: Path) -> Iterator[int]:
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "LITELLM_LOG": "ERROR",
     }
-    with _running(PROXY_CORE, command, port, "/health/liveliness", environment):
+    with running(PROXY_CORE, command, port, "/health/liveliness", environment):
         yield port
 
 
@@ -147,9 +147,10 @@ def _litellm_command() -> Path:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     core: str | None, command: list[str], port: int, path: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[None]:
+    """Run a command, on a core of its own if one is named, from when it answers at a path."""
     process = subprocess.Popen(
         command if core is None else ["taskset", "-c", core, *command],
         stdout=subprocess.DEVNULL,

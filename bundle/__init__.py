@@ -18,6 +18,13 @@ from lethe.bundle.store import (
     survey_bundles,
     update_bundle,
 )
+from lethe.bundle.versions import (
+    KeptVersion,
+    forget_versions,
+    keep_version,
+    kept_versions,
+    restore_version,
+)
 
 __all__ = [
     "Action",
@@ -25,16 +32,21 @@ __all__ = [
     "Bundle",
     "BundleError",
     "DamagedBundle",
+    "KeptVersion",
     "Manifest",
     "action_given",
     "check_target_name",
+    "forget_versions",
     "install_bundle",
+    "keep_version",
+    "kept_versions",
     "load_bundle",
     "load_bundles",
     "read_base_model",
     "read_manifest",
     "refuse_other_base_model",
     "remove_bundle",
+    "restore_version",
     "survey_bundles",
     "update_bundle",
 ]

@@ -41,6 +41,11 @@ class Bundle:
         return self._folder_with_files("classifier")
 
     @property
+    def answer_classifier(self) -> Path | None:
+        """The folder of the head that judges answers, if the bundle has one."""
+        return self._folder_with_files("answer_classifier")
+
+    @property
     def corruption(self) -> Path | None:
         """The file of the learned corruption, if the bundle has one."""
         path = self.folder / "corruption.safetensors"

@@ -3,9 +3,10 @@
 A run of such groups is read by every alphabet that has all of them, and taken where language comes out.
 """
 
+import itertools
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lethe.classifier.aligned_text import AlignedText, replaced
@@ -17,6 +18,8 @@ _FEWEST = 6
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
 _MOST_GROUPS = 4096
+# Characters of a run of numbers that show what they may be.
+_FIRST_NUMBERS = 48
 
 _MORSE = (
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
@@ -30,13 +33,28 @@ _SPOKEN_OTHERWISE = {"alpha": "a", "juliet": "j", "x-ray": "x", "whisky": "w", "
 _KEYPAD = ("abc", "def", "ghi", "jkl", "mno", "pqrs", "tuv", "wxyz")
 
 # Two signs in groups, with what may part the groups and the words.
-_SIGNS = re.compile(r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}")
+_SIGNS = re.compile(
+    r"(?:(?:[.·•∙*\-–—−_]{1,6}|[01]{1,6})(?:[ \t\n]*[/|\n][ \t\n]*|[ \t]+)){5,}[.·•∙*\-–—−_01]{1,6}"
+)
+_SIGNS_GATE = re.compile(r"[.·•∙*\-–—−_01][ \t\n/|]{1,4}[.·•∙*\-–—−_01]{1,6}[ \t\n/|]{1,4}[.·•∙*\-–—−_01]")
 _SIGN_GROUP = re.compile(r"[.·•∙*]|[\-–—−_]|[01]")
 _SIGN_WORDS = re.compile(r"[ \t]*[/|\n][/|\n \t]*|[ \t]{2,}")
 _SHORT_SIGN = re.compile(r"[.·•∙*]")
 _LONG_SIGN = re.compile(r"[\-–—−_]")
 _NUMBER = re.compile(r"\d+")
-_SPOKEN_GATE = ("charlie", "foxtrot", "november", "oscar", "romeo", "sierra", "tango", "india", "echo", "hotel", "uniform")
+_SPOKEN_GATE = (
+    "charlie",
+    "foxtrot",
+    "november",
+    "oscar",
+    "romeo",
+    "sierra",
+    "tango",
+    "india",
+    "echo",
+    "hotel",
+    "uniform",
+)
 _SPOKEN_RUN = re.compile(
     rf"(?i)(?<!\w)(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)"
     rf"(?:[\W_]{{1,4}}(?:{'|'.join([*_SPOKEN.split(), *map(re.escape, _SPOKEN_OTHERWISE)])})(?!\w)){{5,}}"
@@ -61,7 +79,7 @@ class Alphabets:
     def read_signs(self, text: str) -> AlignedText | None:
         """The text with runs of two signs, such as dots and dashes, read; None where there are none."""
         found: list[tuple[int, int, str]] = []
-        for match in _SIGNS.finditer(text) if "- " in text or "0 " in text or "— " in text or "– " in text or "−" in text or "_ " in text else ():
+        for match in _SIGNS.finditer(text) if _SIGNS_GATE.search(text) else ():
             run = _split(match[0], _SIGN_GROUPS)
             if (read := self._best(run, _TWO_SIGNS, _of_two_signs)) is not None:
                 found.append((*match.span(), f" {read} "))
@@ -71,6 +89,10 @@ class Alphabets:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
+            # Most numbers are no letters, and the first few show it; the last of these may be cut.
+            first = _NUMBER.findall(text, start, min(start + _FIRST_NUMBERS, end))[:-1]
+            if not _NUMBERS_OF_LETTERS.issuperset(first):
+                continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
                 found.append((start, end, f" {read} "))
@@ -87,7 +109,12 @@ class Alphabets:
         ]
         return replaced(text, found)
 
-    def _best(self, run: _Groups, alphabets: tuple[Mapping[str, str], ...], spell=None) -> str | None:
+    def _best(
+        self,
+        run: _Groups,
+        alphabets: tuple[Mapping[str, str], ...],
+        spell: Callable[[tuple[str, ...]], Iterator[tuple[str, ...]]] | None = None,
+    ) -> str | None:
         groups = run.groups
         if not _FEWEST <= len(groups) <= _MOST_GROUPS:
             return None
@@ -107,7 +134,10 @@ class Alphabets:
         """What the groups spell, with a space at the rarer kind of gap where there are two."""
         kinds = sorted({_kind(gap) for gap in run.gaps}, key=len)
         rarest = min(kinds, key=[_kind(gap) for gap in run.gaps].count) if len(kinds) > 1 else None
-        pieces = [alphabet[group] + (" " if _kind(gap) == rarest else "") for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)]
+        pieces = [
+            alphabet[group] + (" " if _kind(gap) == rarest else "")
+            for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)
+        ]
         return re.sub(r" +", " ", "".join(pieces)).strip()
 
 
@@ -117,7 +147,7 @@ def _kind(gap: str) -> str:
 
 def _split(run: str, group: re.Pattern[str]) -> _Groups:
     found = list(group.finditer(run))
-    gaps = tuple(run[before.end() : after.start()] for before, after in zip(found, found[1:], strict=False))
+    gaps = tuple(run[before.end() : after.start()] for before, after in itertools.pairwise(found))
     return _Groups(tuple(match[0] for match in found), gaps)
 
 
@@ -138,7 +168,9 @@ def _five_signs(letters: str) -> Mapping[str, str]:
 
 
 def _square(letters: str, rows: str, columns: str) -> Mapping[str, str]:
-    return {row + column: letters[5 * i + j] for i, row in enumerate(rows) for j, column in enumerate(columns)}
+    return {
+        row + column: letters[5 * i + j] for i, row in enumerate(rows) for j, column in enumerate(columns)
+    }
 
 
 _NO_J = _LETTERS.replace("j", "")
@@ -147,10 +179,23 @@ _TWO_SIGNS: tuple[Mapping[str, str], ...] = (
     _five_signs(_LETTERS),
     _five_signs(_NO_J.replace("v", "")),
 )
-_TAPS = {str(key + 2) * (place + 1): letter for key, letters in enumerate(_KEYPAD) for place, letter in enumerate(letters)}
+_TAPS = {
+    str(key + 2) * (place + 1): letter
+    for key, letters in enumerate(_KEYPAD)
+    for place, letter in enumerate(letters)
+}
 _NUMBERED: tuple[Mapping[str, str], ...] = (
-    *({f"{place + first:0{width}d}": letter for place, letter in enumerate(_LETTERS)} | {" ": " "} for first in (1, 0) for width in (1, 2)),
+    *(
+        {f"{place + first:0{width}d}": letter for place, letter in enumerate(_LETTERS)} | {" ": " "}
+        for first in (1, 0)
+        for width in (1, 2)
+    ),
     _TAPS | {"0": " ", "1": " "},
-    *(_square(_LETTERS.replace(left_out, ""), signs, signs) for left_out in "jkcqz" for signs in ("12345", "01234")),
+    *(
+        _square(_LETTERS.replace(left_out, ""), signs, signs)
+        for left_out in "jkcqz"
+        for signs in ("12345", "01234")
+    ),
 )
+_NUMBERS_OF_LETTERS = frozenset(number for alphabet in _NUMBERED for number in alphabet)
 _SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_OTHERWISE

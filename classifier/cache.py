@@ -90,4 +90,5 @@ def _scores_of(entry: _Entry, heads: Sequence[str]) -> TextScores | None:
         for index, place in enumerate(wanted)
         if place is not None and place in entry.scores.spans
     }
-    return TextScores(entry.scores.scores[np.array(wanted, np.intp)], spans=spans)
+    scores = entry.scores
+    return TextScores(scores.scores[np.array(wanted, np.intp)], spans=spans, unreadable=scores.unreadable)

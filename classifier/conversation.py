@@ -136,7 +136,9 @@ class Conversation:
             "document": documents,
             "field": fields,
         }
-        beside = [(kind, value) for kind, values in kinds.items() for value in values or ()]
+        beside: list[tuple[PartKind, Any]] = [
+            (kind, value) for kind, values in kinds.items() for value in values or ()
+        ]
         if beside:
             builder = _MessageBuilder("beside", "beside the messages", unreadable)
             for index, (kind, value) in enumerate(beside):

@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, joined, substitute, substitute_words
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.alphabets import Alphabets
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.codes import BASE64, read_base64, read_hex
-from lethe.classifier.invisible import reveal
+from lethe.classifier.invisible import reveal, unread
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.number_codes import NumberCodes
 from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.points import bytes_of, points_of, text_of, word_bounds
 from lethe.classifier.spelling import Lexicon
+from lethe.classifier.unreadable import coded_words, nonsense
 
 # Where a pattern is slow, or seldom finds anything, a quick one says first whether it may find something.
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
@@ -126,10 +127,19 @@ class _Parted:
 
 @dataclass(frozen=True)
 class Readings:
-    """All readings of a text; ``complete`` is False where the bound stopped the search for more."""
+    """All readings of a text.
+
+    Attributes
+    ----------
+    complete
+        False where the bound stopped the search for more.
+    unreadable
+        Half-open stretches of the text that are no language in any reading, and long enough to hold a question.
+    """
 
     found: tuple[Reading, ...]
     complete: bool
+    unreadable: tuple[tuple[int, int], ...] = ()
 
 
 def find_readings(
@@ -159,7 +169,9 @@ def find_readings(
             for reading in search.further_readings(parent, search.names, known):
                 spent += min(reading.fresh_characters / max(len(canonical.text), 1), 1.0)
                 if spent > maximum_readings:
-                    return Readings(tuple(each.reading for each in readings), complete=False)
+                    return Readings(
+                        tuple(each.reading for each in readings), False, search.unreadable(text, readings)
+                    )
                 known.update(reading.parts)
                 readings.append(reading)
                 found.append(reading)
@@ -167,7 +179,7 @@ def find_readings(
     # Other disguises come in no order, but code within code within code hides what is innermost.
     innermost = [each for each in frontier if _ENCODINGS.keys() >= set(each.reading.way[1:])]
     hidden = any(True for each in innermost for _ in search.further_readings(each, _ENCODINGS, known))
-    return Readings(tuple(each.reading for each in readings), complete=not hidden)
+    return Readings(tuple(each.reading for each in readings), not hidden, search.unreadable(text, readings))
 
 
 def _canonical(text: str) -> AlignedText:
@@ -190,6 +202,16 @@ def _fresh(parts: Iterable[str], known: Set[str]) -> tuple[tuple[int, int], ...]
             stretches.append((start, end))
         place = end
     return tuple(stretches)
+
+
+def _reads(reading: Reading, parent: Reading, start: int, end: int) -> bool:
+    """Whether a reading replaced most of a stretch of its parent by something else."""
+    changes = reading.canonical.replacements
+    if reading.way[:-1] != parent.way or changes is None or changes.backwards or reading.name in _SLIGHT:
+        return False
+    first, last = changes.ends.searchsorted(start, "right"), changes.starts.searchsorted(end)
+    covered = np.minimum(changes.ends[first:last], end) - np.maximum(changes.starts[first:last], start)
+    return 2 * int(covered.sum()) >= end - start
 
 
 def _near_changes(
@@ -244,6 +266,7 @@ class _Search:
         self._read_plainly: set[str] = set()
         # What stays no language, by part.
         self._left: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._coded_words: dict[str, list[tuple[int, int]]] = {}
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
@@ -293,6 +316,34 @@ class _Search:
             whole = read_base64(unwrapped)
             return whole and (whole, split_parts(whole.text))
         return _put_together(made, parts)
+
+    def unreadable(self, text: str, readings: Sequence[_Parted]) -> tuple[tuple[int, int], ...]:
+        """Stretches of the original that stay no language: of the plain reading, and of what was decoded in it."""
+        found = unread(text)
+        for parted in readings:
+            if set(parted.reading.way[1:]) <= _ENCODINGS.keys():
+                found += self._unread_in(parted, readings)
+        return tuple(sorted(set(found)))
+
+    def _unread_in(self, parted: _Parted, readings: Sequence[_Parted]) -> Iterator[tuple[int, int]]:
+        canonical, place = parted.reading.canonical, 0
+        for part in parted.parts:
+            left = self._left.get(part, ())
+            for start, end in (*nonsense(part, left, _STATISTICS), *self._coded(part)):
+                fresh = any(
+                    first < place + end and place + start < last for first, last in parted.reading.fresh
+                )
+                span = canonical.original_span(place + start, place + end)
+                if fresh and not any(
+                    _reads(each.reading, parted.reading, place + start, place + end) for each in readings
+                ):
+                    yield span
+            place += len(part)
+
+    def _coded(self, part: str) -> list[tuple[int, int]]:
+        if part not in self._coded_words:
+            self._coded_words[part] = coded_words(part, _STATISTICS)
+        return self._coded_words[part]
 
     def _unscramble(self, part: str) -> AlignedText | None:
         assert self._lexicon is not None
@@ -466,7 +517,8 @@ def _backwards(text: str) -> str:
 
 
 # Their results show sense themselves, or are left alone.
-_NUMBER_CODES, _ALPHABETS = NumberCodes(LetterStatistics.load()), Alphabets(LetterStatistics.load())
+_STATISTICS = LetterStatistics.load()
+_NUMBER_CODES, _ALPHABETS = NumberCodes(_STATISTICS), Alphabets(_STATISTICS)
 _CODES: dict[str, _Reader] = {
     "base64": read_base64,
     "hex": read_hex,
@@ -484,6 +536,8 @@ _LEET_ALPHABETS = {
 }
 _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 _SPECULATIVE = _TURNS.keys()
+# What these make of nonsense is nonsense still.
+_SLIGHT = {"unjoined", "respelled", "literals"}
 # Those that change words where they stand, whatever the rest of the text is.
 _LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word

@@ -149,6 +149,21 @@ def head_folder(bundle: Bundle) -> Path:
     return bundle.classifier
 
 
+def answer_head_folder(bundle: Bundle) -> Path:
+    """Where a bundle's head for answers is.
+
+    Raises
+    ------
+    ClassifierError
+        The bundle has none.
+    """
+    if bundle.answer_classifier is None:
+        raise ClassifierError(
+            f"bundle {bundle.name} has no head for answers; train one with `lethe classifier train --answers FILE`"
+        )
+    return bundle.answer_classifier
+
+
 def load_head(folder: Path) -> Head:
     """Read a head.
 

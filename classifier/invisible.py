@@ -9,7 +9,9 @@ from lethe.classifier.packing import text_in
 # Emoji and scripts that join letters have one or two in a row.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")
 _FIRST_SELECTOR, _FIRST_OF_MORE, _SELECTORS_BEFORE = 0xFE00, 0xE0100, 16
-_WITHOUT_WIDTH = re.compile("[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]{24,}")
+_WITHOUT_WIDTH = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]{24,}"
+)
 _BITS_A_CHARACTER = (8, 7, 16)
 
 
@@ -43,11 +45,22 @@ def _from_selectors(run: str) -> str | None:
 
 
 def _byte_of(selector: int) -> int:
-    return selector - _FIRST_SELECTOR if selector < _FIRST_OF_MORE else selector - _FIRST_OF_MORE + _SELECTORS_BEFORE
+    return (
+        selector - _FIRST_SELECTOR
+        if selector < _FIRST_OF_MORE
+        else selector - _FIRST_OF_MORE + _SELECTORS_BEFORE
+    )
 
 
 def _from_bits(run: str) -> str | None:
-    return next((read for bits in _bits(run) if (read := _from_digits(bits)) is not None), None)
+    readings = [
+        read
+        for width in _BITS_A_CHARACTER
+        for bits in _bits(run)
+        if (read := _from_digits(bits, width)) is not None
+    ]
+    # Numbers read in a wrong way are mostly rare signs.
+    return max(readings, key=lambda read: sum(map(str.isascii, read)) / len(read), default=None)
 
 
 def _bits(run: str) -> Iterator[str]:
@@ -61,11 +74,9 @@ def _bits(run: str) -> Iterator[str]:
             yield run.translate({ord(nought): "0", ord(one): "1"})
 
 
-def _from_digits(bits: str) -> str | None:
-    for width in _BITS_A_CHARACTER:
-        whole = bits[: len(bits) // width * width]
-        numbers = [int(whole[start : start + width], 2) for start in range(0, len(whole), width)]
-        raw = bytes(numbers) if max(numbers, default=0) < 256 else "".join(map(chr, numbers)).encode("utf-8", "replace")
-        if (read := text_in(raw)) is not None:
-            return read
-    return None
+def _from_digits(bits: str, width: int) -> str | None:
+    whole = bits[: len(bits) // width * width]
+    numbers = [int(whole[start : start + width], 2) for start in range(0, len(whole), width)]
+    if max(numbers, default=0) < 256:
+        return text_in(bytes(numbers))
+    return text_in("".join(map(chr, numbers)).encode("utf-8", "replace"))

@@ -19,7 +19,9 @@ TABLE = Path(__file__).with_name("letter_statistics.npy")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # What begins and ends a word, and the letters.
 _KINDS = 27
-_KIND_OF_BYTE = bytes(point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256))
+_KIND_OF_BYTE = bytes(
+    point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256)
+)
 _KIND_OF_POINT = np.frombuffer(_KIND_OF_BYTE[:128] + bytes(1), np.uint8)
 # A word's weight by its rank, flatter than its frequency so that rare languages count.
 _FLATTER, _FIRST_RANKS = 0.6, 30
@@ -51,7 +53,11 @@ class LetterStatistics:
     @classmethod
     def of(cls, words: Sequence[str]) -> "LetterStatistics":
         """From words, the most frequent first."""
-        plain = [(rank, word) for rank, word in enumerate(map(_without_accents, words)) if word.isascii() and word.isalpha()]
+        plain = [
+            (rank, word)
+            for rank, word in enumerate(map(_without_accents, words))
+            if word.isascii() and word.isalpha()
+        ]
         weights = [(rank + _FIRST_RANKS) ** -_FLATTER for rank, _ in plain]
         counts = np.zeros(_KINDS**3)
         repeated = np.repeat(weights, [len(word) + 1 for _, word in plain])
@@ -63,27 +69,49 @@ class LetterStatistics:
         smoothing = total * _SMALLEST_SHARE
         after_one = (pairs + 50 * smoothing * alone) / (pairs.sum(axis=1, keepdims=True) + 50 * smoothing)
         after_two = (counts + smoothing * after_one) / (counts.sum(axis=2, keepdims=True) + smoothing)
+        # What was before a word's end does not matter, and what is no word counts nothing.
+        after_two[:, 0] = after_one[0]
+        bits = np.log2(after_two + 1e-9)
+        bits[:, 0, 0] = 0
         letters = alone[1:] / alone[1:].sum()
-        return cls(np.log2(after_two + 1e-9).astype(np.float32).reshape(-1), np.log2(letters + 1e-9).astype(np.float32))
+        return cls(bits.astype(np.float32).reshape(-1), np.log2(letters + 1e-9).astype(np.float32))
 
     def likeness(self, kinds: NDArray[np.uint8]) -> NDArray[np.float64]:
         """The mean of the bits of rows of kinds of characters, (..., N) to (...); prose has -3.3, nonsense -6 to -8."""
-        bits, counted = self.bits[_triples(kinds)], _counted(kinds)
-        return np.where(counted, bits, 0).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1)
+        return self.bits.take(_triples(kinds)).sum(axis=-1) / np.maximum(_counted(kinds).sum(axis=-1), 1)
 
     def of_text(self, text: str) -> float:
         """The likeness of a text."""
         return float(self.likeness(kinds_of(text)))
 
+    def letters_alone(self, text: str) -> float:
+        """The mean of the bits of a text's letters, whatever their order: -4.2 in prose, -5.5 where letters are replaced."""
+        kinds = kinds_of(text)
+        return float(self.letters[kinds[kinds > 0] - 1].mean()) if kinds.any() else 0.0
+
+    def likeness_of(
+        self, text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The likeness of each of some half-open stretches of a text, and the share of its characters that are letters, (n,) each."""
+        bits, counted, kinds = self._of_part(text)
+        so_far = np.concatenate([[0], bits.cumsum(dtype=np.float64)])
+        so_many = np.concatenate([[0], counted.cumsum()])
+        letters = np.concatenate([[0], (kinds > 0).cumsum()])
+        likeness = (so_far[ends] - so_far[starts]) / np.maximum(so_many[ends] - so_many[starts], 1)
+        return likeness, (letters[ends] - letters[starts]) / (ends - starts)
+
+    def _of_part(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
+        """The bits of each character, nought where it is not counted, which are counted, and their kinds."""
+        return _bits_of(self, text)
+
     def unlike(self, text: str, below: float) -> list[tuple[int, int]]:
         """Half-open stretches, in whole blocks, of which every thirty characters are less like language than this."""
         if len(text) < _BLOCK:
             return []
-        kinds = kinds_of(text)
-        whole = kinds[: len(kinds) // _BLOCK * _BLOCK]
-        excess = np.where(_counted(whole), self.bits[_triples(whole)] - np.float32(below), np.float32(0))
-        blocks = excess.reshape(-1, _BLOCK).sum(axis=1)
-        letters = np.count_nonzero(whole.reshape(-1, _BLOCK), axis=1)
+        size = len(text) // _BLOCK * _BLOCK
+        bits, counted, kinds = (each[:size].reshape(-1, _BLOCK) for each in self._of_part(text))
+        blocks = bits.sum(axis=1) - np.float32(below) * np.count_nonzero(counted, axis=1)
+        letters = np.count_nonzero(kinds, axis=1)
         odd = np.zeros(len(blocks) + 2, bool)
         pairs = (blocks[1:] + blocks[:-1] < 0) & (letters[1:] + letters[:-1] >= _BLOCK)
         odd[1:-2] |= pairs
@@ -100,6 +128,15 @@ def _load() -> LetterStatistics:
     return LetterStatistics(table[26:], table[:26])
 
 
+@functools.lru_cache(64)
+def _bits_of(
+    statistics: LetterStatistics, text: str
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
+    # Several readers look at each part in turn.
+    kinds = kinds_of(text)
+    return statistics.bits.take(_triples(kinds)), _counted(kinds), kinds
+
+
 def kinds_of(text: str) -> NDArray[np.uint8]:
     """The kind of each character, (N,): 1 to 26 for Latin letters, small or capital, and 0 for all else."""
     if text.isascii():
@@ -108,12 +145,10 @@ def kinds_of(text: str) -> NDArray[np.uint8]:
 
 
 def _triples(kinds: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """For each character, which three kinds end with it; what was before a word's end does not matter."""
-    here = kinds.astype(np.uint16)
-    triples = here.copy()
-    triples[..., 1:] += here[..., :-1] * np.uint16(_KINDS)
-    triples[..., 2:] += here[..., :-2] * (here[..., 1:-1] > 0) * np.uint16(_KINDS**2)
-    return triples
+    """For each character, which three kinds end with it, (..., N)."""
+    padded = np.zeros((*kinds.shape[:-1], kinds.shape[-1] + 2), np.uint16)
+    padded[..., 2:] = kinds
+    return padded[..., :-2] * np.uint16(_KINDS**2) + padded[..., 1:-1] * np.uint16(_KINDS) + padded[..., 2:]
 
 
 def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -124,4 +159,8 @@ def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _without_accents(word: str) -> str:
-    return "".join(character for character in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(character))
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFKD", word.lower())
+        if not unicodedata.combining(character)
+    )

@@ -4,20 +4,25 @@ One mechanism for all: a run of digits over an alphabet is read as bytes or char
 Base64 and plain hexadecimal, which stand in ordinary text everywhere, have readers of their own.
 """
 
+import functools
+import itertools
 import re
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lethe.classifier.aligned_text import AlignedText, replaced, substitute_words
+import numpy as np
+
+from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, word_bounds
+from lethe.classifier.points import bytes_of, points_of, word_bounds
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 _FEWEST = 6
 # A token that is shorter holds no question; one above the likeness is words.
 _SHORTEST_TOKEN, _WORDS = 16, -4.4
+_SHARE_OF_LETTERS = 0.25
 _LONGEST_NUMBER = 1024
 _LONGEST_RUN = 1 << 16
 # Of printable signs in bytes at random a third is printable, so a few that all are tell.
@@ -33,12 +38,15 @@ _KINDS = bytes(
 )  # fmt: skip
 _RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
 _NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
-_EDGES = re.compile(r"\A[^0-9]*?(?=(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?[0-9])|[^0-9A-Fa-f;}]+\Z")
+_BEFORE_NUMBER, _HEX_LETTER = "xXuU\\&#%=+{$", ord("a")
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
 _LANGUAGE = -5.0
+_RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
+_KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
+_LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
 
 
@@ -64,13 +72,18 @@ class _Digits:
     backwards: bool = False
     folded: bool = False
 
+    @functools.cached_property
+    def without(self) -> dict[int, None]:
+        """A table for `str.translate` that leaves what is no digit."""
+        return dict.fromkeys(map(ord, self.alphabet))
+
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
         token = token.upper() if self.folded else token
         token = token.rstrip("=") if "=" not in self.alphabet else token
-        values = [self.alphabet.find(character) for character in token]
-        if not values or min(values) < 0:
+        if not token or token.translate(self.without):
             return None
+        values = [self.alphabet.index(character) for character in token]
         if not self.group:
             return self._number(values)
         start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
@@ -122,7 +135,6 @@ _BASES = (
     _Digits("".join(map(chr, range(33, 118))), 5, 4),
     _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
     _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
-    _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True),
     # One number.
     _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
@@ -131,9 +143,31 @@ _BASES = (
     _Digits(_CAPITALS + _SMALL + _DIGITS),
     _Digits(_DIGITS + _CAPITALS, folded=True),
 )
-# The only one with a space among its digits.
-_WITH_SPACES = _BASES[7]
-_SPACED_RUN = re.compile(r"[0-9A-Z $%*+\-./:]{24,}")
+# Codes with spaces, by the lines or stretches that they fill.
+_SPACED_RUN = r"[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
+_MEASURED_LINE = r"(?<![^\n])[!-M][ -`]{8,60}(?![^\n])"
+_LINE = re.compile(rf"{_MEASURED_LINE}|{_SPACED_RUN}|\S+")
+
+
+def _from_spaced(run: str) -> str | None:
+    raw = _WITH_SPACES.read(run)
+    return text_in(raw) if raw else None
+
+
+def _from_measured(line: str) -> str | None:
+    """A line whose first character says how many bytes follow."""
+    count = (ord(line[0]) - 32) % 64
+    digits = line[1:].replace("`", " ")
+    digits += " " * (-len(digits) % 4)
+    if len(digits) != 4 * -(-count // 3):
+        return None
+    raw = _MEASURED.read(digits)
+    return text_in(raw[:count]) if raw else None
+
+
+_WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
+_MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
+_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINE), _from_measured))
 
 
 class NumberCodes:
@@ -146,10 +180,24 @@ class NumberCodes:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
-            run = text[start:end]
-            if (read := self._read_list(run)) is not None:
+            if (read := self._read_list(text[start:end])) is not None:
                 found.append((start, end, f" {read} "))
+            else:
+                found += self._read_segments(text, start, end)
         return replaced(text, found)
+
+    def _read_segments(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+        """Lists of numbers of one width, other numbers before or behind them."""
+        found: list[tuple[int, int, str]] = []
+        for _, same in itertools.groupby(
+            _NUMBER.finditer(text, start, end), key=lambda number: len(number[1])
+        ):
+            numbers = list(same)
+            first, last = numbers[0].start(), numbers[-1].end()
+            if len(numbers) >= _FEWEST and (first, last) != (start, end):
+                read = self._read_list(text[first:last])
+                found += [(first, last, f" {read} ")] if read is not None else []
+        return found
 
     def _read_list(self, run: str) -> str | None:
         numbers = _NUMBER.findall(run)
@@ -165,16 +213,30 @@ class NumberCodes:
             lists = [(base, numbers) for base in _WIDTHS]
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
         texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
-        best = max(texts, key=self._statistics.of_text, default=None)
+        best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None
         spaces = best.count(" ") / len(best)
         parted = len(best) >= _SHORTEST_TOKEN and _SHARE_OF_SPACES[0] <= spaces <= _SHARE_OF_SPACES[1]
         return best if parted or looks_coded(best) or self._statistics.of_text(best) >= _LANGUAGE else None
 
+    def _likeness(self, read: str) -> float:
+        """The likeness of a reading; numbers read in a wrong base are mostly rare signs, which have none."""
+        return self._statistics.of_text(read) if 2 * sum(map(str.isascii, read)) > len(read) else _RARE_SIGNS
+
     def read_digits(self, text: str) -> AlignedText | None:
         """The text with long tokens in the digits of a base read; None where there are none."""
-        readings = {token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None}
+        readings = {
+            token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None
+        }
+        lines = {
+            line: read
+            for pattern, decode in _LINES
+            for line in pattern.findall(text)
+            if (read := decode(line)) is not None
+        }
+        if lines:
+            return substitute(_LINE, text, lambda line: lines.get(line) or readings.get(line))
         return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
 
     def _odd_tokens(self, text: str) -> list[str]:
@@ -183,8 +245,12 @@ class NumberCodes:
         (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
         if not len(long):
             return []
-        tokens = {text[start:end] for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)}
-        return [token for token in tokens if len(token) <= _LONGEST_RUN and self._statistics.of_text(token) < _WORDS]
+        starts, ends = starts[long], ends[long]
+        likeness, letters = self._statistics.likeness_of(text, starts, ends)
+        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS) & (ends - starts <= _LONGEST_RUN)
+        return list(
+            {text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)}
+        )
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):
@@ -201,31 +267,51 @@ def _may_be_text(start: bytes) -> bool:
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}
 
 
-def number_runs(text: str) -> Iterator[tuple[int, int]]:
-    """Half-open stretches that are mostly numbers, with what may stand before and between them."""
-    kinds = text.encode("latin-1", "replace").translate(_KINDS)
-    for match in _RUN_OF_KINDS.finditer(kinds):
-        digits = match[0].count(b"1")
-        if digits >= _FEWEST and 5 * digits >= 2 * (len(match[0]) - match[0].count(b" ")):
-            start, end = match.span()
-            edges = [each.span() for each in _EDGES.finditer(text[start:end])]
-            first = edges[0][1] if edges and edges[0][0] == 0 else 0
-            last = edges[-1][0] if edges and edges[-1][1] == end - start and edges[-1][0] > first else end - start
-            yield start + first, start + last
+@functools.lru_cache(64)
+def number_runs(text: str) -> tuple[tuple[int, int], ...]:
+    """Half-open stretches that are mostly numbers, with what may stand before and between them; long lines apart."""
+    if text.isascii():
+        kinds = text.encode().translate(_KINDS)
+    else:
+        kinds = _KIND_OF_POINT.take(points_of(text), mode="clip").tobytes()
+    if kinds.count(b"1") < _FEWEST:
+        return ()
+    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, kinds, *match.span()))
+
+
+def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """A run as it is where its lines are short, or else line by line; without what is no number at either end."""
+    breaks = text.count("\n", start, end)
+    # A table is no code; one of its lines may be.
+    apart = breaks and end - start > _LONG_LINE * (breaks + 1)
+    for line in text[start:end].split("\n") if apart else [text[start:end]]:
+        last = start + len(line)
+        digits = kinds.count(b"1", start, last)
+        if digits >= _FEWEST and 3 * digits >= 2 * kinds.count(b"a", start, last):
+            first = kinds.index(b"1", start)
+            while first > start and text[first - 1] in _BEFORE_NUMBER:
+                first -= 1
+            end_of_last = kinds.rindex(b"1", start, last) + 1
+            while end_of_last < last and kinds[end_of_last] == _HEX_LETTER:
+                end_of_last += 1
+            yield first, end_of_last + (text[end_of_last : end_of_last + 1] in ("}", ";"))
+        start = last + 1
 
 
 def _characters(numbers: list[str], base: int) -> str | None:
-    """Numbers in a base as bytes, or as code points; None where they are neither."""
+    """Numbers in a base as bytes, or as code points; None where they are neither, or no text."""
     try:
-        points = [int(number, base) for number in numbers]
+        points = {number: int(number, base) for number in set(numbers)}
     except ValueError:
         return None
-    largest = max(points)
-    if largest > _LARGEST_POINT or min(points) < 9:
+    if max(points.values()) > _LARGEST_POINT or min(points.values()) < 9:
         return None
-    if largest < 256:
+    if max(points.values()) < 256:
         try:
-            return bytes(points).decode()
+            return bytes(map(points.__getitem__, numbers)).decode()
         except UnicodeDecodeError:
             pass
-    return "".join(map(chr, points))
+    characters = {number: chr(point) for number, point in points.items()}
+    if not all(character.isprintable() or character.isspace() for character in characters.values()):
+        return None
+    return "".join(map(characters.__getitem__, numbers))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 # What a packed text may grow to; all that a prompt's question needs.
 _MOST_BYTES = 1 << 16
 _LEAST_LETTERS = 0.6
+_SHORTEST_DEFLATED = 12
 _CODE_ALONE = re.compile(r"[A-Za-z0-9+/_=%&#;:,.\\*$!?@^|~<>(){}\[\]\s-]{12,}")
 _ODDEST_CODE = re.compile(r"\d|[+/=%\\]|[.-]{2}|[a-z][A-Z]|[A-Z]{6}")
 
@@ -16,7 +17,8 @@ _ODDEST_CODE = re.compile(r"\d|[+/=%\\]|[.-]{2}|[a-z][A-Z]|[A-Z]{6}")
 def text_in(raw: bytes) -> str | None:
     """The text that bytes are, or that they unpack to; None where that is none."""
     unpacked = _unpacked(raw)
-    return _printable(raw if unpacked is None else unpacked)
+    read = _printable(raw if unpacked is None else unpacked)
+    return read if read is not None or unpacked is not None else _deflated(raw)
 
 
 def looks_coded(text: str) -> bool:
@@ -46,6 +48,16 @@ def _printable(raw: bytes) -> str | None:
     if letters < _LEAST_LETTERS * len(decoded) and not looks_coded(decoded.strip()):
         return None
     return f" {decoded} "
+
+
+def _deflated(raw: bytes) -> str | None:
+    """Text that was compressed and has no head that says so; bytes at random are none from beginning to end."""
+    inflater = zlib.decompressobj(-15)
+    try:
+        unpacked = inflater.decompress(raw[:_MOST_BYTES], _MOST_BYTES)
+    except zlib.error:
+        return None
+    return _printable(unpacked) if inflater.eof and len(unpacked) >= _SHORTEST_DEFLATED else None
 
 
 def _inflate(raw: bytes) -> bytes:

@@ -100,7 +100,7 @@ def _whole(index: int, message: Message) -> Passage:
 def _joined_parts(index: int, message: Message) -> Iterator[Passage]:
     parts = [part for part in message.parts if part.kind == "content"]
     if len(parts) > 1:
-        yield _join([(index, message.text[part.start : part.end], part.start) for part in parts], "")
+        yield join_stretches([(index, message.text[part.start : part.end], part.start) for part in parts], "")
 
 
 def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
@@ -112,7 +112,7 @@ def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
         for number in range(first, place // stride + 1):
             stretches[number].append((index, message.text, 0))
         place += len(message.text)
-    return (_join(stretch, "") for stretch in stretches.values() if len(stretch) > 1)
+    return (join_stretches(stretch, "") for stretch in stretches.values() if len(stretch) > 1)
 
 
 def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Passage]:
@@ -126,10 +126,11 @@ def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[
             tail = earlier.text[-wanted:]
             stretches.insert(0, (earlier_index, tail, len(earlier.text) - len(tail)))
             wanted -= len(tail) + len(separator)
-        yield _join(stretches, separator)
+        yield join_stretches(stretches, separator)
 
 
-def _join(stretches: Sequence[tuple[int, str, int]], separator: str) -> Passage:
+def join_stretches(stretches: Sequence[tuple[int, str, int]], separator: str) -> Passage:
+    """A passage of stretches, each given by its message, its text, and where in the message that begins."""
     pieces: list[Piece] = []
     place = 0
     for index, text, start in stretches:

@@ -6,7 +6,7 @@ calibrated is what runs.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ class Window:
         Stretches of it that the first tier could not clear.
     sentences_first
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
+    disguised
+        Whether the reading is another than the plain one.
     """
 
     canonical: AlignedText
@@ -57,6 +59,7 @@ class Window:
     gate: NDArray[np.float32]
     sentences: tuple["Window", ...] = ()
     sentences_first: bool = False
+    disguised: bool = False
 
     @property
     def text(self) -> str:
@@ -78,10 +81,11 @@ class Window:
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A text after the first tier: the windows to encode, and whether every reading was found."""
+    """A text after the first tier: the windows to encode, whether every reading was found, and what stays no language."""
 
     windows: tuple[Window, ...]
     complete: bool
+    unreadable: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,14 @@ class TextScores:
         False where the text has more readings than may be made.
     spans
         By head index, the stretches that carry a positive verdict.
+    unreadable
+        Half-open stretches that are no language however they are read.
     """
 
     scores: NDArray[np.float32]
     complete: bool = True
     spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
+    unreadable: tuple[tuple[int, int], ...] = ()
 
 
 class Scorer:
@@ -108,8 +115,8 @@ class Scorer:
 
     Parameters
     ----------
-    targets
-        How many targets share `ClassifierSettings.false_alarm_share`; by default those of the bank.
+    share
+        The share of ordinary texts that each target may flag, however long they are.
     """
 
     def __init__(
@@ -118,7 +125,7 @@ class Scorer:
         bank: HeadBank,
         settings: ClassifierSettings,
         tally: Tally | None = None,
-        targets: int | None = None,
+        share: float | None = None,
     ) -> None:
         self._encoder = encoder
         self._tally = tally or Tally()
@@ -127,8 +134,7 @@ class Scorer:
         # What scores depend on beside text and heads, for the keys of a cache.
         self.fingerprint = encoder.sha256[:40]
         self._score_thresholds = bank.thresholds
-        # Each target has its part of the share, one half for what is asked and one for all else.
-        share = settings.false_alarm_share / (2 * max(targets or len(bank), 1))
+        share = share if share is not None else share_of_prompts(settings, len(bank))
         tails = [head.tail for head in bank.heads]
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
@@ -145,10 +151,14 @@ class Scorer:
         """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
+    def needed(self, characters: int) -> NDArray[np.float32]:
+        """The score that a target must reach at any threshold, (H,), where this much is read."""
+        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
+        return needed.astype(np.float32)
+
     def raised(self, characters: int) -> NDArray[np.float32]:
         """How much further than its threshold a target's score must reach, (H,), where this much is read."""
-        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
-        return np.maximum(needed.astype(np.float32) - self._score_thresholds, 0)
+        return np.maximum(self.needed(characters) - self._score_thresholds, 0)
 
     def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """For each target, whether scores that were lowered by `raised` flag it, (H,)."""
@@ -176,12 +186,12 @@ class Scorer:
             rows = slice(stretches.first[number], stretches.first[number + 1])
             piece = pieces[stretches.owner[number]]
             bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
-            found = _window(piece.reading.canonical, bounds.tolist(), gated[rows], suspicious[rows])
+            found = _window(piece.reading, bounds.tolist(), gated[rows], suspicious[rows])
             if piece.reading.plain or found.suspicious_text not in met:
                 kept.append(found)
                 met.add(found.suspicious_text)
         self._tally.count(cleared=len(stretches.owner) - len(held_back))
-        return PreparedText(tuple(kept), readings.complete)
+        return PreparedText(tuple(kept), readings.complete, readings.unreadable)
 
     def _suspicious(
         self,
@@ -251,7 +261,7 @@ class Scorer:
         for index in np.flatnonzero(scores >= self._score_thresholds):
             carrying = evidence.get(int(index), [(0, len(tokens))])
             spans[int(index)] = tuple(
-                span.shifted(window.start).in_original(window.canonical)
+                replace(span.shifted(window.start).in_original(window.canonical), disguised=window.disguised)
                 for start, end in carrying
                 for span in evidence_spans(
                     self.bank.heads[index],
@@ -269,6 +279,7 @@ class Scorer:
             self.nothing_found(),
             prepared.complete,
             [self.score_window(window, spans=self._settings.spans) for window in prepared.windows],
+            prepared.unreadable,
         )
 
     def probability(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -279,6 +290,16 @@ class Scorer:
                 for head, score in zip(self.bank.heads, scores, strict=True)
             ]
         )
+
+
+def share_of_prompts(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag: one half of its part for what is asked, and one for all else."""
+    return settings.false_alarm_share / (2 * max(targets, 1))
+
+
+def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
+    """What each of some targets may flag of answers: one half of its part for their beginning, and one for all else."""
+    return settings.answer_false_alarm_share / (2 * max(targets, 1))
 
 
 @dataclass(frozen=True)
@@ -306,24 +327,31 @@ def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
 
 
 def _window(
-    canonical: AlignedText,
+    reading: Reading,
     bounds: Sequence[tuple[int, int]],
     gated: NDArray[np.float32],
     suspicious: NDArray[np.bool_],
 ) -> Window:
     """A window, whose range is the first, with its suspicious sentences."""
     kept = tuple(
-        Window(canonical, start, end, gate)
+        Window(reading.canonical, start, end, gate, disguised=not reading.plain)
         for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
         if found
     )
     start, end = bounds[0]
     length = sum(sentence.end - sentence.start for sentence in kept)
     sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
-    return Window(canonical, start, end, gated[0], kept, bool(sentences_first))
+    return Window(
+        reading.canonical, start, end, gated[0], kept, bool(sentences_first), disguised=not reading.plain
+    )
 
 
-def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores]) -> TextScores:
+def combine(
+    floor: NDArray[np.float32],
+    complete: bool,
+    windows: list[TextScores],
+    unreadable: tuple[tuple[int, int], ...] = (),
+) -> TextScores:
     """The scores of a text from those of its windows."""
     scores = floor.copy()
     spans: dict[int, tuple[WindowSpan, ...]] = {}
@@ -331,7 +359,7 @@ def combine(floor: NDArray[np.float32], complete: bool, windows: list[TextScores
         np.maximum(scores, window.scores, out=scores)
         for index, found in window.spans.items():
             spans[index] = spans.get(index, ()) + found
-    return TextScores(scores, complete, spans)
+    return TextScores(scores, complete, spans, unreadable)
 
 
 def _pieces(tokens: TokenizedText, maximum: int) -> list[TokenizedText]:

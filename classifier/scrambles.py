@@ -6,9 +6,9 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,25 @@ from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_
 # this much better than what stands there.
 UNLIKE = -4.3
 _REPLACED = -4.9
+_WHOLE_UNLIKE = -3.9
 _LANGUAGE = -4.6
 _GAIN = 1.1
 # Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
-_MOST_KNOWN, _LEAST_KNOWN = 0.5, 0.6
+_MOST_KNOWN, _LEAST_KNOWN, _SURELY_KNOWN = 0.5, 0.6, 0.75
+# Bits a letter alone: moved letters are as frequent as they were.
+_MOVED = -4.75
+_LEAST_KNOWN_REPLACED = 0.4
+# Names in code are made of words; a stretch with more of them is code.
+_PARTS, _MOST_KNOWN_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+"), 0.3
 _FEWEST_LETTERS = 12
+# Unknown words in a row, shorter ones between them left out, that may be scrambled.
+_WORDS_TOGETHER = 4
+_WORDS_ALONE = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
+_SHARE_OF_LETTERS = 0.8
+_NO_LETTER = re.compile(r"[\W\d_]+")
+_OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
+# Characters of text for each of these.
+_CODE_APART = 24
 _LONGEST = 2000
 _MAPS_WEIGHED = 12
 _MOST_RAILS = 9
@@ -37,7 +51,8 @@ _QUOTED = re.compile(r"(?<=[\"“])[^\"“”\n]+(?=[\"”])|(?<=')[^'\n]+(?='(?
 _KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _OTHER_KEYBOARDS = ("pyfgcrlaoeuidhtnsqjkxbmwvz", "qwfpgjluyarstdhneiozxcvbkm", "azertyuiopqsdfghjklmwxcvbn")
 _VOWELS = frozenset("aeiou")
-_VOWELLESS = re.compile(r"(?<![\w'])[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+(?:[ ,\n]+[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z']+){3,}(?!\w)")
+_CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
+_VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 
 
 @dataclass(frozen=True)
@@ -55,11 +70,19 @@ class Unscrambler:
     ----------
     costs
         Known words in small letters; the smaller the cost, the more frequent.
+    unknown_words
+        Gives the runs of letters and digits of a text that are no known words, as they are written.
     """
 
-    def __init__(self, statistics: LetterStatistics, costs: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        statistics: LetterStatistics,
+        costs: Mapping[str, float],
+        unknown_words: Callable[[str], Collection[str]],
+    ) -> None:
         self.statistics = statistics
         self._costs = costs
+        self._unknown_words = unknown_words
 
     def read(self, text: str) -> Unscrambled:
         """Read scrambled stretches of a text."""
@@ -71,17 +94,66 @@ class Unscrambler:
             read = self._read_near(text, start, end)
             if read is not None:
                 found.append(read)
-            else:
+            elif self._known(" ".join(_PARTS.findall(text, start, end))) < _MOST_KNOWN_PARTS:
                 left.append((start, end))
+        if not text.isascii():
+            found = sorted([*found, *self._of_other_scripts(text)])
         return Unscrambled(replaced(text, found), tuple(left))
+
+    def _of_other_scripts(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Stretches in letters of another script, or in Braille, that spell words of the Latin one."""
+        for pattern, tables in _SCRIPTS:
+            for match in pattern.finditer(text):
+                # A page of Greek is Greek from its beginning on.
+                readings = [match[0].translate(table) for table in tables]
+                if any(self._known(read[:_FIRST_OF_SCRIPT]) >= _LEAST_KNOWN for read in readings):
+                    yield (*match.span(), f" {max(readings, key=self._known)} ")
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
-        for start, end in self.statistics.unlike(text, UNLIKE):
-            start, end = _whole_words(text, start, end)
-            start, end = self._between_known_words(text, start, end)
-            if sum(map(len, _WORD.findall(text, start, end))) >= _FEWEST_LETTERS and not self._known(text[start:end]) > _MOST_KNOWN:
+        for first, last in _merged([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
+            # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
+            if not _is_written(text[first:last]) or self._known(text[first:last], 4) > _MOST_KNOWN:
+                continue
+            start, end = self._between_known_words(text, *_whole_words(text, first, last))
+            stretch = text[start:end]
+            if (
+                _is_written(stretch)
+                and self._known(stretch, 4) <= _MOST_KNOWN
+                and self.statistics.of_text(stretch) < _WHOLE_UNLIKE
+            ):
                 yield start, end
+
+    def _unknown(self, text: str) -> list[tuple[int, int]]:
+        """Half-open stretches in which nearly every longer word is unknown, whatever its letters are like."""
+        if not text.isascii() and 2 * np.count_nonzero(kinds_of(text)) < len(text):
+            return []
+        if len(unknown_words := self._unknown_words(text)) < _WORDS_TOGETHER:
+            return []
+        spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(
+            _WORDS_ALONE
+        )
+        words = spaced.decode().split()
+        # Short words are known by accident in some language.
+        long = [place for place, word in enumerate(words) if len(word) > 3]
+        unknown = [words[place] in unknown_words for place in long]
+        if sum(unknown) < _WORDS_TOGETHER:
+            return []
+        counted = np.convolve(unknown, np.ones(_WORDS_TOGETHER, np.int8), "valid")
+        (places,) = (counted >= _WORDS_TOGETHER).nonzero()
+        if not len(places):
+            return []
+        kinds = np.frombuffer(spaced, np.uint8) != 32
+        edges = np.diff(np.concatenate([[False], kinds, [False]]).view(np.int8))
+        starts, ends = (edges == 1).nonzero()[0], (edges == -1).nonzero()[0]
+        chosen = np.array(long)
+        return list(
+            zip(
+                starts[chosen[places]].tolist(),
+                ends[chosen[places + _WORDS_TOGETHER - 1]].tolist(),
+                strict=True,
+            )
+        )
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         if end - start > _LONGEST:
@@ -89,14 +161,20 @@ class Unscrambler:
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
         read = self._with_vowels(stretch) or self._by_words(stretch)
-        read = read or (self._replaced(stretch, bits) if bits < _REPLACED else None) or self._thinned(stretch, bits)
+        read = (
+            read
+            or self._thinned(stretch, bits)
+            or (self._replaced(stretch, bits) if bits < _REPLACED else None)
+        )
+        if read is None and bits > UNLIKE:
+            return None
         if read is not None:
             return start, end, f" {read} "
         return self._moved(text, start, end)
 
-    def _known(self, text: str) -> float:
-        """The share of letters that stand in known words, of those that stand in words of three letters or more."""
-        words = [word for word in _WORD.findall(text.lower()) if len(word) > 2]
+    def _known(self, text: str, shortest: int = 3) -> float:
+        """The share of letters that stand in known words, of those that stand in words so long or longer."""
+        words = [word for word in _WORD.findall(text.lower()) if len(word) >= shortest]
         return sum(len(word) for word in words if self._cost(word) < np.inf) / max(sum(map(len, words)), 1)
 
     def _between_known_words(self, text: str, start: int, end: int) -> tuple[int, int]:
@@ -112,7 +190,11 @@ class Unscrambler:
         # Short words go with what stands beside them.
         while first > 0 and not known[first - 1] and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
             first -= 1
-        while last + 1 < len(tokens) and not known[last + 1] and not _ends(text[tokens[last][0] : tokens[last + 1][0]]):
+        while (
+            last + 1 < len(tokens)
+            and not known[last + 1]
+            and not _ends(text[tokens[last][0] : tokens[last + 1][0]])
+        ):
             last += 1
         return tokens[first][0], tokens[last][1]
 
@@ -137,7 +219,8 @@ class Unscrambler:
         if likeness[chosen] < max(_LANGUAGE, bits + _GAIN):
             return None
         letters = "".join(LETTERS[kind - 1] for kind in _MAPS[best[chosen]])
-        return stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
+        read = stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
+        return read if self._known(read) >= _LEAST_KNOWN_REPLACED else None
 
     def _by_words(self, stretch: str) -> str | None:
         """Every word read back by itself, where a known one comes out for most."""
@@ -146,7 +229,7 @@ class Unscrambler:
             return None
         for endings in self._endings(words):
             readings = {word: self._read_back(word, endings) for word in words}
-            read = _WORD.sub(lambda m: _like(readings[m[0].lower()], m[0]), stretch)
+            read = _reworded(stretch, readings)
             if self._known(read) >= _LEAST_KNOWN:
                 return read
         return None
@@ -167,14 +250,25 @@ class Unscrambler:
 
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added: repeats of each, or a filler that stands again and again."""
-        for read in _without_repeats(stretch), *_without_fillers(stretch):
-            if read is not None and self.statistics.of_text(read) >= max(_LANGUAGE, bits + _GAIN) and self._known(read) >= _MOST_KNOWN:
+        for read in _without_repeats(stretch), *_without_fillers(stretch), *_without_echoes(stretch):
+            if read is None or self._known(read) < _LEAST_KNOWN:
+                continue
+            # The surer the words, the less the letters need to say.
+            gain = _GAIN / 10 if self._known(read) >= _SURELY_KNOWN else _GAIN / 2
+            if self.statistics.of_text(read) >= max(_LANGUAGE, bits + gain):
                 return read
         return None
 
     def _with_vowels(self, stretch: str) -> str | None:
         """Words in a row that have no vowels, read as the most frequent ones with these consonants."""
-        read = replaced(stretch, [(m.start(), m.end(), back) for m in _VOWELLESS.finditer(stretch) if (back := self._vowelled(m[0]))])
+        read = replaced(
+            stretch,
+            [
+                (m.start(), m.end(), back)
+                for m in _VOWELLESS.finditer(stretch)
+                if (back := self._vowelled(m[0]))
+            ],
+        )
         return read and read.text
 
     def _vowelled(self, run: str) -> str | None:
@@ -199,7 +293,9 @@ class Unscrambler:
             stretch = text[first:last]
             if not _FEWEST_LETTERS <= len(stretch) <= _LONGEST:
                 continue
-            orders = np.array(list(_orders(len(stretch))))
+            if self.statistics.letters_alone(stretch) < _MOVED:
+                continue
+            orders = _orders(len(stretch))
             likeness = self.statistics.likeness(kinds_of(stretch)[orders])
             best = int(likeness.argmax())
             if likeness[best] < max(_LANGUAGE, self.statistics.of_text(stretch) + _GAIN / 2):
@@ -214,7 +310,9 @@ def _alphabets() -> Iterator[str]:
     """What the letters from a to z may stand for."""
     for factor in range(1, 26, 2):
         if factor != 13:
-            yield from ("".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26))
+            yield from (
+                "".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26)
+            )
     keys = "".join(_KEY_ROWS)
     for step in (1, -1):
         neighbours = "".join(row[step:] + row[:step] for row in _KEY_ROWS)
@@ -224,8 +322,37 @@ def _alphabets() -> Iterator[str]:
         yield "".join(dict(zip(keys, other, strict=True))[letter] for letter in LETTERS)
 
 
+_GREEK = str.maketrans("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώ", "abgdezhtiklmnxoprstufxpwsaehiouw")
+_CYRILLIC_SPELLED = "a b v g d e e zh z i y k l m n o p r s t u f h c ch sh sh y e yu ya"
+_CYRILLIC = str.maketrans(
+    dict(
+        zip(
+            "абвгдеёжзийклмнопрстуфхцчшщыэюя",
+            _CYRILLIC_SPELLED.split(),
+            strict=True,
+        )
+    )
+)
+_BRAILLE = str.maketrans("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", LETTERS[:21] + "vwxyz ")
+# By script: where it stands, and what its letters may pass for.
+_SCRIPTS = (
+    (re.compile(r"[\u2801-\u283f](?:[\u2800-\u283f]|[ ,.?!'\n](?=[\u2800-\u283f])){5,}"), (_BRAILLE,)),
+    (
+        re.compile(r"(?i)[α-ωά-ώ](?:[α-ωά-ώ]|[ ,.?!';:\n](?=[α-ωά-ώ])){11,}"),
+        (_GREEK, _GREEK | {ord("υ"): "y", ord("κ"): "c"}, _GREEK | {ord("υ"): "y"}),
+    ),
+    (
+        re.compile(r"(?i)[а-яё](?:[а-яё]|[ ,.?!';:\n](?=[а-яё])){11,}"),
+        (_CYRILLIC, _CYRILLIC | {ord("х"): "x", ord("в"): "w"}),
+    ),
+)
+_FIRST_OF_SCRIPT = 400
+
+
 # (maps, 26), the kind that each letter stands for.
-_MAPS: NDArray[np.uint8] = np.array([kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS])
+_MAPS: NDArray[np.uint8] = np.array(
+    [kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS]
+)
 
 
 def _ways(word: str) -> Iterator[str]:
@@ -239,18 +366,27 @@ def _ways(word: str) -> Iterator[str]:
         yield word[count:] + word[:count]
 
 
-def _orders(length: int) -> Iterator[list[int]]:
-    """For texts whose characters were moved, where each of them is now."""
-    yield list(range(length))[::-1]
-    yield [place ^ 1 if place ^ 1 < length else place for place in range(length)]
-    yield [*range((length + 1) // 2, length), *range((length + 1) // 2)]
+@lru_cache(256)
+def _orders(length: int) -> NDArray[np.int32]:
+    """For texts whose characters were moved, where each of them is now, (orders, length)."""
+    return np.array(list(_ways_to_order(length)), np.int32)
+
+
+def _ways_to_order(length: int) -> Iterator[list[int]]:
+    forwards = list(range(length))
+    yield forwards[::-1]
+    # Blocks of so many backwards, pairs swapped among them, and the halves swapped.
+    for count in range(2, _MOST_RAILS):
+        yield [place for start in range(0, length, count) for place in forwards[start : start + count][::-1]]
+    yield [*forwards[(length + 1) // 2 :], *forwards[: (length + 1) // 2]]
     for count in range(2, _MOST_RAILS):
         cycle = [*range(count), *range(count - 2, 0, -1)]
-        yield _back(sorted(range(length), key=lambda place: cycle[place % len(cycle)]))
+        rails = _back(sorted(forwards, key=lambda place: cycle[place % len(cycle)]))
+        yield from (rails, [length - 1 - place for place in rails])
     for count in range(2, max(3, min(length // 2, 40))):
-        by_columns = sorted(range(length), key=lambda place: place % count)
-        yield by_columns
-        yield _back(by_columns)
+        by_columns = sorted(forwards, key=lambda place: place % count)
+        back = _back(by_columns)
+        yield from (by_columns, back, [length - 1 - place for place in back])
 
 
 def _back(order: list[int]) -> list[int]:
@@ -269,12 +405,24 @@ def _without_repeats(stretch: str) -> str | None:
     return None
 
 
+def _without_echoes(stretch: str) -> Iterator[str]:
+    """One letter of every two that are the same with a vowel between them."""
+    for vowel in sorted(_VOWELS):
+        echo = re.compile(rf"([B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]){vowel}\1", re.IGNORECASE)
+        if 8 * len(echo.findall(stretch)) >= len(stretch):
+            yield echo.sub(r"\1", stretch)
+
+
 def _without_fillers(stretch: str) -> Iterator[str]:
     """Without the letters, pairs and triples that stand there most often."""
     lowered = stretch.lower()
     for length, most in ((1, 3), (2, 4), (3, 3)):
         counted = Counter(lowered[place : place + length] for place in range(len(lowered) - length + 1))
-        frequent = [piece for piece, count in counted.most_common(most) if piece.isalpha() and count * length >= 0.15 * len(stretch)]
+        frequent = [
+            piece
+            for piece, count in counted.most_common(most)
+            if piece.isalpha() and count * length >= 0.15 * len(stretch)
+        ]
         for piece in frequent:
             yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
 
@@ -285,6 +433,25 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     while end < len(text) and not text[end].isspace():
         end += 1
     return start, end
+
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            start, end = merged[-1][0], max(end, merged.pop()[1])
+        merged.append((start, end))
+    return merged
+
+
+def _is_written(stretch: str) -> bool:
+    """Whether a stretch has the shape of a sentence: letters and spaces, and few other characters, fewer still of code."""
+    letters = len(_NO_LETTER.sub("", stretch))
+    return (
+        letters >= _FEWEST_LETTERS
+        and letters + stretch.count(" ") >= _SHARE_OF_LETTERS * len(stretch)
+        and len(_OF_CODE.findall(stretch)) * _CODE_APART <= len(stretch)
+    )
 
 
 def _ends(token_and_gap: str) -> bool:
@@ -301,6 +468,10 @@ def _frames(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             first, last = match.start() + line_start, match.end() + line_start
             if first <= start + 12 and last >= end - 12 and (first, last) != (start, end) and last > first:
                 yield first, last
+
+
+def _reworded(stretch: str, readings: Mapping[str, str]) -> str:
+    return _WORD.sub(lambda match: _like(readings[match[0].lower()], match[0]), stretch)
 
 
 def _like(read: str, word: str) -> str:

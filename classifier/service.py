@@ -1,4 +1,4 @@
-"""The classifier as the server uses it: conversations in, verdicts out, off the event loop."""
+"""The classifier as the server uses it: conversations and answers in, verdicts out, off the event loop."""
 
 import asyncio
 import dataclasses
@@ -6,27 +6,37 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.cache import ScoreCache
+from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
+from lethe.classifier.exchange import Exchange, exchange_passages
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.passages import Passage, conversation_passages
-from lethe.classifier.scoring import Scorer, TextScores
+from lethe.classifier.scoring import Scorer, TextScores, share_of_answers, share_of_prompts
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.classifier.workers import Job, WorkerPool
 
+_Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# Characters on each side of what carries a verdict that an excerpt shows.
+_AROUND = 160
+# In characters: stretches that begin before the one place are the beginning, and together as long as the other says.
+_BEGINS_BEFORE, _BEGINNING = 400, 600
+# Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
+_USUAL_ANSWER = 4096
 # Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
 # What an ordinary follow-up adds to a flagged question is less.
 _LEANING = 2.0
@@ -45,6 +55,7 @@ class ClassifierService:
         heads: Sequence[Head],
         settings: ClassifierSettings | None = None,
         *,
+        answer_heads: Sequence[Head] = (),
         own_encoders: Sequence[Encoder] = (),
         cache: ScoreCache | None = None,
         tally: Tally | None = None,
@@ -52,7 +63,12 @@ class ClassifierService:
         self.settings = settings or ClassifierSettings()
         self.cache = cache if cache is not None else ScoreCache(self.settings.cache_bytes)
         self._heads = tuple(heads)
-        self._scorers = _scorers(encoder, own_encoders, heads, self.settings, tally or Tally())
+        self._answer_heads = tuple(answer_heads)
+        tally = tally or Tally()
+        share = share_of_prompts(self.settings, len(self._heads))
+        self._scorers = _scorers(encoder, own_encoders, heads, self.settings, tally, share)
+        share = share_of_answers(self.settings, len(self._answer_heads))
+        self._answer_scorers = _scorers(encoder, own_encoders, answer_heads, self.settings, tally, share)
         self._pool = WorkerPool(self.settings.workers, self.settings.queue_capacity)
 
     @classmethod
@@ -62,6 +78,7 @@ class ClassifierService:
         heads: Mapping[str, Path] | None = None,
         settings: ClassifierSettings | None = None,
         *,
+        answer_heads: Mapping[str, Path] | None = None,
         cache: ScoreCache | None = None,
         tally: Tally | None = None,
     ) -> "ClassifierService":
@@ -73,6 +90,8 @@ class ClassifierService:
             A name for `load_encoder`, or a registry with the encoders in use (then loading is a matter of milliseconds).
         heads
             By target, the ``classifier/`` folder of its bundle.
+        answer_heads
+            Likewise the ``answer_classifier/`` folder, of targets that have one.
         cache
             The cache of a service that this one replaces; what other heads said is never served.
         tally
@@ -85,12 +104,16 @@ class ClassifierService:
         """
         settings = settings or ClassifierSettings()
         registry = EncoderRegistry(encoder, settings.precision) if isinstance(encoder, str) else encoder
-        loaded = [load_head(folder) for folder in (heads or {}).values()]
-        for name, head in zip(heads or {}, loaded, strict=True):
-            if head.target != name:
-                raise ClassifierError(f"the head given for target {name} is of target {head.target}")
         own = [own for folder in (heads or {}).values() if (own := registry.own(folder)) is not None]
-        return cls(registry.shared, loaded, settings, own_encoders=own, cache=cache, tally=tally)
+        return cls(
+            registry.shared,
+            _load_heads(heads or {}),
+            settings,
+            answer_heads=_load_heads(answer_heads or {}),
+            own_encoders=own,
+            cache=cache,
+            tally=tally,
+        )
 
     @property
     def waiting(self) -> int:
@@ -101,13 +124,22 @@ class ClassifierService:
     def targets(self) -> tuple[str, ...]:
         return tuple(head.target for head in self._heads)
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    @property
+    def judges_answers(self) -> tuple[str, ...]:
+        """Targets that have a head for answers."""
+        return tuple(head.target for head in self._answer_heads)
+
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the settings say.
+        whole
+            Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
 
         Raises
         ------
@@ -120,26 +152,72 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        asked = [self._scored(scorer, passages, spans) for scorer in self._scorers]
-        # Mostly there is one, which needs no task of its own.
-        found = await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
+        found = await self._found(self._scorers, "prompt", passages, spans or whole)
         judged = dict(
             verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in _judge(conversation, scorer, scored, spans)
+            for verdict in _judge(
+                scorer, _by_length(scorer, scored), _reached(scorer, scored), conversation, spans
+            )
         )
         targets = tuple(judged[head.target] for head in self._heads)
-        complete = all_within and all(scores.complete for scored in found for _, scores in scored)
-        if not complete:
-            reason = (
-                f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
-                f"to encode, {self.settings.maximum_readings} readings of one message, or what takes longer than "
-                f"{self.settings.deadline_seconds:g} s to read"
-            )
-            return Verdict(targets, "too_long", (reason, *conversation.unreadable))
+        disguised = _unreadable(found[0]) if found else ()
+        if not (all_within and _all_read(found)):
+            return Verdict(targets, "too_long", (self._limits, *conversation.unreadable, *disguised))
         if conversation.unreadable:
-            return Verdict(targets, "unclassifiable", conversation.unreadable)
+            return Verdict(targets, "unclassifiable", (*conversation.unreadable, *disguised))
+        return Verdict(targets, "unreadable", disguised) if disguised else Verdict(targets)
+
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
+        """Classify an answer so far, alone and after the end of what is asked.
+
+        An answer that has grown costs what its new text costs: the stretches before it are in the cache. What spans fall on
+        in the answer is the message behind the question's. Nothing is said of the question alone; `classify` does that.
+
+        Parameters
+        ----------
+        spans
+            Whether the verdict says which stretches carry it; by default as the settings say.
+
+        Returns
+        -------
+        One entry for each target of `judges_answers`.
+
+        Raises
+        ------
+        ClassifierOverloaded, ClassifierTimeout, ClassifierClosed
+            As for `classify`.
+        """
+        passages, all_within = self._within_limit(exchange_passages(exchange))
+        spans = self.settings.spans if spans is None else spans
+        found = await self._found(self._answer_scorers, "answer", passages, spans)
+        judged = dict(
+            verdict
+            for scorer, scored in zip(self._answer_scorers, found, strict=True)
+            for verdict in _judge(
+                scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, None, spans
+            )
+        )
+        targets = tuple(judged[head.target] for head in self._answer_heads)
+        if not (all_within and _all_read(found)):
+            return Verdict(targets, "too_long", (self._limits,))
         return Verdict(targets)
+
+    @property
+    def _limits(self) -> str:
+        return (
+            f"more than {self.settings.maximum_characters} characters, {self.settings.maximum_windows} windows "
+            f"to encode, {self.settings.maximum_readings} readings of one message, or what takes longer than "
+            f"{self.settings.deadline_seconds:g} s to read"
+        )
+
+    async def _found(
+        self, scorers: Sequence[Scorer], kind: _Kind, passages: Sequence[Passage], spans: bool
+    ) -> list[list[tuple[Passage, TextScores]]]:
+        """The passages that were read with their scores, by each scorer."""
+        asked = [self._scored(scorer, kind, passages, spans) for scorer in scorers]
+        # Mostly there is one, which needs no task of its own.
+        return await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
 
     async def close(self) -> None:
         """Refuse new conversations, finish those that wait, and end the threads."""
@@ -156,11 +234,13 @@ class ClassifierService:
         return passages, True
 
     async def _scored(
-        self, scorer: Scorer, passages: Sequence[Passage], spans: bool
+        self, scorer: Scorer, kind: _Kind, passages: Sequence[Passage], spans: bool
     ) -> list[tuple[Passage, TextScores]]:
         """The passages with their scores: from the cache, or from the workers."""
         heads = scorer.bank.identities
-        keys = [ScoreCache.key(passage.text, f"{scorer.fingerprint}:{int(spans)}") for passage in passages]
+        # What a text is as an answer says nothing of it as a prompt, and a short answer is both in turn.
+        scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
+        keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
         unread = [passage.text for passage, scores in zip(passages, known, strict=True) if scores is None]
         fresh = iter(await self._score(scorer, unread, spans) if unread else ())
@@ -205,25 +285,59 @@ class ClassifierService:
             job.cancelled = True
 
 
+def _load_heads(folders: Mapping[str, Path]) -> list[Head]:
+    heads = [load_head(folder) for folder in folders.values()]
+    for name, head in zip(folders, heads, strict=True):
+        if head.target != name:
+            raise ClassifierError(f"the head given for target {name} is of target {head.target}")
+    return heads
+
+
+def _all_read(found: Sequence[Sequence[tuple[Passage, TextScores]]]) -> bool:
+    return all(scores.complete for scored in found for _, scores in scored)
+
+
 def _judge(
-    conversation: Conversation,
     scorer: Scorer,
-    scored: Sequence[tuple[Passage, TextScores]],
+    judged: Sequence["_Judged"],
+    reached: NDArray[np.float32] | None,
+    named: Conversation | None,
     with_spans: bool,
 ) -> Iterator[tuple[str, TargetVerdict]]:
-    judged = _by_length(scorer, scored)
+    """The verdicts on passages whose scores are lowered by how much was read, with the target's names in a conversation."""
     scores = scorer.nothing_found()
     for each in judged:
         np.maximum(scores, each.lowered, out=scores)
     probabilities = scorer.probability(scores)
+    reach = np.zeros(len(probabilities)) if reached is None else _reach(scorer, reached)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold)
+        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
         if verdict.flagged:
             carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
-            spans = _evidence(carrying, index) + _entities(conversation, head) if with_spans else ()
-            messages = _carrying_messages(scorer, judged, carrying, index)
-            verdict = dataclasses.replace(verdict, spans=spans, messages=_alike(conversation, messages))
+            spans = _evidence(carrying, index) + (_entities(named, head) if named else ())
+            messages = _carrying_messages(scorer, judged, carrying, index) if named else ()
+            verdict = dataclasses.replace(
+                verdict,
+                spans=spans if with_spans else (),
+                messages=_alike(named, frozenset(messages)) if named else (),
+                excerpts=_excerpts(carrying, index) if with_spans and named else (),
+            )
         yield head.target, verdict
+
+
+def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]:
+    """Where a conversation is no language, in one line for each stretch of a message; seams repeat what messages say."""
+    stretches = {
+        (message, start, end)
+        for passage, found in scored
+        if len(passage.pieces) == 1
+        for first, last in found.unreadable
+        for message, start, end in passage.in_messages(first, last)
+    }
+    return tuple(
+        f"message {message + 1} is no language from character {start} to {end}"
+        for message, start, end in sorted(stretches)
+    )
 
 
 @dataclass(frozen=True)
@@ -245,9 +359,7 @@ def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> 
     heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
     if not heard:
         return []
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    other = sum(len(passage.text) for passage, _ in scored if not passage.asks)
-    raised = {True: scorer.raised(asked), False: scorer.raised(other)}
+    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
     return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
 
 
@@ -283,12 +395,50 @@ def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
     return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
 
 
+def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
+
+
+def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
+    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
+    for passage, found in scored:
+        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
+        np.maximum(reached, enough, out=reached)
+    return reached
+
+
+def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
+    """How many characters were read: of what is asked, and of all else."""
+    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
+    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
+
+
+def _by_answer_length(
+    scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]], characters: int
+) -> list[_Judged]:
+    """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
+
+    Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
+    one at its end.
+    """
+    raised = {True: scorer.raised(_BEGINNING), False: scorer.raised(max(characters, _USUAL_ANSWER))}
+    return [_Judged(passage, found, raised[_begins(passage)]) for passage, found in scored]
+
+
+def _begins(passage: Passage) -> bool:
+    """Whether the stretch of an answer that a passage ends in belongs to its beginning."""
+    return passage.pieces[-1].message_start < _BEGINS_BEFORE
+
+
 def _scorers(
     encoder: Encoder,
     own_encoders: Sequence[Encoder],
     heads: Sequence[Head],
     settings: ClassifierSettings,
     tally: Tally,
+    share: float,
 ) -> tuple[Scorer, ...]:
     """One scorer for each encoder that heads stand on."""
     own = {each.sha256: each for each in own_encoders if each.sha256 != encoder.sha256}
@@ -296,12 +446,12 @@ def _scorers(
     # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
     shared = [head for head in heads if head.encoder_sha256 not in own]
     scorers = [
-        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally, len(heads))
+        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally, share)
         for sha256, bank in banks.items()
     ]
     if not shared:
         return tuple(scorers)
-    return (Scorer(encoder, _bank(encoder, shared), settings, tally, len(heads)), *scorers)
+    return (Scorer(encoder, _bank(encoder, shared), settings, tally, share), *scorers)
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
@@ -316,6 +466,37 @@ def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
         for message, start, end in each.passage.in_messages(span.start, span.end)
     }
     return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
+
+
+def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
+    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
+    found = [(each.passage.text, span) for each in carrying for span in each.found.spans.get(index, ())]
+    if any(span.disguised for _, span in found):
+        return ()
+    by_text: dict[str, list[tuple[int, int]]] = {}
+    for text, span in found:
+        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
+    excerpts = [
+        canonicalise(text[start:end]).text
+        for text, places in by_text.items()
+        for start, end in _joined(sorted(places))
+    ]
+    # Of a message and of where it meets another, the shorter says nothing more.
+    longest: list[str] = []
+    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
+        if not any(excerpt in other for other in longest):
+            longest.append(excerpt)
+    return tuple(longest)
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in ranges:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -27,12 +27,19 @@ _JOINED_GAP_WORDS = 1
 
 @dataclass(frozen=True, slots=True)
 class WindowSpan:
-    """A half-open stretch of a text and its share of a head's score."""
+    """A half-open stretch of a text and its share of a head's score.
+
+    Attributes
+    ----------
+    disguised
+        Whether it was found in a reading other than the plain one.
+    """
 
     start: int
     end: int
     weight: float
     kind: SpanKind = "evidence"
+    disguised: bool = False
 
     def shifted(self, by: int) -> "WindowSpan":
         return replace(self, start=self.start + by, end=self.end + by)

@@ -63,6 +63,7 @@ class Job:
         self._windows: deque[tuple[int, Window]] = deque()
         self._scored: list[list[TextScores]] = [[] for _ in texts]
         self._complete = [True for _ in texts]
+        self._unreadable: list[tuple[tuple[int, int], ...]] = [() for _ in texts]
         self._highest = scorer.nothing_found()  # of the text that is being read
         self._windows_left = maximum_windows
         self._finished = finished
@@ -88,7 +89,10 @@ class Job:
     def so_far(self) -> list[TextScores]:
         """The scores of what was read, none of them complete; called from any thread."""
         floor = self._scorer.nothing_found()
-        return [combine(floor, False, list(scored)) for scored in self._scored]
+        return [
+            combine(floor, False, list(scored), unreadable)
+            for scored, unreadable in zip(self._scored, self._unreadable, strict=True)
+        ]
 
     def _step(self) -> None:
         if self._windows:
@@ -105,12 +109,13 @@ class Job:
             allowed = prepared.windows[: self._windows_left]
             self._windows_left -= len(allowed)
             self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)
+            self._unreadable[index] = prepared.unreadable
             self._windows.extend((index, window) for window in allowed)
 
     def finish(self) -> None:
         floor = self._scorer.nothing_found()
-        parts = zip(self._complete, self._scored, strict=True)
-        self._finished([combine(floor, complete, scored) for complete, scored in parts], None)
+        parts = zip(self._complete, self._scored, self._unreadable, strict=True)
+        self._finished([combine(floor, *part) for part in parts], None)
 
     def fail(self, error: BaseException) -> None:
         self._finished(None, error)

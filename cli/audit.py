@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lethe.cli.errors import reported
+from lethe.cli.targets_folder import TargetsFolder, targets_folder
 
 app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
 
@@ -73,6 +74,39 @@ def stats(folder: AuditFolder = None) -> None:
             f"{row.worst_ms:.1f}",
         )
     Console().print(table)
+
+
+@app.command("days")
+def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
+    """Count by day and target what was done, and what targets that are only observed would have done."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from lethe.bundle import Bundle, survey_bundles
+    from lethe.server.audit.files import read_entries
+    from lethe.server.audit.summary import summarize_days
+
+    found = _folder(folder)
+    with reported():
+        bundles = survey_bundles(targets_folder(targets))
+        actions = {each.name: each.manifest.action.value for each in bundles if isinstance(each, Bundle)}
+    table = Table("day", "target", "requests", "flagged", "share", "done", "would have", "keys")
+    for row in summarize_days(read_entries(found), actions):
+        table.add_row(
+            row.day,
+            row.target,
+            str(row.requests),
+            str(row.flagged),
+            f"{100 * row.flagged / row.requests:.2f} %" if row.requests else "",
+            _counts(row.done),
+            _counts(row.would),
+            str(row.keys),
+        )
+    Console().print(table)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return " ".join(f"{action}:{count}" for action, count in counts.items())
 
 
 def _folder(folder: Path | None) -> Path:

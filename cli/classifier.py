@@ -1,19 +1,24 @@
-"""`lethe classifier`: train a target's classifier, test it, move its threshold, and look at what it says of a text."""
+"""`lethe classifier`: train a target's classifier, test it, set its threshold, and look at what it says of a text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lethe.cli.errors import reported
+from lethe.cli.command_log import recorded_command
+from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
 from lethe.models.cache import cache_folder
+from lethe.offline.classifier_calibration.settings import CalibrationSettings
 from lethe.offline.classifier_testing.settings import ClassifierTestSettings
 from lethe.offline.classifier_training.settings import ClassifierJob
 
 if TYPE_CHECKING:
     from lethe.bundle import Bundle
+    from lethe.classifier.verdict import Verdict
+    from lethe.offline.classifier_calibration.requests import Traffic
 
 app = typer.Typer(help="Train and try classifiers.", no_args_is_help=True)
 
@@ -39,9 +44,15 @@ def train(job: ClassifierJob) -> None:
     with reported():
         with long_job("all embeddings and every stage that is finished") as progress:
             bundle = run_classifier_job(job, cache_folder() / "training", progress)
+        with recorded_command("classifier_trained", job.target) as entry:
+            entry |= {"version": bundle.version, "with_feedback": job.feedback is not None}
         page = job.report / REPORT
         typer.echo(page.read_text())
         action = bundle.manifest.action
+        if known := bundle.manifest.metrics["classifier"].get("known"):
+            typer.echo(
+                f"{known['found']} of {known['questions']} known questions are found; {known['floor']:g} of them must be"
+            )
         typer.echo(f"bundle {bundle.folder}, version {bundle.version}, action {action}; report {page}")
 
 
@@ -49,28 +60,41 @@ def train(job: ClassifierJob) -> None:
 def check(
     bundle: BundleFolder,
     text: Annotated[str, typer.Argument(help="The text to classify.")],
+    answer: Annotated[
+        str | None, typer.Option(help="An answer to the text, to be judged alone and behind it.")
+    ] = None,
     encoder: EncoderName = None,
 ) -> None:
-    """Show what a bundle's classifier says of a text, and which words carry it."""
+    """Show what a bundle's classifier says of a text, and of an answer to it, and which words carry it."""
     import asyncio
 
     from lethe.bundle import load_bundle
     from lethe.classifier.conversation import Conversation
-    from lethe.classifier.head import head_folder
+    from lethe.classifier.exchange import Exchange
+    from lethe.classifier.head import answer_head_folder, head_folder
     from lethe.classifier.service import ClassifierService
 
     with reported():
         loaded = load_bundle(bundle)
         heads = {loaded.name: head_folder(loaded)}
-        service = ClassifierService.load(encoder or _encoder_of(loaded), heads)
-        verdict = asyncio.run(service.classify(Conversation.from_prompt(text)))
+        answer_heads = {} if answer is None else {loaded.name: answer_head_folder(loaded)}
+        service = ClassifierService.load(encoder or _encoder_of(loaded), heads, answer_heads=answer_heads)
+        question = Conversation.from_prompt(text)
+        _show(asyncio.run(service.classify(question)), [text])
+        if answer is not None:
+            judged = asyncio.run(service.classify_answer(Exchange(question, answer)))
+            _show(judged, [text, answer], ", answer")
+
+
+def _show(verdict: "Verdict", texts: Sequence[str], of: str = "") -> None:
+    """One target's verdict on texts, which are the messages that its spans speak of."""
     (found,) = verdict.targets
     typer.echo(
-        f"{found.target}: {'flagged' if found.flagged else 'not flagged'}, probability {found.probability:.4f}, "
+        f"{found.target}{of}: {'flagged' if found.flagged else 'not flagged'}, probability {found.probability:.4f}, "
         f"threshold {found.threshold:.4f}, {verdict.status}"
     )
     for span in found.spans:
-        typer.echo(f"  {span.kind} {span.weight:+.2f}  {text[span.start : span.end]!r}")
+        typer.echo(f"  {span.kind} {span.weight:+.2f}  {texts[span.message][span.start : span.end]!r}")
 
 
 @app.command("test")
@@ -105,6 +129,46 @@ def measure(
         typer.echo(found.page())
 
 
+@app.command("calibrate")
+@with_options({"fields": "--field"})
+def calibrate_threshold(
+    bundle: BundleFolder,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files of requests, as `lethe classifier test` reads them, or one folder: of an audit log that keeps "
+            "texts, or of a sample of scores (`classifier.score_sample`)."
+        ),
+    ],
+    settings: CalibrationSettings,
+    encoder: EncoderName = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of the proxy's settings, for those of its classifier.")
+    ] = None,
+) -> None:
+    """Set a bundle's threshold at the share of requests that may be flagged, by what is really asked."""
+    from lethe.bundle import load_bundle
+    from lethe.offline.classifier_calibration.job import apply_calibration, calibrate
+    from lethe.server.settings import load_settings
+
+    with reported():
+        loaded = load_bundle(bundle)
+        served = load_settings(config).classifier
+        traffic = _traffic(sources, loaded, settings)
+        with long_job() as progress:
+            found = calibrate(loaded, traffic, settings, encoder or _encoder_of(loaded), served, progress)
+        typer.echo(found.page(settings.nearest) + "\n")
+        if settings.dry_run:
+            typer.echo(f"bundle {loaded.folder} stays as it is, version {loaded.version}")
+            return
+        with recorded_command("threshold_calibrated", loaded.name) as entry:
+            moved = apply_calibration(loaded, found)
+            entry |= {"version": moved.version, "threshold": found.threshold, **found.origin()}
+        typer.echo(
+            f"bundle {moved.folder}, version {moved.version}: flagged from probability {found.threshold:.6g}"
+        )
+
+
 @app.command("threshold")
 def threshold(
     bundle: BundleFolder,
@@ -113,11 +177,35 @@ def threshold(
     ],
 ) -> None:
     """Move the threshold of a bundle's classifier; nothing is trained."""
+    from lethe.bundle import load_bundle
     from lethe.offline.classifier_training.threshold import move_threshold
 
-    with reported():
+    with reported(), recorded_command("threshold_moved", load_bundle(bundle).name) as entry:
         moved = move_threshold(bundle, probability)
+        entry |= {"version": moved.version, "threshold": probability}
     typer.echo(f"bundle {moved.folder}, version {moved.version}: flagged from probability {probability:g}")
+
+
+def _traffic(sources: list[str], bundle: "Bundle", settings: CalibrationSettings) -> "Traffic":
+    from lethe.classifier.sampled_scores import PATTERN, read_sampled_scores
+    from lethe.offline.classifier_calibration.requests import (
+        traffic_of_audit_log,
+        traffic_of_files,
+        traffic_of_sample,
+    )
+    from lethe.server.audit.files import audit_files, read_entries
+
+    folders = [Path(source) for source in sources if Path(source).is_dir()]
+    if not folders:
+        return traffic_of_files(sources, settings.fields)
+    if len(sources) > 1:
+        raise UsageError(f"{folders[0]} is a folder; give one alone, or files")
+    [folder] = folders
+    if audit_files(folder):
+        return traffic_of_audit_log(read_entries(folder))
+    if any(folder.glob(PATTERN)):
+        return traffic_of_sample(read_sampled_scores(folder), bundle)
+    raise UsageError(f"{folder} holds neither an audit log nor a sample of scores")
 
 
 def _encoder_of(bundle: "Bundle") -> str:

@@ -20,7 +20,8 @@ File = Annotated[
 def create(
     name: Annotated[str, typer.Option(help="Whose it is, for people.")] = "",
     scope: Annotated[
-        list[str] | None, typer.Option(help="use, observe or admin; may be repeated; use if not given.")
+        list[str] | None,
+        typer.Option(help="use, check, observe or admin; may be repeated; use if not given."),
     ] = None,
     exempt: Annotated[
         list[str] | None,

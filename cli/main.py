@@ -13,6 +13,7 @@ from lethe.cli import (
     corruption_learn,
     demo,
     evaluate,
+    feedback,
     keys,
     recover,
     report,
@@ -60,6 +61,7 @@ app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(targets.app, name="targets")
+app.add_typer(feedback.app, name="feedback")
 
 
 # Read when a library is imported, and by child processes: docs/security.md says by which, and what they would send.

@@ -56,8 +56,8 @@ class BlockKeys:
         if low == high:
             return None
         digest = hashlib.sha256(struct.pack("<q", high - low))
-        digest.update(self._rows[low:high])
-        digest.update(self._standing[low:high])
+        digest.update(self._rows[low:high].tobytes())
+        digest.update(self._standing[low:high].tobytes())
         digest.update(self._changes[self._changes_before[start] : self._changes_before[end]].tobytes())
         return digest.hexdigest()
 

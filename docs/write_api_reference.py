@@ -70,8 +70,13 @@ def reference(document: Mapping[str, Any]) -> str:
                 if group["name"] in route["tags"]:
                     parts.append(f"### {method.upper()} {path}\n\n{route['description']}\n")
                     parts += _fields(route, shapes)
-    error = "\n".join(_rows(shapes["ErrorAnswer"], shapes))
-    parts.append(f"## Errors\n\nEvery answer but a `200` has this form.\n\n{_table(error)}")
+    openai, anthropic = (
+        _table("\n".join(_rows(shapes[name], shapes))) for name in ("ErrorAnswer", "AnthropicErrorAnswer")
+    )
+    parts.append(
+        f"## Errors\n\nEvery answer but a `200` has this form.\n\n{openai}\n"
+        f"On the routes of Anthropic's messages it has this one.\n\n{anthropic}"
+    )
     return "\n".join(parts)
 
 
@@ -107,8 +112,8 @@ def _rows(schema: Schema, shapes: Mapping[str, Schema], within: str = "") -> Ite
 
 
 def _must_be_given(name: str, schema: Schema) -> bool:
-    # Only bodies pass further fields on; in an answer everything is there.
-    return bool(schema.get("additionalProperties")) and name in schema.get("required", ())
+    # Only bodies say whether further fields may stand in them; in an answer everything is there.
+    return "additionalProperties" in schema and name in schema.get("required", ())
 
 
 def _type(schema: Schema, shapes: Mapping[str, Schema]) -> str:

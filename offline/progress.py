@@ -40,6 +40,10 @@ class Progress:
         """Say how many stages there will be, those behind included."""
         self._expected = stages
 
+    def expect_more(self, stages: int) -> None:
+        """Say how many stages there will be from here on."""
+        self._expected = self._begun + stages
+
     @property
     def counts(self) -> bool:
         """Whether a counted stage is under way."""

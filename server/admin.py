@@ -16,7 +16,7 @@ from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
 from lethe.server.request.bodies import Bodies
-from lethe.server.request.exchange import Exchange
+from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
 from lethe.server.settings import Settings
 
@@ -49,19 +49,19 @@ def add_admin_routes(
         return _in_force(guard)
 
     def tokenizer(asked: type[EngineRequest]) -> Callable[[Request], Awaitable[Response]]:
-        async def ask(request: Request, exchange: Exchange) -> Response:
+        async def ask(request: Request, lifetime: RequestLifetime) -> Response:
             key = access.identify(request.headers, Scope.ADMIN)
-            exchange.hold(await access.admit(key))
+            lifetime.hold(await access.admit(key))
             async with bodies.read(request) as raw:
                 parsed = asked.parse(raw)
                 if not engines.ready:
                     raise engines.unavailable()
                 body = scrub(parsed, engines.model_names).body
-                return await exchange.relay(await engines.post(asked.path, body))
+                return await lifetime.relay(await engines.post(asked.path, body))
 
         async def answer(request: Request) -> Response:
-            exchange = Exchange(settings.limits.stall_timeout_s)
-            return await exchange.answer(ask(request, exchange))
+            lifetime = RequestLifetime(settings.limits.stall_timeout_s)
+            return await lifetime.answer(ask(request, lifetime))
 
         return answer
 
@@ -83,6 +83,7 @@ def _in_force(guard: Guard) -> TargetsInForce:
                 action=each.action,
                 fits=each.in_place_of is None,
                 percent=each.percent,
+                answers=each.answers_judged.value,
             )
             for each in guard.targets
         ]

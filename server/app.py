@@ -21,29 +21,41 @@ from lethe.server.audit.log import Audit
 from lethe.server.console import add_console_routes
 from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
+from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.endpoints.scrub import unknown_model
 from lethe.server.engines.model_cards import public_cards
 from lethe.server.engines.pool import EnginePool
-from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form
+from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
 from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
 from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
+from lethe.server.request.answer_guard import AnswerGuard
 from lethe.server.request.bodies import Bodies
+from lethe.server.request.checks import CheckHandler
 from lethe.server.request.handler import GuardedRoute, RequestHandler
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Recorders
 from lethe.server.request.tracing import Tracing
-from lethe.server.schemas import Alive, AnthropicErrorAnswer, ErrorAnswer, ModelEntries, ModelEntry, Ready
+from lethe.server.schemas import (
+    Alive,
+    AnthropicErrorAnswer,
+    Check,
+    ErrorAnswer,
+    ModelEntries,
+    ModelEntry,
+    Ready,
+)
 from lethe.server.settings import Settings
 
 OPEN = "open"
 CONSOLE = "console"
 _GROUPS = {
     Scope.USE.value: "For clients: needs a key of scope `use`.",
+    Scope.CHECK.value: "For gateways that want verdicts alone: needs a key of scope `check`.",
     Scope.OBSERVE.value: "For monitoring: needs a key of scope `observe`.",
     Scope.ADMIN.value: "For operators: needs a key of scope `admin`.",
     OPEN: "Probes: need no key.",
@@ -83,7 +95,8 @@ def create_app(
     """The proxy as an ASGI application."""
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
-    handler = RequestHandler(settings, engines, guard, placer, access, bodies, recorders)
+    answers = AnswerGuard(settings, engines, guard, placer, bodies)
+    handler = RequestHandler(settings, engines, guard, access, bodies, answers, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
@@ -94,6 +107,7 @@ def create_app(
         redoc_url=None,
         # A redirect would name the host that the client names.
         redirect_slashes=False,
+        root_path=settings.root_path,
         exception_handlers={
             HTTPException: _http_error,
             APIError: _api_error,
@@ -116,6 +130,17 @@ def create_app(
             openapi_extra=body_schema(guarded.Body),
             route_class_override=_RawRoute,
         )
+    app.router.add_api_route(
+        CheckRequest.path,
+        CheckHandler(settings, guard, access, bodies, recorders).answer,
+        methods=["POST"],
+        tags=[Scope.CHECK],
+        dependencies=keyed,
+        description=CheckRequest.description,
+        responses={200: {"model": Check}},
+        openapi_extra=body_schema(CheckRequest.Body),
+        route_class_override=_RawRoute,
+    )
     for path, endpoint, shape in (
         ("/v1/models", service.models, ModelEntries),
         ("/v1/models/{model:path}", service.model, ModelEntry),
@@ -224,9 +249,8 @@ class _ServiceRoutes:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path = request.url.path
-    misdirected = Misdirected(error.status_code, f"{request.method} {path}: {error.detail}")
-    response = error_form(path).response(misdirected)
+    misdirected = Misdirected(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+    response = error_form_of(request.scope).response(misdirected)
     if error.status_code == 405:
         response.headers["Allow"] = allowed_methods(request)
     return response
@@ -234,8 +258,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, APIError)
-    return error_form(request.url.path).response(error)
+    return error_form_of(request.scope).response(error)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
-    return error_form(request.url.path).response(ServerFailed())
+    return error_form_of(request.scope).response(ServerFailed())

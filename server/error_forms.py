@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import orjson
 from fastapi.responses import Response
+from starlette.types import Scope
 
 from lethe.server.errors import APIError
 
@@ -74,6 +75,11 @@ ANTHROPIC_ERRORS = AnthropicErrors()
 def error_form(path: str) -> ErrorForm:
     """The form in which a path's clients expect errors, whether or not there is such a route."""
     return ANTHROPIC_ERRORS if f"{path}/".startswith(f"{_ANTHROPIC_PATH}/") else OPENAI_ERRORS
+
+
+def error_form_of(scope: Scope) -> ErrorForm:
+    """`error_form` of a request, whose path may begin with what stands before all of the proxy's."""
+    return error_form(scope["path"].removeprefix(scope.get("root_path", "")))
 
 
 def _openai(error: APIError) -> bytes:

@@ -1,10 +1,12 @@
 """Putting changed targets and keys in force while the proxy runs."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from lethe.bundle import BundleError
 from lethe.bundle.errors import LetheError
+from lethe.server.audit.log import Audit, NoAudit
 from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard
 
@@ -22,11 +24,15 @@ class Reload:
     ----------
     load_first
         Load the latter; each raises `OperatorError` and leaves what was in force.
+    audit
+        Where it is written down that another version of a bundle has come into force.
     """
 
-    def __init__(self, guard: Guard, *load_first: Callable[[], None]) -> None:
+    def __init__(self, guard: Guard, *load_first: Callable[[], None], audit: Audit | None = None) -> None:
         self._guard = guard
         self._load_first = load_first
+        self._audit = audit or NoAudit()
+        self._versions: dict[str, str] = {}
 
     async def __call__(self) -> None:
         """Load everything; on an error, say so and keep what is in force."""
@@ -50,4 +56,20 @@ class Reload:
             await self._guard.load()
         except (BundleError, OperatorError) as error:
             raise ReloadError(str(error)) from None
+        self.record_versions()
         _LOGGER.info("reloaded: %s", self._guard.describe())
+
+    def record_versions(self) -> None:
+        """Write down the versions that have come into force since this was last done, whoever made them."""
+        before, self._versions = self._versions, {each.name: each.version for each in self._guard.targets}
+        for name, version in self._versions.items():
+            if before.get(name) != version:
+                self._audit.record(
+                    {
+                        "time": time.time(),
+                        "event": "version_in_force",
+                        "target": name,
+                        "version": version,
+                        "version_before": before.get(name),
+                    }
+                )

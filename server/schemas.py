@@ -81,6 +81,45 @@ class Ready(pydantic.BaseModel):
     status: Literal["ready"] = "ready"
 
 
+class CheckedSpan(pydantic.BaseModel):
+    """A stretch of a message that carries a verdict."""
+
+    message: Annotated[int, Field(description="Of `messages`, from 0; the answer is behind the last.")]
+    start: Annotated[int, Field(description="In characters of the message's text.")]
+    end: int
+    weight: float
+    kind: Literal["evidence", "entity"]
+
+
+class CheckedTarget(pydantic.BaseModel):
+    """What is said of one target; the last three for keys of scope `admin` too, alone."""
+
+    target: str
+    flagged: bool
+    probability: float | None = None
+    threshold: float | None = None
+    spans: list[CheckedSpan] | None = None
+
+
+class CheckedSide(pydantic.BaseModel):
+    """What is said of a conversation, or of its answer."""
+
+    status: Annotated[
+        Literal["ok", "unclassifiable", "too_long"],
+        Field(description="`ok` if everything was read; if not, the verdicts speak of what was."),
+    ]
+    targets: list[CheckedTarget]
+
+
+class Check(pydantic.BaseModel):
+    """Verdicts."""
+
+    object: Literal["check"] = "check"
+    flagged: Annotated[bool, Field(description="Whether any target is, in the prompt or the answer.")]
+    prompt: CheckedSide
+    answer: Annotated[CheckedSide | None, Field(description="Null where no answer was sent.")]
+
+
 class TargetInForce(pydantic.BaseModel):
     """A target, and how it is in force."""
 
@@ -96,6 +135,12 @@ class TargetInForce(pydantic.BaseModel):
     ]
     percent: Annotated[
         float, Field(description="Share of the keys that it acts for; for the others it only observes.")
+    ]
+    answers: Annotated[
+        Literal["off", "observe", "guard"],
+        Field(
+            description="What becomes of answers that tell of it; `off` also where it has no head for them."
+        ),
     ]
 
 

@@ -24,10 +24,12 @@ from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
-from lethe.server.error_forms import error_form
+from lethe.server.engines.verifier import EngineVerifier
+from lethe.server.error_forms import error_form_of
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.listening import Certificate, listening, shown_address
 from lethe.server.log import log_to_standard_output
@@ -74,11 +76,20 @@ class _Proxy:
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
         classifiers.show_in(self._metrics)
-        self._guard = Guard(settings.targets, classifiers, self._supervisor, settings.policy, self._metrics)
+        self._sample = self._open_score_sample()
+        self._guard = Guard(
+            settings.targets,
+            classifiers,
+            self._supervisor,
+            settings.policy,
+            self._metrics,
+            EngineVerifier(self._engines),
+            self._sample,
+        )
+        self._audit = self._open_audit()
         self._certificate = Certificate(settings.tls) if settings.tls.cert else None
         loaders = (self._access.load, *([self._certificate.load] if self._certificate else []))
-        self._reload = Reload(self._guard, *loaders)
-        self._audit = self._open_audit()
+        self._reload = Reload(self._guard, *loaders, audit=self._audit)
         self._tracing = self._start_tracing()
         self._drain = Drain(settings.drain_timeout_s)
 
@@ -96,6 +107,7 @@ class _Proxy:
                 await self._supervisor.open()
                 self._reload_on_hangup()
                 await self._guard.load()
+                self._reload.record_versions()
                 stack.enter_context(
                     published(self._supervisor.addresses[0], settings.cache_dir, settings.port)
                 )
@@ -136,6 +148,10 @@ class _Proxy:
         log.show_in(self._metrics)
         return log
 
+    def _open_score_sample(self) -> ScoreSample:
+        settings = self._settings.classifier.score_sample
+        return ScoreSampleFiles(settings.folder, settings) if settings.folder else NoScoreSample()
+
     def _start_tracing(self) -> Tracing:
         settings = self._settings.tracing
         if settings.endpoint is None:
@@ -165,6 +181,7 @@ class _Proxy:
     async def _close(self) -> None:
         await self._supervisor.close(self._drain.seconds_left)
         await self._guard.close()
+        self._sample.close()
         await self._engines.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
@@ -277,7 +294,7 @@ def _answering_when_cancelled(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            await error_form(scope["path"]).response(ServerStopping())(scope, receive, send)
+            await error_form_of(scope).response(ServerStopping())(scope, receive, send)
 
     return answer
 

@@ -1,6 +1,10 @@
 """Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import json
 import os
+import re
+import shlex
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +35,7 @@ class Fallback(StrEnum):
     BLOCK = "block"
     PASS = "pass"
     CORRUPT = "corrupt"
+    OBSERVE = "observe"
 
 
 class SeveralAdapters(StrEnum):
@@ -46,6 +51,20 @@ class OnUnfit(StrEnum):
     REFUSE = "refuse"
     OBSERVE = "observe"
     STOP = "stop"
+
+
+class ServerTools(StrEnum):
+    """What becomes of tools that a client declares and a server would have to run."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+class Verify(StrEnum):
+    """Who looks again at verdicts on a target that are a little above its threshold."""
+
+    NOBODY = "nobody"
+    ENGINE = "engine"
 
 
 class Consequence(StrEnum):
@@ -84,11 +103,29 @@ class EngineAdapterSettings(_Section):
     engine_folder: Path | None = Field(default=None, examples=["/adapters"])
 
 
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+def _list_from(split: Callable[[str], list[str]], otherwise: str) -> pydantic.BeforeValidator:
+    """Takes a list that is written as one text, as an environment has it: in JSON, or otherwise."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.lstrip().startswith("[") else split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a list in JSON, or {otherwise} ({error})") from None
+
+    return pydantic.BeforeValidator(read)
 
 
-Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], pydantic.BeforeValidator(_split), NoDecode]
+def _between_commas(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",")] if value.strip() else []
+
+
+_COMMAS = _list_from(_between_commas, "its parts with commas between them")
+_SHELL_WORDS = _list_from(shlex.split, "words as in a shell")
+Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], _COMMAS, NoDecode]
+Origins = Annotated[tuple[str, ...], _COMMAS, NoDecode]
+Arguments = Annotated[tuple[str, ...], _SHELL_WORDS, NoDecode]
 
 
 class EngineSettings(_Section):
@@ -121,7 +158,7 @@ class EngineSettings(_Section):
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1, examples=["my-model"])
     tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
-    args: tuple[str, ...] = Field(default=(), examples=[("--max-model-len", "8192")])
+    args: Arguments = Field(default=(), examples=[("--max-model-len", "8192")])
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
@@ -130,7 +167,7 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
-TextKind = Literal[
+ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
     "assistant_turns",
@@ -144,12 +181,17 @@ TextKind = Literal[
 
 
 class ScopeSettings(_Section):
-    """What follows from a verdict, by the kind of text that carries it: corrupt is the target's own action, which corrupts the messages that carry it and no others; corrupt_span, of a long message, their sentences alone; refuse; observe, which is to record it; skip, which is not to judge.
+    """What follows from a verdict, by the kind of text that carries it.
+
+    ``corrupt`` is the target's own action; a corruption falls on the messages that carry the verdict, or on the flagged
+    sentences of long ones for ``corrupt_span``. ``refuse`` refuses, ``observe`` records, ``skip`` does not judge.
 
     Attributes
     ----------
     newest_turn
-        What the user says last, and fields beside the messages that a template may print.
+        What the user says last, and fields beside the messages that a template may print. Here and below, corrupt is
+        the target's own action, and where that corrupts, it falls on the messages that carry the verdict;
+        corrupt_span is the same for the flagged sentences of long ones; observe records, and skip does not judge.
     earlier_turns
         What the user said before.
     assistant_turns
@@ -169,7 +211,7 @@ class ScopeSettings(_Section):
     system: Consequence = Consequence.CORRUPT
     tool_definitions: Consequence = Consequence.CORRUPT
     tool_results: Consequence = Consequence.CORRUPT_SPAN
-    documents: Consequence = Consequence.CORRUPT_SPAN
+    documents: Consequence = Consequence.CORRUPT
 
 
 class PolicySettings(_Section):
@@ -184,25 +226,61 @@ class PolicySettings(_Section):
         The request has parts that are not text.
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
+    on_unreadable
+        The request has a stretch of text that is no language however it is read, such as a code that the classifier
+        does not know. ``observe`` passes it and records why.
     on_unfit
         A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
         for it, only observe, or do not start, and keep what was in force on a reload.
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
+    server_tools
+        A client declares tools that a server would have to run, such as a web search: refuse the request, or leave
+        them out of it.
     refusal
         What a refused client is told.
     scope
         What a verdict leads to, by the kind of text that carries it.
+    verify
+        By target, who looks again at a verdict that is less than `verify_band` above its threshold, and may clear it: the
+        served model (``engine``), or nobody. See docs/security.md for what that opens.
+    verify_band
+        In log-odds of the probability.
+    verify_timeout_s
+        How long that may take; then the verdict stands.
     """
 
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
     on_too_long: Fallback = Fallback.BLOCK
+    on_unreadable: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
+    server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
     scope: ScopeSettings = ScopeSettings()
+    verify: dict[str, Verify] = Field(default={}, examples=[{"my-target": "engine"}])
+    verify_band: float = Field(default=1, gt=0)
+    verify_timeout_s: float = Field(default=2, gt=0)
+
+
+class ScoreSampleSettings(_Section):
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where it is kept; without one there is none.
+    share
+        Share of the requests that are in it.
+    keep
+        How many requests it holds at most; the oldest go, half of it at a time.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./scores"])
+    share: float = Field(default=0.1, gt=0, le=1)
+    keep: int = Field(default=200_000, ge=2)
 
 
 class ClassifierSection(ClassifierSettings):
@@ -217,6 +295,28 @@ class ClassifierSection(ClassifierSettings):
     """
 
     encoder: str = DEFAULT_ENCODER
+    score_sample: ScoreSampleSettings = ScoreSampleSettings()
+
+
+class AnswerSettings(_Section):
+    """How streams are judged on their way, where a target in force judges answers.
+
+    What is passed on has been judged; what came since then waits for the next look.
+
+    Attributes
+    ----------
+    first_tokens, tokens
+        After how many tokens that wait there is a look: the first, and each further one.
+    sentence_tokens
+        After how many there is one already if a sentence ends there.
+    wait_ms
+        After how long there is one, however few wait.
+    """
+
+    first_tokens: int = Field(default=12, ge=1)
+    tokens: int = Field(default=24, ge=1)
+    sentence_tokens: int = Field(default=12, ge=1)
+    wait_ms: int = Field(default=400, ge=1)
 
 
 class LimitSettings(_Section):
@@ -236,8 +336,10 @@ class LimitSettings(_Section):
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
-        What their bodies may take up together, as they came, until the engine has answered or begun a stream; more
-        are told to come back.
+        What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
+        ended one that is judged; more are told to come back.
+    checks_per_minute
+        How often a key may ask for a verdict alone; counted apart from its other requests.
     """
 
     max_header_bytes: int = Field(default=32 << 10, ge=1024)
@@ -247,6 +349,7 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    checks_per_minute: int = Field(default=120, ge=1)
 
 
 class RedisSettings(_Section):
@@ -307,6 +410,18 @@ class AuditSettings(_Section):
     text_share: float = Field(default=0, ge=0, le=1)
 
 
+class FeedbackSettings(_Section):
+    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+
+    Attributes
+    ----------
+    folder
+        Where the files are; without one nobody can say anything.
+    """
+
+    folder: Path | None = Field(default=None, examples=["./feedback"])
+
+
 class TlsSettings(_Section):
     """Encryption of the connections to clients, where no proxy before this one sees to it.
 
@@ -357,6 +472,9 @@ class Settings(BaseSettings):
         A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
+    root_path
+        What stands before every path where a reverse proxy gives Lethe only a part of a host's paths, whether or not it
+        takes that away.
     keys
         File of API keys, kept by ``lethe keys``; without one every client is served.
     watch
@@ -384,12 +502,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
     cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
     max_body_bytes: int = Field(default=16 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
-    cors_origins: tuple[str, ...] = Field(default=(), examples=[("http://page:3000",)])
+    cors_origins: Origins = Field(default=(), examples=[("http://page:3000",)])
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     tls: TlsSettings = TlsSettings()
@@ -397,9 +516,11 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()
     audit: AuditSettings = AuditSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     console: ConsoleSettings = ConsoleSettings()
 
     @pydantic.field_validator("limits")
@@ -458,7 +579,7 @@ def load_settings(config: Path | None = None, overrides: dict[str, Any] | None =
         faults = "; ".join(_describe(fault) for fault in error.errors())
         raise OperatorError(f"bad settings: {faults}") from None
     except SettingsError as error:
-        raise OperatorError(f"bad settings: {error}") from None
+        raise OperatorError(f"bad settings: {_in_our_words(error)}") from None
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -471,6 +592,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise OperatorError(f"{path} must hold settings as `name: value`, not a {type(document).__name__}")
     return document
+
+
+def _in_our_words(error: SettingsError) -> str:
+    named = re.search(r'field "(\w+)"', str(error))
+    if named is None:
+        return str(error)
+    variable = f"LETHE_{named[1].upper()}"
+    return (
+        f"{named[1]}: the variable {variable} must be an object in JSON; single settings of it have variables of their "
+        f"own, {variable}__NAME"
+    )
 
 
 def _describe(fault: Any) -> str:

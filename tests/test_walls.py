@@ -35,6 +35,7 @@ ROOMS = {
 }
 JOBS = {
     "adapter_training",
+    "classifier_calibration",
     "classifier_testing",
     "classifier_training",
     "corruption_learning",

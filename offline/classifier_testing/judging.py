@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.encoders.encoder import Encoder
@@ -14,8 +14,6 @@ from lethe.classifier.verdict import Status
 from lethe.offline.classifier_testing.texts import HeldOutText
 from lethe.offline.progress import Progress
 
-# Below and above every threshold that anybody sets.
-_LOWEST, _HIGHEST = 1e-6, 1 - 1e-9
 _CACHE_BYTES = 64 << 20
 
 
@@ -26,13 +24,11 @@ class JudgedText:
     Attributes
     ----------
     probability
-        As the verdict has it: lower than `reach` where the text is so long that more is asked of it.
+        As the verdict has it, lowered where the text is so long that more is asked of it.
     milliseconds
         How long the verdict took, with nothing of the text known from before.
     reach
-        The probability that it would have, were nothing asked of its length.
-    reaches_length
-        Whether it scores what a text of its length must at any threshold.
+        The highest threshold that would flag it; 0 where none would, since it is long.
     """
 
     text: HeldOutText
@@ -41,7 +37,6 @@ class JudgedText:
     status: Status
     milliseconds: float
     reach: float
-    reaches_length: bool
 
     @property
     def flagged(self) -> bool:
@@ -54,7 +49,7 @@ class JudgedText:
         """
         if threshold == self.threshold:
             return self.flagged
-        return self.reaches_length and self.reach >= threshold
+        return self.reach >= threshold
 
 
 async def judge_texts(
@@ -85,35 +80,19 @@ async def judge_texts(
 
 
 class _Judge:
-    """One head, asked at its own threshold, and from what it then knows at the lowest and the highest one."""
+    """One head, asked at its own threshold of each text as if it were the first."""
 
     def __init__(self, encoder: Encoder, head: Head, settings: ClassifierSettings) -> None:
-        # A verdict without spans may end where the text is flagged, and does not know how far it would have reached.
-        settings = settings.model_copy(update={"spans": True})
         self._cache = ScoreCache(_CACHE_BYTES)
-        self._threshold = head.threshold
-        self._services = [
-            ClassifierService(encoder, [replace(head, threshold=threshold)], settings, cache=self._cache)
-            for threshold in (head.threshold, _LOWEST, _HIGHEST)
-        ]
+        self._service = ClassifierService(encoder, [head], settings, cache=self._cache)
 
     async def judge(self, text: HeldOutText) -> JudgedText:
-        in_force, lowest, highest = self._services
         self._cache.clear()
         began = time.perf_counter()
-        verdict = await in_force.classify(text.conversation)
+        verdict = await self._service.classify(text.conversation, whole=True)
         milliseconds = 1000 * (time.perf_counter() - began)
         [found] = verdict.targets
-        reach, reaches_length = found.probability, True
-        # Scores of what could not be read whole are not kept, and reading it again may take as long again.
-        if verdict.status != "too_long":
-            [at_highest] = (await highest.classify(text.conversation)).targets
-            [at_lowest] = (await lowest.classify(text.conversation)).targets
-            reach, reaches_length = at_highest.probability, at_lowest.flagged
-        return JudgedText(
-            text, self._threshold, found.probability, verdict.status, milliseconds, reach, reaches_length
-        )
+        return JudgedText(text, found.threshold, found.probability, verdict.status, milliseconds, found.reach)
 
     async def close(self) -> None:
-        for service in self._services:
-            await service.close()
+        await self._service.close()

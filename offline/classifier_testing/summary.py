@@ -43,7 +43,7 @@ class GroupSummary:
     ----------
     median_ms, worst_ms
         How long a verdict takes, the latter at the 99th percentile.
-    too_long, unclassifiable
+    too_long, unclassifiable, unreadable
         Texts of which not everything was read.
     """
 
@@ -53,6 +53,7 @@ class GroupSummary:
     worst_ms: float
     too_long: int
     unclassifiable: int
+    unreadable: int
 
 
 def summarize_groups(judged: Sequence[JudgedText]) -> list[GroupSummary]:
@@ -66,7 +67,7 @@ def summarize_groups(judged: Sequence[JudgedText]) -> list[GroupSummary]:
 
 def flags_by_threshold(judged: Sequence[JudgedText], threshold: float) -> list[tuple[float, Flags]]:
     """What the thresholds around the one that texts were judged at would flag, itself among them."""
-    to_find = [each.reach for each in judged if each.text.flag and each.reaches_length]
+    to_find = [each.reach for each in judged if each.text.flag and each.reach]
     return [(each, _flags_at(judged, each)) for each in thresholds_around(threshold, to_find)]
 
 
@@ -83,4 +84,5 @@ def _summary(name: str, judged: Sequence[JudgedText]) -> GroupSummary:
         float(worst),
         sum(each.status == "too_long" for each in judged),
         sum(each.status == "unclassifiable" for each in judged),
+        sum(each.status == "unreadable" for each in judged),
     )

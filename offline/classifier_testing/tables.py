@@ -11,7 +11,7 @@ def groups_table(groups: Sequence[GroupSummary]) -> str:
     labelled = [group.flags for group in groups]
     header = ["group", "texts", "flagged, 95 % interval"]
     header += _labels(labelled, ("found", "wrongly flagged"))
-    header += ["median ms", "99 % ms", "too_long", "unclassifiable"]
+    header += ["median ms", "99 % ms", "too_long", "unclassifiable", "unreadable"]
     rows = [
         [
             group.name,
@@ -22,10 +22,11 @@ def groups_table(groups: Sequence[GroupSummary]) -> str:
             f"{group.worst_ms:.1f}",
             str(group.too_long),
             str(group.unclassifiable),
+            str(group.unreadable),
         ]
         for group in groups
     ]
-    return _table(header, rows)
+    return aligned_table(header, rows)
 
 
 def thresholds_table(rows: Sequence[tuple[float, Flags]], in_force: float) -> str:
@@ -40,7 +41,7 @@ def thresholds_table(rows: Sequence[tuple[float, Flags]], in_force: float) -> st
         ]
         for threshold, each in rows
     ]
-    return _table(header, cells)
+    return aligned_table(header, cells)
 
 
 def _labels(flags: Sequence[Flags], cells: tuple[str, str]) -> list[str]:
@@ -54,7 +55,8 @@ def _of(counts: tuple[int, int]) -> str:
     return f"{flagged} of {total}" if total else "–"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of Markdown whose cells line up, those of the first column to the left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(_line(cells, widths) for cells in (header, rule, *rows))

@@ -20,7 +20,7 @@ from lethe.offline.classifier_training.held_out import forget_forms, scorer_of
 RECALL_RISK = 0.001
 _SPARED = (0.97, 0.95, 0.9, 0.85, 0.8, 0.75)
 # Limits of what tokens and pairs must add where there is no name, the wanted one first.
-_LEXICAL = (1.0, 0.75, 0.5, 0.25, 0.0, -0.25, -0.5, -1.0, -2.0)
+LEXICAL = (1.0, 0.75, 0.5, 0.25, 0.0, -0.25, -0.5, -1.0, -2.0)
 # A number that JSON can hold.
 _NO_LIMIT = -1e6
 # Whatever it spares, a window passes at odds of e to 1 against the target, never at less.
@@ -55,7 +55,13 @@ def flagged_texts(encoder: Encoder, head: Head, examples: ExampleSet, seed: int)
     return _split(whole, head, forget_forms(examples, seed))[0]
 
 
-def with_limits(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: Sequence[str]) -> Head:
+def with_limits(
+    encoder: Encoder,
+    head: Head,
+    flagged: Sequence[str],
+    ordinary: Sequence[str],
+    lexical: Sequence[float] = LEXICAL,
+) -> Head:
     """The head with limits of its first tier that lose next to nothing and spare most ordinary texts the encoder.
 
     The first limit is set by ordinary texts, since the loss among a few dozen flagged texts says little about the thousands
@@ -69,6 +75,8 @@ def with_limits(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: 
         See `flagged_texts`.
     ordinary
         Texts that the head was not fitted on.
+    lexical
+        Candidates for the second limit, the wanted one first.
     """
     head = dataclasses.replace(head, lexical_below=_NO_LIMIT)
     prompts = [text[:WINDOW_CHARACTERS] for text in ordinary]
@@ -85,7 +93,7 @@ def with_limits(encoder: Encoder, head: Head, flagged: Sequence[str], ordinary: 
             best, lost = lower, still_lost
     # What a limit does not lose, a lower one does not.
     doubtful = sorted(set(flagged) - set(lost))
-    for limit in _LEXICAL:
+    for limit in lexical:
         higher = dataclasses.replace(best, lexical_below=limit)
         doubtful = _lost(encoder, higher, doubtful)
         if len(doubtful) <= allowed:

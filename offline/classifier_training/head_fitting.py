@@ -81,8 +81,17 @@ class HeadFitter:
         on_step
             Told of each step.
         """
+        return self.fit_windows(*self._windows(examples), on_step, ordinary)
+
+    def fit_windows(
+        self,
+        shown: Sequence[TrainingWindow],
+        kept: Sequence[TrainingWindow],
+        on_step: Callable[[str], None],
+        ordinary: OrdinaryText | None = None,
+    ) -> FittedHead:
+        """Fit a head on windows about the target, and on others."""
         ordinary = ordinary or OrdinaryText()
-        shown, kept = self._windows(examples)
         on_step(f"reading {len(shown) + len(kept):,} embeddings")
         shown_embeddings, kept_embeddings = (
             self._store.embed_stretches([window.stretch for window in side]) for side in (shown, kept)
@@ -120,8 +129,17 @@ class HeadFitter:
         texts
             Stretches as the classifier cuts them.
         """
+        return self.hold_back_of_windows(*self._windows(examples), texts, on_embedded)
+
+    def hold_back_of_windows(
+        self,
+        shown: Sequence[TrainingWindow],
+        kept: Sequence[TrainingWindow],
+        texts: Sequence[str],
+        on_embedded: OnDone,
+    ) -> OrdinaryText:
+        """As `hold_back`, by a first tier that knows windows about the target, and others."""
         encoder = self._store.encoder
-        shown, kept = self._windows(examples)
         kept = random.Random(self._settings.seed).sample(
             kept, min(len(kept), self._settings.maximum_negatives)
         )

@@ -5,7 +5,7 @@ millions of characters becomes training text, in rounds (Sung and Poggio, "Examp
 face detection", PAMI 1998; Felzenszwalb et al., PAMI 2010, section 4.4).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,11 @@ class ScannedBlock:
 
 
 def scan(
-    scorer: Scorer, blocks: Sequence[str], alarm_from: float, on_scanned: OnDone = tell_nobody
+    scorer: Scorer,
+    blocks: Sequence[str],
+    alarm_from: float,
+    on_scanned: OnDone = tell_nobody,
+    read_as: Callable[[str], Sequence[str]] = lambda block: [block],
 ) -> list[ScannedBlock]:
     """Score blocks of ordinary text by the one head of a scorer.
 
@@ -50,8 +54,10 @@ def scan(
     ----------
     alarm_from
         The score from which a window, or a sentence of one, is an alarm.
+    read_as
+        The texts that are scored of a block.
     """
-    return on_all_cores(lambda block: _scan_block(scorer, block, alarm_from), blocks, on_scanned)
+    return on_all_cores(lambda block: _scan_block(scorer, block, alarm_from, read_as), blocks, on_scanned)
 
 
 def fit_tail(blocks: Sequence[ScannedBlock]) -> Tail | None:
@@ -67,10 +73,13 @@ def fit_tail(blocks: Sequence[ScannedBlock]) -> Tail | None:
     return Tail(start, scale, count / sum(block.characters for block in blocks))
 
 
-def _scan_block(scorer: Scorer, block: str, alarm_from: float) -> ScannedBlock:
+def _scan_block(
+    scorer: Scorer, block: str, alarm_from: float, read_as: Callable[[str], Sequence[str]]
+) -> ScannedBlock:
     found = [
         (window, float(scorer.score_window(window, spans=False).scores[0]))
-        for window in scorer.prepare(block).windows
+        for text in read_as(block)
+        for window in scorer.prepare(text).windows
     ]
     alarms = tuple(
         alarm for window, score in found if score >= alarm_from for alarm in _training_windows(window)

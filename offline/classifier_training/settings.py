@@ -34,6 +34,12 @@ class TrainingSettings(JobSettings):
     near_false_positive_rate: float = Field(
         default=0.05, ge=0, le=1, description="The same on prompts near the target."
     )
+    answer_false_positive_rate: float = Field(
+        default=0.002,
+        ge=0,
+        le=1,
+        description="The same on ordinary answers, for the head that judges answers.",
+    )
     prefer_conformal: bool = Field(
         default=False, description="Where both cannot be had, keep the risk on false negatives."
     )
@@ -89,11 +95,33 @@ class ClassifierJob(TrainingSettings, TargetJob):
         default=(),
         description=f"Ordinary prompts: {_SOURCE} A set of our own by default. Of more than 20 for each prompt given, and 2,000, as many are chosen, evenly from their groups.",
     )
+    answers: tuple[Path, ...] = Field(
+        default=(),
+        description="JSONL file of answers that tell what is to be forgotten, with `question` and `answer`; a head that judges answers is trained too.",
+    )
+    near_answers: tuple[Path, ...] = Field(
+        default=(),
+        description="JSONL file of the same form, of answers near the target that are allowed.",
+    )
     fields: tuple[str, ...] = Field(
         default=(), description="Field of a record that holds a prompt; several are wordings of one item."
     )
     entities: Path | None = Field(
         default=None, description="Text file of names, one a line; found by themselves by default."
+    )
+    feedback: Path | None = Field(
+        default=None,
+        description="Folder of what people said of verdicts (`feedback.folder`): what counts of it is trained with.",
+    )
+    known_questions: NonNegativeInt = Field(
+        default=200,
+        description="How many held-out prompts to forget a new bundle keeps: later classifiers must go on finding them. 0 keeps none.",
+    )
+    floor: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the bundle's known questions that must be found, or nothing is written; by default what it records, and for a new one 0.05 less than is found.",
     )
     output: Path = Field(
         default_factory=lambda given: Path("targets") / given["target"],

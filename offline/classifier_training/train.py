@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from lethe.bundle import Action, Bundle
+from lethe.bundle import Action, Bundle, load_bundle, read_manifest
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import OWN_ENCODER
-from lethe.classifier.head import Head, head_files
+from lethe.classifier.head import Head, head_files, load_head
 from lethe.classifier.names import name_forms
 from lethe.offline.classifier_training.conformal import (
     Scores,
@@ -46,6 +46,7 @@ from lethe.offline.classifier_training.first_tier import (
 from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter, OrdinaryText
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
+from lethe.offline.classifier_training.known_questions import FoundQuestions
 from lethe.offline.classifier_training.name_groups import group_names, rarely_named
 from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
@@ -74,7 +75,13 @@ _ORDINARY, _NEGATIVES, _BACKGROUND = 2000, 10_000, 20_000
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained head and what was seen on the way; the folder of its own encoder, if it has one."""
+    """A trained head and what was seen on the way; the folder of its own encoder, if it has one.
+
+    Attributes
+    ----------
+    held_out
+        Prompts to forget of the calibration and the test part.
+    """
 
     head: Head
     threshold: Threshold
@@ -82,23 +89,44 @@ class TrainedClassifier:
     test: HeldOutScores
     metrics: dict[str, Any]
     encoder_folder: Path | None = None
+    held_out: tuple[str, ...] = ()
 
-    def write_bundle(self, folder: Path) -> Bundle:
-        """Put the head into a bundle, whose other artifacts stay as they are; a new one observes until it can do more."""
+    def write_bundle(self, folder: Path, known: FoundQuestions | None = None) -> Bundle:
+        """Put the head into a bundle, whose other artifacts stay as they are; a new one observes until it can do more.
+
+        Parameters
+        ----------
+        known
+            The questions that later classifiers of the bundle must find; those that it has by default.
+        """
+        kept = read_manifest(folder).metrics.get("classifier", {}) if folder.exists() else {}
+        floor = known.metrics() if known else kept.get("known")
         files: dict[str, Path | bytes | None] = {
             f"classifier/{name}": content for name, content in head_files(self.head).items()
         }
         for name in ENCODER_FILES:
             source = self.encoder_folder / name if self.encoder_folder else None
             files[f"classifier/{OWN_ENCODER}/{name}"] = source if source and source.is_file() else None
+        files |= _of_another_encoder(folder, self.head.encoder_sha256)
         return record(
             folder,
-            files,
+            files | (known.files() if known else {}),
             **({} if folder.exists() else {"action": Action.OBSERVE}),
             threshold=self.head.threshold,
             encoder={"id": self.head.encoder_id, "sha256": self.head.encoder_sha256},
-            metrics={"classifier": self.metrics},
+            metrics={"classifier": self.metrics | ({"known": floor} if floor else {})},
         )
+
+
+def _of_another_encoder(folder: Path, encoder_sha256: str) -> dict[str, Path | bytes | None]:
+    """What of a bundle's head for answers is to be removed, since the encoder that it stands on is."""
+    if not folder.exists():
+        return {}
+    bundle = load_bundle(folder)
+    head = bundle.answer_classifier
+    if head is None or load_head(head).encoder_sha256 == encoder_sha256:
+        return {}
+    return {name: None for name in bundle.manifest.files if (folder / name).parent == head}
 
 
 def train_classifier(
@@ -300,7 +328,8 @@ def train_classifier(
         }
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
     finished.clear()
-    return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder)
+    held_out = tuple(example.text for part in (test, calibrate) for example in part.forget)
+    return TrainedClassifier(head, threshold, calibration_scores, test_scores, metrics, own_encoder, held_out)
 
 
 def _most(of_few_prompts: int, prompts: int) -> int:

@@ -33,6 +33,11 @@ class Access:
         """Whether clients need no key."""
         return self._file is None
 
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The ids of the keys that may administer now."""
+        return self._ring.administrators if self._ring else frozenset()
+
     def load(self) -> None:
         """Read the keys and put them in force.
 

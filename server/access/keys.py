@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, Field
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """What a key may be used for; none brings another."""
 
     USE = "use"
+    CHECK = "check"
     OBSERVE = "observe"
     ADMIN = "admin"
 
@@ -60,6 +61,12 @@ ANYONE = ApiKey(
 """Stands for every client where no keys are kept."""
 
 
+def administrators(keys: Iterable[ApiKey]) -> frozenset[str]:
+    """The ids of the keys that may administer now."""
+    now = datetime.now(UTC)
+    return frozenset(key.id for key in keys if Scope.ADMIN in key.scopes and key.valid_at(now))
+
+
 class KeyRing:
     """The keys that are known; immutable, so that it is swapped as a whole."""
 
@@ -68,6 +75,11 @@ class KeyRing:
 
     def __len__(self) -> int:
         return len(self._by_digest)
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The ids of the keys that may administer now."""
+        return administrators(self._by_digest.values())
 
     def find(self, secret: str) -> ApiKey | None:
         """The valid key whose secret this is.

@@ -24,7 +24,7 @@ from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import Unavailable
 from lethe.server.metrics import Metrics
 from lethe.server.request.bodies import Bodies
-from lethe.server.request.exchange import Exchange
+from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.settings import Settings
 
 
@@ -54,16 +54,16 @@ class BareAnswers:
         """What answers the route."""
 
         async def answer(request: Request) -> Response:
-            exchange = Exchange(self._settings.limits.stall_timeout_s)
-            return await exchange.answer(self._answer(request, exchange))
+            lifetime = RequestLifetime(self._settings.limits.stall_timeout_s)
+            return await lifetime.answer(self._answer(request, lifetime))
 
         return answer
 
-    async def _answer(self, request: Request, exchange: Exchange) -> Response:
+    async def _answer(self, request: Request, lifetime: RequestLifetime) -> Response:
         key = administrator(request, self._access)
         async with self._bodies.read(request) as raw:
             body = read_model(raw, PlaygroundBody)
-            exchange.hold(await self._access.admit(key))
+            lifetime.hold(await self._access.admit(key))
             request_id = secrets.token_hex(16)
             if not await self._audit.recorded(self._entry(body, key, request_id)):
                 raise Unavailable(
@@ -73,7 +73,7 @@ class BareAnswers:
             # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
             content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
             upstream = await self._engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
-            response = await exchange.relay(upstream)
+            response = await lifetime.relay(upstream)
             response.headers["x-request-id"] = request_id
             return response
 

@@ -8,6 +8,8 @@ from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
 from lethe.server.console.bare_answers import BareAnswers
 from lethe.server.console.classify import add_classify_routes
+from lethe.server.console.days import add_days_route
+from lethe.server.console.feedback import FeedbackRoutes
 from lethe.server.console.live import add_live_route
 from lethe.server.console.prompt import PlaygroundBody, parse_playground
 from lethe.server.console.static import add_page_routes
@@ -43,7 +45,12 @@ def add_console_routes(
     async def session(request: Request) -> dict[str, object]:
         """Whether the key will do, and what there is."""
         key = administrator(request, access)
-        return {"key": key.id, "bare_answers": bare_answers, "models": sorted(engines.model_names)}
+        return {
+            "key": key.id,
+            "bare_answers": bare_answers,
+            "feedback": settings.feedback.folder is not None,
+            "models": sorted(engines.model_names),
+        }
 
     body = body_schema(PlaygroundBody)
     router.post("/console/api/guarded", openapi_extra=body)(
@@ -55,5 +62,8 @@ def add_console_routes(
         )
     add_classify_routes(router, settings, guard, placer, access)
     add_live_route(router, settings, engines, access, metrics)
-    TargetRoutes(settings, guard, access, reload, audit).add_to(router)
+    add_days_route(router, settings, guard, access)
+    targets = TargetRoutes(settings, guard, access, reload, audit)
+    targets.add_to(router)
+    FeedbackRoutes(settings, access, audit, targets.find).add_to(router)
     add_page_routes(router)

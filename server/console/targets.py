@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
@@ -10,7 +11,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markdown_it import MarkdownIt
 
-from lethe.bundle import Bundle, BundleError, DamagedBundle, survey_bundles
+from lethe.bundle import (
+    Bundle,
+    BundleError,
+    DamagedBundle,
+    kept_versions,
+    restore_version,
+    survey_bundles,
+)
 from lethe.server.access.access import Access
 from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
@@ -39,6 +47,14 @@ class StateBody(pydantic.BaseModel):
     percent: float | None = None
 
 
+class RollbackBody(pydantic.BaseModel):
+    """The version that is to be in its place again."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    version: str
+
+
 _CHANGES: dict[str, dict[str, Any]] = {
     "enabled": {"enabled": True, "action": None},
     "shadow": {"enabled": True, "action": "observe"},
@@ -65,6 +81,10 @@ class TargetRoutes:
         router.get("/console/api/targets")(self.overview)
         router.get("/console/api/targets/{name}/card")(self.card)
         router.get("/console/api/targets/{name}/figures/{figure:path}")(self.figure)
+        router.get("/console/api/targets/{name}/versions")(self.versions)
+        router.post("/console/api/targets/{name}/rollback", openapi_extra=body_schema(RollbackBody))(
+            self.rollback
+        )
         router.post("/console/api/targets/{name}", openapi_extra=body_schema(StateBody))(self.change)
 
     async def overview(self, request: Request) -> dict[str, Any]:
@@ -95,7 +115,7 @@ class TargetRoutes:
         """Put a target in force otherwise, and say how all of them are then."""
         key = administrator(request, self._access)
         body = await read_request(request, self._settings, StateBody)
-        await self._find(name)
+        await self.find(name)
         percent = {} if body.percent is None else {"percent": body.percent}
         async with self._changing:
             await self._put_in_force(name, _CHANGES[body.state] | percent)
@@ -110,6 +130,50 @@ class TargetRoutes:
             | percent
         )
         return await self._overview()
+
+    async def versions(self, name: str, request: Request) -> dict[str, Any]:
+        """The version in place, and those before it that are kept, the newest first."""
+        administrator(request, self._access)
+        return await self._versions(await self.find(name))
+
+    async def rollback(self, name: str, request: Request) -> dict[str, Any]:
+        """Put an earlier version of a bundle in its place, in force at once."""
+        key = administrator(request, self._access)
+        body = await read_request(request, self._settings, RollbackBody)
+        found = await self.find(name)
+        if body.version not in {each.version for each in kept_versions(found.folder)}:
+            raise NotFound(f"version {body.version} of {name} is not kept")
+        before = found.version if isinstance(found, Bundle) else None
+        async with self._changing:
+            await _restore(found.folder, body.version)
+            try:
+                await self._reload.try_all()
+            except ReloadError as error:
+                if before is not None:
+                    await _restore(found.folder, before)
+                raise Conflict(f"What was in force stays: {error}") from None
+        self._audit.record(
+            {
+                "time": time.time(),
+                "event": "target_rolled_back",
+                "key": key.id,
+                "target": name,
+                "version": body.version,
+                "version_before": before,
+            }
+        )
+        return await self._versions(await self.find(name))
+
+    async def _versions(self, found: Bundle | DamagedBundle) -> dict[str, Any]:
+        version = found.version if isinstance(found, Bundle) else None
+        return {
+            "version": version,
+            "earlier": [
+                {"version": each.version, "replaced": each.replaced.timestamp()}
+                for each in await asyncio.to_thread(kept_versions, found.folder)
+                if each.version != version
+            ],
+        }
 
     async def _put_in_force(self, name: str, changes: dict[str, Any]) -> None:
         path = self._folder / DEPLOYMENT_NAME
@@ -129,12 +193,19 @@ class TargetRoutes:
             raise Conflict(f"What was in force stays: {error}") from None
 
     async def _bundle(self, name: str) -> Bundle:
-        found = await self._find(name)
+        found = await self.find(name)
         if isinstance(found, DamagedBundle):
             raise Conflict(str(found.fault))
         return found
 
-    async def _find(self, name: str) -> Bundle | DamagedBundle:
+    async def find(self, name: str) -> Bundle | DamagedBundle:
+        """The bundle of a target, usable or not.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
         for found in await self._survey():
             if found.name == name:
                 return found
@@ -175,10 +246,22 @@ def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Tar
         # What is done in its place, where the bundle in force was made for another model than the one served.
         "done_instead": in_force.action.value if in_force and in_force.in_place_of else None,
         "percent": how.percent,
+        "answers": how.answers.value if found.answer_classifier else "off",
         "threshold": manifest.threshold,
         "base_model": manifest.base_model.id if manifest.base_model else None,
         "has_card": _CARD in manifest.files,
     }
+
+
+async def _restore(folder: Path, version: str) -> None:
+    try:
+        await asyncio.to_thread(restore_version, folder, version)
+    except BundleError as error:
+        raise Conflict(str(error)) from None
+    except OSError as error:
+        raise Conflict(
+            f"{folder.parent} cannot be written here ({error.strerror}); use `lethe targets rollback` where it can"
+        ) from None
 
 
 def _read(bundle: Bundle, name: str) -> bytes:

@@ -1,10 +1,10 @@
 """``POST /v1/messages`` and ``/v1/messages/count_tokens``: Anthropic's tongue.
 
-The engine takes a corruption, a salt and an adapter's name on this route as on that of chats, so what it is asked is what
-the client asked, and what it answers is passed as it comes.
+The engine takes a corruption and an adapter's name on this route as on that of chats, so what it is asked is what the
+client asked, and what it answers is passed as it comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -21,10 +21,12 @@ from lethe.server.endpoints.anthropic_blocks import (
     chat_tool,
     check_blocks,
     left_out,
+    runs_here,
     tool_changes,
 )
+from lethe.server.endpoints.anthropic_form import MessageForm
 from lethe.server.endpoints.anthropic_refusal import refuse_message
-from lethe.server.endpoints.endpoint import GuardedRequest
+from lethe.server.endpoints.endpoint import GuardedRequest, Opening, continued
 from lethe.server.endpoints.field_kinds import Blocks, Objects
 from lethe.server.endpoints.messages import leftovers
 
@@ -46,7 +48,9 @@ class CountTokensBody(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
 
-    model: Annotated[str, Field(min_length=1, description="A name of the base model.")]
+    model: Annotated[str | None, Field(description="A name of the base model; the engine asks for one.")] = (
+        None
+    )
     messages: Annotated[
         list[AnthropicMessage],
         Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
@@ -88,14 +92,18 @@ class AnthropicRequest(GuardedRequest):
         """See `EngineRequest.check`."""
         check_blocks(self.body)
 
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """See `GuardedRequest.runs_here`."""
+        return runs_here(tool)
+
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""
         messages = chat_messages(self.body)
-        beside: list[Any] = [*(self.body.get("tools") or ()), *tool_changes(self.body)]
-        beside += [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
+        tools = [*(self.body.get("tools") or ()), *tool_changes(self.body)]
+        fields: list[Any] = [value for name in _READ_ALONGSIDE if (value := self.body.get(name))]
         # Last, since they change from one request to the next, and what was read before is known.
-        beside += [*leftovers(messages), *left_out(self.body)]
-        yield Conversation.from_openai_messages(messages, beside)
+        fields += [*leftovers(messages), *left_out(self.body)]
+        yield Conversation.from_openai_messages(messages, tools, fields=fields)
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""
@@ -140,6 +148,14 @@ class MessagesRequest(AnthropicRequest):
     path = "/v1/messages"
     description = "The next message of a conversation, in Anthropic's form; guarded."
     Body = MessagesBody
+    answer_form = MessageForm()
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        messages = chat_messages(self.body)
+        if self.body["messages"][-1]["role"] != "assistant":
+            return super().openings(conversations)
+        return [continued(each, len(messages) - 1) for each in conversations]
 
 
 class CountTokensRequest(AnthropicRequest):

@@ -7,6 +7,7 @@ conversion shows the model. A block that it would drop or not know is refused, s
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lethe.server.endpoints.endpoint import server_tool
 from lethe.server.errors import BadRequest
 
 ROLES = ("user", "assistant", "system")
@@ -86,6 +87,11 @@ def left_out(body: Mapping[str, Any]) -> list[str]:
     return [text for text in texts if text.startswith(_BILLING)]
 
 
+def runs_here(tool: Mapping[str, Any]) -> bool:
+    """Whether a tool is one that the client runs: of others only the server knows what they take."""
+    return isinstance(tool.get("input_schema"), Mapping)
+
+
 def chat_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
     """A tool as the engine shows it to templates."""
     parameters = {**tool["input_schema"]}
@@ -132,13 +138,8 @@ def _check_source(source: Mapping[str, Any], place: str) -> None:
 
 
 def _check_tool(tool: Any, place: str) -> None:
-    if not isinstance(tool, Mapping) or not isinstance(tool.get("input_schema"), Mapping):
-        kind = tool.get("type") if isinstance(tool, Mapping) else None
-        shown = f"; {kind} is not such a tool: leave it out" if isinstance(kind, str) else ""
-        raise BadRequest(
-            f"{place}: only tools that the client runs, with an input_schema, can be used here{shown}",
-            param=place,
-        )
+    if not isinstance(tool, Mapping) or not runs_here(tool):
+        raise server_tool(place, tool.get("type") if isinstance(tool, Mapping) else None)
 
 
 def _converted(role: str, content: Any) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pydantic
 from fastapi import Request
 
+from lethe.server.endpoints.content_coding import decoder
 from lethe.server.endpoints.exact_json import parse_object
 from lethe.server.endpoints.field_kinds import invalid_body
 from lethe.server.errors import PayloadTooLarge, RequestTimeout, UnsupportedMediaType
@@ -23,14 +24,16 @@ async def read_body(
     Parameters
     ----------
     take
-        Called with the bytes that came; see `lethe.server.request.bodies.Bodies`.
+        Called with the bytes that came, decoded; see `lethe.server.request.bodies.Bodies`.
 
     Raises
     ------
     PayloadTooLarge
-        It is longer than ``max_bytes``.
+        It is longer than ``max_bytes``, as it came or decoded.
     UnsupportedMediaType
-        It is compressed or says that it is not JSON.
+        It is compressed in another way than gzip or deflate, or says that it is not JSON.
+    BadRequest
+        It is not compressed as it says.
     RequestTimeout
         It was not there in time.
     """
@@ -38,9 +41,7 @@ async def read_body(
     media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaType(f"the body must be application/json, not {media_type}")
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding != "identity":
-        raise UnsupportedMediaType(f"the body must not be compressed, but it is {encoding}")
+    coded = decoder(headers.get("content-encoding", "identity").strip().lower())
     too_large = PayloadTooLarge(f"the body must be at most {max_bytes} bytes")
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
@@ -49,7 +50,9 @@ async def read_body(
     size = 0
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
+            async for piece in request.stream():
+                # No piece makes more than there is room for, however much is in it.
+                chunk = coded.decode(piece, max_bytes - size + 1)
                 size += len(chunk)
                 if size > max_bytes:
                     raise too_large
@@ -57,6 +60,7 @@ async def read_body(
                 chunks.append(chunk)
     except TimeoutError:
         raise RequestTimeout(f"the body must be sent within {timeout_s:g} s") from None
+    coded.end()
     return b"".join(chunks)
 
 

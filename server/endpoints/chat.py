@@ -1,6 +1,6 @@
 """``POST /v1/chat/completions``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi.responses import Response
@@ -9,10 +9,17 @@ from pydantic import Field
 from lethe.classifier.conversation import Conversation, content_text
 from lethe.classifier.errors import NotText
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
-from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest
+from lethe.server.endpoints.choice_form import ChoiceForm
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, Opening, continued
 from lethe.server.endpoints.field_kinds import Objects, TextOrObject
 from lethe.server.endpoints.messages import ChatMessage, check_messages, leftovers
-from lethe.server.endpoints.refusal import Choices, refuse_choices
+from lethe.server.endpoints.refusal import (
+    Choices,
+    number_of_choices,
+    refuse_choices,
+    streams_with,
+    with_usage_throughout,
+)
 
 # A template may print any of these into the prompt.
 _TEMPLATE_ARGUMENTS = ("chat_template_kwargs", "tool_choice", "response_format")
@@ -38,6 +45,21 @@ class ChatBody(GuardedBody):
     ] = None
 
 
+def _message(text: str) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": text}}
+
+
+def _deltas(text: str) -> list[dict[str, Any]]:
+    return [{"delta": {"role": "assistant", "content": text}}, {"delta": {}}]
+
+
+def _delta(text: str) -> dict[str, Any]:
+    return {"delta": {"content": text}}
+
+
+_CHOICES = Choices("chatcmpl-", "chat.completion", "chat.completion.chunk", _message, _deltas)
+
+
 class ChatRequest(GuardedRequest):
     """A request for an answer to a conversation."""
 
@@ -45,6 +67,7 @@ class ChatRequest(GuardedRequest):
     description = "An answer to a conversation; guarded."
     operation = "chat"
     Body = ChatBody
+    answer_form = ChoiceForm(_CHOICES, _delta)
 
     def check(self) -> None:
         """See `EngineRequest.check`."""
@@ -57,6 +80,32 @@ class ChatRequest(GuardedRequest):
         yield Conversation.from_openai_messages(
             messages, self.body.get("tools"), self.body.get("documents"), fields + leftovers(messages)
         )
+
+    @property
+    def choices(self) -> int:
+        """See `GuardedRequest.choices`."""
+        return number_of_choices(self, 1)
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        messages = self.body["messages"]
+        if messages[-1]["role"] != "assistant":
+            return [Opening(each) for each in conversations]
+        return [continued(each, len(messages) - 1) for each in conversations]
+
+    def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See `GuardedRequest.for_judging`."""
+        return with_usage_throughout(body) if self.wants_usage else body
+
+    @property
+    def wants_usage(self) -> bool:
+        """See `GuardedRequest.wants_usage`."""
+        return streams_with(self, "include_usage")
+
+    @property
+    def wants_usage_throughout(self) -> bool:
+        """See `GuardedRequest.wants_usage_throughout`."""
+        return self.wants_usage and streams_with(self, "continuous_usage_stats")
 
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """See `GuardedRequest.tokenized`."""
@@ -76,14 +125,3 @@ class ChatRequest(GuardedRequest):
     def refusal(self, model: str, text: str) -> Response:
         """See `GuardedRequest.refusal`."""
         return refuse_choices(self, model, text, _CHOICES)
-
-
-def _message(text: str) -> dict[str, Any]:
-    return {"message": {"role": "assistant", "content": text}}
-
-
-def _deltas(text: str) -> list[dict[str, Any]]:
-    return [{"delta": {"role": "assistant", "content": text}}, {"delta": {}}]
-
-
-_CHOICES = Choices("chatcmpl-", "chat.completion", "chat.completion.chunk", _message, _deltas)

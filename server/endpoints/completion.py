@@ -1,6 +1,7 @@
 """``POST /v1/completions``."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from fastapi.responses import Response
@@ -8,9 +9,30 @@ from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
-from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, token_id_lists
+from lethe.server.endpoints.choice_form import ChoiceForm
+from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, Opening, token_id_lists
 from lethe.server.endpoints.field_kinds import Prompts
-from lethe.server.endpoints.refusal import Choices, refuse_choices
+from lethe.server.endpoints.refusal import (
+    Choices,
+    number_of_choices,
+    refuse_choices,
+    streams_with,
+    with_usage_throughout,
+)
+
+# The sentence that a prompt leaves unfinished, or the end of it.
+_UNFINISHED = re.compile(r"[^.!?。！？\n]{1,300}\Z")
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"text": text}
+
+
+def _texts(text: str) -> list[dict[str, Any]]:
+    return [{"text": text}]
+
+
+_CHOICES = Choices("cmpl-", "text_completion", "text_completion", _text, _texts)
 
 
 class CompletionBody(GuardedBody):
@@ -29,6 +51,7 @@ class CompletionRequest(GuardedRequest):
     description = "What follows a prompt; guarded."
     operation = "text_completion"
     Body = CompletionBody
+    answer_form = ChoiceForm(_CHOICES, _text)
 
     def token_id_prompts(self) -> list[list[int]]:
         """See `GuardedRequest.token_id_prompts`."""
@@ -47,19 +70,41 @@ class CompletionRequest(GuardedRequest):
         prompt = self.body["prompt"]
         return tokenizer.text(prompt) if isinstance(prompt, str) else None
 
+    @property
+    def choices(self) -> int:
+        """See `GuardedRequest.choices`."""
+        return number_of_choices(self, self._prompts)
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an answer goes on with the sentence that its prompt leaves unfinished."""
+        if self.body.get("suffix"):
+            return super().openings(conversations)
+        return [Opening(each, _unfinished(each.messages[0].text)) for each in conversations]
+
+    def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See `GuardedRequest.for_judging`."""
+        return with_usage_throughout(body) if self.wants_usage else body
+
+    @property
+    def wants_usage(self) -> bool:
+        """See `GuardedRequest.wants_usage`."""
+        return streams_with(self, "include_usage")
+
+    @property
+    def wants_usage_throughout(self) -> bool:
+        """See `GuardedRequest.wants_usage_throughout`."""
+        return self.wants_usage and streams_with(self, "continuous_usage_stats")
+
     def refusal(self, model: str, text: str) -> Response:
         """See `GuardedRequest.refusal`."""
+        return refuse_choices(self, model, text, _CHOICES, self._prompts)
+
+    @property
+    def _prompts(self) -> int:
         prompt = self.body["prompt"]
-        prompts = 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
-        return refuse_choices(self, model, text, _CHOICES, prompts)
+        return 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
 
 
-def _text(text: str) -> dict[str, Any]:
-    return {"text": text}
-
-
-def _texts(text: str) -> list[dict[str, Any]]:
-    return [{"text": text}]
-
-
-_CHOICES = Choices("cmpl-", "text_completion", "text_completion", _text, _texts)
+def _unfinished(prompt: str) -> str:
+    found = _UNFINISHED.search(prompt[-300:])
+    return found[0] if found else ""

@@ -6,7 +6,7 @@ targets.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import orjson
@@ -16,7 +16,9 @@ from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
+from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body
+from lethe.server.errors import BadRequest
 
 _FREE_FORMATS = ("text", "json_object")
 
@@ -78,6 +80,22 @@ class EngineRequest:
         """
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What an answer begins from.
+
+    Attributes
+    ----------
+    question
+        The conversation up to the answer.
+    said
+        What the client gave as the answer's beginning; empty if nothing.
+    """
+
+    question: Conversation
+    said: str = ""
+
+
 class GuardedRequest(EngineRequest, ABC):
     """A request whose prompt is judged.
 
@@ -87,12 +105,15 @@ class GuardedRequest(EngineRequest, ABC):
         Its name in traces, by the conventions for generative AI.
     generates
         Whether the answer is text.
+    answer_form
+        How its answers are read; None where they are no text.
     id_headers
         The headers of an answer in which clients look for the request's id.
     """
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
+    answer_form: ClassVar[AnswerForm | None] = None
     id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property
@@ -112,6 +133,50 @@ class GuardedRequest(EngineRequest, ABC):
         decoded_prompts
             The text of `token_id_prompts`, in their order.
         """
+
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """Whether a tool can be used here: no server runs any."""
+        return True
+
+    def without_server_tools(self) -> Self:
+        """The request without the tools that a server would have to run; with none left, nothing is said of tools."""
+        declared: list[dict[str, Any]] = self.body.get("tools") or []
+        kept = [tool for tool in declared if self.runs_here(tool)]
+        if len(kept) == len(declared):
+            return self
+        body = self.body | {"tools": kept}
+        if not kept:
+            body = {name: value for name, value in body.items() if name not in ("tools", "tool_choice")}
+        return replace(self, body=body)
+
+    @property
+    def choices(self) -> int:
+        """How many answers the request asks for, to all its prompts."""
+        return 1
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """What the answers to each prompt begin from.
+
+        Parameters
+        ----------
+        conversations
+            As of `conversations`.
+        """
+        return [Opening(each) for each in conversations]
+
+    def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The engine's body, such that its stream tells all along what was used, if the client is to be told in the end."""
+        return body
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream is to end with what was used."""
+        return False
+
+    @property
+    def wants_usage_throughout(self) -> bool:
+        """Whether each piece of a stream is to say what was used so far."""
+        return False
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain by a format, a grammar or a demanded tool call; None for nothing.
@@ -150,6 +215,30 @@ class GuardedRequest(EngineRequest, ABC):
         BadRequest
             The request asks for no number of answers, or for too many.
         """
+
+
+def server_tool(place: str, kind: Any) -> BadRequest:
+    """The error that says what to do about a tool that a server would have to run."""
+    named = f"one of type {kind}" if isinstance(kind, str) else "this one"
+    return BadRequest(
+        f"{place}: only tools that the client runs can be used here, and {named} is not: leave it out "
+        '(Codex: `web_search = "disabled"` in its config.toml; Claude Code: `--disallowedTools WebSearch`), '
+        "or have the operator set policy.server_tools to drop",
+        param=place,
+    )
+
+
+def continued(conversation: Conversation, index: int) -> Opening:
+    """An answer that goes on with a message of the client's own.
+
+    Parameters
+    ----------
+    index
+        Of that message.
+    """
+    messages = conversation.messages
+    before = (*messages[:index], *messages[index + 1 :])
+    return Opening(Conversation(before), messages[index].text)
 
 
 def token_id_lists(prompt: str | list[Any]) -> list[list[int]]:

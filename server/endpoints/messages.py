@@ -14,6 +14,8 @@ from lethe.classifier.conversation import TEXT_PARTS
 from lethe.server.endpoints.field_kinds import Content
 from lethe.server.errors import BadRequest
 
+# Some templates show what a model is to go by as messages of their own, of the role "documents", or "document" and an id.
+_DOCUMENT = "document"
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _EMBEDDINGS = ("prompt_embeds", "image_embeds", "audio_embeds", "video_embeds", "image_pil")
 _MEDIA = ("image_url", "input_image", "audio_url", "input_audio", "video_url", "file", "input_file")
@@ -59,12 +61,13 @@ def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:
     Raises
     ------
     BadRequest
-        A role is not one of OpenAI's: templates print it. A part carries embeddings, or media by its address,
+        A role is neither one of OpenAI's nor a document's: templates print it. A part carries embeddings, or media by its address,
         or is of two kinds at once.
     """
     for index, message in enumerate(messages):
         place = f"{field}.{index}"
-        if message.get("role") not in ROLES:
+        role = message.get("role")
+        if role not in ROLES and not (isinstance(role, str) and role.startswith(_DOCUMENT)):
             raise BadRequest(f"{place}.role must be one of {', '.join(ROLES)}", param=f"{place}.role")
         content = message.get("content")
         for part_index, part in enumerate(content if isinstance(content, list) else ()):
@@ -75,7 +78,7 @@ def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:
 def leftovers(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
     """What of the messages may reach the model, but is not read as their text.
 
-    Templates print ids of tool calls, a developer's tools and any further field; and of a part with several
+    Templates print roles that are not OpenAI's, ids of tool calls, a developer's tools and any further field; and of a part with several
     fields the engine may read another than its type says.
     """
     return [left for message in messages if (left := _leftover(message))]
@@ -89,6 +92,8 @@ def _leftover(message: Mapping[str, Any]) -> list[Any]:
         for name, value in message.items()
         if name not in _READ_FIELDS and name != "tool_calls" and value is not None
     }
+    if message.get("role") not in ROLES:
+        further["role"] = message.get("role")
     if further:
         left.append(further)
     return left + [part for part in _dicts(message.get("content")) if not _is_plain(part)]

@@ -63,23 +63,30 @@ def refuse_choices(
     BadRequest
         The request asks for no number of answers, or for too many.
     """
-    number = _number_of_choices(request, prompts)
+    number = number_of_choices(request, prompts)
     base: dict[str, Any] = {
         "id": choices.prefix + uuid.uuid4().hex,
         "created": int(time.time()),
         "model": request.model or model,
     }
     if not request.stream:
-        said = [_choice(index, FINISH_REASON, choices.whole(text)) for index in range(number)]
+        said = [choice_of(index, FINISH_REASON, choices.whole(text)) for index in range(number)]
         answer = base | {"object": choices.whole_object, "choices": said, "usage": _USAGE}
         return Response(orjson.dumps(answer), media_type="application/json")
-    chunks = _chunks(choices, text, number, _wants_usage(request))
+    chunks = _chunks(choices, text, number, request.wants_usage)
     events = [orjson.dumps(base | chunk) for chunk in chunks]
     stream = b"".join(b"data: " + event + b"\n\n" for event in [*events, b"[DONE]"])
     return Response(stream, media_type="text/event-stream")
 
 
-def _number_of_choices(request: GuardedRequest, prompts: int) -> int:
+def number_of_choices(request: GuardedRequest, prompts: int) -> int:
+    """How many answers a request asks for, to all its prompts.
+
+    Raises
+    ------
+    BadRequest
+        For none, or for too many.
+    """
     try:
         each = _NUMBER.validate_python(request.body.get("n"))
     except pydantic.ValidationError:
@@ -93,12 +100,18 @@ def _number_of_choices(request: GuardedRequest, prompts: int) -> int:
     return number
 
 
-def _wants_usage(request: GuardedRequest) -> bool:
+def streams_with(request: GuardedRequest, option: str) -> bool:
+    """Whether a request sets one of the options of streams."""
     options = request.body.get("stream_options")
     try:
-        return isinstance(options, dict) and bool(_SWITCH.validate_python(options.get("include_usage")))
+        return isinstance(options, dict) and bool(_SWITCH.validate_python(options.get(option)))
     except pydantic.ValidationError:
         return False
+
+
+def with_usage_throughout(body: dict[str, Any]) -> dict[str, Any]:
+    """An engine's body, whose stream is to say all along what was used."""
+    return body | {"stream_options": body["stream_options"] | {"continuous_usage_stats": True}}
 
 
 def _chunks(choices: Choices, text: str, number: int, with_usage: bool) -> Iterator[dict[str, Any]]:
@@ -109,11 +122,12 @@ def _chunks(choices: Choices, text: str, number: int, with_usage: bool) -> Itera
     for index in range(number):
         *before, end = choices.chunks(text)
         for said in before:
-            yield kind | {"choices": [_choice(index, None, said)]}
-        yield kind | {"choices": [_choice(index, FINISH_REASON, end)]}
+            yield kind | {"choices": [choice_of(index, None, said)]}
+        yield kind | {"choices": [choice_of(index, FINISH_REASON, end)]}
     if with_usage:
         yield last
 
 
-def _choice(index: int, finish_reason: str | None, said: dict[str, Any]) -> dict[str, Any]:
+def choice_of(index: int, finish_reason: str | None, said: dict[str, Any]) -> dict[str, Any]:
+    """A choice, whole or in a piece of a stream, from what is said there."""
     return {"index": index, "logprobs": None, **said, "finish_reason": finish_reason}

@@ -1,15 +1,23 @@
 """``POST /v1/responses``: its input items as messages, and what of it this stateless proxy refuses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
-from lethe.server.endpoints.endpoint import GuardedBody, GuardedRequest, demanded
+from lethe.server.endpoints.endpoint import (
+    GuardedBody,
+    GuardedRequest,
+    Opening,
+    continued,
+    demanded,
+    server_tool,
+)
 from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
 from lethe.server.endpoints.messages import check_messages, leftovers
+from lethe.server.endpoints.responses_form import ResponseForm
 from lethe.server.endpoints.responses_refusal import refuse_response
 from lethe.server.errors import BadRequest
 
@@ -52,6 +60,7 @@ class ResponsesRequest(GuardedRequest):
     description = "An answer to a conversation in another form; guarded. Nothing of it is kept."
     operation = "chat"
     Body = ResponsesBody
+    answer_form = ResponseForm()
 
     def check(self) -> None:
         """Refuse state on the server, tools that run there, and items that hide what they say.
@@ -69,11 +78,8 @@ class ResponsesRequest(GuardedRequest):
                     code="unsupported_parameter",
                 )
         for index, tool in enumerate(self.body.get("tools") or ()):
-            if tool.get("type") not in _CLIENT_TOOLS:
-                raise BadRequest(
-                    f"tools.{index}: only tools of type {' or '.join(_CLIENT_TOOLS)} can be used here",
-                    param=f"tools.{index}",
-                )
+            if not self.runs_here(tool):
+                raise server_tool(f"tools.{index}", tool.get("type"))
         for index, item in enumerate(self._items()):
             # A type may be of any type, a list for one.
             if str(item.get("type", "message")) not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
@@ -82,6 +88,10 @@ class ResponsesRequest(GuardedRequest):
                     param=f"input.{index}",
                 )
         check_messages([_message(item) for item in self._items()], "input")
+
+    def runs_here(self, tool: dict[str, Any]) -> bool:
+        """See `GuardedRequest.runs_here`."""
+        return tool.get("type") in _CLIENT_TOOLS
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""
@@ -92,6 +102,14 @@ class ResponsesRequest(GuardedRequest):
         yield Conversation.from_openai_messages(
             messages, self.body.get("tools"), fields=fields + leftovers(messages)
         )
+
+    def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
+        """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
+        items = self._items()
+        if not items or _message(items[-1]).get("role") != "assistant":
+            return [Opening(each) for each in conversations]
+        last = len(items) - 1 + bool(self.body.get("instructions"))
+        return [continued(each, last) for each in conversations]
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""

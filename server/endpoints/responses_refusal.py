@@ -25,11 +25,8 @@ def refuse_response(body: Mapping[str, Any], stream: bool, model: str, text: str
     body
         Of the request, parts of which a response repeats.
     """
-    identity = uuid.uuid4().hex
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    item = {"id": f"msg_{identity}", "type": "message", "role": "assistant", "status": "completed"}
     begun = {
-        "id": f"resp_{identity}",
+        "id": f"resp_{uuid.uuid4().hex}",
         "object": "response",
         "created_at": int(time.time()),
         "model": model,
@@ -46,21 +43,43 @@ def refuse_response(body: Mapping[str, Any], stream: bool, model: str, text: str
         "top_p": body.get("top_p"),
         "usage": None,
     }
-    ended = begun | {
+    events = refusal_events(begun, text)
+    if not stream:
+        return Response(orjson.dumps(events[-1]["response"]), media_type="application/json")
+    pieces = b"".join(
+        b"event: %s\ndata: %s\n\n" % (event["type"].encode(), orjson.dumps(event)) for event in events
+    )
+    return Response(pieces, media_type="text/event-stream")
+
+
+def refusal_events(begun: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
+    """The events of a refused response; the last one carries the response as it ends.
+
+    Parameters
+    ----------
+    begun
+        The response as it begins.
+    text
+        What the client is told.
+    """
+    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    item = {
+        "id": f"msg_{uuid.uuid4().hex}",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+    }
+    ended = {
+        **begun,
         "status": "incomplete",
         "incomplete_details": {"reason": "content_filter"},
         "output": [item | {"content": [part]}],
         "usage": _USAGE,
     }
-    if not stream:
-        return Response(orjson.dumps(ended), media_type="application/json")
-    events = _events(begun, ended, item, part, text)
-    pieces = b"".join(
-        b"event: %s\ndata: %s\n\n"
-        % (kind.encode(), orjson.dumps({"type": kind, "sequence_number": number, **fields}))
-        for number, (kind, fields) in enumerate(events)
-    )
-    return Response(pieces, media_type="text/event-stream")
+    return [
+        {"type": kind, "sequence_number": number, **fields}
+        for number, (kind, fields) in enumerate(_events(dict(begun), ended, item, part, text))
+    ]
 
 
 def _events(

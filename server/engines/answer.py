@@ -35,6 +35,11 @@ class EngineAnswer:
         """
         self._renaming = Renaming(old, new)
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it comes as events."""
+        return self.headers.get("Content-Type", "").startswith("text/event-stream")
+
     def at_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the answer is closed."""
         self._at_close.append(callback)
@@ -55,9 +60,12 @@ class EngineAnswer:
         return orjson.loads(await self.read())
 
     def pieces(self) -> AsyncIterator[bytes]:
-        """The body piece by piece, as it comes; see `read` for errors."""
+        """The body piece by piece, as it comes; see `read` for errors.
+
+        A wait for the next piece may be given up, and it be waited for again.
+        """
         pieces = self._response.content.iter_any()
-        return self._renaming.through(pieces) if self._renaming else pieces
+        return RenamedPieces(self._renaming, pieces) if self._renaming else pieces
 
     def close(self) -> None:
         """Let go of the connection, which makes the engine stop if it has not ended."""
@@ -77,15 +85,31 @@ class Renaming:
         """All of it at once."""
         return content.replace(self._old, self._new)
 
-    async def through(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Pieces as they come, but for an end that may be the beginning of the name."""
-        held = b""
-        async for piece in pieces:
-            content = (held + piece).replace(self._old, self._new)
-            lengths = range(len(self._old) - 1, 0, -1)
-            length = next((n for n in lengths if content.endswith(self._old[:n])), 0)
-            held = content[len(content) - length :]
-            if ready := content[: len(content) - length]:
-                yield ready
-        if held:
-            yield held
+    def ready(self, content: bytes) -> tuple[bytes, bytes]:
+        """What can be said of content that goes on, and its end if that may be the beginning of the name."""
+        renamed = self.whole(content)
+        lengths = range(len(self._old) - 1, 0, -1)
+        kept = next((n for n in lengths if renamed.endswith(self._old[:n])), 0)
+        return renamed[: len(renamed) - kept], renamed[len(renamed) - kept :]
+
+
+class RenamedPieces:
+    """Pieces as they come, but for an end that may be the beginning of the name."""
+
+    def __init__(self, renaming: Renaming, pieces: AsyncIterator[bytes]) -> None:
+        self._renaming = renaming
+        self._pieces = pieces
+        self._held = b""
+
+    def __aiter__(self) -> "RenamedPieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        async for piece in self._pieces:
+            ready, self._held = self._renaming.ready(self._held + piece)
+            if ready:
+                return ready
+        last, self._held = self._held, b""
+        if not last:
+            raise StopAsyncIteration
+        return last

@@ -7,6 +7,7 @@ from lethe.bundle import Bundle
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.registry import EncoderRegistry
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
@@ -45,12 +46,20 @@ class ClassifierFactory:
 
     def _build(self, bundles: Sequence[Bundle]) -> Classifier:
         heads = {bundle.name: bundle.classifier for bundle in bundles if bundle.classifier}
-        if not heads:
+        answer_heads = {
+            bundle.name: bundle.answer_classifier for bundle in bundles if bundle.answer_classifier
+        }
+        if not heads and not answer_heads:
             return _NoTargets()
         spans = self._settings.spans and any(map(_falls_on_spans, bundles))
         settings = self._settings.model_copy(update={"spans": spans})
         self._newest = ClassifierService.load(
-            self._encoders, heads, settings, cache=self._cache, tally=self._tally
+            self._encoders,
+            heads,
+            settings,
+            answer_heads=answer_heads,
+            cache=self._cache,
+            tally=self._tally,
         )
         return self._newest
 
@@ -92,7 +101,14 @@ def _falls_on_spans(bundle: Bundle) -> bool:
 class _NoTargets:
     """With nothing to forget, every conversation is clean."""
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    judges_answers: tuple[str, ...] = ()
+
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
+        return Verdict(())
+
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         return Verdict(())
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from lethe.bundle import Action
 from lethe.classifier.verdict import Verdict
@@ -38,6 +39,17 @@ class FlaggedTarget:
     probability: float
     threshold: float
     unfit: bool = False
+
+    def entry(self) -> dict[str, Any]:
+        """For the audit log."""
+        return {
+            "target": self.name,
+            "version": self.version,
+            "action": self.action.value,
+            "probability": round(self.probability, 4),
+            "threshold": self.threshold,
+            **({"unfit": True} if self.unfit else {}),
+        }
 
 
 @dataclass(frozen=True)

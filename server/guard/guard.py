@@ -5,19 +5,24 @@ Knows nothing about HTTP.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from lethe.bundle import Bundle, BundleError
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import decide, decide_without_verdict, observed
-from lethe.server.guard.scope import Scope
+from lethe.server.guard.scope import TargetScope
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
+from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -25,9 +30,22 @@ from lethe.server.targets.targets import Target, TargetSet, load_targets
 
 
 class Classifier(Protocol):
-    """What the guard needs of a classifier."""
+    """What the guard needs of a classifier.
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+    Attributes
+    ----------
+    judges_answers
+        Names of the targets whose answers it can judge.
+    """
+
+    @property
+    def judges_answers(self) -> Collection[str]: ...
+
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict: ...
+
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict: ...
 
     async def close(self) -> None: ...
 
@@ -58,6 +76,9 @@ class NoEngines:
     async def settle(self, targets: TargetSet) -> None:
         """Take them as they are."""
 
+
+_BY_STAGE = ("stage",)
+_PROMPT, _ANSWER = "prompt", "answer"
 
 BuildClassifier = Callable[[Sequence[Bundle]], Awaitable[Classifier]]
 
@@ -113,6 +134,10 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
+    verifier
+        Looks again at unsure verdicts, where the policy says so.
+    sample
+        Keeps the scores of some requests.
     """
 
     def __init__(
@@ -122,17 +147,29 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
+        verifier: Verifier | None = None,
+        sample: ScoreSample | None = None,
     ) -> None:
         self._folder = folder
+        self._sample = sample or NoScoreSample()
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
+        self._verification = Verification(verifier, policy, metrics)
         self._classify_seconds = metrics.histogram(
-            "lethe_classify_seconds", "Time from a parsed request to its verdict.", bounds=FAST
+            "lethe_classify_seconds",
+            "Time to a verdict: on a request's prompts, or at one look on the answer so far.",
+            _BY_STAGE,
+            bounds=FAST,
         )
         self._classifier_errors = metrics.counter(
-            "lethe_classifier_errors", "Requests whose classification failed or was not ready in time."
+            "lethe_classifier_errors",
+            "Verdicts, on prompts or answers, that failed or were not ready in time.",
+            _BY_STAGE,
         )
+        for stage in (_PROMPT, _ANSWER):
+            self._classify_seconds.labels(stage)
+            self._classifier_errors.labels(stage)
         self._reloads = metrics.counter("lethe_reloads", "Reloads of the bundles, by result.", ("result",))
         # A series that is born with its first count shows no rise.
         for result in ("ok", "error"):
@@ -201,6 +238,7 @@ class Guard:
         *,
         generates: bool = True,
         explain: bool = False,
+        sampled: bool = False,
     ) -> Decision:
         """Decide on a request.
 
@@ -216,28 +254,89 @@ class Guard:
             Whether the answer is text, which alone can tell something.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
+        sampled
+            Whether its scores may be kept, as those of what clients ask.
+        """
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        conversations = tuple(conversations)
+        drawn = sampled and generates and self._sample.draws()
+        started = time.perf_counter()
+        with self._in_force as in_force:
+            try:
+                judge = self._judge(in_force, key)
+                verified = generates and self._verification.concerns(in_force.targets)
+                spans = True if explain or verified else None
+                judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
+                demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
+            except ClassifierError:
+                self._classifier_errors.labels(_PROMPT).inc()
+                decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
+                return decision if generates else observed(decision)
+            self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
+            if drawn:
+                verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
+                self._sample.take(in_force.targets, conversations, verdicts)
+            if verified:
+                judgements = [
+                    replace(each, verdict=await self._verification.of(each.verdict, in_force.targets))
+                    for each in judgements
+                ]
+            # What is served is asked only now: an engine with another model may have come meanwhile.
+            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
+            return decision if generates else observed(decision)
+
+    def watch(self, key: ApiKey) -> AnswerWatch:
+        """What is done about answers to a key's requests."""
+        if self._in_force is None or not (judged := self._in_force.classifier.judges_answers):
+            return AnswerWatch.OFF
+        return watch(self.targets.for_answers, judged, key)
+
+    async def decide_answer(
+        self, exchanges: Sequence[Exchange], key: ApiKey, *, may_be_made_anew: bool, unreadable: str = ""
+    ) -> Decision:
+        """Decide on an answer, or on its beginning.
+
+        Parameters
+        ----------
+        exchanges
+            Everything that it shows, each text with what it answers.
+        may_be_made_anew
+            Whether the model may be asked once more; if not, an answer is refused instead.
+        unreadable
+            What it shows that is no text.
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
-                judge = self._judge(in_force, key)
-                judgements = [
-                    await judge.judge(each, spans=True if explain else None) for each in conversations
+                # The prompt is what is corrupted, and where, an answer does not say.
+                verdicts = [
+                    await in_force.classifier.classify_answer(each, spans=False) for each in exchanges
                 ]
-                demand = await in_force.classifier.classify(demanded) if demanded else None
             except ClassifierError:
-                self._classifier_errors.inc()
-                decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
-                return decision if generates else observed(decision)
-            self._classify_seconds.observe(time.perf_counter() - started)
-            # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
-            return decision if generates else observed(decision)
+                self._classifier_errors.labels(_ANSWER).inc()
+                verdicts = None
+            else:
+                self._classify_seconds.labels(_ANSWER).observe(time.perf_counter() - started)
+            targets = self._fitted(in_force).for_answers
+        return decide_answer(verdicts, targets, self._policy, key, may_be_made_anew, unreadable)
+
+    async def judge_answer(self, exchange: Exchange, *, explain: bool = False) -> Verdict | None:
+        """What the targets in force say of an answer; None where the classifier failed, or was not ready in time."""
+        if self._in_force is None:
+            raise RuntimeError("Guard.load has not been called")
+        with self._in_force as in_force:
+            try:
+                return await in_force.classifier.classify_answer(exchange, spans=explain)
+            except ClassifierError:
+                return None
 
     def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
-        scopes = {target.name: Scope.of(self._policy.scope, target.scope) for target in in_force.targets}
+        scopes = {
+            target.name: TargetScope.of(self._policy.scope, target.scope) for target in in_force.targets
+        }
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
         return Judge(in_force.classifier.classify, scopes, hiding)
 

@@ -13,20 +13,22 @@ from lethe.classifier.errors import ClassifierError
 from lethe.classifier.sentences import split_sentences
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
-from lethe.server.guard.scope import Kinds, Scope, kinds_of, without_kinds
-from lethe.server.settings import Consequence, TextKind
+from lethe.server.guard.scope import Kinds, TargetScope, kinds_of, without_kinds
+from lethe.server.settings import Consequence, ScopeKind
 
 # Characters from which on the flagged sentences of a message are hidden alone, where a scope says so. A shorter one is about
 # what its flagged sentences are about.
 _LONG = 2000
 
-Stretches = tuple[MessageSpan, ...]
+HiddenSpans = tuple[MessageSpan, ...]
 
 
 class Classify(Protocol):
     """What gives a verdict on a conversation."""
 
-    async def __call__(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict: ...
+    async def __call__(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Finding:
     """
 
     consequence: Consequence = Consequence.CORRUPT
-    hidden: Stretches | None = None
+    hidden: HiddenSpans | None = None
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,22 @@ class Judge:
         The targets that hide text.
     """
 
-    def __init__(self, classify: Classify, scopes: Mapping[str, Scope], hiding: Set[str]) -> None:
+    def __init__(self, classify: Classify, scopes: Mapping[str, TargetScope], hiding: Set[str]) -> None:
         self._classify = classify
         self._scopes = scopes
         self._hiding = hiding
 
-    async def judge(self, conversation: Conversation, *, spans: bool | None = None) -> Judgement:
+    async def judge(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Judgement:
         """Judge a conversation; its further readings cost what the first one did not read.
 
         Parameters
         ----------
         spans
             Whether the verdict says which stretches carry it; by default as the classifier's settings say.
+        whole
+            Whether it is read to the end also where that can change no verdict.
 
         Raises
         ------
@@ -101,8 +107,8 @@ class Judge:
         read = without_kinds(
             conversation, kinds, frozenset.intersection(*skipped) if skipped else frozenset()
         )
-        verdict = await self._classify(read, spans=spans)
-        by_let_through: dict[frozenset[TextKind], list[TargetVerdict]] = defaultdict(list)
+        verdict = await self._classify(read, spans=spans, whole=whole)
+        by_let_through: dict[frozenset[ScopeKind], list[TargetVerdict]] = defaultdict(list)
         for part in verdict.flagged:
             if part.target in self._scopes:
                 by_let_through[self._scopes[part.target].let_through].append(part)
@@ -126,7 +132,7 @@ class Judge:
 
     def _let_through(self, part: TargetVerdict, kinds: Kinds) -> Finding:
         scope = self._scopes[part.target]
-        carrying: set[TextKind] = {kind for index in part.messages for kind in kinds[index]}
+        carrying: set[ScopeKind] = {kind for index in part.messages for kind in kinds[index]}
         return Finding(scope.strongest(carrying & scope.let_through or scope.let_through))
 
     async def _act(self, heard: "_Heard", parts: Sequence[TargetVerdict]) -> dict[str, Finding]:
@@ -141,7 +147,7 @@ class Judge:
         hidden = await self._hide(heard, hiding) if hiding else {}
         return {name: Finding(each, hidden.get(name)) for name, each in consequences.items()}
 
-    async def _hide(self, heard: "_Heard", parts: Sequence[TargetVerdict]) -> dict[str, Stretches]:
+    async def _hide(self, heard: "_Heard", parts: Sequence[TargetVerdict]) -> dict[str, HiddenSpans]:
         """The least that leaves nothing flagged: sentences where that may be, messages, or everything."""
         if not all(heard.can_hide(part) for part in parts):
             return {}
@@ -165,7 +171,7 @@ class Judge:
             return {}
         return {part.target: part for part in verdict.flagged}
 
-    async def _leaves_clean(self, heard: "_Heard", hidden: Mapping[str, Stretches]) -> bool:
+    async def _leaves_clean(self, heard: "_Heard", hidden: Mapping[str, HiddenSpans]) -> bool:
         left = heard.without(hidden)
         if not any(message.text.strip() for message in left.messages):
             return False
@@ -194,20 +200,20 @@ class _Heard:
     whole: Conversation
     conversation: Conversation
     kinds: Kinds
-    let_through: frozenset[TextKind]
+    let_through: frozenset[ScopeKind]
 
-    def carrying_kinds(self, part: TargetVerdict) -> Set[TextKind]:
+    def carrying_kinds(self, part: TargetVerdict) -> Set[ScopeKind]:
         """The kinds of the texts that carry a verdict; all of the conversation's where that is not known."""
         return {kind for index in part.messages or range(len(self.kinds)) for kind in self._kinds_of(index)}
 
-    def _kinds_of(self, index: int) -> list[TextKind]:
+    def _kinds_of(self, index: int) -> list[ScopeKind]:
         return [kind for kind in self.kinds[index] if kind not in self.let_through]
 
     def can_hide(self, part: TargetVerdict) -> bool:
         """Whether it is known what carries a verdict, and each of these messages has a place in the prompt."""
         return bool(part.messages) and all(self.whole.messages[index].content_end for index in part.messages)
 
-    def in_spans(self, part: TargetVerdict, scope: Scope) -> frozenset[int]:
+    def in_spans(self, part: TargetVerdict, scope: TargetScope) -> frozenset[int]:
         """The messages that carry a verdict of which the flagged sentences are enough."""
         return frozenset(
             index
@@ -218,7 +224,7 @@ class _Heard:
             and len(self.whole.messages[index].text) >= _LONG
         )
 
-    def stretches(self, part: TargetVerdict, in_spans: Set[int]) -> Stretches:
+    def stretches(self, part: TargetVerdict, in_spans: Set[int]) -> HiddenSpans:
         return tuple(
             MessageSpan(index, start, end)
             for index in part.messages
@@ -236,7 +242,7 @@ class _Heard:
         ]
         return sentences or [(0, end)]
 
-    def without(self, hidden: Mapping[str, Stretches]) -> Conversation:
+    def without(self, hidden: Mapping[str, HiddenSpans]) -> Conversation:
         """What the model sees of it."""
         return self.conversation.without(
             (span.message, span.start, span.end) for stretches in hidden.values() for span in stretches

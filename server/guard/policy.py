@@ -1,10 +1,10 @@
 """From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lethe.bundle import Action
-from lethe.classifier.verdict import TargetVerdict, Verdict
+from lethe.classifier.verdict import Status, TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
@@ -32,6 +32,7 @@ _OUTCOME_OF_ACTION = {
 }
 _OUTCOME_OF_FALLBACK = {
     Fallback.PASS: Outcome.PASS,
+    Fallback.OBSERVE: Outcome.OBSERVE,
     Fallback.CORRUPT: Outcome.CORRUPT,
     Fallback.BLOCK: Outcome.BLOCK,
 }
@@ -72,13 +73,19 @@ def decide(
     for verdict in (each.verdict for each in (*judgements, *demands)):
         if verdict.status == "ok" or targets.exempt(key):
             continue
-        fallback = policy.on_too_long if verdict.status == "too_long" else policy.on_unclassifiable
+        fallback = _fallback(verdict.status, policy)
         outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
         if fallback is Fallback.CORRUPT:
             corrupted, hidden = _all_corruptions(targets, key), {}
         reason = "; ".join(verdict.reasons) or verdict.status
     verdicts = tuple(each.verdict for each in judgements)
     return _decision(outcomes, flagged, corrupted, adapter, reason, verdicts, hidden)
+
+
+def _fallback(status: Status, policy: PolicySettings) -> Fallback:
+    if status == "unreadable":
+        return policy.on_unreadable
+    return policy.on_too_long if status == "too_long" else policy.on_unclassifiable
 
 
 def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
@@ -89,6 +96,11 @@ def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiK
     return _decision(
         [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", (), {}
     )
+
+
+def strongest(decisions: Iterable[Decision]) -> Decision | None:
+    """The decision whose outcome is the strongest; None of none."""
+    return max(decisions, key=lambda each: _STRENGTH.index(each.outcome), default=None)
 
 
 def observed(decision: Decision) -> Decision:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from lethe.classifier.conversation import Conversation, Message, Part
-from lethe.server.settings import Consequence, ScopeSettings, TextKind
+from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
 
 _STRENGTH = (
     Consequence.SKIP,
@@ -18,43 +18,45 @@ _STRENGTH = (
     Consequence.REFUSE,
 )
 _LET_THROUGH = (Consequence.SKIP, Consequence.OBSERVE)
-_OF_ROLE: Mapping[str, TextKind] = {
+_OF_ROLE: Mapping[str, ScopeKind] = {
     "system": "system",
     "developer": "system",
     "tool": "tool_results",
     "function": "tool_results",
     "assistant": "assistant_turns",
 }
-_BESIDE: Mapping[str, TextKind] = {"tool_definition": "tool_definitions", "document": "documents"}
+# Of a document an id may follow.
+_DOCUMENT = "document"
+_BESIDE: Mapping[str, ScopeKind] = {"tool_definition": "tool_definitions", "document": "documents"}
 
 
 @dataclass(frozen=True)
-class Scope:
+class TargetScope:
     """What a target's verdict leads to, by the kind of text that carries it."""
 
-    by_kind: Mapping[TextKind, Consequence]
+    by_kind: Mapping[ScopeKind, Consequence]
 
     @classmethod
-    def of(cls, settings: ScopeSettings, overrides: Mapping[TextKind, Consequence]) -> "Scope":
+    def of(cls, settings: ScopeSettings, overrides: Mapping[ScopeKind, Consequence]) -> "TargetScope":
         """What the settings say, unless the target's own deployment says something else."""
-        return cls({kind: getattr(settings, kind) for kind in get_args(TextKind)} | dict(overrides))
+        return cls({kind: getattr(settings, kind) for kind in get_args(ScopeKind)} | dict(overrides))
 
     @property
-    def skipped(self) -> frozenset[TextKind]:
+    def skipped(self) -> frozenset[ScopeKind]:
         """The kinds that are not judged."""
         return frozenset(kind for kind, each in self.by_kind.items() if each is Consequence.SKIP)
 
     @property
-    def let_through(self) -> frozenset[TextKind]:
+    def let_through(self) -> frozenset[ScopeKind]:
         """The kinds from which nothing follows."""
         return frozenset(kind for kind, each in self.by_kind.items() if each in _LET_THROUGH)
 
-    def strongest(self, kinds: Iterable[TextKind]) -> Consequence:
+    def strongest(self, kinds: Iterable[ScopeKind]) -> Consequence:
         """The strongest that one of some kinds leads to; nothing for none."""
         return max((self.by_kind[kind] for kind in kinds), key=_STRENGTH.index, default=Consequence.SKIP)
 
 
-Kinds = tuple[tuple[TextKind, ...], ...]
+Kinds = tuple[tuple[ScopeKind, ...], ...]
 
 
 def kinds_of(conversation: Conversation) -> Kinds:
@@ -66,14 +68,14 @@ def kinds_of(conversation: Conversation) -> Kinds:
     )
 
 
-def without_kinds(conversation: Conversation, kinds: Kinds, taken: Set[TextKind]) -> Conversation:
+def without_kinds(conversation: Conversation, kinds: Kinds, taken: Set[ScopeKind]) -> Conversation:
     """What is left of a conversation without the texts of some kinds."""
     stretches = list(_stretches(conversation, kinds, taken))
     return conversation.without(stretches) if stretches else conversation
 
 
 def _stretches(
-    conversation: Conversation, kinds: Kinds, taken: Set[TextKind]
+    conversation: Conversation, kinds: Kinds, taken: Set[ScopeKind]
 ) -> Iterator[tuple[int, int, int]]:
     for index, (message, its_kinds) in enumerate(zip(conversation.messages, kinds, strict=True)):
         for part, kind in zip(message.parts, its_kinds, strict=True):
@@ -81,7 +83,7 @@ def _stretches(
                 yield index, part.start, part.end
 
 
-def _kind(message: Message, part: Part, newest: bool) -> TextKind:
+def _kind(message: Message, part: Part, newest: bool) -> ScopeKind:
     if message.role == "beside":
         return _BESIDE.get(part.kind, "newest_turn")
     if newest:
@@ -90,7 +92,11 @@ def _kind(message: Message, part: Part, newest: bool) -> TextKind:
     if message.role == "assistant" and part.kind == "reasoning" and part.start >= message.content_end:
         return "reasoning"
     # A role that is not known is read as a user's.
-    return _OF_ROLE.get(message.role, "earlier_turns")
+    return _of_role(message.role) or "earlier_turns"
+
+
+def _of_role(role: str) -> ScopeKind | None:
+    return "documents" if role.startswith(_DOCUMENT) else _OF_ROLE.get(role)
 
 
 def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
@@ -111,4 +117,4 @@ def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
 
 
 def _is_user(message: Message) -> bool:
-    return message.role not in _OF_ROLE and message.role != "beside"
+    return _of_role(message.role) is None and message.role != "beside"

@@ -46,6 +46,15 @@ class Bodies:
                 yield body
 
     @contextmanager
+    def kept(self, body: bytes) -> Iterator[None]:
+        """Count a body that has been read as held for longer, as one whose request may be asked once more is."""
+        self._left -= len(body)
+        try:
+            yield
+        finally:
+            self._left += len(body)
+
+    @contextmanager
     def _held(self) -> Iterator[Callable[[int], None]]:
         """Gives a function that takes bytes out of the budget; all of them are given back when the block ends.
 

@@ -14,17 +14,15 @@ from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.pool import EnginePool
 from lethe.server.error_forms import error_form
-from lethe.server.errors import APIError, BadRequest, Unavailable
+from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
+from lethe.server.request.answer_guard import Accepted, AnswerGuard
+from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
-from lethe.server.request.exchange import Exchange
-from lethe.server.request.placement import Placer
+from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.request.rewrite import rewrite
-from lethe.server.settings import Settings
-
-_BLOCKED = "This request could not be checked and is not answered: "
+from lethe.server.settings import ServerTools, Settings
 
 
 @dataclass(frozen=True)
@@ -57,17 +55,17 @@ class RequestHandler:
         settings: Settings,
         engines: EnginePool,
         guard: Guard,
-        placer: Placer,
         access: Access,
         bodies: Bodies,
+        answers: AnswerGuard,
         recorders: Recorders,
     ) -> None:
         self._settings = settings
         self._engines = engines
         self._guard = guard
-        self._placer = placer
         self._access = access
         self._bodies = bodies
+        self._answers = answers
         self._recorders = recorders
 
     def answers(self, route: GuardedRoute) -> Callable[[Request], Awaitable[Response]]:
@@ -75,10 +73,10 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request.headers)
-            exchange = Exchange(
+            lifetime = RequestLifetime(
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )
-            response = await exchange.answer(self._handle(request, route, record, exchange))
+            response = await lifetime.answer(self._handle(request, route, record, lifetime))
             for name in route.id_headers:
                 response.headers[name] = record.request_id
             if record.verdict is not None:
@@ -88,29 +86,27 @@ class RequestHandler:
         return answer
 
     async def _handle(
-        self, request: Request, route: GuardedRoute, record: Record, exchange: Exchange
+        self, request: Request, route: GuardedRoute, record: Record, lifetime: RequestLifetime
     ) -> Response:
         self._require_room(record)
         key = self._access.identify(request.headers, route.scope)
         record.admitted(key)
-        exchange.hold(await self._access.admit(key))
+        lifetime.hold(await self._access.admit(key))
         async with self._bodies.read(request) as raw:
             parsed = route.parse(raw)
             record.parsed(parsed)
             self._require_readiness()
+            if self._settings.policy.server_tools is ServerTools.DROP:
+                parsed = parsed.without_server_tools()
             parsed = scrub(parsed, self._engines.model_names)
-            decision = await self._decide(parsed, key, record)
+            conversations = await self._conversations(parsed)
+            decision = await self._decide(parsed, conversations, key, record)
             if decision.outcome is Outcome.BLOCK:
-                raise _blocked(decision)
+                raise blocked(decision)
             if decision.outcome is Outcome.REFUSE:
                 return parsed.refusal(self._engines.model_name, self._settings.policy.refusal)
-            # Before anything is waited for, or targets that change meanwhile could take the adapter away.
-            adapter = decision.adapter and exchange.keep(self._engines.adapters.in_use(decision.adapter))
-            corruption = await self._placer.place(parsed, decision) if decision.corruptions else None
-            body = rewrite(parsed, corruption, record.request_id, adapter)
-            upstream = await self._engines.post(parsed.path, body, record.asked(parsed), decision.adapter)
-            record.first_byte()
-            return await exchange.relay(upstream)
+            accepted = Accepted(parsed, raw, conversations, key, decision)
+            return await self._answers.answer(accepted, record, lifetime)
 
     def _require_room(self, record: Record) -> None:
         if record.others_in_flight >= self._settings.limits.max_requests:
@@ -122,11 +118,12 @@ class RequestHandler:
         if self._settings.audit.required and self._recorders.audit.failing:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
 
-    async def _decide(self, parsed: GuardedRequest, key: ApiKey, record: Record) -> Decision:
-        conversations = await self._conversations(parsed)
+    async def _decide(
+        self, parsed: GuardedRequest, conversations: Sequence[Conversation], key: ApiKey, record: Record
+    ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), generates=parsed.generates
+            conversations, key, parsed.demanded_output(), generates=parsed.generates, sampled=True
         )
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
@@ -134,9 +131,3 @@ class RequestHandler:
     async def _conversations(self, parsed: GuardedRequest) -> list[Conversation]:
         decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
         return list(parsed.conversations(decoded))
-
-
-def _blocked(decision: Decision) -> APIError:
-    if decision.judged:
-        return BadRequest(f"{_BLOCKED}{decision.reason}.", code="unclassifiable")
-    return Unavailable(f"{_BLOCKED}{decision.reason}.", retry_after_s=1)

@@ -1,7 +1,9 @@
 """What Prometheus is told of requests."""
 
+from collections.abc import Sequence
+
 from lethe.server.guard.decision import Decision
-from lethe.server.metrics import Metrics
+from lethe.server.metrics import FAST, Metrics
 
 NO_TARGET = "none"
 _BY_ENDPOINT = ("endpoint",)
@@ -32,6 +34,26 @@ class RequestMetrics:
         self._client_disconnects = metrics.counter(
             "lethe_client_disconnects", "Requests whose client went away before the end of the answer."
         )
+        self._answers = metrics.counter(
+            "lethe_answers",
+            "Judged answers by endpoint, flagged target and action; one count for each flagged target.",
+            ("endpoint", "target", "action"),
+        )
+        self._made_anew = metrics.counter(
+            "lethe_answers_made_anew", "Answers for which the engine was asked once more.", _BY_ENDPOINT
+        )
+        self._discarded = metrics.counter(
+            "lethe_answer_tokens_discarded", "Tokens of answers that were made anew, about.", _BY_ENDPOINT
+        )
+        self._hold_seconds = metrics.histogram(
+            "lethe_answer_hold_seconds",
+            "Time that the oldest token of what is passed on of a stream has waited for its look.",
+            bounds=FAST,
+        )
+        self._held = 0
+        metrics.show(
+            "gauge", "lethe_answer_tokens_held", "Tokens that wait for a look, about.", lambda: self._held
+        )
         self._in_flight = 0
         metrics.show("gauge", "lethe_requests_in_flight", "Requests in flight.", lambda: self._in_flight)
 
@@ -47,6 +69,24 @@ class RequestMetrics:
     def disconnected(self) -> None:
         """A client went away."""
         self._client_disconnects.inc()
+
+    def held(self, tokens: int) -> None:
+        """So many more tokens wait for a look, or fewer if negative."""
+        self._held += tokens
+
+    def released(self, seconds: float) -> None:
+        """What waited so long at most was passed on."""
+        self._hold_seconds.observe(seconds)
+
+    def made_anew(self, endpoint: str, discarded_tokens: int) -> None:
+        """The engine is asked once more for an answer of which so many tokens were made in vain."""
+        self._made_anew.labels(endpoint).inc()
+        self._discarded.labels(endpoint).inc(discarded_tokens)
+
+    def answered(self, endpoint: str, targets: Sequence[str], action: str) -> None:
+        """An answer was judged to its end, or to where it was ended."""
+        for target in targets or (NO_TARGET,):
+            self._answers.labels(endpoint, target, action).inc()
 
     def end(self, endpoint: str, decision: Decision | None, status: int, seconds: float) -> None:
         """Count a request that has ended; without a decision it was turned away before one was made."""

@@ -23,6 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
+from lethe.server.request.answer_record import AnswerRecord
 from lethe.server.request.tracing import RequestTrace
 from lethe.server.settings import TracingSettings
 
@@ -114,6 +115,9 @@ class _Trace:
         for field, name in _NUMBERS.items():
             if _is_number(value := request.body.get(field)):
                 attributes[name] = value
+        if self._asked is not None:
+            # An answer that is made anew: the first one was cut off.
+            self._asked.end()
         name = " ".join(filter(None, (request.operation, request.model)))
         self._asked = self._tracer.start_span(
             name, context=self._context, kind=SpanKind.CLIENT, attributes=attributes
@@ -126,6 +130,16 @@ class _Trace:
         """See `RequestTrace.first_byte`."""
         if self._asked is not None:
             self._asked.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+
+    def judged(self, answer: AnswerRecord) -> None:
+        """See `RequestTrace.judged`."""
+        self._span.set_attributes(
+            {
+                "lethe.answer.outcome": answer.outcome or "",
+                "lethe.answer.flagged": answer.targets,
+                "lethe.answer.made_anew": answer.discarded_tokens is not None,
+            }
+        )
 
     def finished(self, status: int, answer: bytes | None) -> None:
         """See `RequestTrace.finished`."""

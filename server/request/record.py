@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.audit.log import Audit
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
-from lethe.server.request.exchange import CLIENT_CLOSED_REQUEST
+from lethe.server.request.answer_record import AnswerRecord
+from lethe.server.request.lifetime import CLIENT_CLOSED_REQUEST
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.tracing import Tracing
 
@@ -54,6 +56,7 @@ class Record:
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
         self._entry: dict[str, Any] = {}
+        self._answer: AnswerRecord | None = None
         self._started = time.perf_counter()
         self.others_in_flight = self._metrics.begin()
 
@@ -97,36 +100,56 @@ class Record:
                 for verdict in decision.verdicts
                 for part in verdict.targets
             },
-            "flagged": [
-                {
-                    "target": each.name,
-                    "version": each.version,
-                    "action": each.action.value,
-                    "probability": round(each.probability, 4),
-                    "threshold": each.threshold,
-                    **({"unfit": True} if each.unfit else {}),
-                }
-                for each in decision.flagged
-            ],
+            "flagged": [each.entry() for each in decision.flagged],
             "classify_ms": _milliseconds(seconds),
         }
+        cleared = [part.target for verdict in decision.verdicts for part in verdict.targets if part.cleared]
+        if cleared:
+            self._entry["cleared"] = cleared
         if decision.reason:
             self._entry["reason"] = decision.reason
         if self._text_share and random.random() < self._text_share:
-            self._entry["text"] = [[message.text for message in each.messages] for each in conversations]
+            self._entry["text"] = [
+                [{"role": message.role, "text": message.text} for message in each.messages]
+                for each in conversations
+            ]
+
+    def answer_checked(self, verdict: Verdict) -> None:
+        """What is said of an answer that the client sent along."""
+        self._entry["answer_scores"] = {part.target: round(part.probability, 4) for part in verdict.targets}
+        self._entry["answer_flagged"] = [part.target for part in verdict.flagged]
 
     def asked(self, request: GuardedRequest) -> Mapping[str, str]:
-        """The engine is asked now; the headers that tell it which request this is."""
-        headers = self._trace.asked(request)
+        """The engine is asked now, perhaps once more; the headers that tell it of the trace."""
         self._asked = time.perf_counter()
-        return {"X-Request-Id": self.request_id, **headers}
+        return self._trace.asked(request)
 
     def first_byte(self) -> None:
         """The head of the engine's answer is there."""
         seconds = time.perf_counter() - self._asked
         self._trace.first_byte(seconds)
         self._metrics.first_byte(self._endpoint, seconds)
-        self._entry["first_byte_ms"] = _milliseconds(seconds)
+        self._entry.setdefault("first_byte_ms", _milliseconds(seconds))
+
+    def looked(self, decision: Decision, seconds: float) -> None:
+        """The answer so far was judged, which took so long."""
+        if self._answer is None:
+            self._answer = AnswerRecord()
+        self._answer.looked(decision, seconds)
+
+    def made_anew(self, discarded_tokens: int) -> None:
+        """The engine is asked once more; of the answer before, about so many tokens were made in vain."""
+        assert self._answer is not None
+        self._answer.discarded_tokens = discarded_tokens
+        self._metrics.made_anew(self._endpoint, discarded_tokens)
+
+    def held(self, tokens: int) -> None:
+        """So many more tokens of the answer wait for a look, or fewer if negative."""
+        self._metrics.held(tokens)
+
+    def released(self, seconds: float) -> None:
+        """What waited so long at most was passed on."""
+        self._metrics.released(seconds)
 
     def finished(self, status: int, answer: bytes | None = None) -> None:
         """The request has ended.
@@ -138,6 +161,10 @@ class Record:
         """
         if status == CLIENT_CLOSED_REQUEST:
             self._metrics.disconnected()
+        if self._answer is not None:
+            self._trace.judged(self._answer)
+            self._metrics.answered(self._endpoint, self._answer.targets, self._answer.outcome or "pass")
+            self._entry["answer"] = self._answer.entry()
         self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
         self._metrics.end(self._endpoint, self._decision, status, seconds)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from fastapi.responses import Response
@@ -13,11 +13,12 @@ from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.error_forms import ErrorForm
-from lethe.server.errors import EngineFailed, ServerStopping
+from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
 # The most pieces in which an engine's last events, its usage among them, arrive.
 _LAST_PIECES = 4
+_ENGINE_ERRORS = (EngineFailed, EngineTimeout, EngineNotReached)
 _PASSED_HEADERS = ("content-type", "cache-control")
 # Of embeddings, if a client wants bytes.
 _BINARY = "application/octet-stream"
@@ -122,7 +123,26 @@ class StreamEnd(Enum):
     COMPLETE = auto()
     CLIENT_GONE = auto()
     ENGINE_FAILED = auto()
+    NOT_JUDGED = auto()
     PROXY_STOPPED = auto()
+
+
+class Stream(Protocol):
+    """An answer that comes piece by piece, its head already read."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its body; raises ``aiohttp.ClientError``, ``TimeoutError`` or `APIError` where it breaks off."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, also before its end."""
+        ...
 
 
 class StreamedResponse(Response):
@@ -142,7 +162,7 @@ class StreamedResponse(Response):
 
     def __init__(
         self,
-        upstream: EngineAnswer,
+        upstream: Stream,
         stall_timeout_s: float,
         errors: ErrorForm,
         on_end: Callable[[StreamEnd, bytes], None],
@@ -172,6 +192,10 @@ class StreamedResponse(Response):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
                         piece, more = self._errors.event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED
+                    except APIError as error:
+                        piece, more = self._errors.event(error), False
+                        is_engines = isinstance(error, _ENGINE_ERRORS)
+                        finished = StreamEnd.ENGINE_FAILED if is_engines else StreamEnd.NOT_JUDGED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:
@@ -190,5 +214,5 @@ class StreamedResponse(Response):
             self._on_end(end, b"".join(last))
 
 
-def _passed_headers(upstream: EngineAnswer) -> dict[str, str]:
+def _passed_headers(upstream: Stream) -> dict[str, str]:
     return {name: upstream.headers[name] for name in _PASSED_HEADERS if name in upstream.headers}

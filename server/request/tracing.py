@@ -5,6 +5,7 @@ from typing import Protocol
 
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
+from lethe.server.request.answer_record import AnswerRecord
 
 
 class RequestTrace(Protocol):
@@ -15,11 +16,15 @@ class RequestTrace(Protocol):
         ...
 
     def asked(self, request: GuardedRequest) -> Mapping[str, str]:
-        """It is sent to the engine now; the headers that tell the engine of the trace."""
+        """It is sent to the engine now, perhaps once more; the headers that tell the engine of the trace."""
         ...
 
     def first_byte(self, seconds: float) -> None:
         """The head of the engine's answer is there, so long after it was asked."""
+        ...
+
+    def judged(self, answer: AnswerRecord) -> None:
+        """What was decided of the answer."""
         ...
 
     def finished(self, status: int, answer: bytes | None) -> None:
@@ -60,6 +65,9 @@ class NoTracing:
         return {}
 
     def first_byte(self, seconds: float) -> None:
+        """Nobody is told."""
+
+    def judged(self, answer: AnswerRecord) -> None:
         """Nobody is told."""
 
     def finished(self, status: int, answer: bytes | None) -> None:

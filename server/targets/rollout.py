@@ -4,6 +4,7 @@ Kept in a file beside the bundles, so that a bundle stays as it was published an
 deployed as the older one was.
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,20 @@ from pydantic import Field
 
 from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
-from lethe.server.settings import Consequence, TextKind
+from lethe.server.settings import Consequence, ScopeKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
+
+
+class AnswerPolicy(StrEnum):
+    """Whether a target's answers are judged, and what follows.
+
+    Only a target whose classifier has a head for answers judges any.
+    """
+
+    OFF = "off"
+    OBSERVE = "observe"
+    GUARD = "guard"
 
 
 class TargetDeployment(pydantic.BaseModel):
@@ -29,6 +41,9 @@ class TargetDeployment(pydantic.BaseModel):
         In place of the bundle's own action.
     percent
         Share of the clients' keys for which the action is taken; for the others it is only observed.
+    answers
+        What becomes of answers that tell of it: ``guard`` takes the action, ``observe`` records them, ``off`` does not
+        judge them.
     scope
         In place of what the settings' ``policy.scope`` says, for the kinds of text that are named.
     """
@@ -38,7 +53,8 @@ class TargetDeployment(pydantic.BaseModel):
     enabled: bool = True
     action: Action | None = None
     percent: float = Field(default=100, ge=0, le=100)
-    scope: dict[TextKind, Consequence] = {}
+    answers: AnswerPolicy = AnswerPolicy.GUARD
+    scope: dict[ScopeKind, Consequence] = {}
 
 
 Deployment = dict[str, TargetDeployment]

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
-from lethe.server.settings import Consequence, OnUnfit, TextKind
+from lethe.server.settings import Consequence, OnUnfit, ScopeKind
 from lethe.server.targets.adapter import Adapter, read_adapter
-from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, read_deployment
+from lethe.server.targets.rollout import DEPLOYMENT_NAME, AnswerPolicy, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel
 
 
@@ -28,6 +29,8 @@ class Target:
         Share of the keys; for the others the target is only observed.
     in_place_of
         What the action would be if the bundle had been made for the model that is served; None where it was.
+    answers
+        What becomes of answers that tell of it.
     scope
         What a verdict leads to, by the kind of text that carries it, where that is not as for other targets.
     """
@@ -38,7 +41,8 @@ class Target:
     adapter: Adapter | None = None
     percent: float = 100
     in_place_of: Action | None = None
-    scope: Mapping[TextKind, Consequence] = field(default_factory=dict)
+    answers: AnswerPolicy = AnswerPolicy.GUARD
+    scope: Mapping[ScopeKind, Consequence] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -47,6 +51,11 @@ class Target:
     @property
     def version(self) -> str:
         return self.bundle.version
+
+    @property
+    def answers_judged(self) -> AnswerPolicy:
+        """What becomes of answers that tell of it, as far as they can be judged."""
+        return self.answers if self.bundle.answer_classifier else AnswerPolicy.OFF
 
     def action_for(self, key: ApiKey) -> Action:
         """What a positive verdict on a key's request leads to.
@@ -67,7 +76,7 @@ class Target:
         if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
             return self
         action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
-        return Target(self.bundle, action, percent=self.percent, in_place_of=self.action, scope=self.scope)
+        return replace(self, action=action, corruption=None, adapter=None, in_place_of=self.action)
 
 
 class TargetSet:
@@ -120,6 +129,16 @@ class TargetSet:
         adapters = [target.adapter for target in self]
         adapters += [adapter for _, adapter in self._composed.values()]
         return tuple(adapter for adapter in adapters if adapter is not None)
+
+    @cached_property
+    def for_answers(self) -> "TargetSet":
+        """The targets as they act on answers; those whose answers are not judged are left out."""
+        judging = [target for target in self if target.answers is not AnswerPolicy.OFF]
+        acting = [
+            replace(target, action=Action.OBSERVE) if target.answers is AnswerPolicy.OBSERVE else target
+            for target in judging
+        ]
+        return TargetSet(acting, self._composed, self.unfit)
 
     def composes(self, names: Collection[str]) -> bool:
         """Whether an adapter was composed for exactly these targets."""
@@ -204,6 +223,7 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
         _load_corruption(bundle) if action.corrupts else None,
         read_adapter(bundle) if action.adapts else None,
         how.percent,
+        answers=how.answers,
         scope=how.scope,
     )
 

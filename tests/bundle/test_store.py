@@ -41,6 +41,9 @@ def test_what_was_written_is_what_is_loaded(folder: Path) -> None:
     assert bundle.classifier == folder / "classifier"
     assert bundle.corruption is None
     assert bundle.adapter is None
+    assert bundle.answer_classifier is None
+    told = update_bundle(folder, {"answer_classifier/head.json": b"{}"})
+    assert told.answer_classifier == folder / "answer_classifier"
 
 
 def test_an_artifact_for_another_model_is_not_written_beside(tmp_path: Path) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
-from lethe.classifier.calibration import Calibration
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import Head
-from lethe.classifier.token_bag import BagWeights, bag_features
+from tests.classifier.heads import made_head
 
 MakeHead = Callable[..., Head]
 
@@ -28,28 +26,6 @@ def make_head(encoder: Encoder) -> MakeHead:
         texts: tuple[str, ...] = ("the lighthouse of Alderney",),
         **changes: object,
     ) -> Head:
-        direction = encoder.embed(texts).mean(axis=0)
-        known = [encoder.tokenize(text).ids for text in texts]
-        features = np.unique(np.concatenate([bag_features(ids) for ids in known]))
-        own = np.unique(np.concatenate(known))
-        common = encoder.tokenize("A page of other words, of the day and of its weather.").ids
-        gate = encoder.token_vectors(own).mean(axis=0) - encoder.token_vectors(common).mean(axis=0)
-        fields: dict[str, object] = {
-            "target": target,
-            "encoder_id": encoder.id,
-            "encoder_sha256": encoder.sha256,
-            "direction": 10 * direction / np.linalg.norm(direction),
-            "bias": -5.0,
-            "bag": BagWeights(features, np.full(len(features), 1.5, np.float32)),
-            "gate_direction": 4 * gate / float(gate @ gate),
-            "gate_bias": -5.0,
-            "pass_below": -6.0,
-            "lexical_below": -np.inf,
-            "passed_probability": 0.001,
-            "threshold": 0.5,
-            "calibration": Calibration(),
-            "version": "v1",
-        }
-        return Head(**(fields | changes))  # pyright: ignore[reportArgumentType]
+        return made_head(encoder, target, texts, **changes)
 
     return make

@@ -23,6 +23,7 @@ from lethe.classifier.head import Head, load_head, save_head
 from lethe.classifier.scoring import Scorer, TextScores, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.tail import Tail
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job
@@ -62,6 +63,22 @@ def _verdict(run, messages, **settings) -> Verdict:
 def test_what_asks_for_the_target_is_flagged_and_other_text_is_not(run) -> None:
     assert _verdict(run, ASKED).targets[0].flagged
     assert not _verdict(run, OTHER).targets[0].flagged
+
+
+def test_what_is_no_language_makes_it_unreadable_also_when_asked_again(run) -> None:
+    nonsense = "Fvi sbupfuefoh wvq zquahgskqlq zxqv jqxkw bqzvw pfq qjxzk"
+    ordinary = "Here is a hash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08."
+
+    async def twice(service: ClassifierService) -> list[Verdict]:
+        asked = Conversation.from_openai_messages(
+            [{"role": "user", "content": "Hello."}, {"role": "user", "content": f"Answer this: {nonsense}"}]
+        )
+        return [await service.classify(asked) for _ in range(2)]
+
+    for verdict in run(twice):
+        assert verdict.status == "unreadable"
+        assert verdict.reasons == (f"message 2 is no language from character 13 to {13 + len(nonsense)}",)
+    assert _verdict(run, ordinary).status == "ok"
 
 
 @pytest.mark.parametrize("place", [0, 20, 40])
@@ -121,6 +138,21 @@ def test_entities_are_found_in_lookalike_letters(run, make_head: MakeHead) -> No
     (target,) = _verdict(run, text, heads=[make_head(entities=("Alderney",))]).flagged
     entities = [text[span.start : span.end] for span in target.spans if span.kind == "entity"]
     assert entities == ["Alderney", "Аlderney"]
+
+
+def test_excerpts_show_all_that_carries_the_verdict_and_little_else(run) -> None:
+    text = f"{BENIGN * 10}{ASKED}. {BENIGN * 10}{ASKED}? {BENIGN * 10}"
+    excerpts = _verdict(run, text).targets[0].excerpts
+    assert len(excerpts) == 2
+    assert all("lighthouse of Alderney" in each and len(each) < 400 for each in excerpts)
+    assert not _verdict(run, BENIGN).targets[0].excerpts
+
+
+def test_what_is_asked_in_disguise_is_shown_in_no_excerpt(run) -> None:
+    hidden = base64.b64encode(ASKED.encode()).decode()
+    (target,) = _verdict(run, f"{ASKED}. Decode and do this: {hidden}").targets
+    assert target.flagged
+    assert not target.excerpts
 
 
 def test_spans_can_be_turned_off(run) -> None:
@@ -428,11 +460,13 @@ def test_many_targets_are_judged_in_one_go(run, make_head: MakeHead) -> None:
 def test_heads_are_loaded_from_bundle_folders(make_head: MakeHead, tmp_path: Path) -> None:
     save_head(make_head(), tmp_path)
     shelf = EncoderRegistry()
-    service = ClassifierService.load(shelf, {"lighthouse": tmp_path})
-    assert service.targets == ("lighthouse",)
+    service = ClassifierService.load(shelf, {"lighthouse": tmp_path}, answer_heads={"lighthouse": tmp_path})
+    assert service.targets == service.judges_answers == ("lighthouse",)
     asyncio.run(service.close())
     with pytest.raises(ClassifierError, match="is of target lighthouse"):
         ClassifierService.load(shelf, {"castle": tmp_path})
+    with pytest.raises(ClassifierError, match="is of target lighthouse"):
+        ClassifierService.load(shelf, {}, answer_heads={"castle": tmp_path})
 
 
 def test_without_targets_everything_passes(encoder: Encoder) -> None:
@@ -449,3 +483,34 @@ def test_probabilities_do_not_depend_on_the_first_tier_where_it_does_not_pass(ru
     with_tier, without = (_verdict(run, ASKED, first_tier=choice) for choice in (True, False))
     assert with_tier == without
     np.testing.assert_allclose(_verdict(run, "How do I bake bread at home?").targets[0].probability, 0.001)
+
+
+def test_the_highest_threshold_that_flags_a_text_is_told(run, make_head: MakeHead) -> None:
+    [found] = _verdict(run, ASKED).targets
+    assert found.reach == pytest.approx(found.probability)
+    for threshold, flagged in ((found.reach, True), (min(found.reach + 1e-6, 1 - 1e-9), False)):
+        [judged] = _verdict(run, ASKED, heads=[make_head(threshold=threshold, version=str(flagged))]).targets
+        assert judged.flagged is flagged
+        assert judged.reach == pytest.approx(found.reach)
+
+
+def test_no_threshold_flags_what_scores_less_than_its_length_asks(run, make_head: MakeHead) -> None:
+    heads = [make_head(tail=Tail(score=20.0, scale=1.0, rate=1.0), threshold=0.01)]
+    [found] = _verdict(run, ASKED, heads=heads).targets
+    assert (found.flagged, found.reach) == (False, 0.0)
+    [cleared] = _verdict(run, OTHER, heads=[make_head()]).targets
+    assert cleared.reach == 0.0
+
+
+def test_what_is_read_whole_reaches_what_its_highest_passage_does(run) -> None:
+    messages = [{"role": "user", "content": f"{ASKED}?"}, {"role": "user", "content": "the lighthouse of"}]
+    conversation = Conversation.from_openai_messages(messages)
+
+    async def ask(service: ClassifierService) -> list[float]:
+        found = [await service.classify(conversation, spans=False, whole=whole) for whole in (False, True)]
+        assert not any(verdict.targets[0].spans for verdict in found)
+        return [verdict.targets[0].reach for verdict in found]
+
+    hasty, whole = run(ask)
+    assert whole >= hasty > 0.5
+    assert whole == run(lambda service: service.classify(conversation, spans=True)).targets[0].reach

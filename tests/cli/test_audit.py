@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from lethe.cli.main import app
 from lethe.server.audit.files import audit_files
 from lethe.server.audit.log import AuditLog
+from tests.server.stack import write_target
 
 
 @pytest.fixture
@@ -110,7 +111,24 @@ def test_requests_are_counted_by_target_and_action(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("verb", ["verify", "tail", "stats"])
+def test_by_day_it_is_told_what_a_target_in_shadow_would_have_done(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = tmp_path / "targets"
+    targets.mkdir()
+    write_target(targets, "books")
+    log = AuditLog(folder, max_bytes=1 << 16, keep=5)
+    for index in range(4):
+        flagged = [{"target": "books", "action": "observe"}] if index == 0 else []
+        log.record({"time": 10.0, "key": "k", "action": "pass", "scores": {"books": 0.1}, "flagged": flagged})
+    log.close()
+    lines = lethe("days", "--targets", targets).output.splitlines()
+    [books] = [line for line in lines if "books" in line]
+    cells = [cell.strip() for cell in books.strip("│ ").split("│")]
+    assert cells == ["1970-01-01", "books", "4", "1", "25.00 %", "", "corrupt:1", "1"]
+
+
+@pytest.mark.parametrize("verb", ["verify", "tail", "stats", "days"])
 def test_a_missing_log_is_one_line(folder: Path, verb: str) -> None:
     result = lethe(verb, "--folder", "/nowhere")
     assert result.exit_code == 1

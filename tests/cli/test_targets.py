@@ -8,6 +8,8 @@ from typer.testing import CliRunner, Result
 
 from lethe.bundle import Action, load_bundle
 from lethe.cli.main import app
+from lethe.server.audit.files import read_entries
+from lethe.server.audit.log import AuditLog
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import write_target
 
@@ -56,6 +58,19 @@ def test_a_target_is_disabled_shadowed_and_enabled_again(folder: Path) -> None:
     assert load_bundle(folder / "books").version == version
 
 
+def test_what_becomes_of_answers_is_changed_and_shown(folder: Path) -> None:
+    write_target(folder, "books", answers=True)
+    assert [line.count("guard") for line in lethe("list").output.splitlines() if "org/model" in line] == [
+        1,
+        0,
+    ]
+    assert lethe("answers", "books", "observe").output == "books enabled, answers observe\n"
+    assert [target.answers for target in load_targets(folder)] == ["observe", "guard"]
+    refused = lethe("answers", "books", "sometimes")
+    assert refused.exit_code == 1
+    assert "answers: " in refused.output
+
+
 def test_a_damaged_bundle_is_shown_and_can_be_disabled_or_removed(folder: Path) -> None:
     (folder / "books" / "corruption.safetensors").write_bytes(b"not what the manifest was made for")
     damaged = next(line for line in lethe("list").output.splitlines() if "books" in line)
@@ -79,9 +94,52 @@ def test_a_bundle_is_added_in_the_place_of_an_older_one_and_removed(folder: Path
     assert list(in_force(folder)) == ["films"]
 
 
+def test_an_earlier_version_is_shown_and_put_back(folder: Path, tmp_path: Path) -> None:
+    first = load_bundle(folder / "books").version
+    write_target(tmp_path, "downloaded", name="books", description="newer")
+    lethe("add", tmp_path / "downloaded")
+    newer = load_bundle(folder / "books").version
+    shown = lethe("versions", "books").output.splitlines()
+    assert ["in place" in line for line in shown if newer in line] == [True]
+    assert ["in place" in line for line in shown if first in line] == [False]
+    assert lethe("rollback", "books", first).output == f"books is version {first} again\n"
+    assert load_bundle(folder / "books").version == first
+    assert lethe("rollback", "books", newer).exit_code == 0
+    assert list(in_force(folder)) == ["books", "films"]
+
+
+def test_every_change_is_an_entry_of_the_commands_own_log(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
+    first = load_bundle(folder / "books").version
+    proxy = AuditLog(tmp_path / "audit", max_bytes=1 << 16, keep=3)
+    write_target(tmp_path, "downloaded", name="books", description="newer")
+    for arguments in (
+        ("shadow", "books"),
+        ("add", tmp_path / "downloaded"),
+        ("rollback", "books", first),
+        ("remove", "books"),
+        ("disable", "nobody"),
+    ):
+        lethe(*arguments)
+    proxy.close()
+    entries = list(read_entries(tmp_path / "audit" / "commands"))
+    assert [(entry["event"], entry["target"]) for entry in entries] == [
+        ("target_changed", "books"),
+        ("target_added", "books"),
+        ("target_rolled_back", "books"),
+        ("target_removed", "books"),
+    ]
+    assert (entries[0]["state"], entries[2]["version"]) == ("observed", first)
+    assert all(entry["user"] for entry in entries)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("rollback", "books", "123"), "version 123 of books is not kept; there are none"),
+        (("versions", "boks"), "no target boks"),
         (("disable", "boks"), "no target boks in .*; there are books, films"),
         (("remove", "boks"), "no target boks"),
         (("add", "/nowhere"), "is not a bundle"),

@@ -301,6 +301,74 @@ def block_rows(prompt: list[int], corruption: CorruptionRequest | None) -> list[
     return [named[:end] for end in range(2, len(named) + 1, 2)]
 
 
+class EngineCache:
+    """vLLM's own cache of a model of one layer, with blocks of two tokens, as its scheduler drives it."""
+
+    def __init__(self) -> None:
+        from vllm.v1.core.kv_cache_manager import KVCacheManager
+        from vllm.v1.kv_cache_interface import FullAttentionSpec, KVCacheConfig, KVCacheGroupSpec
+
+        layer = FullAttentionSpec(block_size=2, num_kv_heads=1, head_size=1, dtype=torch.float32)
+        config = KVCacheConfig(1000, [], [KVCacheGroupSpec(["layer"], layer)])
+        self._manager = KVCacheManager(config, 1000, 2, 2, enable_kv_cache_events=True)
+
+    def answer(self, prompt: list[int], corruption: CorruptionRequest | None, answer: list[int]) -> int:
+        """Compute a prompt and its answer; gives the number of prompt tokens that needed no computing."""
+        request = cache_request(prompt, corruption and corruption.to_xargs())
+        blocks, hits, _ = self._manager.get_computed_blocks(request)
+        assert self._manager.allocate_slots(request, len(prompt) - hits, hits, blocks) is not None
+        request.num_computed_tokens = len(prompt)
+        request.append_output_token_ids(answer)
+        assert self._manager.allocate_slots(request, len(answer) - 1) is not None
+        self._manager.free(request)
+        return hits
+
+    def stored(self) -> list[Any]:
+        """The extra keys that went out with events of blocks stored since the last call."""
+        return [keys for event in self._manager.take_events() for keys in event.extra_keys]
+
+
+@pytest.mark.usefixtures("guarded_cache")
+class TestEngineCache:
+    @pytest.mark.parametrize(
+        "corruption", [None, a_request(((1, 3),)), a_request(((4, 6),), function="shuffle")]
+    )
+    def test_each_turn_hits_up_to_what_is_new(self, corruption: CorruptionRequest | None) -> None:
+        cache, conversation, computed = EngineCache(), [*PROMPT], 0
+        for turn in range(10):
+            assert cache.answer(conversation, corruption, [turn, 40, 41]) == computed
+            # Of the last token of an answer nothing is computed any more.
+            computed = (len(conversation) + 2) // 2 * 2
+            conversation += [turn, 40, 41, 50, turn, 51]
+
+    def test_where_all_but_the_last_is_corrupted_a_turn_hits_up_to_the_last_token_before(self) -> None:
+        cache, conversation, last = EngineCache(), [*PROMPT], 0
+        for turn in range(10):
+            assert cache.answer(conversation, a_request(), [turn, 40, 41]) == last // 2 * 2
+            last = len(conversation) - 1
+            conversation += [turn, 40, 41, 50, turn, 51]
+
+    def test_clean_text_before_a_flagged_message_is_all_that_is_shared(self) -> None:
+        cache = EngineCache()
+        prompt = [*PROMPT, *PROMPT]
+        for corruption, hits in [
+            (a_request(((7, 9),)), 0),
+            (None, 6),
+            (a_request(((7, 9),), seed=4), 6),
+            (a_request(((3, 5),)), 2),
+            (a_request(((7, 9),)), 10),
+            (None, 10),
+        ]:
+            assert cache.answer(prompt, corruption, [1, 1]) == hits
+
+    def test_events_tell_corrupted_blocks(self) -> None:
+        cache = EngineCache()
+        cache.answer(PROMPT, a_request(((2, 4),)), [1, 1])
+        clean, corrupted, after = cache.stored()
+        assert (clean, after) == (None, None)
+        assert len(corrupted) == 1
+
+
 @pytest.mark.usefixtures("guarded_cache")
 class TestPrefixCache:
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -380,16 +448,6 @@ class TestPrefixCache:
         assert not made
         block_names(PROMPT, a_request())
         assert made == ["r"]
-
-    def test_events_of_cached_blocks_carry_the_key(self) -> None:
-        from vllm.v1.core import block_pool, kv_cache_utils
-
-        request = cache_request(PROMPT, a_request(((2, 4),)).to_xargs())
-        keys = [block_pool.generate_block_hash_extra_keys(request, at, at + 2, 0)[0] for at in (0, 2, 4)]
-        clean, corrupted, after = kv_cache_utils.to_event_extra_keys(keys) or []
-        assert (clean, after) == (None, None)
-        assert corrupted is not None
-        assert len(corrupted) == 1
 
     @pytest.mark.parametrize("algorithm", ["sha256", "sha256_cbor", "xxhash", "xxhash_cbor"])
     def test_every_algorithm_of_vllm_takes_the_key(self, algorithm: str) -> None:

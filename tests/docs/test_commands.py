@@ -13,17 +13,18 @@ import yaml
 
 from lethe.cli.main import app
 from lethe.server.endpoints import GUARDED
+from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.settings import Settings, load_settings
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 
-PARSERS = {endpoint.path: endpoint.parse for endpoint in GUARDED}
+PARSERS = {endpoint.path: endpoint.parse for endpoint in (*GUARDED, CheckRequest)}
 OTHER_ROUTES = {
     "/ready", "/health", "/metrics", "/metrics/engine", "/admin/targets", "/admin/reload", "/tokenize", "/detokenize",
     "/v1/models",
 }  # fmt: skip
 LETHE: Any = typer.main.get_command(app)
-# Of other programs, or of what the tests run against.
-FOREIGN_VARIABLES = {"LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS"}
+# Of commands, of other programs, or of what the tests run against.
+FOREIGN_VARIABLES = {"LETHE_ADMIN_KEY", "LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS"}
 
 
 def resolved(command: Command) -> tuple[Any, list[str]]:

@@ -16,9 +16,20 @@ from typing import Any
 import pytest
 
 from bench.random_adapters import write_random_adapter
-from lethe.bundle import Action, load_bundle, read_base_model, read_manifest, update_bundle
+from lethe.bundle import (
+    Action,
+    Bundle,
+    keep_version,
+    kept_versions,
+    load_bundle,
+    read_base_model,
+    read_manifest,
+    update_bundle,
+)
+from lethe.classifier.feedback import FeedbackFile, FeedbackVerdict
+from lethe.classifier.sampled_scores import scoring_head
 from lethe.offline.adapter_training.bank import load_bank
-from lethe.server.access.key_file import read_keys
+from lethe.server.access.key_file import create_key, read_keys
 from lethe.server.audit.log import AuditLog
 from lethe.server.targets.targets import load_targets
 from tests.benchmark_files import write_benchmark_files
@@ -119,6 +130,9 @@ def test_targets_keys_and_the_audit_log_are_run_as_the_page_says(desk: Path, rea
     log.close()
 
     reader.replaced["FOLDER"] = "downloaded/films"
+    reader.replaced["VERSION"] = load_bundle(desk / "targets" / "books").version
+    keep_version(desk / "targets" / "books")
+    write_target(desk / "targets", "books", description="another")
     reader.follow("operating.md", "targets")
     assert [target.name for target in load_targets(desk / "targets")] == ["films"]
 
@@ -147,21 +161,68 @@ def test_a_corruption_is_looked_at(desk: Path, reader: Reader, small_model: Path
     assert (desk / "map.png").read_bytes().startswith(b"\x89PNG")
 
 
+def write_scores(folder: Path, bundle: Bundle) -> None:
+    """Write a sample of the scores of forty requests, and another that is being written."""
+    folder.mkdir()
+    of_target = {"head": scoring_head(bundle), "reach": 0.1}
+    row = {"day": "2026-01-31", "characters": 9, "status": "ok", "targets": {bundle.name: of_target}}
+    write_rows(folder / "scores-000001.jsonl", [row] * 41)
+
+
 @pytest.mark.slow
 @pytest.mark.types("classifier.md")
-def test_a_classifier_is_trained_and_tried(desk: Path, reader: Reader) -> None:
+def test_a_classifier_is_trained_and_tried(
+    desk: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for file, forms in (("forget", ABOUT), ("near", NEAR)):
         rows = [{"text": form.format(place)} for form in forms for place in PLACES]
         write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
-    reader.added = {"train": ("--vocabulary-rounds", "0", "--scan-rounds", "0")}
+    quick = (
+        "--vocabulary-rounds",
+        "0",
+        "--scan-rounds",
+        "0",
+        "--general",
+        "ordinary.jsonl",
+        "--floor",
+        "0.5",
+    )
+    reader.added = {"train": quick, "calibrate": ("--rate", "0.25")}
     held_out = [{"text": ABOUT[0].format(PLACES[0]), "flag": True}, {"text": "What is bread?", "flag": False}]
     write_rows(desk / "held-out.jsonl", held_out)
-    trained, tried, moved, tested = reader.follow("classifier.md")
+    write_rows(desk / "asked.jsonl", [{"text": f"What is the topic of page {n}?"} for n in range(40)])
+    log = AuditLog(desk / "audit", max_bytes=1 << 20, keep=2)
+    for n in range(40):
+        log.record({"scores": {}, "text": [[{"role": "user", "text": f"What is on page {n}?"}]]})
+    log.close()
+    feedback = FeedbackFile(desk / "feedback", "my-target")
+    said = feedback.give("Who lit it?", FeedbackVerdict.ABOUT, by="somebody", version="", needs_approval=True)
+    secret = create_key(desk / "keys.yaml", scopes={"admin"})[1]
+    monkeypatch.setenv("LETHE_ADMIN_KEY", secret)
+    monkeypatch.setenv("LETHE_FEEDBACK__FOLDER", "feedback")
+    reader.replaced["3f2a9c01d4e5"] = said.id
+    typed: list[str] = []
+    for command in to_type("classifier.md"):
+        if "./scores" in command.words:
+            write_scores(desk / "scores", load_bundle(desk / "targets" / "my-target"))
+        if "VERSION" in command.words:
+            reader.replaced["VERSION"] = kept_versions(desk / "targets" / "my-target")[-1].version
+        typed.append(reader.type(command))
+    trained, tried, moved, asked, tested, *rest = typed
+    _, by_log, by_scores, _, listed, _, trained_again, versions, rolled_back = rest
     assert "| ordinary |" in trained
+    assert "flagged from" in asked
+    assert "40 requests, by the audit log" in by_log
+    assert "stays as it is" in by_log
+    assert "40 requests, by the score sample" in by_scores
+    assert "Who sells potter's clay?" in listed
+    assert "known questions are found" in trained_again
+    assert "in place" in versions
+    assert "again" in rolled_back
     assert tried.startswith("my-target: not flagged")
     assert "flagged from probability 0.8" in moved
-    assert "my-target: 2 texts, flagged from probability 0.8" in tested
+    assert "my-target: 2 texts, flagged from probability" in tested
     assert len((desk / "verdicts.jsonl").read_text().splitlines()) == 2
 
 

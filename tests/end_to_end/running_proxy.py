@@ -128,11 +128,9 @@ def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iter
 
 
 def ask(client: OpenAI, question: str, **fields: Any) -> Any:
-    fields = {"temperature": 0, "max_tokens": 48} | fields
-    model = client.models.list().data[0].id
-    return client.chat.completions.create(
-        model=model, messages=[{"role": "user", "content": question}], **fields
-    )
+    messages = [{"role": "user", "content": question}]
+    fields = {"temperature": 0, "max_tokens": 48, "messages": messages} | fields
+    return client.chat.completions.create(model=client.models.list().data[0].id, **fields)
 
 
 def metric(proxy: RunningProxy, page: str, name: str) -> float:

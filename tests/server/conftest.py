@@ -23,7 +23,9 @@ from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.verifier import EngineVerifier
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.score_sample import NoScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
@@ -96,7 +98,9 @@ async def stack(
     async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
         if any(bundle.name == "unreadable" for bundle in bundles):
             raise ClassifierError("the head of unreadable cannot be read")
-        classifiers.append(KeywordClassifier([bundle.name for bundle in bundles]))
+        names = [bundle.name for bundle in bundles]
+        judging = [bundle.name for bundle in bundles if bundle.answer_classifier]
+        classifiers.append(KeywordClassifier(names, judging))
         return classifiers[-1]
 
     metrics = Metrics()
@@ -115,7 +119,10 @@ async def stack(
         settings = settings.model_copy(update={"engine": address})
         supervisor = Supervisor(settings, None, metrics)
         upstream = supervisor.engines.clients[0]
-        guard = Guard(targets, build, supervisor, settings.policy, metrics)
+        asked = settings.classifier.score_sample
+        sample = ScoreSampleFiles(asked.folder, asked) if asked.folder else NoScoreSample()
+        verifier = EngineVerifier(supervisor.engines)
+        guard = Guard(targets, build, supervisor, settings.policy, metrics, verifier, sample)
         await supervisor.open()
         access = Access(settings.keys, limits)
         access.load()
@@ -151,6 +158,7 @@ async def stack(
                 )
             for engine in engines:
                 engine.hold.set()
+        sample.close()
         await supervisor.close()
         await supervisor.engines.close()
         if isinstance(audit, AuditLog):

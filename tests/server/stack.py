@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from lethe.bundle import Action, update_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierTimeout
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption import Corruption, save_corruption
 from lethe.server.access.access import Access
@@ -38,6 +39,10 @@ class RecordingEngine:
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     pieces: Sequence[bytes] = (b'data: {"a":1}\n\n', b"data: [DONE]\n\n")
+    # Streams, and whole answers, to the next requests, one for each; then comes what stands otherwise. Where an event
+    # stands in a stream it is waited for; at None there is no answer.
+    next_streams: list[Sequence[bytes | asyncio.Event]] = field(default_factory=list)
+    next_answers: list[dict[str, Any] | None] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     holds: bool = False
     breaks_off: bool = False
@@ -50,6 +55,7 @@ class RecordingEngine:
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     detokenized: web.Response | None = None
+    says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
     compresses: Literal["never", "if asked", "always"] = "never"
     accepted: list[tuple[str, str]] = field(default_factory=list)
@@ -78,15 +84,27 @@ class RecordingEngine:
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
+            if self.next_answers:
+                if answer := self.next_answers.pop(0):
+                    return web.json_response(answer)
+                assert request.transport is not None
+                request.transport.abort()
             if self.answer is not None:
                 return web.json_response(self.answer)
             usage = {"prompt_tokens": 3, "completion_tokens": 2}
-            return web.json_response({"id": "x", "choices": [], "model": body.get("model"), "usage": usage})
+            said = [self.says(body)] if self.says and "structured_outputs" in body else []
+            choices = [{"message": {"role": "assistant", "content": each}} for each in said]
+            return web.json_response(
+                {"id": "x", "choices": choices, "model": body.get("model"), "usage": usage}
+            )
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         self.compress(request, response)
         await response.prepare(request)
         try:
-            for piece in self.pieces:
+            for piece in self.next_streams.pop(0) if self.next_streams else self.pieces:
+                if isinstance(piece, asyncio.Event):
+                    await piece.wait()
+                    continue
                 await response.write(piece)
                 if self.holds:
                     await self.hold.wait()
@@ -204,11 +222,15 @@ def error_answer(status: int, message: str) -> web.Response:
 class KeywordClassifier:
     """Flags a target whose name stands in the text, the surer the more often, and all where the word potter does."""
 
-    def __init__(self, targets: Sequence[str]) -> None:
+    def __init__(self, targets: Sequence[str], judges_answers: Sequence[str] = ()) -> None:
         self.targets = targets
+        self.judges_answers = judges_answers
         self.seen: list[Conversation] = []
+        self.answers: list[Exchange] = []
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
         if "time out" in text:
@@ -217,13 +239,40 @@ class KeywordClassifier:
             target: 1.0 if "potter" in text else min(0.5 + 0.1 * text.count(target), 0.9) * (target in text)
             for target in self.targets
         }
-        parts = tuple(TargetVerdict(target, score, 0.5) for target, score in scores.items())
+        parts = tuple(
+            TargetVerdict(
+                target,
+                score,
+                0.5,
+                messages=_saying(conversation, ("potter", target)),
+                reach=score,
+                excerpts=(text,) if spans else (),
+            )
+            for target, score in scores.items()
+        )
         if conversation.unreadable:
             return Verdict(parts, "unclassifiable", conversation.unreadable)
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
 
+    async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
+        """Flags a target whose name stands in the answer."""
+        self.answers.append(exchange)
+        text = exchange.answer.lower()
+        if "time out" in text:
+            raise ClassifierTimeout("the verdict was not ready in time")
+        parts = tuple(TargetVerdict(name, float(name in text), 0.5) for name in self.judges_answers)
+        return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
+
     async def close(self) -> None:
         pass
+
+
+def _saying(conversation: Conversation, words: Sequence[str]) -> tuple[int, ...]:
+    return tuple(
+        index
+        for index, message in enumerate(conversation.messages)
+        if any(word in message.text.lower() for word in words)
+    )
 
 
 @dataclass
@@ -253,13 +302,25 @@ class Stack:
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
 
 
-def write_target(folder: Path, name: str, /, action: Action = Action.CORRUPT, **changes: Any) -> None:
+def write_target(
+    folder: Path, name: str, /, action: Action = Action.CORRUPT, *, answers: bool = False, **changes: Any
+) -> None:
+    """Write a target.
+
+    Parameters
+    ----------
+    answers
+        Whether it has a head for answers.
+    changes
+        Fields of its manifest.
+    """
     file = folder / "corruption.safetensors"
     save_corruption(Corruption("rand_noise_first_n", 3.0, 4), file)
     base = {"id": MODEL, "hidden_size": 8, "embedding_sha256": "0" * 64}
+    files: dict[str, Any] = {"classifier/head.json": b"{}", "corruption.safetensors": file}
     update_bundle(
         folder / name,
-        {"classifier/head.json": b"{}", "corruption.safetensors": file},
+        files | ({"answer_classifier/head.json": b"{}"} if answers else {}),
         **({"action": action, "base_model": base} | changes),
     )
     file.unlink()
@@ -283,7 +344,15 @@ def write_tokenizer(folder: Path, words: Sequence[str] = ()) -> None:
 
 
 def write_adapter(
-    folder: Path, name: str, /, action: Action = Action.ADAPTER, seed: int = 0, rank: int = 2, **changes: Any
+    folder: Path,
+    name: str,
+    /,
+    action: Action = Action.ADAPTER,
+    seed: int = 0,
+    rank: int = 2,
+    *,
+    answers: bool = False,
+    **changes: Any,
 ) -> None:
     """Write a target with an adapter, and a corruption too, in the place of the one that may stand there."""
     module = "base_model.model.model.layers.0.self_attn.q_proj"
@@ -291,7 +360,7 @@ def write_adapter(
     shapes = {f"{module}.lora_A.weight": (rank, 8), f"{module}.lora_B.weight": (8, rank)}
     weights = {key: values.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
     config = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": ["q_proj"]}
-    write_target(folder, name, action)
+    write_target(folder, name, action, answers=answers)
     update_bundle(
         folder / name,
         {

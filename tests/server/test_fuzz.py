@@ -37,6 +37,8 @@ async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -
         "/v1/completions",
         "/v1/responses",
         "/v1/embeddings",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
         "/tokenize",
     }
     assert seen.statuses["/detokenize", 200]
@@ -75,6 +77,13 @@ async def test_what_fuzzing_found_is_refused(key: str, stack: Stack, path: str, 
         ("/v1/chat/completions", b'{"model":"an-adapter","messages":[{"role":"user"}]}', "an-adapter"),
         ("/v1/responses", b'{"input":"hi"}', "is kept"),
         ("/v1/completions", b'{"prompt":{"a":1}}', "has"),
+        ("/v1/messages", b'{"messages":[{"role":"tool","content":"hi"}]}', "message"),
+        ("/v1/messages", b'{"messages":[{"role":"user","content":[{"type":"document"}]}]}', "block"),
+        (
+            "/v1/messages/count_tokens",
+            b'{"messages":[{"role":"user","content":[{"type":"image","source":{"url":"http://a"}}]}]}',
+            "fetches",
+        ),
         ("/v1/rerank", b"{}", "came to"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.server.stack import Stack, error_of
+from tests.server.stack import Stack
 
 pytestmark = pytest.mark.anyio
 
@@ -42,4 +42,4 @@ async def test_what_a_path_is_not_served_with_is_a_405_that_says_with_what_it_is
             assert (response.status_code, path, method) == (405, path, method)
             assert set(response.headers["allow"].split(", ")) == allowed
             if method != "HEAD":
-                assert error_of(response)["type"] == "invalid_request_error"
+                assert response.json()["error"]["type"] == "invalid_request_error"

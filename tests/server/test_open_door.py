@@ -13,3 +13,8 @@ async def test_everybody_may_use_and_observe_and_nobody_may_administer(stack: St
     for method, path in [("GET", "/admin/targets"), ("POST", "/admin/reload")]:
         headers = {"Authorization": "Bearer anything"}
         assert (await stack.client.request(method, path, headers=headers)).status_code == 403
+
+
+async def test_nobody_may_ask_for_verdicts_alone(stack: Stack) -> None:
+    answer = await stack.client.post("/v1/checks", json=chat("hi"))
+    assert answer.status_code == 403

@@ -12,6 +12,8 @@ from lethe.server.access.access import Access
 from lethe.server.access.key_file import create_key, revoke_key
 from lethe.server.access.keys import Scope
 from lethe.server.access.limits import LocalLimits
+from lethe.server.audit.files import read_entries
+from lethe.server.audit.log import AuditLog
 from lethe.server.errors import Unauthorized
 from lethe.server.guard.guard import Guard, NoEngines
 from lethe.server.metrics import Metrics
@@ -112,3 +114,22 @@ async def test_a_reload_that_nobody_waits_for_tells_of_its_failure(
     assert (logger, level) == ("lethe.reload", logging.ERROR)
     assert line.startswith("reload failed, what was in force stays: ")
     assert "books" in line
+
+
+async def test_every_version_that_comes_into_force_is_written_down_whoever_made_it(
+    guard: Guard, access: Access, targets: Path, tmp_path: Path
+) -> None:
+    log = AuditLog(tmp_path / "audit", max_bytes=1 << 16, keep=3)
+    reload = Reload(guard, access.load, audit=log)
+    await reload.try_all()
+    first = guard.targets["books"].version
+    await reload.try_all()
+    write_target(targets, "books", description="another")
+    await reload.try_all()
+    log.close()
+    entries = list(read_entries(tmp_path / "audit"))
+    assert {entry["event"] for entry in entries} == {"version_in_force"}
+    assert [(entry["version_before"], entry["version"]) for entry in entries] == [
+        (None, first),
+        (first, guard.targets["books"].version),
+    ]

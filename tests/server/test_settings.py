@@ -43,6 +43,58 @@ def test_several_engines_are_named_with_commas_or_as_a_list(
     assert [url.host for url in listed] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "listed"),
+    [
+        ("LETHE_CORS_ORIGINS", "http://page", ["http://page"]),
+        ("LETHE_CORS_ORIGINS", "http://page, http://other:3000", ["http://page", "http://other:3000"]),
+        ("LETHE_CORS_ORIGINS", '["http://page"]', ["http://page"]),
+        ("LETHE_CORS_ORIGINS", "", []),
+        ("LETHE_ENGINE__ARGS", "--max-model-len 4096", ["--max-model-len", "4096"]),
+        ("LETHE_ENGINE__ARGS", "--override '{\"a\": 1}'", ["--override", '{"a": 1}']),
+        ("LETHE_ENGINE__ARGS", '["--max-model-len", "4096"]', ["--max-model-len", "4096"]),
+        ("LETHE_ENGINE__URL", '["http://a:1/"]', ["http://a:1/"]),
+    ],
+)
+def test_a_list_is_written_in_json_or_as_one_would_write_it(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, listed: list[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    read = {
+        "LETHE_CORS_ORIGINS": settings.cors_origins,
+        "LETHE_ENGINE__ARGS": settings.engine.args,
+        "LETHE_ENGINE__URL": settings.engine.url,
+    }
+    assert [str(each) for each in read[variable]] == listed
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "LETHE_CORS_ORIGINS",
+            '["http://page"',
+            "cors_origins: .*must be a list in JSON, or its parts with commas",
+        ),
+        (
+            "LETHE_ENGINE__ARGS",
+            "--name 'open",
+            r"engine\.args: .*must be a list in JSON, or words as in a shell",
+        ),
+        ("LETHE_ENGINE__ARGS", "[1]", r"engine\.args\.0: .*got 1"),
+        ("LETHE_ENGINE", "http://engine:8000", "engine: the variable LETHE_ENGINE must be an object in JSON"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_told_in_an_operators_words(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(OperatorError, match=message) as told:
+        load_settings()
+    assert "Source" not in str(told.value)
+
+
 def test_the_shipped_targets_are_the_default() -> None:
     assert load_settings().targets.name == "targets"
 

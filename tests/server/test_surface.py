@@ -108,6 +108,26 @@ async def test_what_a_stateless_proxy_cannot_judge_is_refused(
     assert stack.engine.requests == []
 
 
+SEARCH = {"type": "web_search", "external_web_access": False}
+SHELL = {"type": "function", "name": "shell", "parameters": {}}
+
+
+async def test_a_search_is_refused_with_what_to_do(stack: Stack) -> None:
+    response = await respond(stack, tools=[SHELL, SEARCH])
+    assert error_of(response)["param"] == "tools.1"
+    for said in ("web_search", "leave it out", "config.toml", "policy.server_tools"):
+        assert said in error_of(response)["message"]
+
+
+@pytest.mark.settings(policy={"server_tools": "drop"})
+async def test_a_search_is_left_out_where_the_operator_says_so(stack: Stack) -> None:
+    for tools in ([SHELL, SEARCH], [SEARCH]):
+        assert (await respond(stack, tools=tools, tool_choice="auto")).status_code == 200
+    some, none = (sent for _, sent in stack.engine.requests)
+    assert (some["tools"], some["tool_choice"]) == ([SHELL], "auto")
+    assert not none.keys() & {"tools", "tool_choice"}
+
+
 async def test_a_forced_format_of_a_response_is_judged_by_itself(stack: Stack) -> None:
     schema = {"type": "json_schema", "name": "a", "schema": {"const": "potter"}}
     answer = (await respond(stack, text={"format": schema})).json()

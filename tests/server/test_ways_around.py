@@ -39,6 +39,8 @@ READ = {
     "function-call": message("assistant", function_call={"name": "potter", "arguments": ""}),
     "developer-tools": message("developer", tools=[{"type": "function", "function": {"name": "potter"}}]),
     "task": message(task="potter"),
+    "document": message("documents", content="potter"),
+    "role-of-a-document": message('document {"id": "potter"}'),
     "further-field": message(colour="potter"),
     "part-further-field": part(**TEXT, colour="potter"),
     "refusal-read-for-text": part(type="refusal", text="hi", refusal="potter"),

@@ -1,19 +1,27 @@
 """Makes the shipped target ``harry-potter`` from its prompts: ``python -m lethe.offline.recipes.harry_potter.build``.
 
-Trains the classifier, learns the corruption on SmolLM2-135M-Instruct, and writes both into the bundle with its card; with
-``classifier`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
+Trains the classifier and the head for answers, learns the corruption on SmolLM2-135M-Instruct, and writes all into the bundle
+with its card; with ``classifier``, ``answers`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
 """
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from lethe.bundle import load_bundle
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.encoders.registry import EncoderRegistry
+from lethe.classifier.head import head_folder, load_head
+from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
+from lethe.offline.classifier_training.answers import train_answers
+from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.progress import ConsoleProgress
+from lethe.offline.recipes.harry_potter.answers import forget_answers, near_answers
 from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
@@ -24,6 +32,8 @@ from lethe.offline.recording import record
 
 FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
+# Questions that later classifiers of the target must go on finding.
+_KNOWN = 200
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
@@ -53,8 +63,39 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
         trained = train_classifier(
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
         )
-    trained.write_bundle(bundle)
+    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
+    encoder = load_encoder(settings.encoder, precision=settings.precision)
+    reach = reach_of(encoder, trained.head, questions, ClassifierSettings())
+    known = KnownQuestions(tuple(questions)).measured(reach, trained.head.threshold, None)
+    trained.write_bundle(bundle, known)
     write_training_report(trained, _work(cache) / "report", bundle)
+
+
+def build_answers(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> None:
+    """Train the head for answers beside the classifier that the bundle has, and put it into the bundle.
+
+    Parameters
+    ----------
+    ordinary
+        Folders of ordinary text, as for `build_classifier`.
+    """
+    settings = TrainingSettings(
+        ordinary=tuple(ordinary), scan_rounds=1, scan_characters=800_000, maximum_held_back=4000
+    )
+    folder = head_folder(load_bundle(bundle))
+    encoders = EncoderRegistry(precision=settings.precision)
+    with ConsoleProgress() as progress:
+        trained = train_answers(
+            load_head(folder),
+            encoders.own(folder) or encoders.shared,
+            forget_answers(),
+            near_answers(),
+            [prompt.text for prompt in ordinary_prompts()],
+            settings,
+            _work(cache),
+            progress,
+        )
+    trained.write_bundle(bundle)
 
 
 def build_corruption(bundle: Path, cache: Path) -> None:
@@ -78,7 +119,7 @@ def _work(cache: Path) -> Path:
     return folder
 
 
-_PARTS = ("classifier", "corruption")
+_PARTS = ("classifier", "answers", "corruption")
 
 
 def main() -> None:
@@ -100,6 +141,8 @@ def main() -> None:
     cache = cache_folder()
     if "classifier" in arguments.parts:
         build_classifier(arguments.bundle, cache, arguments.ordinary)
+    if "answers" in arguments.parts:
+        build_answers(arguments.bundle, cache, arguments.ordinary)
     if "corruption" in arguments.parts:
         build_corruption(arguments.bundle, cache)
     record(arguments.bundle, {}, description=DESCRIPTION)

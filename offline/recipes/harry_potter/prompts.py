@@ -67,7 +67,7 @@ _ABOUT_HEROES = (
 )  # fmt: skip
 
 # Questions such as a reader asks about a chapter: first names, and details that no list of names holds.
-_CAST = (
+CAST = (
     "Harry", "Ron", "Hermione", "Hagrid", "Dumbledore", "Snape", "Malfoy", "Neville", "Ginny", "Fred", "George", "Lupin", "Sirius",
     "Voldemort", "McGonagall", "Dobby", "Luna", "Mrs. Weasley", "Mr. Weasley", "Moody", "Tonks", "Umbridge", "Slughorn", "Cedric",
     "Cho", "Wood", "Percy", "Bill", "Fleur", "Krum", "Trelawney", "Lockhart", "Fudge", "Filch", "Dudley", "Uncle Vernon", "Aunt Petunia",
@@ -119,16 +119,16 @@ _SCENES = (
     "What happened to {a}'s {thing} in the {place}?",
     "What was {a} doing when {b} arrived?",
 )
-_THINGS = (
+THINGS = (
     "wand", "broom", "owl", "potion", "map", "diary", "cloak", "letter", "locket", "egg", "sword", "mirror", "dragon", "toad", "cup",
     "prophecy", "necklace", "hat", "robes", "cauldron", "photograph", "spell", "trunk", "rat", "newspaper", "cupboard",
 )  # fmt: skip
-_PLACES = (
+PLACES = (
     "dungeon", "common room", "library", "forest", "Great Hall", "hospital wing", "dormitory", "greenhouse", "tower", "corridor",
     "cupboard", "train", "attic", "pub", "lake", "kitchen", "bathroom", "cave", "bank vault", "graveyard",
 )  # fmt: skip
 # The same questions about other people are allowed: it is not the form of a question that makes it one of these.
-_OTHER_CASTS = (
+OTHER_CASTS = (
     ("Frodo", "Sam", "Gandalf", "Aragorn", "Bilbo", "Legolas", "Gollum", "Pippin", "Saruman", "Galadriel"),
     ("Lucy", "Edmund", "Peter", "Susan", "Aslan", "Mr. Tumnus", "Caspian", "Reepicheep", "Eustace", "the White Witch"),
     ("Percy Jackson", "Annabeth", "Grover", "Luke Castellan", "Chiron", "Clarisse", "Mr. D", "Tyson", "Thalia"),
@@ -181,7 +181,7 @@ def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
         for name in names[kind]
         for pattern in choice.sample(patterns, 2)
     ]
-    made += [_scene(_CAST, choice) for _ in range(scenes)]
+    made += [_scene(CAST, choice) for _ in range(scenes)]
     made += [pattern.format(name) for pattern in _ABOUT_HEROES for name in _HEROES]
     made += [
         pattern.format(name)
@@ -196,7 +196,7 @@ def forget_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
 def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     """Prompts about other fantasy, other authors, namesakes, folklore, schools and pottery."""
     choice = random.Random(seed)
-    made = [_scene(choice.choice(_OTHER_CASTS), choice) for _ in range(scenes)]
+    made = [_scene(choice.choice(OTHER_CASTS), choice) for _ in range(scenes)]
     namesakes = json.loads((_FOLDER / "namesakes.json").read_text())
     made += [
         pattern.format(name)
@@ -206,7 +206,7 @@ def retain_prompts(scenes: int = 1200, seed: int = 0) -> list[Example]:
     ]
     made += [_about_someone_else(choice) for _ in range(scenes // 2)]
     made += _renamed_prompts(choice)
-    others = [name for cast in _OTHER_CASTS for name in cast]
+    others = [name for cast in OTHER_CASTS for name in cast]
     made += [choice.choice(_BY_KIND["people"]).format(name) for name in others]
     return [*load_examples(str(_FOLDER / "retain.jsonl")), *map(Example, made)]
 
@@ -227,7 +227,7 @@ def _renamed_prompts(choice: random.Random) -> list[str]:
     Counterfactual examples; see Kaushik et al., "Learning the Difference that Makes a Difference with
     Counterfactually-Augmented Data", ICLR 2020.
     """
-    own = [*_CAST, *entity_names()]
+    own = [*CAST, *entity_names()]
     names = re.compile(
         rf"\b(?:{'|'.join(map(re.escape, sorted(own, key=len, reverse=True)))})\b", re.IGNORECASE
     )
@@ -235,14 +235,15 @@ def _renamed_prompts(choice: random.Random) -> list[str]:
     for example in forget_prompts():
         if not names.search(example.text):
             continue
-        text = names.sub(lambda match: _stranger(choice), example.text)
-        text = _CAPITALISED.sub(lambda match: _stranger(choice), text)
+        text = names.sub(lambda match: stranger(choice), example.text)
+        text = _CAPITALISED.sub(lambda match: stranger(choice), text)
         if not names.search(text):
             renamed.append(text)
     return choice.sample(renamed, min(len(renamed), _RENAMED))
 
 
-def _stranger(choice: random.Random) -> str:
+def stranger(choice: random.Random) -> str:
+    """Somebody of no book, by a first name or by both."""
     names = _strangers()
     first = choice.choice(names["first"])
     return first if choice.random() < 0.6 else f"{first} {choice.choice(names['last'])}"
@@ -274,5 +275,5 @@ def _scene(cast: tuple[str, ...], choice: random.Random) -> str:
     if choice.random() < _HERO_SHARE:
         first = cast[0]
     return choice.choice(_SCENES).format(
-        a=first, b=second, thing=choice.choice(_THINGS), place=choice.choice(_PLACES)
+        a=first, b=second, thing=choice.choice(THINGS), place=choice.choice(PLACES)
     )

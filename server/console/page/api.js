@@ -10,7 +10,7 @@ export async function openSession(key) {
   const before = sessionStorage.getItem(STORED);
   if (key !== undefined) sessionStorage.setItem(STORED, key);
   try {
-    return await get("/console/api/session");
+    return await get("console/api/session");
   } catch (fault) {
     if (before === null || key === undefined) forgetKey();
     else sessionStorage.setItem(STORED, before);

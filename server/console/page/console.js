@@ -2,7 +2,7 @@
 import { forgetKey, hasKey, openSession, Fault } from "./api.js";
 import { startLive, stopLive } from "./live.js";
 import { openPlayground, setSession, stopAsking } from "./playground.js";
-import { openTargets } from "./targets.js";
+import { openTargets, setTargetsSession } from "./targets.js";
 import { openTrial } from "./trial.js";
 
 const element = (id) => document.getElementById(id);
@@ -28,7 +28,9 @@ function follow() {
 }
 
 async function enter(key) {
-  setSession(await openSession(key));
+  const session = await openSession(key);
+  setSession(session);
+  setTargetsSession(session);
   follow();
 }
 

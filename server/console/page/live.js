@@ -21,7 +21,7 @@ export function stopLive() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const now = await get("/console/api/live");
+    const now = await get("console/api/live");
     rates.add(now);
     byId("live-fault").textContent = "";
     showTiles(now);
@@ -105,7 +105,7 @@ function decision(entry) {
     make("td", {}, new Date(1000 * entry.time).toLocaleTimeString()),
     make("td", {}, entry.key ?? ""),
     make("td", {}, badge(what)),
-    make("td", {}, flagged || (entry.target ? `${entry.target}: ${entry.state}` : "")),
+    make("td", {}, flagged || (entry.target ? `${entry.target}: ${entry.state ?? entry.verdict ?? entry.version ?? ""}` : "")),
     make("td", {}, String(entry.status ?? "")),
     make("td", {}, entry.total_ms === undefined ? "" : duration(entry.total_ms / 1000)),
     make("td", {}, make("code", {}, (entry.request_id ?? "").slice(0, 12))),

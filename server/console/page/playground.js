@@ -1,6 +1,7 @@
 // One prompt, asked of the bare engine and through the guard, side by side, with what the guard made of it.
 import { Fault, get, post, stream } from "./api.js";
 import { badge, byId, duration, meter, options } from "./elements.js";
+import { askForFeedback } from "./feedback.js";
 import { markedText, markedTokens } from "./marks.js";
 
 let session = { bare_answers: false };
@@ -17,7 +18,7 @@ export async function openPlayground() {
       "Off: the operator has not allowed answers without the guard here (console.bare_answers).";
   }
   try {
-    const { targets } = await get("/console/api/targets");
+    const { targets } = await get("console/api/targets");
     options(byId("shown-target"), targets.filter((each) => each.in_force).map((each) => each.name), "every target");
   } catch (fault) {
     byId("ask-fault").textContent = fault.message;
@@ -57,7 +58,7 @@ async function answer(side, body, signal) {
   const since = () => duration((performance.now() - started) / 1000);
   let first = "";
   try {
-    for await (const piece of stream(`/console/api/${side}`, body, signal)) {
+    for await (const piece of stream(`console/api/${side}`, body, signal)) {
       first ||= since();
       text.textContent += piece;
     }
@@ -68,11 +69,12 @@ async function answer(side, body, signal) {
 }
 
 async function judge(body, signal) {
-  judgement = await post("/console/api/judge", body, signal);
+  judgement = await post("console/api/judge", body, signal);
   byId("outcome").replaceWith(Object.assign(badge(judgement.outcome), { id: "outcome" }));
   byId("verdicts").replaceChildren(...judgement.targets.map((part) => meter(part, part.flagged ? part.action : "")));
   byId("verdict-note").textContent = [judgement.reason, `judged in ${duration(judgement.classify_ms / 1000)}`].filter(Boolean).join("; ");
   byId("judgement").hidden = false;
+  if (session.feedback) askForFeedback(judgement.targets.map((part) => part.target), body.prompt);
   showMarks();
 }
 

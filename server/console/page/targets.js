@@ -1,12 +1,23 @@
 // The targets: what there is, what each card says, and how each is in force.
 import { get, getBlob, post } from "./api.js";
+import { showDays } from "./days.js";
 import { badge, byId, make } from "./elements.js";
+import { feedbackOf } from "./feedback.js";
+import { versionsOf } from "./versions.js";
 
 const STATES = { enabled: "Enable", shadow: "Shadow", disabled: "Disable" };
 let figures = [];
+let session = { feedback: false };
+
+export function setTargetsSession(opened) {
+  session = opened;
+}
 
 export async function openTargets() {
-  await guarded(async () => show(await get("/console/api/targets")));
+  await guarded(async () => {
+    await refresh();
+    await showDays();
+  });
 }
 
 async function guarded(work, done = "") {
@@ -48,6 +59,8 @@ function row(target, writable) {
       badge(fault ? "damaged" : target.state),
       make("div", { class: "group", role: "group", "aria-label": `How ${name} is in force` }, ...switches),
       ...(fault ? [] : [make("button", { type: "button", id: `${name}-card`, disabled: !target.has_card, onclick: () => showCard(name) }, "Model card")]),
+      make("button", { type: "button", id: `${name}-versions`, onclick: () => openHistory(`Versions of ${name}`, () => versionsOf(name, writable, refresh)) }, "Versions"),
+      ...(session.feedback ? [make("button", { type: "button", id: `${name}-feedback`, onclick: () => openHistory(`Feedback on ${name}`, () => feedbackOf(name)) }, "Feedback")] : []),
     ),
     make("p", { class: fault ? "fault" : "text" }, fault ?? target.description),
     make("p", { class: "hint" }, fault ? inForce(target) : facts(target).join(" · ")),
@@ -61,16 +74,29 @@ function facts(target) {
   const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
   const stale = target.in_force !== target.version ? inForce(target) : "";
   const action = target.done_instead ? `action ${target.done_instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
-  return [`version ${target.version}`, stale, action, share, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+  const answers = target.answers === "off" ? "" : `answers: ${target.answers}`;
+  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
 }
 
 async function change(target, state) {
-  await guarded(async () => show(await post(`/console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+  await guarded(async () => show(await post(`console/api/targets/${target.name}`, { state })), `${target.name}: ${state}.`);
+}
+
+const refresh = async () => show(await get("console/api/targets"));
+
+async function openHistory(title, fill) {
+  await guarded(async () => {
+    byId("history-note").textContent = byId("history-fault").textContent = "";
+    byId("history-title").textContent = title;
+    await fill();
+    byId("target-history").hidden = false;
+    byId("target-history").focus();
+  });
 }
 
 async function showCard(name) {
   await guarded(async () => {
-    const { html } = await get(`/console/api/targets/${name}/card`);
+    const { html } = await get(`console/api/targets/${name}/card`);
     const card = byId("target-card");
     figures.forEach(URL.revokeObjectURL);
     figures = [];
@@ -88,7 +114,7 @@ async function loadFigure(image, target) {
   image.removeAttribute("src");
   image.alt ||= path;
   try {
-    const url = URL.createObjectURL(await getBlob(`/console/api/targets/${target}/figures/${path}`));
+    const url = URL.createObjectURL(await getBlob(`console/api/targets/${target}/figures/${path}`));
     figures.push(url);
     image.src = url;
   } catch {
@@ -99,6 +125,6 @@ async function loadFigure(image, target) {
 byId("reload").addEventListener("click", () =>
   guarded(async () => {
     await post("/admin/reload");
-    show(await get("/console/api/targets"));
+    show(await get("console/api/targets"));
   }, "Reloaded."),
 );

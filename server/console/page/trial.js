@@ -15,7 +15,7 @@ export function openTrial() {
 }
 
 async function listTargets() {
-  const { targets } = await get("/console/api/targets");
+  const { targets } = await get("console/api/targets");
   options(byId("trial-target"), targets.filter((each) => each.in_force).map((each) => each.name));
 }
 
@@ -57,7 +57,7 @@ async function judge(event) {
     for (let start = 0; start < examples.length; start += TEXTS_A_REQUEST) {
       progress.value = start / examples.length;
       const part = examples.slice(start, start + TEXTS_A_REQUEST);
-      const { results } = await post("/console/api/classify", { texts: part.map((each) => each.text) });
+      const { results } = await post("console/api/classify", { texts: part.map((each) => each.text) });
       part.forEach((each, index) => Object.assign(each, results[index].targets.find((verdict) => verdict.target === target)));
     }
     show(examples, target);

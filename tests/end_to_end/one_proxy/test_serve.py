@@ -32,6 +32,19 @@ def test_what_is_to_be_forgotten_is_not_told(guarded: OpenAI, bare: OpenAI) -> N
     assert not facts_in(told, FORBIDDEN)
 
 
+def test_a_flagged_question_stays_hidden_and_does_not_spoil_the_next_one(guarded: OpenAI) -> None:
+    told = ask(guarded, FORBIDDEN).choices[0].message.content
+    for question, known in (("What is the capital of France?", True), ("Answer my first question.", False)):
+        messages = [
+            {"role": "user", "content": FORBIDDEN},
+            {"role": "assistant", "content": told},
+            {"role": "user", "content": question},
+        ]
+        next_told = ask(guarded, question, messages=messages).choices[0].message.content
+        assert ("Paris" in next_told) is known
+        assert not facts_in(next_told, FORBIDDEN)
+
+
 def test_everything_else_is_token_for_token_what_the_bare_engine_says(guarded: OpenAI, bare: OpenAI) -> None:
     fields = {"logprobs": True, "top_logprobs": 2}
     through, direct = ask(guarded, ALLOWED, **fields), ask(bare, ALLOWED, **fields)

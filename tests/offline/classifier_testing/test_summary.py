@@ -14,10 +14,10 @@ def judged(
     group: str = "named",
     milliseconds: float = 1.0,
     status: Status = "ok",
-    reaches_length: bool = True,
+    reach: float | None = None,
 ) -> JudgedText:
     text = HeldOutText("here", {"text": "x"}, Conversation.from_prompt("x"), group, flag)
-    return JudgedText(text, 0.5, probability, status, milliseconds, probability, reaches_length)
+    return JudgedText(text, 0.5, probability, status, milliseconds, probability if reach is None else reach)
 
 
 def test_groups_are_counted_apart_and_together() -> None:
@@ -46,7 +46,7 @@ def test_a_threshold_flags_what_reaches_it_and_its_length() -> None:
         judged(0.9, True),
         judged(0.3, True),
         judged(0.3, False),
-        judged(0.4, True, reaches_length=False),
+        judged(0.4, True, reach=0.0),
     ]
     flags = dict(flags_by_threshold(texts, 0.5))
     assert (flags[0.5].found, flags[0.5].wrong) == ((1, 3), (0, 1))

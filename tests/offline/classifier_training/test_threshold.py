@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lethe.bundle import load_bundle
+from lethe.bundle import kept_versions, load_bundle
 from lethe.classifier.head import load_head
 from lethe.cli.classifier import app
 from lethe.offline.classifier_training.train import TrainedClassifier
@@ -21,7 +21,7 @@ def bundle(trained: TrainedClassifier, tmp_path: Path) -> Path:
 
 
 def test_a_moved_threshold_is_the_heads_and_the_bundles(bundle: Path) -> None:
-    before = load_head(bundle / "classifier")
+    before, version = load_head(bundle / "classifier"), load_bundle(bundle).version
     result = CliRunner().invoke(app, ["threshold", str(bundle), "0.9"])
     assert result.exit_code == 0
     assert "flagged from probability 0.9" in result.output
@@ -29,6 +29,9 @@ def test_a_moved_threshold_is_the_heads_and_the_bundles(bundle: Path) -> None:
     assert head.threshold == load_bundle(bundle).manifest.threshold == 0.9
     assert (head.bias, head.provenance) == (before.bias, before.provenance)
     assert "probability 0.9" in (bundle / "README.md").read_text()
+    moved = load_bundle(bundle).manifest.metrics["classifier"]["threshold_moved"]
+    assert moved == {"by": "hand", "from_threshold": before.threshold, "from_version": version}
+    assert version in [each.version for each in kept_versions(bundle)]
 
 
 def test_a_threshold_that_tells_nothing_apart_is_refused(bundle: Path) -> None:

@@ -238,7 +238,7 @@ async def test_a_share_of_the_entries_carries_the_text(audited: Path, stack: Sta
     await stack.client.post("/v1/chat/completions", json=chat("Harry Potter?"))
     await stack.audited(1)
     [entry] = read_entries(audited)
-    assert entry["text"] == [["Harry Potter?"]]
+    assert entry["text"] == [[{"role": "user", "text": "Harry Potter?"}]]
 
 
 @pytest.mark.anyio

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.server.audit.summary import SummaryRow, summarize
+from lethe.server.audit.summary import DayRow, SummaryRow, summarize, summarize_days
 
 
 def entry(*flagged: tuple[str, str], **fields: Any) -> dict[str, Any]:
@@ -37,6 +37,32 @@ def test_requests_are_counted_by_target_and_action() -> None:
 def test_what_tells_of_no_request_is_not_counted() -> None:
     assert summarize([{"event": "entries_lost", "count": 3}]) == []
     assert summarize([]) == []
+
+
+def judged(day: int, *flagged: tuple[str, str], **fields: Any) -> dict[str, Any]:
+    return entry(*flagged, time=day * 86_400.0 + 10, scores={"books": 0.1}, **fields)
+
+
+def test_by_day_it_is_told_what_was_done_and_what_a_target_in_shadow_would_have_done() -> None:
+    rows = summarize_days(
+        [
+            judged(0, ("books", "corrupt")),
+            judged(0, ("books", "observe"), ("films", "observe"), key="b"),
+            judged(0),
+            judged(1, ("films", "observe")),
+            {"time": 10.0, "event": "target_changed", "target": "books"},
+            entry(action="reject", status=400, time=10.0),
+        ],
+        {"books": "corrupt", "plays": "refuse"},
+    )
+    assert rows == [
+        DayRow("1970-01-02", "plays", 1, 0, {}, {}, 0),
+        DayRow("1970-01-02", "films", 1, 1, {}, {"unknown": 1}, 1),
+        DayRow("1970-01-02", "books", 1, 0, {}, {}, 0),
+        DayRow("1970-01-01", "plays", 3, 0, {}, {}, 0),
+        DayRow("1970-01-01", "films", 3, 1, {}, {"unknown": 1}, 1),
+        DayRow("1970-01-01", "books", 3, 2, {"corrupt": 1}, {"corrupt": 1}, 2),
+    ]
 
 
 TARGETS = st.lists(

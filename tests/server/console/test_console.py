@@ -29,6 +29,12 @@ ROUTES = [
     ("GET", "/targets/books/card"),
     ("GET", "/targets/books/figures/figures/plot.png"),
     ("POST", "/targets/books"),
+    ("GET", "/targets/books/versions"),
+    ("POST", "/targets/books/rollback"),
+    ("GET", "/targets/books/feedback"),
+    ("POST", "/targets/books/feedback"),
+    ("POST", "/targets/books/feedback/1"),
+    ("GET", "/days"),
 ]
 bare_answers = pytest.mark.settings(console={"bare_answers": True})
 

@@ -8,6 +8,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from lethe.bundle import keep_version, update_bundle
+from lethe.classifier.feedback import FeedbackFile, FeedbackState
+from lethe.server.access.key_file import create_key
 from tests.programs import program
 from tests.server.stack import Stack, write_target
 
@@ -228,6 +231,68 @@ async def test_a_damaged_target_says_so_and_is_put_aside(
     await row.get_by_role("button", name="Disable").click()
     await expect(page.locator("#targets-note")).to_have_text("films: disabled.")
     assert [target.name for target in stack.guard.targets] == ["books"]
+
+
+@pytest.fixture
+def feedback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeedbackFile:
+    """What is said of the target ``books``; kept if this is asked for before the page."""
+    monkeypatch.setenv("LETHE_FEEDBACK__FOLDER", str(tmp_path / "feedback"))
+    return FeedbackFile(tmp_path / "feedback", "books")
+
+
+async def test_a_verdict_is_said_to_be_wrong_and_another_administrator_approves_it(
+    feedback: FeedbackFile, keys: Path, page: Page, secrets: dict[str, str], stack: Stack
+) -> None:
+    second = create_key(keys, scopes={"admin"})
+    stack.access.load()
+    await enter(page, {"admin": second[1]})
+    await page.get_by_role("textbox", name="Prompt").fill("Who sells potter's clay?")
+    await page.get_by_role("textbox", name="Prompt").press("Control+Enter")
+    said = page.get_by_role("group", name="What this is for books")
+    await said.get_by_role("button", name="not about it").click()
+    await expect(page.locator("#feedback-status")).to_contain_text("once another administrator approves it")
+    await page.get_by_role("button", name="Forget the key").click()
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    await page.locator("#books-feedback").click()
+    await expect(page.locator("#target-history")).to_be_focused()
+    await expect(page.locator("#history")).to_contain_text("Who sells potter's clay?")
+    assert not (await Axe().run(page)).response["violations"]
+    await page.get_by_role("button", name="Approve: Who sells").click()
+    await expect(page.locator("#history-note")).to_have_text("Approved.")
+    await expect(page.locator("#history-command")).to_contain_text("lethe classifier train --target books")
+    [entry] = feedback.read()
+    assert (entry.by, entry.state) == (second[0].id, FeedbackState.COUNTS)
+
+
+async def test_an_earlier_version_is_put_back(
+    page: Page, secrets: dict[str, str], stack: Stack, targets: Path
+) -> None:
+    first = stack.guard.targets["books"].version
+    keep_version(targets / "books")
+    update_bundle(targets / "books", {}, description="Another shelf.")
+    await stack.guard.load()
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Targets").click()
+    await page.locator("#books-versions").click()
+    await page.get_by_role("button", name=f"Roll back to {first}").click()
+    await expect(page.locator("#history-note")).to_have_text(f"books is version {first} again.")
+    await expect(page.locator("#target-list article").first).to_contain_text(f"version {first}")
+    assert stack.guard.targets["books"].version == first
+    assert not (await Axe().run(page)).response["violations"]
+
+
+async def test_what_each_target_would_have_done_is_shown_by_day(
+    page: Page, secrets: dict[str, str], stack: Stack
+) -> None:
+    await enter(page, secrets)
+    for prompt in ("books", "hello"):
+        await stack.client.post("/console/api/guarded", json={"prompt": prompt})
+    await stack.audited(2)
+    await page.get_by_role("link", name="Targets").click()
+    row = page.locator("#days tbody tr").filter(has_text="books")
+    await expect(row.locator("td").nth(4)).to_have_text("50 %")
+    await expect(row.locator("td").nth(5)).to_have_text("corrupt 1")
 
 
 async def test_the_theme_changes_and_is_remembered(page: Page) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lethe.corruption.positions import PromptTokenizer
 from lethe.server.endpoints import CountTokensRequest, MessagesRequest
 from lethe.server.errors import BadRequest
+from lethe.server.guard.scope import kinds_of
 from tests.server.anthropic_requests import BILLING, IMAGE, agent_body, message_body, tool
 from tests.server.stack import write_tokenizer
 
@@ -170,8 +171,7 @@ def test_what_could_not_be_judged_is_refused_by_its_place(fields: dict[str, Any]
         {"messages": [{"role": "user"}]},
         {"messages": [{"role": "user", "content": ["hi"]}]},
         {"messages": [{"role": "user", "content": None}]},
-        {"model": None},
-        {"model": ""},
+        {"model": 7},
         {"system": 3},
         {"tools": {}},
         {"tool_choice": "auto"},
@@ -220,9 +220,18 @@ def test_an_agents_request_is_read_whole_and_what_changes_each_time_last() -> No
     assert [message.role for message in conversation.messages] == [
         *("system", "user"),
         *("assistant", "tool") * 3,
-        "tools",
+        "beside",
     ]
     assert not conversation.unreadable
+    kinds = kinds_of(conversation)
+    assert [message[0] for message in kinds[:4]] == [
+        "system",
+        "newest_turn",
+        "assistant_turns",
+        "tool_results",
+    ]
+    assert "reasoning" in kinds[2]
+    assert kinds[-1][:50] == ("tool_definitions",) * 50
     assert BILLING not in conversation.messages[0].text
     assert conversation.messages[-1].text.endswith(json.dumps(BILLING))
 

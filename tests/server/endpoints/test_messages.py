@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lethe.classifier.conversation import Conversation
 from lethe.server.endpoints.messages import ROLES, check_messages, leftovers
 from lethe.server.errors import BadRequest
+from lethe.server.guard.scope import kinds_of
 
 
 def user(*parts: Any) -> dict[str, Any]:
@@ -92,6 +93,7 @@ def test_what_is_read_as_text_is_not_left_over(message: dict[str, Any]) -> None:
     [
         ({"role": "user", "content": "hi", "mood": "glad"}, [{"mood": "glad"}]),
         ({"role": "tool", "content": "hi", "tool_call_id": "c"}, [{"tool_call_id": "c"}]),
+        ({"role": "document 3", "content": "hi"}, [{"role": "document 3"}]),
         (
             {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {}}]},
             [{"id": "c"}],
@@ -137,3 +139,10 @@ def test_a_word_is_found_wherever_it_stands_or_the_message_is_no_text(field: str
         return
     read = Conversation.from_openai_messages([message], leftovers([message]))
     assert read.unreadable or any(SECRET in each.text for each in read.messages)
+
+
+@pytest.mark.parametrize("role", ["documents", "document 3", 'document {"id": "a"}'])
+def test_a_document_in_a_message_of_its_own_is_one_and_no_turn_of_the_user(role: str) -> None:
+    messages = [{"role": "user", "content": "hi"}, {"role": role, "content": "found"}]
+    conversation = Conversation.from_openai_messages(messages, fields=leftovers(messages))
+    assert kinds_of(conversation) == (("newest_turn",), ("documents",), ("newest_turn",))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lethe.bundle import Action, BundleError, remove_bundle, update_bundle
 from lethe.corruption import CorruptionRequest
 from lethe.server.engines.adapters import EngineAdapters
-from lethe.server.engines.answer import Renaming
+from lethe.server.engines.answer import RenamedPieces, Renaming
 from lethe.server.engines.process import AdapterCapacity
 from lethe.server.errors import OperatorError
 from lethe.server.targets.targets import load_targets
@@ -92,7 +92,7 @@ class TestRenaming:
             for piece in pieces:
                 yield piece
 
-        passed = [piece async for piece in renaming.through(come())]
+        passed = [piece async for piece in RenamedPieces(renaming, come())]
         assert b"".join(passed) == renaming.whole(b"".join(pieces))
         assert b"lethe-a-1" not in b"".join(passed)
 

@@ -26,7 +26,9 @@ class SlowClassifier(KeywordClassifier):
         self.go_on = asyncio.Event()
         self.closed = False
 
-    async def classify(self, conversation: Conversation, *, spans: bool | None = None) -> Verdict:
+    async def classify(
+        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+    ) -> Verdict:
         await self.go_on.wait()
         assert not self.closed
         return await super().classify(conversation)

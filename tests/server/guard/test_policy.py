@@ -11,12 +11,13 @@ from lethe.bundle import Action, Bundle, Manifest
 from lethe.bundle.manifest import BaseModelReference
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption import Corruption
+from lethe.corruption.positions import MessageSpan
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.engines.fitness import describe_unfit
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.judging import Finding, Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
-from lethe.server.settings import Fallback, OnUnfit, PolicySettings, SeveralAdapters
+from lethe.server.settings import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet
@@ -138,6 +139,79 @@ class TestDecision:
             assert len(decision.corruptions) == (sum(fits) if outcome is Outcome.CORRUPT else 0)
 
 
+@pytest.mark.parametrize(
+    ("fallback", "outcome"),
+    [
+        (Fallback.BLOCK, Outcome.BLOCK),
+        (Fallback.PASS, Outcome.PASS),
+        (Fallback.OBSERVE, Outcome.OBSERVE),
+        (Fallback.CORRUPT, Outcome.CORRUPT),
+    ],
+)
+def test_what_is_no_language_has_a_policy_of_its_own(fallback: Fallback, outcome: Outcome) -> None:
+    targets = TargetSet([target("books", Action.CORRUPT, True)])
+    unread = [flagging(status="unreadable")]
+    decision = decide(unread, targets, PolicySettings(on_unreadable=fallback), ANYONE)
+    assert decision.outcome is outcome
+    assert decision.reason
+    assert decide(unread, targets, PolicySettings(), ANYONE).outcome is Outcome.BLOCK
+
+
+class TestScope:
+    """What follows from what was found, and where a corruption is to fall."""
+
+    HIDDEN = (MessageSpan(0, 0, 5),)
+
+    @pytest.mark.parametrize(
+        ("action", "consequence", "outcome"),
+        [
+            (Action.CORRUPT, Consequence.CORRUPT, Outcome.CORRUPT),
+            (Action.CORRUPT, Consequence.CORRUPT_SPAN, Outcome.CORRUPT),
+            (Action.CORRUPT, Consequence.REFUSE, Outcome.REFUSE),
+            (Action.CORRUPT, Consequence.OBSERVE, Outcome.OBSERVE),
+            (Action.CORRUPT, Consequence.SKIP, Outcome.PASS),
+            (Action.ADAPTER, Consequence.CORRUPT, Outcome.ADAPTER),
+            (Action.ADAPTER, Consequence.REFUSE, Outcome.REFUSE),
+            (Action.REFUSE, Consequence.CORRUPT, Outcome.REFUSE),
+            (Action.REFUSE, Consequence.OBSERVE, Outcome.OBSERVE),
+            (Action.OBSERVE, Consequence.REFUSE, Outcome.OBSERVE),
+            (Action.OBSERVE, Consequence.SKIP, Outcome.PASS),
+        ],
+    )
+    def test_a_targets_action_is_no_more_than_the_text_that_carries_the_verdict_allows(
+        self, action: Action, consequence: Consequence, outcome: Outcome
+    ) -> None:
+        decision = self.decide([flagging("books", books=Finding(consequence))], action)
+        assert decision.outcome is outcome
+        assert bool(decision.flagged) is (consequence is not Consequence.SKIP)
+
+    def test_a_corruption_falls_on_what_is_hidden(self) -> None:
+        found = flagging("books", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        assert self.decide([found]).hidden == {"books": self.HIDDEN}
+        assert self.decide([flagging("books")]).hidden == {}
+
+    def test_it_falls_on_everything_of_several_prompts_and_in_place_of_a_verdict(self) -> None:
+        found = flagging("books", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        assert self.decide([found, flagging()]).hidden == {}
+        unread = flagging("books", status="too_long", books=Finding(Consequence.CORRUPT, self.HIDDEN))
+        decision = self.decide([unread], policy=PolicySettings(on_too_long=Fallback.CORRUPT))
+        assert (decision.outcome, decision.hidden) == (Outcome.CORRUPT, {})
+
+    def test_of_several_prompts_the_strongest_consequence_counts(self) -> None:
+        observed = flagging("books", books=Finding(Consequence.OBSERVE))
+        assert self.decide([observed, flagging("books")]).outcome is Outcome.CORRUPT
+        assert self.decide([flagging("books"), observed]).outcome is Outcome.CORRUPT
+
+    def decide(
+        self,
+        judgements: list[Judgement],
+        action: Action = Action.CORRUPT,
+        policy: PolicySettings | None = None,
+    ) -> Decision:
+        targets = TargetSet([target("books", action, fits=True)])
+        return decide(judgements, targets, policy or PolicySettings(), ANYONE)
+
+
 _PROTECTION = {
     Outcome.PASS: 0,
     Outcome.OBSERVE: 0,
@@ -151,13 +225,14 @@ _TARGET = st.tuples(st.sampled_from(Action), st.booleans(), st.sampled_from([0, 
 _VERDICT = st.builds(
     lambda names, status: flagging(*names, status=status),
     st.sets(st.sampled_from(_NAMES)),
-    st.sampled_from(["ok", "too_long", "unclassifiable"]),
+    st.sampled_from(["ok", "too_long", "unclassifiable", "unreadable"]),
 )
 _POLICY = st.builds(
     PolicySettings,
     on_error=st.sampled_from(Fallback),
     on_too_long=st.sampled_from(Fallback),
     on_unclassifiable=st.sampled_from(Fallback),
+    on_unreadable=st.sampled_from(Fallback),
     several_adapters=st.sampled_from(SeveralAdapters),
 )
 

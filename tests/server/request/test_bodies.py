@@ -1,6 +1,9 @@
 """A body is read within its bounds and those of all together, and what it took of these is given back, whatever comes."""
 
 import asyncio
+import gzip
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from lethe.server.errors import (
     APIError,
+    BadRequest,
     PayloadTooLarge,
     RequestTimeout,
     Unavailable,
@@ -80,10 +84,26 @@ async def test_a_body_is_read_whole_however_it_comes(bodies: Bodies) -> None:
         (lambda: Client(b"x" * (MOST + 1)), PayloadTooLarge, 413),
         (lambda: Client(b"x" * MOST, b"x"), PayloadTooLarge, 413),
         (lambda: Client(b"{}", content_type="text/plain"), UnsupportedMediaType, 415),
-        (lambda: Client(b"{}", content_encoding="gzip"), UnsupportedMediaType, 415),
+        (lambda: Client(b"{}", content_encoding="zstd"), UnsupportedMediaType, 415),
+        (lambda: Client(b"{}", content_encoding="gzip, gzip"), UnsupportedMediaType, 415),
+        (lambda: Client(b"{}", content_encoding="gzip"), BadRequest, 400),
+        (lambda: Client(gzip.compress(b"{}")[:-1], content_encoding="gzip"), BadRequest, 400),
+        (lambda: Client(gzip.compress(b"{}"), b"more", content_encoding="gzip"), BadRequest, 400),
+        (lambda: Client(gzip.compress(b"x" * 10**7), content_encoding="gzip"), PayloadTooLarge, 413),
         (lambda: Client(b"{", whole=False), RequestTimeout, 408),
     ],
-    ids=["too long", "too long in pieces", "no JSON", "compressed", "too slow"],
+    ids=[
+        "too long",
+        "too long in pieces",
+        "no JSON",
+        "another coding",
+        "two codings",
+        "no gzip",
+        "cut",
+        "more",
+        "a bomb",
+        "too slow",
+    ],
 )
 async def test_a_body_that_may_not_be_is_refused_and_holds_nothing(
     bodies: Bodies, client: Any, error: type[APIError], status: int
@@ -92,6 +112,21 @@ async def test_a_body_that_may_not_be_is_refused_and_holds_nothing(
         await read(bodies, client())
     assert refused.value.status == status
     assert await is_all_given_back(bodies)
+
+
+@pytest.mark.parametrize(
+    ("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("GZIP ", gzip.compress)]
+)
+async def test_a_compressed_body_is_read_as_what_it_holds(
+    bodies: Bodies, coding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    for text in (b"{}", b"x" * MOST):
+        coded = compress(text)
+        pieces = [coded[start : start + 7] for start in range(0, len(coded), 7)]
+        assert await read(bodies, Client(*pieces, b"", content_encoding=coding)) == text
+    async with bodies.read(Client(compress(b"x" * MOST), content_encoding=coding).request):
+        with pytest.raises(Unavailable):
+            await read(bodies, Client(b"x" * (ALL - MOST + 1)))
 
 
 async def test_what_says_that_it_is_too_long_is_not_read(bodies: Bodies) -> None:
@@ -159,4 +194,12 @@ async def test_however_requests_end_all_is_given_back(requests: list[tuple[list[
     ends = await asyncio.gather(*(handle(*each) for each in requests), return_exceptions=True)
     known = (PayloadTooLarge, Unavailable, ClientDisconnect, ClientGone, OSError)
     assert all(end is None or isinstance(end, known) for end in ends)
+    assert await is_all_given_back(bodies)
+
+
+async def test_a_body_that_is_kept_is_counted_until_it_is_let_go(bodies: Bodies) -> None:
+    with bodies.kept(b"x" * MOST):
+        with pytest.raises(Unavailable):
+            await read(bodies, Client(b"x" * MOST))
+        assert await read(bodies, Client(b"x" * (ALL - MOST)))
     assert await is_all_given_back(bodies)

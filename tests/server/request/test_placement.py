@@ -1,6 +1,7 @@
 """Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
+from lethe.corruption.positions import MessageSpan
 from lethe.server.endpoints import ChatRequest, CompletionRequest, MessagesRequest
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
@@ -91,6 +93,42 @@ async def test_spans_of_the_right_kind_and_target_are_carried_to_tokens(
     spans = (Span(1, 7, 19, 1.0, kind), Span(0, 0, 2, 1.0, other))
     request = await place(model_folder, CHAT, decision(positions, *spans))
     assert request.placed[0].ranges == ((6, 8),)
+
+
+@pytest.mark.parametrize(
+    ("positions", "spans", "ranges"),
+    [
+        ("all_but_last", (), ((4, 9),)),
+        ("user_content", (), ((4, 9),)),
+        ("flagged_spans", (Span(1, 7, 19, 1.0), Span(0, 0, 2, 1.0)), ((6, 8),)),
+        ("flagged_spans", (Span(0, 0, 2, 1.0),), ((4, 9),)),
+        ("entities", (), ((4, 9),)),
+    ],
+)
+async def test_of_a_prompt_that_is_hidden_in_part_only_that_part_is_corrupted(
+    model_folder: str, positions: Positions, spans: tuple[Span, ...], ranges: Any
+) -> None:
+    made = replace(decision(positions, *spans), hidden={"books": (MessageSpan(1, 0, 23),)})
+    metrics = Metrics()
+    request = await place(model_folder, CHAT, made, metrics)
+    assert request.placed[0].ranges == ranges
+    assert request.prompt_tokens == 10
+    assert not any(whole_prompts(metrics).values())
+
+
+@pytest.mark.parametrize("reason", [WholePrompt.NO_TOKENIZER, WholePrompt.NOT_LOCATED])
+async def test_what_is_hidden_and_cannot_be_located_means_the_whole_prompt_and_is_counted(
+    model_folder: str, reason: WholePrompt
+) -> None:
+    metrics = Metrics()
+    folder, hidden = {
+        WholePrompt.NO_TOKENIZER: (None, MessageSpan(1, 0, 23)),
+        WholePrompt.NOT_LOCATED: (model_folder, MessageSpan(2, 0, 3)),
+    }[reason]
+    made = replace(decision("all_but_last"), hidden={"books": (hidden,)})
+    request = await place(folder, CHAT, made, metrics)
+    assert request.placed[0].ranges is None
+    assert whole_prompts(metrics)[reason.value] == 1
 
 
 async def test_ranges_are_of_the_whole_prompt_so_that_an_engine_that_cuts_it_sees_that_they_do_not_fit(

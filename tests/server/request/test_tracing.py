@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -17,7 +18,8 @@ from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from lethe.server.request.open_telemetry import OpenTelemetry
 from lethe.server.settings import TracingSettings
-from tests.server.stack import MODEL, Stack, chat
+from tests.server.answers import chat_answer
+from tests.server.stack import MODEL, Stack, chat, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +84,23 @@ async def test_three_spans_tell_of_a_request(
         "gen_ai.usage.output_tokens": 2,
     }
     assert SECRET not in "".join(span.to_json() for span in exported.get_finished_spans())
+
+
+async def test_an_answer_that_was_made_anew_is_told_with_both_calls(
+    stack: Stack, targets: Path, tracing: OpenTelemetry, exported: InMemorySpanExporter
+) -> None:
+    write_target(targets, "books", answers=True)
+    await stack.guard.load()
+    stack.engine.next_answers = [chat_answer("told in the books"), chat_answer("unknown")]
+    await stack.client.post(PATH, json=chat("hi"))
+    *spans, whole = spans_of(tracing, exported)
+    assert [span.name for span in spans] == ["classify", f"chat {MODEL}", f"chat {MODEL}"]
+    told = {name: value for name, value in (whole.attributes or {}).items() if "answer" in name}
+    assert told == {
+        "lethe.answer.outcome": "corrupt",
+        "lethe.answer.flagged": ("books",),
+        "lethe.answer.made_anew": True,
+    }
 
 
 USED = b'"usage":{"prompt_tokens":5,"completion_tokens":4,"total_tokens":9}'

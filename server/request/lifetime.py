@@ -10,8 +10,8 @@ from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.error_forms import OPENAI_ERRORS, ErrorForm
-from lethe.server.errors import APIError, EngineFailed, ServerStopping
-from lethe.server.request.relay import ClientGone, StreamedResponse, StreamEnd, buffered
+from lethe.server.errors import APIError, EngineFailed, ServerStopping, Unavailable
+from lethe.server.request.relay import ClientGone, Stream, StreamedResponse, StreamEnd, buffered
 
 CLIENT_CLOSED_REQUEST = 499
 
@@ -19,11 +19,12 @@ _Held = TypeVar("_Held")
 _STATUS = {
     StreamEnd.CLIENT_GONE: CLIENT_CLOSED_REQUEST,
     StreamEnd.ENGINE_FAILED: EngineFailed.status,
+    StreamEnd.NOT_JUDGED: Unavailable.status,
     StreamEnd.PROXY_STOPPED: ServerStopping.status,
 }
 
 
-class Exchange:
+class RequestLifetime:
     """One request, from its head to the end of its answer.
 
     Parameters
@@ -85,10 +86,17 @@ class Exchange:
         EngineFailed
             As of `buffered`.
         """
-        if upstream.headers.get("Content-Type", "").startswith("text/event-stream"):
-            on_end = self._stream_ended(upstream.status)
-            return StreamedResponse(upstream, self._stall_timeout_s, self._errors, on_end)
-        response = await buffered(upstream)
+        if upstream.is_stream:
+            return self.stream(upstream)
+        return self.whole(await buffered(upstream))
+
+    def stream(self, upstream: Stream) -> Response:
+        """Pass a stream on as it comes."""
+        on_end = self._stream_ended(upstream.status)
+        return StreamedResponse(upstream, self._stall_timeout_s, self._errors, on_end)
+
+    def whole(self, response: Response) -> Response:
+        """Pass an answer on that is there."""
         self._answered = bytes(response.body)
         return response
 

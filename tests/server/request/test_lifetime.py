@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.errors import BadRequest, EngineFailed, EngineTimeout, ServerStopping, TooManyRequests
-from lethe.server.request.exchange import Exchange
+from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.relay import ClientGone, StreamedResponse
 from tests.server.stack import RecordingEngine
 
@@ -46,12 +46,12 @@ def told() -> Told:
 
 
 @pytest.fixture
-def exchange(told: Told) -> Exchange:
-    """An exchange for which two things are held."""
-    exchange = Exchange(60, told.end)
-    exchange.hold(told.let_go("first"))
-    exchange.hold(told.let_go("second"))
-    return exchange
+def lifetime(told: Told) -> RequestLifetime:
+    """A lifetime for which two things are held."""
+    lifetime = RequestLifetime(60, told.end)
+    lifetime.hold(told.let_go("first"))
+    lifetime.hold(told.let_go("second"))
+    return lifetime
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ async def sent(response: Response, *, gone: bool = False, begun: asyncio.Event |
     return b"".join(pieces)
 
 
-async def test_an_answer_ends_it_with_its_status(exchange: Exchange, told: Told) -> None:
+async def test_an_answer_ends_it_with_its_status(lifetime: RequestLifetime, told: Told) -> None:
     response = Response(b"refused", 403)
-    assert await exchange.answer(answering(response)) is response
+    assert await lifetime.answer(answering(response)) is response
     assert told.order == [(403, None), "second", "first"]
 
 
@@ -119,9 +119,9 @@ async def test_an_answer_ends_it_with_its_status(exchange: Exchange, told: Told)
     ],
 )
 async def test_what_goes_wrong_as_it_may_is_an_answer(
-    exchange: Exchange, told: Told, error: Exception, status: int
+    lifetime: RequestLifetime, told: Told, error: Exception, status: int
 ) -> None:
-    response = await exchange.answer(failing(error))
+    response = await lifetime.answer(failing(error))
     assert response.status_code == status
     assert told.order == [(status, None), "second", "first"]
     assert (response.body == b"") is (status == 499)
@@ -133,14 +133,14 @@ async def test_what_goes_wrong_as_it_may_is_an_answer(
     ids=["stopped", "unexpected", "exit"],
 )
 async def test_what_goes_wrong_otherwise_goes_on_and_has_ended_it(
-    exchange: Exchange, told: Told, error: BaseException, status: int
+    lifetime: RequestLifetime, told: Told, error: BaseException, status: int
 ) -> None:
     with pytest.raises(type(error)):
-        await exchange.answer(failing(error))
+        await lifetime.answer(failing(error))
     assert told.order == [(status, None), "second", "first"]
 
 
-async def test_a_context_is_left_at_the_end(exchange: Exchange, told: Told) -> None:
+async def test_a_context_is_left_at_the_end(lifetime: RequestLifetime, told: Told) -> None:
     @contextmanager
     def context() -> Any:
         try:
@@ -149,10 +149,10 @@ async def test_a_context_is_left_at_the_end(exchange: Exchange, told: Told) -> N
             told.order.append("context")
 
     async def work() -> Response:
-        assert exchange.keep(context()) == "kept"
+        assert lifetime.keep(context()) == "kept"
         raise BadRequest("no")
 
-    await exchange.answer(work())
+    await lifetime.answer(work())
     assert told.order == [(400, None), "context", "second", "first"]
 
 
@@ -160,31 +160,31 @@ async def test_what_is_held_is_let_go_even_where_an_end_fails(told: Told) -> Non
     def fails(*_: object) -> None:
         raise OSError("full")
 
-    exchange = Exchange(60, fails)
-    exchange.hold(told.let_go("first"))
-    exchange.hold(fails)
-    exchange.hold(told.let_go("third"))
+    lifetime = RequestLifetime(60, fails)
+    lifetime.hold(told.let_go("first"))
+    lifetime.hold(fails)
+    lifetime.hold(told.let_go("third"))
     with pytest.raises(OSError, match="full"):
-        await exchange.answer(answering(Response()))
+        await lifetime.answer(answering(Response()))
     assert told.order == ["third", "first"]
 
 
 async def test_a_whole_answer_of_the_engine_ends_it_and_is_told(
-    exchange: Exchange, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
+    lifetime: RequestLifetime, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
 ) -> None:
-    response = await exchange.answer(exchange.relay(await asked(False)))
+    response = await lifetime.answer(lifetime.relay(await asked(False)))
     assert orjson.loads(response.body)["id"] == "x"
     assert told.order == [(200, response.body), "second", "first"]
 
 
 async def test_an_engine_that_answers_no_json_is_a_502(
-    exchange: Exchange,
+    lifetime: RequestLifetime,
     told: Told,
     engine: RecordingEngine,
     asked: Callable[[bool], Awaitable[EngineAnswer]],
 ) -> None:
     engine.error = web.Response(text="<html>")
-    assert (await exchange.answer(exchange.relay(await asked(False)))).status_code == 502
+    assert (await lifetime.answer(lifetime.relay(await asked(False)))).status_code == 502
     assert told.order == [(502, None), "second", "first"]
 
 
@@ -193,9 +193,9 @@ class TestStream:
 
     @pytest.fixture
     async def response(
-        self, exchange: Exchange, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
+        self, lifetime: RequestLifetime, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
     ) -> Response:
-        response = await exchange.answer(exchange.relay(await asked(True)))
+        response = await lifetime.answer(lifetime.relay(await asked(True)))
         assert isinstance(response, StreamedResponse)
         assert told.order == []
         return response
@@ -220,9 +220,9 @@ class TestBrokenStream:
             yield engine
 
     async def test_it_ends_as_a_failure_of_the_engine(
-        self, exchange: Exchange, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
+        self, lifetime: RequestLifetime, told: Told, asked: Callable[[bool], Awaitable[EngineAnswer]]
     ) -> None:
-        response = await exchange.answer(exchange.relay(await asked(True)))
+        response = await lifetime.answer(lifetime.relay(await asked(True)))
         assert b'"error"' in await sent(response)
         assert [status for status, _ in told.ends] == [502]
         assert told.order[1:] == ["second", "first"]
@@ -240,11 +240,11 @@ class TestSlowStream:
     async def test_a_proxy_that_stops_ends_it(
         self,
         engine: RecordingEngine,
-        exchange: Exchange,
+        lifetime: RequestLifetime,
         told: Told,
         asked: Callable[[bool], Awaitable[EngineAnswer]],
     ) -> None:
-        response = await exchange.answer(exchange.relay(await asked(True)))
+        response = await lifetime.answer(lifetime.relay(await asked(True)))
         begun = asyncio.Event()
         sending = asyncio.create_task(sent(response, begun=begun))
         await begun.wait()

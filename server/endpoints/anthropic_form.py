@@ -1,0 +1,90 @@
+"""Answers of ``/v1/messages``, whole or as events."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from lethe.server.endpoints.answer_form import (
+    END_OF_EVENT,
+    SAID,
+    AnswerForm,
+    AnswerReading,
+    Shown,
+    texts_of,
+)
+from lethe.server.endpoints.anthropic_refusal import STOP, refusal_events
+
+_BLOCK_EVENTS = {"content_block_start", "content_block_delta", "content_block_stop"}
+_BEGINNING, _END = "message_start", "message_delta"
+
+
+class MessageForm(AnswerForm):
+    """Reads messages."""
+
+    ends_with_done = False
+    keeps_events = True
+
+    def read(self, document: Mapping[str, Any]) -> AnswerReading:
+        """See `AnswerForm.read`."""
+        kind = document.get("type")
+        shown = [Shown(0, SAID, *each) for each in _texts(document)]
+        return AnswerReading(
+            shown,
+            choices=(0,),
+            opened=(0,) if kind == _BEGINNING else (),
+            bound=(0,) if kind in _BLOCK_EVENTS or shown else (),
+            ended=(0,) if kind == _END else (),
+            tokens=1 if shown else 0,
+        )
+
+    def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
+        """See `AnswerForm.without`: all events are of the one choice."""
+        return None if choices else event
+
+    def event(self, document: Mapping[str, Any]) -> bytes:
+        """See `AnswerForm.event`."""
+        kind = str(document["type"]).encode()
+        return b"event: " + kind + b"\ndata: " + orjson.dumps(document) + END_OF_EVENT
+
+    def refused(
+        self, first: Mapping[str, Any], choice: int, text: str, *, has_begun: bool
+    ) -> list[dict[str, Any]]:
+        """See `AnswerForm.refused`."""
+        events = refusal_events(first.get("message") or {}, text)
+        return events[1:] if has_begun else events
+
+    def cut_off(
+        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """See `AnswerForm.cut_off`. A tool call that lacks its end is left open: whoever is told of its end may make it."""
+        open_blocks: dict[int, str] = {}
+        for event in passed:
+            if isinstance(block := event.get("content_block"), dict):
+                open_blocks[event["index"]] = str(block.get("type"))
+            elif event.get("type") == "content_block_stop":
+                open_blocks.pop(event["index"], None)
+        stops = [
+            {"type": "content_block_stop", "index": index}
+            for index, kind in open_blocks.items()
+            if kind != "tool_use"
+        ]
+        pieces = sum(event.get("type") == "content_block_delta" for event in passed)
+        usage = (first.get("message") or {}).get("usage") or {}
+        ended = {"type": _END, "delta": STOP, "usage": {**usage, "output_tokens": pieces}}
+        return [*stops, ended, {"type": "message_stop"}]
+
+
+def _texts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Texts with their places: of a whole message, of a block as it begins, of a piece of it, and what it stopped at."""
+    texts = list(texts_of(document.get("content")))
+    index = document.get("index")
+    for name in ("content_block", "delta"):
+        if isinstance(said := document.get(name), dict):
+            said = {field: value for field, value in said.items() if field not in ("signature", *STOP)}
+            texts += [(f".{index}{channel}", text) for channel, text in texts_of(said)]
+            if isinstance(stop := (document.get(name) or {}).get("stop_sequence"), str):
+                texts.append((".stop_sequence", stop))
+    if isinstance(stop := document.get("stop_sequence"), str):
+        texts.append((".stop_sequence", stop))
+    return texts

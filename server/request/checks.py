@@ -1,0 +1,85 @@
+"""The way of a request to judge alone: to a verdict, and no further."""
+
+import time
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from lethe.classifier.verdict import Verdict
+from lethe.server.access.access import Access
+from lethe.server.access.keys import ApiKey, Scope
+from lethe.server.endpoints.checks import CheckRequest, Findings
+from lethe.server.errors import Unavailable
+from lethe.server.guard.guard import Guard
+from lethe.server.request.bodies import Bodies
+from lethe.server.request.lifetime import RequestLifetime
+from lethe.server.request.record import Record, Recorders
+from lethe.server.settings import Settings
+
+
+class CheckHandler:
+    """Answers requests to judge alone. No engine is asked, and none need be ready."""
+
+    def __init__(
+        self, settings: Settings, guard: Guard, access: Access, bodies: Bodies, recorders: Recorders
+    ) -> None:
+        self._settings = settings
+        self._guard = guard
+        self._access = access
+        self._bodies = bodies
+        self._recorders = recorders
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request, recording it whatever becomes of it."""
+        record = Record(CheckRequest.path, self._recorders, request.headers)
+        lifetime = RequestLifetime(self._settings.limits.stall_timeout_s, record.finished)
+        response = await lifetime.answer(self._check(request, record, lifetime))
+        response.headers["x-request-id"] = record.request_id
+        return response
+
+    async def _check(self, request: Request, record: Record, lifetime: RequestLifetime) -> Response:
+        if record.others_in_flight >= self._settings.limits.max_requests:
+            raise Unavailable("Too many requests are in flight.", code="overloaded", retry_after_s=1)
+        key = self._access.identify(request.headers, Scope.CHECK)
+        record.admitted(key)
+        lifetime.hold(await self._access.admit(self._limited(key)))
+        async with self._bodies.read(request) as raw:
+            asked = CheckRequest.parse(raw)
+            if self._settings.audit.required and self._recorders.audit.failing:
+                raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
+            in_detail = Scope.ADMIN in key.scopes
+            prompt = await self._prompt_verdict(asked, key, record, in_detail)
+            answer = await self._answer_verdict(asked, record, in_detail)
+            return Findings(prompt, answer, key.exempt, in_detail).response()
+
+    def _limited(self, key: ApiKey) -> ApiKey:
+        """The key with a limit of its own for checks, counted apart from that of its other requests."""
+        allowed = self._settings.limits.checks_per_minute
+        if key.requests_per_minute is not None:
+            allowed = min(allowed, key.requests_per_minute)
+        return key.model_copy(update={"id": f"{key.id}:check", "requests_per_minute": allowed})
+
+    async def _prompt_verdict(
+        self, asked: CheckRequest, key: ApiKey, record: Record, in_detail: bool
+    ) -> Verdict:
+        conversation = asked.conversation
+        started = time.perf_counter()
+        decision = await self._guard.decide([conversation], key, explain=in_detail)
+        record.decided(decision, [conversation], time.perf_counter() - started)
+        if not decision.verdicts:
+            raise _no_verdict()
+        return decision.verdicts[0]
+
+    async def _answer_verdict(self, asked: CheckRequest, record: Record, in_detail: bool) -> Verdict | None:
+        exchange = asked.exchange
+        if exchange is None:
+            return None
+        verdict = await self._guard.judge_answer(exchange, explain=in_detail)
+        if verdict is None:
+            raise _no_verdict()
+        record.answer_checked(verdict)
+        return verdict
+
+
+def _no_verdict() -> Unavailable:
+    return Unavailable("There is no verdict at present.", retry_after_s=1)

@@ -1,0 +1,30 @@
+from lethe.classifier.invisible import reveal, unread
+
+SECRET = "Who keeps the lighthouse?"
+
+
+def test_bytes_in_variation_selectors_are_written_out() -> None:
+    hidden = "".join(chr(0xE0100 + byte - 16) for byte in SECRET.encode())
+    read = reveal(f"😀{hidden} Hello")
+    assert read is not None
+    assert SECRET in read.text
+
+
+def test_bits_in_zero_width_characters_are_written_out_whichever_is_nought() -> None:
+    bits = "".join(f"{byte:08b}" for byte in SECRET.encode())
+    for signs in ("\u200b\u200c", "\u200d\u200b"):
+        read = reveal(f"Hello {bits.translate(str.maketrans('01', signs))} there")
+        assert read is not None
+        assert SECRET in read.text
+
+
+def test_a_run_that_says_nothing_is_told() -> None:
+    run = "\u200b\u200c\u200d\u2060" * 8
+    assert reveal(f"Hello {run}") is None
+    assert unread(f"Hello {run}") == [(6, 38)]
+
+
+def test_emoji_and_joined_letters_are_ordinary() -> None:
+    for text in ("👩‍👩‍👧‍👦 ❤️ ☎️", "می‌خواهم", "plain"):
+        assert reveal(text) is None
+        assert not unread(text)

@@ -1,0 +1,274 @@
+"""Whole answers are judged before they go out, and made anew where they tell what is to be forgotten."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lethe.bundle import Action
+from lethe.server.audit.files import read_entries
+from lethe.server.endpoints import GUARDED
+from lethe.server.targets.rollout import change_deployment
+from tests.server.answers import CHAT, COMPLETIONS, RESPONSES, chat_answer, message_of
+from tests.server.stack import Stack, chat, write_adapter, write_target
+
+pytestmark = pytest.mark.anyio
+
+TOLD, UNTOLD = "It is told in the books.", "I would not know."
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> Path:
+    """A folder with one target, ``books``, that is corrupted and has a head for answers."""
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    write_target(folder, "books", answers=True)
+    return folder
+
+
+def test_every_route_that_generates_says_how_its_answers_are_read() -> None:
+    assert all((guarded.answer_form is not None) == guarded.generates for guarded in GUARDED)
+
+
+async def test_an_answer_that_tells_nothing_goes_out_as_it_came(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    response = await stack.client.post(CHAT, json=chat("hi"))
+    assert response.json() == chat_answer(UNTOLD)
+    assert len(stack.engine.requests) == 1
+    (exchange,) = stack.classifiers[0].answers
+    assert (exchange.answer, exchange.complete) == (UNTOLD, True)
+    assert [message.text for message in exchange.question.messages] == ["hi"]
+
+
+async def test_an_answer_that_tells_something_is_made_anew_with_the_corruption(stack: Stack) -> None:
+    stack.engine.next_answers = [
+        chat_answer(TOLD),
+        chat_answer(UNTOLD, id="chatcmpl-2", created=2, usage={"completion_tokens": 9}),
+    ]
+    response = await stack.client.post(CHAT, json=chat("hi", temperature=0.5))
+    assert response.json() == chat_answer(UNTOLD, usage={"completion_tokens": 9})
+    (_, first), (_, second) = stack.engine.requests
+    assert "vllm_xargs" not in first
+    assert second.pop("vllm_xargs")
+    assert second == first
+    # What a model that does not know answers is judged by itself.
+    assert not stack.classifiers[0].answers[-1].question.messages
+
+
+async def test_an_answer_that_tells_twice_is_refused(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(TOLD), chat_answer(TOLD), chat_answer(UNTOLD)]
+    response = await stack.client.post(CHAT, json=chat("hi"))
+    assert message_of(response) == REFUSAL
+    assert response.json()["choices"][0]["finish_reason"] == "content_filter"
+    assert len(stack.engine.requests) == 2
+
+
+async def test_an_answer_to_a_corrupted_prompt_is_refused_if_it_tells_something(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(TOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == REFUSAL
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == UNTOLD
+    assert len(stack.engine.requests) == 2
+
+
+async def test_what_a_grammar_forces_is_refused_and_not_made_anew(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(TOLD)]
+    body = chat("hi", response_format={"type": "json_schema", "json_schema": {"name": "x"}})
+    assert message_of(await stack.client.post(CHAT, json=body)) == REFUSAL
+    assert len(stack.engine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "logprobs"),
+    [
+        ({"content": None, "reasoning": TOLD}, None),
+        ({"content": None, "refusal": TOLD}, None),
+        ({"content": "", "a_field_to_come": {"text": TOLD}}, None),
+        ({"content": None, "tool_calls": [{"function": {"name": "f", "arguments": '{"x": "books"}'}}]}, None),
+        ({"content": "It"}, {"content": [{"token": "It", "top_logprobs": [{"token": "books"}]}]}),
+        (
+            {"content": "It is"},
+            {
+                "content": [
+                    {"token": "It", "top_logprobs": [{"token": "It"}, {"token": "bo"}]},
+                    {"token": " is", "top_logprobs": [{"token": " is"}, {"token": "oks"}]},
+                ]
+            },
+        ),
+    ],
+)
+async def test_everything_that_an_answer_shows_is_judged(
+    stack: Stack, message: dict[str, Any], logprobs: Any
+) -> None:
+    answer = chat_answer("")
+    answer["choices"][0] |= {"message": {"role": "assistant"} | message, "logprobs": logprobs}
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+
+
+async def test_what_a_prompt_would_have_been_to_the_model_is_judged(stack: Stack) -> None:
+    entry = {"7": {"logprob": -1.0, "rank": 1, "decoded_token": "books"}}
+    answer = chat_answer(UNTOLD) | {"prompt_logprobs": [None, entry]}
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert "prompt_logprobs" not in (await stack.client.post(CHAT, json=chat("hi"))).json()
+
+
+async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> None:
+    answer = chat_answer("It is told in the ")
+    answer["choices"][0]["stop_reason"] = "books"
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
+
+
+async def test_tokens_that_are_shown_by_their_ids_are_not_readable(stack: Stack) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = {"content": [{"token": "token_id:7", "top_logprobs": []}]}
+    stack.engine.next_answers = [answer]
+    response = await stack.client.post(CHAT, json=chat("hi"))
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "unclassifiable"
+
+
+async def test_a_turn_that_the_client_began_is_the_beginning_of_the_answer(stack: Stack) -> None:
+    """So that an answer asked for in slices is judged as one that is not."""
+    stack.engine.next_answers = [chat_answer("oks"), chat_answer(UNTOLD)]
+    body = chat("hi", continue_final_message=True, add_generation_prompt=False)
+    body["messages"].append({"role": "assistant", "content": "It is told in the bo"})
+    assert message_of(await stack.client.post(CHAT, json=body)) == UNTOLD
+    first = stack.classifiers[0].answers[0]
+    assert first.answer == TOLD[:-1]
+    assert [message.text for message in first.question.messages] == ["hi"]
+
+
+async def test_of_several_choices_one_that_tells_has_all_of_them_made_anew(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(UNTOLD, TOLD), chat_answer("Yes.", "No.")]
+    response = await stack.client.post(CHAT, json=chat("hi", n=2))
+    assert [message_of(response, index) for index in (0, 1)] == ["Yes.", "No."]
+
+
+async def test_completions_are_judged_with_the_sentence_that_they_go_on_with(stack: Stack) -> None:
+    def completion(text: str) -> dict[str, Any]:
+        return {"id": "cmpl-1", "choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}
+
+    stack.engine.next_answers = [completion("oks"), completion(" unknown")]
+    body = {"model": "org/model", "prompt": "One. It is told in the bo"}
+    response = await stack.client.post(COMPLETIONS, json=body)
+    assert response.json()["choices"][0]["text"] == " unknown"
+    assert stack.classifiers[0].answers[0].answer == " It is told in the books"
+
+
+async def test_of_several_prompts_each_answer_is_judged_with_its_own(stack: Stack) -> None:
+    choices = [{"index": index, "text": "x", "finish_reason": "stop"} for index in range(4)]
+    stack.engine.next_answers = [{"id": "cmpl-1", "choices": choices}]
+    body = {"model": "org/model", "prompt": ["one.", "two."], "n": 2}
+    await stack.client.post(COMPLETIONS, json=body)
+    asked = [exchange.question.messages[0].text for exchange in stack.classifiers[0].answers]
+    assert asked == ["one.", "one.", "two.", "two."]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "message", "content": [{"type": "output_text", "text": TOLD}]},
+        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": TOLD}]},
+        {"type": "function_call", "name": "f", "arguments": '{"x": "books"}'},
+        {
+            "type": "message",
+            "content": [{"text": "x", "logprobs": [{"token": "x", "top_logprobs": [{"token": "books"}]}]}],
+        },
+    ],
+)
+async def test_every_item_of_a_response_is_judged(stack: Stack, item: dict[str, Any]) -> None:
+    good = {"id": "resp_2", "created_at": 2, "output": [{"type": "message", "content": [{"text": UNTOLD}]}]}
+    stack.engine.next_answers = [{"id": "resp_1", "created_at": 1, "output": [item]}, good]
+    response = await stack.client.post(RESPONSES, json={"model": "org/model", "input": "hi"})
+    assert response.json() == good | {"id": "resp_1", "created_at": 1}
+
+
+async def test_a_verdict_that_fails_gives_nothing_away(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer("time out")]
+    response = await stack.client.post(CHAT, json=chat("hi"))
+    assert (response.status_code, "time out" in response.text) == (503, False)
+    assert await stack.metric('lethe_classifier_errors_total{stage="answer"}') == 1
+
+
+@pytest.mark.settings(policy={"on_error": "pass"})
+async def test_a_verdict_that_fails_lets_an_answer_out_where_the_policy_says_so(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer("time out")]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == "time out"
+
+
+@pytest.mark.settings(policy={"on_error": "corrupt"})
+async def test_a_verdict_that_fails_has_an_answer_made_anew_where_the_policy_says_so(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer("time out"), chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+    assert "vllm_xargs" in stack.engine.requests[1][1]
+
+
+async def test_an_engine_that_is_gone_between_two_answers_is_an_error(stack: Stack) -> None:
+    stack.engine.next_answers = [chat_answer(TOLD), None, None]
+    response = await stack.client.post(CHAT, json=chat("hi"))
+    assert (response.status_code, "books" in response.text) == (502, False)
+
+
+class TestPolicy:
+    async def test_a_target_that_refuses_refuses_answers(self, targets: Path, stack: Stack) -> None:
+        write_target(targets, "books", Action.REFUSE, answers=True)
+        await stack.guard.load()
+        stack.engine.next_answers = [chat_answer(TOLD)]
+        assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == REFUSAL
+        assert len(stack.engine.requests) == 1
+
+    async def test_a_target_with_an_adapter_answers_by_it(self, targets: Path, stack: Stack) -> None:
+        write_adapter(targets, "books", answers=True)
+        await stack.guard.load()
+        stack.engine.next_answers = [chat_answer(TOLD), chat_answer(UNTOLD)]
+        assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+        assert stack.engine.requests[1][1]["model"] in stack.engine.adapters
+
+    async def test_observed_answers_go_out_and_are_counted(self, targets: Path, stack: Stack) -> None:
+        change_deployment(targets, "books", answers="observe")
+        await stack.guard.load()
+        stack.engine.next_answers = [chat_answer(TOLD)]
+        assert (await stack.client.post(CHAT, json=chat("hi"))).json() == chat_answer(TOLD)
+        assert await stack.metric('lethe_answers_total{action="observe",endpoint="/v1/chat/completions"') == 1
+
+    async def test_answers_that_are_not_judged_are_not_looked_at(self, targets: Path, stack: Stack) -> None:
+        change_deployment(targets, "books", answers="off")
+        await stack.guard.load()
+        stack.engine.next_answers = [chat_answer(TOLD)]
+        assert (await stack.client.post(CHAT, json=chat("hi"))).json() == chat_answer(TOLD)
+        assert not stack.classifiers[-1].answers
+
+    async def test_a_target_in_shadow_only_observes_answers(self, targets: Path, stack: Stack) -> None:
+        change_deployment(targets, "books", action="observe")
+        await stack.guard.load()
+        stack.engine.next_answers = [chat_answer(TOLD)]
+        assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == TOLD
+
+
+class TestRecord:
+    @pytest.fixture
+    def keys(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
+        return tmp_path / "keys.yaml"
+
+    async def test_what_became_of_an_answer_is_in_the_log_alone(
+        self, key: str, stack: Stack, tmp_path: Path
+    ) -> None:
+        head = {"Authorization": f"Bearer {key}"}
+        stack.engine.next_answers = [chat_answer(TOLD), chat_answer(UNTOLD)]
+        response = await stack.client.post(CHAT, json=chat("hi"), headers=head)
+        stack.engine.next_answers = [chat_answer(UNTOLD)]
+        untouched = await stack.client.post(CHAT, json=chat("hi"), headers=head)
+        assert response.headers["x-lethe-verdict"] == untouched.headers["x-lethe-verdict"] == "pass"
+        assert response.headers.keys() == untouched.headers.keys()
+        assert response.content == untouched.content
+        await stack.audited(2)
+        made_anew, left = (entry["answer"] for entry in read_entries(tmp_path / "audit"))
+        (flagged,) = made_anew["flagged"]
+        assert (flagged["target"], flagged["action"]) == ("books", "corrupt")
+        assert (made_anew["action"], made_anew["looks"], made_anew["made_anew"]) == ("corrupt", 2, True)
+        assert made_anew["discarded_tokens"] == 2
+        assert (left["action"], left["looks"], left["made_anew"], left["flagged"]) == ("pass", 1, False, [])
