@@ -338,11 +338,13 @@ def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
         assert_as_reference(reference, server.complete(prompt, wanted), prompt, wanted)
 
 
-def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Path) -> None:
-    program = (
-        "import lethe.corruption.vllm_plugin.compatibility as c;"
-        "c.file_digest = lambda package: ''; c.digests = lambda package: {};"
-        "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')"
+def refused_start(small_model: Path, *patches: str) -> str:
+    """The line that an engine ends with which was made otherwise by some statements."""
+    program = ";".join(
+        [
+            *patches,
+            "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')",
+        ]
     )
     finished = subprocess.run(
         [sys.executable, "-c", program, "--model", str(small_model), "--host", "127.0.0.1", "--port", "9"],
@@ -350,12 +352,33 @@ def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Pa
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert finished.returncode == 1
-    last_line = finished.stderr.strip().splitlines()[-1]
-    assert last_line.startswith(
-        "lethe: the engine will not start: corruption stands on parts of vLLM that are not"
-    )
-    assert "InputProcessor.process_inputs in vllm/v1/engine/input_processor.py" in last_line
     assert "Traceback" not in finished.stderr
+    (line,) = [
+        line for line in finished.stderr.splitlines() if line.startswith("lethe: the engine will not start: ")
+    ]
+    return line
+
+
+def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Path) -> None:
+    line = refused_start(
+        small_model,
+        "import lethe.corruption.vllm_plugin.compatibility as c",
+        "c.file_digest = lambda package: ''",
+        "c.digests = lambda package: {}",
+    )
+    assert "differs from the release in what corruption stands on" in line
+    assert "InputProcessor.process_inputs in vllm/v1/engine/input_processor.py" in line
+
+
+def test_an_engine_that_corrupts_nothing_does_not_serve(small_model: Path) -> None:
+    line = refused_start(
+        small_model,
+        "import lethe.corruption.vllm_plugin.step as s",
+        "s.FlaggedPrompts.step = lambda *arguments: None",
+    )
+    assert line.endswith(
+        "it does not corrupt as it must: flagged prompts, or all prompts, are answered alike"
+    )
