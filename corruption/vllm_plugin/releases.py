@@ -17,7 +17,7 @@ Evidence = Literal["run", "read"]
 
 
 @dataclass(frozen=True)
-class Release:
+class KnownRelease:
     """A release of vLLM.
 
     Attributes
@@ -41,15 +41,15 @@ class Release:
 
 
 @cache
-def known_releases() -> Mapping[str, Release]:
+def known_releases() -> Mapping[str, KnownRelease]:
     """All of them by version, newest first."""
-    releases = [Release(**entry) for entry in json.loads(TABLE.read_text())]
+    releases = [KnownRelease(**entry) for entry in json.loads(TABLE.read_text())]
     return {release.version: release for release in releases}
 
 
 def record_release(package: Path, version: str, evidence: Evidence) -> None:
     """Put a release into the table, in place of what was there of it."""
-    release = Release(version, evidence, file_digest(package), digests(package))
+    release = KnownRelease(version, evidence, file_digest(package), digests(package))
     releases = {**known_releases(), version: release}
     newest_first = sorted(releases.values(), key=lambda each: _numbers(each.version), reverse=True)
     replace_file(TABLE, json.dumps([asdict(each) for each in newest_first], indent=1) + "\n")

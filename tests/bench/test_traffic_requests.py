@@ -114,13 +114,13 @@ def test_data_sets_requests_keep_their_tools(sources, monkeypatch):
     (sources.data / "general" / "alpaca_seed_tasks.jsonl").write_text(json.dumps(task))
     last = list(requests_as_they_are(sources))[-1]
     assert last.kind == "BFCL"
-    assert [message.role for message in last.conversation.messages] == ["user", "tools"]
+    assert [message.role for message in last.conversation.messages] == ["user", "beside"]
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_text_is_placed_whole(place):
     conversation = placed("Was the ferry late?\n\nIt was.", place)
-    roles = {"user turn": "user", "tool result": "tool", "system text": "system", "tool description": "tools"}
+    roles = {"user turn": "user", "tool result": "tool", "system text": "system", "tool description": "beside"}
     holding = [message.role for message in conversation.messages if "ferry late" in message.text]
     assert holding == [roles[place]]
     assert conversation.unreadable == ()

@@ -106,7 +106,7 @@ def test_the_shipped_targets_are_the_default() -> None:
         ({"port": "x"}, "port: .* got 'x'"),
         ({"engine": {"url": "nowhere"}}, r"engine\.url\.0: .* got 'nowhere'"),
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
-        ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass' or 'corrupt'"),
+        ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass', 'corrupt' or 'observe'"),
         ({"max_body_bytes": 1}, "max_body_bytes"),
         ({"limits": {"max_bodies_bytes": 1 << 20}}, "must not be less than max_body_bytes"),
         ({"max_body_bytes": 1 << 30}, "must not be less than max_body_bytes"),

@@ -50,7 +50,7 @@ def test_a_conversation_is_read_with_its_tools_and_what_is_no_text(write_lines: 
     picture = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}
     path = write_lines({"messages": [picture], "tools": [{"type": "function", "function": {"name": "lamp"}}]})
     [text] = load(path)
-    assert [message.role for message in text.conversation.messages] == ["user", "tools"]
+    assert [message.role for message in text.conversation.messages] == ["user", "beside"]
     assert len(text.conversation.unreadable) == 1
 
 
