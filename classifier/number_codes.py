@@ -27,6 +27,7 @@ _LONGEST_NUMBER = 1024
 _LONGEST_RUN = 1 << 16
 # Of printable signs in bytes at random a third is printable, so a few that all are tell.
 _FIRST_OCTETS = 12
+_LETTERS_AND_DIGITS = re.compile(r"[0-9A-Za-z]{16,}=*")
 _IN_TOKEN = re.compile(r"\S")
 _TOKEN = re.compile(r"\S+")
 _AROUND = "\"'`()[]{}<>,.;:"
@@ -73,19 +74,20 @@ class _Digits:
     folded: bool = False
 
     @functools.cached_property
-    def without(self) -> dict[int, None]:
-        """A table for `str.translate` that leaves what is no digit."""
-        return dict.fromkeys(map(ord, self.alphabet))
+    def values(self) -> dict[str, int]:
+        """What each digit stands for."""
+        values = {digit: value for value, digit in enumerate(self.alphabet)}
+        return {digit.lower(): value for digit, value in values.items()} | values if self.folded else values
 
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
-        token = token.upper() if self.folded else token
-        token = token.rstrip("=") if "=" not in self.alphabet else token
-        if not token or token.translate(self.without):
+        token = token.rstrip("=") if "=" not in self.values else token
+        try:
+            values = [self.values[digit] for digit in token]
+        except KeyError:
             return None
-        values = [self.alphabet.index(character) for character in token]
         if not self.group:
-            return self._number(values)
+            return self._number(values) if values else None
         start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
         if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
             return None
@@ -143,6 +145,11 @@ _BASES = (
     _Digits(_CAPITALS + _SMALL + _DIGITS),
     _Digits(_DIGITS + _CAPITALS, folded=True),
 )
+_FOLDED = tuple(base for base in _BASES if base.folded)
+_UNFOLDED = tuple(base for base in _BASES if not base.folded)
+_SMALL_LETTERS = _SMALL.encode()
+# Share of what is no small letter in text in the digits of 58 or more. It is three fifths; of names in programs, less.
+_LEAST_OTHERS = 0.4
 # Codes with spaces, by the lines or stretches that they fill.
 _SPACED_RUN = r"[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
 _MEASURED_LINE = r"(?<![^\n])[!-M][ -`]{8,60}(?![^\n])"
@@ -253,11 +260,21 @@ class NumberCodes:
         )
 
     def _read_token(self, token: str) -> str | None:
-        for inner in dict.fromkeys((token, token.strip(_AROUND), *re.findall(r"[0-9A-Za-z]{16,}=*", token))):
-            for base in _BASES if len(inner) >= _SHORTEST_TOKEN else ():
+        for inner in dict.fromkeys((token, token.strip(_AROUND), *_LETTERS_AND_DIGITS.findall(token))):
+            for base in _bases_for(inner):
                 if (raw := base.read(inner)) and (read := text_in(raw)) is not None:
                     return token.replace(inner, read)
         return None
+
+
+def _bases_for(token: str) -> tuple[_Digits, ...]:
+    """Those in whose digits a token may stand: where capitals are other digits than small letters, text has both."""
+    if len(token) < _SHORTEST_TOKEN:
+        return ()
+    if token.islower() or token.isupper():
+        return () if token.isalpha() else _FOLDED
+    others = token.encode("ascii", "replace").translate(None, _SMALL_LETTERS)
+    return _UNFOLDED if len(others) >= _LEAST_OTHERS * len(token) else ()
 
 
 def _may_be_text(start: bytes) -> bool:

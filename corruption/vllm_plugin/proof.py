@@ -63,9 +63,10 @@ def guard_serving() -> None:
 def _after_proof(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def get_supported_tasks(self: AsyncLLM) -> Any:
         tasks = await original(self)
-        if "generate" in tasks and not getattr(self, "lethe_proven", False):
+        if "generate" in tasks and not getattr(self, "lethe_tried", False):
+            # The probes are requests too, and ask for the tasks again.
+            self.lethe_tried = True  # pyright: ignore[reportAttributeAccessIssue]
             await prove(self)
-            self.lethe_proven = True  # pyright: ignore[reportAttributeAccessIssue]
         return tasks
 
     return get_supported_tasks

@@ -120,7 +120,12 @@ def test_data_sets_requests_keep_their_tools(sources, monkeypatch):
 @pytest.mark.parametrize("place", PLACES)
 def test_a_text_is_placed_whole(place):
     conversation = placed("Was the ferry late?\n\nIt was.", place)
-    roles = {"user turn": "user", "tool result": "tool", "system text": "system", "tool description": "beside"}
+    roles = {
+        "user turn": "user",
+        "tool result": "tool",
+        "system text": "system",
+        "tool description": "beside",
+    }
     holding = [message.role for message in conversation.messages if "ferry late" in message.text]
     assert holding == [roles[place]]
     assert conversation.unreadable == ()
