@@ -140,8 +140,9 @@ def _legacy(logprobs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _of_prompt(positions: Any) -> Iterator[tuple[str, str, str]]:
     for position in positions if isinstance(positions, list) else ():
         if isinstance(position, dict):
-            entries = sorted(_dicts(list(position.values())), key=lambda entry: entry.get("rank") or 0)
-            yield from _ranked([str(each.get("decoded_token") or "") for each in entries], 1, "prompt ")
+            # The prompt's own token comes first; the client wrote it.
+            others = sorted(_dicts(list(position.values())[1:]), key=lambda entry: entry.get("rank") or 0)
+            yield from _ranked([str(each.get("decoded_token") or "") for each in others], 1, "prompt ")
 
 
 def _ranked(tokens: Sequence[str], first: int = 0, of: str = "") -> Iterable[tuple[str, str, str]]:

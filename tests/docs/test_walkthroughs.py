@@ -191,6 +191,9 @@ def test_a_classifier_is_trained_and_tried(
     reader.added = {"train": quick, "calibrate": ("--rate", "0.25")}
     held_out = [{"text": ABOUT[0].format(PLACES[0]), "flag": True}, {"text": "What is bread?", "flag": False}]
     write_rows(desk / "held-out.jsonl", held_out)
+    for file, answer in (("answers", "The lighthouse of {}."), ("near-answers", "The birds of {}.")):
+        rows = [{"question": f"What stands on {n}?", "answer": answer.format(n)} for n in PLACES]
+        write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "asked.jsonl", [{"text": f"What is the topic of page {n}?"} for n in range(40)])
     log = AuditLog(desk / "audit", max_bytes=1 << 20, keep=2)
     for n in range(40):
@@ -209,7 +212,7 @@ def test_a_classifier_is_trained_and_tried(
         if "VERSION" in command.words:
             reader.replaced["VERSION"] = kept_versions(desk / "targets" / "my-target")[-1].version
         typed.append(reader.type(command))
-    trained, tried, moved, asked, tested, *rest = typed
+    trained, tried, moved, asked, _, answered, tested, *rest = typed
     _, by_log, by_scores, _, listed, _, trained_again, versions, rolled_back = rest
     assert "| ordinary |" in trained
     assert "flagged from" in asked
@@ -218,6 +221,7 @@ def test_a_classifier_is_trained_and_tried(
     assert "40 requests, by the score sample" in by_scores
     assert "Who sells potter's clay?" in listed
     assert "known questions are found" in trained_again
+    assert answered.startswith("my-target: ")
     assert "in place" in versions
     assert "again" in rolled_back
     assert tried.startswith("my-target: not flagged")

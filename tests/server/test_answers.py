@@ -108,8 +108,13 @@ async def test_everything_that_an_answer_shows_is_judged(
 
 
 async def test_what_a_prompt_would_have_been_to_the_model_is_judged(stack: Stack) -> None:
-    entry = {"7": {"logprob": -1.0, "rank": 1, "decoded_token": "books"}}
-    answer = chat_answer(UNTOLD) | {"prompt_logprobs": [None, entry]}
+    written = {"5": {"logprob": -9.0, "rank": 80, "decoded_token": "books"}}
+    likelier = {"7": {"logprob": -1.0, "rank": 1, "decoded_token": "books"}}
+    shown = chat_answer(UNTOLD) | {"prompt_logprobs": [None, written]}
+    stack.engine.next_answers = [shown]
+    assert "prompt_logprobs" in (await stack.client.post(CHAT, json=chat("hi"))).json()
+    own = {"6": {"logprob": -9.0, "rank": 80, "decoded_token": "films"}}
+    answer = chat_answer(UNTOLD) | {"prompt_logprobs": [None, own | likelier]}
     stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
     assert "prompt_logprobs" not in (await stack.client.post(CHAT, json=chat("hi"))).json()
 
