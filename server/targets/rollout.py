@@ -56,6 +56,12 @@ class TargetDeployment(pydantic.BaseModel):
     answers: AnswerPolicy = AnswerPolicy.GUARD
     scope: dict[ScopeKind, Consequence] = {}
 
+    @pydantic.field_validator("answers", mode="before")
+    @classmethod
+    def _off_without_quotes(cls, answers: object) -> object:
+        # YAML takes the bare word for a truth value.
+        return AnswerPolicy.OFF if answers is False else answers
+
 
 Deployment = dict[str, TargetDeployment]
 

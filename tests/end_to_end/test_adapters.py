@@ -46,10 +46,11 @@ def write_adapter(bundle: Path, model: Path, seed: int, folder: Path, rank: int 
 
 @pytest.fixture(scope="module")
 def targets(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The shipped target, but with an adapter."""
+    """The shipped target, but with an adapter, whose answers are not judged: a random one says anything."""
     folder = tmp_path_factory.mktemp("adapted") / "targets"
     shutil.copytree(ROOT / "targets" / TARGET, folder / TARGET)
     write_adapter(folder / TARGET, small_model, 1, folder.parent, action=Action.ADAPTER)
+    change_deployment(folder, TARGET, answers="off")
     return folder
 
 

@@ -376,8 +376,8 @@ def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Pa
 def test_an_engine_that_corrupts_nothing_does_not_serve(small_model: Path) -> None:
     line = refused_start(
         small_model,
-        "import lethe.corruption.vllm_plugin.step as s",
-        "s.FlaggedPrompts.step = lambda *arguments: None",
+        "from lethe.corruption.request import CorruptionRequest as C",
+        "C.to_xargs = lambda self: {}",
     )
     assert line.endswith(
         "it does not corrupt as it must: flagged prompts, or all prompts, are answered alike"

@@ -21,6 +21,7 @@ EXAMPLE = "http://127.0.0.1:8000"
 # Without keys nobody may administer the proxy, and the small model gives no embeddings; what keys open is answered
 # in tests/server/test_documented_requests.py.
 NOT_HERE = {
+    "/v1/checks": 403,
     "/admin/targets": 403,
     "/admin/reload": 403,
     "/tokenize": 403,

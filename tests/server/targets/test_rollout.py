@@ -43,3 +43,8 @@ async def test_a_disabled_target_is_no_longer_classified_after_a_reload(stack: S
     assert list(stack.classifiers[-1].targets) == []
     await stack.client.post("/v1/chat/completions", json=chat("potter"))
     assert stack.engine.requests == [("/v1/chat/completions", chat("potter"))]
+
+
+def test_off_needs_no_quotes(targets: Path) -> None:
+    (targets / DEPLOYMENT_NAME).write_text("books: {answers: off}")
+    assert read_deployment(targets)["books"].answers == "off"
