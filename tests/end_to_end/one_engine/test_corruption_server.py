@@ -376,8 +376,10 @@ def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Pa
 def test_an_engine_that_corrupts_nothing_does_not_serve(small_model: Path) -> None:
     line = refused_start(
         small_model,
-        "from lethe.corruption.request import CorruptionRequest as C",
-        "C.to_xargs = lambda self: {}",
+        # What a runner that corrupts nothing looks like from outside: the probes' corruptions never reach it.
+        "from vllm import SamplingParams as S",
+        "import lethe.corruption.vllm_plugin.proof as p",
+        "p.SamplingParams = lambda extra_args, **others: S(**others)",
     )
     assert line.endswith(
         "it does not corrupt as it must: flagged prompts, or all prompts, are answered alike"
