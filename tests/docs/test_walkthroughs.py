@@ -191,8 +191,13 @@ def test_a_classifier_is_trained_and_tried(
     reader.added = {"train": quick, "calibrate": ("--rate", "0.25")}
     held_out = [{"text": ABOUT[0].format(PLACES[0]), "flag": True}, {"text": "What is bread?", "flag": False}]
     write_rows(desk / "held-out.jsonl", held_out)
-    for file, answer in (("answers", "The lighthouse of {}."), ("near-answers", "The birds of {}.")):
-        rows = [{"question": f"What stands on {n}?", "answer": answer.format(n)} for n in PLACES]
+    for file, thing, forms in (("answers", "lighthouse", ABOUT), ("near-answers", "gulls", NEAR)):
+        answer = f"The {thing} of {{}}, as everybody on the island knows."
+        rows = [
+            {"question": form.format(place), "answer": answer.format(place)}
+            for form in forms
+            for place in PLACES
+        ]
         write_rows(desk / f"{file}.jsonl", rows)
     write_rows(desk / "asked.jsonl", [{"text": f"What is the topic of page {n}?"} for n in range(40)])
     log = AuditLog(desk / "audit", max_bytes=1 << 20, keep=2)
