@@ -12,7 +12,56 @@ ARGS ?=
 export DO_NOT_TRACK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-proxy install-plugin install-router install-ray docs api-reference settings-reference screenshots wheel sbom audit requirements-proxy requirements-cpu requirements-gpu requirements-router serve demo test test-fast test-engine image-test check format reproduce-tofu reproduce-tofu-sequence reproduce-wmdp reproduce-copyright bench bench-proxy bench-engine bench-adapters fuzz soak bench-classifier bench-few-prompts bench-verifier bench-follow-ups bench-traffic bench-recovery lock target-harry-potter clean bench-prefix-cache vllm-release bench-answers bench-answer-cost
+.PHONY: \
+  api-reference \
+  audit \
+  bench \
+  bench-adapters \
+  bench-answer-cost \
+  bench-answers \
+  bench-classifier \
+  bench-engine \
+  bench-few-prompts \
+  bench-follow-ups \
+  bench-prefix-cache \
+  bench-proxy \
+  bench-recovery \
+  bench-traffic \
+  bench-verifier \
+  check \
+  clean \
+  demo \
+  docs \
+  format \
+  fuzz \
+  help \
+  image-test \
+  install \
+  install-dev \
+  install-plugin \
+  install-proxy \
+  install-ray \
+  install-router \
+  lock \
+  reproduce-copyright \
+  reproduce-tofu \
+  reproduce-tofu-sequence \
+  reproduce-wmdp \
+  requirements-cpu \
+  requirements-gpu \
+  requirements-proxy \
+  requirements-router \
+  sbom \
+  screenshots \
+  serve \
+  settings-reference \
+  soak \
+  target-harry-potter \
+  test \
+  test-engine \
+  test-fast \
+  vllm-release \
+  wheel
 
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
