@@ -355,8 +355,7 @@ class _Judged:
 
 def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> list[_Judged]:
     """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
-    # Most of what is read is cleared by the first tier, and has no scores to be lowered.
-    heard = [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
+    heard = _heard(scored)
     if not heard:
         return []
     raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
@@ -401,12 +400,19 @@ def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
     """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
+    reached, heard = scorer.nothing_found(), _heard(scored)
+    if not heard:
+        return reached
     needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
-    reached = scorer.nothing_found()
-    for passage, found in scored:
+    for passage, found in heard:
         enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
         np.maximum(reached, enough, out=reached)
     return reached
+
+
+def _heard(scored: Sequence[tuple[Passage, TextScores]]) -> list[tuple[Passage, TextScores]]:
+    """The passages that have scores: most of what is read is cleared by the first tier."""
+    return [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
 
 
 def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:

@@ -27,6 +27,9 @@ EncoderName = Annotated[
     str | None,
     typer.Option(help="Folder or hub id of the encoder; by default the one that the bundle brings or names."),
 ]
+ProxySettings = Annotated[
+    Path | None, typer.Option(help="YAML file of the proxy's settings, for those of its classifier.")
+]
 
 
 @app.callback()
@@ -110,9 +113,7 @@ def measure(
     ],
     settings: ClassifierTestSettings,
     encoder: EncoderName = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of the proxy's settings, for those of its classifier.")
-    ] = None,
+    config: ProxySettings = None,
 ) -> None:
     """Measure a bundle's classifier on texts of your own: what it flags, how long it takes, what other thresholds bring."""
     from lethe.bundle import load_bundle
@@ -142,9 +143,7 @@ def calibrate_threshold(
     ],
     settings: CalibrationSettings,
     encoder: EncoderName = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of the proxy's settings, for those of its classifier.")
-    ] = None,
+    config: ProxySettings = None,
 ) -> None:
     """Set a bundle's threshold at the share of requests that may be flagged, by what is really asked."""
     from lethe.bundle import load_bundle

@@ -54,6 +54,10 @@ class EncoderRegistry:
         folder = head_folder / OWN_ENCODER
         return self._load(str(folder)) if (folder / "model.safetensors").is_file() else None
 
+    def of_head(self, head_folder: Path) -> Encoder:
+        """The encoder that a head stands on: its own, or else the shared one; raises as these do."""
+        return self.own(head_folder) or self.shared
+
     def _load(self, name: str) -> Encoder:
         with self._loading:
             # A bundle's encoder is known by its content: a folder may hold another one after a reload.

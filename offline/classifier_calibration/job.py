@@ -131,8 +131,7 @@ def calibrate(
     progress.begin("loading the classifier")
     if traffic.left_out:
         progress.say(f"{traffic.left_out} are left out")
-    registry = EncoderRegistry(encoder, classifier.precision)
-    loaded = registry.own(folder) or registry.shared
+    loaded = EncoderRegistry(encoder, classifier.precision).of_head(folder)
     judged = asyncio.run(judge_texts(loaded, head, texts, classifier, progress)) if texts else []
     progress.begin(f"asking {len(known.questions)} known questions")
     known_reach = reach_of(loaded, head, known.questions, classifier, progress.advance)

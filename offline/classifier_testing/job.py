@@ -74,10 +74,8 @@ def run_classifier_test(
     progress.begin("loading the classifier")
     if blank:
         progress.say(f"{blank} texts without words are left out")
-    encoders = EncoderRegistry(encoder, classifier.precision)
-    judged = asyncio.run(
-        judge_texts(encoders.own(folder) or encoders.shared, head, texts, classifier, progress)
-    )
+    loaded = EncoderRegistry(encoder, classifier.precision).of_head(folder)
+    judged = asyncio.run(judge_texts(loaded, head, texts, classifier, progress))
     if settings.output:
         replace_file(settings.output, "".join(map(_line, judged)))
     return ClassifierTest(head.target, head.threshold, tuple(judged))

@@ -87,7 +87,7 @@ def build_answers(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> N
     with ConsoleProgress() as progress:
         trained = train_answers(
             load_head(folder),
-            encoders.own(folder) or encoders.shared,
+            encoders.of_head(folder),
             forget_answers(),
             near_answers(),
             [prompt.text for prompt in ordinary_prompts()],
