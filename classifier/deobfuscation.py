@@ -162,6 +162,9 @@ def find_readings(
     canonical = _canonical(text)
     plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
     readings, known, spent = [plain], set(plain.parts), 1.0
+    if (other := search.in_other_signs(text, known)) is not None:
+        readings.append(other)
+        known.update(other.parts)
     frontier = list(readings)
     for _ in range(maximum_depth):
         found: list[_Parted] = []
@@ -280,6 +283,16 @@ class _Search:
                 "respelled": lexicon.respell,
             }
             self.names += ("unscrambled", "unjoined", "respelled")
+
+    def in_other_signs(self, text: str, known: Set[str]) -> _Parted | None:
+        """Letters of other scripts as Latin ones; of the original, since what looks like Latin is read as that elsewhere."""
+        made = None if self._lexicon is None else self._lexicon.unscrambler.scripts.read(text)
+        if made is None:
+            return None
+        canonical = canonicalise(made.text)
+        parts = split_parts(canonical.text)
+        canonical = AlignedText(canonical.text, canonical.replacements, made)
+        return _Parted(Reading(("plain", "other signs"), canonical, _fresh(parts, known)), parts)
 
     def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
         """What may be read in a reading, of some kinds, without what was read already."""

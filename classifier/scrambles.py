@@ -45,7 +45,7 @@ _OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
 # Characters of text for each of these.
 _CODE_APART = 24
 _LONGEST = 2000
-_MAPS_WEIGHED = 12
+_MAPS_WEIGHED = 48
 _EDGE = 48
 # Of a stretch, how much must stand in what is a text of its own for it to be that text.
 _SHARE_OF_FRAME = 0.6
@@ -90,7 +90,7 @@ class Unscrambler:
         self._parted = parted
         self._words = ScrambledWords(costs)
         self._known = self._words.known
-        self._scripts = Scripts(statistics, self._known)
+        self.scripts = Scripts(statistics, self._known)
 
     def read(self, text: str) -> Unscrambled:
         """Read scrambled stretches of a text."""
@@ -104,8 +104,6 @@ class Unscrambler:
                 found.append(read)
             elif self._known(" ".join(_PARTS.findall(text, start, end))) < _MOST_KNOWN_PARTS:
                 left.append((start, end))
-        if not text.isascii():
-            found = sorted([*found, *self._scripts.read(text)])
         return Unscrambled(replaced(text, found), tuple(left))
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
@@ -157,10 +155,11 @@ class Unscrambler:
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
         read = self._words.read(stretch) or self._thinned(stretch, bits)
-        if read is None and bits < _REPLACED:
-            read = self._replaced(stretch, bits)
         if read is not None:
             return start, end, f" {read} "
+        if bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
+            start, end = self._with_neighbours(text, start, end, table)
+            return start, end, f" {text[start:end].translate(table)} "
         if bits > UNLIKE:
             return None
         if (moved := self._moved(text, start, end)) is not None:
@@ -214,8 +213,8 @@ class Unscrambler:
             last += 1
         return tokens[first][0], tokens[last][1]
 
-    def _replaced(self, stretch: str, bits: float) -> str | None:
-        """The best of the maps of the alphabet, if that is language."""
+    def _replacing(self, stretch: str, bits: float) -> dict[int, int] | None:
+        """The best of the maps of the alphabet, as a table for `str.translate`, if what it reads is language."""
         kinds = kinds_of(stretch)
         shares = np.bincount(kinds, minlength=27)[1:].astype(np.float32)
         # What each map makes of the letters, weighed by how frequent these are in language.
@@ -227,8 +226,22 @@ class Unscrambler:
         if likeness[chosen] < max(_LANGUAGE, bits + _GAIN):
             return None
         letters = "".join(LETTERS[kind - 1] for kind in _MAPS[best[chosen]])
-        read = stretch.translate(str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper()))
-        return read if self._known(read) >= _LEAST_KNOWN_REPLACED else None
+        table = str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper())
+        return table if self._known(stretch.translate(table)) >= _LEAST_KNOWN_REPLACED else None
+
+    def _with_neighbours(self, text: str, start: int, end: int, table: dict[int, int]) -> tuple[int, int]:
+        """The stretch with the words beside it that were taken for known ones, and are known as the table reads them too."""
+        before = [match.span() for match in _TOKEN.finditer(text, max(start - _EDGE, 0), start)]
+        after = [match.span() for match in _TOKEN.finditer(text, end, end + _EDGE)]
+        for first, last in reversed(before):
+            if _ends(text[first:start]) or not self._words.is_known(text[first:last].translate(table)):
+                break
+            start = first
+        for first, last in after:
+            if _ends(text[first - 1 : last]) or not self._words.is_known(text[first:last].translate(table)):
+                break
+            end = last
+        return start, end
 
     def _moved(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         """The stretch, or the line, quotation or what follows a label around it, with its characters in another order."""

@@ -4,6 +4,8 @@ What a letter may stand for is in its name in Unicode ("GEORGIAN LETTER BAN", "C
 looks like, or in how far it stands from others of its block. Which of these, the letters of the text decide together.
 """
 
+import itertools
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +13,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from lethe.classifier.canonical import lookalike
+from lethe.classifier.aligned_text import AlignedText, replaced
+from lethe.classifier.canonical import canonicalise, lookalike
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.points import distinct_points, points_of
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
 _SIGN = r"[\u0250-\u02af\u0370-\u1fff\u2070-\U0010ffff]"
-_RUN = re.compile(rf"(?:{_SIGN}(?:[ ,.?!';:\n\d-](?={_SIGN}))*){{12,}}")
+_RUN = re.compile(rf"(?:{_SIGN}(?:[ ,.?!';:\n\d-]{{1,3}}(?={_SIGN}))?){{12,}}[.,?!]?")
 # A page of a script is in its language from its beginning on.
 _FIRST = 400
 _FEWEST_LETTERS = 12
@@ -29,33 +32,27 @@ _PRINTABLE = range(32, 127)
 _NAME = re.compile(r"(?:LETTER|SIGN|SYLLABLE|PATTERN) (?:.* )?([A-Z]+)")
 _DIGRAPHS = ("SH", "ZH", "CH", "TS", "TH", "PH", "PS", "KH", "GH", "YU", "YA")
 _MOST_CANDIDATES = 6
+_MOST_READINGS_OF_WORD = 128
+# Bits in all that a sign's standing for other than its likeliest letter must be worth.
+_UNLIKELY = 4.0
+_WORD = re.compile(rf"{_SIGN}+")
+_MARK = re.compile(r"[.,?!]")
 _BRAILLE = dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz ", strict=True))
-# Sounds and shapes that names do not tell.
-_ALSO = {
-    "υ": "yu",
-    "χ": "xc",
-    "ω": "wo",
-    "η": "hn",
-    "κ": "kc",
-    "ξ": "jx",
-    "х": "hx",
-    "в": "vw",
-    "у": "uy",
-    "й": "jy",
+# Sounds and shapes that names do not tell, or not first.
+_ALSO: Mapping[str, str] = {
+    told[0]: told[1:]
+    for told in re.findall(
+        r"\S+", "βbv υuy χxc ωwo ηhn κkc ξjx φf хhx вvw уuy йjy кkc ыy цc жj ёe еe эe чc щw шw"
+    )
 }
-_ALSO |= {
-    "к": "kc",
-    "ы": "y",
-    "ц": "c",
-    "ж": "j",
-    "ь": "",
-    "ъ": "",
-    "ё": "e",
-    "э": "e",
-    "ч": "c",
-    "щ": "w",
-    "ш": "w",
-}
+
+_TURNED = re.compile(r"[\u018d-\u018e\u019c\u01dd\u0183\u01a8\u0250-\u02af\u1d00-\u1d7f\ua780-\ua7ff]")
+_FEWEST_TURNED = 4
+_UPENDING = (
+    {},
+    str.maketrans("bdpqnuBDPQNUƃɟɾɔƆ", "qpdbunQPDBUNgfjcC"),
+    str.maketrans("bdpqBDPQɔƆ", "dbqpDBQPcC"),
+)
 
 
 class Scripts:
@@ -64,21 +61,38 @@ class Scripts:
     Parameters
     ----------
     known
-        The share of a text's letters that stand in known words.
+        The share of a text's letters that stand in known words, of those in words so long or longer.
     """
 
-    def __init__(self, statistics: LetterStatistics, known: Callable[[str], float]) -> None:
+    def __init__(self, statistics: LetterStatistics, known: Callable[..., float]) -> None:
         self._statistics = statistics
         self._known = known
 
-    def read(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Half-open stretches of other signs that spell words of the Latin script, with what they spell."""
+    def read(self, text: str) -> AlignedText | None:
+        """The text with stretches of other signs that spell words of the Latin script read; None where there are none."""
         if text.isascii():
-            return
-        for match in _RUN.finditer(text):
-            read = self._moved(match[0]) or self._named(match[0])
-            if read is not None:
-                yield (*match.span(), f" {read} ")
+            return None
+        found = [
+            # Letters without marks are a question's that has lost its own.
+            (*match.span(), f" {read} " if _MARK.search(read) else f" {read}? ")
+            for match in _RUN.finditer(text)
+            if (read := self._moved(match[0]) or self._named(match[0])) is not None
+        ]
+        return replaced(text, found or list(self._upended(text)))
+
+    def _upended(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Stretches of lines whose letters stand on their heads or in a mirror, as some Latin letters then look like others."""
+        start = 0
+        for line in text.split("\n") if len(_TURNED.findall(text)) >= _FEWEST_TURNED else ():
+            turned = [match.start() for match in _TURNED.finditer(line)]
+            if len(turned) >= _FEWEST_TURNED:
+                first, last = line.rfind(" ", 0, turned[0]) + 1, line.find(" ", turned[-1])
+                stretch = line[first : last if last >= 0 else len(line)]
+                readings = [stretch.translate(table) for table in _UPENDING]
+                best = max(readings, key=lambda read: self._statistics.of_text(canonicalise(read).text))
+                if best != stretch:
+                    yield start + first, start + first + len(stretch), best
+            start += len(line) + 1
 
     def _moved(self, run: str) -> str | None:
         """Signs that stand as far from one another as those of ASCII do."""
@@ -116,10 +130,23 @@ class Scripts:
         if self._known(sample.translate(table)) < _WORTH_WEIGHING:
             return None
         table = self._weighed(sample, candidates, table)
-        read = sample.translate(table)
-        if self._known(read) < _LEAST_KNOWN:
+        words = {
+            word: found
+            for word in set(_WORD.findall(sample))
+            if (found := self._word(word, candidates, table))
+        }
+        if self._known(_WORD.sub(lambda match: words.get(match[0], ""), sample)) < _LEAST_KNOWN:
             return None
-        return run.lower().translate(table)
+        return _WORD.sub(lambda match: words.get(match[0]) or match[0].translate(table), run.lower())
+
+    def _word(self, word: str, candidates: Mapping[str, tuple[str, ...]], table: Mapping[int, str]) -> str:
+        """A word as a known one, where its signs may stand for one: two letters may have one sign."""
+        read = word.translate(table)
+        choices = [candidates.get(sign, (sign,)) for sign in word]
+        if self._known(read, 1) or math.prod(map(len, choices)) > _MOST_READINGS_OF_WORD:
+            return read
+        readings = map("".join, itertools.product(*choices))
+        return next((other for other in readings if self._known(other, 1)), read)
 
     def _weighed(
         self, sample: str, candidates: Mapping[str, tuple[str, ...]], table: dict[int, str]
@@ -128,7 +155,8 @@ class Scripts:
 
         def sense(table: Mapping[int, str]) -> float:
             read = sample.translate(table)
-            return self._statistics.of_text(read) + 2 * self._known(read)
+            unlikely = sum(letters != candidates[chr(sign)][0] for sign, letters in table.items())
+            return self._statistics.of_text(read) + 2 * self._known(read) - _UNLIKELY * unlikely / len(read)
 
         best = sense(table)
         for sign in sorted(candidates, key=sample.count, reverse=True):
@@ -145,19 +173,12 @@ def _candidates(sign: str) -> tuple[str, ...]:
     if sign in _BRAILLE:
         return (_BRAILLE[sign],)
     found = list(_ALSO.get(sign, ()))
-    name = unicodedata.name(sign, "")
-    if match := _NAME.search(name):
+    if match := _NAME.search(unicodedata.name(sign, "")):
         word = match[1]
-        letters = [letter for letter in dict.fromkeys(word) if letter != "H" or word in ("H", "HA", "HE")]
         # The names of some consonants begin with a vowel ("CYRILLIC SMALL LETTER EM").
-        if len(word) == 2 and word[0] in "AEIOU" and word[1] not in "AEIOU":
-            letters.reverse()
+        sounds_last = len(word) == 2 and word[0] in "AEIOU" and word[1] not in "AEIOU"
+        found.append(word[-1].lower() if sounds_last else word[0].lower())
         found += [digraph.lower() for digraph in _DIGRAPHS if word.startswith(digraph)]
-        found = [
-            *(letter.lower() for letter in letters[:1]),
-            *found,
-            *(letter.lower() for letter in letters[1:]),
-        ]
         found += ["f"] * word.startswith("PH")
     if (shape := lookalike(sign)) is not None:
         found.append(shape.lower())
