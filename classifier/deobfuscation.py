@@ -35,6 +35,7 @@ _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
+_QUESTION_WORDS = 3
 _TOKEN = re.compile(r"\S+")
 _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
@@ -471,7 +472,9 @@ def _read_spaced(text: str) -> AlignedText | None:
         # Where marks part the letters, a space parts the words.
         marked = 2 * sum(not (character.isalnum() or character.isspace()) for character in run) > len(run) / 2
         words = (_PUNCTUATED_WORD_GAP if marked else _WORD_GAP).split(run)
-        return " ".join(re.sub(r"[\W_]", "", word) for word in words)
+        closed = " ".join(re.sub(r"[\W_]", "", word) for word in words)
+        # A question's own mark is lost among those that part the letters.
+        return f"{closed}?" if len(words) >= _QUESTION_WORDS and not run.endswith(("?", ".", "!")) else closed
 
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 

@@ -151,7 +151,7 @@ _SMALL_LETTERS = _SMALL.encode()
 # Share of what is no small letter in text in the digits of 58 or more. It is three fifths; of names in programs, less.
 _LEAST_OTHERS = 0.4
 # Codes with spaces, by the lines or stretches that they fill.
-_SPACED_RUN = r"[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
+_SPACED_RUN = r"(?<!\S)[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
 _MEASURED_LINE = r"[!-M][ -`]{4,60}"
 # Lines behind one another, the first perhaps behind a label.
 _MEASURED_LINES = rf"(?:(?<![^\n])|(?<=: )){_MEASURED_LINE}(?:\n{_MEASURED_LINE})*(?![^\n])"

@@ -23,6 +23,9 @@ _FEWEST_WORDS = 3
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
 _LETTERS_IN_TOKEN = re.compile(r"[^A-Za-z]+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_MARK_WITHIN = re.compile(r"(?<!\S)[A-Za-z]+[.,;:?!]+[A-Za-z]+(?!\S)")
+_MARK_BEFORE = re.compile(r"(?<!\S)([.,;:?!]+)([A-Za-z]+)(?!\S)")
 _MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[^A-Za-z]+"), re.compile(r"[^A-Za-z]+$")
 # Of words, how many must have an ending or a beginning in common for it to have been added.
 _SHARE_WITH_ENDING, _SHARE_WITH_BEGINNING = 0.6, 0.9
@@ -42,7 +45,10 @@ class ScrambledWords:
 
     def read(self, stretch: str) -> str | None:
         """Words in a row read as known ones; None where most do not become any."""
-        return self._with_vowels(stretch) or self._turned(stretch) or self._in_any_order(stretch)
+        if (read := self._with_vowels(stretch)) is not None:
+            return read
+        read = self._turned(stretch) or self._in_any_order(stretch)
+        return None if read is None else self._mended(read)
 
     def known(self, text: str, shortest: int = 3) -> float:
         """The share of letters that stand in known words, of those that stand in words so long or longer."""
@@ -66,7 +72,9 @@ class ScrambledWords:
             readings = {word: self._turned_word(word, endings) for word in words}
             read = WORD.sub(lambda match, by=readings: _like(by[match[0].lower()], match[0]), stretch)
             if self.known(read) >= LEAST_KNOWN:
-                return read
+                # Whether the words or the whole stand backwards, the letters do not tell.
+                whole = all(word in (back, back[::-1]) for word, back in readings.items())
+                return f"{read}\n{stretch[::-1]}" if whole else read
         return None
 
     def _turned_word(self, word: str, endings: Iterable[str]) -> str:
@@ -96,6 +104,15 @@ class ScrambledWords:
             if found >= LEAST_KNOWN * sum(len(letters[token]) for token in telling):
                 return _TOKEN.sub(lambda match, by=readings: _in_place(by.get(match[0]), match[0]), stretch)
         return None
+
+    def _mended(self, read: str) -> str:
+        """What was read, marks that were moved with the letters of a word behind it again."""
+
+        def mend(token: re.Match[str]) -> str:
+            found = self._by_letters.get("".join(sorted(_LETTERS_IN_TOKEN.sub("", token[0]).lower())))
+            return found + _LETTERS.sub("", token[0]) if found else token[0]
+
+        return _MARK_BEFORE.sub(r"\2\1", _MARK_WITHIN.sub(mend, read))
 
     def _of_letters(self, word: str, beginning: str, endings: Iterable[str]) -> str | None:
         word = word.removeprefix(beginning)

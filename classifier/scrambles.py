@@ -28,6 +28,8 @@ _GAIN = 1.1
 _MOST_KNOWN, _SURELY_KNOWN = 0.5, 0.75
 # What is read in one of thousands of ways must be surer language.
 _SURE_LANGUAGE = -4.2
+# What is as much like language as prose needs fewer known words.
+_PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
 # Bits a letter alone: moved letters are as frequent as they were.
@@ -154,18 +156,40 @@ class Unscrambler:
             end = start + _LONGEST
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
-        read = self._words.read(stretch) or self._thinned(stretch, bits)
-        if read is not None:
-            return start, end, f" {read} "
-        if bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
+        found = self._by_words(text, start, end)
+        if found is None or self._known(found[2]) < _SURELY_KNOWN:
+            found = max(
+                filter(None, (found, *self._by_letters(text, start, end, bits))),
+                key=self._sense,
+                default=None,
+            )
+        return found and (found[0], found[1], f" {found[2]} ")
+
+    def _sense(self, found: tuple[int, int, str]) -> float:
+        return self._known(found[2])
+
+    def _by_words(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
+        """The text around a stretch, or it alone, read word by word."""
+        for first, last in sorted(_frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
+            if last - first <= _LONGEST and (read := self._words.read(text[first:last])) is not None:
+                return first, last, read
+        return None
+
+    def _by_letters(
+        self, text: str, start: int, end: int, bits: float
+    ) -> Iterator[tuple[int, int, str] | None]:
+        """The stretch with letters taken out, replaced, or put elsewhere."""
+        stretch = text[start:end]
+        if (read := self._thinned(stretch, bits)) is not None:
+            yield start, end, read
+        elif bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
             start, end = self._with_neighbours(text, start, end, table)
-            return start, end, f" {text[start:end].translate(table)} "
-        if bits > UNLIKE:
-            return None
-        if (moved := self._moved(text, start, end)) is not None:
-            return moved
-        read = next(filter(self._is_surely_language, every_few(stretch)), None)
-        return None if read is None else (start, end, f" {read} ")
+            yield start, end, text[start:end].translate(table)
+        elif bits <= UNLIKE:
+            if (moved := self._moved(text, start, end)) is not None:
+                yield moved
+            elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
+                yield start, end, read
 
     def _thinned(self, stretch: str, bits: float) -> str | None:
         """What is left without letters that were added, if that is language."""
@@ -263,8 +287,8 @@ class Unscrambler:
                 if likeness[best] < max(least, self.statistics.of_text(stretch) + _GAIN / 2):
                     continue
                 read = "".join(stretch[place] for place in found[best].tolist())
-                if self._makes_words(read, share):
-                    return first, last, f" {read} "
+                if self._makes_words(read, share if likeness[best] < _PROSE else _KNOWN_IN_PROSE):
+                    return first, last, read
         return None
 
 
