@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 _MOST_RAILS = 9
 _MOST_COLUMNS = 40
-# Columns that are tried in any sequence, and the length above which no more than the first of these are.
-_COLUMNS_IN_ANY_SEQUENCE = (3, 4, 5, 6, 7)
-_LONG, _FEW_COLUMNS = 160, 6
-_TOO_LONG = 640
+# Columns that are tried in any sequence, by the length up to which they are.
+_COLUMNS_IN_ANY_SEQUENCE = {3: 640, 4: 640, 5: 480, 6: 240, 7: 96}
 
 
 @lru_cache(64)
@@ -52,9 +50,7 @@ def _back(order: list[int]) -> list[int]:
 @lru_cache(8)
 def keyed_orders(length: int) -> NDArray[np.int32]:
     """The orders of a few columns in any sequence, (orders, length): read down one after another, or across in every row."""
-    counts = [
-        count for count in _COLUMNS_IN_ANY_SEQUENCE if length <= _LONG or count <= _FEW_COLUMNS
-    ] if length <= _TOO_LONG else []  # fmt: skip
+    counts = [count for count, longest in _COLUMNS_IN_ANY_SEQUENCE.items() if length <= longest]
     found = [order for count in counts if 2 * count < length for order in _in_any_sequence(length, count)]
     return np.concatenate(found) if found else np.empty((0, length), np.int32)
 
