@@ -34,7 +34,7 @@ _PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
 # Bits a letter alone: moved letters are as frequent as they were.
-_MOVED = -4.75
+_MOVED, _MOVED_UNLIKE = -4.75, -4.1
 _LEAST_KNOWN_REPLACED = 0.4
 # By how much the share of known words must grow where words are read one by one.
 _MORE_KNOWN = 0.25
@@ -195,7 +195,7 @@ class Unscrambler:
         elif bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
-        elif bits <= UNLIKE:
+        elif bits <= _MOVED_UNLIKE:
             if (moved := self._moved(text, start, end)) is not None:
                 yield moved
             elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
@@ -284,7 +284,7 @@ class Unscrambler:
             for first, last in _frames(text, start, end)
             if _FEWEST_LETTERS <= last - first <= _LONGEST
             and self.statistics.letters_alone(text[first:last]) >= _MOVED
-            and (bits := self.statistics.of_text(text[first:last])) <= UNLIKE
+            and (bits := self.statistics.of_text(text[first:last])) <= _MOVED_UNLIKE
         ]
         for orders_of, least, share in (
             (orders, _LANGUAGE, LEAST_KNOWN),
