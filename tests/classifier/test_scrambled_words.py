@@ -2,6 +2,7 @@ import math
 import random
 
 import pytest
+
 from lethe.classifier.scrambled_words import ScrambledWords
 
 SENTENCE = "Please tell me who keeps the lighthouse near the northern harbour in winter"
