@@ -11,6 +11,8 @@ from collections.abc import Callable
 _MOST_BYTES = 1 << 16
 _LEAST_LETTERS = 0.6
 _SHORTEST_DEFLATED = 12
+# Of a file's bytes, how many must be in runs of text, and how many there must be.
+_TEXT_RUN, _LEAST_TEXTS, _SHORTEST_TEXTS = re.compile(rb"[ -~]{6,}"), 0.25, 12
 _CODE_ALONE = re.compile(r"[A-Za-z0-9+/_=%&#;:,.\\*$!?@^|~<>(){}\[\]\s-]{12,}")
 _ODDEST_CODE = re.compile(r"\d|[+/=%\\]|[.-]{2}|[a-z][A-Z]|[A-Z]{6}")
 
@@ -20,6 +22,15 @@ def text_in(raw: bytes) -> str | None:
     unpacked = _unpacked(raw)
     read = _printable(raw if unpacked is None else unpacked)
     return read if read is not None or unpacked is not None else _deflated(raw)
+
+
+def texts_in(raw: bytes) -> str | None:
+    """The texts that stand in a binary file, as in a certificate; None where there are none to speak of."""
+    found = _TEXT_RUN.findall(raw)
+    length = sum(map(len, found))
+    if length < max(_SHORTEST_TEXTS, _LEAST_TEXTS * len(raw)):
+        return None
+    return f" {b' '.join(found).decode()} "
 
 
 def looks_coded(text: str) -> bool:
