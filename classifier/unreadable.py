@@ -42,6 +42,7 @@ _LISTED, _LATIN = re.compile(r"\w[,;/|](?=\s)"), re.compile(r"[A-Za-z]\S*")
 _SHARE_LISTED = 0.5
 # The share of capitals from which on a token is no words, and up to which.
 _FEW_CAPITALS, _MOST_CAPITALS = 0.25, 0.8
+_FEWEST_GROUPS = 8
 # How files begin.
 _FILES = (
     b"\x89PNG",
@@ -66,6 +67,9 @@ def nonsense(
 
 def _is_nonsense(text: str, statistics: LetterStatistics) -> bool:
     text = _LONG_TOKEN.sub(lambda token: token[0] if _may_be_words(token[0]) else " ", text)
+    # Ciphers are written in groups of one length.
+    if len(groups := text.split()) >= _FEWEST_GROUPS and len(set(map(len, groups[:-1]))) == 1:
+        text = "".join(groups)
     # Acronyms, commands and names in a list are nonsense by their letters.
     listed = len(_LISTED.findall(text)) >= _SHARE_LISTED * len(_LATIN.findall(text))
     if listed or len(set(text.lower())) < _FEWEST_SIGNS:
