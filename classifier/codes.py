@@ -50,6 +50,9 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 def _decode_base64(blob: str) -> str | None:
     if len(blob) < _LONG_BASE64 and blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
         return None
+    if blob[0] == "+" and blob[-1] == "-":
+        # The marks around a run of it in UTF-7.
+        blob = blob[1:-1]
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:

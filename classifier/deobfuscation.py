@@ -36,6 +36,9 @@ _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _QUESTION_WORDS = 3
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>|\[[\d;]{1,8}m")
+_TAG_IN_WORD = re.compile(r"(?:>|\[[\d;]{1,8}m)\w{1,2}(?:</?[A-Za-z]|\[\d)")
+_FEWEST_TAGS = 8
 _TOKEN = re.compile(r"\S+")
 _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
@@ -479,6 +482,13 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
+def _read_marked_up(text: str) -> AlignedText | None:
+    """The text without the tags, or the colours of a terminal, that part its letters from one another."""
+    if len(_TAG_IN_WORD.findall(text)) < _FEWEST_TAGS:
+        return None
+    return substitute(_TAG, text, lambda tag: "")
+
+
 def _spelled_out(text: str, alphabet: _LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
     """Some words of a text, or all but the longest, with their signs read as letters, one letter for each.
 
@@ -543,6 +553,10 @@ _CODES: dict[str, _Reader] = {
     "signs": _ALPHABETS.read_signs,
     "numbered letters": _ALPHABETS.read_numbers,
     "spoken letters": _ALPHABETS.read_spoken,
+    "paired letters": _ALPHABETS.read_pairs,
+    "initials": _ALPHABETS.read_initials,
+    "markup": _read_marked_up,
+    "shifted signs": _ALPHABETS.read_shifted,
 }
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _LEET_ALPHABETS = {

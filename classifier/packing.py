@@ -31,7 +31,9 @@ def text_in(raw: bytes) -> str | None:
     """The text that bytes are, or that they unpack to; None where that is none."""
     unpacked = _unpacked(raw)
     read = _printable(raw if unpacked is None else unpacked)
-    return read if read is not None or unpacked is not None else _deflated(raw) or _written_otherwise(raw)
+    if unpacked is not None or (read is not None and not looks_coded(read.strip())):
+        return read
+    return _written_otherwise(raw) or read or _deflated(raw)
 
 
 def texts_in(raw: bytes) -> str | None:

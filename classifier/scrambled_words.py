@@ -19,6 +19,7 @@ _VOWELS = frozenset("aeiou")
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
+_DIGIT_IN_WORD = re.compile(r"[A-Za-z]\d|\d[A-Za-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -46,7 +47,7 @@ class ScrambledWords:
 
     def read(self, stretch: str) -> str | None:
         """Words in a row read as known ones; None where most do not become any."""
-        if (read := self._with_vowels(stretch)) is not None:
+        if (read := self._with_vowels(stretch) or self._with_digits(stretch)) is not None:
             return read
         # What is turned round is in some order too, and orders are looked up in one go.
         if (read := self._in_any_order(stretch)) is None:
@@ -159,6 +160,14 @@ class ScrambledWords:
             ],
         )
         return read and read.text
+
+    def _with_digits(self, stretch: str) -> str | None:
+        """Words in which the digits from one on, or from nought on, stand for the vowels."""
+        if len(_DIGIT_IN_WORD.findall(stretch)) < _FEWEST_WORDS:
+            return None
+        readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
+        best = max(readings, key=self.known)
+        return best if self.known(best) >= LEAST_KNOWN else None
 
     def _vowelled(self, run: str) -> str | None:
         words = WORD.findall(run)
