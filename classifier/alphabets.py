@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced
+from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.number_codes import number_runs
 
@@ -65,12 +65,14 @@ _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 
 # A run of signs of which few are small letters, though not all are capitals or digits.
 _ODD_SIGNS = re.compile(r"[!-~](?:[!-~]| (?=[!-~])){15,399}")
-_FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.65, -4.2
+_FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
 _KINDS = kinds_of("".join(map(chr, range(128))))
+_TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
+_FEWEST_TOLD = 18
 _FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
 _WORDS_IN_A_ROW = re.compile(r"(?:[A-Za-z][A-Za-z-]{1,14}[,.;]?[ \n]+){9,}[A-Za-z][A-Za-z-]{1,14}")
 _OF_SENTENCES = frozenset(
-    "the a an of is are was to in and for on with that it be as at by or what who how why this i you my me not".split()  # noqa: SIM905
+    "the a an of is are was to in and for on with that it be as at by or what who why this i you my me not".split()  # noqa: SIM905
 )
 
 
@@ -108,16 +110,29 @@ class Alphabets:
         ]
         return replaced(text, sorted(found)) if found else None
 
+    def read_table(self, text: str) -> AlignedText | None:
+        """The text with signs read whose letters it tells itself ("a = 35, b = 94")."""
+        told = _TOLD.findall(text)
+        signs = {sign: letter.lower() for letter, sign in told}
+        if len(signs) < _FEWEST_TOLD or len({letter.lower() for letter, _ in told}) < _FEWEST_TOLD:
+            return None
+        begins = max(match.end() for match in _TOLD.finditer(text))
+        pieces = re.split(r"(\s+)", text[begins:])
+        read = "".join("" if gap.isspace() and len(gap) == 1 else signs.get(gap, gap) for gap in pieces)
+        return AlignedText(
+            text[:begins] + read, Replacements.of([begins], [len(text)], [len(read)], len(text))
+        )
+
     def read_shifted(self, text: str) -> AlignedText | None:
         """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
         found: list[tuple[int, int, str]] = []
         start = 0
         for line in text.split("\n"):
             # The line, or what follows its label.
-            for piece in (line, line.partition(": ")[2]):
+            for piece in (line.strip(), line.partition(": ")[2].strip()):
                 if _ODD_SIGNS.fullmatch(piece) and (read := self._shifted(piece)) is not None:
-                    end = start + len(line)
-                    found.append((end - len(piece), end, f" {read} "))
+                    place = start + line.index(piece)
+                    found.append((place, place + len(piece), f" {read} "))
                     break
             start += len(line) + 1
         return replaced(text, found)
@@ -275,7 +290,7 @@ _SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_O
 _ROMAN: Mapping[str, int] = {
     number: place
     for place, number in enumerate(
-        "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI XXII XXIII XXIV XXV XXVI".split(),
+        "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI XXII XXIII XXIV XXV XXVI".split(),  # noqa: SIM905
         1,
     )
 }

@@ -19,7 +19,7 @@ _VOWELS = frozenset("aeiou")
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
-_DIGIT_IN_WORD = re.compile(r"[A-Za-z]\d|\d[A-Za-z]")
+_DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -47,7 +47,7 @@ class ScrambledWords:
 
     def read(self, stretch: str) -> str | None:
         """Words in a row read as known ones; None where most do not become any."""
-        if (read := self._with_vowels(stretch) or self._with_digits(stretch)) is not None:
+        if (read := self._with_vowels(stretch)) is not None:
             return read
         # What is turned round is in some order too, and orders are looked up in one go.
         if (read := self._in_any_order(stretch)) is None:
@@ -161,9 +161,14 @@ class ScrambledWords:
         )
         return read and read.text
 
-    def _with_digits(self, stretch: str) -> str | None:
+    @staticmethod
+    def has_digits(text: str) -> bool:
+        """Whether some words of a text have digits among their letters."""
+        return len(_DIGIT_IN_WORD.findall(text)) >= _FEWEST_WORDS
+
+    def with_digits(self, stretch: str) -> str | None:
         """Words in which the digits from one on, or from nought on, stand for the vowels."""
-        if len(_DIGIT_IN_WORD.findall(stretch)) < _FEWEST_WORDS:
+        if not self.has_digits(stretch):
             return None
         readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
         best = max(readings, key=self.known)

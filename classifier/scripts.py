@@ -51,7 +51,7 @@ _FEWEST_TURNED = 4
 _UPENDING = (
     {},
     str.maketrans("bdpqnuBDPQNUƃɟɾɔƆ", "qpdbunQPDBUNgfjcC"),
-    str.maketrans("bdpqBDPQɔƆ", "dbqpDBQPcC"),
+    str.maketrans("bdpqBDPQɔƆ|Ɉʇɿʜɘǫɒƨʞᴎꞁγυ", "dbqpDBQPcCltfrhegasknlyu"),
 )
 
 
