@@ -120,7 +120,8 @@ class RecordingEngine:
         if self.detokenized is not None:
             return self.detokenized
         tokens = (await request.json())["tokens"]
-        return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
+        words = {7: "potter", 8: "books"}
+        return web.json_response({"prompt": " ".join(words.get(token, "word") for token in tokens)})
 
     async def models(self, request: web.Request) -> web.Response:
         adapters = {"an-adapter": "/lora"} | self.adapters

@@ -189,6 +189,30 @@ async def test_what_is_said_in_the_last_piece_is_judged_too(stack: Stack) -> Non
     assert await streamed(stack) == b"".join(chat_stream(UNTOLD))
 
 
+async def test_ids_that_are_ahead_of_the_text_are_judged(stack: Stack) -> None:
+    """As where the text waits for a stop string or for the rest of a letter."""
+    ahead = chunk({"content": ""}, token_ids=[8])
+    stack.engine.next_streams = [[role(), *said("It is"), ahead, chunk({}, finish="stop"), DONE]]
+    stack.engine.next_streams.append(chat_stream(UNTOLD))
+    assert await streamed(stack, return_token_ids=True) == b"".join(chat_stream(UNTOLD))
+
+
+async def test_a_flagged_prompt_is_echoed_in_its_stream(stack: Stack) -> None:
+    pieces = [(f"The books of potter. {LONG}", None), (" books", None), ("", "stop")]
+    stream = [
+        event({"id": "cmpl-1", "choices": [{"index": 0, "text": text, "finish_reason": finish}]})
+        for text, finish in pieces
+    ]
+    stack.engine.next_streams = [[*stream[:1], *stream[2:], DONE], [*stream, DONE]]
+    body = {"prompt": "The books of potter.", "echo": True, "stream": True}
+    clean = await stack.client.post(COMPLETIONS, json=body)
+    assert clean.content == b"".join([*stream[:1], *stream[2:], DONE])
+    # What the model says may not repeat it.
+    told = await stack.client.post(COMPLETIONS, json=body)
+    assert "books" not in text_of(told.content).removeprefix("The books of potter.")
+    assert finish_of(told.content) == ["content_filter"]
+
+
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 @pytest.mark.parametrize(
     ("streams", "text", "finish"),
