@@ -101,7 +101,8 @@ class AnswerJudge:
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )
-            self.record.looked(decisions[choice], time.perf_counter() - started)
+            characters = max(len(each.answer) for each in exchanges)
+            self.record.looked(decisions[choice], time.perf_counter() - started, characters)
         return decisions
 
     async def make_anew(self, decision: Decision, discarded_tokens: int) -> EngineAnswer:
