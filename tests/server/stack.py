@@ -228,6 +228,7 @@ class KeywordClassifier:
         self.judges_answers = judges_answers
         self.seen: list[Conversation] = []
         self.answers: list[Exchange] = []
+        self.holds_answers: asyncio.Event | None = None
 
     async def classify(
         self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
@@ -258,6 +259,8 @@ class KeywordClassifier:
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         """Flags a target whose name stands in the answer."""
         self.answers.append(exchange)
+        if self.holds_answers is not None:
+            await self.holds_answers.wait()
         text = exchange.answer.lower()
         if "time out" in text:
             raise ClassifierTimeout("the verdict was not ready in time")

@@ -361,6 +361,43 @@ class TestFaults:
         assert text_of(content) == ""
         assert documents(content)[-1]["error"]["type"] == "server_error"
 
+    @pytest.mark.settings(policy={"on_error": "corrupt"})
+    async def test_a_verdict_that_fails_too_late_for_another_answer_ends_the_stream(
+        self, stack: Stack
+    ) -> None:
+        begun, rest = [role(), *said(LONG)], chat_stream(" time out")[1:]
+        content = await streamed_on(stack, begun, rest)
+        assert (text_of(content), finish_of(content)) == (LONG, ["content_filter"])
+        assert len(stack.engine.requests) == 1
+
+    async def test_of_a_second_answer_that_breaks_off_nothing_unjudged_goes_out(self, stack: Stack) -> None:
+        stack.engine.breaks_off = True
+        stack.engine.next_streams = [chat_stream(TOLD), [role(), *said("I would")]]
+        content = await streamed(stack)
+        assert text_of(content) == ""
+        assert "broke off" in documents(content)[-1]["error"]["message"]
+
+    @pytest.mark.parametrize("verdict_comes", [True, False])
+    async def test_a_client_that_leaves_before_the_second_answer_leaves_nothing_behind(
+        self, stack: Stack, verdict_comes: bool
+    ) -> None:
+        held = asyncio.Event()
+        stack.classifiers[0].holds_answers = asyncio.Event()
+        stack.engine.next_streams = [[role(), *said(TOLD), held], [held]]
+        async with streaming(stack), asyncio.timeout(5):
+            while not stack.classifiers[0].answers:
+                await asyncio.sleep(0.001)
+            if verdict_comes:
+                stack.classifiers[0].holds_answers.set()
+                while len(stack.engine.requests) < 2:
+                    await asyncio.sleep(0.001)
+        await asyncio.wait_for(stack.engine.cancelled.wait(), 5)
+        async with asyncio.timeout(5):
+            while await stack.metric("lethe_requests_in_flight"):
+                await asyncio.sleep(0.01)
+        assert await stack.metric("lethe_answer_tokens_held") == 0
+        assert len(stack.engine.requests) == 1 + verdict_comes
+
     async def test_a_client_that_leaves_while_something_waits_ends_the_engines_work(
         self, stack: Stack
     ) -> None:
