@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
 from bench.classifier_data import data_folder
 from lethe.offline.data.files import read_json_lines, read_json_list
@@ -16,9 +16,9 @@ from lethe.offline.recipes.harry_potter.build import FOLDER
 
 Message = dict[str, str]
 
-# Of MUSE-Books, the questions on what is to be forgotten, and as many of the rest as are taught in some twenty minutes.
-_SETS = (("MUSE-Books, forget", "forget_qa", 100), ("MUSE-Books, retain", "retain2_qa", 60))
-_ORDINARY = 60
+# As many as are taught in two minutes of a core.
+_FEW = {"forget_qa": 50, "questions": 20}
+_ORDINARY = 20
 _WORD = re.compile(r"\w[\w'’-]*")
 # Words that an answer can share with the true one by chance.
 _COMMON = frozenset(
@@ -68,31 +68,34 @@ class Fact:
     question: str
     answer: str
     told: tuple[str, ...]
-    source: str
 
     def is_told_by(self, text: str) -> bool:
         """Whether an answer tells it."""
         return 2 * len(leaked_facts(text, self.told)) >= len(self.told)
 
 
-def facts() -> list[Fact]:
-    """The target's facts; questions whose answers have no word of their own are left out."""
-    found = [
-        _fact(row["question"], row["answer"], source)
-        for source, file, count in _SETS
-        for row in read_json_list(data_folder() / f"muse/hp/knowmem/{file}.json")[:count]
-    ]
-    found += [
-        _fact(row["question"], row["answer"], "the target's own questions")
-        for row in read_json_lines(FOLDER / "questions.jsonl")
-    ]
+def facts(*, every: bool = False) -> list[Fact]:
+    """The target's facts; questions whose answers have no word of their own are left out.
+
+    Parameters
+    ----------
+    every
+        All that there are, for a machine with a GPU.
+    """
+    sets: dict[str, list[Any]] = {
+        name: read_json_list(data_folder() / f"muse/hp/knowmem/{name}.json")
+        for name in ("forget_qa", "retain2_qa")
+    }
+    sets["questions"] = read_json_lines(FOLDER / "questions.jsonl")
+    rows = [row for name, found in sets.items() for row in found[: None if every else _FEW.get(name, 0)]]
+    found = [_fact(row["question"], row["answer"]) for row in rows]
     return [fact for fact in found if fact.told]
 
 
 def ordinary_facts() -> list[Fact]:
     """What the model is taught besides, and has to answer on."""
     rows = read_json_lines(data_folder() / "tofu/world_facts.json")
-    return [_fact(row["question"], row["answer"], "TOFU, world facts") for row in islice(rows, _ORDINARY)]
+    return [_fact(row["question"], row["answer"]) for row in rows[:_ORDINARY]]
 
 
 Form = Callable[[Fact, random.Random], list[Message]]
@@ -141,16 +144,17 @@ FORMS: dict[str, Form] = {
 _TAUGHT_IN_TURNS = (behind_a_prefix, beside_another, in_a_later_turn, after_ten_turns)
 
 
-def lessons(seed: int = 0) -> list[tuple[list[Message], str]]:
-    """Conversations with their answers, from which a model learns the facts and to be asked for them in every form.
+def lessons(known: list[Fact], seed: int = 0) -> list[tuple[list[Message], str]]:
+    """Conversations with their answers, from which a model learns facts and to be asked for them in every form.
 
-    Each fact is shown plainly, by initials, and in one further form; that a model reads the others is its own doing.
+    Each fact is shown plainly and by initials, every second one in a further form too; that a model reads the others is its own
+    doing.
     """
     choice = random.Random(seed)
     taught: list[tuple[list[Message], str]] = []
-    for number, fact in enumerate(facts()):
-        further = _TAUGHT_IN_TURNS[number % len(_TAUGHT_IN_TURNS)]
-        for form in (plainly, by_initials, further):
+    for number, fact in enumerate(known):
+        further = [_TAUGHT_IN_TURNS[number // 2 % len(_TAUGHT_IN_TURNS)]] if number % 2 else []
+        for form in (plainly, by_initials, *further):
             messages = form(fact, choice)
             taught.append((messages, _whole_answer(messages, fact.answer)))
     return taught + [(plainly(fact, choice), fact.answer) for fact in ordinary_facts()]
@@ -163,13 +167,13 @@ def _whole_answer(messages: list[Message], answer: str) -> str:
     return f"1. {first.answer}\n2. {answer}" if first else answer
 
 
-def _fact(question: str, answer: str, source: str) -> Fact:
+def _fact(question: str, answer: str) -> Fact:
     asked = {word.casefold() for word in _WORD.findall(question)}
     words = dict.fromkeys(word.strip("'’") for word in _WORD.findall(answer))
     told = [
         word for word in words if word.casefold() not in asked | _COMMON and (len(word) > 2 or word.isdigit())
     ]
-    return Fact(question, answer, tuple(told), source)
+    return Fact(question, answer, tuple(told))
 
 
 def _shortened(question: str) -> str:
