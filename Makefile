@@ -23,6 +23,7 @@ export DO_NOT_TRACK := 1
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
+  bench-leaks \
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
@@ -175,6 +176,9 @@ bench-verifier: install-dev ## Measure what a running engine would clear of the 
 
 bench-follow-ups: install-dev ## Measure ordinary questions and hints after a flagged one; writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.follow_ups $(ARGS)
+
+bench-leaks: install-dev ## Teach a model the target, measure what it tells behind each net; writes docs/benchmarks-leaks.md (needs LETHE_DATA_DIR). ARGS="--full"
+	$(BIN)/python -m bench.leaks $(ARGS)
 
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
