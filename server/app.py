@@ -119,17 +119,20 @@ def create_app(
 
     for guarded in GUARDED:
         anthropic = error_form(guarded.path) is ANTHROPIC_ERRORS
-        app.router.add_api_route(
-            guarded.path,
-            handler.answers(GuardedRoute(guarded.path, guarded.parse, id_headers=guarded.id_headers)),
-            methods=["POST"],
-            tags=[Scope.USE],
-            dependencies=keyed,
-            description=guarded.description,
-            responses=_ANTHROPIC_ANSWERS if anthropic else _OPENAI_ANSWERS,
-            openapi_extra=body_schema(guarded.Body),
-            route_class_override=_RawRoute,
-        )
+        for path in (guarded.path, *guarded.aliases):
+            app.router.add_api_route(
+                path,
+                handler.answers(GuardedRoute(path, guarded.parse, id_headers=guarded.id_headers)),
+                methods=["POST"],
+                tags=[Scope.USE],
+                dependencies=keyed,
+                description=guarded.description,
+                responses=_ANTHROPIC_ANSWERS if anthropic else _OPENAI_ANSWERS,
+                openapi_extra=body_schema(guarded.Body),
+                # What is said of a route need not be said of its other names.
+                include_in_schema=path == guarded.path,
+                route_class_override=_RawRoute,
+            )
     app.router.add_api_route(
         CheckRequest.path,
         CheckHandler(settings, guard, access, bodies, recorders).answer,

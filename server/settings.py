@@ -53,6 +53,13 @@ class OnUnfit(StrEnum):
     STOP = "stop"
 
 
+class OnPooled(StrEnum):
+    """What becomes of a flagged text of which a pooling engine is to make numbers."""
+
+    OBSERVE = "observe"
+    REFUSE = "refuse"
+
+
 class ServerTools(StrEnum):
     """What becomes of tools that a client declares and a server would have to run."""
 
@@ -232,6 +239,9 @@ class PolicySettings(_Section):
     on_unfit
         A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
         for it, only observe, or do not start, and keep what was in force on a reload.
+    on_pooled
+        A flagged text is to be embedded, scored, ranked, pooled or classified, where no corruption reaches it: record and
+        pass, or refuse.
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
@@ -256,6 +266,7 @@ class PolicySettings(_Section):
     on_too_long: Fallback = Fallback.BLOCK
     on_unreadable: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
+    on_pooled: OnPooled = OnPooled.OBSERVE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."

@@ -47,6 +47,8 @@ class EngineRequest:
     ----------
     path
         Where the engine is asked.
+    aliases
+        Further paths for clients, which mean the same.
     description
         What the API document says of it.
     Body
@@ -56,6 +58,7 @@ class EngineRequest:
     """
 
     path: ClassVar[str]
+    aliases: ClassVar[Sequence[str]] = ()
     description: ClassVar[str]
     Body: ClassVar[type[pydantic.BaseModel]]
 
@@ -105,6 +108,8 @@ class GuardedRequest(EngineRequest, ABC):
         Its name in traces, by the conventions for generative AI.
     generates
         Whether the answer is text.
+    pooled
+        Whether a pooling engine makes the answer, which says in numbers something of what is asked.
     answer_form
         How its answers are read; None where they are no text.
     id_headers
@@ -113,6 +118,7 @@ class GuardedRequest(EngineRequest, ABC):
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
     answer_form: ClassVar[AnswerForm | None] = None
     id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
@@ -213,7 +219,7 @@ class GuardedRequest(EngineRequest, ABC):
         Raises
         ------
         BadRequest
-            The request asks for no number of answers, or for too many.
+            The request asks for no number of answers, or for too many, or its answers have no form that says no.
         """
 
 

@@ -19,12 +19,12 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
-from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.policy import decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
 from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
-from lethe.server.settings import OnUnfit, PolicySettings
+from lethe.server.settings import OnPooled, OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet, load_targets
 
@@ -236,7 +236,7 @@ class Guard:
         key: ApiKey = ANYONE,
         demanded: Conversation | None = None,
         *,
-        generates: bool = True,
+        pooled: OnPooled | None = None,
         explain: bool = False,
         sampled: bool = False,
     ) -> Decision:
@@ -250,8 +250,9 @@ class Guard:
             Who asks.
         demanded
             What the answer is made to contain, if anything.
-        generates
-            Whether the answer is text, which alone can tell something.
+        pooled
+            What becomes of what is flagged where the answer is no text, and so no corruption can reach it; None where it
+            is text.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
         sampled
@@ -260,6 +261,7 @@ class Guard:
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
         conversations = tuple(conversations)
+        generates = pooled is None
         drawn = sampled and generates and self._sample.draws()
         started = time.perf_counter()
         with self._in_force as in_force:
@@ -272,7 +274,7 @@ class Guard:
             except ClassifierError:
                 self._classifier_errors.labels(_PROMPT).inc()
                 decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
-                return decision if generates else observed(decision)
+                return decision if pooled is None else without_corruption(decision, pooled)
             self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
             if drawn:
                 verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
@@ -284,7 +286,7 @@ class Guard:
                 ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
-            return decision if generates else observed(decision)
+            return decision if pooled is None else without_corruption(decision, pooled)
 
     def watch(self, key: ApiKey) -> AnswerWatch:
         """What is done about answers to a key's requests."""

@@ -10,7 +10,7 @@ from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
 from lethe.server.guard.judging import Judgement
-from lethe.server.settings import Consequence, Fallback, PolicySettings, SeveralAdapters
+from lethe.server.settings import Consequence, Fallback, OnPooled, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.targets import Target, TargetSet
 
@@ -103,11 +103,12 @@ def strongest(decisions: Iterable[Decision]) -> Decision | None:
     return max(decisions, key=lambda each: _STRENGTH.index(each.outcome), default=None)
 
 
-def observed(decision: Decision) -> Decision:
-    """The same, where nothing of an answer could be changed: what is flagged is recorded and passed."""
+def without_corruption(decision: Decision, otherwise: OnPooled) -> Decision:
+    """The same, where nothing of an answer could be changed: what is flagged is recorded and passed, or refused."""
     if decision.outcome not in _CHANGING:
         return decision
-    return replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None, hidden={})
+    outcome = Outcome.REFUSE if otherwise is OnPooled.REFUSE else Outcome.OBSERVE
+    return replace(decision, outcome=outcome, corruptions=(), adapter=None, hidden={})
 
 
 def _flagged(judgements: Sequence[Judgement], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:

@@ -22,7 +22,7 @@ from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.settings import ServerTools, Settings
+from lethe.server.settings import OnPooled, ServerTools, Settings
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,16 @@ class RequestHandler:
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), generates=parsed.generates, sampled=True
+            conversations, key, parsed.demanded_output(), pooled=self._pooled(parsed), sampled=True
         )
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
+
+    def _pooled(self, parsed: GuardedRequest) -> OnPooled | None:
+        if parsed.generates:
+            return None
+        # A count says nothing of what is counted.
+        return self._settings.policy.on_pooled if parsed.pooled else OnPooled.OBSERVE
 
     async def _conversations(self, parsed: GuardedRequest) -> list[Conversation]:
         decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
