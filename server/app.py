@@ -28,11 +28,13 @@ from lethe.server.engines.pool import EnginePool
 from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
 from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
+from lethe.server.media.reader import MediaReader
 from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
 from lethe.server.request.answer_guard import AnswerGuard
+from lethe.server.request.attachments import Attachments
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.checks import CheckHandler
 from lethe.server.request.handler import GuardedRoute, RequestHandler
@@ -85,6 +87,7 @@ def create_app(
     engines: EnginePool,
     guard: Guard,
     placer: Placer,
+    reader: MediaReader,
     access: Access,
     reload: Reload,
     metrics: Metrics,
@@ -96,7 +99,8 @@ def create_app(
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
     answers = AnswerGuard(settings, engines, guard, placer, bodies)
-    handler = RequestHandler(settings, engines, guard, access, bodies, answers, recorders)
+    attachments = Attachments(settings.policy, reader)
+    handler = RequestHandler(settings, engines, guard, access, bodies, attachments, answers, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",

@@ -38,6 +38,16 @@ class Fallback(StrEnum):
     OBSERVE = "observe"
 
 
+class OnPart(StrEnum):
+    """What becomes of a request that has a part which is no text, of a kind whose text can be read."""
+
+    BLOCK = "block"
+    PASS = "pass"
+    CORRUPT = "corrupt"
+    OBSERVE = "observe"
+    READ = "read"
+
+
 class SeveralAdapters(StrEnum):
     """What becomes of a request that several adapters are asked for, and no composed one stands for all of them."""
 
@@ -221,6 +231,26 @@ class ScopeSettings(_Section):
     documents: Consequence = Consequence.CORRUPT
 
 
+class PartSettings(_Section):
+    """What becomes of requests with parts that are no text, by kind; see docs/security.md.
+
+    Attributes
+    ----------
+    image
+        Pictures. Here and below, by default as on_unclassifiable says. With ``read`` the text in them is judged, and
+        they are passed; what is flagged then and would be corrupted is refused, since a picture keeps what it shows.
+    file
+        Documents. With ``read`` their text stands in their place.
+    audio, video
+        Sound and moving pictures.
+    """
+
+    image: OnPart | None = Field(default=None, examples=["read"])
+    file: OnPart | None = Field(default=None, examples=["read"])
+    audio: Fallback | None = Field(default=None, examples=["pass"])
+    video: Fallback | None = Field(default=None, examples=["pass"])
+
+
 class PolicySettings(_Section):
     """What becomes of requests that no target's own action covers.
 
@@ -230,7 +260,9 @@ class PolicySettings(_Section):
         The classifier failed, or had too much to read to come to this request in time. Here and below, ``corrupt`` is
         with every target's corruption.
     on_unclassifiable
-        The request has parts that are not text.
+        The request has parts that are not text, or that could not be read.
+    parts
+        The same by kind of part, and reading some.
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
     on_unreadable
@@ -263,6 +295,7 @@ class PolicySettings(_Section):
 
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
+    parts: PartSettings = PartSettings()
     on_too_long: Fallback = Fallback.BLOCK
     on_unreadable: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
@@ -307,6 +340,27 @@ class ClassifierSection(ClassifierSettings):
 
     encoder: str = DEFAULT_ENCODER
     score_sample: ScoreSampleSettings = ScoreSampleSettings()
+
+
+class MediaSettings(_Section):
+    """What is read of pictures and documents, where ``policy.parts`` says so; more makes them unreadable.
+
+    Attributes
+    ----------
+    max_bytes
+        Of one.
+    max_pixels
+        Of a picture.
+    max_pages
+        Of a PDF.
+    max_characters
+        Of a document.
+    """
+
+    max_bytes: int = Field(default=8 << 20, ge=1024)
+    max_pixels: int = Field(default=12_000_000, ge=1)
+    max_pages: int = Field(default=200, ge=1)
+    max_characters: int = Field(default=500_000, ge=1)
 
 
 class AnswerSettings(_Section):
@@ -527,6 +581,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    media: MediaSettings = MediaSettings()
     answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()

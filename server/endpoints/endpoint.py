@@ -112,6 +112,8 @@ class GuardedRequest(EngineRequest, ABC):
         Whether a pooling engine makes the answer, which says in numbers something of what is asked.
     answer_form
         How its answers are read; None where they are no text.
+    media_fields
+        The fields of a body whose messages may have parts that are no text.
     id_headers
         The headers of an answer in which clients look for the request's id.
     """
@@ -120,6 +122,7 @@ class GuardedRequest(EngineRequest, ABC):
     generates: ClassVar[bool] = True
     pooled: ClassVar[bool] = False
     answer_form: ClassVar[AnswerForm | None] = None
+    media_fields: ClassVar[Sequence[str]] = ("messages",)
     id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property

@@ -61,6 +61,7 @@ class ResponsesRequest(GuardedRequest):
     operation = "chat"
     Body = ResponsesBody
     answer_form = ResponseForm()
+    media_fields = ("input",)
 
     def check(self) -> None:
         """Refuse state on the server, tools that run there, and items that hide what they say.

@@ -103,6 +103,7 @@ class ScoreRequest(_PairsRequest):
     operation = "score"
     Body = ScoreBody
     names = _SCORE_NAMES
+    media_fields = tuple({name: None for pair in _SCORE_NAMES for name in pair})
 
 
 class RerankRequest(_PairsRequest):
@@ -117,6 +118,7 @@ class RerankRequest(_PairsRequest):
     operation = "rerank"
     Body = RerankBody
     names = (("query", "documents"),)
+    media_fields = ("query", "documents")
 
 
 def _messages(given: Any, role: str) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
-from lethe.server.guard.policy import decide, decide_without_verdict, without_corruption
+from lethe.server.guard.policy import Unjudged, decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
 from lethe.server.guard.verification import Verification, Verifier
@@ -235,6 +235,7 @@ class Guard:
         conversations: Iterable[Conversation],
         key: ApiKey = ANYONE,
         demanded: Conversation | None = None,
+        unjudged: Sequence[Unjudged] = (),
         *,
         pooled: OnPooled | None = None,
         explain: bool = False,
@@ -250,6 +251,8 @@ class Guard:
             Who asks.
         demanded
             What the answer is made to contain, if anything.
+        unjudged
+            What of the request is no text.
         pooled
             What becomes of what is flagged where the answer is no text, and so no corruption can reach it; None where it
             is text.
@@ -273,7 +276,7 @@ class Guard:
                 demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.labels(_PROMPT).inc()
-                decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
+                decision = decide_without_verdict(self._fitted(in_force), self._policy, key, unjudged)
                 return decision if pooled is None else without_corruption(decision, pooled)
             self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
             if drawn:
@@ -285,7 +288,7 @@ class Guard:
                     for each in judgements
                 ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
+            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand, unjudged)
             return decision if pooled is None else without_corruption(decision, pooled)
 
     def watch(self, key: ApiKey) -> AnswerWatch:

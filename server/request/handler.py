@@ -17,7 +17,9 @@ from lethe.server.error_forms import error_form
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.policy import not_hidden
 from lethe.server.request.answer_guard import Accepted, AnswerGuard
+from lethe.server.request.attachments import Attachments, Seen
 from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
@@ -57,6 +59,7 @@ class RequestHandler:
         guard: Guard,
         access: Access,
         bodies: Bodies,
+        attachments: Attachments,
         answers: AnswerGuard,
         recorders: Recorders,
     ) -> None:
@@ -65,6 +68,7 @@ class RequestHandler:
         self._guard = guard
         self._access = access
         self._bodies = bodies
+        self._attachments = attachments
         self._answers = answers
         self._recorders = recorders
 
@@ -98,9 +102,10 @@ class RequestHandler:
             self._require_readiness()
             if self._settings.policy.server_tools is ServerTools.DROP:
                 parsed = parsed.without_server_tools()
-            parsed = scrub(parsed, self._engines.model_names)
-            conversations = await self._conversations(parsed)
-            decision = await self._decide(parsed, conversations, key, record)
+            parsed = scrub(await self._attachments.files_as_text(parsed), self._engines.model_names)
+            seen = await self._attachments.seen(parsed)
+            conversations = await self._conversations(seen.request)
+            decision = await self._decide(seen, conversations, key, record)
             if decision.outcome is Outcome.BLOCK:
                 raise blocked(decision)
             if decision.outcome is Outcome.REFUSE:
@@ -119,12 +124,19 @@ class RequestHandler:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
 
     async def _decide(
-        self, parsed: GuardedRequest, conversations: Sequence[Conversation], key: ApiKey, record: Record
+        self, seen: Seen, conversations: Sequence[Conversation], key: ApiKey, record: Record
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), pooled=self._pooled(parsed), sampled=True
+            conversations,
+            key,
+            seen.request.demanded_output(),
+            seen.unjudged,
+            pooled=self._pooled(seen.request),
+            sampled=True,
         )
+        if seen.shows_read:
+            decision = not_hidden(decision)
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
 
