@@ -15,6 +15,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import request_response
 
 from lethe.server.access.access import Access
+from lethe.server.access.client_address import ClientAddresses
 from lethe.server.access.keys import Scope
 from lethe.server.admin import add_admin_routes
 from lethe.server.audit.log import Audit
@@ -96,7 +97,8 @@ def create_app(
     drain: Drain,
 ) -> FastAPI:
     """The proxy as an ASGI application."""
-    recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
+    addresses = ClientAddresses(settings.proxies) if settings.audit.client else None
+    recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share, addresses)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
     answers = AnswerGuard(settings, engines, guard, placer, bodies)
     attachments = Attachments(settings.policy, reader)

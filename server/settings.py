@@ -1,5 +1,6 @@
 """Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import ipaddress
 import json
 import os
 import re
@@ -182,6 +183,26 @@ class EngineSettings(_Section):
     total_timeout_s: float = Field(default=3600, gt=0)
     health_interval_s: float = Field(default=2, gt=0)
     adapters: EngineAdapterSettings = EngineAdapterSettings()
+
+
+ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
+Networks = Annotated[tuple[Network, ...], _COMMAS, NoDecode]
+
+
+class TrustedProxySettings(_Section):
+    """Proxies before this one, whose word is taken on where a request came from; see docs/operating.md.
+
+    Attributes
+    ----------
+    trusted
+        Their addresses or networks; ``unix`` for whoever asks at a Unix socket.
+    header
+        Where they say so: ``x-forwarded-for`` or ``forwarded``, the one that all of them write.
+    """
+
+    trusted: Networks = Field(default=(), examples=[("10.0.0.0/8", "unix")])
+    header: ForwardedHeader = "x-forwarded-for"
 
 
 ScopeKind = Literal[
@@ -465,6 +486,8 @@ class AuditSettings(_Section):
         Whether nothing is answered while entries cannot be written.
     text_share
         Share of the entries that carry the prompt's text.
+    client
+        Whether the entries say from which address a request came; see `proxies`.
     """
 
     folder: Path | None = Field(default=None, examples=["./audit"])
@@ -473,6 +496,7 @@ class AuditSettings(_Section):
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
+    client: bool = False
 
 
 class FeedbackSettings(_Section):
@@ -577,6 +601,7 @@ class Settings(BaseSettings):
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     tls: TlsSettings = TlsSettings()
+    proxies: TrustedProxySettings = TrustedProxySettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()

@@ -76,7 +76,7 @@ class RequestHandler:
         """What answers the requests of a route, recording each whatever becomes of it."""
 
         async def answer(request: Request) -> Response:
-            record = Record(route.path, self._recorders, request.headers)
+            record = Record(route.path, self._recorders, request)
             lifetime = RequestLifetime(
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )
