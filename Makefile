@@ -250,7 +250,7 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
 	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)
