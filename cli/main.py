@@ -18,6 +18,7 @@ from lethe.cli import (
     recover,
     report,
     serve,
+    target,
     targets,
 )
 
@@ -60,6 +61,7 @@ app.add_typer(adapter.app, name="adapter")
 app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(target.app, name="target")
 app.add_typer(targets.app, name="targets")
 app.add_typer(feedback.app, name="feedback")
 

@@ -42,6 +42,8 @@ JOBS = {
     "evaluation",
     "recipes",
     "recovery",
+    "target_building",
+    "target_suggestion",
 }
 GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas", "settings"}
 
