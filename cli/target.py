@@ -9,6 +9,7 @@ from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
+from lethe.cli.running_engine import resolved_engine
 from lethe.models.cache import cache_folder
 from lethe.offline.target_building.settings import TargetBuild
 from lethe.offline.target_suggestion.settings import SuggestionSettings
@@ -42,6 +43,8 @@ def build(folder: TargetFolder, settings: TargetBuild) -> None:
 
     with reported():
         data = read_target_data(folder)
+        engine, api_key = resolved_engine(settings.engine or data.options.engine, settings.api_key)
+        settings = settings.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("all embeddings, every finished stage and every measured candidate") as progress:
             bundle = build_target(data, settings, cache_folder(), progress)
         with recorded_command("target_built", bundle.name) as entry:
