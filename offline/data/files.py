@@ -127,8 +127,11 @@ def numbered_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         found = True
         try:
             value = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not valid JSON: {error}") from None
+        except json.JSONDecodeError as error:
+            # Its own line is always 1 here.
+            raise DataError(
+                f"{path}, line {number}: not valid JSON: {error.msg} at column {error.colno}"
+            ) from None
         yield number, value
     if not found:
         raise DataError(f"{path} is empty; give one JSON value a line")
