@@ -12,6 +12,7 @@ from lethe.cli import (
     corruption,
     corruption_learn,
     demo,
+    doctor,
     evaluate,
     feedback,
     keys,
@@ -55,6 +56,8 @@ app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+app.command("support-bundle")(doctor.support_bundle)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(adapter.app, name="adapter")

@@ -32,6 +32,7 @@ ROOMS = {
     "engines": {"access", "targets"},
     "request": {"access", "audit", "endpoints", "targets", "guard", "engines"},
     "console": {"access", "audit", "endpoints", "targets", "guard", "engines", "request"},
+    "diagnosis": {"access", "audit", "targets", "engines", "request"},
 }
 JOBS = {
     "adapter_training",
@@ -105,6 +106,7 @@ def test_a_room_of_the_server_imports_only_those_below_it(room: str) -> None:
     allowed = ROOMS[room] | GROUND | {room}
     # The console stands beside the app, and puts targets in force as a reload does.
     allowed |= {"reload"} if room == "console" else set()
+    allowed |= {"listening"} if room == "diagnosis" else set()
     found = {
         f"{module.relative_to(ROOT)} imports {name}"
         for module in modules(f"server/{room}")

@@ -60,7 +60,7 @@ def test_a_proxy_in_an_engines_place_is_named_before_anything_slow():
         def do_GET(self):
             self.answer({"status": "ready"} if self.path == "/ready" else {"data": [{"id": "org/large"}]})
 
-    with serving(Proxy) as url, pytest.raises(LanguageModelError, match="is a proxy.*--engine embedded"):
+    with serving(Proxy) as url, pytest.raises(LanguageModelError, match=r"is a proxy.*--engine embedded"):
         EngineModel.connect(url)
 
 

@@ -113,7 +113,9 @@ class TestProxy:
         stack.engine.metrics_page = 'lethe_plugin_info{version="9.0.0",wire="99"} 1.0\n'
         await stack.upstream.learn_facts()
         write_target(targets, "books")
-        with pytest.raises(BundleError, match=r"of release 9\.0\.0, reads other corruptions.*install lethegate"):
+        with pytest.raises(
+            BundleError, match=r"of release 9\.0\.0, reads other corruptions.*install lethegate"
+        ):
             await stack.guard.load()
 
     async def test_the_folder_of_an_engine_on_this_machine_tells(
