@@ -61,9 +61,7 @@ def _why_none(records: Sequence[SourceRecord], fields: Sequence[str]) -> str:
     if not found:
         return "holds no prompts; a record is a text, or an object with one"
     wanted = ", ".join(fields or TEXT_FIELDS)
-    return (
-        f"has no prompts in {wanted}; its records have {', '.join(found)}: name the one with the prompts with --field"
-    )
+    return f"has no prompts in {wanted}; its records have {', '.join(found)}: name the one with the prompts with --field"
 
 
 def _prompts(records: Iterable[SourceRecord], fields: Sequence[str]) -> Iterable[tuple[str, list[str]]]:

@@ -78,14 +78,25 @@ class _Build:
             *([dataclasses.asdict(each) for each in side] for side in sides),
             list(self.data.names),
             *([each.model_dump() for each in side] for side in answers),
+            self.training,
         ]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How the classifier is trained, where not by default."""
+        return self.data.options.training.model_dump(exclude_unset=True)
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """What is searched for the corruption, where not by default."""
+        return self.data.options.learning.model_dump(exclude_unset=True)
 
     @property
     def questions(self) -> list[Any]:
         """All that the corruption is made from."""
         questions = [each.model_dump() for each in self.data.questions]
         model = self.model if self.engine is None else [self.engine, self.settings.served_name]
-        return [questions, list(self.data.unknown), list(self.data.facts), model]
+        return [questions, list(self.data.unknown), list(self.data.facts), model, self.learning]
 
     @property
     def bundle(self) -> Bundle | None:
@@ -198,11 +209,10 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
             sources[side] = (write_json_lines(work / f"{side}.jsonl", answers),)
     job = ClassifierJob(
         target=data.name,
-        entity_names=data.names,
         output=build.bundle_folder,
         report=data.folder / "report" / "classifier",
         **sources,
-        **(_FIRST if first else {}),
+        **{"entity_names": data.names, **build.training, **(_FIRST if first else {})},
     )
     run_classifier_job(job, build.cache / "training", progress)
     build.built.keep("first" if first else "classifier", build.prompts)
@@ -232,6 +242,7 @@ def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
         # A record belongs to one search.
         trace=work / f"search-{digest_of(build.questions)[:8]}.jsonl",
         **files,
+        **build.learning,
     )
     samples: list[AnswerSample] = []
 

@@ -16,6 +16,8 @@ from lethe.bundle import check_target_name
 from lethe.bundle.files import replace_file
 from lethe.offline.classifier_training.answer_examples import QuestionAnswer
 from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.files import DataError, read_lines, read_objects, read_yaml, read_yaml_objects
 from lethe.offline.data.questions import ForgetQuestion
 
@@ -36,6 +38,8 @@ class TargetOptions(pydantic.BaseModel):
         Hub id or folder of the model that is served; None for the small one.
     engine
         Address of a running engine to learn on, or ``embedded``; None runs the model here.
+    training, learning
+        How the classifier is trained and what is searched for the corruption, where not by default.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +47,8 @@ class TargetOptions(pydantic.BaseModel):
     description: str = ""
     model: str | None = None
     engine: str | None = None
+    training: TrainingSettings = TrainingSettings()
+    learning: LearningSettings = LearningSettings()
 
 
 @dataclass(frozen=True)
