@@ -140,6 +140,12 @@ def shadow(name: TargetArgument, targets: TargetsFolder = None) -> None:
     _change(targets, name, enabled=True, action="observe")
 
 
+@app.command("refuse")
+def refuse(name: TargetArgument, percent: Percent = None, targets: TargetsFolder = None) -> None:
+    """Refuse what is flagged for a target, whatever its bundle would do: what leaks through it leaks no more."""
+    _change(targets, name, enabled=True, action="refuse", **_given(percent))
+
+
 @app.command("answers")
 def answers(
     name: TargetArgument,
@@ -169,7 +175,10 @@ def _state(how: "TargetDeployment") -> str:
         return "disabled"
     share = "" if how.percent == 100 else f" for {how.percent:g} % of the keys"
     answers = "" if how.answers == "guard" else f", answers {how.answers.value}"
-    return ("observed" if how.action else "enabled") + share + answers
+    done = {None: "enabled", "observe": "observed", "refuse": "refused"}.get(
+        how.action, f"enabled ({how.action})"
+    )
+    return done + share + answers
 
 
 def _given(percent: float | None) -> dict[str, Any]:
