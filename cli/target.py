@@ -76,3 +76,34 @@ def suggest(
     for file, count in added.items():
         typer.echo(f"{folder / file}: {count} drafted")
     typer.echo("read them, and delete what is wrong, before you build")
+
+
+@app.command("new-key")
+def new_key(
+    file: Annotated[
+        Path, typer.Argument(help="Where the private key goes; the public one goes to FILE.pub.")
+    ],
+) -> None:
+    """Make a key to sign bundles with; the file that the setting `signers` names holds public ones."""
+    from lethe.bundle.signature import make_signing_key
+
+    with reported():
+        public = make_signing_key(file)
+    typer.echo(f"{file}: keep it to yourself, away from where proxies run\n{public}: for the file of signers")
+
+
+@app.command("sign")
+def sign(
+    bundle: Annotated[Path, typer.Argument(help="A bundle's folder.")],
+    key: Annotated[Path, typer.Option(help="The private key that `lethe target new-key` made.")],
+) -> None:
+    """Sign a bundle as it is; any change of it drops the signature."""
+    from lethe.bundle import load_bundle
+    from lethe.bundle.signature import sign_bundle
+
+    with reported():
+        signer = sign_bundle(bundle, key)
+        signed = load_bundle(bundle)
+        with recorded_command("target_signed", signed.name) as entry:
+            entry |= {"version": signed.version, "signer": signer}
+    typer.echo(f"{signed.name} {signed.version} signed by {signer}")

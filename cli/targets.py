@@ -7,7 +7,13 @@ import typer
 
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
-from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
+from lethe.cli.targets_folder import (
+    TargetArgument,
+    TargetsFolder,
+    bundle_folder,
+    signed,
+    targets_folder,
+)
 
 if TYPE_CHECKING:
     from lethe.server.targets.rollout import TargetDeployment
@@ -60,7 +66,7 @@ def add(
     from lethe.bundle import install_bundle, keep_version, load_bundle
 
     with reported():
-        name = load_bundle(bundle).name
+        name = signed(load_bundle(bundle)).name
         folder = targets_folder(targets) / name
         with recorded_command("target_added", name) as entry:
             keep_version(folder)

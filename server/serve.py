@@ -85,6 +85,7 @@ class _Proxy:
             self._metrics,
             EngineVerifier(self._engines),
             self._sample,
+            settings.signers,
         )
         self._audit = self._open_audit()
         self._certificate = Certificate(settings.tls) if settings.tls.cert else None
@@ -125,7 +126,9 @@ class _Proxy:
         if not self._settings.watch:
             return ()
         certificate = self._certificate.files if self._certificate else ()
-        return filter(None, (self._settings.targets, self._settings.keys, *certificate))
+        return filter(
+            None, (self._settings.targets, self._settings.signers, self._settings.keys, *certificate)
+        )
 
     def _make_limits(self) -> KeyLimits:
         settings = self._settings.redis

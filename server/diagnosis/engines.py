@@ -90,7 +90,7 @@ def _plugin(client: EngineClient, settings: Settings) -> Observation:
     facts = client.facts
     assert facts is not None
     try:
-        targets = load_targets(settings.targets)
+        targets = load_targets(settings.targets, settings.signers)
         fitted = targets.fitted(facts.model, settings.policy.on_unfit)
         check_plugin(fitted, facts)
     except BundleError as error:

@@ -28,7 +28,7 @@ _MOST_VERIFIED = 2 << 30
 
 def check_files(settings: Settings) -> Iterator[Observation]:
     """All looks at files that the settings name."""
-    yield looked("bundles", lambda: _bundles(settings.targets))
+    yield looked("bundles", lambda: _bundles(settings.targets, settings.signers))
     yield looked("encoder", lambda: _encoder(settings))
     yield looked("keys", lambda: _keys(settings))
     yield looked("audit", lambda: _audit(settings.audit.folder))
@@ -38,14 +38,14 @@ def check_files(settings: Settings) -> Iterator[Observation]:
         yield looked(f"disk for {name}", lambda name=name, folder=folder: _disk(name, folder))
 
 
-def _bundles(folder: Path) -> Observation:
+def _bundles(folder: Path, signers: Path | None) -> Observation:
     found = survey_bundles(folder)
     deployment = read_deployment(folder)
     damaged = [each for each in found if isinstance(each, DamagedBundle)]
     enabled = [each for each in damaged if each.name not in deployment or deployment[each.name].enabled]
     if enabled:
         return faulty("bundles", "; ".join(str(each.fault) for each in enabled))
-    targets = load_targets(folder)
+    targets = load_targets(folder, signers)
     shown = ", ".join(f"{each.name} {each.version} {each.action.value}" for each in targets)
     if not shown:
         return doubtful("bundles", f"none in force in {folder}, so nothing is guarded")
@@ -56,7 +56,7 @@ def _bundles(folder: Path) -> Observation:
             "bundles",
             f"in force: {shown}; damaged and disabled: {', '.join(each.name for each in damaged)}{rest}",
         )
-    return well("bundles", f"in force: {shown}{rest}")
+    return well("bundles", f"in force{', signed' if signers else ''}: {shown}{rest}")
 
 
 def _encoder(settings: Settings) -> Observation:

@@ -131,6 +131,18 @@ def test_an_installation_is_looked_at(desk: Path, reader: Reader) -> None:
     assert "target-1 books" in reader.follow("operating.md", "support-bundle")[0]
 
 
+@pytest.mark.types("operating.md", "target")
+def test_a_bundle_is_signed_and_comes_into_force(
+    desk: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "books" in reader.follow("operating.md", "target")[1]
+    [target] = load_targets(desk / "targets", desk / "signing-key.pub")
+    assert target.name == "books"
+    monkeypatch.setenv("LETHE_SIGNERS", "signing-key.pub")
+    write_target(desk, "films")
+    assert "films is not signed" in CliRunner().invoke(app, ["targets", "add", "films"]).output
+
+
 @pytest.mark.types("operating.md", "targets")
 @pytest.mark.types("operating.md", "keys")
 @pytest.mark.types("operating.md", "audit")
