@@ -20,6 +20,7 @@ from lethe.cli import (
     report,
     serve,
     target,
+    target_erase,
     targets,
 )
 
@@ -54,6 +55,7 @@ def options(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
+target.app.command("erase")(target_erase.erase)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
