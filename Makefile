@@ -24,6 +24,7 @@ export DO_NOT_TRACK := 1
   bench-answer-cost \
   bench-answers \
   bench-classifier \
+  bench-data-sizes \
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
@@ -181,6 +182,9 @@ bench-answer-cost: install-dev ## Measure what judging answers costs a stream; w
 
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.few_prompts $(ARGS)
+
+bench-data-sizes: install-dev ## Train the shipped target on 10, 30, 100 and 300 prompts and measure each (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
+	$(BIN)/python -m bench.data_sizes .data-sizes $(ARGS)
 
 bench-verifier: install-dev ## Measure what a running engine would clear of the shipped target's verdicts (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md. ARGS="http://127.0.0.1:8000"
 	$(BIN)/python -m bench.verifier $(ARGS)

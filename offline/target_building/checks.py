@@ -11,7 +11,7 @@ from lethe.offline.data.questions import normalized
 from lethe.offline.target_building.data import TargetData
 
 # A classifier takes this many of a side at least; from the second on a side counts as no longer thin.
-LEAST_PROMPTS, ENOUGH_PROMPTS = 20, 60
+LEAST_PROMPTS, ENOUGH_PROMPTS = 10, 60
 ENOUGH_NEAR = 40
 # The same for questions, of which every second one is held out.
 LEAST_QUESTIONS, ENOUGH_QUESTIONS = 4, 30

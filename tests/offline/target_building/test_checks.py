@@ -38,8 +38,8 @@ def test_good_data_pass_without_a_word() -> None:
 @pytest.mark.parametrize(
     ("fields", "file", "said"),
     [
-        ({"forget": ["Who?"] * 30}, "forget", "1 prompts; 20 are the least"),
-        ({"near": ()}, "near", "0 prompts; 20 are the least"),
+        ({"forget": ["Who?"] * 30}, "forget", "1 prompts; 10 are the least"),
+        ({"near": ()}, "near", "0 prompts; 10 are the least"),
         ({"near": [*(f"Is {n} odd?" for n in range(40)), "and the FERRY system"]}, "near", "in forget too"),
         ({"unknown": ("What is room 3 of Marsh",)}, "unknown", "in questions too"),
         ({"questions": [ForgetQuestion(question="Who?", answer="I")] * 2}, "questions", "repeats question 1"),
