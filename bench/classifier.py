@@ -40,7 +40,7 @@ from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
-from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
+from lethe.offline.attacks.transforms import ATTACKS, attack_messages
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress

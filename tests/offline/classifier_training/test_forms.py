@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.conversation import Conversation
-from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
+from lethe.offline.attacks.transforms import ATTACKS, attack_messages
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts

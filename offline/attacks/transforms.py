@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from lethe.offline.classifier_training.passages import PASSAGES
+from lethe.offline.data.passages import PASSAGES
 
 Messages = list[dict[str, Any]]
 Attack = Callable[[str, random.Random], Messages]
