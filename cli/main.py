@@ -16,6 +16,7 @@ from lethe.cli import (
     feedback,
     keys,
     recover,
+    redteam,
     report,
     serve,
     targets,
@@ -53,6 +54,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 app.command("evaluate")(evaluate.evaluate)
+app.command("redteam")(redteam.redteam)
 app.command("report")(report.report)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")

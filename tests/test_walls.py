@@ -42,6 +42,7 @@ JOBS = {
     "evaluation",
     "recipes",
     "recovery",
+    "redteam",
 }
 GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas", "settings"}
 

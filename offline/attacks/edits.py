@@ -5,14 +5,18 @@ carry no fact are dropped, and a word is swapped only for one that asks the same
 """
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 # Without these a question is clipped but asks the same.
 _DROPPABLE = frozenset(
-    "a an the is are was were do does did of in on at to for by please can could would me tell it that this there be been "
-    "has have had any very just so then".split()
+    re.findall(
+        r"\w+",
+        "a an the is are was were do does did of in on at to for by please can could would me tell it that this there be been "
+        "has have had any very just so then",
+    )
 )
 # Words of one line ask the same of a question.
 _EQUALS = """
@@ -96,11 +100,11 @@ EQUALS: dict[str, tuple[str, ...]] = {
     first: tuple(rest) for first, *rest in (line.split("|") for line in _EQUALS.splitlines())
 }
 
-Kind = Literal["add", "drop", "swap"]
+EditKind = Literal["add", "drop", "swap"]
 
 
 @dataclass(frozen=True)
-class Edit:
+class WordEdit:
     """One edit, by the place of the question's own word that it stands before, falls on or replaces.
 
     Attributes
@@ -109,12 +113,12 @@ class Edit:
         What is added or put in its place; empty where a word is dropped.
     """
 
-    kind: Kind
+    kind: EditKind
     place: int
     words: str = ""
 
 
-def apply_edits(question: str, edits: Sequence[Edit]) -> str:
+def apply_edits(question: str, edits: Sequence[WordEdit]) -> str:
     """The question with all edits made; of two that fall on one word, the later one counts."""
     # What ends a question ends it behind words that are added there too.
     stem = question.rstrip("?.! ")
@@ -128,31 +132,31 @@ def apply_edits(question: str, edits: Sequence[Edit]) -> str:
     return " ".join(word for word in written if word) + ending
 
 
-def added_words(edits: Sequence[Edit]) -> int:
+def added_words(edits: Sequence[WordEdit]) -> int:
     """How many words edits put in, those of swaps not counted."""
     return sum(len(edit.words.split()) for edit in edits if edit.kind == "add")
 
 
-def drops(question: str) -> Iterator[Edit]:
+def drops(question: str) -> Iterator[WordEdit]:
     """Every drop of one word that carries no fact."""
     for place, word in enumerate(question.split()):
         if _bare(word) in _DROPPABLE:
-            yield Edit("drop", place)
+            yield WordEdit("drop", place)
 
 
-def swaps(question: str) -> Iterator[Edit]:
+def swaps(question: str) -> Iterator[WordEdit]:
     """Every swap of one word for one that asks the same."""
     for place, word in enumerate(question.split()):
         for other in EQUALS.get(_bare(word), ()):
-            yield Edit("swap", place, other)
+            yield WordEdit("swap", place, other)
 
 
-def additions(question: str, words: Sequence[str], choice: random.Random) -> Iterator[Edit]:
+def additions(question: str, words: Sequence[str], choice: random.Random) -> Iterator[WordEdit]:
     """Each of some words or phrases once, at a place by chance; both ends are as likely as all places between."""
     count = len(question.split())
     for added in words:
         place = choice.choice((0, count, choice.randint(0, count)))
-        yield Edit("add", place, added)
+        yield WordEdit("add", place, added)
 
 
 def _bare(word: str) -> str:

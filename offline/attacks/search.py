@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lethe.offline.attacks.edits import Edit, added_words, additions, apply_edits, drops, swaps
+from lethe.offline.attacks.edits import WordEdit, added_words, additions, apply_edits, drops, swaps
 
 Margins = Callable[[Sequence[str]], Awaitable[Sequence[float]]]
 
@@ -26,7 +26,7 @@ _TOGETHER = (2, 3, 4, 6)
 
 
 @dataclass(frozen=True)
-class Limits:
+class SearchLimits:
     """What an attack may do.
 
     Attributes
@@ -50,7 +50,7 @@ class Wording:
 
     text: str
     margin: float
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[WordEdit, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -62,7 +62,7 @@ class Wording:
 
 
 @dataclass(frozen=True)
-class Search:
+class WordSearch:
     """What a search came to: the wording with the least margin, or the shortest of those that pass, and its cost.
 
     Attributes
@@ -79,8 +79,8 @@ class Search:
 
 
 async def search(
-    question: str, margins: Margins, words: Sequence[str], limits: Limits, choice: random.Random
-) -> Search:
+    question: str, margins: Margins, words: Sequence[str], limits: SearchLimits, choice: random.Random
+) -> WordSearch:
     """Look for a wording that passes.
 
     Parameters
@@ -103,32 +103,30 @@ async def search(
     first_pass = asked.first_pass
     if best.passes:
         best = await _shortened(best, asked)
-    return Search(question, plain.margin, best, asked.queries, first_pass)
+    return WordSearch(question, plain.margin, best, asked.queries, first_pass)
 
 
-async def rank_words(
-    questions: Sequence[str], margins: Margins, words: Sequence[str], choice: random.Random
-) -> list[str]:
+async def rank_words(questions: Sequence[str], margins: Margins, words: Sequence[str]) -> list[str]:
     """Words by how much each, put before and behind some questions, lowers their margins; the best first.
 
     Costs a query for each question and two for each word on each question.
     """
     plain = np.array(await margins(questions))
     texts = [
-        apply_edits(question, [Edit("add", place, word)])
+        apply_edits(question, [WordEdit("add", place, word)])
         for word in words
         for question in questions
         for place in (0, len(question.split()))
     ]
     lowered = np.array(await margins(texts)).reshape(len(words), len(questions), 2) - plain[:, None]
     order = np.argsort(lowered.mean(axis=(1, 2)), kind="stable")
-    return [words[place] for place in order]
+    return [words[int(place)] for place in order]
 
 
 class _Asked:
     """Asks for margins within the budget, each wording once."""
 
-    def __init__(self, question: str, margins: Margins, limits: Limits) -> None:
+    def __init__(self, question: str, margins: Margins, limits: SearchLimits) -> None:
         self.question = question
         self.queries = 0
         self.first_pass: int | None = None
@@ -140,9 +138,9 @@ class _Asked:
     def left(self) -> int:
         return self._limits.queries - self.queries
 
-    async def all(self, edits: Sequence[tuple[Edit, ...]]) -> list[Wording]:
+    async def all(self, edits: Sequence[tuple[WordEdit, ...]]) -> list[Wording]:
         """The wordings that are new, allowed and within the budget."""
-        new: dict[str, tuple[Edit, ...]] = {}
+        new: dict[str, tuple[WordEdit, ...]] = {}
         for each in edits:
             text = apply_edits(self.question, each)
             if text not in self._known and self._allowed(each):
@@ -162,7 +160,7 @@ class _Asked:
             Wording(text, float(margin), each) for (text, each), margin in zip(chosen, found, strict=True)
         ]
 
-    def _allowed(self, edits: tuple[Edit, ...]) -> bool:
+    def _allowed(self, edits: tuple[WordEdit, ...]) -> bool:
         dropped = sum(edit.kind == "drop" for edit in edits)
         return (
             added_words(edits) <= self._limits.added
@@ -174,7 +172,7 @@ class _Asked:
 
 def _singles(
     best: Wording, question: str, words: Sequence[str], size: int, choice: random.Random
-) -> list[Edit]:
+) -> list[WordEdit]:
     """Edits to try next: swaps and drops that are left, and additions of ranked words and of others."""
     taken = {edit.place for edit in best.edits if edit.kind != "add"}
     own = [edit for edit in (*swaps(question), *drops(question)) if edit.place not in taken]

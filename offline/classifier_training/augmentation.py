@@ -1,7 +1,7 @@
 """Other forms of a prompt for training: rephrased, misspelt, wrapped, buried in other text, split over turns.
 
 Both classes get the same forms, so a form never tells them apart. The attack suite has others of its own
-(`lethe.offline.attacks.transforms`).
+(`lethe.offline.attacks.disguises`).
 """
 
 import random

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.conversation import Conversation
-from lethe.offline.attacks.transforms import ATTACKS, attack_messages
+from lethe.offline.attacks.disguises import DISGUISES, disguised
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
@@ -31,10 +31,10 @@ def test_forms_are_reproducible_and_say_where_the_prompt_is(prompt: str, seed: i
             assert variant.text[variant.start : variant.end] == prompt
 
 
-@pytest.mark.parametrize("attack", list(ATTACKS))
+@pytest.mark.parametrize("attack", list(DISGUISES))
 def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
-    messages = attack_messages(attack, PROMPT)
-    assert messages == attack_messages(attack, PROMPT)
+    messages = disguised(attack, PROMPT)
+    assert messages == disguised(attack, PROMPT)
     assert messages != [{"role": "user", "content": PROMPT}]
     assert not Conversation.from_openai_messages(messages).unreadable
 
