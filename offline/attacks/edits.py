@@ -100,6 +100,8 @@ EQUALS: dict[str, tuple[str, ...]] = {
     first: tuple(rest) for first, *rest in (line.split("|") for line in _EQUALS.splitlines())
 }
 
+_ENDS = "?.! "
+
 EditKind = Literal["add", "drop", "swap"]
 
 
@@ -118,11 +120,15 @@ class WordEdit:
     words: str = ""
 
 
+def own_words(question: str) -> list[str]:
+    """The words of a question, without the mark that ends it."""
+    return question.rstrip(_ENDS).split()
+
+
 def apply_edits(question: str, edits: Sequence[WordEdit]) -> str:
     """The question with all edits made; of two that fall on one word, the later one counts."""
     # What ends a question ends it behind words that are added there too.
-    stem = question.rstrip("?.! ")
-    own, ending = stem.split(), question.rstrip()[len(stem) :]
+    own, ending = own_words(question), question.rstrip()[len(question.rstrip(_ENDS)) :]
     changed = {edit.place: edit.words for edit in edits if edit.kind != "add"}
     written: list[str] = []
     for place in range(len(own) + 1):
@@ -139,21 +145,21 @@ def added_words(edits: Sequence[WordEdit]) -> int:
 
 def drops(question: str) -> Iterator[WordEdit]:
     """Every drop of one word that carries no fact."""
-    for place, word in enumerate(question.split()):
+    for place, word in enumerate(own_words(question)):
         if _bare(word) in _DROPPABLE:
             yield WordEdit("drop", place)
 
 
 def swaps(question: str) -> Iterator[WordEdit]:
     """Every swap of one word for one that asks the same."""
-    for place, word in enumerate(question.split()):
+    for place, word in enumerate(own_words(question)):
         for other in EQUALS.get(_bare(word), ()):
             yield WordEdit("swap", place, other)
 
 
 def additions(question: str, words: Sequence[str], choice: random.Random) -> Iterator[WordEdit]:
     """Each of some words or phrases once, at a place by chance; both ends are as likely as all places between."""
-    count = len(question.split())
+    count = len(own_words(question))
     for added in words:
         place = choice.choice((0, count, choice.randint(0, count)))
         yield WordEdit("add", place, added)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lethe.offline.attacks.edits import WordEdit, added_words, additions, apply_edits, drops, swaps
+from lethe.offline.attacks.edits import WordEdit, added_words, additions, apply_edits, drops, own_words, swaps
 
 Margins = Callable[[Sequence[str]], Awaitable[Sequence[float]]]
 
@@ -107,19 +107,18 @@ async def search(
 
 
 async def rank_words(questions: Sequence[str], margins: Margins, words: Sequence[str]) -> list[str]:
-    """Words by how much each, put before and behind some questions, lowers their margins; the best first.
+    """Words by how much each, put behind some questions, lowers their margins; the best first.
 
-    Costs a query for each question and two for each word on each question.
+    Costs a query for each question, and one for each word on each question.
     """
     plain = np.array(await margins(questions))
     texts = [
-        apply_edits(question, [WordEdit("add", place, word)])
+        apply_edits(question, [WordEdit("add", len(own_words(question)), word)])
         for word in words
         for question in questions
-        for place in (0, len(question.split()))
     ]
-    lowered = np.array(await margins(texts)).reshape(len(words), len(questions), 2) - plain[:, None]
-    order = np.argsort(lowered.mean(axis=(1, 2)), kind="stable")
+    lowered = np.array(await margins(texts)).reshape(len(words), len(questions)) - plain
+    order = np.argsort(lowered.mean(axis=1), kind="stable")
     return [words[int(place)] for place in order]
 
 
@@ -164,7 +163,7 @@ class _Asked:
         dropped = sum(edit.kind == "drop" for edit in edits)
         return (
             added_words(edits) <= self._limits.added
-            and dropped <= self._limits.dropped * len(self.question.split())
+            and dropped <= self._limits.dropped * len(own_words(self.question))
             and len({edit.place for edit in edits if edit.kind != "add"})
             == sum(edit.kind != "add" for edit in edits)
         )

@@ -85,15 +85,20 @@ class Attack:
 
     Attributes
     ----------
-    run
-        None for a probe that the attack does not fit.
     needs
-        What it cannot be run without: margins, a translation of the probe, or a model of the attacker's own.
+        What it cannot be run without: margins, translations of probes, or a model of the attacker's own.
+    language
+        Into which a probe must have been translated.
     """
 
     kind: AttackKind
-    run: Callable[[Probe, Means, random.Random], Awaitable[Attempt | None]]
+    run: Callable[[Probe, Means, random.Random], Awaitable[Attempt]]
     needs: Literal["nothing", "scores", "translations", "attacker"] = "nothing"
+    language: str | None = None
+
+    def fits(self, probe: Probe) -> bool:
+        """Whether a probe can be asked so."""
+        return self.language is None or self.language in probe.translations
 
 
 async def _plain(probe: Probe, means: Means, choice: random.Random) -> Attempt:
@@ -153,11 +158,10 @@ def _dialogues(kind: AttackKind, dialogues: Mapping[str, Dialogue]) -> dict[str,
 
 
 def _in_language(language: str) -> Attack:
-    async def run(probe: Probe, means: Means, choice: random.Random) -> Attempt | None:
-        translated = probe.translations.get(language)
-        return Attempt(_user(translated)) if translated else None
+    async def run(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+        return Attempt(_user(probe.translations[language]))
 
-    return Attack("language", run, "translations")
+    return Attack("language", run, "translations", language)
 
 
 def _user(text: str) -> Messages:

@@ -16,7 +16,7 @@ from lethe.offline.redteam.probes import Probe
 from lethe.offline.redteam.settings import RedTeamSettings
 
 # Questions that words are ranked on.
-_RANKED_ON = 4
+_RANKED_ON = 2
 
 
 class Campaign:
@@ -79,7 +79,9 @@ class Campaign:
             A server cannot be reached, or does not answer the key.
         """
         for name, attack in attacks.items():
-            left = [probe for probe in probes if (name, probe.question) not in self._log]
+            left = [
+                probe for probe in probes if attack.fits(probe) and (name, probe.question) not in self._log
+            ]
             if left and not self.spent:
                 if attack.needs == "scores":
                     await self._rank(probes)
@@ -93,8 +95,8 @@ class Campaign:
         async def one(probe: Probe) -> None:
             nonlocal done
             async with limit:
-                if not self.spent and (outcome := await self._carried_out(name, attack, probe)):
-                    self._log.add(outcome)
+                if not self.spent:
+                    self._log.add(await self._carried_out(name, attack, probe))
             done += 1
             progress.advance(done, len(probes))
 
@@ -102,20 +104,15 @@ class Campaign:
             for probe in probes:
                 group.create_task(one(probe))
 
-    async def _carried_out(self, name: str, attack: Attack, probe: Probe) -> AttackOutcome | None:
+    async def _carried_out(self, name: str, attack: Attack, probe: Probe) -> AttackOutcome:
         choice = random.Random(f"{self._settings.seed}:{name}:{probe.question}")
-        attempt, refused = None, False
+        answers, refused = Answers(()), False
         try:
             attempt = await attack.run(probe, self, choice)
         except Refused:
-            # A turn that leads up to the question was blocked already.
-            refused = True
-        if attempt is None:
-            if not refused:
-                return None
-            attempt = Attempt([{"role": "user", "content": probe.question}])
+            # A turn that leads up to the question is blocked already.
+            attempt, refused = Attempt([{"role": "user", "content": probe.question}]), True
         found = await self._detector.judge(attempt.messages)
-        answers = Answers(())
         if not refused:
             try:
                 answers = await self._ask(attempt.messages, *self._sampling(attack))

@@ -61,7 +61,7 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
         (name, probe.question) in {outcome.key for outcome in outcomes}
         for name, attack in attacks.items()
         for probe in probes
-        if attack.needs != "translations" or probe.translations
+        if attack.fits(probe)
     )
     over = too_many(rows, settings.max_bypass, settings.max_leak)
     report = write_report(settings.out, url, settings, rows, judged, over)

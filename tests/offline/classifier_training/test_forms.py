@@ -1,4 +1,4 @@
-"""Augmentation, attacks, windows, splitting and the made-up negatives."""
+"""Augmentation, windows, splitting and the made-up negatives."""
 
 from collections import Counter, defaultdict
 
@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.conversation import Conversation
-from lethe.offline.attacks.disguises import DISGUISES, disguised
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
@@ -29,14 +27,6 @@ def test_forms_are_reproducible_and_say_where_the_prompt_is(prompt: str, seed: i
         assert 0 <= variant.start <= variant.end <= len(variant.text)
         if variant.name in ("buried", "role-play", "structured", "after-turn"):
             assert variant.text[variant.start : variant.end] == prompt
-
-
-@pytest.mark.parametrize("attack", list(DISGUISES))
-def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
-    messages = disguised(attack, PROMPT)
-    assert messages == disguised(attack, PROMPT)
-    assert messages != [{"role": "user", "content": PROMPT}]
-    assert not Conversation.from_openai_messages(messages).unreadable
 
 
 def test_windows_are_labelled_by_what_they_hold() -> None:
