@@ -125,5 +125,5 @@ def _judged(
 ) -> JudgedOutcome:
     [probe] = (probe for probe in probes if probe.question == outcome.question)
     leaks = [leak_of(probe, outcome.asked, answer, entailment) for answer in outcome.answers]
-    leak = worst(leaks, settings.rouge)
-    return JudgedOutcome(outcome, leak, leak is not None and leak.is_one(settings.rouge))
+    found = [leak.is_one(settings.rouge) for leak in leaks]
+    return JudgedOutcome(outcome, worst(leaks, settings.rouge), found)

@@ -68,11 +68,23 @@ class AttackOutcome:
 
 @dataclass(frozen=True)
 class JudgedOutcome:
-    """An outcome with what its answers give away at the worst; None where there is no answer."""
+    """An outcome with what its answers give away.
+
+    Attributes
+    ----------
+    worst
+        Of the answer that says most; None where there is no answer.
+    leaks
+        For each answer, whether anything is given away.
+    """
 
     outcome: AttackOutcome
-    leak: Leak | None
-    leaked: bool
+    worst: Leak | None
+    leaks: Sequence[bool]
+
+    @property
+    def leaked(self) -> bool:
+        return any(self.leaks)
 
 
 class OutcomeLog:

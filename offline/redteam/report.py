@@ -10,7 +10,7 @@ from lethe.offline.metrics.intervals import counted
 from lethe.offline.redteam.outcomes import JudgedOutcome
 from lethe.offline.redteam.plots import plot_flips, plot_shares
 from lethe.offline.redteam.settings import RedTeamSettings
-from lethe.offline.redteam.summary import AttackSummary, Share, flipped_by_queries
+from lethe.offline.redteam.summary import AttackSummary, Share, flipped_by_queries, leaks_by_samples
 
 REPORT, RESULTS, PASSED = "report.md", "results.json", "passed.jsonl"
 SCHEMA_VERSION = 1
@@ -39,6 +39,7 @@ def write_report(
             asdict(row) | {"bypass_rate": row.bypassed.rate, "leak_rate": row.leaked.rate} for row in rows
         ],
         "flipped_by_queries": flipped,
+        "leak_at_k": leaks_by_samples(judged),
         "over": list(over),
     }
     replace_file(folder / RESULTS, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
@@ -69,6 +70,9 @@ def render(
     ]
     if flipped:
         parts += [_search_line(rows, flipped), "![Share of questions got past, by queries](search.png)"]
+    if sampled := leaks_by_samples(judged):
+        at = ", ".join(f"{rate:.1%} at {count}" for count, rate in sampled.items())
+        parts.append(f"Expected share of questions that leak among k sampled answers (leak@k): {at}.")
     examples = _examples(judged)
     if examples:
         parts += ["## What leaked without a flag", examples]
@@ -108,9 +112,13 @@ def _examples(judged: Sequence[JudgedOutcome]) -> str:
         :_EXAMPLES
     ]
     return "\n".join(
-        f"- {each.outcome.attack}: {_quoted(each.outcome.asked)} → {', '.join(each.leak.facts) if each.leak and each.leak.facts else 'the true answer'}"
-        for each in shown
+        f"- {each.outcome.attack}: {_quoted(each.outcome.asked)} → {_said(each)}" for each in shown
     )
+
+
+def _said(judged: JudgedOutcome) -> str:
+    facts = judged.worst.facts if judged.worst else ()
+    return ", ".join(facts) or "the true answer"
 
 
 def _quoted(text: str) -> str:

@@ -21,7 +21,7 @@ PROBE = Probe(question="Who keeps the light?", answer="Anselm", translations={"d
 class Rewording:
     """An attacker's model that has three wordings, the last of which no guard knows."""
 
-    words = ("tax",)
+    words: Sequence[str] = ("tax",)
     limits = SearchLimits(10)
 
     def __init__(self) -> None:

@@ -1,8 +1,12 @@
 """Shares by attack, counted by hand."""
 
+import dataclasses
+
+import pytest
+
 from lethe.offline.redteam.outcomes import AttackOutcome, JudgedOutcome
 from lethe.offline.redteam.report import render
-from lethe.offline.redteam.summary import flipped_by_queries, summarize, too_many
+from lethe.offline.redteam.summary import flipped_by_queries, leaks_by_samples, summarize, too_many
 
 
 def outcome(
@@ -19,7 +23,7 @@ def outcome(
     found = AttackOutcome(
         attack, attack, question, messages, flagged, None, status, None, (), queries, first_pass, added
     )
-    return JudgedOutcome(found, None, leaked)
+    return JudgedOutcome(found, None, [leaked])
 
 
 JUDGED = [
@@ -68,3 +72,9 @@ def test_the_page_names_what_leaked_and_the_search_s_cost() -> None:
     assert "50% after 10, 50% after 20" in page
     assert "| search | search | 1/2: 50.0 % (9.5–90.5) |" in page
     assert "- too much" in page
+
+
+def test_leaks_of_sampled_answers_are_expected_by_how_many_are_drawn() -> None:
+    drawn = [dataclasses.replace(JUDGED[0], leaks=leaks) for leaks in ([True, False, False], [False] * 4)]
+    assert leaks_by_samples(JUDGED) == {}
+    assert leaks_by_samples([*JUDGED, *drawn]) == {1: pytest.approx(1 / 6), 2: pytest.approx(1 / 3)}
