@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_FORK_SERVER.set_forkserver_preload(["tests.end_to_end.imported_vllm"])
 _JOB_SECONDS = 400
 
 
@@ -41,6 +40,8 @@ class EngineJob:
 
 def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     """The outputs of each batch, and the engine's counters after it; the last lines that the engine logs are in the error."""
+    # Not where this is imported: the server is one with that of the tests that start `lethe`.
+    _FORK_SERVER.set_forkserver_preload(["tests.end_to_end.imported_vllm"])
     receiver, sender = _FORK_SERVER.Pipe(duplex=False)
     process = _FORK_SERVER.Process(target=_run, args=(job, log_path, sender))
     process.start()
