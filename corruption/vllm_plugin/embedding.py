@@ -132,9 +132,21 @@ def find_embedding_owner(model: nn.Module) -> nn.Module:
             f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
         )
     (owner,) = owners
-    if _METHOD not in type(owner).forward.__code__.co_names or not callable(getattr(owner, _METHOD, None)):
+    if not _embeds_by_method(type(owner)) or not callable(getattr(owner, _METHOD, None)):
         raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
     return owner
+
+
+def _embeds_by_method(kind: type[nn.Module]) -> bool:
+    """Whether a model's forward pass calls ``embed_input_ids``, itself or by its base class's."""
+    for each in kind.__mro__:
+        if forward := vars(each).get("forward"):
+            names = forward.__code__.co_names
+            if _METHOD in names:
+                return True
+            if "super" not in names:
+                return False
+    return False
 
 
 def _token_table(module: nn.Module) -> VocabParallelEmbedding | None:

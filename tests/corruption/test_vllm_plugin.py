@@ -602,6 +602,14 @@ class TestEmbeddingOwner:
         with pytest.raises(EngineRefusal, match="more ways than one"):
             find_embedding_owner(nn.Sequential(model, EmbeddingModel()))
 
+    def test_a_forward_pass_that_leaves_it_to_its_base_class_is_known(self, one_rank: None) -> None:
+        class Leaving(EmbeddingModel):
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return super().forward(input_ids)
+
+        leaving = Leaving()
+        assert find_embedding_owner(leaving) is leaving
+
     def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
         class Direct(EmbeddingModel):
             def forward(self, input_ids: Tensor) -> Tensor:
