@@ -91,7 +91,17 @@ ARCHITECTURES = (
         {**_TIED, "query_pre_attn_scalar": _HEAD, "sliding_window": 64},
     ),
     Architecture(
-        "Gemma 3n", "gemma3n_text", "several tables, one a layer", {**_TIED, "num_hidden_layers": 5}
+        "Gemma 3n",
+        "gemma3n_text",
+        "several tables, one a layer",
+        {
+            **_TIED,
+            "num_hidden_layers": 5,
+            "num_kv_shared_layers": 0,
+            "hidden_size_per_layer_input": 32,
+            "vocab_size_per_layer_input": VOCABULARY,
+            "laurel_rank": 16,
+        },
     ),
     Architecture("Phi-3", "phi3"),
     Architecture("Phi-4 mini", "phi3", "table, tied head", {**_TIED, "partial_rotary_factor": 0.75}),
@@ -104,6 +114,7 @@ ARCHITECTURES = (
         "deepseek_v3",
         "multi-head latent attention, mixture of experts",
         {
+            "topk_method": "noaux_tc",
             "q_lora_rank": 64,
             "kv_lora_rank": 64,
             "qk_nope_head_dim": 32,

@@ -17,11 +17,11 @@ from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 
 _TOKENS = 6
-_PROMPT_LENGTHS = (9, 17, 12, 20, 33, 2)
+_PROMPT_LENGTHS = (9, 17, 2, 20, 33, 26)
 # Largest difference of a log probability between engine and transformers, both in float32.
-_AGREES = 2e-3
+_AGREES = 5e-3
 # Least by which a corruption must move one, or the comparison would show nothing.
-_MOVES = 0.1
+_MOVES = 0.25
 _REFUSAL = "lethe: the engine will not start: "
 _ENGINE = {
     "dtype": "float32",
@@ -100,7 +100,7 @@ def _prompts() -> list[list[int]]:
 def _corruption(index: int) -> CorruptionRequest:
     function = ("rand_noise_first_n", "flip_sign_top_k", "shuffle")[index // 2 % 3]
     return CorruptionRequest(
-        (PlacedCorruption("matrix", "1", Corruption(function, 1.0, 32, None, index), None),)
+        (PlacedCorruption("matrix", "1", Corruption(function, 4.0, 32, None, index), None),)
     )
 
 
