@@ -82,10 +82,14 @@ def compare(architecture: Architecture, folder: Path) -> Result:
     corruptions = [_corruption(index) if index % 2 else None for index in range(len(prompts))]
     engine = {"model": str(model), **_ENGINE, **architecture.engine}
     try:
-        guarded = _answers(engine, prompts, corruptions, "lethe", folder / "guarded.log")
         bare = _answers(engine, prompts, [None] * len(prompts), "", folder / "bare.log")
     except JobFailed as failure:
-        return _without_answers(str(failure))
+        return Result(Outcome.NOT_SERVED, _last_line(failure))
+    try:
+        guarded = _answers(engine, prompts, corruptions, "lethe", folder / "guarded.log")
+    except JobFailed as failure:
+        _, refused, reason = _last_line(failure).partition(_REFUSAL)
+        return Result(Outcome.REFUSED, reason) if refused else Result(Outcome.DIFFERS, _last_line(failure))
     reference = Reference(load_model(model), None)
     return _result(reference, prompts, corruptions, guarded, bare)
 
@@ -129,12 +133,8 @@ def _answers(
     return [output["choices"][0] for output in result["outputs"]]
 
 
-def _without_answers(log: str) -> Result:
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    refusal = next((line.partition(_REFUSAL)[2] for line in lines if _REFUSAL in line), None)
-    if refusal:
-        return Result(Outcome.REFUSED, refusal)
-    return Result(Outcome.NOT_SERVED, lines[-1] if lines else "no log")
+def _last_line(failure: JobFailed) -> str:
+    return [line.strip() for line in str(failure).splitlines() if line.strip()][-1]
 
 
 def _result(

@@ -16,9 +16,6 @@ from transformers import (
 
 from bench.model_matrix.architectures import VOCABULARY, Architecture
 
-# Of the weights: with the usual 0.02 so small a model says nearly the same whatever it reads.
-_SPREAD = 0.15
-
 
 def write_tiny_model(architecture: Architecture, folder: Path, seed: int = 0) -> None:
     """Write a model of an architecture, with a tokenizer that has a word for each id.
@@ -34,7 +31,7 @@ def write_tiny_model(architecture: Architecture, folder: Path, seed: int = 0) ->
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.normal_(std=_SPREAD)
+                parameter.normal_(std=architecture.spread)
     model.save_pretrained(folder)
     words = {f"w{index}": index for index in range(VOCABULARY)}
     tokenizer = Tokenizer(WordLevel(words, unk_token="w0"))

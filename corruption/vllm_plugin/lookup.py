@@ -1,5 +1,6 @@
 """Where in a loaded model token ids become what its first layer reads."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from torch import nn
@@ -32,14 +33,14 @@ def find_lookup(model: nn.Module) -> Lookup:
         There is none, or tokens enter the model in other ways too.
     """
     name = type(model).__name__
-    owners = [module for module in model.modules() if _token_table(module) is not None]
-    if len(owners) != 1 or requires_raw_input_tokens(model):
+    tables = [(table, owner) for owner in model.modules() for table in _token_tables(owner)]
+    if len(tables) != 1 or requires_raw_input_tokens(model):
         raise EngineRefusal(
             f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
         )
-    (owner,) = owners
+    ((table, owner),) = tables
     if (embeddings := _transformers_embeddings(model)) is not None:
-        if _token_table(owner) in set(embeddings.modules()):
+        if table in set(embeddings.modules()):
             return Lookup(embeddings, "forward")
     elif _embeds_by_method(type(owner)) and callable(getattr(owner, _METHOD, None)):
         return Lookup(owner, _METHOD)
@@ -64,12 +65,11 @@ def _embeds_by_method(kind: type[nn.Module]) -> bool:
     return False
 
 
-def _token_table(module: nn.Module) -> VocabParallelEmbedding | None:
-    """Give the embedding table that is a direct child of the module, adapters or not."""
+def _token_tables(module: nn.Module) -> Iterator[VocabParallelEmbedding]:
+    """The embedding tables that are direct children of a module, adapters or not."""
     if isinstance(module, VocabParallelEmbeddingWithLoRA):
-        return None
+        return
     for child in module.children():
         table = child.base_layer if isinstance(child, VocabParallelEmbeddingWithLoRA) else child
         if isinstance(table, VocabParallelEmbedding) and not isinstance(table, ParallelLMHead):
-            return table
-    return None
+            yield table

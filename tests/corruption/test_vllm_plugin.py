@@ -633,6 +633,11 @@ class TestLookup:
         with pytest.raises(EngineRefusal, match="more ways than one"):
             find_lookup(nn.Sequential(model, EmbeddingModel()))
 
+    def test_two_tables_of_one_module_stop_the_start(self, model: nn.Module) -> None:
+        model.embed_tokens_per_layer = EmbeddingModel().embed_tokens
+        with pytest.raises(EngineRefusal, match="more ways than one"):
+            find_lookup(model)
+
     def test_a_forward_pass_that_leaves_it_to_its_base_class_is_known(self, one_rank: None) -> None:
         class Leaving(EmbeddingModel):
             def forward(self, input_ids: Tensor) -> Tensor:
