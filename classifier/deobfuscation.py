@@ -42,11 +42,14 @@ _DRAWINGS = {
 }  # fmt: skip
 _DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True)[:-2])))
 _ANY_DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True))))
-_DRAWN_WORD = re.compile(r"(?=\S*(?:[|\\(]|[0-9][a-z]|[a-z][0-9]))\S+|(?<!\S)[0-9]{1,8}(?!\S)")
+_DRAWN_WORD, _OF_DRAWN = (
+    re.compile(r"(?<!\S)\S{1,200}(?!\S)"),
+    re.compile(r"[|\\(]|[0-9][a-z]|[a-z][0-9]|^[0-9]+$"),
+)
 _DRAWN_DIGITS = bytes.maketrans(b"0123456789@$!", b"olzeasbtbgasi")
 _FEWEST_DRAWN = 6
 _STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
-_STEPS_GATE = re.compile(r"[a-z][A-Z][a-z][A-Z]\w*_\w*[a-z][A-Z]|[a-z][A-Z]\w*_\w*[a-z][A-Z][a-z][A-Z]")
+_STEPS_GATE = re.compile(r"[a-z][A-Z]\w{0,24}_\w{0,24}[a-z][A-Z]")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>|\[[\d;]{1,8}m")
 _TAG_IN_WORD = re.compile(r"(?:>|\[[\d;]{1,8}m)\w{1,2}(?:</?[A-Za-z]|\[\d)")
 _FEWEST_TAGS = 8
@@ -505,11 +508,13 @@ def _read_drawn(text: str) -> AlignedText | None:
     """The text with letters that are drawn by several marks each, as in heavy leetspeak, the digits for the others too."""
     if len(_DRAWN.findall(text)) < _FEWEST_DRAWN:
         return None
-    return substitute(
-        _DRAWN_WORD,
-        text,
-        lambda word: _translated(_ANY_DRAWN.sub(lambda m: _DRAWINGS[m[0]], word), _DRAWN_DIGITS),
-    )
+
+    def read(word: str) -> str | None:
+        if _OF_DRAWN.search(word) is None:
+            return None
+        return _translated(_ANY_DRAWN.sub(lambda mark: _DRAWINGS[mark[0]], word), _DRAWN_DIGITS)
+
+    return substitute(_DRAWN_WORD, text, read)
 
 
 def _read_steps(text: str) -> AlignedText | None:
