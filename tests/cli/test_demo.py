@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from lethe.cli.demo import proxy_address
 from lethe.cli.main import app
+from lethe.server.settings import Settings
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 
@@ -53,3 +55,17 @@ def test_a_key_that_is_missing_is_told(demo: list[str]) -> None:
     assert refused.exit_code == 1
     assert "answered 401" in refused.output
     assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("fd00::7", "http://[fd00::7]:8000"),
+        ("proxy.example", "http://proxy.example:8000"),
+    ],
+)
+def test_a_running_proxy_is_asked_where_it_listens(host: str, address: str) -> None:
+    assert proxy_address(Settings(host=host)) == address

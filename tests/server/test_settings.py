@@ -105,6 +105,8 @@ def test_the_shipped_targets_are_the_default() -> None:
         ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
         ({"port": "x"}, "port: .* got 'x'"),
         ({"engine": {"url": "nowhere"}}, r"engine\.url\.0: .* got 'nowhere'"),
+        ({"engine": {"url": "http://user:secret@engine"}}, r"engine\.url\.0: .*no user and no password"),
+        ({"engine": {"url": "http://engine/v1?key=a"}}, r"engine\.url\.0: .*without \? or #"),
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
         ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass', 'corrupt' or 'observe'"),
         ({"max_body_bytes": 1}, "max_body_bytes"),
