@@ -86,6 +86,7 @@ class _Proxy:
             self._metrics,
             EngineVerifier(self._engines),
             self._sample,
+            settings.signers,
         )
         check_media_packages(settings.policy.parts)
         self._reader = MediaReader(
@@ -131,7 +132,9 @@ class _Proxy:
         if not self._settings.watch:
             return ()
         certificate = self._certificate.files if self._certificate else ()
-        return filter(None, (self._settings.targets, self._settings.keys, *certificate))
+        return filter(
+            None, (self._settings.targets, self._settings.signers, self._settings.keys, *certificate)
+        )
 
     def _make_limits(self) -> KeyLimits:
         settings = self._settings.redis

@@ -573,6 +573,9 @@ class Settings(BaseSettings):
         A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
+    signers
+        File of public keys in PEM: a bundle comes into force only if one of them signed it, by ``lethe target sign``. Without
+        one, none need be signed.
     root_path
         What stands before every path where a reverse proxy gives Lethe only a part of a host's paths, whether or not it
         takes that away.
@@ -603,6 +606,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    signers: Path | None = Field(default=None, examples=["./signers.pem"])
     root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])

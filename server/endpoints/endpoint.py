@@ -93,10 +93,16 @@ class Opening:
         The conversation up to the answer.
     said
         What the client gave as the answer's beginning; empty if nothing.
+    echoed
+        What the answer repeats before it says anything, as the request asks; empty if nothing.
+    echoes_text
+        Whether that is repeated in its text too, or by its tokens alone.
     """
 
     question: Conversation
     said: str = ""
+    echoed: str = ""
+    echoes_text: bool = True
 
 
 class GuardedRequest(EngineRequest, ABC):

@@ -138,6 +138,8 @@ class Guard:
         Looks again at unsure verdicts, where the policy says so.
     sample
         Keeps the scores of some requests.
+    signers
+        File of public keys, one of which must have signed each bundle.
     """
 
     def __init__(
@@ -149,8 +151,10 @@ class Guard:
         metrics: Metrics,
         verifier: Verifier | None = None,
         sample: ScoreSample | None = None,
+        signers: Path | None = None,
     ) -> None:
         self._folder = folder
+        self._signers = signers
         self._sample = sample or NoScoreSample()
         self._build_classifier = build_classifier
         self._host = host
@@ -218,7 +222,7 @@ class Guard:
             await self._host.settle(loaded.targets)
 
     async def _load(self) -> _InForce:
-        targets = await asyncio.to_thread(load_targets, self._folder)
+        targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
         await self._host.install(targets)
         try:
             return _InForce(targets, await self._build_classifier(targets.bundles))

@@ -41,12 +41,15 @@ class GuardedRoute:
         What a key must have to ask here.
     id_headers
         The headers in which clients look for the request's id.
+    on_record
+        Told of each request's record as it begins.
     """
 
     path: str
     parse: Callable[[bytes], GuardedRequest]
     scope: Scope = Scope.USE
     id_headers: Sequence[str] = ("x-request-id",)
+    on_record: Callable[[Record], None] = lambda record: None
 
 
 class RequestHandler:
@@ -77,6 +80,7 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request)
+            route.on_record(record)
             lifetime = RequestLifetime(
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )

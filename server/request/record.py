@@ -139,11 +139,16 @@ class Record:
         self._metrics.first_byte(self._endpoint, seconds)
         self._entry.setdefault("first_byte_ms", _milliseconds(seconds))
 
-    def looked(self, decision: Decision, seconds: float) -> None:
-        """The answer so far was judged, which took so long."""
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """What was decided of the answer so far; None if it was not judged."""
+        return self._answer and self._answer.entry()
+
+    def looked(self, decision: Decision, seconds: float, characters: int) -> None:
+        """The answer so far, of so many characters, was judged, which took so long."""
         if self._answer is None:
             self._answer = AnswerRecord()
-        self._answer.looked(decision, seconds)
+        self._answer.looked(decision, seconds, characters)
 
     def made_anew(self, discarded_tokens: int) -> None:
         """The engine is asked once more; of the answer before, about so many tokens were made in vain."""

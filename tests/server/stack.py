@@ -132,7 +132,8 @@ class RecordingEngine:
         if self.detokenized is not None:
             return self.detokenized
         tokens = (await request.json())["tokens"]
-        return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
+        words = {7: "potter", 8: "books"}
+        return web.json_response({"prompt": " ".join(words.get(token, "word") for token in tokens)})
 
     async def models(self, request: web.Request) -> web.Response:
         adapters = {"an-adapter": "/lora"} | self.adapters
@@ -234,6 +235,7 @@ class KeywordClassifier:
         self.judges_answers = judges_answers
         self.seen: list[Conversation] = []
         self.answers: list[Exchange] = []
+        self.holds_answers: asyncio.Event | None = None
 
     async def classify(
         self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
@@ -264,6 +266,8 @@ class KeywordClassifier:
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         """Flags a target whose name stands in the answer."""
         self.answers.append(exchange)
+        if self.holds_answers is not None:
+            await self.holds_answers.wait()
         text = exchange.answer.lower()
         if "time out" in text:
             raise ClassifierTimeout("the verdict was not ready in time")

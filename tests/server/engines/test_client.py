@@ -62,7 +62,7 @@ async def test_a_page_that_is_not_of_metrics_is_none(stack: Stack) -> None:
     assert (response.status_code, "HTTP 404" in error_of(response)["message"]) == (502, True)
     await stack.upstream.learn_facts()
     assert stack.upstream.facts is not None
-    assert not stack.upstream.facts.has_plugin
+    assert stack.upstream.facts.plugin is None
 
 
 async def test_an_engine_may_be_at_an_address_of_ipv6() -> None:
