@@ -96,7 +96,8 @@ class Consequence(StrEnum):
 
 
 class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    # No timer waits for infinity.
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EngineAdapterSettings(_Section):
@@ -599,7 +600,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="LETHE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="LETHE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
     )
 
     host: str = "127.0.0.1"

@@ -21,6 +21,7 @@ def saying(text: str, key: str) -> type[JsonHandler]:
 
         def do_POST(self) -> None:
             self.body()
+            assert self.path == "/v1/chat/completions"
             if self.headers.get("Authorization") == f"Bearer {key}":
                 self.answer({"choices": [{"message": {"content": text}}]})
             else:
@@ -48,6 +49,12 @@ def test_a_proxy_that_asks_for_keys_is_given_the_clients(demo: list[str]) -> Non
     assert shown.exit_code == 0
     assert "guarded" in shown.output
     assert "bare" in shown.output
+
+
+def test_the_address_may_end_as_clients_want_it(demo: list[str]) -> None:
+    proxy = demo.index("--url") + 1
+    demo[proxy] += "/v1/"
+    assert lethe(*demo, "--key", "client").exit_code == 0
 
 
 def test_a_key_that_is_missing_is_told(demo: list[str]) -> None:
