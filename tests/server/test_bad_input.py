@@ -238,8 +238,17 @@ async def test_a_second_key_of_the_same_name_cannot_hide_the_first(stack: Stack)
     assert "lethe" in sent["vllm_xargs"]
 
 
-async def test_beam_search_is_refused(stack: Stack) -> None:
-    assert (await rejected(stack, 400, json=chat("hi", use_beam_search=True)))["param"] == "use_beam_search"
+@pytest.mark.parametrize("switch", [True, 1, "true", "yes", "maybe", [], 2])
+async def test_beam_search_is_refused(stack: Stack, switch: Any) -> None:
+    error = await rejected(stack, 400, json=chat("hi", use_beam_search=switch))
+    assert error["param"] == "use_beam_search"
+
+
+@pytest.mark.parametrize("switch", [None, False, 0, "false", "off"])
+async def test_what_switches_it_off_is_passed(stack: Stack, switch: Any) -> None:
+    body = chat("hi", use_beam_search=switch)
+    assert (await stack.client.post("/v1/chat/completions", json=body)).status_code == 200
+    assert stack.engine.requests[0][1] == body
 
 
 async def test_an_adapters_name_is_an_unknown_model(stack: Stack) -> None:
