@@ -123,6 +123,10 @@ class Check(pydantic.BaseModel):
 class TargetInForce(pydantic.BaseModel):
     """A target, and how it is in force."""
 
+    model: Annotated[
+        str | None,
+        Field(description="Where several are served, the model before which it is; else not there."),
+    ] = None
     name: str
     version: Annotated[str, Field(description="Of its bundle: a digest of all that is in it.")]
     action: Annotated[Action, Field(description="What becomes of a flagged request; `observe` in shadow.")]
@@ -145,7 +149,7 @@ class TargetInForce(pydantic.BaseModel):
 
 
 class TargetsInForce(pydantic.BaseModel):
-    """Every target in force."""
+    """Every target in force; where several models are served, once for each."""
 
     targets: list[TargetInForce]
 

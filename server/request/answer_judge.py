@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from lethe.classifier.conversation import Conversation
-from lethe.server.access.keys import ApiKey
 from lethe.server.endpoints.answer_form import AnswerForm, Shown
-from lethe.server.endpoints.endpoint import GuardedRequest, Opening
+from lethe.server.endpoints.endpoint import Opening
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.guard.answers import MADE_ANEW
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
+from lethe.server.request.accepted import Accepted
 from lethe.server.request.answer_texts import AnswerTexts
 from lethe.server.request.asking import Asking
 from lethe.server.request.record import Record
@@ -22,35 +22,35 @@ class AnswerJudge:
 
     Parameters
     ----------
+    accepted
+        The request. What its decision has not answered as the model would by itself is not made anew: it is refused if
+        it tells something nevertheless.
     form
         How they are read.
     openings
         What they begin from, one for each prompt.
-    prompt
-        The decision on the prompts. What is not answered as the model would by itself is not made anew: it is
-        refused if it tells something nevertheless.
     """
 
     def __init__(
         self,
         guard: Guard,
-        key: ApiKey,
-        request: GuardedRequest,
+        accepted: Accepted,
         form: AnswerForm,
         openings: Sequence[Opening],
-        prompt: Decision,
         asking: Asking,
         record: Record,
     ) -> None:
         self.form = form
         self.record = record
-        self.request = request
+        self.request = accepted.request
         self._guard = guard
-        self._key = key
-        self._openings = openings if prompt.outcome not in MADE_ANEW else _unasked(openings)
+        self._key = accepted.key
+        self._served = accepted.served
+        is_itself = accepted.decision.outcome not in MADE_ANEW
+        self._openings = openings if is_itself else _unasked(openings)
         self._asking = asking
         # What a grammar forces is said whatever the prompt is made to be.
-        self._may_be_made_anew = prompt.outcome not in MADE_ANEW and request.demanded_output() is None
+        self._may_be_made_anew = is_itself and accepted.request.demanded_output() is None
         self._begin()
 
     def _begin(self) -> None:
@@ -74,6 +74,7 @@ class AnswerJudge:
             decisions[choice] = await self._guard.decide_answer(
                 exchanges,
                 self._key,
+                self._served,
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )

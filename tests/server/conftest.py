@@ -22,8 +22,7 @@ from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
 from lethe.server.drain import Drain
-from lethe.server.engines.supervisor import Supervisor
-from lethe.server.engines.verifier import EngineVerifier
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
@@ -117,21 +116,20 @@ async def stack(
             }
         )
         settings = settings.model_copy(update={"engine": address})
-        supervisor = Supervisor(settings, None, metrics)
-        upstream = supervisor.engines.clients[0]
+        fleet = Fleet(settings, None, metrics)
+        clients = [client for served in fleet.models for client in served.engines.clients]
         asked = settings.classifier.score_sample
         sample = ScoreSampleFiles(asked.folder, asked) if asked.folder else NoScoreSample()
-        verifier = EngineVerifier(supervisor.engines)
-        guard = Guard(targets, build, supervisor, settings.policy, metrics, verifier, sample)
-        await supervisor.open()
+        guard = Guard(targets, build, fleet, settings.policy, metrics, sample)
+        await fleet.open()
         access = Access(settings.keys, limits)
         access.load()
         reload = Reload(guard, access.load)
         await guard.load()
-        await supervisor.start()
+        await fleet.start()
         if len(engines) > 1:
-            running.enter_context(cancelling(asyncio.create_task(supervisor.watch())))
-        while not all(client.ready for client in supervisor.engines.clients):
+            running.enter_context(cancelling(asyncio.create_task(fleet.watch())))
+        while not all(client.ready for client in clients):
             await asyncio.sleep(0.01)
         audit = NoAudit()
         if settings.audit.folder is not None:
@@ -139,9 +137,9 @@ async def stack(
             audit.show_in(metrics)
         app = create_app(
             settings,
-            engines=supervisor.engines,
+            models=fleet.models,
             guard=guard,
-            placer=Placer(lambda: settings.engine.tokenizer, metrics),
+            placer=Placer(metrics),
             access=access,
             reload=reload,
             metrics=metrics,
@@ -154,13 +152,13 @@ async def stack(
             # There is no TLS, and reading the certificates for it takes as long as most tests.
             async with httpx.AsyncClient(base_url=url, timeout=10, verify=False) as client:
                 yield Stack(
-                    client, port, engines[0], upstream, guard, access, audit, classifiers, engines, supervisor
+                    client, port, engines[0], clients[0], guard, access, audit, classifiers, engines, fleet
                 )
             for engine in engines:
                 engine.hold.set()
         sample.close()
-        await supervisor.close()
-        await supervisor.engines.close()
+        await fleet.stop()
+        await fleet.close()
         if isinstance(audit, AuditLog):
             audit.close()
 

@@ -26,7 +26,7 @@ from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
 from lethe.server.engines.client import EngineClient
-from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
@@ -288,7 +288,12 @@ class Stack:
     audit: Audit
     classifiers: list[KeywordClassifier]
     engines: list[RecordingEngine]
-    supervisor: Supervisor
+    fleet: Fleet
+
+    @property
+    def clients(self) -> list[EngineClient]:
+        """The proxy's side of each engine."""
+        return [client for served in self.fleet.models for client in served.engines.clients]
 
     async def audited(self, count: int) -> None:
         """Wait until so many entries are in the audit log."""

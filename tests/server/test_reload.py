@@ -15,7 +15,8 @@ from lethe.server.access.limits import LocalLimits
 from lethe.server.audit.files import read_entries
 from lethe.server.audit.log import AuditLog
 from lethe.server.errors import Unauthorized
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload, ReloadError
 from lethe.server.settings import PolicySettings

@@ -263,7 +263,7 @@ class TestSeveralEngines:
     async def test_an_engine_that_comes_back_is_given_them_before_it_is_asked(self, stack: Stack) -> None:
         first, second = stack.engines
         assert first.adapters == second.adapters != {}
-        client = stack.supervisor.engines.clients[1]
+        client = stack.clients[1]
         client.base_url = "http://127.0.0.1:1"
         await until(lambda: not client.ready)
         second.adapters.clear()
