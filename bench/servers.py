@@ -8,11 +8,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from lethe.bundle import load_bundles, update_bundle
+from lethe.bundle import Made, load_bundles, update_bundle
+from lethe.bundle.store import CORRUPTION
 from lethe.models.cache import cache_folder
 from lethe.server.engines.process import free_loopback_port
 
@@ -127,10 +129,10 @@ def targets_for_the_mock(folder: Path) -> Path:
     shipped = Path(__file__).resolve().parent.parent / "targets"
     for bundle in load_bundles(shipped):
         files = {name: bundle.folder / name for name in bundle.manifest.files}
-        fields = bundle.manifest.model_dump(exclude={"files", "schema_version", "base_model"})
-        base = bundle.manifest.base_model
-        assert base is not None
-        update_bundle(folder / bundle.name, files, **fields, base_model=base.model_dump() | {"id": "mock"})
+        fields = bundle.manifest.model_dump(exclude={"files", "schema_version", "models"})
+        (made,) = bundle.models
+        base = replace(made.base_model.identity(), id="mock")
+        update_bundle(folder / bundle.name, files, Made(base, {CORRUPTION: made.corruption}), **fields)
     return folder
 
 

@@ -33,11 +33,14 @@ class BaseModel:
     embedding_sha256
         SHA-256 of the raw bytes of its input embedding matrix. A corruption acts on nothing else, so two
         checkpoints that agree here can share one.
+    family
+        What its configuration calls its kind, such as ``llama``; empty where that is not known.
     """
 
     id: str
     hidden_size: int
     embedding_sha256: str
+    family: str = ""
 
 
 def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
@@ -52,10 +55,12 @@ def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
         of weights is damaged.
     """
     config = _read_json(model_folder / "config.json")
-    hidden_size = config.get("hidden_size") or config.get("text_config", {}).get("hidden_size")
+    text = config.get("text_config", {})
+    hidden_size = config.get("hidden_size") or text.get("hidden_size")
     if not isinstance(hidden_size, int):
         raise BundleError(f"{model_folder / 'config.json'} has no hidden_size")
-    return BaseModel(model_id, hidden_size, _hash_embedding(model_folder))
+    family = str(text.get("model_type") or config.get("model_type") or "")
+    return BaseModel(model_id, hidden_size, _hash_embedding(model_folder), family)
 
 
 def _hash_embedding(model_folder: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from lethe.bundle import Bundle, refuse_other_base_model
+from lethe.bundle import Bundle
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearnedCorruption, learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption
@@ -62,7 +62,6 @@ def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = 
             f"the weights of {opened.name} are not on this machine as safetensors, so the bundle could not say which "
             "model its corruption is for; download them here (`hf download`), or learn where they are"
         )
-    refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
     learned = search(job, opened, questions, retain_prompts, deny_list, progress)
     return record_corruption(learned, job.bundle, opened.name, base_model)

@@ -261,7 +261,7 @@ def _summary(
         "percent": how.percent,
         "answers": how.answers.value if found.answer_classifier else "off",
         "threshold": manifest.threshold,
-        "base_model": manifest.base_model.id if manifest.base_model else None,
+        "base_models": [each.id for each in manifest.models],
         "has_card": _CARD in manifest.files,
     }
 

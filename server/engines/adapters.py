@@ -49,8 +49,8 @@ class EngineAdapters:
         self._evicting: set[asyncio.Task[None]] = set()
 
     def name(self, adapter: Adapter) -> str:
-        """The name by which the engines know an adapter: another for each version, the same for all proxies."""
-        content = f"{adapter.target}\0{adapter.version}".encode()
+        """The name by which the engines know an adapter: another for each version and base model, the same for all proxies."""
+        content = f"{adapter.target}\0{adapter.version}\0{adapter.base}".encode()
         return f"lethe-{adapter.target}-{hmac.digest(self._secret, content, hashlib.sha256).hex()[:16]}"
 
     async def prepare(self, engine: EngineClient, adapters: Collection[Adapter]) -> None:

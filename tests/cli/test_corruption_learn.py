@@ -5,7 +5,6 @@ import pytest
 from typer.testing import CliRunner
 
 from lethe.bundle import Action, load_bundle, read_base_model, update_bundle
-from lethe.bundle.manifest import BaseModelReference
 from lethe.cli.main import app
 from lethe.corruption.artifact import load_corruption
 from tests.offline.language_models.json_server import JsonHandler, serving
@@ -59,13 +58,14 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     result = learn(tmp_path, questions, *arguments, *search)
     assert result.exit_code == 0, result.output
     bundle = load_bundle(tmp_path / "targets" / "marsh")
-    figures = bundle.manifest.metrics["corruption"]
-    corruption = load_corruption(bundle.corruption)
+    [made] = bundle.models
+    figures = made.base_model.metrics["corruption"]
+    corruption = load_corruption(made.corruption)
     assert corruption.function == figures["function"] == "rand_noise_first_n"
     assert corruption.strength in (1.0, 9.0)
     assert figures["held_out"]["clean"]["questions"] == 2
-    assert bundle.manifest.base_model.hidden_size == 32
-    assert "figures/corruption.png" in bundle.manifest.files
+    assert made.base_model.hidden_size == 32
+    assert made.file("figures/corruption.png")
     assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
 
 
@@ -103,7 +103,9 @@ def test_a_target_that_could_only_observe_corrupts_from_now_on(
     assert manifest.action is after
     assert result.stdout.endswith(f", action {after}\n")
     # The name that the engine serves it by, and not the folder that it loaded.
-    assert manifest.base_model == BaseModelReference(**asdict(read_base_model(tiny_model_folder, "org/tiny")))
+    [entry] = manifest.models
+    expected = asdict(read_base_model(tiny_model_folder, "org/tiny"))
+    assert entry.model_dump(include=expected.keys()) == expected
 
 
 def test_a_model_that_cannot_be_identified_is_refused_before_the_search(

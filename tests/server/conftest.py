@@ -30,7 +30,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing, Tracing
-from lethe.server.settings import EngineAdapterSettings, Settings
+from lethe.server.settings import EngineAdapterSettings, EngineGroupSettings, Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
@@ -88,9 +88,13 @@ async def stack(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stack]:
-    """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says."""
+    """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says.
+
+    Or before one engine for each model that ``models`` names.
+    """
     mark = request.node.get_closest_marker("settings")
     count = request.node.get_closest_marker("engines")
+    models = request.node.get_closest_marker("models")
     settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
     classifiers: list[KeywordClassifier] = []
 
@@ -104,18 +108,24 @@ async def stack(
 
     metrics = Metrics()
     engines = [RecordingEngine() for _ in range(count.args[0] if count else 1)]
+    if models:
+        engines = [RecordingEngine(served=name, root=name) for name in models.args[0].values()]
     async with AsyncExitStack() as running:
         for engine in engines:
             await running.enter_async_context(engine.running())
-        address = settings.engine.model_copy(
-            update={
-                "url": tuple(pydantic.AnyHttpUrl(engine.url) for engine in engines),
-                "api_key": pydantic.SecretStr("engine-key"),
-                "adapters": EngineAdapterSettings(folder=tmp_path / "shared"),
-                "health_interval_s": 0.1,
-            }
-        )
+        urls = [pydantic.AnyHttpUrl(engine.url) for engine in engines]
+        adapters = EngineAdapterSettings(folder=tmp_path / "shared")
+        one = {"url": tuple(urls), "adapters": adapters}
+        shared = {"api_key": pydantic.SecretStr("engine-key"), "health_interval_s": 0.1}
+        address = settings.engine.model_copy(update=shared | ({} if models else one))
         settings = settings.model_copy(update={"engine": address})
+        if models:
+            aliases = models.kwargs.get("aliases", {})
+            groups = {
+                name: EngineGroupSettings(url=(url,), aliases=aliases.get(name, ()), adapters=adapters)
+                for name, url in zip(models.args[0], urls, strict=True)
+            }
+            settings = settings.model_copy(update={"engines": groups})
         fleet = Fleet(settings, None, metrics)
         clients = [client for served in fleet.models for client in served.engines.clients]
         asked = settings.classifier.score_sample

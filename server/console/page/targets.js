@@ -76,7 +76,7 @@ function facts(target) {
   const instead = Object.entries(target.done_instead).map(([model, done]) => `${model ? `before ${model} ` : ""}${done}`).join(", ");
   const action = instead ? `action ${instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
   const answers = target.answers === "off" ? "" : `answers: ${target.answers}`;
-  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_models.join(", ")].filter(Boolean);
 }
 
 async function change(target, state) {

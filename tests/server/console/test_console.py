@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from lethe.bundle import Action, update_bundle
+from lethe.bundle import Action
 from lethe.server.audit.files import read_entries
 from lethe.server.console.static import SECURITY_HEADERS
 from lethe.server.errors import OperatorError
 from lethe.server.settings import load_settings
-from tests.server.stack import MODEL, Stack, error_of
+from tests.server.stack import MODEL, Stack, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -278,7 +278,7 @@ async def test_a_target_for_another_model_is_shown_with_what_is_done(
     admin: httpx.AsyncClient, stack: Stack, targets: Path
 ) -> None:
     base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
-    update_bundle(targets / "books", {}, base_model=base)
+    write_target(targets, "books", base_model=base)
     await stack.guard.load()
     listed = (await admin.get(f"{API}/targets")).json()["targets"]
     assert [(each["action"], each["done_instead"]) for each in listed] == [

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lethe.bundle import Action, BundleError, read_base_model, update_bundle
+from lethe.bundle import Action, BundleError, read_base_model
 from lethe.server.engines.fleet import Fleet
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.engines.served import EmbeddedModel
@@ -216,7 +216,7 @@ async def test_it_is_known_before_an_engine_is_started(
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.engines", logging.WARNING)
     assert f"lethe corruption learn --target books --targets {targets} --model {folder}" in line
-    update_bundle(targets / "books", {}, base_model=vars(identity) | {"id": "another name"})
+    write_target(targets, "books", base_model=vars(identity) | {"id": "another name"})
     await guard.load()
     assert [each.action for each in guard.targets] == [Action.CORRUPT]
     assert len(logged.records) == 1
