@@ -11,6 +11,7 @@ from lethe.cli import (
     classifier,
     corruption,
     corruption_learn,
+    corruption_transfer,
     demo,
     evaluate,
     feedback,
@@ -52,6 +53,7 @@ def options(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
+corruption.app.command("transfer")(corruption_transfer.transfer)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.add_typer(classifier.app, name="classifier")

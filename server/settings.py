@@ -563,8 +563,9 @@ class Settings(BaseSettings):
         engine: EngineSettings | None = info.data.get("engine")
         if not engines or engine is None:
             return engines
-        if ambiguous := engine.model_fields_set.intersection(_OF_ONE_MODEL):
-            named = ", ".join(f"engine.{name}" for name in sorted(ambiguous))
+        unset = EngineSettings()
+        if ambiguous := [name for name in _OF_ONE_MODEL if getattr(engine, name) != getattr(unset, name)]:
+            named = ", ".join(f"engine.{name}" for name in ambiguous)
             raise ValueError(f"{named} cannot be set beside engines; say it of a model there")
         if without := [name for name, group in engines.items() if not group.url]:
             raise ValueError(

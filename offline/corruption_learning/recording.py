@@ -1,6 +1,7 @@
 """Writes a learned corruption into its bundle, with what was measured."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from lethe.offline.recording import record
 _COMPARED = 12
 
 
-def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel) -> Bundle:
+def record_corruption(
+    learned: LearnedCorruption,
+    folder: Path,
+    model: str,
+    base_model: BaseModel,
+    further: Mapping[str, Any] | None = None,
+) -> Bundle:
     """Put the corruption, its picture and its figures into a bundle; one that could only observe corrupts from now on.
 
     Parameters
@@ -25,6 +32,8 @@ def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base
         Name of the model that was measured.
     base_model
         Its identity; recorded so that the corruption is applied to no other.
+    further
+        Figures beside those of the search.
 
     Raises
     ------
@@ -37,7 +46,7 @@ def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base
         save_corruption(learned.corruption, artifact)
         plot_search(learned, picture)
         files = {artifact.name: artifact, f"figures/{picture.name}": picture}
-        made = Made(base_model, files, {"corruption": _figures(learned, model)})
+        made = Made(base_model, files, {"corruption": _figures(learned, model) | dict(further or {})})
         return record(folder, {}, made, action=action)
 
 

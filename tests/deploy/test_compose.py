@@ -20,6 +20,7 @@ STACKS = {
     "cpu": ("docker-compose.yml", "deploy/compose/cpu.yml"),
     "tensor-parallel": ("docker-compose.yml", "deploy/compose/tensor-parallel.yml"),
     "replicas": ("docker-compose.yml", "deploy/compose/replicas.yml"),
+    "two-models": ("docker-compose.yml", "deploy/compose/two-models.yml"),
     "adapters": ("docker-compose.yml", "deploy/compose/adapters.yml"),
     "adapters, cpu": ("docker-compose.yml", "deploy/compose/cpu.yml", "deploy/compose/adapters.yml"),
     "adapters, tensor-parallel": (
@@ -58,7 +59,7 @@ def read_stack(repository: Path, name: str, **variables: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def stacks(repository: Path) -> Mapping[str, dict[str, Any]]:
     """Every stack as Docker Compose understands it."""
-    return {name: read_stack(repository, name, LETHE_MODEL="org/model") for name in STACKS}
+    return {name: read_stack(repository, name, LETHE_MODEL="org/model", LETHE_MODEL_2="org/other") for name in STACKS}
 
 
 def services_of(stack: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -106,8 +107,15 @@ def test_proxies_wait_for_a_healthy_engine_and_hold_its_key(
     for proxy in services_of(stacks[name], "proxy").values():
         named = {secret["target"]: secret["source"] for secret in proxy["secrets"]}
         assert named["lethe_engine__api_key"] == "engine_key"
-        (upstream,) = proxy["depends_on"]
+        (upstream, *others) = proxy["depends_on"]
         assert proxy["depends_on"][upstream]["condition"] == "service_healthy"
+        if others:
+            models = json.loads(proxy["environment"]["LETHE_ENGINES"])
+            assert [each["url"] for each in models.values()] == [
+                f"http://{each}:8000" for each in (upstream, *others)
+            ]
+            assert proxy["environment"]["LETHE_ENGINE__URL"] == ""
+            continue
         assert proxy["environment"]["LETHE_ENGINE__URL"] == f"http://{upstream}:8000"
         if upstream == "router":
             waited_for = services[upstream]["depends_on"]
