@@ -13,8 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from lethe.bundle import Made, load_bundles, update_bundle
-from lethe.bundle.store import CORRUPTION
+from lethe.bundle import Made, install_bundle, load_bundles, update_bundle
 from lethe.models.cache import cache_folder
 from lethe.server.engines.process import free_loopback_port
 
@@ -128,11 +127,10 @@ def targets_for_the_mock(folder: Path) -> Path:
     """A copy of the shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
     shipped = Path(__file__).resolve().parent.parent / "targets"
     for bundle in load_bundles(shipped):
-        files = {name: bundle.folder / name for name in bundle.manifest.files}
-        fields = bundle.manifest.model_dump(exclude={"files", "schema_version", "models"})
+        install_bundle(bundle.folder, folder / bundle.name)
         (made,) = bundle.models
         base = replace(made.base_model.identity(), id="mock")
-        update_bundle(folder / bundle.name, files, Made(base, {CORRUPTION: made.corruption}), **fields)
+        update_bundle(folder / bundle.name, {}, Made(base, {}))
     return folder
 
 

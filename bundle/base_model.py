@@ -91,7 +91,9 @@ class Embeddings:
             while remaining > 0:
                 chunk = file.read(min(_CHUNK_BYTES, remaining))
                 if not chunk:
-                    raise BundleError(f"{self._weights} ends before its embedding matrix does; download it again")
+                    raise BundleError(
+                        f"{self._weights} ends before its embedding matrix does; download it again"
+                    )
                 yield chunk
                 remaining -= len(chunk)
 

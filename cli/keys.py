@@ -32,7 +32,9 @@ def create(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A model that it may ask for, by any of its names; may be repeated; all if not given."),
+        typer.Option(
+            help="A model that it may ask for, by any of its names; may be repeated; all if not given."
+        ),
     ] = None,
     requests_per_minute: Annotated[int | None, typer.Option(help="Rate limit.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests in flight at a time.")] = None,
@@ -71,7 +73,9 @@ def list_keys(keys: File = None) -> None:
     from lethe.server.access.key_file import read_keys
 
     with reported():
-        table = Table("key", "name", "scopes", "exempt", "models", "a minute", "at a time", "created", "state")
+        table = Table(
+            "key", "name", "scopes", "exempt", "models", "a minute", "at a time", "created", "state"
+        )
         now = datetime.now(UTC)
         for key in read_keys(_file(keys)):
             state = "valid" if key.valid_at(now) else "revoked" if key.revoked else "expired"

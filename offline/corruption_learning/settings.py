@@ -124,6 +124,8 @@ class LearningJob(LearningSettings, BundleJob):
     )
     max_tokens: PositiveInt = Field(default=28, description="Length of the generated answers.")
     trace: Path = Field(
-        default_factory=lambda given: given["targets"] / f".{given['target']}-{_model_of(given)}-search.jsonl",
+        default_factory=lambda given: (
+            given["targets"] / f".{given['target']}-{_model_of(given)}-search.jsonl"
+        ),
         description="Record of the search, and what it resumes from; by default beside the bundle.",
     )

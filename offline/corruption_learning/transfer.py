@@ -47,9 +47,7 @@ def run_transfer_job(job: LearningJob, cache: Path, progress: Progress) -> Trans
         As of `run_learning_job`.
     """
     opened = open_job(job, cache, progress)
-    precedents = find_precedents(
-        job.targets, job.target, opened.base_model, job.positions, most=job.restarts
-    )
+    precedents = find_precedents(job.targets, job.target, opened.base_model, job.positions, most=job.restarts)
 
     def scale_of(model: ModelEntry) -> float | None:
         recorded = model.metrics.get("corruption", {}).get("embedding_rms")

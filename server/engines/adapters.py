@@ -65,6 +65,7 @@ class EngineAdapters:
         """
         async with self._changing:
             assert engine.facts is not None
+            self._require_folder(adapters)
             self._wanted = {self.name(adapter): adapter for adapter in adapters}
             for name, adapter in self._wanted.items():
                 if name not in engine.facts.adapters:
@@ -82,12 +83,8 @@ class EngineAdapters:
             An engine does not take one, or cannot see it.
         """
         async with self._changing:
+            self._require_folder(adapters)
             new = {self.name(adapter): adapter for adapter in adapters}
-            if new and self._copies is None:
-                raise BundleError(
-                    f"bundle {next(iter(adapters)).target} has an adapter, which a running engine can only read "
-                    "from a folder that it shares with the proxy; name one with engine.adapters.folder"
-                )
             for name in new.keys() - self._wanted.keys():
                 for engine in self._engines:
                     with contextlib.suppress(EngineNotReached):
@@ -132,6 +129,13 @@ class EngineAdapters:
             raise Unavailable(
                 "The model is not ready: the engine lacks a part of it.", retry_after_s=1
             ) from None
+
+    def _require_folder(self, adapters: Collection[Adapter]) -> None:
+        if adapters and self._copies is None:
+            raise BundleError(
+                f"bundle {next(iter(adapters)).target} has an adapter, which a running engine can only read "
+                "from a folder that it shares with the proxy; name one with engine.adapters.folder"
+            )
 
     async def _load(self, engine: EngineClient, adapter: Adapter) -> None:
         name = self.name(adapter)

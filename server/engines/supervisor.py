@@ -129,6 +129,9 @@ class Supervisor:
                 if client.ready:
                     self._check(targets, client)
             adapters = self._fitted(targets, self.served.model).adapters
+            if self.served.model is None and self._neighbours.are_several:
+                # Which of several models an adapter is for shows when an engine answers.
+                adapters = ()
             if self._process is not None:
                 _check_capacity(adapters, self._capacity)
             await self._engines.adapters.install(adapters)

@@ -167,7 +167,9 @@ def transfer(tmp_path, questions, *arguments):
     return runner.invoke(app, [*command, "--questions", str(questions), *arguments])
 
 
-def test_a_corruption_is_carried_over_to_one_more_model(tmp_path, questions, retain_prompts, tiny_model_folder):
+def test_a_corruption_is_carried_over_to_one_more_model(
+    tmp_path, questions, retain_prompts, tiny_model_folder
+):
     folder, file = tmp_path / "targets" / "marsh", tmp_path / "corruption.safetensors"
     save_corruption(Corruption("rand_noise_first_n", 3.0, 2), file)
     known = {"corruption": {"embedding_rms": 0.5}}

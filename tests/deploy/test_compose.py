@@ -59,7 +59,10 @@ def read_stack(repository: Path, name: str, **variables: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def stacks(repository: Path) -> Mapping[str, dict[str, Any]]:
     """Every stack as Docker Compose understands it."""
-    return {name: read_stack(repository, name, LETHE_MODEL="org/model", LETHE_MODEL_2="org/other") for name in STACKS}
+    return {
+        name: read_stack(repository, name, LETHE_MODEL="org/model", LETHE_MODEL_2="org/other")
+        for name in STACKS
+    }
 
 
 def services_of(stack: Mapping[str, Any], kind: str) -> dict[str, Any]:

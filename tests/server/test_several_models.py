@@ -13,10 +13,13 @@ from lethe.bundle import Action, BundleError
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import ANYONE, Scope
 from lethe.server.audit.files import read_entries
+from lethe.server.engines.fleet import Fleet
 from lethe.server.engines.models import Models
 from lethe.server.engines.served import Served
 from lethe.server.errors import APIError
+from lethe.server.metrics import Metrics
 from lethe.server.settings import EngineGroupSettings, Settings
+from lethe.server.targets.targets import load_targets
 from tests.server.stack import (
     BASE,
     MODEL,
@@ -179,6 +182,14 @@ class TestTargets:
         await stack.client.post(PATH, json=chat("films", model="small"))
         [(_, body)] = stack.engines[0].requests
         assert body["model"].startswith("lethe-films-")
+
+    async def test_a_model_that_has_not_answered_yet_asks_for_no_folder_of_adapters_that_are_anothers(
+        self, targets: Path
+    ) -> None:
+        write_adapter(targets, "films")
+        engines = {"a": {"url": "http://127.0.0.1:1"}, "b": {"url": "http://127.0.0.1:2"}}
+        fleet = Fleet(Settings.model_validate({"engines": engines}), None, Metrics())
+        await fleet.install(load_targets(targets))
 
     @pytest.mark.settings(policy={"on_error": "corrupt"})
     async def test_a_verdict_that_fails_is_met_by_what_the_model_has(self, stack: Stack) -> None:
