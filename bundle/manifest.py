@@ -17,6 +17,8 @@ MANIFEST_NAME = "target.json"
 MODELS = "models"
 # Of the metrics, those that are about a base model.
 _MADE_FOR_ONE = ("corruption", "adapter")
+# Beside the manifest, over it; see `lethe.bundle.signature`.
+SIGNATURE_NAME = "target.sig"
 _LONGEST_NAME = 63
 _NAME_PATTERN = f"^[a-z0-9][a-z0-9-]{{0,{_LONGEST_NAME - 1}}}$"
 

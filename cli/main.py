@@ -13,12 +13,16 @@ from lethe.cli import (
     corruption_learn,
     corruption_transfer,
     demo,
+    doctor,
     evaluate,
     feedback,
     keys,
     recover,
+    redteam,
     report,
     serve,
+    target,
+    target_erase,
     targets,
 )
 
@@ -54,14 +58,19 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 corruption.app.command("transfer")(corruption_transfer.transfer)
+target.app.command("erase")(target_erase.erase)
 app.command("evaluate")(evaluate.evaluate)
+app.command("redteam")(redteam.redteam)
 app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+app.command("support-bundle")(doctor.support_bundle)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(target.app, name="target")
 app.add_typer(targets.app, name="targets")
 app.add_typer(feedback.app, name="feedback")
 

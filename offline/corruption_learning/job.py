@@ -1,6 +1,6 @@
 """The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,14 @@ class Opened:
     deny_list: tuple[str, ...]
 
 
-def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = None) -> Bundle:
+def run_learning_job(
+    job: LearningJob,
+    cache: Path,
+    progress: Progress | None = None,
+    on_learned: Callable[[LearnedCorruption, Sequence[ForgetQuestion]], None] = lambda _learned, _held_out: (
+        None
+    ),
+) -> Bundle:
     """Learn a corruption and write it into its bundle, beside those for other models.
 
     Every second question is held out of the search. All that can be wrong with the input is found before the search
@@ -56,6 +63,8 @@ def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = 
         Where prepared models are kept.
     progress
         Told of the stages; by default they are printed, a line each.
+    on_learned
+        Told what was learned, with the questions that were held out, before it is written.
 
     Raises
     ------
@@ -69,6 +78,7 @@ def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = 
     progress = progress or Progress()
     opened = open_job(job, cache, progress)
     learned = search(job, opened, progress)
+    on_learned(learned, opened.questions[1::2])
     return record_corruption(
         learned, job.bundle, opened.model.name, opened.base_model, {"embedding_rms": opened.scale}
     )

@@ -38,7 +38,7 @@ class ServedTokenizer:
             if not self.is_loaded:
                 source = self._find()
                 try:
-                    self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
+                    self._tokenizer = PromptTokenizer.load(tokenizer_folder(source)) if source else None
                 except (ModelNotFound, OSError, ValueError) as error:
                     _LOGGER.warning(
                         "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
@@ -49,5 +49,12 @@ class ServedTokenizer:
             return self._tokenizer
 
 
-def _folder(source: str) -> Path:
+def tokenizer_folder(source: str) -> Path:
+    """The folder of a tokenizer that is named by its folder or hub id, downloaded if need be.
+
+    Raises
+    ------
+    ModelNotFound
+        There is none.
+    """
     return named_folder(source) or hub_folder(source, _FILES)

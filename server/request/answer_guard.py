@@ -2,7 +2,7 @@
 
 from fastapi.responses import Response
 
-from lethe.server.guard.answers import AnswerWatch
+from lethe.server.guard.answers import MADE_ANEW, AnswerWatch
 from lethe.server.guard.guard import Guard
 from lethe.server.request.accepted import Accepted
 from lethe.server.request.answer_judge import AnswerJudge
@@ -41,6 +41,8 @@ class AnswerGuard:
             return await lifetime.relay(upstream)
         openings = request.openings(accepted.conversations)
         judge = AnswerJudge(self._guard, accepted, form, openings, asking, record)
+        if accepted.decision.outcome in MADE_ANEW:
+            await judge.leave_prompt_out()
         refusal = self._settings.policy.refusal
         if not upstream.is_stream:
             name = served.engines.model_name

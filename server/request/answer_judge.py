@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.exchange import Exchange
 from lethe.server.endpoints.answer_form import AnswerForm, Shown
 from lethe.server.endpoints.endpoint import Opening
 from lethe.server.engines.answer import EngineAnswer
@@ -12,7 +13,7 @@ from lethe.server.guard.answers import MADE_ANEW
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
 from lethe.server.request.accepted import Accepted
-from lethe.server.request.answer_texts import AnswerTexts
+from lethe.server.request.answer_texts import AnswerTexts, Decode
 from lethe.server.request.asking import Asking
 from lethe.server.request.record import Record
 
@@ -46,15 +47,36 @@ class AnswerJudge:
         self._guard = guard
         self._key = accepted.key
         self._served = accepted.served
-        is_itself = accepted.decision.outcome not in MADE_ANEW
-        self._openings = openings if is_itself else _unasked(openings)
+        self._openings = openings
         self._asking = asking
+        self._decode: Decode = accepted.served.engines.detokenize
         # What a grammar forces is said whatever the prompt is made to be.
-        self._may_be_made_anew = is_itself and accepted.request.demanded_output() is None
+        self._may_be_made_anew = (
+            accepted.decision.outcome not in MADE_ANEW and accepted.request.demanded_output() is None
+        )
         self._begin()
 
     def _begin(self) -> None:
-        self._texts = AnswerTexts(self._openings, self.request.choices)
+        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode)
+
+    async def leave_prompt_out(self) -> None:
+        """Judge by itself what comes: its model does not read the prompt as the client wrote it.
+
+        What the client wrote as the answer's beginning goes too if it tells something already, so that it is no evidence
+        against the model. Otherwise an answer that is asked for in slices would be judged by the slice.
+        """
+        self._openings = [
+            replace(each, question=Conversation(()), said="" if await self._tells(each.said) else each.said)
+            for each in self._openings
+        ]
+        self._begin()
+
+    async def _tells(self, said: str) -> bool:
+        if not said:
+            return False
+        alone = Exchange(Conversation(()), said)
+        decision = await self._guard.decide_answer([alone], self._key, self._served, may_be_made_anew=False)
+        return bool(decision.flagged)
 
     def read(self, shown: Sequence[Shown]) -> None:
         """The answer shows this next."""
@@ -69,7 +91,7 @@ class AnswerJudge:
             The choices that have ended since the last look.
         """
         decisions: dict[int, Decision] = {}
-        for choice, exchanges in self._texts.to_judge(ended).items():
+        for choice, exchanges in (await self._texts.to_judge(ended)).items():
             started = time.perf_counter()
             decisions[choice] = await self._guard.decide_answer(
                 exchanges,
@@ -78,7 +100,8 @@ class AnswerJudge:
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )
-            self.record.looked(decisions[choice], time.perf_counter() - started)
+            characters = max(len(each.answer) for each in exchanges)
+            self.record.looked(decisions[choice], time.perf_counter() - started, characters)
         return decisions
 
     async def make_anew(self, decision: Decision, discarded_tokens: int) -> EngineAnswer:
@@ -90,12 +113,6 @@ class AnswerJudge:
             About how many of the answer before were made in vain.
         """
         self._may_be_made_anew = False
-        self._openings = _unasked(self._openings)
-        self._begin()
+        await self.leave_prompt_out()
         self.record.made_anew(discarded_tokens)
         return await self._asking.ask_anew(decision, len(self._openings))
-
-
-def _unasked(openings: Sequence[Opening]) -> list[Opening]:
-    """What an answer of a model that does not know begins from: what was asked says nothing of it."""
-    return [replace(each, question=Conversation(())) for each in openings]

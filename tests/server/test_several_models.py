@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class TestRouting:
 
     @pytest.mark.parametrize("fields", [{"model": ""}, {"model": None}])
     async def test_a_request_that_names_none_is_told_which_there_are(
-        self, stack: Stack, fields: Mapping[str, Any]
+        self, stack: Stack, fields: dict[str, Any]
     ) -> None:
         answer = await stack.client.post(PATH, json=chat("hi") | fields)
         assert answer.status_code == 400

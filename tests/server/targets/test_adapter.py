@@ -59,7 +59,7 @@ def test_an_adapter_that_cannot_be_served_is_told(
 def give(bundle: Path, files: dict[str, Any], hidden_size: int = 8, **changes: Any) -> None:
     """Change an adapter's files, or remove them."""
     made = Made(
-        BaseModel(**BASE | {"hidden_size": hidden_size}), {f"adapter/{n}": c for n, c in files.items()}
+        BaseModel(**{**BASE, "hidden_size": hidden_size}), {f"adapter/{n}": c for n, c in files.items()}
     )
     update_bundle(bundle, {}, made, **changes)
 
