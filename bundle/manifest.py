@@ -60,7 +60,7 @@ class BaseModelReference(_Frozen):
         return BaseModel(self.id, self.hidden_size, self.embedding_sha256, self.family)
 
 
-class ModelEntry(BaseModelReference):
+class BaseModelEntry(BaseModelReference):
     """A base model for which a bundle has a corruption, an adapter or both.
 
     Attributes
@@ -112,14 +112,14 @@ class Manifest(_Frozen):
     action: Action = Action.CORRUPT
     threshold: float = pydantic.Field(default=0.5, ge=0.0, le=1.0)
     composes: tuple[str, ...] = ()
-    models: tuple[ModelEntry, ...] = ()
+    models: tuple[BaseModelEntry, ...] = ()
     encoder: EncoderReference | None = None
     files: dict[str, str] = {}
     metrics: dict[str, Any] = {}
 
     @pydantic.field_validator("models")
     @classmethod
-    def _models_are_told_apart(cls, models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+    def _models_are_told_apart(cls, models: tuple[BaseModelEntry, ...]) -> tuple[BaseModelEntry, ...]:
         for key in ("embedding_sha256", "folder"):
             if len({getattr(each, key) for each in models}) < len(models):
                 raise ValueError(f"two of them have the same {key}")

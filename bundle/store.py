@@ -16,8 +16,8 @@ from lethe.bundle.manifest import (
     MODELS,
     SIGNATURE_NAME,
     Action,
+    BaseModelEntry,
     Manifest,
-    ModelEntry,
     read_manifest,
 )
 
@@ -90,7 +90,7 @@ class ModelArtifacts:
     """
 
     bundle: Bundle
-    base_model: ModelEntry
+    base_model: BaseModelEntry
 
     @property
     def corruption(self) -> Path | None:

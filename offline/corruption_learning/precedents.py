@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lethe.bundle import BaseModel, load_bundles
-from lethe.bundle.manifest import ModelEntry
+from lethe.bundle.manifest import BaseModelEntry
 from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.corruption.functions import FUNCTIONS
 from lethe.offline.corruption_learning.errors import LearningError
@@ -17,7 +17,7 @@ from lethe.offline.corruption_learning.errors import LearningError
 # Beside what is carried over, whose scale is only about right.
 _AROUND = (0.5, 1.0, 2.0)
 
-Scale = Callable[[ModelEntry], float | None]
+ScaleOf = Callable[[BaseModelEntry], float | None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Precedent:
     """
 
     target: str
-    model: ModelEntry
+    model: BaseModelEntry
     corruption: Corruption
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ def find_precedents(
 
 
 def carried_over(
-    precedents: Sequence[Precedent], scale: float | None, scale_of: Scale, seed: int
+    precedents: Sequence[Precedent], scale: float | None, scale_of: ScaleOf, seed: int
 ) -> list[Corruption]:
     """What to try first: the precedents' corruptions, at strengths about those that they have beside other embeddings.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.bundle import Bundle
-from lethe.bundle.manifest import ModelEntry
+from lethe.bundle.manifest import BaseModelEntry
 from lethe.offline.corruption_learning.job import open_job, scale_of_model, search
 from lethe.offline.corruption_learning.learn import candidates_of_a_whole_search
 from lethe.offline.corruption_learning.precedents import carried_over, find_precedents
@@ -49,7 +49,7 @@ def run_transfer_job(job: LearningJob, cache: Path, progress: Progress) -> Trans
     opened = open_job(job, cache, progress)
     precedents = find_precedents(job.targets, job.target, opened.base_model, job.positions, most=job.restarts)
 
-    def scale_of(model: ModelEntry) -> float | None:
+    def scale_of(model: BaseModelEntry) -> float | None:
         recorded = model.metrics.get("corruption", {}).get("embedding_rms")
         return recorded or scale_of_model(model.id, cache)
 

@@ -18,7 +18,7 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
-from lethe.server.guard.host import Host, Served
+from lethe.server.guard.host import AskedModel, Host
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import Unjudged, decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
@@ -167,7 +167,7 @@ class Guard:
         """The targets in force, as they fit the only model that is served, or the first of several."""
         return self.targets_before(next(iter(self._host.models)))
 
-    def targets_before(self, served: Served) -> TargetSet:
+    def targets_before(self, served: AskedModel) -> TargetSet:
         """The targets in force, as they fit a model."""
         return self._fitted(self._in_force, served) if self._in_force else TargetSet([])
 
@@ -175,7 +175,7 @@ class Guard:
         """The targets in force, as they fit each model, by its name."""
         return {each.name: self.targets_before(each) for each in self._host.models}
 
-    def _fitted(self, in_force: _InForce, served: Served) -> TargetSet:
+    def _fitted(self, in_force: _InForce, served: AskedModel) -> TargetSet:
         return in_force.fitted(served.model, self._policy.on_unfit)
 
     def describe(self) -> str:
@@ -228,7 +228,7 @@ class Guard:
         demanded: Conversation | None = None,
         unjudged: Sequence[Unjudged] = (),
         *,
-        served: Served | None = None,
+        served: AskedModel | None = None,
         pooled: OnPooled | None = None,
         explain: bool = False,
         sampled: bool = False,
@@ -287,7 +287,7 @@ class Guard:
             decision = decide(judgements, self._fitted(in_force, served), self._policy, key, demand, unjudged)
             return decision if pooled is None else without_corruption(decision, pooled)
 
-    def watch(self, key: ApiKey, served: Served) -> AnswerWatch:
+    def watch(self, key: ApiKey, served: AskedModel) -> AnswerWatch:
         """What is done about a model's answers to a key's requests."""
         if self._in_force is None or not (judged := self._in_force.classifier.judges_answers):
             return AnswerWatch.OFF
@@ -297,7 +297,7 @@ class Guard:
         self,
         exchanges: Sequence[Exchange],
         key: ApiKey,
-        served: Served,
+        served: AskedModel,
         *,
         may_be_made_anew: bool,
         unreadable: str = "",

@@ -9,7 +9,7 @@ from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet
 
 
-class Served(Protocol):
+class AskedModel(Protocol):
     """A model that is served, as the guard sees it.
 
     Attributes
@@ -42,7 +42,7 @@ class Host(Protocol):
     """
 
     @property
-    def models(self) -> Iterable[Served]: ...
+    def models(self) -> Iterable[AskedModel]: ...
 
     async def install(self, targets: TargetSet) -> None:
         """Make sure that targets can come into force; raises `BundleError` if they cannot."""
@@ -53,7 +53,7 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class Unasked:
-    """A model that decisions are made for, and that is asked nothing; see `Served`."""
+    """A model that decisions are made for, and that is asked nothing; see `AskedModel`."""
 
     model: ServedModel | None = None
     name: str = ""
@@ -63,7 +63,7 @@ class Unasked:
 class NoEngines:
     """A host for deciding alone, where nothing is asked of an engine."""
 
-    def __init__(self, *models: Served) -> None:
+    def __init__(self, *models: AskedModel) -> None:
         self.models = models or (Unasked(),)
 
     async def install(self, targets: TargetSet) -> None:

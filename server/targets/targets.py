@@ -18,7 +18,7 @@ from lethe.server.targets.served_model import ServedModel
 
 
 @dataclass(frozen=True)
-class Means:
+class TargetMeans:
     """What a target acts with before one base model.
 
     Attributes
@@ -45,7 +45,7 @@ class Composition:
     """
 
     bundle: Bundle
-    means: tuple[Means, ...]
+    means: tuple[TargetMeans, ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Target:
 
     bundle: Bundle
     action: Action
-    means: tuple[Means, ...] = ()
+    means: tuple[TargetMeans, ...] = ()
     percent: float = 100
     in_place_of: Action | None = None
     answers: AnswerPolicy = AnswerPolicy.GUARD
@@ -272,12 +272,12 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
     )
 
 
-def _load_means(bundle: Bundle, action: Action) -> tuple[Means, ...]:
+def _load_means(bundle: Bundle, action: Action) -> tuple[TargetMeans, ...]:
     """What a bundle has for an action, for each base model for which it has all that the action needs."""
     if not (action.corrupts or action.adapts):
         return ()
     means = tuple(
-        Means(
+        TargetMeans(
             made.base_model,
             _load_corruption(made) if action.corrupts else None,
             read_adapter(made) if action.adapts else None,
@@ -313,6 +313,6 @@ def _composes(bundle: Bundle, adapted: set[str]) -> bool:
     return bool(names) and adapted >= set(names)
 
 
-def _fitting(means: Sequence[Means], digests: Collection[str]) -> tuple[Means, ...]:
+def _fitting(means: Sequence[TargetMeans], digests: Collection[str]) -> tuple[TargetMeans, ...]:
     """Of what there is for several base models, that for the one whose embeddings have one of these digests."""
     return tuple(each for each in means if each.base_model.embedding_sha256 in digests)[:1]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lethe.bundle import Action, Bundle, BundleError, Manifest, update_bundle
-from lethe.bundle.manifest import ModelEntry
+from lethe.bundle.manifest import BaseModelEntry
 from lethe.bundle.signature import make_signing_key, sign_bundle
 from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE
@@ -14,7 +14,7 @@ from lethe.server.settings import OnUnfit
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.rollout import change_deployment
 from lethe.server.targets.served_model import ServedModel
-from lethe.server.targets.targets import Composition, Means, Target, TargetSet, load_targets
+from lethe.server.targets.targets import Composition, Target, TargetMeans, TargetSet, load_targets
 from tests.server.stack import BASE, api_key, corruption_file, give_corruption, write_adapter, write_target
 
 KEYS = [api_key(f"key-{number}") for number in range(2000)]
@@ -79,9 +79,9 @@ def bundle(name: str, digit: str | None = "0", **fields: Any) -> Bundle:
     return Bundle(Path("/nowhere"), Manifest(name=name, models=base_models(digit), **fields), "1")
 
 
-def base_models(digit: str | None) -> tuple[ModelEntry, ...]:
+def base_models(digit: str | None) -> tuple[BaseModelEntry, ...]:
     entry = {"id": "any", "hidden_size": 8, "folder": "models/any"}
-    return (ModelEntry(**entry, embedding_sha256=digit * 64),) if digit else ()
+    return (BaseModelEntry(**entry, embedding_sha256=digit * 64),) if digit else ()
 
 
 def adapter(name: str) -> Adapter:
@@ -91,7 +91,7 @@ def adapter(name: str) -> Adapter:
 def target(name: str, action: Action, digit: str | None = "0") -> Target:
     corruption = Corruption("rand_noise_first_n", 3.0, 4) if action.corrupts else None
     adapting = adapter(name) if action.adapts else None
-    means = [Means(base, corruption, adapting) for base in base_models(digit)]
+    means = [TargetMeans(base, corruption, adapting) for base in base_models(digit)]
     return Target(bundle(name, digit), action, tuple(means) if action.corrupts or action.adapts else ())
 
 
@@ -121,7 +121,7 @@ def test_a_set_tells_its_targets_by_name_and_which_of_them_corrupt() -> None:
 
 def test_a_composed_adapter_stands_for_exactly_its_targets() -> None:
     parts = [target(name, Action.ADAPTER) for name in ("a", "b", "c")]
-    means = tuple(Means(base, adapter=adapter("both")) for base in base_models("0"))
+    means = tuple(TargetMeans(base, adapter=adapter("both")) for base in base_models("0"))
     both = Composition(bundle("both", composes=("a", "b")), means)
     targets = TargetSet(parts, {frozenset(("a", "b")): both})
     assert [targets.composes(names) for names in (["a", "b"], ["b", "a"], ["a"], ["a", "b", "c"])] == [
@@ -172,7 +172,7 @@ class TestFitted:
     def test_a_composed_adapter_that_does_not_fit_is_told_and_never_given(self) -> None:
         parts = [target(name, Action.ADAPTER) for name in ("a", "b")]
         both = bundle("both", "1", composes=("a", "b"))
-        means = tuple(Means(base, adapter=adapter("both")) for base in base_models("1"))
+        means = tuple(TargetMeans(base, adapter=adapter("both")) for base in base_models("1"))
         loaded = TargetSet(parts, {frozenset(("a", "b")): Composition(both, means)})
         for on_unfit in OnUnfit:
             fitted = loaded.fitted(SERVED, on_unfit)
