@@ -630,9 +630,7 @@ class Settings(BaseSettings):
     proxies: TrustedProxySettings = TrustedProxySettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
-    engines: dict[ModelName, EngineGroupSettings] = Field(
-        default={}, examples=[{"my-model": {"url": "http://engine:8000"}}]
-    )
+    engines: dict[ModelName, EngineGroupSettings] = {}
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
     media: MediaSettings = MediaSettings()

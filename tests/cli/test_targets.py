@@ -77,7 +77,7 @@ def test_a_damaged_bundle_is_shown_and_can_be_disabled_or_removed(folder: Path) 
     corruption_file(folder / "books").write_bytes(b"not what the manifest was made for")
     damaged = next(line for line in lethe("list").output.splitlines() if "books" in line)
     assert "damaged" in damaged
-    assert "corruption.safetensors" in damaged
+    assert "bundle books" in damaged
     assert lethe("disable", "books").output == "books disabled\n"
     assert list(in_force(folder)) == ["films"]
     assert lethe("remove", "books").output == "books removed\n"
