@@ -111,7 +111,7 @@ def _targets(settings: Settings) -> list[dict[str, Any]]:
                 "version": each.version,
                 "action": manifest.action.value,
                 "threshold": manifest.threshold,
-                "base_model": manifest.base_model.model_dump() if manifest.base_model else None,
+                "models": [base.model_dump(exclude={"metrics"}) for base in manifest.models],
                 "encoder": manifest.encoder.model_dump() if manifest.encoder else None,
                 "files": sorted(manifest.files),
             }
