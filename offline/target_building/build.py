@@ -20,6 +20,7 @@ from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import DataError
 from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.opening import served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
     DataFinding,
@@ -52,6 +53,8 @@ class _Build:
     settings: TargetBuild
     cache: Path
     built: BuiltParts
+    # On an engine, what it serves.
+    model: str
 
     @property
     def work(self) -> Path:
@@ -60,10 +63,6 @@ class _Build:
     @property
     def bundle_folder(self) -> Path:
         return self.settings.targets / self.data.name
-
-    @property
-    def model(self) -> str:
-        return self.settings.model or self.data.options.model or SMOLLM2
 
     @property
     def engine(self) -> str | None:
@@ -95,8 +94,7 @@ class _Build:
     def questions(self) -> list[Any]:
         """All that the corruption is made from."""
         questions = [each.model_dump() for each in self.data.questions]
-        model = self.model if self.engine is None else [self.engine, self.settings.served_name]
-        return [questions, list(self.data.unknown), list(self.data.facts), model, self.learning]
+        return [questions, list(self.data.unknown), list(self.data.facts), self.model, self.learning]
 
     @property
     def bundle(self) -> Bundle | None:
@@ -127,9 +125,10 @@ def build_target(
     TrainingError, LanguageModelError, LearningError, ClassifierError, BundleError, CorruptionError
         As their messages say.
     """
-    build = _Build(data, settings, cache, BuiltParts(data.folder / WORK / "built.json"))
     progress = progress or Progress()
-    findings = _checked(build, progress)
+    findings = _checked(data, cache, progress)
+    built = BuiltParts(data.folder / WORK / "built.json")
+    build = _Build(data, settings, cache, built, _model(data, settings))
     jobs = _missing(build)
     samples: list[AnswerSample] = []
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
@@ -156,19 +155,27 @@ def report_path(data: TargetData) -> Path:
     return data.folder / REPORT
 
 
-def _checked(build: _Build, progress: Progress) -> list[DataFinding]:
-    findings = check_data(build.data)
+def _model(data: TargetData, settings: TargetBuild) -> str:
+    """The model to learn on; an engine is asked now, so that one that does not answer ends nothing half way."""
+    engine = settings.engine or data.options.engine
+    if engine is None or not can_learn_corruption(data):
+        return settings.model or data.options.model or SMOLLM2
+    return settings.served_name or served_model(engine, settings.api_key)
+
+
+def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
+    findings = check_data(data)
     fatal = [each for each in findings if each.fatal]
     if not fatal:
         # Only for data that can be built at all: the encoder takes seconds to load.
-        findings = check_data(build.data, _embedded(build.cache))
+        findings = check_data(data, _embedded(cache))
         fatal = [each for each in findings if each.fatal]
     for each in findings:
         if not each.fatal:
             progress.say(str(each))
     if fatal:
         faults = "; ".join(f"{each.file}: {each.message}" for each in fatal)
-        raise DataError(f"{build.data.folder} cannot be built yet: {faults}")
+        raise DataError(f"{data.folder} cannot be built yet: {faults}")
     return findings
 
 
@@ -234,8 +241,7 @@ def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
     job = LearningJob(
         target=data.name,
         targets=settings.targets,
-        model=build.model,
-        engine=build.engine,
+        **({"engine": build.engine} if build.engine else {"model": build.model}),
         served_name=settings.served_name,
         tokenizer=settings.tokenizer,
         api_key=settings.api_key,
@@ -259,8 +265,7 @@ def _first_part(_build: _Build) -> BuildPart:
 
 
 def _classifier_part(build: _Build) -> BuildPart:
-    scans = (20, 25, 25)
-    stages = (3, 10, 80, 20, *scans, 15, 20, 20, 20, 15, 15, 25)
+    stages = (3, 6, 60, 20, 25, 25, 10, 20, 20, 20, 10, 15, 25)
     return BuildPart(
         "the classifier",
         stages + (60, 30, 30) * can_judge_answers(build.data),
@@ -268,7 +273,7 @@ def _classifier_part(build: _Build) -> BuildPart:
 
 
 def _corruption_part(build: _Build) -> BuildPart:
-    return BuildPart(f"the corruption for {build.engine or build.model}", (3.0 * len(build.data.questions),))
+    return BuildPart(f"the corruption for {build.model}", (3.0 * len(build.data.questions),))
 
 
 _PARTS = {"first": _first_part, "classifier": _classifier_part, "corruption": _corruption_part}
