@@ -90,7 +90,7 @@ def search(
     """Run the search, and print what it found."""
     metrics = job.metrics or default_metrics(questions, deny_list)
     searched, held_out = (
-        CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens)
+        CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens, chat=not job.raw)
         for part in (questions[::2], questions[1::2])
     )
     progress.begin(f"searching, record in {job.trace}")

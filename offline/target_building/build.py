@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,8 @@ from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.job import run_learning_job
-from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import DataError
-from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.opening import served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
@@ -31,7 +28,7 @@ from lethe.offline.target_building.checks import (
 from lethe.offline.target_building.data import WORK, TargetData, write_json_lines
 from lethe.offline.target_building.kept import BuiltParts, digest_of
 from lethe.offline.target_building.progress import BuildPart, BuildProgress
-from lethe.offline.target_building.report import REPORT, AnswerSample, samples_of, write_build_report
+from lethe.offline.target_building.report import REPORT, keep_outcome, write_build_report
 from lethe.offline.target_building.settings import TargetBuild
 
 # What the first classifier leaves out, so that there is one within minutes: random sentences, and ordinary text in bulk.
@@ -130,7 +127,6 @@ def build_target(
     built = BuiltParts(data.folder / WORK / "built.json")
     build = _Build(data, settings, cache, built, _model(data, settings))
     jobs = _missing(build)
-    samples: list[AnswerSample] = []
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
     for job in jobs:
         shown.begin_part()
@@ -140,13 +136,13 @@ def build_target(
             case "classifier":
                 _train(build, shown, first=False)
             case _:
-                samples = _learn(build, shown)
+                _learn(build, shown)
     bundle = build.bundle
     if bundle is None:
         raise BundleError(f"{build.bundle_folder} was removed while it was built")
     if data.options.description and bundle.manifest.description != data.options.description:
         bundle = update_bundle(build.bundle_folder, {}, description=data.options.description)
-    write_build_report(data, bundle, findings, samples)
+    write_build_report(data, bundle, findings)
     return bundle
 
 
@@ -189,7 +185,9 @@ def _missing(build: _Build) -> list[str]:
     """The parts that are to be made, in order."""
     bundle = build.bundle
     judges = bundle is not None and bundle.classifier is not None
-    corrupts = bundle is not None and bundle.corruption is not None
+    corrupts = bundle is not None and any(
+        file.endswith("corruption.safetensors") for file in bundle.manifest.files
+    )
     missing: list[str] = []
     if not judges or not build.built.holds("classifier", build.prompts):
         if not judges:
@@ -229,7 +227,7 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
         )
 
 
-def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
+def _learn(build: _Build, progress: Progress) -> None:
     data, settings, work = build.data, build.settings, build.work
     files: dict[str, Any] = {
         "questions": write_json_lines(work / "questions.jsonl", data.questions),
@@ -250,14 +248,10 @@ def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
         **files,
         **build.learning,
     )
-    samples: list[AnswerSample] = []
-
-    def on_learned(learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> None:
-        samples.extend(samples_of(learned, held_out))
-
-    run_learning_job(job, build.cache, progress, on_learned)
+    run_learning_job(
+        job, build.cache, progress, lambda learned, held_out: keep_outcome(data, learned, held_out)
+    )
     build.built.keep("corruption", build.questions)
-    return samples
 
 
 def _first_part(_build: _Build) -> BuildPart:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from lethe.server.errors import Conflict
 
 _LETHE = (sys.executable, "-m", "lethe")
 _KEPT_LINES = 200
-_NICENESS = 15
+_NICENESS = 10
 _PR_SET_PDEATHSIG = 1
 
 
@@ -51,7 +51,7 @@ class TargetBuilds:
         async with self._starting:
             if running := [each for each, build in self._builds.items() if build.runs]:
                 raise Conflict(f"{running[0]} is being built; one is at a time")
-            build = _Build(await _started(arguments, environment))
+            build = _Build(await _started(arguments, environment, _yield_to_the_proxy))
             build.reader = asyncio.create_task(_read(build))
             self._builds[name] = build
 
@@ -77,12 +77,14 @@ class TargetBuilds:
 
 async def run_lethe(arguments: Sequence[str]) -> tuple[int, str]:
     """Run `lethe` to its end; its status, and what it said."""
-    process = await _started(arguments, {})
+    process = await _started(arguments, {}, None)
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode(errors="replace")
 
 
-async def _started(arguments: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _started(
+    arguments: Sequence[str], environment: Mapping[str, str], prepare: Callable[[], None] | None
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *_LETHE,
         *arguments,
@@ -91,7 +93,7 @@ async def _started(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=_yield_to_the_proxy,
+        preexec_fn=prepare,
     )
 
 

@@ -305,7 +305,9 @@ async def test_a_target_is_made_its_data_written_and_a_build_watched(
     await expect(page.locator("#making-note")).to_have_text("forget.txt of moon is saved.")
     await expect(page.get_by_text("2 to forget · 0 near")).to_be_visible()
     await page.get_by_role("button", name="Build moon").click()
-    await expect(page.locator("#making-lines")).to_contain_text("2 prompts; 10 are the least", timeout=60_000)
+    await expect(page.locator("#making-lines")).to_contain_text(
+        "2 prompts; 10 are the least", timeout=300_000
+    )
     await expect(page.locator("#making-lines")).to_contain_text("ended with status 1")
     assert not (await Axe().run(page)).response["violations"]
 
