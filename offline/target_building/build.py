@@ -16,7 +16,6 @@ from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
-from lethe.offline.data.files import DataError
 from lethe.offline.language_models.opening import served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
@@ -24,6 +23,7 @@ from lethe.offline.target_building.checks import (
     can_judge_answers,
     can_learn_corruption,
     check_data,
+    refuse_unusable,
 )
 from lethe.offline.target_building.data import WORK, TargetData, write_json_lines
 from lethe.offline.target_building.kept import BuiltParts, digest_of
@@ -160,18 +160,11 @@ def _model(data: TargetData, settings: TargetBuild) -> str:
 
 
 def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
-    findings = check_data(data)
-    fatal = [each for each in findings if each.fatal]
-    if not fatal:
-        # Only for data that can be built at all: the encoder takes seconds to load.
-        findings = check_data(data, _embedded(cache))
-        fatal = [each for each in findings if each.fatal]
+    # Before the encoder is loaded, which takes seconds.
+    refuse_unusable(data.folder, check_data(data))
+    findings = check_data(data, _embedded(cache))
     for each in findings:
-        if not each.fatal:
-            progress.say(str(each))
-    if fatal:
-        faults = "; ".join(f"{each.file}: {each.message}" for each in fatal)
-        raise DataError(f"{data.folder} cannot be built yet: {faults}")
+        progress.say(str(each))
     return findings
 
 

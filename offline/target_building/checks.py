@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.offline.classifier_training.splitting import deduplicate
+from lethe.offline.data.files import DataError
 from lethe.offline.data.questions import normalized
 from lethe.offline.target_building.data import TargetData
 
@@ -55,6 +57,18 @@ def check_data(data: TargetData, embed: Embed | None = None) -> list[DataFinding
     if embed and data.forget and data.near:
         found += _meanings(data, embed)
     return sorted(found, key=lambda each: not each.fatal)
+
+
+def refuse_unusable(folder: Path, findings: Sequence[DataFinding]) -> None:
+    """End where nothing can be made from the data as they are.
+
+    Raises
+    ------
+    DataError
+        With all that is wrong.
+    """
+    if faults := [f"{each.file}: {each.message}" for each in findings if each.fatal]:
+        raise DataError(f"{folder} cannot be built yet: {'; '.join(faults)}")
 
 
 def can_learn_corruption(data: TargetData) -> bool:

@@ -70,8 +70,9 @@ class TargetBuilds:
         """Interrupt a build, which the next goes on from."""
         build = self._builds.get(name)
         if build is not None and build.runs and build.reader is not None:
+            # Not SIGINT, which is ignored by what a shell started in the background.
             with contextlib.suppress(ProcessLookupError):
-                build.process.send_signal(signal.SIGINT)
+                build.process.send_signal(signal.SIGTERM)
             await asyncio.wait([build.reader])
 
 
@@ -107,4 +108,4 @@ async def _read(build: _Build) -> None:
 def _yield_to_the_proxy() -> None:
     os.nice(_NICENESS)
     # With its proxy a build ends too; it goes on from there when it is started again.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -130,7 +130,7 @@ async def test_what_cannot_come_into_force_leaves_all_as_it_was(
 
 
 async def test_other_keys_and_proxies_without_the_setting_have_none_of_it(
-    data: Path, secrets: dict[str, str], admin: httpx.AsyncClient, marsh: Path, stack: Stack
+    data: Path, secrets: dict[str, str], marsh: Path, keys: Path, stack: Stack
 ) -> None:
     for method, path in (
         ("GET", ""),
