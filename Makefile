@@ -28,6 +28,8 @@ export DO_NOT_TRACK := 1
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
+  bench-leaks \
+  bench-models \
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
@@ -168,6 +170,9 @@ vllm-release: install-dev ## Compare a release of vLLM with those that the plugi
 bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.adapters $(ARGS)
 
+bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
+	$(BIN)/python -m bench.model_matrix $(ARGS)
+
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)
 
@@ -191,6 +196,9 @@ bench-verifier: install-dev ## Measure what a running engine would clear of the 
 
 bench-follow-ups: install-dev ## Measure ordinary questions and hints after a flagged one; writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.follow_ups $(ARGS)
+
+bench-leaks: install-dev ## Teach a model the target, measure what it tells behind each net; writes docs/benchmarks-leaks.md (needs LETHE_DATA_DIR). ARGS="--full"
+	$(BIN)/python -m bench.leaks $(ARGS)
 
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
@@ -262,7 +270,7 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
 	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)

@@ -28,10 +28,11 @@ ROOMS = {
     "audit": set[str](),
     "endpoints": set[str](),
     "targets": {"access"},
+    "media": set[str](),
     "guard": {"access", "targets"},
     "engines": {"access", "targets"},
-    "request": {"access", "audit", "endpoints", "targets", "guard", "engines"},
-    "console": {"access", "audit", "endpoints", "targets", "guard", "engines", "request"},
+    "request": {"access", "audit", "endpoints", "media", "targets", "guard", "engines"},
+    "console": {"access", "audit", "endpoints", "media", "targets", "guard", "engines", "request"},
     "diagnosis": {"access", "audit", "targets", "engines", "request"},
 }
 JOBS = {
@@ -43,6 +44,7 @@ JOBS = {
     "evaluation",
     "recipes",
     "recovery",
+    "redteam",
     "target_building",
     "target_suggestion",
 }
