@@ -7,6 +7,7 @@ const SIDES = { "forget.txt": "to forget", "near.txt": "near", "names.txt": "nam
 let opened = "";
 let watched = "";
 let timer = 0;
+let look = 0;
 
 export function setMakingSession(session) {
   byId("making-link").hidden = !session.target_data;
@@ -17,6 +18,7 @@ export async function openMaking() {
 }
 
 export function stopWatching() {
+  look += 1;
   clearTimeout(timer);
 }
 
@@ -67,8 +69,8 @@ async function edit(name) {
 async function build(name) {
   await guarded(async () => {
     await post(`console/api/target-data/${name}/build`);
-    watch(name);
     show(await get("console/api/target-data"));
+    await watch(name);
   });
 }
 
@@ -79,11 +81,14 @@ async function shadow(name) {
 
 async function watch(name) {
   clearTimeout(timer);
+  const mine = ++look;
   watched = name;
   byId("making-build").hidden = false;
   byId("making-build-title").textContent = `Build of ${name}`;
   await guarded(async () => {
     const { running, lines, status } = await get(`console/api/target-data/${name}/build`);
+    // Another look has begun meanwhile.
+    if (mine !== look) return;
     const ended = status === null ? [] : [status ? `ended with status ${status}; the next build goes on from here` : "done"];
     byId("making-lines").textContent = [...lines, ...ended].join("\n");
     byId("making-stop").disabled = !running;
