@@ -103,7 +103,8 @@ async def _ask(
     headers = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else {}
     started = time.perf_counter()
     try:
-        url = f"{address.url.rstrip('/')}/v1/chat/completions"
+        # As `lethe serve` says where it is, with what OpenAI's clients want at its end.
+        url = f"{address.url.rstrip('/').removesuffix('/v1')}/v1/chat/completions"
         async with session.post(url, json=body, headers=headers) as response:
             document = await response.json()
             if response.status != 200:

@@ -96,7 +96,8 @@ class Consequence(StrEnum):
 
 
 class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    # No timer waits for infinity.
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EngineAdapterSettings(_Section):
@@ -141,7 +142,19 @@ def _between_commas(value: str) -> list[str]:
 
 _COMMAS = _list_from(_between_commas, "its parts with commas between them")
 _SHELL_WORDS = _list_from(shlex.split, "words as in a shell")
-Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], _COMMAS, NoDecode]
+
+
+def _without_more(url: pydantic.AnyHttpUrl) -> pydantic.AnyHttpUrl:
+    if url.username or url.password:
+        # It would stand in metrics and in the log.
+        raise ValueError("must have no user and no password; an engine's key is engine.api_key")
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("must end with its path, without ? or #")
+    return url
+
+
+EngineUrl = Annotated[pydantic.AnyHttpUrl, pydantic.AfterValidator(_without_more)]
+Addresses = Annotated[tuple[EngineUrl, ...], _COMMAS, NoDecode]
 Origins = Annotated[tuple[str, ...], _COMMAS, NoDecode]
 Arguments = Annotated[tuple[str, ...], _SHELL_WORDS, NoDecode]
 
@@ -591,7 +604,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="LETHE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="LETHE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
     )
 
     host: str = "127.0.0.1"

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pydantic
 
 from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.errors import BadRequest, NotFound
 
 Request = TypeVar("Request", bound=EngineRequest)
 
+_SWITCH = pydantic.TypeAdapter(bool | None)
 DENIED = {
     "vllm_xargs": "it steers this server's own engine",
     "prompt_embeds": "a prompt must be text or token ids",
@@ -46,7 +49,7 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     # Ids are given by this server; another client's could be named otherwise.
     body.pop("request_id", None)
     request.check()
-    if body.get("use_beam_search"):
+    if _may_be_on(body.get("use_beam_search")):
         # vLLM expands a beam into requests of its own, which do not carry what guards the first.
         raise BadRequest(
             "use_beam_search cannot be set here: its branches would not be guarded",
@@ -61,6 +64,14 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     if model and model not in served_models:
         raise unknown_model(model, served_models)
     return replace(request, body=body)
+
+
+def _may_be_on(switch: Any) -> bool:
+    """Whether the engine may read a switch as on: it takes words and numbers too."""
+    try:
+        return bool(_SWITCH.validate_python(switch))
+    except pydantic.ValidationError:
+        return True
 
 
 def unknown_model(name: str, served_models: Collection[str]) -> NotFound:

@@ -64,6 +64,7 @@ class RecordingEngine:
     aborts: bool = False
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
+    metrics_status: int = 200
     detokenized: web.Response | None = None
     says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
@@ -72,6 +73,7 @@ class RecordingEngine:
     error: web.Response | None = None
     answer: dict[str, Any] | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
+    host: str = "127.0.0.1"
     url: str = ""
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -156,7 +158,7 @@ class RecordingEngine:
         return web.Response(text="Success")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.metrics_page)
+        return web.Response(text=self.metrics_page, status=self.metrics_status)
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=self.health_pages.get(request.path, 404))
@@ -191,9 +193,10 @@ class RecordingEngine:
         )
         runner = web.AppRunner(app, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, self.host, 0, shutdown_timeout=0.1)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
         try:
             yield
         finally:
