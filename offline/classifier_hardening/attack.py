@@ -83,7 +83,12 @@ def with_words(prompts: Sequence[str], words: Sequence[str], choice: random.Rand
     """Prompts with some words among theirs, so that no added word comes to speak for the target."""
     return [
         apply_edits(
-            prompt, list(additions(prompt, choice.sample(words, choice.randint(1, _MOST_WORDS)), choice))
+            prompt,
+            list(
+                additions(
+                    prompt, choice.sample(words, min(len(words), choice.randint(1, _MOST_WORDS))), choice
+                )
+            ),
         )
         for prompt in prompts
     ]
