@@ -122,7 +122,7 @@ class Lexicon:
     @cached_property
     def unscrambler(self) -> Unscrambler:
         """What reads scrambled words as these."""
-        return Unscrambler(LetterStatistics.load(), self._costs, self._unknown)
+        return Unscrambler(LetterStatistics.load(), self._costs, self._unknown, self._parting)
 
     def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
         """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""

@@ -25,11 +25,21 @@ from lethe.corruption import Corruption, save_corruption
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
+from lethe.server.endpoints import GUARDED
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
+ASKED = (*(endpoint.path for endpoint in GUARDED), "/tokenize")
+# What asks a pooling engine, by its path.
+POOLED: dict[str, dict[str, Any]] = {
+    "/v1/embeddings": {"input": "hi"},
+    "/pooling": {"input": "hi"},
+    "/classify": {"input": "hi"},
+    **{key: {"queries": "hi", "documents": "ho"} for key in ("/score", "/v1/score")},
+    **{key: {"query": "hi", "documents": ["ho"]} for key in ("/rerank", "/v1/rerank", "/v2/rerank")},
+}
 
 
 @dataclass
@@ -169,16 +179,10 @@ class RecordingEngine:
         app = web.Application(middlewares=[ingress], handler_args={"handler_cancellation": True})
         app.add_routes(
             [
-                web.post("/v1/chat/completions", self.complete),
-                web.post("/v1/completions", self.complete),
-                web.post("/v1/responses", self.complete),
-                web.post("/v1/embeddings", self.complete),
-                web.post("/v1/messages", self.complete),
-                web.post("/v1/messages/count_tokens", self.complete),
+                *(web.post(path, self.complete) for path in ASKED),
                 web.post("/v1/load_lora_adapter", self.load_adapter),
                 web.post("/v1/unload_lora_adapter", self.unload_adapter),
                 web.post("/detokenize", self.detokenize),
-                web.post("/tokenize", self.complete),
                 web.get("/v1/models", self.models),
                 web.get("/metrics", self.metrics),
                 web.get("/health", self.health),
