@@ -40,7 +40,7 @@ from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
-from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
+from lethe.offline.attacks.disguises import DISGUISES, disguised
 from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
 from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
@@ -154,9 +154,9 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
     seen = [p for p, hit in zip(prompts, flags(encoder, head, plain, True), strict=True) if hit]
     ordinary = ordinary_prompts()["Vicuna-bench"]
     rates: dict[str, list[float]] = {}
-    for attack in ATTACKS:
+    for attack in DISGUISES:
         asked, innocent = (
-            [Conversation.from_openai_messages(attack_messages(attack, prompt)) for prompt in texts]
+            [Conversation.from_openai_messages(disguised(attack, prompt)) for prompt in texts]
             for texts in (seen, ordinary)
         )
         missed = 1 - float(flags(encoder, head, asked, True).mean())
