@@ -574,10 +574,14 @@ class ConsoleSettings(_Section):
     bare_answers
         Whether administrators can have the model's answers without the guard there, to compare. Each is written
         to the audit log before it is given, so this needs ``audit.folder``, and ``keys``.
+    target_data
+        Folder of the data of targets that administrators make, change and build there; without one they cannot. It tells
+        what is to be forgotten.
     """
 
     enabled: bool = True
     bare_answers: bool = False
+    target_data: Path | None = Field(default=None, examples=["./target-data"])
 
 
 class Settings(BaseSettings):

@@ -134,7 +134,7 @@ def search(
     """
     metrics = job.metrics or default_metrics(opened.questions, opened.deny_list)
     searched, held_out = (
-        CorruptionEvaluator(opened.model, part, metrics, opened.deny_list, job.max_tokens)
+        CorruptionEvaluator(opened.model, part, metrics, opened.deny_list, job.max_tokens, chat=not job.raw)
         for part in (opened.questions[::2], opened.questions[1::2])
     )
     progress.begin(f"searching, record in {job.trace}")

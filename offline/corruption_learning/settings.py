@@ -88,6 +88,10 @@ class LearningSettings(JobSettings):
     positions: Literal["all_but_last", "user_content"] = Field(
         default="all_but_last", description="Which prompt tokens are corrupted."
     )
+    raw: bool = Field(
+        default=False,
+        description="Ask questions as raw text to be continued, as a base model without a chat template needs it.",
+    )
     seed: NonNegativeInt = Field(default=0, description="Of the noise and of the vectors' directions.")
     vector: DescentSettings = Field(
         default=DescentSettings(steps=12, learning_rate=40.0, epsilon=2.0),

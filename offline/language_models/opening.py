@@ -1,10 +1,12 @@
 """From what an operator names to a model: a folder, a hub id, or the address of a server."""
 
+import asyncio
 from pathlib import Path
 
 from lethe.bundle import BaseModel, BundleError, read_base_model
 from lethe.models.locate import downloaded_folder, local_folder
 from lethe.offline.language_models.engine import EngineModel
+from lethe.offline.language_models.http import served_models
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.proxy import ProxyModel
 
@@ -38,6 +40,20 @@ def open_engine(
     engine = EngineModel.connect(url, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
     engine.require_plugin()
     return engine
+
+
+def served_model(url: str, api_key: str | None = None) -> str:
+    """The first model that an engine serves.
+
+    Raises
+    ------
+    LanguageModelError
+        There is no engine, it refuses the key, or serves nothing.
+    """
+    models = asyncio.run(served_models(url.rstrip("/").removesuffix("/v1"), api_key))
+    if not models:
+        raise LanguageModelError(f"{url} serves no model")
+    return next(iter(models))
 
 
 def open_proxy(

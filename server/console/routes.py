@@ -14,6 +14,7 @@ from lethe.server.console.feedback import FeedbackRoutes
 from lethe.server.console.live import add_live_route
 from lethe.server.console.prompt import PlaygroundBody, parse_playground
 from lethe.server.console.static import add_page_routes
+from lethe.server.console.target_data import TargetDataRoutes
 from lethe.server.console.targets import TargetRoutes
 from lethe.server.engines.models import Models
 from lethe.server.guard.guard import Guard
@@ -50,6 +51,7 @@ def add_console_routes(
             "key": key.id,
             "bare_answers": bare_answers,
             "feedback": settings.feedback.folder is not None,
+            "target_data": settings.console.target_data is not None,
             "models": sorted(name for each in models.of(key) for name in each.names),
             # What a prompt has to name one of.
             "choices": [each.name for each in models.of(key)] if models.are_several else [],
@@ -73,4 +75,6 @@ def add_console_routes(
     targets = TargetRoutes(settings, guard, access, reload, audit)
     targets.add_to(router)
     FeedbackRoutes(settings, access, audit, targets.find).add_to(router)
+    if settings.console.target_data is not None:
+        TargetDataRoutes(settings, access, reload, audit).add_to(router)
     add_page_routes(router)
