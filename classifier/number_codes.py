@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, Replacements, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.packing import looks_coded, text_in
+from lethe.classifier.packing import looks_coded, may_be_deflated, text_in
 from lethe.classifier.points import bytes_of, points_of, word_bounds
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
@@ -46,6 +46,10 @@ _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 _LANGUAGE = -5.0
 _RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
+# A call for each number ("CHAR(72) + CHAR(97)").
+_CALLS_GATE = re.compile(r"[A-Za-z]\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)")
+_CALLS = re.compile(r"(?:[A-Za-z]{1,12}\((?:0x)?[0-9A-Fa-f]{1,6}\)[ +.,&|]{0,4}){6,}")
+_CALLED = re.compile(r"\((?:0x)?([0-9A-Fa-f]{1,6})\)")
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
@@ -73,6 +77,11 @@ class _Digits:
     backwards: bool = False
     folded: bool = False
 
+    @property
+    def packs(self) -> bool:
+        """Whether it is used for any bytes, and not where names of files and of code are in its digits too."""
+        return self.folded or len(self.alphabet) == 85
+
     @functools.cached_property
     def values(self) -> dict[str, int]:
         """What each digit stands for."""
@@ -89,7 +98,8 @@ class _Digits:
         if not self.group:
             return self._number(values) if values else None
         start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
-        if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
+        packed = self.packs and start is not None and may_be_deflated(start)
+        if start is None or not (packed or _may_be_text(start[:_FIRST_OCTETS])):
             return None
         return self._groups(values)
 
@@ -137,6 +147,11 @@ _BASES = (
     _Digits("".join(map(chr, range(33, 118))), 5, 4),
     _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
     _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
+    # Base64 with other digits: of BinHex, of xxencode, of passwords' hashes.
+    _Digits("!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr", 4, 3),
+    _Digits("+-" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _CAPITALS + _SMALL + _DIGITS, 4, 3),
     # One number.
     _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
@@ -198,6 +213,16 @@ class NumberCodes:
     def read_lists(self, text: str) -> AlignedText | None:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
         found: list[tuple[int, int, str]] = []
+        called = (
+            _CALLS.sub(lambda run: ", ".join(_CALLED.findall(run[0])), text)
+            if _CALLS_GATE.search(text)
+            else text
+        )
+        if called != text:
+            made = self.read_lists(called)
+            return made and AlignedText(
+                made.text, Replacements.of([0], [len(text)], [len(made.text)], len(text))
+            )
         for start, end in number_runs(text):
             if (read := self._read_list(text[start:end])) is not None:
                 found.append((start, end, f" {read} "))
@@ -231,7 +256,7 @@ class NumberCodes:
         else:
             lists = [(base, numbers) for base in _WIDTHS]
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
-        texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
+        texts = [text.strip() for read in readings if read is not None and (text := text_in(bytes_of(read)))]
         best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None
@@ -290,7 +315,8 @@ def _bases_for(token: str) -> tuple[_Digits, ...]:
 
 
 def _may_be_text(start: bytes) -> bool:
-    return all(octet >= 32 or octet in b"\t\n\r" for octet in start) or start[:2] in _PACKED
+    text = all(octet >= 32 or octet in b"\t\n\r" for octet in start)
+    return text or start[:2] in _PACKED
 
 
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}

@@ -19,6 +19,7 @@ _VOWELS = frozenset("aeiou")
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
+_DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -159,6 +160,20 @@ class ScrambledWords:
             ],
         )
         return read and read.text
+
+    @staticmethod
+    def digits_in(text: str) -> list[int]:
+        """Where digits stand among the letters of words; nothing where they do in few."""
+        places = [match.start() for match in _DIGIT_IN_WORD.finditer(text)]
+        return places if len(places) >= _FEWEST_WORDS else []
+
+    def with_digits(self, stretch: str) -> str | None:
+        """Words in which the digits from one on, or from nought on, stand for the vowels."""
+        if len(self.digits_in(stretch)) < _FEWEST_WORDS:
+            return None
+        readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
+        best = max(readings, key=self.known)
+        return best if self.known(best) >= LEAST_KNOWN else None
 
     def _vowelled(self, run: str) -> str | None:
         words = WORD.findall(run)
