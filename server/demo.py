@@ -12,7 +12,8 @@ from lethe.server.engines.client import EngineClient
 from lethe.server.errors import OperatorError
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.decision import Decision
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines, Unasked
 from lethe.server.metrics import Metrics
 from lethe.server.settings import Settings
 from lethe.server.targets.served_model import ServedModel
@@ -59,7 +60,7 @@ async def compare(
     OperatorError
         One of the two does not answer.
     """
-    host = NoEngines(await _served_model(engine))
+    host = NoEngines(Unasked(await _served_model(engine)))
     guard = Guard(
         settings.targets,
         ClassifierFactory(settings),

@@ -88,16 +88,35 @@ def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel
     LanguageModelError, ModelNotFound
         The folder holds no usable model, or there is none.
     """
+    folder = weights_folder(model, cache)
+    if folder is None:
+        return None
+    try:
+        return read_base_model(folder, name or model)
+    except BundleError as error:
+        raise LanguageModelError(str(error)) from None
+
+
+def weights_folder(model: str, cache: Path) -> Path | None:
+    """The folder of a model's weights, where they lie on this machine.
+
+    Parameters
+    ----------
+    model
+        A folder or hub id.
+
+    Raises
+    ------
+    ModelNotFound
+        There is no such folder.
+    """
     folder = local_folder(model, cache)
     if folder is None:
         # Of a hub's model there may be no more here than its tokenizer.
         folder = downloaded_folder(model)
         if folder is None or not any(folder.glob("*.safetensors")):
             return None
-    try:
-        return read_base_model(folder, name or model)
-    except BundleError as error:
-        raise LanguageModelError(str(error)) from None
+    return folder
 
 
 def identified(model: LanguageModel, cache: Path) -> BaseModel | None:

@@ -178,9 +178,7 @@ def _missing(build: _Build) -> list[str]:
     """The parts that are to be made, in order."""
     bundle = build.bundle
     judges = bundle is not None and bundle.classifier is not None
-    corrupts = bundle is not None and any(
-        file.endswith("corruption.safetensors") for file in bundle.manifest.files
-    )
+    corrupts = bundle is not None and any(each.corruption for each in bundle.models)
     missing: list[str] = []
     if not judges or not build.built.holds("classifier", build.prompts):
         if not judges:

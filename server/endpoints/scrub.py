@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from lethe.server.endpoints.endpoint import EngineRequest
-from lethe.server.errors import BadRequest, NotFound
+from lethe.server.errors import BadRequest, UnknownModel
 
 Request = TypeVar("Request", bound=EngineRequest)
 
@@ -35,7 +35,7 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
 
     Raises
     ------
-    NotFound
+    UnknownModel
         The request names another model, an adapter for one.
     BadRequest
         The request sets a denied field, asks for beam search, or has messages that may not be sent.
@@ -62,7 +62,7 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     model = body.get("model")
     # As for the engine, an empty name is none.
     if model and model not in served_models:
-        raise unknown_model(model, served_models)
+        raise UnknownModel(model, served_models)
     return replace(request, body=body)
 
 
@@ -72,12 +72,3 @@ def _may_be_on(switch: Any) -> bool:
         return bool(_SWITCH.validate_python(switch))
     except pydantic.ValidationError:
         return True
-
-
-def unknown_model(name: str, served_models: Collection[str]) -> NotFound:
-    """The error that says what is served in a model's place."""
-    return NotFound(
-        f"The model `{name}` does not exist; served here: {', '.join(sorted(served_models))}",
-        param="model",
-        code="model_not_found",
-    )
