@@ -126,6 +126,23 @@ class _Parted:
 
 
 @dataclass(frozen=True)
+class _Made:
+    """What was made of a reading.
+
+    Attributes
+    ----------
+    parts
+        All of its text.
+    places
+        (n, 2), half-open stretches of it near which it may say something; None where it may throughout.
+    """
+
+    text: AlignedText
+    parts: tuple[str, ...]
+    places: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
 class Readings:
     """All readings of a text.
 
@@ -261,7 +278,7 @@ class _Search:
     def __init__(self, lexicon: Lexicon | None) -> None:
         self._lexicon = lexicon
         self._known: dict[tuple[str, str], AlignedText | None] = {}
-        self._sense: dict[tuple[str, str], bool] = {}
+        self._sense: dict[tuple[str, str], list[tuple[int, int]]] = {}
         # What was read in the plain text.
         self._read_plainly: set[str] = set()
         # What stays no language, by part.
@@ -290,16 +307,19 @@ class _Search:
             result = self._read(name, parent)
             if result is None:
                 continue
-            made, parts = result
+            made, parts = result.text, result.parts
             # Far from what a parent changed, these say what they said of the plain text.
             told = not parent.reading.plain and name in _LOCAL and name in self._read_plainly
-            if fresh := _near_changes(_fresh(parts, known), made, parent.reading, told=told):
+            fresh = _near_changes(_fresh(parts, known), made, parent.reading, told=told)
+            if result.places is not None:
+                fresh = _near(fresh, *result.places.T)
+            if fresh:
                 if parent.reading.plain:
                     self._read_plainly.add(name)
                 canonical = AlignedText(made.text, made.replacements, parent.reading.canonical)
                 yield _Parted(Reading((*parent.reading.way, name), canonical, fresh), parts)
 
-    def _read(self, name: str, parent: _Parted) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _read(self, name: str, parent: _Parted) -> _Made | None:
         text, parts = parent.reading.canonical.text, parent.parts
         if name in _TURNS:
             return self._turned(name, text, parts)
@@ -307,14 +327,14 @@ class _Search:
             return self._unescaped(text, parts)
         if name == "literals":
             literals = _read_literals(text)
-            return literals and (literals, split_parts(literals.text))
+            return literals and _Made(literals, split_parts(literals.text))
         if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
         made = [self._part(name, part, self._readers[name]) for part in parts]
         if name == "base64" and not any(made) and "\n" in text and not any(map(BASE64.search, parts)):
             unwrapped = _WRAPPED.sub("", text)
             whole = read_base64(unwrapped)
-            return whole and (whole, split_parts(whole.text))
+            return whole and _Made(whole, split_parts(whole.text))
         return _put_together(made, parts)
 
     def unreadable(self, text: str, readings: Sequence[_Parted]) -> tuple[tuple[int, int], ...]:
@@ -357,29 +377,33 @@ class _Search:
             self._known[key] = read(part)
         return self._known[key]
 
-    def _turned(
-        self, name: str, text: str, parts: tuple[str, ...]
-    ) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _turned(self, name: str, text: str, parts: tuple[str, ...]) -> _Made | None:
         if not any(map(_LETTERS.search, parts)):
             return None
-        if self._lexicon is not None and not any(
-            self._makes_sense(name, part, self._lexicon) for part in parts
-        ):
+        places = self._places_of_sense(name, parts)
+        if not len(places):
             return None
         if name == "rot13":
             turned = tuple(map(_by_thirteen, parts))
-            return AlignedText("".join(turned)), turned
-        return AlignedText(_backwards(text), Replacements.reverse(len(text))), tuple(
-            map(_backwards, reversed(parts))
-        )
+            return _Made(AlignedText("".join(turned)), turned, places)
+        backwards = AlignedText(_backwards(text), Replacements.reverse(len(text)))
+        return _Made(backwards, tuple(map(_backwards, reversed(parts))), len(text) - places[::-1, ::-1])
 
-    def _makes_sense(self, name: str, part: str, lexicon: Lexicon) -> bool:
-        key = name, part
-        if key not in self._sense:
-            self._sense[key] = lexicon.makes_sense_of(part, _TURNS[name])
-        return self._sense[key]
+    def _places_of_sense(self, name: str, parts: tuple[str, ...]) -> NDArray[np.int64]:
+        """Where turned letters may say something, half-open stretches of a text given in parts, (n, 2)."""
+        if self._lexicon is None:
+            return np.array([(0, sum(map(len, parts)))], np.int64)
+        found: list[tuple[int, int]] = []
+        place = 0
+        for part in parts:
+            key = name, part
+            if key not in self._sense:
+                self._sense[key] = self._lexicon.places_of_sense(part, _TURNS[name])
+            found += ((start + place, end + place) for start, end in self._sense[key])
+            place += len(part)
+        return np.array(found, np.int64).reshape(-1, 2)
 
-    def _unescaped(self, text: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _unescaped(self, text: str, parts: tuple[str, ...]) -> _Made | None:
         # Where one escape stands whole, those without an end are read too, in whichever part.
         if not any(_ESCAPE_SIGN.search(part) and _ESCAPES.search(part) for part in parts):
             return None
@@ -399,7 +423,8 @@ class _Search:
         parts = whole_parts(canonicalise(part).text for part in plain)
         if "".join(parts) != canonical:
             parts = split_parts(canonical)
-        return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
+        whole = Replacements.of([0], [len(text)], [len(canonical)], len(text))
+        return _Made(AlignedText(canonical, whole), parts)
 
     def _disguised_words(self, part: str) -> NDArray[np.bool_]:
         """Which words of a part have signs for letters, (words,)."""
@@ -410,7 +435,7 @@ class _Search:
             self._disguised[part] = np.fromiter(map(disguised.__contains__, words), bool, len(words))
         return self._disguised[part]
 
-    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> _Made | None:
         alphabet = _LEET_ALPHABETS[name]
         if not any(map(alphabet.signs.search, parts)):
             return None
@@ -424,14 +449,12 @@ class _Search:
         return _put_together(made, parts)
 
 
-def _put_together(
-    made: Sequence[AlignedText | None], parts: Sequence[str]
-) -> tuple[AlignedText, tuple[str, ...]] | None:
+def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _Made | None:
     """The readings of parts as one; None where there are none."""
     if not any(made):
         return None
     read = [AlignedText(part) if each is None else each for each, part in zip(made, parts, strict=True)]
-    return joined(read, list(map(len, parts))), whole_parts(each.text for each in read)
+    return _Made(joined(read, list(map(len, parts))), whole_parts(each.text for each in read))
 
 
 def _read_escapes(text: str) -> AlignedText | None:

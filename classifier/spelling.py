@@ -13,7 +13,7 @@ from operator import not_
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words, word_places
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.points import letters_and_digits, points_of, text_of
 from lethe.classifier.scrambles import Unscrambler
@@ -32,6 +32,7 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
+_UNBROKEN, _IN_UNBROKEN = re.compile(r"[^\W_]+"), re.compile(r"[^\W_]")
 # What stands for all that is neither a letter nor a digit.
 _SPACE = np.uint32(32)
 # Fewer letters and digits are a word whichever way they are turned.
@@ -124,12 +125,13 @@ class Lexicon:
         """What reads scrambled words as these."""
         return Unscrambler(LetterStatistics.load(), self._costs, self._unknown)
 
-    def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
-        """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
+    def places_of_sense(self, text: str, turn: Callable[[str], str]) -> list[tuple[int, int]]:
+        """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones."""
         unknown = self._unknown(text)
-        if any(_is_long(run) for run in unknown):
-            return True
-        return not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n"))
+        words = {run for run in unknown if _is_long(run) and turn(run) != run}
+        if not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n")):
+            words.update(run for run in unknown if turn(run.lower()) in self._costs)
+        return word_places(_UNBROKEN, _IN_UNBROKEN, text, words)
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
