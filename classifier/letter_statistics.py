@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of
+from lethe.classifier.points import points_of, ranges
 
 # What `load` reads: (26 + 27³,) float16; lethe.offline.classifier_training.letter_table writes it.
 TABLE = Path(__file__).with_name("letter_statistics.npy")
@@ -92,13 +92,20 @@ class LetterStatistics:
     def likeness_of(
         self, text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The likeness of each of some half-open stretches of a text, and the share of its characters that are letters, (n,) each."""
+        """The likeness of each of some stretches of a text, and the share of its characters that are letters, (n,) each.
+
+        Parameters
+        ----------
+        starts, ends
+            Half-open, and none of them empty.
+        """
         bits, counted, kinds = self._of_part(text)
-        so_far = np.concatenate([[0], bits.cumsum(dtype=np.float64)])
-        so_many = np.concatenate([[0], counted.cumsum()])
-        letters = np.concatenate([[0], (kinds > 0).cumsum()])
-        likeness = (so_far[ends] - so_far[starts]) / np.maximum(so_many[ends] - so_many[starts], 1)
-        return likeness, (letters[ends] - letters[starts]) / (ends - starts)
+        lengths = ends - starts
+        places, firsts = ranges(starts, lengths), lengths.cumsum() - lengths
+        total = np.add.reduceat(bits[places], firsts, dtype=np.float64)
+        many = np.add.reduceat(counted[places], firsts, dtype=np.int64)
+        letters = np.add.reduceat(kinds[places] > 0, firsts, dtype=np.int64)
+        return total / np.maximum(many, 1), letters / lengths
 
     def _of_part(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
         """The bits of each character, nought where it is not counted, which are counted, and their kinds."""

@@ -16,7 +16,7 @@ import numpy as np
 from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, points_of, word_bounds
+from lethe.classifier.points import bytes_of, long_runs, points_of, word_bounds
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 _FEWEST = 6
@@ -37,8 +37,13 @@ _KINDS = bytes(
     49 if chr(point) in _DIGITS else 97 if chr(point) in "abcdefABCDEF" else 32 if chr(point) in "xXuUoOB\\&%=#+;,:.|/_-{} \t\n" else 0
     for point in range(256)
 )  # fmt: skip
+_SHORTEST_RUN = 16
+_ANY_KIND = bytes(kind > 0 for kind in range(256))
 _RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
 _NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
+# Without one of these, numbers are runs of digits.
+_NUMBER_OF_A_BASE = re.compile("0[xXoObB]")
+_HEX_ALONE = bytes(point if chr(point) in string.hexdigits else 32 for point in range(256))
 _BEFORE_NUMBER, _HEX_LETTER = "xXuU\\&#%=+{$", ord("a")
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
@@ -49,6 +54,18 @@ _SHARE_OF_SPACES = (0.08, 0.3)
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
+_FIRST_CHARACTER = 9
+# Numbers below the first character, in whatever base.
+_NO_CHARACTERS = frozenset(
+    f"{number:0{width}}" for number in range(_FIRST_CHARACTER - 1) for width in (1, 2, 3)
+)
+# What the digits of a number must all be among.
+_DIGITS_OF_BASE = {
+    2: frozenset("01"),
+    8: frozenset("01234567"),
+    10: frozenset(_DIGITS),
+    16: frozenset(string.hexdigits),
+}
 
 
 @dataclass(frozen=True)
@@ -79,19 +96,22 @@ class _Digits:
         values = {digit: value for value, digit in enumerate(self.alphabet)}
         return {digit.lower(): value for digit, value in values.items()} | values if self.folded else values
 
+    @functools.cached_property
+    def _digits(self) -> frozenset[str]:
+        return frozenset(self.values)
+
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
         token = token.rstrip("=") if "=" not in self.values else token
-        try:
-            values = [self.values[digit] for digit in token]
-        except KeyError:
+        if not self._digits.issuperset(token):
             return None
         if not self.group:
-            return self._number(values) if values else None
-        start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
+            return self._number(list(map(self.values.__getitem__, token))) if token else None
+        first = token[: self.group * -(-_FIRST_OCTETS // self.octets)]
+        start = self._groups(list(map(self.values.__getitem__, first)))
         if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
             return None
-        return self._groups(values)
+        return self._groups(list(map(self.values.__getitem__, token)))
 
     def _number(self, values: list[int]) -> bytes | None:
         if len(values) > _LONGEST_NUMBER:
@@ -187,37 +207,51 @@ class NumberCodes:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
-            if (read := self._read_list(text[start:end])) is not None:
+            numbers = _numbers(text[start:end])
+            if (read := self._read_list(numbers)) is not None:
                 found.append((start, end, f" {read} "))
             else:
-                found += self._read_segments(text, start, end)
+                found += self._read_segments(text, start, end, numbers)
         return replaced(text, found)
 
-    def _read_segments(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    def _read_segments(
+        self, text: str, start: int, end: int, numbers: list[str]
+    ) -> list[tuple[int, int, str]]:
         """Lists of numbers of one width, other numbers before or behind them."""
         found: list[tuple[int, int, str]] = []
-        for _, same in itertools.groupby(
-            _NUMBER.finditer(text, start, end), key=lambda number: len(number[1])
-        ):
-            numbers = list(same)
-            first, last = numbers[0].start(), numbers[-1].end()
-            if len(numbers) >= _FEWEST and (first, last) != (start, end):
-                read = self._read_list(text[first:last])
+        if len(numbers) < _FEWEST:
+            return found
+        lengths = [len(list(same)) for _, same in itertools.groupby(map(len, numbers))]
+        if max(lengths) < _FEWEST:
+            return found
+        places = [match.span() for match in _NUMBER.finditer(text, start, end)]
+        for length, behind in zip(lengths, itertools.accumulate(lengths), strict=True):
+            (first, _), (_, last) = places[behind - length], places[behind - 1]
+            if length >= _FEWEST and (first, last) != (start, end):
+                read = self._read_numbers(numbers[behind - length : behind])
                 found += [(first, last, f" {read} ")] if read is not None else []
         return found
 
-    def _read_list(self, run: str) -> str | None:
-        numbers = _NUMBER.findall(run)
-        if len(numbers) == 1:
-            (digits,) = numbers
-            lists = [
+    def _read_list(self, numbers: list[str]) -> str | None:
+        if len(numbers) > 1:
+            return self._read_numbers(numbers)
+        (digits,) = numbers
+        return self._best(
+            [
                 (base, [digits[place : place + width] for place in range(0, len(digits), width)])
                 for base, widths in _WIDTHS.items()
                 for width in widths
                 if len(digits) % width == 0
             ]
-        else:
-            lists = [(base, numbers) for base in _WIDTHS]
+        )
+
+    def _read_numbers(self, numbers: list[str]) -> str | None:
+        # One that is no character in any base is enough.
+        if not _NO_CHARACTERS.isdisjoint(numbers):
+            return None
+        return self._best([(base, numbers) for base in _WIDTHS])
+
+    def _best(self, lists: list[tuple[int, list[str]]]) -> str | None:
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
         texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
         best = max(texts, key=self._likeness, default=None)
@@ -293,7 +327,12 @@ def number_runs(text: str) -> tuple[tuple[int, int], ...]:
         kinds = _KIND_OF_POINT.take(points_of(text), mode="clip").tobytes()
     if kinds.count(b"1") < _FEWEST:
         return ()
-    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, kinds, *match.span()))
+    return tuple(
+        run
+        for start, end in long_runs(kinds.translate(_ANY_KIND), _SHORTEST_RUN)
+        for match in _RUN_OF_KINDS.finditer(kinds, start, end)
+        for run in _lines(text, kinds, *match.span())
+    )
 
 
 def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -315,13 +354,20 @@ def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int,
         start = last + 1
 
 
+def _numbers(run: str) -> list[str]:
+    """The numbers of a run, as `_NUMBER` finds them."""
+    if _NUMBER_OF_A_BASE.search(run):
+        return _NUMBER.findall(run)
+    return run.encode("ascii", "replace").translate(_HEX_ALONE).decode().split()
+
+
 def _characters(numbers: list[str], base: int) -> str | None:
     """Numbers in a base as bytes, or as code points; None where they are neither, or no text."""
-    try:
-        points = {number: int(number, base) for number in set(numbers)}
-    except ValueError:
+    distinct = set(numbers)
+    if not _DIGITS_OF_BASE[base].issuperset("".join(distinct)):
         return None
-    if max(points.values()) > _LARGEST_POINT or min(points.values()) < 9:
+    points = {number: int(number, base) for number in distinct}
+    if max(points.values()) > _LARGEST_POINT or min(points.values()) < _FIRST_CHARACTER:
         return None
     if max(points.values()) < 256:
         try:
