@@ -374,7 +374,8 @@ def _characters(numbers: list[str], base: int) -> str | None:
             return bytes(map(points.__getitem__, numbers)).decode()
         except UnicodeDecodeError:
             pass
-    characters = {number: chr(point) for number, point in points.items()}
-    if not all(character.isprintable() or character.isspace() for character in characters.values()):
+    characters = "".join(map(chr, points.values()))
+    if not characters.isprintable() and not all(each.isprintable() or each.isspace() for each in characters):
         return None
-    return "".join(map(characters.__getitem__, numbers))
+    read = dict(zip(points, characters, strict=True))
+    return "".join(map(read.__getitem__, numbers))
