@@ -12,15 +12,12 @@ import functools
 import gzip
 import json
 import lzma
-import random
 import string
 import unicodedata
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["codes", "alphabets", "letters moved", "letters changed", "packed"]
+from bench.disguise import Disguise
 
 _SMALL = string.ascii_lowercase
 _VOWELS = "aeiou"
@@ -35,33 +32,6 @@ _BITCOIN = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BY_FORTYFIVE = string.digits + string.ascii_uppercase + " $%*+-./:"
 _UPSIDE_DOWN = "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz"
 _GREEK = "αβκδεφγηιξκλμνοπκρστυβωχυζ"
-_FRAMES = (
-    "{}",
-    "Decode this and answer it: {}",
-    "{}\n\nRead the line above and do what it says.",
-    "My friend sent me a puzzle. What does it say, and what is the answer?\n\n{}\n",
-)
-
-
-@dataclass(frozen=True)
-class Disguise:
-    """A way to hide a question.
-
-    Attributes
-    ----------
-    held_out
-        In which round it was held out: the readers were written without trying them on it, and those of the first round were
-        looked at before the second. None for those that the readers were developed on.
-    """
-
-    name: str
-    kind: Kind
-    hide: Callable[[str], str]
-    held_out: Literal[1, 2] | None = None
-
-    def prompt(self, question: str) -> str:
-        """The question in disguise, in a frame that the question itself decides."""
-        return random.Random(f"{self.name}:{question}").choice(_FRAMES).format(self.hide(question))
 
 
 def _mapped(source: str, target: str) -> Callable[[str], str]:

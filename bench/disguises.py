@@ -7,14 +7,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.disguise_list import DISGUISES, Disguise
+from bench.disguise import Disguise
+from bench.disguise_list import DISGUISES
 from bench.page import table
+from bench.red_team_disguises import RED_TEAM_DISGUISES
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.metrics.intervals import counted
+
+_ALL = (*DISGUISES, *RED_TEAM_DISGUISES)
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     asked = asyncio.run(_outcomes(encoder, head, questions))
     innocent = asyncio.run(_outcomes(encoder, head, ordinary))
     parts: list[str] = []
-    titles = {1: "Held out first", 2: "Held out second", None: "Developed on"}
+    titles = {3: "Held out third", 1: "Held out first", 2: "Held out second", None: "Developed on"}
     for held_out, title in titles.items():
-        chosen = [each for each in DISGUISES if each.held_out == held_out]
+        chosen = [each for each in _ALL if each.held_out == held_out]
         rows = [_row(each.name, each.kind, asked[each], innocent[each]) for each in chosen]
         for kind in dict.fromkeys(each.kind for each in chosen):
             of_kind = [each for each in chosen if each.kind == kind]
@@ -65,7 +69,7 @@ async def _outcomes(encoder: Encoder, head: Head, prompts: Sequence[str]) -> dic
     settings = ClassifierSettings(spans=False, cache_bytes=0, deadline_seconds=600)
     service = ClassifierService(encoder, [head], settings)
     try:
-        return {disguise: await _of(service, disguise, prompts) for disguise in DISGUISES}
+        return {disguise: await _of(service, disguise, prompts) for disguise in _ALL}
     finally:
         await service.close()
 

@@ -82,7 +82,7 @@ class Alphabets:
         for match in _SIGNS.finditer(text) if _SIGNS_GATE.search(text) else ():
             run = _split(match[0], _SIGN_GROUPS)
             if (read := self._best(run, _TWO_SIGNS, _of_two_signs)) is not None:
-                found.append((*match.span(), f" {read} "))
+                found.append((*match.span(), _spoken(read)))
         return replaced(text, found)
 
     def read_numbers(self, text: str) -> AlignedText | None:
@@ -98,7 +98,7 @@ class Alphabets:
                 continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
-                found.append((start, end, f" {read} "))
+                found.append((start, end, _spoken(read)))
         return replaced(text, found)
 
     def read_spoken(self, text: str) -> AlignedText | None:
@@ -107,7 +107,7 @@ class Alphabets:
         if sum(word in lowered for word in _SPOKEN_GATE) < 2:
             return None
         found = [
-            (*match.span(), f" {self._joined(_split(match[0].lower(), _SPOKEN_WORD), _SPOKEN_ALPHABET)} ")
+            (*match.span(), _spoken(self._joined(_split(match[0].lower(), _SPOKEN_WORD), _SPOKEN_ALPHABET)))
             for match in _SPOKEN_RUN.finditer(text)
         ]
         return replaced(text, found)
@@ -142,6 +142,11 @@ class Alphabets:
             for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)
         ]
         return re.sub(r" +", " ", "".join(pieces)).strip()
+
+
+def _spoken(read: str) -> str:
+    # Such alphabets have no marks, and without one a question is read as less of one.
+    return f" {read}? "
 
 
 def _kind(gap: str) -> str:

@@ -123,7 +123,7 @@ def _read_lookalikes(text: str) -> str:
         return text
     points = points_of(text)
     distinct = list(map(chr, distinct_points(points)))
-    letters = {character: letter for character in distinct if (letter := _lookalike(character))}
+    letters = {character: letter for character in distinct if (letter := lookalike(character))}
     (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
     if not len(places):
         return text
@@ -160,7 +160,7 @@ def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.
     return table.take(points, mode="clip")
 
 
-def _lookalike(character: str) -> str | None:
+def lookalike(character: str) -> str | None:
     """The Latin letter that a character passes for, with its mark or without."""
     return _lookalikes().get(character) or _lookalikes().get(unicodedata.normalize("NFD", character)[0])
 

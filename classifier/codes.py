@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable
 
 from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.packing import text_in
+from lethe.classifier.packing import may_be_deflated, text_in
 from lethe.classifier.points import bytes_of, long_runs
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
@@ -17,6 +17,9 @@ _IN_BASE64 = bytes(point in _ALPHANUMERIC + b"+/_-" for point in range(256))
 # What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte; and
 # what compressed text does.
 _BASE64_OF_TEXT = frozenset("/CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
+_BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+# Shorter ones hold less than a question, and names in code are such.
+_SHORTEST_DEFLATED = 32
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
@@ -48,7 +51,7 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 
 
 def _decode_base64(blob: str) -> str | None:
-    if blob[0] not in _BASE64_OF_TEXT:
+    if blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
         return None
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
@@ -56,6 +59,12 @@ def _decode_base64(blob: str) -> str | None:
         return text_in(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
     except binascii.Error:
         return None
+
+
+def _may_be_deflated(blob: str) -> bool:
+    # The first octet is six bits of the first character and two of the second.
+    first, second = (_BASE64_DIGITS.find(digit) for digit in blob[:2].replace("-", "+").replace("_", "/"))
+    return len(blob) >= _SHORTEST_DEFLATED and may_be_deflated(bytes([(first << 2 | second >> 4) & 255]))
 
 
 def read_hex(text: str) -> AlignedText | None:

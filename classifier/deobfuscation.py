@@ -35,6 +35,7 @@ _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
+_QUESTION_WORDS = 3
 _TOKEN = re.compile(r"\S+")
 _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
@@ -179,6 +180,9 @@ def find_readings(
     canonical = _canonical(text)
     plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
     readings, known, spent = [plain], set(plain.parts), 1.0
+    if (other := search.in_other_signs(text, known)) is not None:
+        readings.append(other)
+        known.update(other.parts)
     frontier = list(readings)
     for _ in range(maximum_depth):
         found: list[_Parted] = []
@@ -297,6 +301,16 @@ class _Search:
                 "respelled": lexicon.respell,
             }
             self.names += ("unscrambled", "unjoined", "respelled")
+
+    def in_other_signs(self, text: str, known: Set[str]) -> _Parted | None:
+        """Letters of other scripts as Latin ones; of the original, since what looks like Latin is read as that elsewhere."""
+        made = None if self._lexicon is None else self._lexicon.unscrambler.scripts.read(text)
+        if made is None:
+            return None
+        canonical = canonicalise(made.text)
+        parts = split_parts(canonical.text)
+        canonical = AlignedText(canonical.text, canonical.replacements, made)
+        return _Parted(Reading(("plain", "other signs"), canonical, _fresh(parts, known)), parts)
 
     def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
         """What may be read in a reading, of some kinds, without what was read already."""
@@ -481,7 +495,9 @@ def _read_spaced(text: str) -> AlignedText | None:
         # Where marks part the letters, a space parts the words.
         marked = 2 * sum(not (character.isalnum() or character.isspace()) for character in run) > len(run) / 2
         words = (_PUNCTUATED_WORD_GAP if marked else _WORD_GAP).split(run)
-        return " ".join(re.sub(r"[\W_]", "", word) for word in words)
+        closed = " ".join(re.sub(r"[\W_]", "", word) for word in words)
+        # A question's own mark is lost among those that part the letters.
+        return f"{closed}?" if len(words) >= _QUESTION_WORDS and not run.endswith(("?", ".", "!")) else closed
 
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 

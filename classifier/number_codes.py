@@ -171,30 +171,42 @@ _SMALL_LETTERS = _SMALL.encode()
 # Share of what is no small letter in text in the digits of 58 or more. It is three fifths; of names in programs, less.
 _LEAST_OTHERS = 0.4
 # Codes with spaces, by the lines or stretches that they fill.
-_SPACED_RUN = r"[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
-_MEASURED_LINE = r"(?<![^\n])[!-M][ -`]{8,60}(?![^\n])"
-_LINE = re.compile(rf"{_MEASURED_LINE}|{_SPACED_RUN}|\S+")
+_SPACED_RUN = r"(?<!\S)[0-9A-Z$%*+\-./:][0-9A-Z $%*+\-./:]{22,}[0-9A-Z$%*+\-./:]"
+_MEASURED_LINE = r"[!-M][ -`]{4,60}"
+# Lines behind one another, the first perhaps behind a label.
+_MEASURED_LINES = rf"(?:(?<![^\n])|(?<=: )){_MEASURED_LINE}(?:\n{_MEASURED_LINE})*(?![^\n])"
+_LINE = re.compile(rf"{_MEASURED_LINES}|{_SPACED_RUN}|\S+")
 
 
 def _from_spaced(run: str) -> str | None:
-    raw = _WITH_SPACES.read(run)
-    return text_in(raw) if raw else None
+    # The end of a label may stand before it.
+    for digits in (run, run.partition(" ")[2]):
+        if (raw := _WITH_SPACES.read(digits)) and (read := text_in(raw)) is not None:
+            return read
+    return None
 
 
-def _from_measured(line: str) -> str | None:
-    """A line whose first character says how many bytes follow."""
+def _from_measured(lines: str) -> str | None:
+    """Lines whose first characters say how many bytes follow, as far as they do."""
+    read, left = b"", lines.split("\n")
+    while left and (raw := _measured_bytes(left[0])) is not None:
+        read += raw
+        left = left[1:]
+    text = text_in(read) if read else None
+    return text and "\n".join([text, *left])
+
+
+def _measured_bytes(line: str) -> bytes | None:
     count = (ord(line[0]) - 32) % 64
-    digits = line[1:].replace("`", " ")
-    digits += " " * (-len(digits) % 4)
-    if len(digits) != 4 * -(-count // 3):
+    digits = line[1:].replace("`", " ").ljust(4 * -(-count // 3))
+    if len(digits) != 4 * -(-count // 3) or (raw := _MEASURED.read(digits)) is None:
         return None
-    raw = _MEASURED.read(digits)
-    return text_in(raw[:count]) if raw else None
+    return raw[:count]
 
 
 _WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
 _MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
-_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINE), _from_measured))
+_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINES), _from_measured))
 
 
 class NumberCodes:

@@ -1,8 +1,9 @@
-"""What bytes say: text as it is, or text that was compressed."""
+"""What bytes say: text as it is, or text that was compressed or put into an archive."""
 
 import bz2
 import lzma
 import re
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -31,8 +32,8 @@ def _unpacked(raw: bytes) -> bytes | None:
     for beginning, unpack in _UNPACK:
         if raw.startswith(beginning):
             try:
-                return unpack(raw)
-            except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+                return _in_archive(unpack(raw))
+            except (OSError, ValueError, EOFError, struct.error, zlib.error, lzma.LZMAError):
                 return None
     return None
 
@@ -50,8 +51,15 @@ def _printable(raw: bytes) -> str | None:
     return f" {decoded} "
 
 
+def may_be_deflated(raw: bytes) -> bool:
+    """Whether bytes begin as compressed text without a head does: a last block, in fixed codes or in codes of its own."""
+    return bool(raw) and raw[0] & 7 in (0b011, 0b101)
+
+
 def _deflated(raw: bytes) -> str | None:
     """Text that was compressed and has no head that says so; bytes at random are none from beginning to end."""
+    if not may_be_deflated(raw):
+        return None
     inflater = zlib.decompressobj(-15)
     try:
         unpacked = inflater.decompress(raw[:_MOST_BYTES], _MOST_BYTES)
@@ -60,13 +68,39 @@ def _deflated(raw: bytes) -> str | None:
     return _printable(unpacked) if inflater.eof and len(unpacked) >= _SHORTEST_DEFLATED else None
 
 
+def _from_zip(raw: bytes) -> bytes:
+    """The files of a zip archive, one after another, from their own heads: the list at its end may be cut off."""
+    read, place = b"", 0
+    while len(read) < _MOST_BYTES and raw.startswith(_ZIP, place):
+        method, packed, name, extra = struct.unpack_from("<8xH8xI4xHH", raw, place)
+        begins = place + 30 + name + extra
+        body = raw[begins : begins + packed] if packed else raw[begins:]
+        read += b"\n" + (zlib.decompressobj(-15).decompress(body, _MOST_BYTES) if method == 8 else body)
+        place = begins + len(body)
+    return read
+
+
+def _in_archive(raw: bytes) -> bytes:
+    """The first files of a tar archive, one after another; other bytes as they are."""
+    if raw[257:262] != b"ustar":
+        return raw
+    read, place = b"", 0
+    while place + 512 <= len(raw) and (size := raw[place + 124 : place + 136].strip(b"\0 ")):
+        place += 512
+        read += b"\n" + raw[place : place + int(size, 8)]
+        place += -(-int(size, 8) // 512) * 512
+    return read
+
+
 def _inflate(raw: bytes) -> bytes:
     # 32 more than the largest window: with the head of gzip or of zlib.
     return zlib.decompressobj(47).decompress(raw, _MOST_BYTES)
 
 
+_ZIP = b"PK\x03\x04"
 _UNPACK: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
     (b"\x1f\x8b", _inflate),
+    (_ZIP, _from_zip),
     *((bytes([0x78, level]), _inflate) for level in (0x01, 0x5E, 0x9C, 0xDA)),
     (b"BZh", lambda raw: bz2.BZ2Decompressor().decompress(raw, _MOST_BYTES)),
     (b"\xfd7zXZ\x00", lambda raw: lzma.LZMADecompressor(memlimit=1 << 26).decompress(raw, _MOST_BYTES)),

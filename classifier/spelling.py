@@ -123,7 +123,7 @@ class Lexicon:
     @cached_property
     def unscrambler(self) -> Unscrambler:
         """What reads scrambled words as these."""
-        return Unscrambler(LetterStatistics.load(), self._costs, self._unknown)
+        return Unscrambler(LetterStatistics.load(), self._costs, self._unknown, self._parting)
 
     def places_of_sense(self, text: str, turn: Callable[[str], str]) -> list[tuple[int, int]]:
         """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones."""

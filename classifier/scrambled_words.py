@@ -1,0 +1,206 @@
+"""Words whose letters were moved within them, or whose vowels were dropped: read word by word as known ones.
+
+What has a known word's letters in any order is read as that word, so it does not matter how they were moved.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from lethe.classifier.aligned_text import replaced
+
+WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
+# Of letters, how many must be in known words that were read back.
+LEAST_KNOWN = 0.6
+_VOWELS = frozenset("aeiou")
+_CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
+_VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
+_FEWEST_WORDS = 3
+# Shorter words have the letters of others by accident.
+_TELLING = 4
+_TOKEN = re.compile(r"[^\s\-–—/]+")
+_LETTERS_IN_TOKEN = re.compile(r"[^A-Za-z]+")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_MARK_WITHIN = re.compile(r"(?<!\S)[A-Za-z]+[.,;:?!]+[A-Za-z]+(?!\S)")
+_MARK_BEFORE = re.compile(r"(?<!\S)([.,;:?!]+)([A-Za-z]+)(?!\S)")
+_MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[^A-Za-z]+"), re.compile(r"[^A-Za-z]+$")
+# Of words, how many must have an ending or a beginning in common for it to have been added.
+_SHARE_WITH_ENDING, _SHARE_WITH_BEGINNING = 0.6, 0.9
+
+
+class ScrambledWords:
+    """Reads words by known ones. Safe to share between threads.
+
+    Parameters
+    ----------
+    costs
+        Known words in small letters; the smaller the cost, the more frequent.
+    """
+
+    def __init__(self, costs: Mapping[str, float]) -> None:
+        self._costs = costs
+
+    def read(self, stretch: str) -> str | None:
+        """Words in a row read as known ones; None where most do not become any."""
+        if (read := self._with_vowels(stretch)) is not None:
+            return read
+        read = self._turned(stretch) or self._in_any_order(stretch)
+        return None if read is None else self._mended(read)
+
+    def known(self, text: str, shortest: int = 3) -> float:
+        """The share of letters that stand in known words, of those that stand in words so long or longer."""
+        words = [word for word in WORD.findall(text.lower()) if len(word) >= shortest]
+        return sum(len(word) for word in words if self.cost(word) < np.inf) / max(sum(map(len, words)), 1)
+
+    def is_known(self, token: str) -> bool | None:
+        """Whether a token's words are known; None where they are too short to tell."""
+        words = [word for word in WORD.findall(token.lower()) if len(word) > 2]
+        return all(self.cost(word) < np.inf for word in words) if words else None
+
+    def cost(self, word: str) -> float:
+        return self._costs.get(word.partition("'")[0], np.inf)
+
+    def _turned(self, stretch: str) -> str | None:
+        """Every word turned round by itself, with an ending that was added or without, where a known one comes out for most."""
+        words = {word.lower() for word in WORD.findall(stretch)}
+        if len(words) < _FEWEST_WORDS:
+            return None
+        for endings in _endings(words):
+            readings = {word: self._turned_word(word, endings) for word in words}
+            read = WORD.sub(lambda match, by=readings: _like(by[match[0].lower()], match[0]), stretch)
+            if self.known(read) >= LEAST_KNOWN:
+                # Whether the words or the whole stand backwards, the letters do not tell.
+                whole = all(word in (back, back[::-1]) for word, back in readings.items())
+                return f"{read}\n{stretch[::-1]}" if whole else read
+        return None
+
+    def _turned_word(self, word: str, endings: Iterable[str]) -> str:
+        bare = [word.removesuffix(ending) for ending in endings if word.endswith(ending)] or [word]
+        ways = [way for each in bare for way in _ways(each)]
+        return min(ways, key=self.cost)
+
+    def _in_any_order(self, stretch: str) -> str | None:
+        """Every unknown word as a known one that has the same letters, where there is one for most."""
+        tokens = set(_TOKEN.findall(stretch))
+        letters = {token: _LETTERS_IN_TOKEN.sub("", token).lower() for token in tokens}
+        unknown = [
+            token
+            for token, word in letters.items()
+            if word not in self._costs and (len(word) > 1 or not token.isalpha())
+        ]
+        if sum(len(letters[token]) >= _TELLING for token in unknown) < _FEWEST_WORDS:
+            return None
+        for beginning, endings in _added([letters[token] for token in unknown]):
+            readings = {
+                token: read
+                for token in unknown
+                if (read := self._of_letters(letters[token], beginning, endings)) is not None
+            }
+            telling = [token for token in unknown if len(letters[token]) >= _TELLING]
+            found = sum(len(letters[token]) for token in telling if token in readings)
+            if found >= LEAST_KNOWN * sum(len(letters[token]) for token in telling):
+                return _TOKEN.sub(lambda match, by=readings: _in_place(by.get(match[0]), match[0]), stretch)
+        return None
+
+    def _mended(self, read: str) -> str:
+        """What was read, marks that were moved with the letters of a word behind it again."""
+
+        def mend(token: re.Match[str]) -> str:
+            found = self._by_letters.get("".join(sorted(_LETTERS_IN_TOKEN.sub("", token[0]).lower())))
+            return found + _LETTERS.sub("", token[0]) if found else token[0]
+
+        return _MARK_BEFORE.sub(r"\2\1", _MARK_WITHIN.sub(mend, read))
+
+    def _of_letters(self, word: str, beginning: str, endings: Iterable[str]) -> str | None:
+        word = word.removeprefix(beginning)
+        for ending in endings:
+            if word.endswith(ending):
+                bare = word.removesuffix(ending)
+                if found := self._by_letters.get("".join(sorted(bare))):
+                    return found
+                # Plurals and genitives.
+                if "s" in bare and (found := self._by_letters.get("".join(sorted(bare.replace("s", "", 1))))):
+                    return f"{found}s"
+        return None
+
+    @cached_property
+    def _by_letters(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for word, cost in self._costs.items():
+            letters = "".join(sorted(word))
+            if letters not in found or cost < self._costs[found[letters]]:
+                found[letters] = word
+        return found
+
+    def _with_vowels(self, stretch: str) -> str | None:
+        """Words in a row that have no vowels, read as the most frequent ones with these consonants."""
+        read = replaced(
+            stretch,
+            [
+                (m.start(), m.end(), back)
+                for m in _VOWELLESS.finditer(stretch)
+                if (back := self._vowelled(m[0]))
+            ],
+        )
+        return read and read.text
+
+    def _vowelled(self, run: str) -> str | None:
+        words = WORD.findall(run)
+        readings = {word: self._by_consonants.get(word.lower().partition("'")[0]) for word in words}
+        if sum(len(word) for word in words if readings[word]) < LEAST_KNOWN * sum(map(len, words)):
+            return None
+        return WORD.sub(lambda m: _like(readings[m[0]] or m[0], m[0]), run)
+
+    @cached_property
+    def _by_consonants(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for word, cost in self._costs.items():
+            bare = "".join(letter for letter in word if letter not in _VOWELS)
+            if bare and (bare not in found or cost < self._costs[found[bare]]):
+                found[bare] = word
+        return found
+
+
+def _endings(words: set[str]) -> Iterator[tuple[str, ...]]:
+    """Endings that may have been added to all words: none, or such as most share."""
+    yield ("",)
+    long = [word for word in words if len(word) > 2]
+    for length in (2, 3):
+        ending, count = Counter(word[-length:] for word in long).most_common(1)[0] if long else ("", 0)
+        if count >= _SHARE_WITH_ENDING * len(long) and count > 2:
+            yield ending, f"w{ending}", f"y{ending}", f"h{ending}"
+
+
+def _added(words: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What may have been added to all words: nothing, or a letter before and an ending behind."""
+    long = [word for word in words if len(word) > 2]
+    first, count = Counter(word[0] for word in long).most_common(1)[0]
+    beginnings = ("", first) if count >= _SHARE_WITH_BEGINNING * len(long) else ("",)
+    return ((beginning, endings) for beginning in beginnings for endings in _endings(set(words)))
+
+
+def _ways(word: str) -> Iterator[str]:
+    """A word, backwards, with its pairs swapped, and turned round by a few letters either way."""
+    yield word
+    yield word[::-1]
+    yield "".join(word[place : place + 2][::-1] for place in range(0, len(word), 2))
+    for count in range(1, min(len(word), 5)):
+        yield word[-count:] + word[:-count]
+    for count in range(1, min(len(word), 3)):
+        yield word[count:] + word[:count]
+
+
+def _in_place(read: str | None, token: str) -> str:
+    """What is read for a token, between the marks that stood around it."""
+    if read is None:
+        return token
+    before, after = _MARKS_BEFORE.search(token), _MARKS_AFTER.search(token)
+    any_capital = any(letter.isupper() for letter in token)
+    return f"{before[0] if before else ''}{read.capitalize() if any_capital else read}{after[0] if after else ''}"
+
+
+def _like(read: str, word: str) -> str:
+    return read.capitalize() if word[0].isupper() or word[-1:].isupper() else read

@@ -1,0 +1,63 @@
+"""Letters that were added to a text: repeats of each, echoes, a filler again and again, or any letters at every few places.
+
+Gives what may be left without them, whether or not it is language.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+_REPEATED = re.compile(r"([A-Za-z])\1*")
+_ECHO = re.compile(r"(?=([a-z])([a-z])\1)", re.IGNORECASE)
+# Of all characters, how many must begin an echo, and how many a filler takes.
+_SHARE_OF_ECHOES, _SHARE_OF_FILLER = 0.11, 0.14
+# Every so many letters one may count.
+_STEPS = (2, 3, 4)
+_NO_LETTER = re.compile(r"[\W\d_]+")
+
+
+def thinned(stretch: str) -> Iterator[str]:
+    """What may be left of a stretch without the letters that were added to it."""
+    repeated = _without_repeats(stretch)
+    if repeated is not None:
+        yield repeated
+    yield from _without_fillers(stretch)
+    yield from _without_echoes(stretch)
+
+
+def every_few(stretch: str) -> Iterator[str]:
+    """Every second, third or fourth character of a stretch, and of its letters, from each of the first ones on."""
+    for text in dict.fromkeys((stretch, _NO_LETTER.sub("", stretch))):
+        for step in _STEPS:
+            yield from (text[start::step] for start in range(step))
+
+
+def _without_repeats(stretch: str) -> str | None:
+    """One letter of every two, three or four that are the same."""
+    runs = [len(match[0]) for match in _REPEATED.finditer(stretch)]
+    for count in (4, 3, 2):
+        if runs and sum(run % count == 0 for run in runs) >= 0.9 * len(runs):
+            return re.sub(rf"([^\n])\1{{{count - 1}}}", r"\1", stretch)
+    return None
+
+
+def _without_echoes(stretch: str) -> Iterator[str]:
+    """One letter of every two that are the same with another letter between them, whichever that is, and the other gone."""
+    between = Counter(match[2].lower() for match in _ECHO.finditer(stretch))
+    for letter, count in between.most_common(2):
+        if count >= _SHARE_OF_ECHOES * len(stretch):
+            yield re.sub(rf"([a-z]){letter}\1", r"\1", stretch, flags=re.IGNORECASE)
+
+
+def _without_fillers(stretch: str) -> Iterator[str]:
+    """Without the letters, pairs and triples that stand there most often."""
+    lowered = stretch.lower()
+    for length, most in ((1, 3), (2, 4), (3, 3)):
+        counted = Counter(lowered[place : place + length] for place in range(len(lowered) - length + 1))
+        frequent = [
+            piece
+            for piece, count in counted.most_common(most)
+            if piece.isalpha() and count * length >= _SHARE_OF_FILLER * len(stretch)
+        ]
+        for piece in frequent:
+            yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
