@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.orders import keyed_orders, orders
+from lethe.classifier.orders import keyed_order, keyed_orders, orders
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
 from lethe.classifier.thinning import every_few, thinned
@@ -32,6 +32,10 @@ _SURE_LANGUAGE = -4.2
 _PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
+# Bits a letter above which no columns were put in another sequence.
+_KEYED = -4.75
+# Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
+_BEGINNING, _LIKELIEST = 40, 64
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
 _LEAST_KNOWN_REPLACED = 0.4
@@ -186,7 +190,7 @@ class Unscrambler:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
         elif bits <= UNLIKE:
-            if (moved := self._moved(text, start, end)) is not None:
+            if (moved := self._moved(text, start, end, bits)) is not None:
                 yield moved
             elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
                 yield start, end, read
@@ -267,29 +271,44 @@ class Unscrambler:
             end = last
         return start, end
 
-    def _moved(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
+    def _moved(self, text: str, start: int, end: int, bits: float) -> tuple[int, int, str] | None:
         """The stretch, or the line, quotation or what follows a label around it, with its characters in another order."""
-        for tried, least, share in (
-            (orders, _LANGUAGE, LEAST_KNOWN),
-            (keyed_orders, _SURE_LANGUAGE, _SURELY_KNOWN),
-        ):
-            for first, last in _frames(text, start, end):
+        ways = [(self._in_plain_order, _LANGUAGE, LEAST_KNOWN)]
+        if bits <= _KEYED:
+            ways.append((self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN))
+        for put_back, least, share in ways:
+            for first, last in dict.fromkeys(_frames(text, start, end)):
                 stretch = text[first:last]
                 if not _FEWEST_LETTERS <= len(stretch) <= _LONGEST:
                     continue
                 if self.statistics.letters_alone(stretch) < _MOVED:
                     continue
-                found = tried(len(stretch))
-                if not len(found):
+                order, likeness = put_back(kinds_of(stretch))
+                if likeness < max(least, self.statistics.of_text(stretch) + _GAIN / 2):
                     continue
-                likeness = self.statistics.likeness(kinds_of(stretch)[found])
-                best = int(likeness.argmax())
-                if likeness[best] < max(least, self.statistics.of_text(stretch) + _GAIN / 2):
-                    continue
-                read = "".join(stretch[place] for place in found[best].tolist())
-                if self._makes_words(read, share if likeness[best] < _PROSE else _KNOWN_IN_PROSE):
+                read = "".join(stretch[place] for place in order.tolist())
+                if self._makes_words(read, share if likeness < _PROSE else _KNOWN_IN_PROSE):
                     return first, last, read
         return None
+
+    def _in_plain_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+        """The likeliest of the orders that need no key, and the likeness of what is read by it."""
+        found = orders(len(kinds))
+        likeness = self.statistics.likeness(kinds[found])
+        best = int(likeness.argmax())
+        return found[best].astype(np.int64), float(likeness[best])
+
+    def _in_keyed_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+        """The likeliest of the thousands that need one, of those by which its beginning is likeliest."""
+        beginnings = keyed_orders(len(kinds), np.arange(min(len(kinds), _BEGINNING)))
+        if not len(beginnings):
+            return np.arange(len(kinds)), -np.inf
+        likeness = self.statistics.likeness(kinds[beginnings])
+        likeliest = np.argsort(-likeness, kind="stable")[:_LIKELIEST]
+        found = np.array([keyed_order(len(kinds), number) for number in likeliest.tolist()])
+        likeness = self.statistics.likeness(kinds[found])
+        best = int(likeness.argmax())
+        return found[best].astype(np.int64), float(likeness[best])
 
 
 def _alphabets() -> Iterator[str]:
