@@ -10,6 +10,7 @@ import string
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +121,13 @@ class _Parted:
 
     reading: Reading
     parts: tuple[str, ...]
+
+    @cached_property
+    def parts_with_fresh(self) -> list[bool]:
+        """Which parts hold some of what stands in no reading before."""
+        starts, ends = np.array(self.reading.fresh, np.int64).reshape(-1, 2).T
+        edges = np.cumsum([0, *map(len, self.parts)])
+        return (ends.searchsorted(edges[:-1], "right") < starts.searchsorted(edges[1:])).tolist()
 
     @property
     def fresh_characters(self) -> int:
@@ -344,7 +352,11 @@ class _Search:
             return literals and _Made(literals, split_parts(literals.text))
         if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
-        made = [self._part(name, part, self._readers[name]) for part in parts]
+        # Where nothing is new, nothing is either that could be read in it.
+        made = [
+            self._part(name, part, self._readers[name]) if fresh else None
+            for part, fresh in zip(parts, parent.parts_with_fresh, strict=True)
+        ]
         if name == "base64" and not any(made) and "\n" in text and not any(map(BASE64.search, parts)):
             unwrapped = _WRAPPED.sub("", text)
             whole = read_base64(unwrapped)

@@ -73,7 +73,8 @@ class Lexicon:
         self._marks = np.zeros(1 << (_BITS - 3), np.uint8)
         self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
         self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
-        self._correction = lru_cache(_WORDS_REMEMBERED)(self._correct)
+        # What unknown words may stand for; replaced when it is full.
+        self._met: dict[str, str | None] = {}
         self._parting = lru_cache(_WORDS_REMEMBERED)(self._unjoined)
         added: list[str] = []
         for rank, word in enumerate(words):
@@ -176,6 +177,17 @@ class Lexicon:
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
+        words = list(words)
+        met = self._met
+        new = [word for word in words if word not in met]
+        if new:
+            if len(met) > _WORDS_REMEMBERED:
+                met = {word: met.get(word) for word in words}
+            met |= dict.fromkeys(new) | self._new_corrections(new)
+            self._met = met
+        return {word: best for word in words if (best := met[word]) is not None}
+
+    def _new_corrections(self, words: Iterable[str]) -> dict[str, str]:
         short: list[str] = []
         long: list[str] = []
         odd: list[str] = []
@@ -188,7 +200,7 @@ class Lexicon:
             elif self._letters.issuperset(word):
                 short.append(word)
         candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
-        return {word: best for word in candidates if (best := self._correction(word)) is not None}
+        return {word: best for word in candidates if (best := self._correct(word)) is not None}
 
     def _foreign(self, lowered: str) -> bool:
         """Whether a word has no letter of the known ones, and so cannot be near any of these."""
