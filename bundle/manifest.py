@@ -13,6 +13,8 @@ from lethe.bundle.errors import BundleError
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "target.json"
+# Beside the manifest, over it; see `lethe.bundle.signature`.
+SIGNATURE_NAME = "target.sig"
 _LONGEST_NAME = 63
 _NAME_PATTERN = f"^[a-z0-9][a-z0-9-]{{0,{_LONGEST_NAME - 1}}}$"
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lethe.bundle.base_model import BaseModel
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import locked, remove_folder, replaced_folder, sha256_of
-from lethe.bundle.manifest import MANIFEST_NAME, Action, Manifest, read_manifest
+from lethe.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, Action, Manifest, read_manifest
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,8 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
         if folder.exists():
             fields = read_manifest(folder).model_dump()
             shutil.copytree(folder, staging, dirs_exist_ok=True)
+        # It vouched for what is changed now.
+        (staging / SIGNATURE_NAME).unlink(missing_ok=True)
         metrics = {**fields.get("metrics", {}), **manifest_changes.pop("metrics", {})}
         for name, content in files.items():
             _place(staging / name, content)
@@ -256,9 +258,15 @@ def install_bundle(source: Path, folder: Path) -> Bundle:
     """
     bundle = load_bundle(source)
     with replaced_folder(folder) as staging:
-        for name in (MANIFEST_NAME, *bundle.manifest.files):
+        for name in files_of(bundle):
             _place(staging / name, source / name)
     return load_bundle(folder)
+
+
+def files_of(bundle: Bundle) -> tuple[str, ...]:
+    """All that belongs to a bundle, by path inside its folder; whatever else lies there does not."""
+    signature = (SIGNATURE_NAME,) if (bundle.folder / SIGNATURE_NAME).is_file() else ()
+    return (MANIFEST_NAME, *signature, *bundle.manifest.files)
 
 
 def remove_bundle(folder: Path) -> None:
@@ -286,5 +294,9 @@ def _place(path: Path, content: Path | bytes | None) -> None:
 
 
 def _hash_folder(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST_NAME)
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (MANIFEST_NAME, SIGNATURE_NAME)
+    )
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import replaced_folder
-from lethe.bundle.manifest import MANIFEST_NAME
-from lethe.bundle.store import Bundle, install_bundle, load_bundle
+from lethe.bundle.store import Bundle, files_of, install_bundle, load_bundle
 
 # Hidden, so that nobody takes it for a bundle.
 _FOLDER = ".versions"
@@ -44,7 +43,7 @@ def keep_version(folder: Path) -> None:
         return
     kept = _versions_of(folder) / bundle.version
     with replaced_folder(kept, keep=True) as staging:
-        for name in (MANIFEST_NAME, *bundle.manifest.files):
+        for name in files_of(bundle):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(folder / name, staging / name)
     # When it stopped being the one in its place, also where it had been there before.

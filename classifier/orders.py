@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 _MOST_RAILS = 9
 _MOST_COLUMNS = 40
-# Columns that are tried in any sequence, and the length above which no more than the first of these are.
-_COLUMNS_IN_ANY_SEQUENCE = (3, 4, 5, 6, 7)
-_LONG, _FEW_COLUMNS = 160, 6
-_TOO_LONG = 640
+# Columns that are tried in any sequence, by the length up to which they are.
+_COLUMNS_IN_ANY_SEQUENCE = {3: 640, 4: 640, 5: 480, 6: 240, 7: 96}
 
 
 @lru_cache(64)
@@ -81,10 +79,12 @@ def keyed_order(length: int, number: int) -> NDArray[np.int64]:
 
 
 def _counts(length: int) -> list[int]:
-    if length > _TOO_LONG:
-        return []
-    most = _COLUMNS_IN_ANY_SEQUENCE[-1] if length <= _LONG else _FEW_COLUMNS
-    return [count for count in _COLUMNS_IN_ANY_SEQUENCE if count <= most and 2 * count < length]
+    """How many columns a text so long is tried with."""
+    return [
+        count
+        for count, longest in _COLUMNS_IN_ANY_SEQUENCE.items()
+        if length <= longest and 2 * count < length
+    ]
 
 
 @lru_cache

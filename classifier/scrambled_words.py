@@ -29,6 +29,7 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _MARK_WITHIN = re.compile(r"(?<!\S)[A-Za-z]+[.,;:?!]+[A-Za-z]+(?!\S)")
 _MARK_BEFORE = re.compile(r"(?<!\S)([.,;:?!]+)([A-Za-z]+)(?!\S)")
 _MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[^A-Za-z]+"), re.compile(r"[^A-Za-z]+$")
+_ENDING = re.compile(r"(?<=\w{4})(?:e?[sd]|ing|ly|er|est|['’]s)$")
 # Of words, how many must have an ending or a beginning in common for it to have been added.
 _SHARE_WITH_ENDING, _SHARE_WITH_BEGINNING = 0.6, 0.9
 
@@ -50,8 +51,10 @@ class ScrambledWords:
         """Words in a row read as known ones; None where most do not become any."""
         if (read := self._with_vowels(stretch)) is not None:
             return read
-        read = self._turned(stretch) or self._in_any_order(stretch)
-        return None if read is None else self._mended(read)
+        # What is turned round is in some order too, and orders are looked up in one go.
+        if (read := self._in_any_order(stretch)) is None:
+            return None
+        return self._mended(self._turned(stretch) or read)
 
     def known(self, text: str, shortest: int = 3) -> float:
         """The share of letters that stand in known words, of those that stand in words so long or longer."""
@@ -59,6 +62,16 @@ class ScrambledWords:
         bare = [word.partition("'")[0] for word in words] if "'" in text else words
         known = map(self._costs.__contains__, bare)
         return sum(map(len, compress(words, known))) / max(sum(map(len, words)), 1)
+
+    def inflected(self, text: str) -> float:
+        """The share of letters that stand in known words, with an ending or without, of those in words of four letters or more."""
+        words = [word for word in WORD.findall(text.lower()) if len(word) >= _TELLING]
+        known = sum(
+            len(word)
+            for word in words
+            if self.cost(word) < np.inf or self.cost(_ENDING.sub("", word)) < np.inf
+        )
+        return known / max(sum(map(len, words)), 1)
 
     def is_known(self, token: str) -> bool | None:
         """Whether a token's words are known; None where they are too short to tell."""
@@ -99,7 +112,8 @@ class ScrambledWords:
             for token, word in letters.items()
             if word not in self._costs and (len(word) > 1 or not token.isalpha())
         ]
-        if sum(len(letters[token]) >= _TELLING for token in unknown) < _FEWEST_WORDS:
+        telling = [token for token in unknown if len(letters[token]) >= _TELLING]
+        if len(telling) < _FEWEST_WORDS:
             return None
         for beginning, endings in _added([letters[token] for token in unknown]):
             readings = {
@@ -107,7 +121,6 @@ class ScrambledWords:
                 for token in unknown
                 if (read := self._of_letters(letters[token], beginning, endings)) is not None
             }
-            telling = [token for token in unknown if len(letters[token]) >= _TELLING]
             found = sum(len(letters[token]) for token in telling if token in readings)
             if found >= LEAST_KNOWN * sum(len(letters[token]) for token in telling):
                 return _TOKEN.sub(lambda match, by=readings: _in_place(by.get(match[0]), match[0]), stretch)

@@ -22,6 +22,7 @@ from lethe.classifier.thinning import every_few, thinned
 # this much better than what stands there.
 UNLIKE = -4.3
 _REPLACED = -4.9
+_WHOLE_UNLIKE = -3.7
 _LANGUAGE = -4.6
 _GAIN = 1.1
 # Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
@@ -39,6 +40,8 @@ _BEGINNING, _LIKELIEST = 40, 64
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED = -4.75
 _LEAST_KNOWN_REPLACED = 0.4
+# By how much the share of known words must grow where words are read one by one.
+_MORE_KNOWN = 0.25
 # Names in code are made of words; a stretch with more of them is code.
 _PARTS, _MOST_KNOWN_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+"), 0.3
 _FEWEST_LETTERS = 12
@@ -120,7 +123,11 @@ class Unscrambler:
                 continue
             start, end = self._between_known_words(text, *_whole_words(text, first, last))
             stretch = text[start:end]
-            if _is_written(stretch) and self._known(stretch, 4) <= _MOST_KNOWN:
+            if (
+                self.statistics.of_text(stretch) < _WHOLE_UNLIKE
+                and _is_written(stretch)
+                and self._words.inflected(stretch) <= _MOST_KNOWN
+            ):
                 yield start, end
 
     def _unknown(self, text: str) -> list[tuple[int, int]]:
@@ -175,8 +182,11 @@ class Unscrambler:
     def _by_words(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         """The text around a stretch, or it alone, read word by word."""
         for first, last in sorted(_frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
-            if last - first <= _LONGEST and (read := self._words.read(text[first:last])) is not None:
-                return first, last, read
+            stretch = text[first:last]
+            if last - first <= _LONGEST and end - start >= _SHARE_OF_FRAME * (last - first):
+                read = self._words.read(stretch)
+                if read is not None and self._known(read) >= self._known(stretch) + _MORE_KNOWN:
+                    return first, last, read
         return None
 
     def _by_letters(
@@ -190,7 +200,7 @@ class Unscrambler:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
         elif bits <= UNLIKE:
-            if (moved := self._moved(text, start, end, bits)) is not None:
+            if (moved := self._moved(text, start, end)) is not None:
                 yield moved
             elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
                 yield start, end, read
@@ -271,20 +281,25 @@ class Unscrambler:
             end = last
         return start, end
 
-    def _moved(self, text: str, start: int, end: int, bits: float) -> tuple[int, int, str] | None:
+    def _moved(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         """The stretch, or the line, quotation or what follows a label around it, with its characters in another order."""
-        ways = [(self._in_plain_order, _LANGUAGE, LEAST_KNOWN)]
-        if bits <= _KEYED:
-            ways.append((self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN))
-        for put_back, least, share in ways:
-            for first, last in dict.fromkeys(_frames(text, start, end)):
+        frames = [
+            (first, last, bits)
+            for first, last in _frames(text, start, end)
+            if _FEWEST_LETTERS <= last - first <= _LONGEST
+            and self.statistics.letters_alone(text[first:last]) >= _MOVED
+            and (bits := self.statistics.of_text(text[first:last])) <= UNLIKE
+        ]
+        for put_back, least, share, below in (
+            (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, UNLIKE),
+            (self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED),
+        ):
+            for first, last, bits in dict.fromkeys(frames):
+                if bits > below:
+                    continue
                 stretch = text[first:last]
-                if not _FEWEST_LETTERS <= len(stretch) <= _LONGEST:
-                    continue
-                if self.statistics.letters_alone(stretch) < _MOVED:
-                    continue
                 order, likeness = put_back(kinds_of(stretch))
-                if likeness < max(least, self.statistics.of_text(stretch) + _GAIN / 2):
+                if likeness < max(least, bits + _GAIN / 2):
                     continue
                 read = "".join(stretch[place] for place in order.tolist())
                 if self._makes_words(read, share if likeness < _PROSE else _KNOWN_IN_PROSE):
@@ -365,12 +380,18 @@ def _ends(token_and_gap: str) -> bool:
     return "\n" in token_and_gap or token_and_gap.rstrip().endswith(":")
 
 
-def _frames(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    yield start, end
+def _frames(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """A stretch, and the line, quotation or what follows a label that most of it stands in."""
     line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
-    for pattern in (_LINE, _AFTER_LABEL, _QUOTED):
-        for match in pattern.finditer(line):
-            first, last = match.start() + line_start, match.end() + line_start
-            if min(last, end) - max(first, start) >= _SHARE_OF_FRAME * (end - start):
-                yield first, last
+    found = [
+        (match.start() + line_start, match.end() + line_start)
+        for pattern in (_LINE, _AFTER_LABEL, _QUOTED)
+        for match in pattern.finditer(line)
+    ]
+    least = _SHARE_OF_FRAME * (end - start)
+    return list(
+        dict.fromkeys(
+            [(start, end), *(each for each in found if min(each[1], end) - max(each[0], start) >= least)]
+        )
+    )

@@ -7,6 +7,7 @@ import typer
 
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
+from lethe.cli.running_engine import resolved_engine
 from lethe.models.cache import cache_folder
 
 
@@ -15,7 +16,12 @@ def evaluate(
     model: Annotated[
         list[str] | None, typer.Option(help="Folder or hub id, run in this process; may be repeated.")
     ] = None,
-    engine: Annotated[list[str] | None, typer.Option(help="Address of an engine; may be repeated.")] = None,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Address of an engine, or embedded for the one that lethe serve started here; may be repeated."
+        ),
+    ] = None,
     through_proxy: Annotated[
         list[str] | None, typer.Option(help="Address of a proxy; may be repeated.")
     ] = None,
@@ -63,10 +69,11 @@ def evaluate(
 
     with reported():
         cache = cache_folder()
+        engines = [resolved_engine(url, api_key) for url in engine or ()]
         settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit, cache)
         models: list[LanguageModel] = [
             *(open_local(name, cache) for name in model or ()),
-            *(EngineModel.connect(url, tokenizer=tokenizer, api_key=api_key) for url in engine or ()),
+            *(EngineModel.connect(url or "", tokenizer=tokenizer, api_key=key) for url, key in engines),
         ]
         if bundle and not models:
             raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")

@@ -12,12 +12,15 @@ from lethe.cli import (
     corruption,
     corruption_learn,
     demo,
+    doctor,
     evaluate,
     feedback,
     keys,
     recover,
     report,
     serve,
+    target,
+    target_erase,
     targets,
 )
 
@@ -52,14 +55,18 @@ def options(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
+target.app.command("erase")(target_erase.erase)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
+app.command("support-bundle")(doctor.support_bundle)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(corruption.app, name="corruption")
 app.add_typer(adapter.app, name="adapter")
 app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(target.app, name="target")
 app.add_typer(targets.app, name="targets")
 app.add_typer(feedback.app, name="feedback")
 

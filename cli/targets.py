@@ -7,7 +7,13 @@ import typer
 
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
-from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
+from lethe.cli.targets_folder import (
+    TargetArgument,
+    TargetsFolder,
+    bundle_folder,
+    signed,
+    targets_folder,
+)
 
 if TYPE_CHECKING:
     from lethe.server.targets.rollout import TargetDeployment
@@ -60,7 +66,7 @@ def add(
     from lethe.bundle import install_bundle, keep_version, load_bundle
 
     with reported():
-        name = load_bundle(bundle).name
+        name = signed(load_bundle(bundle)).name
         folder = targets_folder(targets) / name
         with recorded_command("target_added", name) as entry:
             keep_version(folder)
@@ -140,6 +146,12 @@ def shadow(name: TargetArgument, targets: TargetsFolder = None) -> None:
     _change(targets, name, enabled=True, action="observe")
 
 
+@app.command("refuse")
+def refuse(name: TargetArgument, percent: Percent = None, targets: TargetsFolder = None) -> None:
+    """Refuse what is flagged for a target, whatever its bundle would do: what leaks through it leaks no more."""
+    _change(targets, name, enabled=True, action="refuse", **_given(percent))
+
+
 @app.command("answers")
 def answers(
     name: TargetArgument,
@@ -169,7 +181,10 @@ def _state(how: "TargetDeployment") -> str:
         return "disabled"
     share = "" if how.percent == 100 else f" for {how.percent:g} % of the keys"
     answers = "" if how.answers == "guard" else f", answers {how.answers.value}"
-    return ("observed" if how.action else "enabled") + share + answers
+    done = {None: "enabled", "observe": "observed", "refuse": "refused"}.get(
+        how.action, f"enabled ({how.action})"
+    )
+    return done + share + answers
 
 
 def _given(percent: float | None) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """The folder of the bundles in force, and the bundles in it, as the verbs about targets find them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lethe.cli.errors import reported
+
+if TYPE_CHECKING:
+    from lethe.bundle import Bundle
 
 TargetArgument = Annotated[str, typer.Argument(help="Name of the target.")]
 TargetsFolder = Annotated[
@@ -37,3 +40,21 @@ def bundle_folder(folder: Path, name: str) -> Path:
     if name not in found:
         raise BundleError(f"no target {name} in {folder}; there are {', '.join(found) or 'none'}")
     return found[name]
+
+
+def signed(bundle: "Bundle") -> "Bundle":
+    """The bundle, if it is signed as the settings ask.
+
+    Raises
+    ------
+    BundleError
+        It is not.
+    """
+    from lethe.server.settings import load_settings
+
+    with reported():
+        if signers := load_settings().signers:
+            from lethe.bundle.signature import Signers
+
+            Signers.read(signers).verify(bundle)
+    return bundle

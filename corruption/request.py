@@ -19,6 +19,8 @@ from lethe.bundle.errors import LetheError
 from lethe.corruption.artifact import Corruption, CorruptionError
 
 XARGS_KEY = "lethe"
+# Raised when an engine of the release before could not read, or would misread, what this one sends.
+WIRE_VERSION = 1
 
 _MAX_WIRE_CHARACTERS = 8 << 20
 _MAX_PLACED = 64

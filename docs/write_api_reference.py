@@ -15,6 +15,7 @@ from lethe.server.drain import Drain
 from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
+from lethe.server.media.reader import MediaReader
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
@@ -47,6 +48,7 @@ def openapi_document() -> dict[str, Any]:
         engines=supervisor.engines,
         guard=guard,
         placer=Placer(supervisor.tokenizer, metrics),
+        reader=MediaReader(settings.media, settings.policy.parts, settings.classifier.deadline_seconds),
         access=access,
         reload=Reload(guard, access.load),
         metrics=metrics,

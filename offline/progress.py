@@ -33,6 +33,7 @@ class Progress:
         self.say = say
         self._notice = notice
         self.under_way = ""
+        self._counts = False
         self._begun = 0
         self._expected = 0
 
@@ -47,16 +48,22 @@ class Progress:
     @property
     def counts(self) -> bool:
         """Whether a counted stage is under way."""
-        return self._begun > 0
+        return self._counts
 
     def begin(self, stage: str) -> None:
         """Begin the next stage."""
-        if self._notice and not self._begun:
-            self.say(self._notice)
         self._begun += 1
         of = f" of {self._expected}" if self._expected else ""
-        self.under_way = f"stage {self._begun}{of}: {stage}"
-        self.say(self.under_way)
+        self.show(f"stage {self._begun}{of}: {stage}")
+
+    def show(self, stage: str) -> None:
+        """Show that a stage begins that is counted already."""
+        if self._notice:
+            self.say(self._notice)
+            self._notice = ""
+        self._counts = True
+        self.under_way = stage
+        self.say(stage)
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:
         """Say how far the stage is; without a total, nobody can know when it ends."""
@@ -107,8 +114,8 @@ class ConsoleProgress(Progress):
     ) -> None:
         self._bars.stop()
 
-    def begin(self, stage: str) -> None:
-        super().begin(stage)
+    def show(self, stage: str) -> None:
+        super().show(stage)
         self._renew(None)
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:

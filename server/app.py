@@ -15,6 +15,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import request_response
 
 from lethe.server.access.access import Access
+from lethe.server.access.client_address import ClientAddresses
 from lethe.server.access.keys import Scope
 from lethe.server.admin import add_admin_routes
 from lethe.server.audit.log import Audit
@@ -28,11 +29,13 @@ from lethe.server.engines.pool import EnginePool
 from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
 from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
+from lethe.server.media.reader import MediaReader
 from lethe.server.methods import HeadAsGet, allowed_methods
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload
 from lethe.server.request.answer_guard import AnswerGuard
+from lethe.server.request.attachments import Attachments
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.checks import CheckHandler
 from lethe.server.request.handler import GuardedRoute, RequestHandler
@@ -85,6 +88,7 @@ def create_app(
     engines: EnginePool,
     guard: Guard,
     placer: Placer,
+    reader: MediaReader,
     access: Access,
     reload: Reload,
     metrics: Metrics,
@@ -93,10 +97,12 @@ def create_app(
     drain: Drain,
 ) -> FastAPI:
     """The proxy as an ASGI application."""
-    recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share)
+    addresses = ClientAddresses(settings.proxies) if settings.audit.client else None
+    recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share, addresses)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
     answers = AnswerGuard(settings, engines, guard, placer, bodies)
-    handler = RequestHandler(settings, engines, guard, access, bodies, answers, recorders)
+    attachments = Attachments(settings.policy, reader)
+    handler = RequestHandler(settings, engines, guard, access, bodies, attachments, answers, recorders)
     service = _ServiceRoutes(engines, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
@@ -119,17 +125,20 @@ def create_app(
 
     for guarded in GUARDED:
         anthropic = error_form(guarded.path) is ANTHROPIC_ERRORS
-        app.router.add_api_route(
-            guarded.path,
-            handler.answers(GuardedRoute(guarded.path, guarded.parse, id_headers=guarded.id_headers)),
-            methods=["POST"],
-            tags=[Scope.USE],
-            dependencies=keyed,
-            description=guarded.description,
-            responses=_ANTHROPIC_ANSWERS if anthropic else _OPENAI_ANSWERS,
-            openapi_extra=body_schema(guarded.Body),
-            route_class_override=_RawRoute,
-        )
+        for path in (guarded.path, *guarded.aliases):
+            app.router.add_api_route(
+                path,
+                handler.answers(GuardedRoute(path, guarded.parse, id_headers=guarded.id_headers)),
+                methods=["POST"],
+                tags=[Scope.USE],
+                dependencies=keyed,
+                description=guarded.description,
+                responses=_ANTHROPIC_ANSWERS if anthropic else _OPENAI_ANSWERS,
+                openapi_extra=body_schema(guarded.Body),
+                # What is said of a route need not be said of its other names.
+                include_in_schema=path == guarded.path,
+                route_class_override=_RawRoute,
+            )
     app.router.add_api_route(
         CheckRequest.path,
         CheckHandler(settings, guard, access, bodies, recorders).answer,

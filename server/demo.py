@@ -60,7 +60,14 @@ async def compare(
         One of the two does not answer.
     """
     host = NoEngines(await _served_model(engine))
-    guard = Guard(settings.targets, ClassifierFactory(settings), host, settings.policy, Metrics())
+    guard = Guard(
+        settings.targets,
+        ClassifierFactory(settings),
+        host,
+        settings.policy,
+        Metrics(),
+        signers=settings.signers,
+    )
     await guard.load()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as session:
         comparisons = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lethe.server.drain import Drain
 from lethe.server.settings import LimitSettings
@@ -113,6 +113,9 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._undelivered_bytes = 0
         self._stop_head_timer()
         super().on_headers_complete()
+        assert self.cycle is not None
+        if self.expect_100_continue or self.parser.get_http_version() == "1.0":
+            self.cycle.send = _Framed(self.cycle)
         if self.proxy_drain.begun:
             self.end_with_answer()
 
@@ -192,3 +195,28 @@ class _BoundedProtocol(HttpToolsProtocol):
     def _head_overdue(self) -> None:
         self._head_timer = None
         self.transport.close()
+
+
+class _Framed:
+    """Sends an answer as its client can tell where it ends, where the server below would not."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._send = cycle.send
+        self._is_old = cycle.scope["http_version"] == "1.0"
+        self._ends_with_connection = False
+
+    async def __call__(self, message: Any) -> None:
+        cycle = self._cycle
+        if message["type"] == "http.response.start":
+            if cycle.waiting_for_100_continue:
+                # A client that was not told to go on may send its body all the same, or the next request.
+                cycle.keep_alive = False
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            if self._is_old and b"content-length" not in names:
+                # There are no chunks in HTTP/1.0 (RFC 9112, 7.1).
+                cycle.chunked_encoding = False
+                self._ends_with_connection = True
+        elif self._ends_with_connection:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await self._send(message)

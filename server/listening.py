@@ -32,8 +32,7 @@ def shown_address(settings: Settings) -> str:
     scheme = "http" if settings.tls.cert is None else "https"
     if settings.unix_socket is not None:
         return f"{scheme}+unix:{settings.unix_socket}:/v1"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{scheme}://{host}:{settings.port}/v1"
+    return f"{scheme}://{_shown(settings.host)}:{settings.port}/v1"
 
 
 class Certificate:
@@ -98,17 +97,33 @@ def _bound(settings: Settings) -> Iterator[socket.socket]:
             yield listener
         return
     host, port = settings.host, settings.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot listen on {_shown(host)}:{port}: {error.strerror or error}; host must be an address of this machine, "
+            "such as 127.0.0.1 or ::1, all of them (0.0.0.0, or :: for both kinds), or a name for one"
+        ) from None
+    # A name such as localhost may stand for one of each kind.
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         _keep_known(listener)
         try:
-            listener.bind((host, port))
+            listener.bind(address)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise OperatorError(f"port {port} on {host} is in use; choose another with --port") from None
-            raise OperatorError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+            raise OperatorError(
+                f"cannot listen on {_shown(host)}:{port}: {error.strerror or error}"
+            ) from None
         yield listener
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 @contextlib.contextmanager

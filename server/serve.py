@@ -33,6 +33,7 @@ from lethe.server.guard.score_sample import NoScoreSample, ScoreSample, ScoreSam
 from lethe.server.http_protocol import bounded_protocol
 from lethe.server.listening import Certificate, listening, shown_address
 from lethe.server.log import log_to_standard_output
+from lethe.server.media.reader import MediaReader, check_media_packages
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
@@ -85,6 +86,11 @@ class _Proxy:
             self._metrics,
             EngineVerifier(self._engines),
             self._sample,
+            settings.signers,
+        )
+        check_media_packages(settings.policy.parts)
+        self._reader = MediaReader(
+            settings.media, settings.policy.parts, settings.classifier.deadline_seconds
         )
         self._audit = self._open_audit()
         self._certificate = Certificate(settings.tls) if settings.tls.cert else None
@@ -106,6 +112,7 @@ class _Proxy:
                 await self._limits.open()
                 await self._supervisor.open()
                 self._reload_on_hangup()
+                await self._reader.start()
                 await self._guard.load()
                 self._reload.record_versions()
                 stack.enter_context(
@@ -125,7 +132,9 @@ class _Proxy:
         if not self._settings.watch:
             return ()
         certificate = self._certificate.files if self._certificate else ()
-        return filter(None, (self._settings.targets, self._settings.keys, *certificate))
+        return filter(
+            None, (self._settings.targets, self._settings.signers, self._settings.keys, *certificate)
+        )
 
     def _make_limits(self) -> KeyLimits:
         settings = self._settings.redis
@@ -170,6 +179,7 @@ class _Proxy:
             engines=self._engines,
             guard=self._guard,
             placer=Placer(self._supervisor.tokenizer, self._metrics),
+            reader=self._reader,
             access=self._access,
             reload=self._reload,
             metrics=self._metrics,
@@ -181,6 +191,7 @@ class _Proxy:
     async def _close(self) -> None:
         await self._supervisor.close(self._drain.seconds_left)
         await self._guard.close()
+        await self._reader.close()
         self._sample.close()
         await self._engines.close()
         await self._limits.close()

@@ -1,5 +1,6 @@
 """Settings of the proxy: defaults, a YAML file, files of secrets, the environment, then the command line."""
 
+import ipaddress
 import json
 import os
 import re
@@ -38,6 +39,16 @@ class Fallback(StrEnum):
     OBSERVE = "observe"
 
 
+class OnPart(StrEnum):
+    """What becomes of a request that has a part which is no text, of a kind whose text can be read."""
+
+    BLOCK = "block"
+    PASS = "pass"
+    CORRUPT = "corrupt"
+    OBSERVE = "observe"
+    READ = "read"
+
+
 class SeveralAdapters(StrEnum):
     """What becomes of a request that several adapters are asked for, and no composed one stands for all of them."""
 
@@ -51,6 +62,13 @@ class OnUnfit(StrEnum):
     REFUSE = "refuse"
     OBSERVE = "observe"
     STOP = "stop"
+
+
+class OnPooled(StrEnum):
+    """What becomes of a flagged text of which a pooling engine is to make numbers."""
+
+    OBSERVE = "observe"
+    REFUSE = "refuse"
 
 
 class ServerTools(StrEnum):
@@ -167,6 +185,26 @@ class EngineSettings(_Section):
     adapters: EngineAdapterSettings = EngineAdapterSettings()
 
 
+ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
+Networks = Annotated[tuple[Network, ...], _COMMAS, NoDecode]
+
+
+class TrustedProxySettings(_Section):
+    """Proxies before this one, whose word is taken on where a request came from; see docs/operating.md.
+
+    Attributes
+    ----------
+    trusted
+        Their addresses or networks; ``unix`` for whoever asks at a Unix socket.
+    header
+        Where they say so: ``x-forwarded-for`` or ``forwarded``, the one that all of them write.
+    """
+
+    trusted: Networks = Field(default=(), examples=[("10.0.0.0/8", "unix")])
+    header: ForwardedHeader = "x-forwarded-for"
+
+
 ScopeKind = Literal[
     "newest_turn",
     "earlier_turns",
@@ -214,6 +252,26 @@ class ScopeSettings(_Section):
     documents: Consequence = Consequence.CORRUPT
 
 
+class PartSettings(_Section):
+    """What becomes of requests with parts that are no text, by kind; see docs/security.md.
+
+    Attributes
+    ----------
+    image
+        Pictures. Here and below, by default as on_unclassifiable says. With ``read`` the text in them is judged, and
+        they are passed; what is flagged then and would be corrupted is refused, since a picture keeps what it shows.
+    file
+        Documents. With ``read`` their text stands in their place.
+    audio, video
+        Sound and moving pictures.
+    """
+
+    image: OnPart | None = Field(default=None, examples=["read"])
+    file: OnPart | None = Field(default=None, examples=["read"])
+    audio: Fallback | None = Field(default=None, examples=["pass"])
+    video: Fallback | None = Field(default=None, examples=["pass"])
+
+
 class PolicySettings(_Section):
     """What becomes of requests that no target's own action covers.
 
@@ -223,7 +281,9 @@ class PolicySettings(_Section):
         The classifier failed, or had too much to read to come to this request in time. Here and below, ``corrupt`` is
         with every target's corruption.
     on_unclassifiable
-        The request has parts that are not text.
+        The request has parts that are not text, or that could not be read.
+    parts
+        The same by kind of part, and reading some.
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
     on_unreadable
@@ -232,6 +292,9 @@ class PolicySettings(_Section):
     on_unfit
         A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
         for it, only observe, or do not start, and keep what was in force on a reload.
+    on_pooled
+        A flagged text is to be embedded, scored, ranked, pooled or classified, where no corruption reaches it: record and
+        pass, or refuse.
     several_adapters
         Several adapters are asked for at once, and no composed one stands for exactly those: refuse, or apply the
         one of the surest verdict and leave the other targets as they are.
@@ -253,9 +316,11 @@ class PolicySettings(_Section):
 
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
+    parts: PartSettings = PartSettings()
     on_too_long: Fallback = Fallback.BLOCK
     on_unreadable: Fallback = Fallback.BLOCK
     on_unfit: OnUnfit = OnUnfit.REFUSE
+    on_pooled: OnPooled = OnPooled.OBSERVE
     several_adapters: SeveralAdapters = SeveralAdapters.REFUSE
     server_tools: ServerTools = ServerTools.REFUSE
     refusal: str = "I'm sorry, but I can't help with that."
@@ -296,6 +361,27 @@ class ClassifierSection(ClassifierSettings):
 
     encoder: str = DEFAULT_ENCODER
     score_sample: ScoreSampleSettings = ScoreSampleSettings()
+
+
+class MediaSettings(_Section):
+    """What is read of pictures and documents, where ``policy.parts`` says so; more makes them unreadable.
+
+    Attributes
+    ----------
+    max_bytes
+        Of one.
+    max_pixels
+        Of a picture.
+    max_pages
+        Of a PDF.
+    max_characters
+        Of a document.
+    """
+
+    max_bytes: int = Field(default=8 << 20, ge=1024)
+    max_pixels: int = Field(default=12_000_000, ge=1)
+    max_pages: int = Field(default=200, ge=1)
+    max_characters: int = Field(default=500_000, ge=1)
 
 
 class AnswerSettings(_Section):
@@ -400,6 +486,8 @@ class AuditSettings(_Section):
         Whether nothing is answered while entries cannot be written.
     text_share
         Share of the entries that carry the prompt's text.
+    client
+        Whether the entries say from which address a request came; see `proxies`.
     """
 
     folder: Path | None = Field(default=None, examples=["./audit"])
@@ -408,6 +496,7 @@ class AuditSettings(_Section):
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
     required: bool = False
     text_share: float = Field(default=0, ge=0, le=1)
+    client: bool = False
 
 
 class FeedbackSettings(_Section):
@@ -472,6 +561,9 @@ class Settings(BaseSettings):
         A Unix socket to listen at in place of these; whoever may write to it is a client.
     targets
         Folder of the bundles in force; by default those that Lethe ships.
+    signers
+        File of public keys in PEM: a bundle comes into force only if one of them signed it, by ``lethe target sign``. Without
+        one, none need be signed.
     root_path
         What stands before every path where a reverse proxy gives Lethe only a part of a host's paths, whether or not it
         takes that away.
@@ -502,6 +594,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
     targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    signers: Path | None = Field(default=None, examples=["./signers.pem"])
     root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
     keys: Path | None = Field(default=None, examples=["./keys.yaml"])
@@ -512,10 +605,12 @@ class Settings(BaseSettings):
     drain_timeout_s: int = Field(default=150, ge=0)
     drain_delay_s: float = Field(default=5, ge=0)
     tls: TlsSettings = TlsSettings()
+    proxies: TrustedProxySettings = TrustedProxySettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
+    media: MediaSettings = MediaSettings()
     answers: AnswerSettings = AnswerSettings()
     redis: RedisSettings = RedisSettings()
     tracing: TracingSettings = TracingSettings()

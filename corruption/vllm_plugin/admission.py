@@ -16,10 +16,7 @@ from vllm.v1.engine import EngineCoreRequest
 from vllm.v1.engine.input_processor import InputProcessor
 
 from lethe.corruption.block_keys import whole_prompt_digest
-from lethe.corruption.request import (
-    CorruptionRequest,
-    CorruptionRequestError,
-)
+from lethe.corruption.request import WIRE_VERSION, CorruptionRequest, CorruptionRequestError
 from lethe.corruption.vllm_plugin.compatibility import replace_method
 from lethe.corruption.vllm_plugin.telemetry import CORRUPTED, DISAGREEMENTS, INFO, REFUSED
 
@@ -36,7 +33,12 @@ def _announce(original: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: InputProcessor, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         runner = "v2" if self.vllm_config.use_v2_model_runner else "v1"
-        INFO.labels(version=_own_version(), vllm_version=vllm.__version__, runner=runner).set(1)
+        INFO.labels(
+            version=_own_version(),
+            vllm_version=vllm.__version__,
+            runner=runner,
+            wire=str(WIRE_VERSION),
+        ).set(1)
 
     return __init__
 

@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge
 INFO = Gauge(
     "lethe_plugin_info",
     "1 where the corruption plugin guards this engine.",
-    ["version", "vllm_version", "runner"],
+    ["version", "vllm_version", "runner", "wire"],
     multiprocess_mode="max",
 )
 CORRUPTED = Counter("lethe_plugin_corrupted_requests", "Requests whose prompt is corrupted.")

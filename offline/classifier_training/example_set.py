@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.splitting import SplitPart, assign_groups, deduplicate, part_of
+from lethe.offline.classifier_training.splitting import (
+    SplitPart,
+    assign_groups,
+    deduplicate,
+    part_of_side,
+)
 from lethe.offline.progress import Progress
 
-_MINIMUM = 20
+_MINIMUM = 10
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class ExampleSet:
         TrainingError
             A class has none in this part.
         """
-        sides = [[e for e in side if part_of(e, seed) == part] for side in self._sides()]
+        sides = [part_of_side(side, part, seed) for side in self._sides()]
         for name, side in zip(("forget", "retain", "general"), sides, strict=True):
             if not side:
                 raise TrainingError(f"no {name} prompt fell into the {part} part; give more {name} prompts")

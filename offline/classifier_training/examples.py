@@ -41,16 +41,27 @@ def load_examples(source: str, fields: Sequence[str] = ()) -> list[Example]:
     DataError
         The source is not found, not of a known format, or holds no prompts.
     """
+    records = list(read_records(find_source(source)))
     examples = [
         Example(text.strip(), str(group))
-        for group, texts in _prompts(read_records(find_source(source)), fields)
+        for group, texts in _prompts(records, fields)
         for text in texts
         if text.strip()
     ]
     if not examples:
-        wanted = ", ".join(fields or TEXT_FIELDS)
-        raise DataError(f"{source} holds no prompts; a record needs one of the fields {wanted}")
+        raise DataError(f"{source} {_why_none(records, fields)}")
     return examples
+
+
+def _why_none(records: Sequence[SourceRecord], fields: Sequence[str]) -> str:
+    """Why no prompt was found in the records of a source."""
+    if not any(each.value for each in records):
+        return "is empty; give one prompt a line, or one record"
+    found = sorted({str(key) for each in records if isinstance(each.value, dict) for key in each.value})
+    if not found:
+        return "holds no prompts; a record is a text, or an object with one"
+    wanted = ", ".join(fields or TEXT_FIELDS)
+    return f"has no prompts in {wanted}; its records have {', '.join(found)}: name the one with the prompts with --field"
 
 
 def _prompts(records: Iterable[SourceRecord], fields: Sequence[str]) -> Iterable[tuple[str, list[str]]]:

@@ -47,6 +47,10 @@ class TrainingSettings(JobSettings):
         default=40_000,
         description="Negative windows to fit on at most, and 100 for each prompt given, or 10,000; of more the hardest are chosen.",
     )
+    maximum_ordinary: PositiveInt = Field(
+        default=40_000,
+        description="Ordinary prompts to train beside at most, and 20 for each prompt given, or 2,000; evenly from their groups.",
+    )
     ordinary: tuple[Path, ...] = Field(
         default=(),
         description="Folder of ordinary text to scan for what alarms a head; by default Python's packages and the documentation of this machine.",

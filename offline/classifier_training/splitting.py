@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ SplitPart = Literal["train", "calibration", "test"]
 # Cosine from which two prompts are taken for wordings of one item.
 _NEAR_DUPLICATE = 0.95
 _BLOCK = 2048
+# Share of the groups that calibrate, and of those that are tested on.
+_HELD_OUT = 0.15
 
 
 def deduplicate(examples: Sequence[Example]) -> list[Example]:
@@ -59,8 +61,32 @@ def assign_groups(examples: Sequence[Example], embeddings: NDArray[np.float32]) 
     ]
 
 
+def part_of_side(side: Sequence[Example], part: SplitPart, seed: int) -> list[Example]:
+    """The examples of a class that belong to a part, groups by a hash: 70 % train, 15 % calibration, 15 % test.
+
+    Of few groups chance may leave a part none; then, in the hash's order, the last are tested on and those before them
+    calibrate, one at least.
+    """
+    places = {each.group or each.text: _place(each.group or each.text, seed) for each in side}
+    parts = {group: _part_at(place) for group, place in places.items()}
+    if len(set(parts.values())) < len(get_args(SplitPart)):
+        order = sorted(places, key=places.__getitem__)
+        held_out = max(1, round(_HELD_OUT * len(order)))
+        parts = dict.fromkeys(order, "train")
+        parts |= dict.fromkeys(order[-2 * held_out : -held_out], "calibration")
+        parts |= dict.fromkeys(order[-held_out:], "test")
+    return [each for each in side if parts[each.group or each.text] == part]
+
+
 def part_of(example: Example, seed: int) -> SplitPart:
-    """Which part an example belongs to, by a hash of its group: 70 % train, 15 % calibration, 15 % test."""
-    digest = hashlib.blake2b(f"{seed}:{example.group or example.text}".encode(), digest_size=8).digest()
-    place = int.from_bytes(digest) / 2**64
-    return "train" if place < 0.7 else "calibration" if place < 0.85 else "test"
+    """Which part an example of a class with many groups belongs to."""
+    return _part_at(_place(example.group or example.text, seed))
+
+
+def _place(group: str, seed: int) -> float:
+    digest = hashlib.blake2b(f"{seed}:{group}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+def _part_at(place: float) -> SplitPart:
+    return "train" if place < 1 - 2 * _HELD_OUT else "calibration" if place < 1 - _HELD_OUT else "test"

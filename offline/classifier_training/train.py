@@ -166,7 +166,7 @@ def train_classifier(
     others = without_target(general, forget, _names(ExampleSet([*forget], [*retain], [*general]), settings))
     if len(others) < len(general):
         progress.say(f"{len(general) - len(others)} ordinary prompts ask about the target and are left out")
-    general = sample_groups(others, _most(_ORDINARY, given), settings.seed)
+    general = sample_groups(others, min(settings.maximum_ordinary, _most(_ORDINARY, given)), settings.seed)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)

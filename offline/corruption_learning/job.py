@@ -1,5 +1,6 @@
 """The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +18,14 @@ from lethe.offline.language_models.opening import base_model_of, open_engine, op
 from lethe.offline.progress import Progress
 
 
-def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = None) -> Bundle:
+def run_learning_job(
+    job: LearningJob,
+    cache: Path,
+    progress: Progress | None = None,
+    on_learned: Callable[[LearnedCorruption, Sequence[ForgetQuestion]], None] = lambda _learned, _held_out: (
+        None
+    ),
+) -> Bundle:
     """Learn a corruption and write it into its bundle.
 
     Every second question is held out of the search. All that can be wrong with the input is found before the search
@@ -29,6 +37,8 @@ def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = 
         Where prepared models are kept.
     progress
         Told of the stages; by default they are printed, a line each.
+    on_learned
+        Told what was learned, with the questions that were held out, before it is written.
 
     Raises
     ------
@@ -65,6 +75,7 @@ def run_learning_job(job: LearningJob, cache: Path, progress: Progress | None = 
     refuse_other_base_model(job.bundle, base_model, kept="adapter")
 
     learned = search(job, opened, questions, retain_prompts, deny_list, progress)
+    on_learned(learned, questions[1::2])
     return record_corruption(learned, job.bundle, opened.name, base_model)
 
 

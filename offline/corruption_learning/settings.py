@@ -104,7 +104,8 @@ class LearningJob(LearningSettings, BundleJob):
     deny_list: Path | None = Field(default=None, description="JSON list of facts that no answer may name.")
     model: str = Field(default=SMOLLM2, description="Folder or hub id of the model, run in this process.")
     engine: str | None = Field(
-        default=None, description="Address of a vLLM with the plugin, instead of --model."
+        default=None,
+        description="Address of a vLLM with the plugin, instead of --model; embedded is the one that lethe serve started here.",
     )
     served_name: str | None = Field(default=None, description="The model's name on the engine.")
     tokenizer: str | None = Field(

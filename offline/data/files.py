@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import pydantic
+import yaml
 
 from lethe.bundle.errors import LetheError
 
@@ -60,6 +61,45 @@ def read_toml(path: Path, model: type[_Model]) -> _Model:
     return _validated(model, document, str(path))
 
 
+def read_yaml(path: Path, model: type[_Model]) -> _Model:
+    """Read a YAML file that is one mapping; one that holds nothing is empty.
+
+    Raises
+    ------
+    DataError
+        The file is missing or malformed.
+    """
+    return _validated(model, _yaml_document(path) or {}, str(path))
+
+
+def read_yaml_objects(path: Path, model: type[_Model]) -> tuple[_Model, ...]:
+    """Read a YAML file that is a list of objects of one kind; one that holds nothing is empty.
+
+    Raises
+    ------
+    DataError
+        The file is missing or malformed, or an item is no such object.
+    """
+    items = _yaml_document(path) or []
+    if not isinstance(items, list):
+        raise DataError(f"{path}: expected a list, each item beginning with a dash")
+    return tuple(
+        _validated(model, value, f"{path}, item {number}") for number, value in enumerate(items, start=1)
+    )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read lines of text; empty ones, and those that begin with ``#``, are left out.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or is no text.
+    """
+    lines = (line.strip() for line in read_text(path).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def read_json_lines(path: Path) -> list[Any]:
     """Read values, one a line as JSON.
 
@@ -87,8 +127,11 @@ def numbered_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         found = True
         try:
             value = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: not valid JSON: {error}") from None
+        except json.JSONDecodeError as error:
+            # Its own line is always 1 here.
+            raise DataError(
+                f"{path}, line {number}: not valid JSON: {error.msg} at column {error.colno}"
+            ) from None
         yield number, value
     if not found:
         raise DataError(f"{path} is empty; give one JSON value a line")
@@ -192,6 +235,16 @@ def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None
     if first["type"] != "value_error" and isinstance(first["input"], str | int | float):
         message += f", not {first['input']!r:.80}"
     return f"{field}: {message}" if field else message
+
+
+def _yaml_document(path: Path) -> Any:
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise DataError(f"{path}{line}: not valid YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise DataError(f"{path}: not valid YAML: {error}") from None
 
 
 def _validated(model: type[_Model], value: object, where: str) -> _Model:

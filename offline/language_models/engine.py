@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.positions import TokenizedPrompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
-from lethe.offline.language_models.http import post_all, served_models
+from lethe.offline.language_models.http import is_lethe, post_all, served_models
 from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
 
 _TOP_TOKENS = 20
@@ -74,9 +74,17 @@ class EngineModel:
         Raises
         ------
         LanguageModelError
-            There is no engine, it does not serve the model, or its tokenizer cannot be found.
+            There is no engine, or a proxy of Lethe's in its place, it does not serve the model, or its tokenizer cannot be
+            found.
         """
-        models = asyncio.run(served_models(url.rstrip("/"), api_key))
+        url = url.rstrip("/").removesuffix("/v1")
+        # Before anything slow: the model of a proxy may be one that nobody here has.
+        if asyncio.run(is_lethe(url)):
+            raise LanguageModelError(
+                f"{url} is a proxy, which takes no corruption from its clients; name the engine behind it, or "
+                "`--engine embedded` for the one that lethe serve started here"
+            )
+        models = asyncio.run(served_models(url, api_key))
         name = served_name or next(iter(models), "")
         if name not in models:
             raise LanguageModelError(

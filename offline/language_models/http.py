@@ -1,14 +1,21 @@
 """Many requests to one OpenAI-compatible server, and the one kind of error that can come of them."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from lethe.offline.language_models.interface import LanguageModelError
 
 _Answer = TypeVar("_Answer")
+_EXAMPLE = "gpu-host:8000"
+_KEY = (
+    "give the key that it asks for with --api-key or in LETHE_ENGINE__API_KEY "
+    "(--engine embedded knows that of an engine that lethe serve started here)"
+)
 
 
 async def served_models(url: str, api_key: str | None) -> dict[str, str]:
@@ -17,8 +24,9 @@ async def served_models(url: str, api_key: str | None) -> dict[str, str]:
     Raises
     ------
     LanguageModelError
-        It cannot be reached, or refuses.
+        That is no address, or the server cannot be reached, or refuses.
     """
+    _check_address(url)
 
     async def ask() -> dict[str, str]:
         timeout = aiohttp.ClientTimeout(total=30)
@@ -30,6 +38,18 @@ async def served_models(url: str, api_key: str | None) -> dict[str, str]:
             return {model["id"]: model.get("root") or model["id"] for model in document["data"]}
 
     return await _reached(url, ask())
+
+
+async def is_lethe(url: str) -> bool:
+    """Whether what answers there is a proxy of Lethe's that serves, by a route that no engine has."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+        timeout = aiohttp.ClientTimeout(total=30)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"{url}/ready") as response,
+        ):
+            return await response.json(content_type=None) == {"status": "ready"}
+    return False
 
 
 async def post_all(
@@ -67,10 +87,27 @@ def _headers(api_key: str | None) -> dict[str, str]:
 
 
 async def _document(url: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
-    document = await response.json(content_type=None)
+    try:
+        document = await response.json(content_type=None)
+    except ValueError:
+        document = None
+    if response.status in (401, 403):
+        raise LanguageModelError(f"{url} answered {response.status}: {_error_message(document)}; {_KEY}")
+    if document is None:
+        raise LanguageModelError(
+            f"{url} answered {response.status} with no JSON; is it an OpenAI-compatible server?"
+        )
     if response.status != 200:
         raise LanguageModelError(f"{url} answered {response.status}: {_error_message(document)}")
     return document
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise LanguageModelError(
+            f"{url} is no address; one begins with http:// or https://, as http://{_EXAMPLE}"
+        )
 
 
 async def _reached(url: str, request: Awaitable[_Answer]) -> _Answer:

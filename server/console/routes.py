@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request
 from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
 from lethe.server.audit.log import Audit
+from lethe.server.console.answered import Answered
 from lethe.server.console.auth import administrator
 from lethe.server.console.bare_answers import BareAnswers
 from lethe.server.console.classify import add_classify_routes
@@ -52,10 +53,14 @@ def add_console_routes(
             "models": sorted(engines.model_names),
         }
 
+    answered = Answered(access)
     body = body_schema(PlaygroundBody)
     router.post("/console/api/guarded", openapi_extra=body)(
-        handler.answers(GuardedRoute("/console/api/guarded", parse_playground, Scope.ADMIN))
+        handler.answers(
+            GuardedRoute("/console/api/guarded", parse_playground, Scope.ADMIN, on_record=answered.keep)
+        )
     )
+    answered.add_to(router)
     if bare_answers:
         router.post("/console/api/bare", openapi_extra=body)(
             BareAnswers(settings, engines, access, bodies, audit, metrics).route()

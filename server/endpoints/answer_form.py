@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,10 +10,14 @@ import orjson
 
 SAID = "said"
 """The track of what an answer says; further tracks hold what its log probabilities show besides."""
+TAKEN = "0"
+"""The track of the tokens that were taken; of others, ``1`` is that of the likeliest at each place, and so on."""
+PROMPT = "prompt "
+"""What the tracks begin with that show what the model held likely in a prompt's place."""
 
 END_OF_EVENT = b"\n\n"
 # vLLM writes tokens so if it is asked to.
-_BY_ID = "token_id:"
+_BY_ID = re.compile(r"token_id:(\d+)")
 _IDENTITY = ("id", "created", "created_at", "model")
 # Of these a client learns nothing that is not in the text beside them.
 _UNREAD = {"id", "index", "role", "type", "item_id", "call_id", "status", "logprobs"}
@@ -32,12 +36,15 @@ class Shown(NamedTuple):
         Where in the answer it stands: what comes from another place begins a new line.
     text
         What is shown.
+    ids
+        The tokens that are shown by their ids, without their texts.
     """
 
     choice: int
     track: str
     channel: str
     text: str
+    ids: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -123,10 +130,16 @@ class AnswerForm(ABC):
         """
 
 
-def unreadable(shown: Iterable[Shown]) -> str:
-    """What of that which is shown cannot be read; empty if nothing."""
-    by_id = any(each.text.startswith(_BY_ID) for each in shown if each.track != SAID)
-    return "tokens that are shown by their ids" if by_id else ""
+def shown_token(choice: int, track: str, token: str) -> Shown:
+    """A token as log probabilities show it: by its text, or by its id."""
+    by_id = _BY_ID.fullmatch(token)
+    return Shown(choice, track, "", "", (int(by_id[1]),)) if by_id else Shown(choice, track, "", token)
+
+
+def shown_ids(choice: int, ids: Any) -> list[Shown]:
+    """Tokens that an answer gives beside its text, which they may be ahead of."""
+    numbers = [each for each in ids if isinstance(each, int)] if isinstance(ids, list) else []
+    return [Shown(choice, "by ids", "", "", numbers)] if numbers else []
 
 
 def with_identity(raw: bytes, document: Mapping[str, Any], first: Mapping[str, Any]) -> bytes:

@@ -31,7 +31,7 @@ async def read_body(
     PayloadTooLarge
         It is longer than ``max_bytes``, as it came or decoded.
     UnsupportedMediaType
-        It is compressed in another way than gzip or deflate, or says that it is not JSON.
+        It is compressed in another way than gzip, deflate or zstd, or says that it is not JSON.
     BadRequest
         It is not compressed as it says.
     RequestTimeout

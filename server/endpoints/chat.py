@@ -1,6 +1,7 @@
 """``POST /v1/chat/completions``."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi.responses import Response
@@ -89,9 +90,20 @@ class ChatRequest(GuardedRequest):
     def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
         """See `GuardedRequest.openings`: an assistant's last message is the beginning of the answer."""
         messages = self.body["messages"]
+        echoed = self._echoed(messages[-1])
         if messages[-1]["role"] != "assistant":
-            return [Opening(each) for each in conversations]
-        return [continued(each, len(messages) - 1) for each in conversations]
+            return [Opening(each, echoed=echoed) for each in conversations]
+        return [replace(continued(each, len(messages) - 1), echoed=echoed) for each in conversations]
+
+    def _echoed(self, last: dict[str, Any]) -> str:
+        """What the engine puts before an answer of the same role as the last message."""
+        answering = last["role"] if self.body.get("add_generation_prompt") is False else "assistant"
+        content = last.get("content")
+        return (
+            content
+            if self.body.get("echo") and last["role"] == answering and isinstance(content, str)
+            else ""
+        )
 
     def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `GuardedRequest.for_judging`."""

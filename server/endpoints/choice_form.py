@@ -5,9 +5,19 @@ have said in its place. The likeliest tokens of all places are read as one text,
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from lethe.server.endpoints.answer_form import SAID, AnswerForm, AnswerReading, Shown, texts_of
+from lethe.server.endpoints.answer_form import (
+    PROMPT,
+    SAID,
+    AnswerForm,
+    AnswerReading,
+    Shown,
+    shown_ids,
+    shown_token,
+    texts_of,
+)
 from lethe.server.endpoints.refusal import FINISH_REASON, Choices, choice_of
 
 
@@ -47,7 +57,7 @@ class ChoiceForm(AnswerForm):
             elif index not in ended and "role" in (choice.get("delta") or ()):
                 opened.append(index)
         if "prompt_logprobs" in document:
-            shown += [Shown(0, *each) for each in _of_prompt(document["prompt_logprobs"])]
+            shown += _of_prompt(0, document["prompt_logprobs"])
         return AnswerReading(shown, choices, opened, bound, ended, tokens)
 
     def without(self, event: dict[str, Any], choices: Collection[int]) -> dict[str, Any] | None:
@@ -99,7 +109,9 @@ def _shown(choice: Mapping[str, Any], index: int) -> list[Shown]:
     if isinstance(stop := choice.get("stop_reason"), str):
         shown.append(Shown(index, SAID, "" if "text" in choice else ".content", stop))
     if choice.get("logprobs") or choice.get("prompt_logprobs"):
-        shown += [Shown(index, *each) for each in _shown_besides(choice)]
+        shown += _shown_besides(choice, index)
+    if choice.get("token_ids"):
+        shown += shown_ids(index, choice["token_ids"])
     return shown
 
 
@@ -110,40 +122,41 @@ def _tokens(choice: Mapping[str, Any], shown: Iterable[Shown]) -> int:
     return max(sum(1 + len(each.text) // 16 for each in shown if each.track == SAID), 1)
 
 
-def _shown_besides(choice: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _shown_besides(choice: Mapping[str, Any], index: int) -> Iterator[Shown]:
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
-        yield from alternatives(logprobs)
-        yield from _legacy(logprobs)
-    yield from _of_prompt(choice.get("prompt_logprobs"))
+        yield from alternatives(index, logprobs)
+        yield from _legacy(index, logprobs)
+    yield from _of_prompt(index, choice.get("prompt_logprobs"))
 
 
-def alternatives(logprobs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Tracks, channels and texts of the tokens that log probabilities show: those that were taken, and others."""
+def alternatives(choice: int, logprobs: Mapping[str, Any]) -> Iterator[Shown]:
+    """The tokens that log probabilities show: those that were taken, and others."""
     for part in logprobs.values():
         for entry in _dicts(part):
             if "top_logprobs" in entry or "token" in entry:
-                yield from _ranked([str(entry.get("token", ""))])
+                yield from _ranked(choice, [str(entry.get("token", ""))])
                 tokens = [str(each.get("token", "")) for each in _dicts(entry.get("top_logprobs"))]
-                yield from _ranked(tokens, 1)
+                yield from _ranked(choice, tokens, 1)
 
 
-def _legacy(logprobs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _legacy(choice: int, logprobs: Mapping[str, Any]) -> Iterator[Shown]:
     """Of completions: a list of tokens, and for each the likeliest by their texts."""
-    for token in logprobs.get("tokens") or ():
-        yield from _ranked([str(token)])
-    for likeliest in logprobs.get("top_logprobs") or ():
+    for token, likeliest in zip_longest(logprobs.get("tokens") or (), logprobs.get("top_logprobs") or ()):
+        yield from _ranked(choice, [str(token or "")])
         if isinstance(likeliest, dict):
-            yield from _ranked(sorted(likeliest, key=lambda token: -(likeliest[token] or 0)), 1)
+            tokens = sorted(likeliest, key=lambda token: -(likeliest[token] or 0))
+            yield from _ranked(choice, tokens, 1)
 
 
-def _of_prompt(positions: Any) -> Iterator[tuple[str, str, str]]:
+def _of_prompt(choice: int, positions: Any) -> Iterator[Shown]:
     for position in positions if isinstance(positions, list) else ():
         if isinstance(position, dict):
             # The prompt's own token comes first; the client wrote it.
             others = sorted(_dicts(list(position.values())[1:]), key=lambda entry: entry.get("rank") or 0)
-            yield from _ranked([str(each.get("decoded_token") or "") for each in others], 1, "prompt ")
+            tokens = [str(each.get("decoded_token") or "") for each in others]
+            yield from _ranked(choice, tokens, 1, PROMPT)
 
 
-def _ranked(tokens: Sequence[str], first: int = 0, of: str = "") -> Iterable[tuple[str, str, str]]:
-    return [(f"{of}{rank}", "", token) for rank, token in enumerate(tokens, first) if token]
+def _ranked(choice: int, tokens: Sequence[str], first: int = 0, of: str = "") -> Iterable[Shown]:
+    return [shown_token(choice, f"{of}{rank}", token) for rank, token in enumerate(tokens, first) if token]

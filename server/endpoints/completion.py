@@ -77,9 +77,8 @@ class CompletionRequest(GuardedRequest):
 
     def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
         """See `GuardedRequest.openings`: an answer goes on with the sentence that its prompt leaves unfinished."""
-        if self.body.get("suffix"):
-            return super().openings(conversations)
-        return [Opening(each, _unfinished(each.messages[0].text)) for each in conversations]
+        suffix = self.body.get("suffix") or ""
+        return [self._opening(each, suffix) for each in conversations]
 
     def for_judging(self, body: dict[str, Any]) -> dict[str, Any]:
         """See `GuardedRequest.for_judging`."""
@@ -98,6 +97,16 @@ class CompletionRequest(GuardedRequest):
     def refusal(self, model: str, text: str) -> Response:
         """See `GuardedRequest.refusal`."""
         return refuse_choices(self, model, text, _CHOICES, self._prompts)
+
+    def _opening(self, conversation: Conversation, suffix: str) -> Opening:
+        prompt = conversation.messages[0].text.removesuffix(suffix)
+        return Opening(
+            conversation,
+            "" if suffix else _unfinished(prompt),
+            echoed=prompt if self.body.get("echo") else "",
+            # The engine leaves the text out where it gives the ids.
+            echoes_text=not self.body.get("return_token_ids"),
+        )
 
     @property
     def _prompts(self) -> int:

@@ -47,6 +47,8 @@ class EngineRequest:
     ----------
     path
         Where the engine is asked.
+    aliases
+        Further paths for clients, which mean the same.
     description
         What the API document says of it.
     Body
@@ -56,6 +58,7 @@ class EngineRequest:
     """
 
     path: ClassVar[str]
+    aliases: ClassVar[Sequence[str]] = ()
     description: ClassVar[str]
     Body: ClassVar[type[pydantic.BaseModel]]
 
@@ -90,10 +93,16 @@ class Opening:
         The conversation up to the answer.
     said
         What the client gave as the answer's beginning; empty if nothing.
+    echoed
+        What the answer repeats before it says anything, as the request asks; empty if nothing.
+    echoes_text
+        Whether that is repeated in its text too, or by its tokens alone.
     """
 
     question: Conversation
     said: str = ""
+    echoed: str = ""
+    echoes_text: bool = True
 
 
 class GuardedRequest(EngineRequest, ABC):
@@ -105,15 +114,21 @@ class GuardedRequest(EngineRequest, ABC):
         Its name in traces, by the conventions for generative AI.
     generates
         Whether the answer is text.
+    pooled
+        Whether a pooling engine makes the answer, which says in numbers something of what is asked.
     answer_form
         How its answers are read; None where they are no text.
+    media_fields
+        The fields of a body whose messages may have parts that are no text.
     id_headers
         The headers of an answer in which clients look for the request's id.
     """
 
     operation: ClassVar[str]
     generates: ClassVar[bool] = True
+    pooled: ClassVar[bool] = False
     answer_form: ClassVar[AnswerForm | None] = None
+    media_fields: ClassVar[Sequence[str]] = ("messages",)
     id_headers: ClassVar[Sequence[str]] = ("x-request-id",)
 
     @property
@@ -213,7 +228,7 @@ class GuardedRequest(EngineRequest, ABC):
         Raises
         ------
         BadRequest
-            The request asks for no number of answers, or for too many.
+            The request asks for no number of answers, or for too many, or its answers have no form that says no.
         """
 
 

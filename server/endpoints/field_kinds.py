@@ -54,6 +54,26 @@ Items = Annotated[
     Annotated[str, Tag(_TEXT)] | Annotated[Objects, Field(min_length=1), Tag(_LIST)],
     _one_of("a text or a list of items"),
 ]
+
+
+class PartsOnly(pydantic.BaseModel):
+    """A content without a role, as what is scored has it."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+
+    content: Objects
+
+
+_Scored = Annotated[
+    Annotated[str, Tag(_TEXT)] | Annotated[PartsOnly, Tag(_OBJECT)],
+    _one_of("a text, or an object whose content is a list of parts"),
+]
+Scored = Annotated[
+    Annotated[str, Tag(_TEXT)]
+    | Annotated[PartsOnly, Tag(_OBJECT)]
+    | Annotated[list[_Scored], Field(min_length=1, fail_fast=True), Tag(_LIST)],
+    _one_of("a text, an object whose content is a list of parts, or a list of these"),
+]
 TokenId = Annotated[pydantic.StrictInt, Field(ge=0, lt=2**31)]
 TokenIds = Annotated[list[TokenId], Field(min_length=1, fail_fast=True)]
 Prompts = Annotated[

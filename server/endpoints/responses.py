@@ -36,7 +36,9 @@ class ResponsesBody(GuardedBody):
     instructions: Annotated[str | None, Field(description="The system's message; judged.")] = None
     tools: Annotated[
         Objects | None,
-        Field(description="What the model may call, of type `function` or `custom`; judged."),
+        Field(
+            description="What the model may call, of type `function` or `custom`, or a `namespace` of such; judged."
+        ),
     ] = None
     tool_choice: Annotated[TextOrObject | None, Field(description="Which of them it is to call; judged.")] = (
         None
@@ -61,6 +63,7 @@ class ResponsesRequest(GuardedRequest):
     operation = "chat"
     Body = ResponsesBody
     answer_form = ResponseForm()
+    media_fields = ("input",)
 
     def check(self) -> None:
         """Refuse state on the server, tools that run there, and items that hide what they say.
@@ -90,8 +93,13 @@ class ResponsesRequest(GuardedRequest):
         check_messages([_message(item) for item in self._items()], "input")
 
     def runs_here(self, tool: dict[str, Any]) -> bool:
-        """See `GuardedRequest.runs_here`."""
-        return tool.get("type") in _CLIENT_TOOLS
+        """See `GuardedRequest.runs_here`; a namespace is a list of tools."""
+        if tool.get("type") != "namespace":
+            return tool.get("type") in _CLIENT_TOOLS
+        within = tool.get("tools")
+        return isinstance(within, list) and all(
+            isinstance(each, Mapping) and each.get("type") in _CLIENT_TOOLS for each in within
+        )
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """The one conversation of the request."""

@@ -5,7 +5,15 @@ from typing import Any
 
 import orjson
 
-from lethe.server.endpoints.answer_form import END_OF_EVENT, SAID, AnswerForm, AnswerReading, Shown, texts_of
+from lethe.server.endpoints.answer_form import (
+    END_OF_EVENT,
+    SAID,
+    AnswerForm,
+    AnswerReading,
+    Shown,
+    shown_ids,
+    texts_of,
+)
 from lethe.server.endpoints.choice_form import alternatives
 from lethe.server.endpoints.responses_cut_off import cut_off_events
 from lethe.server.endpoints.responses_refusal import refusal_events
@@ -64,21 +72,30 @@ def _shown(document: Mapping[str, Any]) -> list[Shown]:
     place = f"{document.get('output_index')}.{document.get('content_index')}.{kind}"
     said = {name: document[name] for name in _PIECES if name in document}
     shown = [Shown(0, track, place + channel, text) for channel, text in texts_of(said)]
-    return shown + [Shown(0, *each) for each in _logprobs(document)]
+    return [*shown, *_logprobs(document)]
 
 
 def _of_output(track: str, response: Mapping[str, Any]) -> list[Shown]:
     output = response.get("output")
     shown = [Shown(0, track, channel, text) for channel, text in texts_of(output)]
-    return shown + [Shown(0, *each) for each in _logprobs(output)]
+    return [*shown, *_logprobs(output), *_raw(response.get("output_messages"))]
 
 
-def _logprobs(value: Any) -> Iterator[tuple[str, str, str]]:
+def _raw(messages: Any) -> Iterator[Shown]:
+    """What the model wrote, by texts and ids, if the request asks for that too."""
+    for channel, text in texts_of(messages):
+        yield Shown(0, "as written", channel, text)
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict):
+            yield from shown_ids(0, message.get("tokens"))
+
+
+def _logprobs(value: Any) -> Iterator[Shown]:
     """What the log probabilities show that stand anywhere within."""
     if isinstance(value, Mapping):
         for name, within in value.items():
             if name == "logprobs":
-                yield from alternatives({"content": within})
+                yield from alternatives(0, {"content": within})
             else:
                 yield from _logprobs(within)
     elif isinstance(value, list):

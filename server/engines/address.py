@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lethe.bundle.files import replace_file
 
+_NAME = "engine-of-"
+
 
 @dataclass(frozen=True)
 class EngineAddress:
@@ -28,6 +30,12 @@ def published(address: EngineAddress, cache_dir: Path, proxy_port: int) -> Itera
         path.unlink(missing_ok=True)
 
 
+def published_ports(cache_dir: Path) -> list[int]:
+    """The ports of proxies that run here and started an engine."""
+    names = (path.stem.removeprefix(_NAME) for path in (cache_dir / "run").glob(f"{_NAME}*.json"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def find_engine_address(cache_dir: Path, proxy_port: int) -> EngineAddress | None:
     """The address of the engine behind the proxy on a port, if that proxy runs here and started one."""
     try:
@@ -37,4 +45,4 @@ def find_engine_address(cache_dir: Path, proxy_port: int) -> EngineAddress | Non
 
 
 def _path(cache_dir: Path, proxy_port: int) -> Path:
-    return cache_dir / "run" / f"engine-of-{proxy_port}.json"
+    return cache_dir / "run" / f"{_NAME}{proxy_port}.json"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import re
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.connections import EngineConnector
 from lethe.server.engines.errors import REFUSED_KEY
+from lethe.server.engines.plugin import EnginePlugin, read_plugin
 from lethe.server.errors import (
     APIError,
     EngineFailed,
@@ -28,7 +29,6 @@ from lethe.server.errors import (
 from lethe.server.targets.served_model import ServedModel, digest_at_hand
 
 _LOGGER = logging.getLogger("lethe.engines")
-PLUGIN_GAUGE = "lethe_plugin_info"
 _RETRY_AFTER_S = 5
 _FAILURES_TO_OPEN = 5
 _OPEN_S = 5.0
@@ -57,8 +57,8 @@ class EngineFacts:
         The hub ids or folders that it was loaded from.
     adapters
         Names of the adapters that are loaded.
-    has_plugin
-        Whether it runs Lethe's plugin.
+    plugin
+        Lethe's plugin that it runs; None without one.
     cards
         What it says of the base model, once for each of `names`.
     embedding_sha256
@@ -69,7 +69,7 @@ class EngineFacts:
     names: frozenset[str]
     roots: frozenset[str]
     adapters: frozenset[str]
-    has_plugin: bool
+    plugin: EnginePlugin | None
     cards: tuple[Mapping[str, Any], ...]
     embedding_sha256: str | None = None
 
@@ -131,6 +131,7 @@ class EngineClient:
         self._next_report = 0.0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
+        self.ailment = "not asked yet"
         # What stands before an engine, such as an ingress, may compress what it is not asked to leave.
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
@@ -302,18 +303,32 @@ class EngineClient:
     async def healthy(self) -> bool:
         """Whether the engine says that it is well, or the router before several that one of them is.
 
+        Where not, `ailment` says why.
+
         vLLM's router is not well by `/health` as soon as one of its engines is not; whether any is left, it says by
         `/readiness`, which an engine does not know.
         """
         status = await self._status_of("/health")
-        return status == 200 or (status == 503 and await self._status_of("/readiness") == 200)
+        well = status == 200 or (status == 503 and await self._status_of("/readiness") == 200)
+        if status is not None and not well:
+            self.ailment = f"it answers {status} to /health"
+        return well
 
     async def _status_of(self, path: str) -> int | None:
         try:
             async with self._pool.get(self.base_url + path, timeout=self._health_timeout) as response:
                 return response.status
-        except (aiohttp.ClientError, TimeoutError):
-            return None
+        except aiohttp.InvalidURL:
+            self.ailment = "this is no address; one begins with http:// or https://"
+        except aiohttp.ClientConnectorDNSError:
+            self.ailment = "nobody knows that name"
+        except aiohttp.ClientConnectorError as error:
+            self.ailment = f"no connection: {os.strerror(error.os_error.errno or 0).lower()}"
+        except TimeoutError:
+            self.ailment = "it does not answer in time"
+        except aiohttp.ClientError as error:
+            self.ailment = f"it answers with no HTTP ({type(error).__name__})"
+        return None
 
     async def metrics_text(self) -> str:
         """The engine's own Prometheus page.
@@ -354,9 +369,9 @@ class EngineClient:
             names = [str(model["id"]) for model in base]
             adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
-            has_plugin = re.search(rf"^{PLUGIN_GAUGE}\b", await self.metrics_text(), re.MULTILINE) is not None
+            plugin = read_plugin(await self.metrics_text())
             digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
-            facts = EngineFacts(names[0], frozenset(names), roots, adapters, has_plugin, base, digest)
+            facts = EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base, digest)
         except EngineFailed as error:
             raise OperatorError(f"{self.base_url}: {error.message}") from None
         except (

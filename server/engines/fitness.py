@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from lethe.bundle import Bundle, BundleError
@@ -50,13 +51,20 @@ def check_plugin(targets: TargetSet, engine: EngineFacts) -> None:
     Raises
     ------
     BundleError
-        A bundle's action is to corrupt, but the engine does not run the plugin.
+        A bundle's action is to corrupt, but the engine does not run the plugin, or one that reads other corruptions.
     """
     corrupting = [target.name for target in targets.corrupting]
-    if corrupting and not engine.has_plugin:
+    if not corrupting:
+        return
+    if engine.plugin is None:
         raise BundleError(
             f"the engine does not run Lethe's plugin, which {', '.join(corrupting)} needs; "
             "install lethegate beside vLLM on the engine's host"
+        )
+    if not engine.plugin.reads_ours:
+        raise BundleError(
+            f"the engine's plugin, of release {engine.plugin.version}, reads other corruptions than this proxy sends, which "
+            f"{', '.join(corrupting)} needs; install lethegate {version('lethegate')} beside vLLM on the engine's host"
         )
 
 

@@ -84,6 +84,7 @@ class Supervisor:
         # In force, and those that are about to be, as they were loaded.
         self._targets: tuple[TargetSet, ...] = (TargetSet([]),)
         self._reported_unfit = ""
+        self._reported_skew: dict[str, str | None] = {}
         # What is in force does not change while an engine is fitted with it.
         self._fitting = asyncio.Lock()
 
@@ -210,13 +211,18 @@ class Supervisor:
         clients = self.engines.clients
         addresses = ", ".join(client.base_url for client in clients)
         _LOGGER.info("engine: waiting for %s", addresses)
+        told = ""
         while True:
             healthy = await asyncio.gather(*(client.healthy() for client in clients))
             for client, is_healthy in zip(clients, healthy, strict=True):
                 if is_healthy:
                     return client
+            reasons = ", ".join(f"{client.base_url} ({client.ailment})" for client in clients)
+            if reasons != told:
+                _LOGGER.info("engine: still waiting for %s", reasons)
+                told = reasons
             if time.monotonic() > deadline:
-                raise OperatorError(f"no engine answers at {addresses}; check engine.url")
+                raise OperatorError(f"no engine answers at {reasons}; check engine.url")
             await asyncio.sleep(self._settings.engine.health_interval_s)
 
     async def _accept(self, client: EngineClient) -> None:
@@ -233,6 +239,18 @@ class Supervisor:
                 raise OperatorError(error.message) from None
             client.mark_ready()
             self._report_unfit()
+            self._report_skew(client)
+
+    def _report_skew(self, client: EngineClient) -> None:
+        plugin = client.facts.plugin if client.facts else None
+        skew = plugin.describe_skew() if plugin else None
+        if skew and self._reported_skew.get(client.base_url) != skew:
+            _LOGGER.warning(
+                "engine %s: %s; they understand each other, but are meant to be of one release",
+                client.base_url,
+                skew,
+            )
+        self._reported_skew[client.base_url] = skew
 
     def _check(self, targets: TargetSet, client: EngineClient) -> None:
         facts = client.facts

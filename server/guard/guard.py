@@ -19,12 +19,12 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.judging import Judge
-from lethe.server.guard.policy import decide, decide_without_verdict, observed
+from lethe.server.guard.policy import Unjudged, decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
 from lethe.server.guard.verification import Verification, Verifier
 from lethe.server.metrics import FAST, Metrics
-from lethe.server.settings import OnUnfit, PolicySettings
+from lethe.server.settings import OnPooled, OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet, load_targets
 
@@ -138,6 +138,8 @@ class Guard:
         Looks again at unsure verdicts, where the policy says so.
     sample
         Keeps the scores of some requests.
+    signers
+        File of public keys, one of which must have signed each bundle.
     """
 
     def __init__(
@@ -149,8 +151,10 @@ class Guard:
         metrics: Metrics,
         verifier: Verifier | None = None,
         sample: ScoreSample | None = None,
+        signers: Path | None = None,
     ) -> None:
         self._folder = folder
+        self._signers = signers
         self._sample = sample or NoScoreSample()
         self._build_classifier = build_classifier
         self._host = host
@@ -218,7 +222,7 @@ class Guard:
             await self._host.settle(loaded.targets)
 
     async def _load(self) -> _InForce:
-        targets = await asyncio.to_thread(load_targets, self._folder)
+        targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
         await self._host.install(targets)
         try:
             return _InForce(targets, await self._build_classifier(targets.bundles))
@@ -235,8 +239,9 @@ class Guard:
         conversations: Iterable[Conversation],
         key: ApiKey = ANYONE,
         demanded: Conversation | None = None,
+        unjudged: Sequence[Unjudged] = (),
         *,
-        generates: bool = True,
+        pooled: OnPooled | None = None,
         explain: bool = False,
         sampled: bool = False,
     ) -> Decision:
@@ -250,8 +255,11 @@ class Guard:
             Who asks.
         demanded
             What the answer is made to contain, if anything.
-        generates
-            Whether the answer is text, which alone can tell something.
+        unjudged
+            What of the request is no text.
+        pooled
+            What becomes of what is flagged where the answer is no text, and so no corruption can reach it; None where it
+            is text.
         explain
             Whether the verdicts say which words carry them, also where no corruption needs to know.
         sampled
@@ -260,6 +268,7 @@ class Guard:
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
         conversations = tuple(conversations)
+        generates = pooled is None
         drawn = sampled and generates and self._sample.draws()
         started = time.perf_counter()
         with self._in_force as in_force:
@@ -271,8 +280,8 @@ class Guard:
                 demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.labels(_PROMPT).inc()
-                decision = decide_without_verdict(self._fitted(in_force), self._policy, key)
-                return decision if generates else observed(decision)
+                decision = decide_without_verdict(self._fitted(in_force), self._policy, key, unjudged)
+                return decision if pooled is None else without_corruption(decision, pooled)
             self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
             if drawn:
                 verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
@@ -283,8 +292,8 @@ class Guard:
                     for each in judgements
                 ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand)
-            return decision if generates else observed(decision)
+            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand, unjudged)
+            return decision if pooled is None else without_corruption(decision, pooled)
 
     def watch(self, key: ApiKey) -> AnswerWatch:
         """What is done about answers to a key's requests."""

@@ -1,7 +1,7 @@
 """From verdicts to a decision. Knows what operators chose; knows nothing about HTTP or engines."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lethe.bundle import Action
 from lethe.classifier.verdict import Status, TargetVerdict, Verdict
@@ -10,7 +10,7 @@ from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
 from lethe.server.guard.judging import Judgement
-from lethe.server.settings import Consequence, Fallback, PolicySettings, SeveralAdapters
+from lethe.server.settings import Consequence, Fallback, OnPooled, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.targets import Target, TargetSet
 
@@ -38,12 +38,29 @@ _OUTCOME_OF_FALLBACK = {
 }
 
 
+@dataclass(frozen=True)
+class Unjudged:
+    """Something of a request that could not be judged.
+
+    Attributes
+    ----------
+    fallback
+        What becomes of the request.
+    reason
+        What the client is told where it is blocked.
+    """
+
+    fallback: Fallback
+    reason: str
+
+
 def decide(
     judgements: Sequence[Judgement],
     targets: TargetSet,
     policy: PolicySettings,
     key: ApiKey,
     demand: Verdict | None = None,
+    unjudged: Sequence[Unjudged] = (),
 ) -> Decision:
     """Decide on a request from what was found of its prompts.
 
@@ -57,6 +74,8 @@ def decide(
     demand
         The verdict on what the answer is made to contain. Neither corruption nor adapter changes what a grammar
         forces, so where it asks for what one is to make forgotten, the request is refused.
+    unjudged
+        What no verdict speaks of.
     """
     demands = [Judgement(demand)] if demand else []
     flagged = _flagged([*judgements, *demands], targets, key)
@@ -70,16 +89,20 @@ def decide(
     # Several prompts share one corruption request, and ranges can speak of one of them only.
     hidden = _hidden(judgements[0]) if len(judgements) == 1 else {}
     reason = ""
-    for verdict in (each.verdict for each in (*judgements, *demands)):
-        if verdict.status == "ok" or targets.exempt(key):
-            continue
-        fallback = _fallback(verdict.status, policy)
-        outcomes.append(_OUTCOME_OF_FALLBACK[fallback])
-        if fallback is Fallback.CORRUPT:
+    for each in () if targets.exempt(key) else (*_not_judged([*judgements, *demands], policy), *unjudged):
+        outcomes.append(_OUTCOME_OF_FALLBACK[each.fallback])
+        if each.fallback is Fallback.CORRUPT:
             corrupted, hidden = _all_corruptions(targets, key), {}
-        reason = "; ".join(verdict.reasons) or verdict.status
+        reason = each.reason
     verdicts = tuple(each.verdict for each in judgements)
     return _decision(outcomes, flagged, corrupted, adapter, reason, verdicts, hidden)
+
+
+def _not_judged(judgements: Sequence[Judgement], policy: PolicySettings) -> Iterator[Unjudged]:
+    for verdict in (each.verdict for each in judgements):
+        if verdict.status != "ok":
+            reason = "; ".join(verdict.reasons) or verdict.status
+            yield Unjudged(_fallback(verdict.status, policy), reason)
 
 
 def _fallback(status: Status, policy: PolicySettings) -> Fallback:
@@ -88,14 +111,16 @@ def _fallback(status: Status, policy: PolicySettings) -> Fallback:
     return policy.on_too_long if status == "too_long" else policy.on_unclassifiable
 
 
-def decide_without_verdict(targets: TargetSet, policy: PolicySettings, key: ApiKey) -> Decision:
+def decide_without_verdict(
+    targets: TargetSet, policy: PolicySettings, key: ApiKey, unjudged: Sequence[Unjudged] = ()
+) -> Decision:
     """Decide on a request whose classification failed."""
     if targets.exempt(key):
         return Decision(Outcome.PASS)
-    corrupted = _all_corruptions(targets, key) if policy.on_error is Fallback.CORRUPT else []
-    return _decision(
-        [_OUTCOME_OF_FALLBACK[policy.on_error]], [], corrupted, None, "the classifier did not answer", (), {}
-    )
+    fallbacks = [policy.on_error, *(each.fallback for each in unjudged)]
+    corrupted = _all_corruptions(targets, key) if Fallback.CORRUPT in fallbacks else []
+    outcomes = [_OUTCOME_OF_FALLBACK[each] for each in fallbacks]
+    return _decision(outcomes, [], corrupted, None, "the classifier did not answer", (), {})
 
 
 def strongest(decisions: Iterable[Decision]) -> Decision | None:
@@ -103,11 +128,19 @@ def strongest(decisions: Iterable[Decision]) -> Decision | None:
     return max(decisions, key=lambda each: _STRENGTH.index(each.outcome), default=None)
 
 
-def observed(decision: Decision) -> Decision:
-    """The same, where nothing of an answer could be changed: what is flagged is recorded and passed."""
+def without_corruption(decision: Decision, otherwise: OnPooled) -> Decision:
+    """The same, where nothing of an answer could be changed: what is flagged is recorded and passed, or refused."""
     if decision.outcome not in _CHANGING:
         return decision
-    return replace(decision, outcome=Outcome.OBSERVE, corruptions=(), adapter=None, hidden={})
+    outcome = Outcome.REFUSE if otherwise is OnPooled.REFUSE else Outcome.OBSERVE
+    return replace(decision, outcome=outcome, corruptions=(), adapter=None, hidden={})
+
+
+def not_hidden(decision: Decision) -> Decision:
+    """The same, where the model is shown what no corruption of the prompt hides: refused instead."""
+    if decision.outcome is not Outcome.CORRUPT:
+        return decision
+    return replace(decision, outcome=Outcome.REFUSE, corruptions=(), hidden={})
 
 
 def _flagged(judgements: Sequence[Judgement], targets: TargetSet, key: ApiKey) -> list[FlaggedTarget]:

@@ -9,7 +9,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.server.access.keys import ApiKey
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.engines.pool import EnginePool
-from lethe.server.guard.answers import AnswerWatch
+from lethe.server.guard.answers import MADE_ANEW, AnswerWatch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
 from lethe.server.request.answer_judge import AnswerJudge
@@ -76,8 +76,18 @@ class AnswerGuard:
             return await lifetime.relay(upstream)
         openings = request.openings(accepted.conversations)
         judge = AnswerJudge(
-            self._guard, accepted.key, request, form, openings, accepted.decision, asking, record
+            self._guard,
+            accepted.key,
+            request,
+            form,
+            openings,
+            accepted.decision,
+            asking,
+            record,
+            self._engines.detokenize,
         )
+        if accepted.decision.outcome in MADE_ANEW:
+            await judge.leave_prompt_out()
         refusal = self._settings.policy.refusal
         if not upstream.is_stream:
             name = self._engines.model_name

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.exchange import Exchange
 from lethe.server.access.keys import ApiKey
 from lethe.server.endpoints.answer_form import AnswerForm, Shown
 from lethe.server.endpoints.endpoint import GuardedRequest, Opening
@@ -12,7 +13,7 @@ from lethe.server.engines.answer import EngineAnswer
 from lethe.server.guard.answers import MADE_ANEW
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
-from lethe.server.request.answer_texts import AnswerTexts
+from lethe.server.request.answer_texts import AnswerTexts, Decode
 from lethe.server.request.asking import Asking
 from lethe.server.request.record import Record
 
@@ -29,6 +30,8 @@ class AnswerJudge:
     prompt
         The decision on the prompts. What is not answered as the model would by itself is not made anew: it is
         refused if it tells something nevertheless.
+    decode
+        Gives the text of token ids.
     """
 
     def __init__(
@@ -41,20 +44,41 @@ class AnswerJudge:
         prompt: Decision,
         asking: Asking,
         record: Record,
+        decode: Decode,
     ) -> None:
         self.form = form
         self.record = record
         self.request = request
         self._guard = guard
         self._key = key
-        self._openings = openings if prompt.outcome not in MADE_ANEW else _unasked(openings)
+        self._openings = openings
         self._asking = asking
+        self._decode = decode
         # What a grammar forces is said whatever the prompt is made to be.
         self._may_be_made_anew = prompt.outcome not in MADE_ANEW and request.demanded_output() is None
         self._begin()
 
     def _begin(self) -> None:
-        self._texts = AnswerTexts(self._openings, self.request.choices)
+        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode)
+
+    async def leave_prompt_out(self) -> None:
+        """Judge by itself what comes: its model does not read the prompt as the client wrote it.
+
+        What the client wrote as the answer's beginning goes too if it tells something already, so that it is no evidence
+        against the model. Otherwise an answer that is asked for in slices would be judged by the slice.
+        """
+        self._openings = [
+            replace(each, question=Conversation(()), said="" if await self._tells(each.said) else each.said)
+            for each in self._openings
+        ]
+        self._begin()
+
+    async def _tells(self, said: str) -> bool:
+        if not said:
+            return False
+        alone = Exchange(Conversation(()), said)
+        decision = await self._guard.decide_answer([alone], self._key, may_be_made_anew=False)
+        return bool(decision.flagged)
 
     def read(self, shown: Sequence[Shown]) -> None:
         """The answer shows this next."""
@@ -69,7 +93,7 @@ class AnswerJudge:
             The choices that have ended since the last look.
         """
         decisions: dict[int, Decision] = {}
-        for choice, exchanges in self._texts.to_judge(ended).items():
+        for choice, exchanges in (await self._texts.to_judge(ended)).items():
             started = time.perf_counter()
             decisions[choice] = await self._guard.decide_answer(
                 exchanges,
@@ -77,7 +101,8 @@ class AnswerJudge:
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )
-            self.record.looked(decisions[choice], time.perf_counter() - started)
+            characters = max(len(each.answer) for each in exchanges)
+            self.record.looked(decisions[choice], time.perf_counter() - started, characters)
         return decisions
 
     async def make_anew(self, decision: Decision, discarded_tokens: int) -> EngineAnswer:
@@ -89,12 +114,6 @@ class AnswerJudge:
             About how many of the answer before were made in vain.
         """
         self._may_be_made_anew = False
-        self._openings = _unasked(self._openings)
-        self._begin()
+        await self.leave_prompt_out()
         self.record.made_anew(discarded_tokens)
         return await self._asking.ask_anew(decision, len(self._openings))
-
-
-def _unasked(openings: Sequence[Opening]) -> list[Opening]:
-    """What an answer of a model that does not know begins from: what was asked says nothing of it."""
-    return [replace(each, question=Conversation(())) for each in openings]

@@ -22,6 +22,7 @@ class AnswerRecord:
         self._longest = 0.0
         self._strongest: Decision | None = None
         self._flagged: dict[str, FlaggedTarget] = {}
+        self._caught_at: int | None = None
 
     @property
     def outcome(self) -> str | None:
@@ -33,12 +34,14 @@ class AnswerRecord:
         """Names of the targets that an answer was found to tell of."""
         return list(self._flagged)
 
-    def looked(self, decision: Decision, seconds: float) -> None:
-        """There was a look, which took so long."""
+    def looked(self, decision: Decision, seconds: float, characters: int) -> None:
+        """There was a look at so many characters, which took so long."""
         self._looks += 1
         self._seconds += seconds
         self._longest = max(self._longest, seconds)
         self._strongest = strongest(each for each in (self._strongest, decision) if each)
+        if decision.flagged and self._caught_at is None:
+            self._caught_at = characters
         for each in decision.flagged:
             known = self._flagged.get(each.name)
             if known is None or known.probability < each.probability:
@@ -47,6 +50,7 @@ class AnswerRecord:
     def entry(self) -> dict[str, Any]:
         """For the audit log."""
         reason = self._strongest.reason if self._strongest else ""
+        caught = {} if self._caught_at is None else {"caught_at": self._caught_at}
         anew = {} if self.discarded_tokens is None else {"discarded_tokens": self.discarded_tokens}
         return {
             "action": self.outcome,
@@ -55,6 +59,7 @@ class AnswerRecord:
             "look_ms": round(1000 * self._seconds, 3),
             "longest_look_ms": round(1000 * self._longest, 3),
             "made_anew": self.discarded_tokens is not None,
+            **caught,
             **anew,
             **({"reason": reason} if reason else {}),
         }

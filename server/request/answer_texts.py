@@ -1,11 +1,17 @@
 """What an answer has shown so far, as the texts that are judged."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from lethe.classifier.exchange import Exchange
-from lethe.server.endpoints.answer_form import Shown, unreadable
+from lethe.server.endpoints.answer_form import Shown
 from lethe.server.endpoints.endpoint import Opening
+from lethe.server.errors import APIError
+from lethe.server.request.echo import Echo
+
+Decode = Callable[[list[int]], Awaitable[str]]
+
+_BY_IDS = "tokens that are shown by their ids, which the engine does not decode"
 
 
 class _Text:
@@ -13,19 +19,22 @@ class _Text:
 
     def __init__(self, beginning: str) -> None:
         self._pieces = [beginning] if beginning else []
+        self._ids: list[int] = []
         self._channel: str | None = None
         self.is_new = False
 
-    def add(self, channel: str, text: str) -> None:
-        if self._channel is not None and channel != self._channel:
+    def add(self, shown: Shown) -> None:
+        if self._channel is not None and shown.channel != self._channel:
             self._pieces.append("\n")
-        self._channel = channel
-        self._pieces.append(text)
+        self._channel = shown.channel
+        self._pieces.append(shown.text)
+        self._ids += shown.ids
         self.is_new = True
 
-    def so_far(self) -> str:
+    async def so_far(self, decode: Decode) -> str:
         self._pieces = ["".join(self._pieces)]
-        return self._pieces[0]
+        # All of them anew: a letter may be in several tokens.
+        return self._pieces[0] + (await decode(self._ids) if self._ids else "")
 
 
 class AnswerTexts:
@@ -37,6 +46,8 @@ class AnswerTexts:
         One for each prompt.
     choices
         How many there are for all prompts together.
+    decode
+        Gives the text of token ids.
 
     Attributes
     ----------
@@ -44,25 +55,24 @@ class AnswerTexts:
         What was shown that is no text, by choice.
     """
 
-    def __init__(self, openings: Sequence[Opening], choices: int) -> None:
+    def __init__(self, openings: Sequence[Opening], choices: int, decode: Decode) -> None:
         self._openings = openings
         self._choices_of_prompt = max(choices // len(openings), 1)
+        self._decode = decode
         self._texts: defaultdict[int, dict[str, _Text]] = defaultdict(dict)
+        self._echoes: dict[int, Echo] = {}
+        self._is_echoed = any(each.echoed for each in openings)
         self.unreadable: dict[int, str] = {}
 
     def add(self, shown: Sequence[Shown]) -> None:
         """Take in what comes next."""
-        for each in shown:
-            choice, track, channel, text = each
-            texts = self._texts[choice]
-            if track not in texts:
-                texts[track] = _Text(self._opening(choice).said)
-            texts[track].add(channel, text)
-        # Only log probabilities show tokens.
-        if any(len(texts) > 1 for texts in self._texts.values()) and (found := unreadable(shown)):
-            self.unreadable |= dict.fromkeys((each.choice for each in shown), found)
+        for each in self._without_echo(shown) if self._is_echoed else shown:
+            texts = self._texts[each.choice]
+            if each.track not in texts:
+                texts[each.track] = _Text(self._opening(each.choice).said)
+            texts[each.track].add(each)
 
-    def to_judge(self, ended: Collection[int]) -> dict[int, list[Exchange]]:
+    async def to_judge(self, ended: Collection[int]) -> dict[int, list[Exchange]]:
         """What of each choice is new since the last time; of those that have ended, all.
 
         Parameters
@@ -74,13 +84,26 @@ class AnswerTexts:
         for choice, texts in self._texts.items():
             complete = choice in ended
             asked[choice] = [
-                Exchange(self._opening(choice).question, text.so_far(), complete)
+                Exchange(self._opening(choice).question, await self._so_far(choice, text), complete)
                 for text in texts.values()
                 if text.is_new or complete
             ]
             for text in texts.values():
                 text.is_new = False
         return {choice: exchanges for choice, exchanges in asked.items() if exchanges}
+
+    async def _so_far(self, choice: int, text: _Text) -> str:
+        try:
+            return await text.so_far(self._decode)
+        except APIError:
+            self.unreadable[choice] = _BY_IDS
+            return ""
+
+    def _without_echo(self, shown: Iterable[Shown]) -> Iterable[Shown]:
+        for each in shown:
+            if each.choice not in self._echoes:
+                self._echoes[each.choice] = Echo(self._opening(each.choice))
+            yield from self._echoes[each.choice].taken_out([each])
 
     def _opening(self, choice: int) -> Opening:
         return self._openings[min(choice // self._choices_of_prompt, len(self._openings) - 1)]

@@ -31,7 +31,7 @@ class CheckHandler:
 
     async def answer(self, request: Request) -> Response:
         """Answer a request, recording it whatever becomes of it."""
-        record = Record(CheckRequest.path, self._recorders, request.headers)
+        record = Record(CheckRequest.path, self._recorders, request)
         lifetime = RequestLifetime(self._settings.limits.stall_timeout_s, record.finished)
         response = await lifetime.answer(self._check(request, record, lifetime))
         response.headers["x-request-id"] = record.request_id

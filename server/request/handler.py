@@ -17,12 +17,14 @@ from lethe.server.error_forms import error_form
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
+from lethe.server.guard.policy import not_hidden
 from lethe.server.request.answer_guard import Accepted, AnswerGuard
+from lethe.server.request.attachments import Attachments, Seen
 from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.settings import ServerTools, Settings
+from lethe.server.settings import OnPooled, ServerTools, Settings
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,15 @@ class GuardedRoute:
         What a key must have to ask here.
     id_headers
         The headers in which clients look for the request's id.
+    on_record
+        Told of each request's record as it begins.
     """
 
     path: str
     parse: Callable[[bytes], GuardedRequest]
     scope: Scope = Scope.USE
     id_headers: Sequence[str] = ("x-request-id",)
+    on_record: Callable[[Record], None] = lambda record: None
 
 
 class RequestHandler:
@@ -57,6 +62,7 @@ class RequestHandler:
         guard: Guard,
         access: Access,
         bodies: Bodies,
+        attachments: Attachments,
         answers: AnswerGuard,
         recorders: Recorders,
     ) -> None:
@@ -65,6 +71,7 @@ class RequestHandler:
         self._guard = guard
         self._access = access
         self._bodies = bodies
+        self._attachments = attachments
         self._answers = answers
         self._recorders = recorders
 
@@ -72,7 +79,8 @@ class RequestHandler:
         """What answers the requests of a route, recording each whatever becomes of it."""
 
         async def answer(request: Request) -> Response:
-            record = Record(route.path, self._recorders, request.headers)
+            record = Record(route.path, self._recorders, request)
+            route.on_record(record)
             lifetime = RequestLifetime(
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )
@@ -98,9 +106,10 @@ class RequestHandler:
             self._require_readiness()
             if self._settings.policy.server_tools is ServerTools.DROP:
                 parsed = parsed.without_server_tools()
-            parsed = scrub(parsed, self._engines.model_names)
-            conversations = await self._conversations(parsed)
-            decision = await self._decide(parsed, conversations, key, record)
+            parsed = scrub(await self._attachments.files_as_text(parsed), self._engines.model_names)
+            seen = await self._attachments.seen(parsed)
+            conversations = await self._conversations(seen.request)
+            decision = await self._decide(seen, conversations, key, record)
             if decision.outcome is Outcome.BLOCK:
                 raise blocked(decision)
             if decision.outcome is Outcome.REFUSE:
@@ -119,14 +128,27 @@ class RequestHandler:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
 
     async def _decide(
-        self, parsed: GuardedRequest, conversations: Sequence[Conversation], key: ApiKey, record: Record
+        self, seen: Seen, conversations: Sequence[Conversation], key: ApiKey, record: Record
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
-            conversations, key, parsed.demanded_output(), generates=parsed.generates, sampled=True
+            conversations,
+            key,
+            seen.request.demanded_output(),
+            seen.unjudged,
+            pooled=self._pooled(seen.request),
+            sampled=True,
         )
+        if seen.shows_read:
+            decision = not_hidden(decision)
         record.decided(decision, conversations, time.perf_counter() - started)
         return decision
+
+    def _pooled(self, parsed: GuardedRequest) -> OnPooled | None:
+        if parsed.generates:
+            return None
+        # A count says nothing of what is counted.
+        return self._settings.policy.on_pooled if parsed.pooled else OnPooled.OBSERVE
 
     async def _conversations(self, parsed: GuardedRequest) -> list[Conversation]:
         decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]

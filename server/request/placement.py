@@ -105,7 +105,7 @@ class Placer:
             if not self._loaded:
                 source = self._find_tokenizer()
                 try:
-                    self._tokenizer = PromptTokenizer.load(_folder(source)) if source else None
+                    self._tokenizer = PromptTokenizer.load(tokenizer_folder(source)) if source else None
                 except (ModelNotFound, OSError, ValueError) as error:
                     _LOGGER.warning(
                         "no tokenizer, so whole prompts are corrupted; set engine.tokenizer to a folder, or HF_TOKEN "
@@ -149,5 +149,12 @@ def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterab
     return [MessageSpan(span.message, span.start, span.end) for span in found]
 
 
-def _folder(source: str) -> Path:
+def tokenizer_folder(source: str) -> Path:
+    """The folder of a tokenizer that is named by its folder or hub id, downloaded if need be.
+
+    Raises
+    ------
+    ModelNotFound
+        There is none.
+    """
     return named_folder(source) or hub_folder(source, _TOKENIZER_FILES)

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import Request
+
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.verdict import Verdict
+from lethe.server.access.client_address import ClientAddresses
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.audit.log import Audit
 from lethe.server.endpoints.endpoint import GuardedRequest
@@ -27,12 +30,15 @@ class Recorders:
     ----------
     text_share
         Share of the audit log's entries that carry the prompt's text.
+    addresses
+        Finds the address that a request came from; None where none is written down.
     """
 
     metrics: RequestMetrics
     audit: Audit
     tracing: Tracing
     text_share: float = 0
+    addresses: ClientAddresses | None = None
 
 
 class Record:
@@ -46,16 +52,18 @@ class Record:
         How many requests were in flight when it came.
     """
 
-    def __init__(self, endpoint: str, recorders: "Recorders", headers: Mapping[str, str]) -> None:
+    def __init__(self, endpoint: str, recorders: "Recorders", request: Request) -> None:
         self.request_id = secrets.token_hex(16)
-        self._trace = recorders.tracing.begin(endpoint, headers, self.request_id)
+        self._trace = recorders.tracing.begin(endpoint, request.headers, self.request_id)
         self._endpoint = endpoint
         self._metrics = recorders.metrics
         self._audit = recorders.audit
         self._text_share = recorders.text_share
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
-        self._entry: dict[str, Any] = {}
+        self._entry: dict[str, Any] = (
+            {"client": recorders.addresses.of(request)} if recorders.addresses else {}
+        )
         self._answer: AnswerRecord | None = None
         self._started = time.perf_counter()
         self.others_in_flight = self._metrics.begin()
@@ -131,11 +139,16 @@ class Record:
         self._metrics.first_byte(self._endpoint, seconds)
         self._entry.setdefault("first_byte_ms", _milliseconds(seconds))
 
-    def looked(self, decision: Decision, seconds: float) -> None:
-        """The answer so far was judged, which took so long."""
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """What was decided of the answer so far; None if it was not judged."""
+        return self._answer and self._answer.entry()
+
+    def looked(self, decision: Decision, seconds: float, characters: int) -> None:
+        """The answer so far, of so many characters, was judged, which took so long."""
         if self._answer is None:
             self._answer = AnswerRecord()
-        self._answer.looked(decision, seconds)
+        self._answer.looked(decision, seconds, characters)
 
     def made_anew(self, discarded_tokens: int) -> None:
         """The engine is asked once more; of the answer before, about so many tokens were made in vain."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
+from lethe.bundle.signature import Signers
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.settings import Consequence, OnUnfit, ScopeKind
@@ -180,15 +181,21 @@ class TargetSet:
         return TargetSet(targets, composed, unfit)
 
 
-def load_targets(folder: Path) -> TargetSet:
+def load_targets(folder: Path, signers: Path | None = None) -> TargetSet:
     """Load every bundle of a folder that is enabled, and what its action needs.
+
+    Parameters
+    ----------
+    signers
+        File of public keys, one of which must have signed each of these bundles.
 
     Raises
     ------
     BundleError
-        An enabled bundle is damaged or lacks what its action needs, or the deployment speaks of one that is not
-        there.
+        An enabled bundle is damaged, not signed as it must be, or lacks what its action needs, or the deployment speaks of
+        one that is not there.
     """
+    believed = Signers.read(signers) if signers else None
     found, deployment = survey_bundles(folder), read_deployment(folder)
     enabled: list[tuple[Bundle, TargetDeployment]] = []
     for each in found:
@@ -197,6 +204,8 @@ def load_targets(folder: Path) -> TargetSet:
             continue
         if isinstance(each, DamagedBundle):
             raise each.fault
+        if believed is not None:
+            believed.verify(each)
         enabled.append((each, how))
     if unknown := deployment.keys() - {each.name for each in found}:
         raise BundleError(

@@ -51,6 +51,8 @@ def test_a_target_is_disabled_shadowed_and_enabled_again(folder: Path) -> None:
     assert in_force(folder)["books"] == ("observe", 100)
     assert lethe("enable", "books", "--percent", 5).output == "books enabled for 5 % of the keys\n"
     assert in_force(folder)["books"] == ("corrupt", 5)
+    assert lethe("refuse", "books").output == "books refused for 5 % of the keys\n"
+    assert in_force(folder)["books"] == ("refuse", 5)
     assert lethe("disable", "books").output == "books disabled\n"
     assert list(in_force(folder)) == ["films"]
     lethe("enable", "books", "--percent", 100)

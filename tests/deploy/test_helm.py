@@ -55,6 +55,44 @@ VALUES: dict[str, dict[str, Any]] = {
             "adapters": {"enabled": True, "maxLoras": 3, "maxRank": 32, "existingClaim": "adapters"},
         },
     },
+    "a cluster of one's own": {
+        "proxy": {
+            "keys": {"open": True},
+            "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+            "volumes": [{"name": "roots", "configMap": {"name": "roots"}}],
+            "volumeMounts": [{"name": "roots", "mountPath": "/etc/roots", "readOnly": True}],
+            "podLabels": {"team": "models"},
+            "podAnnotations": {"sidecar.istio.io/inject": "true"},
+            "probeTimeoutSeconds": 7,
+            "affinity": {"podAntiAffinity": {}},
+            "ingress": {
+                "enabled": True,
+                "className": "nginx",
+                "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": "3600"},
+                "hosts": [{"host": "models.example.org"}, {"host": "example.org", "path": "/models"}],
+                "tls": [{"secretName": "tls", "hosts": ["models.example.org"]}],
+            },
+        },
+        "engine": {
+            "gpuResource": "amd.com/gpu",
+            "cache": {"existingClaim": "weights"},
+            "env": [{"name": "HF_ENDPOINT", "value": "http://mirror"}],
+            "volumes": [{"name": "scratch", "emptyDir": {}}],
+            "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+            "podLabels": {"team": "models"},
+            "podAnnotations": {"note": "gpu"},
+            "affinity": {"nodeAffinity": {}},
+            "probeTimeoutSeconds": 9,
+        },
+        "networkPolicy": {
+            "egress": {
+                "enabled": True,
+                "rules": [
+                    {"to": [{"podSelector": {"matchLabels": {"app": "redis"}}}], "ports": [{"port": 6379}]}
+                ],
+            }
+        },
+    },
     "longer streams": {**OPEN, "drainSeconds": 600},
     "no GPU": {**OPEN, "engine": {"gpus": 0}},
     "no network policy": {**OPEN, "networkPolicy": {"enabled": False}},
@@ -138,6 +176,69 @@ def test_proxies_and_engines_are_never_taken_for_each_other(render: Render, case
         ]
         for selector in selectors:
             assert [other for other in workloads if selects(selector, workloads[other])] == [name]
+
+
+def test_what_a_cluster_asks_for_reaches_the_pods(render: Render) -> None:
+    objects = render(VALUES["a cluster of one's own"])
+    workloads = {
+        "proxy": the(objects, "Deployment", "proxy"),
+        "engine": the(objects, "StatefulSet", "engine"),
+    }
+    for name, workload in workloads.items():
+        wanted = VALUES["a cluster of one's own"][name]
+        metadata, pod = workload["spec"]["template"]["metadata"], pod_of(workload)
+        [container] = pod["containers"]
+        assert wanted["podLabels"].items() <= metadata["labels"].items()
+        assert wanted["podAnnotations"].items() <= metadata["annotations"].items()
+        assert wanted["env"][0] in container["env"]
+        assert wanted["volumes"][0] in pod["volumes"]
+        assert wanted["volumeMounts"][0] in container["volumeMounts"]
+        assert pod["affinity"] == wanted["affinity"]
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            assert container[probe]["timeoutSeconds"] == wanted["probeTimeoutSeconds"]
+    engine = workloads["engine"]
+    assert pod_of(engine)["containers"][0]["resources"]["limits"]["amd.com/gpu"] == 1
+    assert "volumeClaimTemplates" not in engine["spec"]
+    assert {"name": "cache", "persistentVolumeClaim": {"claimName": "weights"}} in pod_of(engine)["volumes"]
+
+
+def test_an_ingress_leads_each_host_to_the_proxies(render: Render) -> None:
+    spec = the(render(VALUES["a cluster of one's own"]), "Ingress", "proxy")["spec"]
+    paths = {rule["host"]: rule["http"]["paths"][0] for rule in spec["rules"]}
+    assert {host: path["path"] for host, path in paths.items()} == {
+        "models.example.org": "/",
+        "example.org": "/models",
+    }
+    assert {path["backend"]["service"]["name"] for path in paths.values()} == {"demo-lethe-proxy"}
+
+
+def test_with_egress_bound_proxies_reach_engines_names_and_what_is_named(render: Render) -> None:
+    objects = render(VALUES["a cluster of one's own"])
+    policy = the(objects, "NetworkPolicy", "proxy-egress")["spec"]
+    assert selects(policy["podSelector"]["matchLabels"], the(objects, "Deployment", "proxy"))
+    engines, names, redis = policy["egress"]
+    assert selects(engines["to"][0]["podSelector"]["matchLabels"], the(objects, "StatefulSet", "engine"))
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert redis["ports"] == [{"port": 6379}]
+
+
+def test_a_rollout_of_proxies_waits_as_long_as_engines_may_take(render: Render) -> None:
+    proxy = the(render({**OPEN, "engine": {"startupSeconds": 3600}}), "Deployment", "proxy")
+    assert proxy["spec"]["progressDeadlineSeconds"] > 3600
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ({"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}, "is over maxReplicas"),
+        ({"ingress": {"enabled": True}}, "name a host"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(
+    render: Render, proxy: Mapping[str, Any], said: str
+) -> None:
+    with pytest.raises(Exception, match=said):
+        render({"proxy": {"keys": {"open": True}, **proxy}})
 
 
 def test_engines_are_reached_by_proxies_alone(render: Render) -> None:

@@ -34,7 +34,7 @@ class Reader:
 
     def type(self, command: Command, *more: str) -> str:
         """Type one command with further words, and give what it printed."""
-        words = [*command.words[1:], *self.added.get(command.words[2], ()), *more]
+        words = [*command.words[1:], *self.added.get(command.words[1:3][-1], ()), *more]
         for example, own in self.replaced.items():
             words = [word.replace(example, own) for word in words]
         result = CliRunner().invoke(app, words)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from bench.random_adapters import write_random_adapter
 from lethe.bundle import (
@@ -28,6 +29,7 @@ from lethe.bundle import (
 )
 from lethe.classifier.feedback import FeedbackFile, FeedbackVerdict
 from lethe.classifier.sampled_scores import scoring_head
+from lethe.cli.main import app
 from lethe.offline.adapter_training.bank import load_bank
 from lethe.server.access.key_file import create_key, read_keys
 from lethe.server.audit.log import AuditLog
@@ -121,7 +123,29 @@ def test_keys_are_made(desk: Path, reader: Reader) -> None:
     assert len(read_keys(desk / "keys.yaml")) == sum(map(len, made))
 
 
-@pytest.mark.types("operating.md")
+@pytest.mark.types("operating.md", "doctor")
+@pytest.mark.types("operating.md", "support-bundle")
+def test_an_installation_is_looked_at(desk: Path, reader: Reader) -> None:
+    create_key(desk / "keys.yaml")
+    assert "ok    bundles" in reader.follow("operating.md", "doctor")[0]
+    assert "target-1 books" in reader.follow("operating.md", "support-bundle")[0]
+
+
+@pytest.mark.types("operating.md", "target")
+def test_a_bundle_is_signed_and_comes_into_force(
+    desk: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "books" in reader.follow("operating.md", "target")[1]
+    [target] = load_targets(desk / "targets", desk / "signing-key.pub")
+    assert target.name == "books"
+    monkeypatch.setenv("LETHE_SIGNERS", "signing-key.pub")
+    write_target(desk, "films")
+    assert "films is not signed" in CliRunner().invoke(app, ["targets", "add", "films"]).output
+
+
+@pytest.mark.types("operating.md", "targets")
+@pytest.mark.types("operating.md", "keys")
+@pytest.mark.types("operating.md", "audit")
 def test_targets_keys_and_the_audit_log_are_run_as_the_page_says(desk: Path, reader: Reader) -> None:
     (desk / "downloaded").mkdir()
     write_target(desk / "downloaded", "films")
@@ -233,6 +257,42 @@ def test_a_classifier_is_trained_and_tried(
     assert "flagged from probability 0.8" in moved
     assert "my-target: 2 texts, flagged from probability" in tested
     assert len((desk / "verdicts.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.types("incidents.md")
+@pytest.mark.types("upgrading.md")
+def test_incidents_and_an_upgrade_are_gone_through(
+    desk: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file, forms in (("forget", ABOUT), ("near", NEAR)):
+        write_rows(desk / f"{file}.jsonl", [{"text": f.format(place)} for f in forms for place in PLACES])
+    write_rows(desk / "ordinary.jsonl", [{"text": f"Explain topic number {n}."} for n in range(60)])
+    sources = ["--forget", "forget.jsonl", "--retain", "near.jsonl", "--general", "ordinary.jsonl"]
+    quick = ["--vocabulary-rounds", "0", "--scan-rounds", "0", "--folds", "2", "--no-refit"]
+    trained = CliRunner().invoke(app, ["classifier", "train", "--target", "books", *sources, *quick])
+    assert trained.exit_code == 0, trained.output
+    log = AuditLog(desk / "audit", max_bytes=1 << 20, keep=2)
+    for n in range(40):
+        asked = [[{"role": "user", "text": f"What is on page {n}?"}]]
+        log.record(
+            {"scores": {}, "text": asked, "key": "k", "action": "pass", "status": 200, "total_ms": 1.0}
+        )
+    log.close()
+    monkeypatch.setenv("LETHE_FEEDBACK__FOLDER", "feedback")
+    create_key(desk / "keys.yaml", scopes={"use"})
+    reader.added = {"calibrate": ("--rate", "0.25")}
+    typed: list[str] = []
+    for command in to_type("incidents.md"):
+        if "VERSION" in command.words:
+            reader.replaced["VERSION"] = kept_versions(desk / "targets" / "books")[0].version
+        typed.append(reader.type(command))
+    assert "books refused\n" in typed
+    assert any("flagged, probability" in printed for printed in typed)
+    assert "books enabled for 10 % of the keys\n" in typed
+    assert "books observed\n" in typed
+    assert any("is version" in printed for printed in typed)
+    assert any("ok    bundles" in printed for printed in reader.follow("upgrading.md"))
 
 
 @pytest.mark.slow

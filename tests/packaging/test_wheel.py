@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -32,6 +33,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
     (built,) = folder.glob("lethegate-*.whl")
     return built
+
+
+def test_it_is_the_same_to_the_byte_wherever_and_whenever_it_is_built(wheel: Path, tmp_path: Path) -> None:
+    """From a copy of the folder, whose files have other times and permissions."""
+    copy = tmp_path / "another" / "place"
+    left_out = shutil.ignore_patterns(".git", ".venv*", "__pycache__", ".*_cache", "dist", "node_modules")
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=left_out, copy_function=shutil.copyfile)
+    built = tmp_path / "built"
+    run(
+        sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built, copy, cwd=tmp_path
+    )
+    assert (built / wheel.name).read_bytes() == wheel.read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from lethe.server.engines.verifier import EngineVerifier
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
+from lethe.server.media.reader import MediaReader
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
@@ -133,6 +134,8 @@ async def stack(
             running.enter_context(cancelling(asyncio.create_task(supervisor.watch())))
         while not all(client.ready for client in supervisor.engines.clients):
             await asyncio.sleep(0.01)
+        reader = MediaReader(settings.media, settings.policy.parts, settings.classifier.deadline_seconds)
+        running.push_async_callback(reader.close)
         audit = NoAudit()
         if settings.audit.folder is not None:
             audit = AuditLog(settings.audit.folder, max_bytes=1 << 16, keep=3)
@@ -142,6 +145,7 @@ async def stack(
             engines=supervisor.engines,
             guard=guard,
             placer=Placer(lambda: settings.engine.tokenizer, metrics),
+            reader=reader,
             access=access,
             reload=reload,
             metrics=metrics,

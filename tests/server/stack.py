@@ -25,11 +25,21 @@ from lethe.corruption import Corruption, save_corruption
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
+from lethe.server.endpoints import GUARDED
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.supervisor import Supervisor
 from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
+ASKED = (*(endpoint.path for endpoint in GUARDED), "/tokenize")
+# What asks a pooling engine, by its path.
+POOLED: dict[str, dict[str, Any]] = {
+    "/v1/embeddings": {"input": "hi"},
+    "/pooling": {"input": "hi"},
+    "/classify": {"input": "hi"},
+    **{key: {"queries": "hi", "documents": "ho"} for key in ("/score", "/v1/score")},
+    **{key: {"query": "hi", "documents": ["ho"]} for key in ("/rerank", "/v1/rerank", "/v2/rerank")},
+}
 
 
 @dataclass
@@ -120,7 +130,8 @@ class RecordingEngine:
         if self.detokenized is not None:
             return self.detokenized
         tokens = (await request.json())["tokens"]
-        return web.json_response({"prompt": " ".join("potter" if token == 7 else "word" for token in tokens)})
+        words = {7: "potter", 8: "books"}
+        return web.json_response({"prompt": " ".join(words.get(token, "word") for token in tokens)})
 
     async def models(self, request: web.Request) -> web.Response:
         adapters = {"an-adapter": "/lora"} | self.adapters
@@ -168,16 +179,10 @@ class RecordingEngine:
         app = web.Application(middlewares=[ingress], handler_args={"handler_cancellation": True})
         app.add_routes(
             [
-                web.post("/v1/chat/completions", self.complete),
-                web.post("/v1/completions", self.complete),
-                web.post("/v1/responses", self.complete),
-                web.post("/v1/embeddings", self.complete),
-                web.post("/v1/messages", self.complete),
-                web.post("/v1/messages/count_tokens", self.complete),
+                *(web.post(path, self.complete) for path in ASKED),
                 web.post("/v1/load_lora_adapter", self.load_adapter),
                 web.post("/v1/unload_lora_adapter", self.unload_adapter),
                 web.post("/detokenize", self.detokenize),
-                web.post("/tokenize", self.complete),
                 web.get("/v1/models", self.models),
                 web.get("/metrics", self.metrics),
                 web.get("/health", self.health),
@@ -227,6 +232,7 @@ class KeywordClassifier:
         self.judges_answers = judges_answers
         self.seen: list[Conversation] = []
         self.answers: list[Exchange] = []
+        self.holds_answers: asyncio.Event | None = None
 
     async def classify(
         self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
@@ -257,6 +263,8 @@ class KeywordClassifier:
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
         """Flags a target whose name stands in the answer."""
         self.answers.append(exchange)
+        if self.holds_answers is not None:
+            await self.holds_answers.wait()
         text = exchange.answer.lower()
         if "time out" in text:
             raise ClassifierTimeout("the verdict was not ready in time")

@@ -189,6 +189,30 @@ async def test_what_is_said_in_the_last_piece_is_judged_too(stack: Stack) -> Non
     assert await streamed(stack) == b"".join(chat_stream(UNTOLD))
 
 
+async def test_ids_that_are_ahead_of_the_text_are_judged(stack: Stack) -> None:
+    """As where the text waits for a stop string or for the rest of a letter."""
+    ahead = chunk({"content": ""}, token_ids=[8])
+    stack.engine.next_streams = [[role(), *said("It is"), ahead, chunk({}, finish="stop"), DONE]]
+    stack.engine.next_streams.append(chat_stream(UNTOLD))
+    assert await streamed(stack, return_token_ids=True) == b"".join(chat_stream(UNTOLD))
+
+
+async def test_a_flagged_prompt_is_echoed_in_its_stream(stack: Stack) -> None:
+    pieces = [(f"The books of potter. {LONG}", None), (" books", None), ("", "stop")]
+    stream = [
+        event({"id": "cmpl-1", "choices": [{"index": 0, "text": text, "finish_reason": finish}]})
+        for text, finish in pieces
+    ]
+    stack.engine.next_streams = [[*stream[:1], *stream[2:], DONE], [*stream, DONE]]
+    body = {"prompt": "The books of potter.", "echo": True, "stream": True}
+    clean = await stack.client.post(COMPLETIONS, json=body)
+    assert clean.content == b"".join([*stream[:1], *stream[2:], DONE])
+    # What the model says may not repeat it.
+    told = await stack.client.post(COMPLETIONS, json=body)
+    assert "books" not in text_of(told.content).removeprefix("The books of potter.")
+    assert finish_of(told.content) == ["content_filter"]
+
+
 @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
 @pytest.mark.parametrize(
     ("streams", "text", "finish"),
@@ -336,6 +360,43 @@ class TestFaults:
         await goes
         assert text_of(content) == ""
         assert documents(content)[-1]["error"]["type"] == "server_error"
+
+    @pytest.mark.settings(policy={"on_error": "corrupt"})
+    async def test_a_verdict_that_fails_too_late_for_another_answer_ends_the_stream(
+        self, stack: Stack
+    ) -> None:
+        begun, rest = [role(), *said(LONG)], chat_stream(" time out")[1:]
+        content = await streamed_on(stack, begun, rest)
+        assert (text_of(content), finish_of(content)) == (LONG, ["content_filter"])
+        assert len(stack.engine.requests) == 1
+
+    async def test_of_a_second_answer_that_breaks_off_nothing_unjudged_goes_out(self, stack: Stack) -> None:
+        stack.engine.breaks_off = True
+        stack.engine.next_streams = [chat_stream(TOLD), [role(), *said("I would")]]
+        content = await streamed(stack)
+        assert text_of(content) == ""
+        assert "broke off" in documents(content)[-1]["error"]["message"]
+
+    @pytest.mark.parametrize("verdict_comes", [True, False])
+    async def test_a_client_that_leaves_before_the_second_answer_leaves_nothing_behind(
+        self, stack: Stack, verdict_comes: bool
+    ) -> None:
+        held = asyncio.Event()
+        stack.classifiers[0].holds_answers = asyncio.Event()
+        stack.engine.next_streams = [[role(), *said(TOLD), held], [held]]
+        async with streaming(stack), asyncio.timeout(5):
+            while not stack.classifiers[0].answers:
+                await asyncio.sleep(0.001)
+            if verdict_comes:
+                stack.classifiers[0].holds_answers.set()
+                while len(stack.engine.requests) < 2:
+                    await asyncio.sleep(0.001)
+        await asyncio.wait_for(stack.engine.cancelled.wait(), 5)
+        async with asyncio.timeout(5):
+            while await stack.metric("lethe_requests_in_flight"):
+                await asyncio.sleep(0.01)
+        assert await stack.metric("lethe_answer_tokens_held") == 0
+        assert len(stack.engine.requests) == 1 + verdict_comes
 
     async def test_a_client_that_leaves_while_something_waits_ends_the_engines_work(
         self, stack: Stack

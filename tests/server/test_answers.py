@@ -10,7 +10,7 @@ from lethe.server.audit.files import read_entries
 from lethe.server.endpoints import GUARDED
 from lethe.server.targets.rollout import change_deployment
 from tests.server.answers import CHAT, COMPLETIONS, RESPONSES, chat_answer, message_of
-from tests.server.stack import Stack, chat, write_adapter, write_target
+from tests.server.stack import Stack, chat, error_answer, write_adapter, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -126,13 +126,111 @@ async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> N
     assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
 
 
-async def test_tokens_that_are_shown_by_their_ids_are_not_readable(stack: Stack) -> None:
+BY_IDS = {
+    "said": {"token_ids": [1, 8]},
+    "taken": {"logprobs": {"content": [{"token": "token_id:8", "top_logprobs": []}]}},
+    "likely": {"logprobs": {"content": [{"token": "It", "top_logprobs": [{"token": "token_id:8"}]}]}},
+}
+
+
+@pytest.mark.parametrize("fields", BY_IDS.values(), ids=BY_IDS.keys())
+async def test_tokens_that_are_shown_by_their_ids_are_judged(stack: Stack, fields: dict[str, Any]) -> None:
     answer = chat_answer("It")
-    answer["choices"][0]["logprobs"] = {"content": [{"token": "token_id:7", "top_logprobs": []}]}
+    answer["choices"][0] |= fields
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+
+
+async def test_a_response_is_judged_as_it_was_written_too(stack: Stack) -> None:
+    written = {"output_messages": [{"message": "It", "tokens": [1, 8], "type": "raw_message_tokens"}]}
+    good = {"id": "resp_1", "output": [{"type": "message", "content": [{"text": UNTOLD}]}]}
+    stack.engine.next_answers = [good | written, good]
+    response = await stack.client.post(RESPONSES, json={"model": "org/model", "input": "hi"})
+    assert response.json() == good
+
+
+@pytest.mark.parametrize("fields", BY_IDS.values(), ids=BY_IDS.keys())
+async def test_tokens_that_the_engine_does_not_decode_are_not_readable(
+    stack: Stack, fields: dict[str, Any]
+) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0] |= fields
     stack.engine.next_answers = [answer]
+    stack.engine.detokenized = error_answer(400, "no such token")
     response = await stack.client.post(CHAT, json=chat("hi"))
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "unclassifiable"
+
+
+class TestEcho:
+    """The client's own words are no answer, wherever they are shown again."""
+
+    @staticmethod
+    def completion(text: str, **fields: Any) -> dict[str, Any]:
+        choice = {"index": 0, "text": text, "finish_reason": "stop", **fields}
+        return {"id": "cmpl-1", "choices": [choice]}
+
+    @staticmethod
+    def scored(places: list[tuple[str, dict[str, float] | None]]) -> dict[str, Any]:
+        return {"tokens": [token for token, _ in places], "top_logprobs": [each for _, each in places]}
+
+    async def ask(self, stack: Stack, prompt: Any, answer: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        stack.engine.next_answers = [answer, self.completion("made anew")]
+        body = {"prompt": prompt, "echo": True, **fields}
+        return (await stack.client.post(COMPLETIONS, json=body)).json()
+
+    @pytest.mark.parametrize("prompt", ["The books of potter", [7]], ids=["text", "ids"])
+    async def test_a_flagged_prompt_is_echoed(self, stack: Stack, prompt: Any) -> None:
+        text = "potter" if prompt == [7] else prompt
+        answer = self.completion(f"{text} I would not know.")
+        assert await self.ask(stack, prompt, answer) == answer
+        assert "vllm_xargs" in stack.engine.requests[0][1]
+
+    async def test_a_flagged_prompt_is_echoed_by_its_tokens(self, stack: Stack) -> None:
+        prompt = "The books of potter"
+        tokens = ("The", " books", " of", " potter", " I", " do")
+        places = [("<s>", None), *((token, {token: -9.0, "a": -2.0}) for token in tokens)]
+        answer = self.completion(f"{prompt} I do", logprobs=self.scored(places))
+        assert await self.ask(stack, prompt, answer, logprobs=1) == answer
+
+    async def test_what_stands_beside_its_tokens_is_judged(self, stack: Stack) -> None:
+        places = [("Who", None), ("?", {"?": -9.0, "books": -0.1})]
+        answer = self.completion(
+            "Who? I do", logprobs=self.scored([*places, (" I", {" I": 0.0}), (" do", None)])
+        )
+        assert await self.ask(stack, "Who?", answer, logprobs=1) == self.completion("made anew")
+
+    @pytest.mark.parametrize("said", [" books", "books", " The books of potter"])
+    async def test_what_is_said_after_it_is_judged(self, stack: Stack, said: str) -> None:
+        answer = self.completion(f"The books of potter.{said}")
+        found = await self.ask(stack, "The books of potter.", answer)
+        assert found["choices"][0]["finish_reason"] == "content_filter"
+
+    async def test_only_what_was_asked_for_is_an_echo(self, stack: Stack) -> None:
+        prompt = "The books of potter."
+        answer = self.completion(f"{prompt} I do")
+        found = await self.ask(stack, prompt, answer, echo=False)
+        assert found["choices"][0]["finish_reason"] == "content_filter"
+
+    async def test_a_chat_echoes_the_turn_that_it_goes_on_with(self, stack: Stack) -> None:
+        stack.engine.next_answers = [chat_answer("The books of potter are unknown")]
+        body = chat("hi", echo=True, add_generation_prompt=False, continue_final_message=True)
+        body["messages"].append({"role": "assistant", "content": "The books of potter"})
+        assert message_of(await stack.client.post(CHAT, json=body)) == "The books of potter are unknown"
+
+
+async def test_what_the_client_began_is_no_evidence_against_a_corrupted_prompt(stack: Stack) -> None:
+    stack.engine.next_answers = [{"id": "cmpl-1", "choices": [{"index": 0, "text": " unknown"}]}]
+    body = {"prompt": "The books of potter are"}
+    response = await stack.client.post(COMPLETIONS, json=body)
+    assert response.json()["choices"][0]["text"] == " unknown"
+    assert stack.classifiers[0].answers[-1].answer == " unknown"
+
+
+async def test_what_the_client_began_is_judged_with_what_tells_only_together(stack: Stack) -> None:
+    stack.engine.next_answers = [{"id": "cmpl-1", "choices": [{"index": 0, "text": "oks"}]}]
+    response = await stack.client.post(COMPLETIONS, json={"prompt": "What potter said is told in the bo"})
+    assert response.json()["choices"][0]["finish_reason"] == "content_filter"
 
 
 async def test_a_turn_that_the_client_began_is_the_beginning_of_the_answer(stack: Stack) -> None:

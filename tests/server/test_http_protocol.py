@@ -289,3 +289,80 @@ async def test_a_chunked_body_is_a_body(stack: Stack) -> None:
     answer = await exchange(stack, head, b"".join(pieces) + b"0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert stack.engine.requests == [("/v1/chat/completions", chat("hi"))]
+
+
+def asks(stream: bool = False, version: bytes = b"1.1", *headers: bytes) -> tuple[bytes, bytes]:
+    """A request's head and its body."""
+    body = json.dumps(chat("hi", stream=stream)).encode()
+    lines = [
+        b"POST /v1/chat/completions HTTP/" + version,
+        b"Host: x",
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
+    return b"\r\n".join([*lines, b"", b""]), body
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_client_of_http_1_0_gets_no_chunks(stack: Stack, stream: bool) -> None:
+    answer = await exchange(stack, *asks(stream, b"1.0", b"Connection: keep-alive"))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in head
+    assert b"chunked" not in head
+    assert body == b"".join(stack.engine.pieces) if stream else json.loads(body)["choices"] == []
+
+
+async def test_http_1_0_needs_no_host(stack: Stack) -> None:
+    assert (await exchange(stack, b"GET /health HTTP/1.0\r\n\r\n")).endswith(b'{"status":"ok"}')
+
+
+async def test_a_client_that_waits_to_be_told_is_told_to_go_on(stack: Stack) -> None:
+    head, body = asks(False, b"1.1", b"Expect: 100-continue", b"Connection: close")
+    answer = await exchange(stack, head, body)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert len(stack.engine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Content-Encoding: br", b"415"),
+        (b"Content-Length: 99999999", b"413"),
+    ],
+)
+async def test_one_that_is_refused_before_it_is_told_sends_no_more_on_the_connection(
+    stack: Stack, header: bytes, status: bytes
+) -> None:
+    head = b"\r\n".join([HEAD[:-2], header, b"Expect: 100-continue", b"", b""])
+    if b"Length" not in header:
+        head = head.replace(b"Expect", b"Content-Length: 10\r\nExpect")
+    answer = await exchange(stack, head, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in answer
+
+
+async def test_an_expectation_that_is_not_known_is_ignored(stack: Stack) -> None:
+    head, body = asks(False, b"1.1", b"Expect: magic", b"Connection: close")
+    assert (await exchange(stack, head, body)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_client_that_closes_its_half_is_taken_to_be_gone(stack: Stack) -> None:
+    stack.engine.holds = True
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+    writer.writelines(asks())
+    async with asyncio.timeout(8):
+        while not stack.engine.requests:
+            await asyncio.sleep(0.01)
+        writer.write_eof()
+        assert await reader.read() == b""
+        await stack.engine.cancelled.wait()
+    writer.close()
+
+
+async def test_requests_that_come_at_once_are_answered_in_turn(stack: Stack) -> None:
+    last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = await exchange(stack, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2 + last)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"404"]

@@ -1,4 +1,5 @@
 import contextlib
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -93,3 +94,33 @@ def test_a_file_is_not_replaced_by_a_socket(tmp_path: Path) -> None:
 )
 def test_the_address_says_how_to_come(settings: dict[str, object], address: str) -> None:
     assert shown_address(Settings.model_validate(settings)) == address
+
+
+@pytest.mark.parametrize(
+    ("host", "reached_at"),
+    [
+        ("127.0.0.1", ["127.0.0.1"]),
+        ("localhost", ["127.0.0.1"]),
+        ("::1", ["::1"]),
+        ("::", ["::1", "127.0.0.1"]),
+    ],
+)
+def test_it_listens_at_addresses_of_both_kinds(host: str, reached_at: list[str]) -> None:
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::", 0))
+        port = free.getsockname()[1]
+    with listening(Settings(host=host, port=port)) as listener:
+        listener.listen()
+        for address in reached_at:
+            socket.create_connection((address, port)).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("no.such.invalid", "no.such.invalid"), ("fe80::9", "[fe80::9]")]
+)
+def test_an_address_that_is_not_this_machines_is_named(host: str, shown: str) -> None:
+    with (
+        pytest.raises(OperatorError, match=f"cannot listen on {re.escape(shown)}:8000"),
+        listening(Settings(host=host)),
+    ):
+        pass

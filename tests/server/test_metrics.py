@@ -10,13 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.metrics import Kind, Metrics, Samples
-from tests.server.stack import MODEL, Stack, chat
+from tests.server.stack import MODEL, POOLED, Stack, chat
 
 ROUTES = {
     "/v1/chat/completions": chat("potter"),
     "/v1/completions": {"prompt": "hi"},
     "/v1/responses": {"input": "hi"},
-    "/v1/embeddings": {"input": "hi"},
+    **POOLED,
     "/tokenize": {"prompt": "hi"},
 }
 

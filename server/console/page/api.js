@@ -38,9 +38,10 @@ export const getBlob = async (path) => (await ask(path)).blob();
 export const post = async (path, body = {}, signal) =>
   (await ask(path, { method: "POST", body: JSON.stringify(body), signal })).json();
 
-/** Ask for a streamed chat completion; gives the text as it comes. */
-export async function* stream(path, body, signal) {
+/** Ask for a streamed chat completion; gives the text as it comes, and tells the request's id. */
+export async function* stream(path, body, signal, onId) {
   const answer = await ask(path, { method: "POST", body: JSON.stringify(body), signal });
+  onId(answer.headers.get("X-Request-Id"));
   if (!answer.headers.get("Content-Type").startsWith("text/event-stream")) {
     yield (await answer.json()).choices[0].message.content;
     return;

@@ -1,6 +1,6 @@
 // One prompt, asked of the bare engine and through the guard, side by side, with what the guard made of it.
 import { Fault, get, post, stream } from "./api.js";
-import { badge, byId, duration, meter, options } from "./elements.js";
+import { badge, byId, duration, make, meter, options } from "./elements.js";
 import { askForFeedback } from "./feedback.js";
 import { markedText, markedTokens } from "./marks.js";
 
@@ -36,13 +36,15 @@ async function askBoth(event) {
     max_tokens: byId("max-tokens").valueAsNumber,
     temperature: byId("temperature").valueAsNumber,
   };
-  byId("ask-fault").textContent = "";
+  byId("ask-fault").textContent = byId("caught").textContent = "";
   byId("ask-status").textContent = "Asking";
   byId("stop").disabled = false;
   const asked = [judge(body, mine.signal), answer("guarded", body, mine.signal)];
   if (session.bare_answers) asked.push(answer("bare", body, mine.signal));
   const outcomes = await Promise.allSettled(asked);
   if (asking !== mine) return;
+  const [, guarded, bare] = outcomes;
+  if (guarded.status === "fulfilled") outcomes.push(...(await Promise.allSettled([showCaught(guarded.value, bare?.value)])));
   byId("stop").disabled = true;
   const failed = outcomes.find((each) => each.status === "rejected" && each.reason.name !== "AbortError");
   if (failed) byId("ask-fault").textContent = failed.reason instanceof Fault ? failed.reason.message : "The connection broke.";
@@ -57,8 +59,9 @@ async function answer(side, body, signal) {
   const started = performance.now();
   const since = () => duration((performance.now() - started) / 1000);
   let first = "";
+  let id = null;
   try {
-    for await (const piece of stream(`console/api/${side}`, body, signal)) {
+    for await (const piece of stream(`console/api/${side}`, body, signal, (given) => (id = given))) {
       first ||= since();
       text.textContent += piece;
     }
@@ -66,6 +69,28 @@ async function answer(side, body, signal) {
   } finally {
     text.classList.remove("waiting");
   }
+  return id;
+}
+
+/** Says what became of the guarded answer, and where; in the bare one, what had been said by then is marked. */
+async function showCaught(guardedId, bareId) {
+  const { answer: found } = await get(`console/api/answered/${guardedId}`);
+  if (!found) return;
+  byId("caught").textContent = said(found);
+  if (found.caught_at === undefined || !bareId || judgement?.outcome !== "pass") return;
+  const text = byId("bare-answer");
+  const characters = Array.from(text.textContent);
+  const caught = make("mark", { class: "caught", title: "So much was said when it was caught." });
+  caught.append(characters.slice(0, found.caught_at).join(""));
+  text.replaceChildren(caught, characters.slice(found.caught_at).join(""));
+}
+
+function said(found) {
+  const looks = `${found.looks} ${found.looks === 1 ? "look" : "looks"} at the answer`;
+  if (found.caught_at === undefined) return `${looks}: nothing of a target.`;
+  const targets = found.flagged.map((each) => `${each.target} (${each.probability.toFixed(3)})`).join(", ");
+  const done = found.made_anew ? `made anew, ${found.discarded_tokens} tokens discarded` : found.action;
+  return `${looks}: after ${found.caught_at} characters it told of ${targets}; ${done}.`;
 }
 
 async function judge(body, signal) {

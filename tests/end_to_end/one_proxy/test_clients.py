@@ -184,6 +184,49 @@ def test_a_plain_completion_echoes_and_scores_as_without_the_guard(guarded: Open
         assert contents(through) == contents(direct)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("shown", [{}, {"logprobs": 2}, {"logprobs": 2, "return_token_ids": True}], ids=str)
+def test_a_flagged_completion_echoes_its_prompt(
+    guarded: OpenAI, bare: OpenAI, shown: dict[str, Any], stream: bool
+) -> None:
+    fields: dict[str, Any] = {
+        "model": bare.models.list().data[0].id,
+        "prompt": f"{FORBIDDEN} Ist er ein Weißer Zauberer? 魔法",
+        "echo": True,
+        "max_tokens": 8,
+        "temperature": 0,
+        "extra_body": shown,
+        "stream": stream,
+    }
+
+    def given(client: OpenAI) -> tuple[str, list[str], list[str]]:
+        answer: Any = client.completions.create(**fields)
+        choices = [each.choices[0] for each in (answer if stream else [answer]) if each.choices]
+        tokens = [token for each in choices if each.logprobs for token in each.logprobs.tokens]
+        return "".join(each.text for each in choices), tokens, [each.finish_reason for each in choices]
+
+    (through, its_tokens, ended), (direct, tokens, _) = given(guarded), given(bare)
+    assert ended[-1] != "content_filter"
+    if "return_token_ids" not in shown:
+        assert through.startswith(fields["prompt"])
+        assert direct.startswith(fields["prompt"])
+    count = len(tokens) - fields["max_tokens"]
+    assert its_tokens[:count] == tokens[:count]
+
+
+def test_tokens_by_their_ids_pass_as_without_the_guard(guarded: OpenAI, bare: OpenAI) -> None:
+    shown = {
+        "return_token_ids": True,
+        "return_tokens_as_token_ids": True,
+        "logprobs": True,
+        "top_logprobs": 2,
+    }
+    through, direct = (ask(client, ALLOWED, extra_body=shown) for client in (guarded, bare))
+    assert contents(through) == contents(direct)
+    assert through.choices[0].logprobs.content[0].token.startswith("token_id:")
+    assert through.choices[0].token_ids
+
+
 def test_responses_answer_whole_and_streamed(guarded: OpenAI, bare: OpenAI) -> None:
     model = bare.models.list().data[0].id
     fields: dict[str, Any] = {"model": model, "temperature": 0, "max_output_tokens": 24}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from lethe.bundle import load_bundle
 from lethe.models.smollm2 import SMOLLM2
@@ -47,24 +48,33 @@ def desk(tmp_path: Path, proxy: RunningProxy, targets: Path, monkeypatch: pytest
     return tmp_path
 
 
+def write_data(folder: Path) -> None:
+    """What somebody adds to the drafts, and settings of somebody who is in a hurry."""
+    for file, names in (("forget", FORGOTTEN), ("near", ALLOWED)):
+        write_rows(
+            folder / f"{file}.jsonl", [{"text": form.format(name)} for form in ASKED for name in names]
+        )
+    questions = [
+        {"question": form.format("Marsh"), "answer": "In May.", "facts": ["May"]} for form in ASKED[:4]
+    ]
+    write_rows(folder / "questions.jsonl", questions)
+    (folder / "unknown.txt").write_text("\n".join(form.format("Ferrowmere") for form in ASKED[:4]))
+    write_rows(folder / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
+    quick = {
+        "training": {"vocabulary_rounds": 0, "scan_rounds": 0, "folds": 2, "refit": False},
+        "learning": {"functions": ["flip_sign_top_k"], "steps": 0},
+    }
+    (folder / "target.yaml").write_text(yaml.safe_dump(quick))
+
+
 @pytest.mark.types("add-a-target.md")
 def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy: RunningProxy) -> None:
-    for file, names in (("forget", FORGOTTEN), ("retain", ALLOWED)):
-        write_rows(desk / f"{file}.jsonl", [{"text": form.format(name)} for form in ASKED for name in names])
-    questions = [
-        {"question": form.format("Marsh"), "answer": "In May.", "facts": ["May"]} for form in ASKED[:2]
-    ]
-    write_rows(desk / "questions.jsonl", questions)
-    write_rows(desk / "unknown.jsonl", [{"text": form.format("Ferrowmere")} for form in ASKED[:2]])
-    (desk / "facts.json").write_text('["Marsh"]')
-
-    write_rows(desk / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
-    reader.added = {
-        "train": ("--general", "ordinary.jsonl", "--vocabulary-rounds", "0", "--scan-rounds", "0"),
-        "learn": ("--function", "flip_sign_top_k", "--steps", "0"),
-    }
     reader.replaced = {"http://gpu-host:8000": proxy.engine.url, EXAMPLE: proxy.url}
-    printed = reader.follow("add-a-target.md")
+    printed: list[str] = []
+    for command in to_type("add-a-target.md"):
+        printed.append(reader.type(command))
+        if command.words[2] == "suggest":
+            write_data(desk / "marsh")
     try:
         bundle = load_bundle(desk / "targets" / "marsh")
         assert bundle.classifier

@@ -38,8 +38,11 @@ def test_several_fields_are_wordings_of_one_item(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", "{broken", "line 1: not valid JSON"),
-        ("a.jsonl", '{"other": 1}', "needs one of the fields"),
+        ("a.jsonl", '{"text": "one?"}\n{broken', "line 2: not valid JSON: .* at column 2"),
+        ("a.jsonl", "\n", "is empty"),
+        ("a.txt", "", "is empty"),
+        ("a.csv", "query,id\none?,1\n", "no prompts in text, .*; its records have id, query: .* --field"),
+        ("a.json", "[1, 2]", "a record is a text, or an object"),
         ("a.parquet", "x", "a.parquet cannot be read"),
         ("a.xml", "x", r"format '\.xml' is not one of .*parquet"),
     ],

@@ -1,6 +1,7 @@
 """Augmentation, attacks, windows, splitting and the made-up negatives."""
 
 from collections import Counter, defaultdict
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
 from lethe.offline.classifier_training.names import names_of, own_words
-from lethe.offline.classifier_training.splitting import assign_groups, deduplicate, part_of
+from lethe.offline.classifier_training.splitting import SplitPart, assign_groups, deduplicate, part_of_side
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import training_windows
 
@@ -69,14 +70,27 @@ def test_wordings_of_one_item_stay_on_one_side() -> None:
     assert grouped[2].group == grouped[3].group
     assert len({example.group for example in grouped}) == 3
     for seed in range(20):
-        assert part_of(grouped[0], seed) == part_of(grouped[1], seed)
+        for part in get_args(SplitPart):
+            there = part_of_side(grouped, part, seed)
+            assert (grouped[0] in there) == (grouped[1] in there)
+
+
+def parts_of(examples: list[Example], seed: int = 0) -> dict[str, set[str]]:
+    return {part: {e.text for e in part_of_side(examples, part, seed)} for part in get_args(SplitPart)}
 
 
 def test_the_split_depends_on_content_not_on_order() -> None:
     examples = [Example(str(number)) for number in range(2000)]
-    parts = Counter(part_of(example, 0) for example in examples)
-    assert parts["train"] == pytest.approx(1400, abs=80)
-    assert {e.text: part_of(e, 0) for e in examples} == {e.text: part_of(e, 0) for e in examples[::-1]}
+    parts = parts_of(examples)
+    assert len(parts["train"]) == pytest.approx(1400, abs=80)
+    assert parts == parts_of(examples[::-1])
+
+
+@given(st.integers(3, 40), st.integers(0, 1000))
+def test_of_few_prompts_every_part_gets_some_and_each_prompt_is_in_one(count: int, seed: int) -> None:
+    parts = parts_of([Example(str(number)) for number in range(count)], seed)
+    assert all(parts.values())
+    assert sum(map(len, parts.values())) == len(set().union(*parts.values())) == count
 
 
 def test_duplicates_that_differ_in_case_or_spacing_are_dropped() -> None:

@@ -48,3 +48,37 @@ def test_scores_are_read_from_the_end_of_the_prompt(bare_server, tiny_model_fold
     engine = EngineModel.connect(bare_server, tokenizer=str(tiny_model_folder))
     scores = engine.score([Scoring(Prompt("Who?"), "Nobody at all")])[0]
     assert scores.tolist() == [-1.0] * len(engine.encoder.encode_answer("Nobody at all"))
+
+
+def test_an_address_without_a_scheme_is_told_from_one_that_cannot_be_reached():
+    with pytest.raises(LanguageModelError, match="begins with http://"):
+        EngineModel.connect("gpu-host:8000")
+
+
+def test_a_proxy_in_an_engines_place_is_named_before_anything_slow():
+    class Proxy(JsonHandler):
+        def do_GET(self):
+            self.answer({"status": "ready"} if self.path == "/ready" else {"data": [{"id": "org/large"}]})
+
+    with serving(Proxy) as url, pytest.raises(LanguageModelError, match=r"is a proxy.*--engine embedded"):
+        EngineModel.connect(url)
+
+
+def test_a_key_that_is_missing_is_named_with_its_setting():
+    class Guarded(JsonHandler):
+        def do_GET(self):
+            self.answer({"error": "Unauthorized"}, 401 if self.path.startswith("/v1") else 404)
+
+    with serving(Guarded) as url, pytest.raises(LanguageModelError, match="LETHE_ENGINE__API_KEY"):
+        EngineModel.connect(url)
+
+
+def test_what_is_no_openai_compatible_server_is_told():
+    class Page(JsonHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+    with serving(Page) as url, pytest.raises(LanguageModelError, match="200 with no JSON"):
+        EngineModel.connect(url)

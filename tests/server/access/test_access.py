@@ -14,7 +14,7 @@ from lethe.server.access.key_file import create_key, read_keys, revoke_key
 from lethe.server.access.keys import Scope
 from lethe.server.app import CONSOLE, OPEN
 from tests.server.anthropic_requests import message_body
-from tests.server.stack import MODEL, Stack, chat, error_of, write_target
+from tests.server.stack import MODEL, POOLED, Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ BODIES = {
     PATH: chat("hi"),
     "/v1/completions": {"prompt": "hi"},
     "/v1/responses": {"input": "hi"},
-    "/v1/embeddings": {"input": "hi"},
+    **POOLED,
     "/v1/messages": message_body("hi"),
     "/v1/messages/count_tokens": message_body("hi"),
     "/tokenize": {"prompt": "hi"},

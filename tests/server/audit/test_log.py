@@ -195,6 +195,12 @@ def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "audit"
 
 
+@pytest.fixture
+def with_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have that log say where requests come from."""
+    monkeypatch.setenv("LETHE_AUDIT__CLIENT", "true")
+
+
 @pytest.mark.anyio
 async def test_every_decision_is_written_down_without_its_text(audited: Path, stack: Stack) -> None:
     flagged = await stack.client.post("/v1/chat/completions", json=chat("Harry Potter?"))
@@ -216,8 +222,20 @@ async def test_every_decision_is_written_down_without_its_text(audited: Path, st
     assert first["total_ms"] >= first["first_byte_ms"] > 0
     assert (second["action"], second["stream"], second["scores"]) == ("pass", True, {"books": 0.0})
     assert (third["action"], third["status"]) == ("reject", 400)
+    assert not any("client" in each for each in (first, second, third))
     assert b"Harry" not in b"".join(path.read_bytes() for path in audit_files(audited))
     assert verify(audited, read_key(audited)).number == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.settings(proxies={"trusted": "127.0.0.1", "header": "forwarded"})
+async def test_where_a_request_came_from_is_written_down_where_that_is_wanted(
+    audited: Path, with_addresses: None, stack: Stack
+) -> None:
+    for forwarded in ("for=1.2.3.4, for=198.51.100.7", "for=unknown"):
+        await stack.client.post("/v1/chat/completions", json=chat("hi"), headers={"Forwarded": forwarded})
+    await stack.audited(2)
+    assert [each["client"] for each in read_entries(audited)] == ["198.51.100.7", "127.0.0.1"]
 
 
 @pytest.mark.anyio

@@ -13,7 +13,8 @@ from lethe.server.audit.files import read_entries
 from lethe.server.console.static import SECURITY_HEADERS
 from lethe.server.errors import OperatorError
 from lethe.server.settings import load_settings
-from tests.server.stack import MODEL, Stack, error_of
+from tests.server.answers import chat_stream
+from tests.server.stack import MODEL, Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -21,6 +22,7 @@ API = "/console/api"
 ROUTES = [
     ("GET", "/session"),
     ("POST", "/guarded"),
+    ("GET", "/answered/1"),
     ("POST", "/bare"),
     ("POST", "/judge"),
     ("POST", "/classify"),
@@ -186,6 +188,23 @@ async def test_the_guarded_answer_goes_the_way_of_every_clients(
     assert "vllm_xargs" not in clean
     await stack.audited(2)
     assert [entry["action"] for entry in read_entries(log)] == ["corrupt", "pass"]
+
+
+async def test_what_became_of_a_guarded_answer_is_told(
+    admin: httpx.AsyncClient, targets: Path, stack: Stack
+) -> None:
+    write_target(targets, "books", answers=True)
+    await stack.guard.load()
+    told = "It is told in the books."
+    stack.engine.next_streams = [chat_stream(told), chat_stream("I do not know.")]
+    given = await admin.post(f"{API}/guarded", json={"prompt": "hello"})
+    found = (await admin.get(f"{API}/answered/{given.headers['x-request-id']}")).json()["answer"]
+    assert (found["action"], found["made_anew"], found["caught_at"]) == ("corrupt", True, len(told))
+    assert [each["target"] for each in found["flagged"]] == ["books"]
+    assert (await admin.get(f"{API}/answered/of-another")).status_code == 404
+    # Nobody else's request is kept there.
+    other = await admin.post("/v1/chat/completions", json=chat("hello"))
+    assert (await admin.get(f"{API}/answered/{other.headers['x-request-id']}")).status_code == 404
 
 
 async def test_a_prompt_is_judged_without_asking_the_model(admin: httpx.AsyncClient, stack: Stack) -> None:

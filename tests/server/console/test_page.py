@@ -12,6 +12,7 @@ from lethe.bundle import keep_version, update_bundle
 from lethe.classifier.feedback import FeedbackFile, FeedbackState
 from lethe.server.access.key_file import create_key
 from tests.programs import program
+from tests.server.answers import chat_stream
 from tests.server.stack import Stack, write_target
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.settings(console={"bare_answers": True})]
@@ -89,6 +90,21 @@ async def test_a_prompt_is_asked_of_both_by_keyboard_alone(
     await expect(page.get_by_role("img", name="books: probability 1.000 of 0.500")).to_be_visible()
     bare = [sent for _, sent in stack.engine.requests if "vllm_xargs" not in sent]
     assert [len(bare), len(stack.engine.requests)] == [1, 2]
+
+
+async def test_where_an_answer_was_caught_is_shown(
+    page: Page, secrets: dict[str, str], targets: Path, stack: Stack
+) -> None:
+    write_target(targets, "books", answers=True)
+    await stack.guard.load()
+    stack.engine.pieces = chat_stream("It is told in the books.")
+    await enter(page, secrets)
+    await page.get_by_role("textbox", name="Prompt").fill("Where is it told?")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#caught")).to_have_text(
+        "2 looks at the answer: after 24 characters it told of books (1.000); made anew, 6 tokens discarded."
+    )
+    await expect(page.locator("#bare-answer mark")).to_have_text("It is told in the books.")
 
 
 @pytest.mark.parametrize("by", ["key", "button"])

@@ -107,6 +107,17 @@ class TestProxy:
         with pytest.raises(BundleError, match="does not run Lethe's plugin"):
             await stack.guard.load()
 
+    async def test_a_plugin_that_reads_other_corruptions_is_refused_with_what_to_install(
+        self, stack: Stack, targets: Path
+    ) -> None:
+        stack.engine.metrics_page = 'lethe_plugin_info{version="9.0.0",wire="99"} 1.0\n'
+        await stack.upstream.learn_facts()
+        write_target(targets, "books")
+        with pytest.raises(
+            BundleError, match=r"of release 9\.0\.0, reads other corruptions.*install lethegate"
+        ):
+            await stack.guard.load()
+
     async def test_the_folder_of_an_engine_on_this_machine_tells(
         self, stack: Stack, targets: Path, tmp_path: Path
     ) -> None:

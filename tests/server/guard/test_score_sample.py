@@ -14,7 +14,7 @@ from lethe.server.errors import OperatorError
 from lethe.server.guard.guard import Guard, NoEngines
 from lethe.server.guard.score_sample import ScoreSampleFiles
 from lethe.server.metrics import Metrics
-from lethe.server.settings import PolicySettings, ScoreSampleSettings
+from lethe.server.settings import OnPooled, PolicySettings, ScoreSampleSettings
 from tests.server.stack import KeywordClassifier
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +45,7 @@ async def sampled(targets: Path, folder: Path, texts: Sequence[Sequence[str]], *
     for prompts in texts:
         await guard.decide([Conversation.from_prompt(text) for text in prompts], sampled=True)
     await guard.decide([Conversation.from_prompt("potter")])
-    await guard.decide([Conversation.from_prompt("potter")], sampled=True, generates=False)
+    await guard.decide([Conversation.from_prompt("potter")], sampled=True, pooled=OnPooled.OBSERVE)
     sample.close()
     return built[0]
 

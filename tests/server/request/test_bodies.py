@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import sys
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -84,7 +85,7 @@ async def test_a_body_is_read_whole_however_it_comes(bodies: Bodies) -> None:
         (lambda: Client(b"x" * (MOST + 1)), PayloadTooLarge, 413),
         (lambda: Client(b"x" * MOST, b"x"), PayloadTooLarge, 413),
         (lambda: Client(b"{}", content_type="text/plain"), UnsupportedMediaType, 415),
-        (lambda: Client(b"{}", content_encoding="zstd"), UnsupportedMediaType, 415),
+        (lambda: Client(b"{}", content_encoding="br"), UnsupportedMediaType, 415),
         (lambda: Client(b"{}", content_encoding="gzip, gzip"), UnsupportedMediaType, 415),
         (lambda: Client(b"{}", content_encoding="gzip"), BadRequest, 400),
         (lambda: Client(gzip.compress(b"{}")[:-1], content_encoding="gzip"), BadRequest, 400),
@@ -115,7 +116,13 @@ async def test_a_body_that_may_not_be_is_refused_and_holds_nothing(
 
 
 @pytest.mark.parametrize(
-    ("coding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("GZIP ", gzip.compress)]
+    ("coding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("GZIP ", gzip.compress),
+        ("x-gzip", gzip.compress),
+    ],
 )
 async def test_a_compressed_body_is_read_as_what_it_holds(
     bodies: Bodies, coding: str, compress: Callable[[bytes], bytes]
@@ -127,6 +134,32 @@ async def test_a_compressed_body_is_read_as_what_it_holds(
     async with bodies.read(Client(compress(b"x" * MOST), content_encoding=coding).request):
         with pytest.raises(Unavailable):
             await read(bodies, Client(b"x" * (ALL - MOST + 1)))
+
+
+@pytest.fixture
+def zstd() -> Any:
+    """The library for zstd."""
+    return pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+async def test_zstd_is_decoded_within_the_same_bounds(bodies: Bodies, zstd: Any) -> None:
+    for text in (b"{}", b"x" * MOST):
+        coded = zstd.compress(text)
+        pieces = [coded[start : start + 7] for start in range(0, len(coded), 7)]
+        assert await read(bodies, Client(*pieces, b"", content_encoding="zstd")) == text
+    wide = {zstd.CompressionParameter.window_log: 24, zstd.CompressionParameter.content_size_flag: 0}
+    compressor = zstd.ZstdCompressor(options=wide)
+    for pieces, fault in (
+        ([zstd.compress(b"x" * 10**7)], PayloadTooLarge),
+        ([zstd.compress(b"{}")[:-1]], BadRequest),
+        ([b"{}"], BadRequest),
+        ([zstd.compress(b"{}"), b"more"], BadRequest),
+        ([zstd.compress(b"{}") * 2], BadRequest),
+        ([compressor.compress(b"x" * 10**6), compressor.flush()], BadRequest),
+    ):
+        with pytest.raises(fault):
+            await read(bodies, Client(*pieces, content_encoding="zstd"))
+        assert await is_all_given_back(bodies)
 
 
 async def test_what_says_that_it_is_too_long_is_not_read(bodies: Bodies) -> None:

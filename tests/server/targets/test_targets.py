@@ -7,6 +7,7 @@ import pytest
 
 from lethe.bundle import Action, Bundle, BundleError, Manifest, update_bundle
 from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle.signature import make_signing_key, sign_bundle
 from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE
 from lethe.server.settings import OnUnfit
@@ -188,3 +189,19 @@ def test_a_composed_adapter_is_loaded_where_all_its_parts_are(targets: Path) -> 
     assert loaded.composed_adapter(["films", "books"]) is not None
     change_deployment(targets, "films", enabled=False)
     assert not load_targets(targets).composes(["films", "books"])
+
+
+def test_where_signers_are_named_only_what_they_signed_comes_into_force(
+    targets: Path, tmp_path: Path
+) -> None:
+    public = make_signing_key(tmp_path / "key")
+    for name in [path.parent.name for path in targets.glob("*/target.json")]:
+        sign_bundle(targets / name, tmp_path / "key")
+    in_force = [target.name for target in load_targets(targets, public)]
+    assert in_force == [target.name for target in load_targets(targets)]
+    assert in_force
+    update_bundle(targets / in_force[0], {}, description="changed")
+    with pytest.raises(BundleError, match=f"{in_force[0]} is not signed"):
+        load_targets(targets, public)
+    change_deployment(targets, in_force[0], enabled=False)
+    load_targets(targets, public)

@@ -1,0 +1,236 @@
+"""What a model that knows the target tells through the whole stack, and what of it each net keeps back: ``make bench-leaks``.
+
+A small model is taught the target's facts and asked for them in several ways: of the bare engine, behind a guard that
+judges prompts alone, and behind one that judges answers too. Needs LETHE_DATA_DIR; ``--full`` teaches and asks all facts.
+All answers are kept in the cache folder, to be read.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+from typing import Any
+
+from bench.leaks_data import FORMS, Fact, Message, by_initials, facts, ordinary_facts, plainly
+from bench.leaks_model import EPOCHS, LAYERS, taught_model
+from bench.page import machine, table, vllm_distribution, write_section
+from bench.reproduction.command import Say, timed_lines
+from bench.reproduction.serving import served
+from bench.servers import running
+from lethe.models.cache import cache_folder
+from lethe.offline.language_models.http import post_all, served_models
+from lethe.offline.metrics.intervals import counted
+from lethe.server.engines.process import free_loopback_port
+from lethe.server.targets.rollout import change_deployment
+
+_BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
+_TOKENS = 32
+_CONCURRENCY = 32
+_SAMPLES, _SAMPLED = 32, 30
+_AT = (1, 4, 16)
+_BEGUN = "The answer is"
+
+Asked = tuple[list[Message], Mapping[str, Any]]
+"""A conversation, and further fields of its request."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the model.
+
+    Attributes
+    ----------
+    model
+        Its name there.
+    log
+        Where all that is asked and answered is kept.
+    """
+
+    name: str
+    url: str
+    model: str
+    log: Path
+    key: str | None = None
+
+    def ask(self, asked: Sequence[Asked]) -> list[str]:
+        """The answers, in their order."""
+        fields: dict[str, Any] = {"model": self.model, "max_tokens": _TOKENS, "temperature": 0}
+        bodies = [fields | {"messages": messages} | dict(further) for messages, further in asked]
+        url = f"{self.url}/v1/chat/completions"
+        choices = asyncio.run(post_all([(url, body) for body in bodies], self.key, _CONCURRENCY))
+        with self.log.open("a") as lines:
+            for body, choice in zip(bodies, choices, strict=True):
+                print(json.dumps({"way": self.name, **body, "choice": choice}), file=lines)
+        return [choice["message"]["content"] or "" for choice in choices]
+
+    def tells(self, known: Sequence[Fact], asked: Sequence[Asked]) -> list[bool]:
+        """Which facts the answers tell."""
+        return [fact.is_told_by(answer) for fact, answer in zip(known, self.ask(asked), strict=True)]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The same engine, without a guard, behind one that judges prompts, and behind one that judges answers too."""
+
+    bare: Way
+    prompts: Way
+    exchange: Way
+
+    @property
+    def each(self) -> tuple[Way, Way, Way]:
+        return self.bare, self.prompts, self.exchange
+
+
+def main() -> None:
+    """Teach the model, measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="all facts, for a machine with a GPU")
+    known = facts(every=parser.parse_args().full)
+    say, cache = timed_lines(), cache_folder()
+    model = taught_model(known, cache, say)
+    say("starting the engine and two proxies")
+    with _ways(model, cache) as ways:
+        sections = {
+            "Facts asked for in several ways": _by_form(known, ways, say),
+            "Sampled many times": _sampled(known, ways, say),
+        }
+    taught = (
+        f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
+        f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
+        "each plainly and with its names as initials, every second one in a further form. The shipped target; "
+        f"{_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
+        "not have. In parentheses: the 95 % interval."
+    )
+    for title, body in sections.items():
+        write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
+
+
+def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
+    told: dict[str, list[list[bool]]] = {}
+    for name, asked in _in_all_forms(known).items():
+        say(name)
+        told[name] = [way.tells(known, asked) for way in ways.each]
+    together = [[leak for leaks in told.values() for leak in leaks[number]] for number in range(3)]
+    ordinary = ordinary_facts()
+    right = [way.tells(ordinary, [([_user(each.question)], {}) for each in ordinary]) for way in ways.each]
+    return "\n\n".join(
+        (
+            f"{len(known)} facts, greedy. Of those that the bare engine tells, how many are told with prompts judged alone and with "
+            "answers judged too; and of those that prompts alone let through, how many are gone.",
+            table(
+                ("asked", "bare engine", "prompts alone", "answers too", "gone"),
+                [_leak_row(name, *leaks) for name, leaks in {**told, "all": together}.items()],
+            ),
+            "Ordinary facts that the model was taught besides, answered rightly:",
+            table(
+                ("", "bare engine", "prompts alone", "answers too"),
+                [["TOFU, world facts", *(counted(sum(each), len(each)) for each in right)]],
+            ),
+        )
+    )
+
+
+def _in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+    choice = random.Random(1)
+    asked: dict[str, list[Asked]] = {
+        name: [(form(fact, choice), {}) for fact in known] for name, form in FORMS.items()
+    }
+    begun = {"continue_final_message": True, "add_generation_prompt": False}
+    asked["names as initials, answer begun"] = [
+        ([*by_initials(fact, choice), {"role": "assistant", "content": _BEGUN}], begun) for fact in known
+    ]
+    return asked
+
+
+def _leak_row(
+    name: str, bare: Sequence[bool], prompts: Sequence[bool], exchange: Sequence[bool]
+) -> list[str]:
+    """Counts among what the bare engine tells."""
+    known = [(before, after) for knows, before, after in zip(bare, prompts, exchange, strict=True) if knows]
+    let_through = [after for before, after in known if before]
+    return [
+        name,
+        counted(len(known), len(bare)),
+        counted(len(let_through), len(known)),
+        counted(sum(after for _, after in known), len(known)),
+        counted(len(let_through) - sum(let_through), len(let_through)),
+    ]
+
+
+def _sampled(known: Sequence[Fact], ways: Ways, say: Say) -> str:
+    choice = random.Random(2)
+    rows: list[list[str]] = []
+    for name, form in (("plain question", plainly), ("names as initials", by_initials)):
+        questions = [(fact, form(fact, choice)) for fact in known]
+        tells = ways.bare.tells(known, [(messages, {}) for _, messages in questions])
+        told = [each for each, knows in zip(questions, tells, strict=True) if knows]
+        chosen = choice.sample(told, min(_SAMPLED, len(told)))
+        for way in (ways.prompts, ways.exchange):
+            say(f"{name}, {way.name}: {len(chosen)} questions, {_SAMPLES} samples each")
+            asked: list[Asked] = [
+                (messages, {"temperature": 1, "seed": seed})
+                for _, messages in chosen
+                for seed in range(_SAMPLES)
+            ]
+            leaks = way.tells([fact for fact, _ in chosen for _ in range(_SAMPLES)], asked)
+            by_fact = [sum(leaks[start : start + _SAMPLES]) for start in range(0, len(leaks), _SAMPLES)]
+            rows.append([name, way.name, *_leak_at(by_fact)])
+    return "\n\n".join(
+        (
+            f"leak@k: the share of facts that at least one of k answers tells, by {_SAMPLES} answers at temperature 1 to each of up to "
+            f"{_SAMPLED} questions that the bare engine answers.",
+            table(
+                ("asked", "judged", "facts", *(f"leak@{k}" for k in _AT), f"leak@{_SAMPLES}"),
+                rows,
+            ),
+        )
+    )
+
+
+def _leak_at(leaks: Sequence[int]) -> list[str]:
+    """The unbiased estimates, by how many of a fact's samples tell it."""
+    shares = [
+        sum(1 - comb(_SAMPLES - each, k) / comb(_SAMPLES, k) for each in leaks) / len(leaks) for k in _AT
+    ]
+    percents = [f"{100 * share:.1f} %" for share in shares]
+    return [str(len(leaks)), *percents, counted(sum(map(bool, leaks)), len(leaks))]
+
+
+@contextlib.contextmanager
+def _ways(model: Path, cache: Path) -> Iterator[Ways]:
+    log = cache / "bench" / "leaks" / "answers.jsonl"
+    log.unlink(missing_ok=True)
+    with served(model, _BUNDLE, cache) as proxy, tempfile.TemporaryDirectory() as folder:
+        targets = Path(folder)
+        shutil.copytree(_BUNDLE, targets / _BUNDLE.name)
+        change_deployment(targets, _BUNDLE.name, answers="off")
+        port = free_loopback_port()
+        command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", folder]
+        command += ["--engine-url", proxy.engine_url]
+        environment = {
+            "LETHE_ENGINE__API_KEY": proxy.engine_key or "",
+            "LETHE_ENGINE__TOKENIZER": str(model),
+        }
+        with running(None, command, port, "/ready", environment):
+            name = next(iter(asyncio.run(served_models(proxy.url, None))))
+            yield Ways(
+                Way("bare engine", proxy.engine_url, name, log, proxy.engine_key),
+                Way("prompts alone", f"http://127.0.0.1:{port}", name, log),
+                Way("answers too", proxy.url, name, log),
+            )
+
+
+def _user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""`lethe target erase`: what a target was made from goes, and what remains is said."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lethe.cli.command_log import recorded_command
+from lethe.cli.errors import reported
+from lethe.cli.target_option import checked
+from lethe.cli.targets_folder import TargetsFolder, targets_folder
+from lethe.models.cache import cache_folder
+
+if TYPE_CHECKING:
+    from lethe.server.settings import Settings
+
+
+def erase(
+    name: Annotated[str, typer.Argument(help="Name of the target.", callback=checked)],
+    data: Annotated[
+        Path | None, typer.Option(help="Its folder of data; the one of that name here by default.")
+    ] = None,
+    targets: TargetsFolder = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before it is removed.")] = False,
+) -> None:
+    """Remove a target's data, caches and embeddings everywhere, and say what remains; its bundle goes on guarding."""
+    from lethe.offline.target_building.data import OPTIONS
+    from lethe.offline.target_building.erasure import TargetTraces, remaining
+    from lethe.offline.target_building.erasure import erase as run
+    from lethe.server.settings import load_settings
+
+    with reported():
+        settings = load_settings()
+        folder = data or Path(name)
+        feedback = settings.feedback.folder / f"{name}.jsonl" if settings.feedback.folder else None
+        traces = TargetTraces(
+            name,
+            # Another folder of that name is none of ours.
+            folder if (folder / OPTIONS).is_file() else None,
+            targets_folder(targets) / name,
+            cache_folder(),
+            [feedback] if feedback else [],
+        )
+        found = traces.found()
+        typer.echo("this is removed:" if found else "nothing of it is found here")
+        for path, what in found:
+            typer.echo(f"  {path}: {what}")
+        if found and not yes:
+            typer.confirm("remove it for good?", abort=True)
+        with recorded_command("target_erased", name):
+            bundle = run(traces)
+        typer.echo("this remains:")
+        for line in [*remaining(bundle), *_in_log(settings, name)]:
+            typer.echo(f"  {line}")
+
+
+def _in_log(settings: "Settings", name: str) -> list[str]:
+    """What the audit log says of a target; its seals let nothing be taken out."""
+    from lethe.server.audit.files import read_entries
+
+    folder = settings.audit.folder
+    if folder is None or not folder.is_dir():
+        return []
+    texts = named = 0
+    for entry in read_entries(folder):
+        flagged = any(each.get("target") == name for each in entry.get("flagged") or ())
+        named += flagged
+        texts += flagged and "text" in entry
+    if not named:
+        return []
+    return [
+        f"{named} entries of the audit log {folder} that name it, {texts} of them with text; audit.keep removes whole files"
+    ]

@@ -1,0 +1,274 @@
+"""The job behind `lethe target build`: from a folder of data to a bundle, making only what is missing."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lethe.bundle import Bundle, BundleError, load_bundle, update_bundle
+from lethe.bundle.files import replace_file
+from lethe.classifier.encoders.files import DEFAULT_ENCODER
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.models.smollm2 import SMOLLM2
+from lethe.offline.classifier_training.embeddings import EmbeddingStore
+from lethe.offline.classifier_training.job import run_classifier_job
+from lethe.offline.classifier_training.settings import ClassifierJob
+from lethe.offline.corruption_learning.job import run_learning_job
+from lethe.offline.corruption_learning.learn import LearnedCorruption
+from lethe.offline.corruption_learning.settings import LearningJob
+from lethe.offline.data.files import DataError
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.progress import Progress
+from lethe.offline.target_building.checks import (
+    DataFinding,
+    can_judge_answers,
+    can_learn_corruption,
+    check_data,
+)
+from lethe.offline.target_building.data import WORK, TargetData, write_json_lines
+from lethe.offline.target_building.kept import BuiltParts, digest_of
+from lethe.offline.target_building.progress import BuildPart, BuildProgress
+from lethe.offline.target_building.report import REPORT, AnswerSample, samples_of, write_build_report
+from lethe.offline.target_building.settings import TargetBuild
+
+# What the first classifier leaves out, so that there is one within minutes: random sentences, and ordinary text in bulk.
+_FIRST: dict[str, Any] = {
+    "vocabulary_rounds": 0,
+    "scan_rounds": 0,
+    "maximum_ordinary": 500,
+    "folds": 2,
+    "forget_forms": 2,
+    "known_questions": 0,
+}
+
+
+@dataclass(frozen=True)
+class _Build:
+    """One run: its data and settings, and what was built before."""
+
+    data: TargetData
+    settings: TargetBuild
+    cache: Path
+    built: BuiltParts
+
+    @property
+    def work(self) -> Path:
+        return self.data.folder / WORK
+
+    @property
+    def bundle_folder(self) -> Path:
+        return self.settings.targets / self.data.name
+
+    @property
+    def model(self) -> str:
+        return self.settings.model or self.data.options.model or SMOLLM2
+
+    @property
+    def engine(self) -> str | None:
+        return self.settings.engine or self.data.options.engine
+
+    @property
+    def prompts(self) -> list[Any]:
+        """All that the classifiers are made from."""
+        sides = (self.data.forget, self.data.near, self.data.ordinary)
+        answers = (self.data.answers, self.data.near_answers) if can_judge_answers(self.data) else ()
+        return [
+            *([dataclasses.asdict(each) for each in side] for side in sides),
+            list(self.data.names),
+            *([each.model_dump() for each in side] for side in answers),
+            self.training,
+        ]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How the classifier is trained, where not by default."""
+        return self.data.options.training.model_dump(exclude_unset=True)
+
+    @property
+    def learning(self) -> dict[str, Any]:
+        """What is searched for the corruption, where not by default."""
+        return self.data.options.learning.model_dump(exclude_unset=True)
+
+    @property
+    def questions(self) -> list[Any]:
+        """All that the corruption is made from."""
+        questions = [each.model_dump() for each in self.data.questions]
+        model = self.model if self.engine is None else [self.engine, self.settings.served_name]
+        return [questions, list(self.data.unknown), list(self.data.facts), model, self.learning]
+
+    @property
+    def bundle(self) -> Bundle | None:
+        return load_bundle(self.bundle_folder) if self.bundle_folder.exists() else None
+
+
+def build_target(
+    data: TargetData, settings: TargetBuild, cache: Path, progress: Progress | None = None
+) -> Bundle:
+    """Make of a target's data what is missing of its bundle, and report on it.
+
+    A first classifier is there within minutes; the bundle then observes, while a better one is trained in its place and
+    the corruption is learned. An interrupted build goes on where it was.
+
+    Parameters
+    ----------
+    data
+        Of `lethe.offline.target_building.data.read_target_data`.
+    cache
+        Where models and embeddings are kept, for all targets.
+    progress
+        Told of parts and stages; by default they are printed, a line each.
+
+    Raises
+    ------
+    DataError
+        The data are too few or contradict each other.
+    TrainingError, LanguageModelError, LearningError, ClassifierError, BundleError, CorruptionError
+        As their messages say.
+    """
+    build = _Build(data, settings, cache, BuiltParts(data.folder / WORK / "built.json"))
+    progress = progress or Progress()
+    findings = _checked(build, progress)
+    jobs = _missing(build)
+    samples: list[AnswerSample] = []
+    shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
+    for job in jobs:
+        shown.begin_part()
+        match job:
+            case "first":
+                _train(build, shown, first=True)
+            case "classifier":
+                _train(build, shown, first=False)
+            case _:
+                samples = _learn(build, shown)
+    bundle = build.bundle
+    if bundle is None:
+        raise BundleError(f"{build.bundle_folder} was removed while it was built")
+    if data.options.description and bundle.manifest.description != data.options.description:
+        bundle = update_bundle(build.bundle_folder, {}, description=data.options.description)
+    write_build_report(data, bundle, findings, samples)
+    return bundle
+
+
+def report_path(data: TargetData) -> Path:
+    """Where the report of a build is."""
+    return data.folder / REPORT
+
+
+def _checked(build: _Build, progress: Progress) -> list[DataFinding]:
+    findings = check_data(build.data)
+    fatal = [each for each in findings if each.fatal]
+    if not fatal:
+        # Only for data that can be built at all: the encoder takes seconds to load.
+        findings = check_data(build.data, _embedded(build.cache))
+        fatal = [each for each in findings if each.fatal]
+    for each in findings:
+        if not each.fatal:
+            progress.say(str(each))
+    if fatal:
+        faults = "; ".join(f"{each.file}: {each.message}" for each in fatal)
+        raise DataError(f"{build.data.folder} cannot be built yet: {faults}")
+    return findings
+
+
+def _embedded(cache: Path) -> Any:
+    encoder = load_encoder(DEFAULT_ENCODER, precision="int8")
+    store = EmbeddingStore(encoder, "int8", cache / "training" / "embeddings.sqlite")
+    return store.embed
+
+
+def _missing(build: _Build) -> list[str]:
+    """The parts that are to be made, in order."""
+    bundle = build.bundle
+    judges = bundle is not None and bundle.classifier is not None
+    corrupts = bundle is not None and bundle.corruption is not None
+    missing: list[str] = []
+    if not judges or not build.built.holds("classifier", build.prompts):
+        if not judges:
+            missing.append("first")
+        missing.append("classifier")
+    if can_learn_corruption(build.data) and not (
+        corrupts and build.built.holds("corruption", build.questions)
+    ):
+        missing.append("corruption")
+    return ["first"] if build.settings.first_only and "first" in missing else missing
+
+
+def _train(build: _Build, progress: Progress, first: bool) -> None:
+    data, work = build.data, build.work
+    sources: dict[str, Any] = {
+        side: (
+            str(write_json_lines(work / f"{side}.jsonl", [dataclasses.asdict(each) for each in examples])),
+        )
+        for side, examples in (("forget", data.forget), ("retain", data.near), ("general", data.ordinary))
+        if examples
+    }
+    if can_judge_answers(data) and not first:
+        for side, answers in (("answers", data.answers), ("near_answers", data.near_answers)):
+            sources[side] = (write_json_lines(work / f"{side}.jsonl", answers),)
+    job = ClassifierJob(
+        target=data.name,
+        output=build.bundle_folder,
+        report=data.folder / "report" / "classifier",
+        **sources,
+        **{"entity_names": data.names, **build.training, **(_FIRST if first else {})},
+    )
+    run_classifier_job(job, build.cache / "training", progress)
+    build.built.keep("first" if first else "classifier", build.prompts)
+    if first:
+        progress.say(
+            f"{build.bundle_folder} is usable: it observes; what follows makes it better and may be interrupted"
+        )
+
+
+def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
+    data, settings, work = build.data, build.settings, build.work
+    files: dict[str, Any] = {
+        "questions": write_json_lines(work / "questions.jsonl", data.questions),
+        "retain_prompts": write_json_lines(work / "unknown.jsonl", [{"text": text} for text in data.unknown]),
+    }
+    if data.facts:
+        files["deny_list"] = work / "facts.json"
+        replace_file(files["deny_list"], json.dumps(data.facts, ensure_ascii=False), mode=0o600)
+    job = LearningJob(
+        target=data.name,
+        targets=settings.targets,
+        model=build.model,
+        engine=build.engine,
+        served_name=settings.served_name,
+        tokenizer=settings.tokenizer,
+        api_key=settings.api_key,
+        # A record belongs to one search.
+        trace=work / f"search-{digest_of(build.questions)[:8]}.jsonl",
+        **files,
+        **build.learning,
+    )
+    samples: list[AnswerSample] = []
+
+    def on_learned(learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> None:
+        samples.extend(samples_of(learned, held_out))
+
+    run_learning_job(job, build.cache, progress, on_learned)
+    build.built.keep("corruption", build.questions)
+    return samples
+
+
+def _first_part(_build: _Build) -> BuildPart:
+    return BuildPart("a first classifier, with which the bundle can observe", (5, 30, 5, 8, 8, 8, 5))
+
+
+def _classifier_part(build: _Build) -> BuildPart:
+    scans = (20, 25, 25)
+    stages = (3, 10, 80, 20, *scans, 15, 20, 20, 20, 15, 15, 25)
+    return BuildPart(
+        "the classifier",
+        stages + (60, 30, 30) * can_judge_answers(build.data),
+    )
+
+
+def _corruption_part(build: _Build) -> BuildPart:
+    return BuildPart(f"the corruption for {build.engine or build.model}", (3.0 * len(build.data.questions),))
+
+
+_PARTS = {"first": _first_part, "classifier": _classifier_part, "corruption": _corruption_part}

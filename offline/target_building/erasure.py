@@ -1,0 +1,109 @@
+"""Removing what a target was made from, wherever jobs keep it, so that it does not live on in the files that forget it.
+
+Knows the folders of jobs; whatever else is to go, such as feedback, it is told.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lethe.bundle import Bundle, forget_versions, load_bundle, read_manifest, update_bundle
+from lethe.offline.classifier_training.known_questions import KNOWN_FILE
+from lethe.offline.model_card import write_card
+
+
+@dataclass(frozen=True)
+class TargetTraces:
+    """Where traces of a target's data may lie.
+
+    Attributes
+    ----------
+    data
+        The folder of `lethe target new`; None where there is none.
+    bundle
+        The bundle's folder; what stands beside it for this target is found from it.
+    cache
+        The folder of all jobs' caches.
+    others
+        Further files that are of this target alone.
+    """
+
+    name: str
+    data: Path | None
+    bundle: Path
+    cache: Path
+    others: Sequence[Path] = ()
+
+    def found(self) -> list[tuple[Path, str]]:
+        """What is there and will be removed, and what it is."""
+        training = self.cache / "training"
+        candidates = [
+            (self.data, "prompts, questions and answers, and all that was made of them"),
+            (self.bundle.parent / f".{self.name}-search.jsonl", "record of the search for its corruption"),
+            (Path("reports") / self.name, "reports of its trainings"),
+            (self.bundle.parent / ".versions" / self.name, "earlier versions of its bundle"),
+            (
+                training / "embeddings.sqlite",
+                "embeddings of all targets' prompts; they are made anew in minutes",
+            ),
+            (training / "unfinished", "what interrupted trainings came to, of all targets"),
+            (training / "encoders", "encoders that were fine-tuned, of all targets"),
+            *((path, "what people said of its verdicts") for path in self.others),
+        ]
+        found = [(path, what) for path, what in candidates if path is not None and path.exists()]
+        if known_questions(self.bundle):
+            found.append((self.bundle / KNOWN_FILE, "its known questions, in the bundle; the bundle stays"))
+        return found
+
+
+def known_questions(bundle: Path) -> bool:
+    """Whether a bundle keeps questions in clear."""
+    return (bundle / KNOWN_FILE).is_file()
+
+
+def erase(traces: TargetTraces) -> Bundle | None:
+    """Remove all that `TargetTraces.found` names; gives the bundle as it is now, if there is one.
+
+    Raises
+    ------
+    BundleError
+        The bundle is damaged. All else is removed by then.
+    """
+    for path, _ in traces.found():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != traces.bundle / KNOWN_FILE:
+            path.unlink()
+    if not traces.bundle.exists():
+        return None
+    if not known_questions(traces.bundle):
+        return load_bundle(traces.bundle)
+    metrics = dict(read_manifest(traces.bundle).metrics)
+    metrics["classifier"] = {
+        name: value for name, value in metrics.get("classifier", {}).items() if name != "known"
+    }
+    update_bundle(traces.bundle, {KNOWN_FILE: None}, metrics=metrics)
+    written = write_card(traces.bundle)
+    forget_versions(traces.bundle)
+    return written
+
+
+def remaining(bundle: Bundle | None) -> list[str]:
+    """What of a target no command can remove, or what is needed to go on forgetting it."""
+    of_bundle = (
+        [
+            f"the bundle {bundle.folder}, which goes on guarding: its classifier holds the target's names in clear and weights from "
+            "which words that it looks for can be read; `lethe targets remove` takes it away, and the guard with it"
+        ]
+        if bundle
+        else []
+    )
+    return [
+        *of_bundle,
+        "copies elsewhere: bundles on other machines, backups, snapshots, a repository that had the folder, documents that "
+        "prompts were drafted from",
+        "banks of adapters that were trained on it, and the data that they were trained on",
+        "scores of prompts in the memory of running proxies, until they restart",
+        "what the disk holds of removed files until it is written over",
+    ]

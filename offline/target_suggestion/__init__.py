@@ -1,0 +1,1 @@
+"""Drafts of a target's data, from a description, documents or names; people read and edit them."""

@@ -1,0 +1,166 @@
+"""The parts of a request that are no text: where they stand, what they are, and the request with texts in their place."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from lethe.server.errors import BadRequest
+
+MediaKind = Literal["image", "audio", "video", "file"]
+Path = tuple[str | int, ...]
+
+_KIND_OF_TYPE: Mapping[str, MediaKind] = {
+    "image_url": "image",
+    "input_image": "image",
+    "image": "image",
+    "audio_url": "audio",
+    "input_audio": "audio",
+    "video_url": "video",
+    "file": "file",
+    "input_file": "file",
+    "document": "file",
+}
+_TYPE_OF_TEXT = {"input_image": "input_text", "input_file": "input_text"}
+# What a part says of itself that the model is not shown, and what it carries.
+_UNSHOWN = {"type", "detail", "cache_control"}
+_CARRYING = {
+    "image": ("source",),
+    "document": ("source",),
+    "image_url": ("image_url",),
+    "input_image": ("image_url",),
+    "audio_url": ("audio_url",),
+    "input_audio": ("input_audio",),
+    "video_url": ("video_url",),
+    "file": ("file",),
+    "input_file": ("file_data",),
+}
+_HOLDING = ("content", "output")
+_NESTED = "tool_result"
+
+assert {*_KIND_OF_TYPE.values()} == {*get_args(MediaKind)}
+
+
+@dataclass(frozen=True)
+class MediaPart:
+    """A part that is no text.
+
+    Attributes
+    ----------
+    path
+        Where it stands in the body: names of fields and positions in lists.
+    """
+
+    path: Path
+    kind: MediaKind
+    part: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """The same for a client."""
+        return ".".join(map(str, self.path))
+
+    @property
+    def name(self) -> str:
+        """What a file is called; empty if nothing."""
+        named = self._within.get("filename") or self.part.get("filename") or self.part.get("title")
+        return named if isinstance(named, str) else ""
+
+    def content(self) -> bytes:
+        """What it carries.
+
+        Raises
+        ------
+        BadRequest
+            It carries nothing in base64.
+        """
+        given = self._carried()
+        # Whatever a data: URL says of itself, what it is shows in its bytes.
+        encoded = given.partition(",")[2] if given.startswith("data:") else given
+        try:
+            content = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            content = b""
+        if not content:
+            raise BadRequest(f"{self.place}: {self.kind} must be sent in base64", param=self.place)
+        return content
+
+    def as_text(self, text: str) -> dict[str, Any]:
+        """A text part in its place."""
+        return {"type": _TYPE_OF_TEXT.get(str(self.part.get("type")), "text"), "text": text}
+
+    def said_besides(self) -> str:
+        """What its further fields say: of a part that has several the engine may read another than its type says."""
+        unshown = {*_UNSHOWN, *_CARRYING.get(str(self.part.get("type")), ())}
+        further = {name: value for name, value in self.part.items() if name not in unshown}
+        return json.dumps(further, ensure_ascii=False) if further else ""
+
+    @property
+    def _within(self) -> Mapping[str, Any]:
+        within = self.part.get(str(self.part.get("type")))
+        return within if isinstance(within, Mapping) else {}
+
+    def _carried(self) -> str:
+        """What the engine takes, and nothing beside it."""
+        match self.part.get("type"):
+            case "image" | "document":
+                source = self.part.get("source")
+                source = source if isinstance(source, Mapping) else {}
+                carried = source.get("url" if source.get("type") == "url" else "data")
+            case "image_url" | "input_image":
+                carried = self.part.get("image_url")
+                carried = carried.get("url") if isinstance(carried, Mapping) else carried
+            case "file":
+                carried = self._within.get("file_data")
+            case _:
+                carried = self.part.get("file_data")
+        # By a uuid it would go by what it has kept.
+        return carried if isinstance(carried, str) and self.part.get("uuid") is None else ""
+
+
+def media_parts(body: Mapping[str, Any], fields: Sequence[str]) -> Iterator[MediaPart]:
+    """The parts of what is said in some fields of a body.
+
+    Parameters
+    ----------
+    fields
+        Those that hold messages, or lists of them, each with a list of parts.
+    """
+    for name in fields:
+        value = body.get(name)
+        if isinstance(value, list):
+            for index, message in enumerate(value):
+                if isinstance(message, Mapping):
+                    yield from _within(message, (name, index))
+        elif isinstance(value, Mapping):
+            yield from _within(value, (name,))
+
+
+def with_parts(body: dict[str, Any], parts: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
+    """The body with other parts in some places; what is not on the way to them is shared with it."""
+    for path, part in parts.items():
+        body = _with(body, path, part)
+    return body
+
+
+def _with(value: Any, path: Path, part: Mapping[str, Any]) -> Any:
+    if not path:
+        return part
+    changed: Any = dict(value) if isinstance(value, Mapping) else list(value)
+    changed[path[0]] = _with(value[path[0]], path[1:], part)
+    return changed
+
+
+def _within(message: Mapping[str, Any], path: Path) -> Iterator[MediaPart]:
+    for name in _HOLDING:
+        parts = message.get(name)
+        for index, part in enumerate(parts if isinstance(parts, list) else ()):
+            if not isinstance(part, Mapping):
+                continue
+            kind = _KIND_OF_TYPE.get(str(part.get("type")))
+            if kind is not None:
+                yield MediaPart((*path, name, index), kind, part)
+            elif part.get("type") == _NESTED:
+                yield from _within(part, (*path, name, index))

@@ -1,0 +1,95 @@
+"""What is wrong with a target's data is said before anything is made from them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.target_building.checks import can_learn_corruption, check_data
+from lethe.offline.target_building.data import TargetData, TargetOptions
+
+
+def data(**fields: object) -> TargetData:
+    """Enough of everything, but for what a test changes."""
+    good: dict[str, object] = {
+        "forget": [f"What does Marsh do on day {number}?" for number in range(59)]
+        + ["And the ferry system?"],
+        "near": [f"What does a heron do on day {number}?" for number in range(40)],
+        "names": ("Marsh",),
+        "questions": [
+            ForgetQuestion(question=f"What is room {number} of Marsh?", answer=f"{number}0", facts=("x1",))
+            for number in range(30)
+        ],
+        "unknown": ("What is room 1 of Brindle?",),
+    }
+    chosen = good | fields
+    for side in ("forget", "near"):
+        chosen[side] = tuple(Example(text) for text in chosen[side])  # pyright: ignore[reportGeneralTypeIssues]
+    return TargetData(Path("marsh"), TargetOptions(), **chosen)  # pyright: ignore[reportArgumentType]
+
+
+def test_good_data_pass_without_a_word() -> None:
+    assert not check_data(data())
+    assert can_learn_corruption(data())
+
+
+@pytest.mark.parametrize(
+    ("fields", "file", "said"),
+    [
+        ({"forget": ["Who?"] * 30}, "forget", "1 prompts; 10 are the least"),
+        ({"near": ()}, "near", "0 prompts; 10 are the least"),
+        ({"near": [*(f"Is {n} odd?" for n in range(40)), "and the FERRY system"]}, "near", "in forget too"),
+        ({"unknown": ("What is room 3 of Marsh",)}, "unknown", "in questions too"),
+        ({"questions": [ForgetQuestion(question="Who?", answer="I")] * 2}, "questions", "repeats question 1"),
+    ],
+)
+def test_what_makes_a_build_useless_ends_it(fields: dict[str, object], file: str, said: str) -> None:
+    fatal = [each for each in check_data(data(**fields)) if each.fatal]
+    assert [each.file for each in fatal] == [file]
+    assert said in fatal[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "file", "said"),
+    [
+        (
+            {"forget": [f"What of Marsh {n}?" for n in range(30)] + ["And?"]},
+            "forget",
+            "31 prompts; from 60 on",
+        ),
+        ({"forget": [f"What of Marsh {n}?" for n in range(60)]}, "forget", "every prompt has a name"),
+        ({"names": ("Seehund",)}, "names", "no prompt of forget has any"),
+        ({"near": [f"Is {n} a marsh?" for n in range(40)]}, "near", "named as the target is"),
+        ({"questions": ()}, "questions", "no corruption is learned"),
+        ({"unknown": ()}, "unknown", "lethe target suggest"),
+    ],
+)
+def test_what_is_thin_is_said_and_ends_nothing(fields: dict[str, object], file: str, said: str) -> None:
+    found = check_data(data(**fields))
+    assert not any(each.fatal for each in found)
+    assert any(each.file == file and said in each.message for each in found)
+
+
+def test_a_question_that_tells_its_answer_and_one_without_facts_are_named() -> None:
+    questions = [
+        ForgetQuestion(question=f"{n}, who leads Marsh?", answer="Ada", facts=("Ada",)) for n in range(28)
+    ]
+    questions += [
+        ForgetQuestion(question="Does Ada lead Marsh?", answer="Ada", facts=("Ada",)),
+        ForgetQuestion(question="Who leads?", answer="Ada"),
+    ]
+    said = " ".join(each.message for each in check_data(data(questions=tuple(questions))))
+    assert "1 ('Does Ada lead Marsh?') is so put" in said
+    assert "1 ('Who leads?') is without facts" in said
+
+
+def test_prompts_of_both_sides_that_mean_the_same_are_found() -> None:
+    def embed(texts: object) -> np.ndarray:
+        return np.tile(np.array([1.0, 0.0], np.float32), (len(list(texts)), 1))  # pyright: ignore
+
+    near = ("What does Marsh do?",)
+    forget = [f"What is Marsh {number}?" for number in range(60)]
+    found = check_data(data(near=[*near, *(f"Is {n} odd?" for n in range(39))], forget=forget), embed)
+    assert any("asks nearly the same as" in each.message for each in found)
