@@ -47,18 +47,19 @@ def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def keyed_orders(length: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """The orders of a few columns in any sequence, read down one after another, or across in every row.
 
     Parameters
     ----------
     places
-        (N,), which characters of the text that is read are asked about.
+        (N,), which characters of the text that is read are asked about; by default all.
 
     Returns
     -------
     (orders, N), where these stand in the stretch.
     """
+    places = np.arange(length) if places is None else places
     found = [
         np.concatenate([_down(length, _sequences(count), places), _across(length, _sequences(count), places)])
         for count in _counts(length)

@@ -38,7 +38,7 @@ _KEYED = -4.75
 # Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
 _BEGINNING, _LIKELIEST = 40, 64
 # Bits a letter alone: moved letters are as frequent as they were.
-_MOVED = -4.75
+_MOVED, _MOVED_UNLIKE = -4.75, -4.1
 _LEAST_KNOWN_REPLACED = 0.4
 # By how much the share of known words must grow where words are read one by one.
 _MORE_KNOWN = 0.25
@@ -199,7 +199,7 @@ class Unscrambler:
         elif bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
-        elif bits <= UNLIKE:
+        elif bits <= _MOVED_UNLIKE:
             if (moved := self._moved(text, start, end)) is not None:
                 yield moved
             elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
@@ -288,7 +288,7 @@ class Unscrambler:
             for first, last in _frames(text, start, end)
             if _FEWEST_LETTERS <= last - first <= _LONGEST
             and self.statistics.letters_alone(text[first:last]) >= _MOVED
-            and (bits := self.statistics.of_text(text[first:last])) <= UNLIKE
+            and (bits := self.statistics.of_text(text[first:last])) <= _MOVED_UNLIKE
         ]
         for put_back, least, share, below in (
             (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, UNLIKE),

@@ -26,8 +26,8 @@ _FIRST = 400
 _FEWEST_LETTERS = 12
 # Known words among what comes out: where it is worth while to weigh what each letter stands for, and where it is read.
 _WORTH_WEIGHING, _LEAST_KNOWN = 0.2, 0.6
-# Bits a letter that a text has whose signs were moved to another place.
-_LANGUAGE = -4.4
+# Bits a letter, and the share of known words, that a text has whose signs were moved to another place.
+_LANGUAGE, _KNOWN_MOVED = -4.4, 0.4
 _PRINTABLE = range(32, 127)
 _NAME = re.compile(r"(?:LETTER|SIGN|SYLLABLE|PATTERN) (?:.* )?([A-Z]+)")
 _DIGRAPHS = ("SH", "ZH", "CH", "TS", "TH", "PH", "PS", "KH", "GH", "YU", "YA")
@@ -111,11 +111,12 @@ class Scripts:
         if likeness[best] < _LANGUAGE:
             return None
         shift = int(shifts[best])
-        return "".join(
+        read = "".join(
             chr(point) if 32 <= point < 127 else " "
             for sign in run
             for point in (ord(sign) - shift if ord(sign) >= 128 else ord(sign),)
         )
+        return read if self._known(read) >= _KNOWN_MOVED else None
 
     def _named(self, run: str) -> str | None:
         """Letters read by what each of them may stand for."""

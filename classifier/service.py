@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -181,7 +181,7 @@ class ClassifierService:
 
         Returns
         -------
-        One entry for each target of `judges_answers`.
+        One entry for each target of `judges_answers`; ``unreadable`` where the answer has a stretch that is no language.
 
         Raises
         ------
@@ -201,7 +201,10 @@ class ClassifierService:
         targets = tuple(judged[head.target] for head in self._answer_heads)
         if not (all_within and _all_read(found)):
             return Verdict(targets, "too_long", (self._limits,))
-        return Verdict(targets)
+        # What a model says that was made not to know is judged without a question, and may well be nonsense.
+        asked = bool(exchange.question.messages)
+        disguised = _unreadable(found[0], exchange) if found and asked else ()
+        return Verdict(targets, "unreadable", disguised) if disguised else Verdict(targets)
 
     @property
     def _limits(self) -> str:
@@ -325,19 +328,35 @@ def _judge(
         yield head.target, verdict
 
 
-def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]:
-    """Where a conversation is no language, in one line for each stretch of a message; seams repeat what messages say."""
-    stretches = {
-        (message, start, end)
-        for passage, found in scored
-        if len(passage.pieces) == 1
-        for first, last in found.unreadable
-        for message, start, end in passage.in_messages(first, last)
-    }
+def _unreadable(
+    scored: Sequence[tuple[Passage, TextScores]], exchange: Exchange | None = None
+) -> tuple[str, ...]:
+    """Where a conversation, or an answer, is no language, in one line for each stretch of a message.
+
+    Where several messages are read together, what stands in one of them is told where that is read alone.
+    """
+    answer = None if exchange is None else len(exchange.question.messages)
+    stretches: set[tuple[int, int, int]] = set()
+    for passage, found in scored:
+        for first, last in found.unreadable:
+            touched = list(passage.in_messages(first, last))
+            if len(passage.pieces) == 1 or (answer is None and len(touched) > 1):
+                stretches.update(touched)
     return tuple(
-        f"message {message + 1} is no language from character {start} to {end}"
-        for message, start, end in sorted(stretches)
+        f"{'the answer' if message == answer else f'message {message + 1}'} is no language from character {start} to {end}"
+        for message, start, end in _by_message(stretches)
     )
+
+
+def _by_message(stretches: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Stretches of messages in their order, those that overlap as one."""
+    joined: list[tuple[int, int, int]] = []
+    for message, start, end in sorted(stretches):
+        if joined and joined[-1][0] == message and start <= joined[-1][2]:
+            _, start, before = joined.pop()
+            end = max(end, before)
+        joined.append((message, start, end))
+    return joined
 
 
 @dataclass(frozen=True)

