@@ -167,9 +167,19 @@ class Readings:
     complete: bool
     unreadable: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The disguises that were taken off."""
+        return frozenset(name for reading in self.found for name in reading.way[1:])
+
 
 def find_readings(
-    text: str, lexicon: Lexicon | None = None, *, maximum_readings: int = 32, maximum_depth: int = 2
+    text: str,
+    lexicon: Lexicon | None = None,
+    *,
+    maximum_readings: int = 32,
+    maximum_depth: int = 2,
+    kinds: Set[str] | None = None,
 ) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
@@ -183,12 +193,14 @@ def find_readings(
         before is not read again.
     maximum_depth
         How many encodings inside one another to take off.
+    kinds
+        The disguises to look for, as `Readings.kinds` has them; None for all.
     """
-    search = _Search(lexicon)
+    search = _Search(lexicon, kinds)
     canonical = _canonical(text)
     plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
     readings, known, spent = [plain], set(plain.parts), 1.0
-    if (other := search.in_other_signs(text, known)) is not None:
+    if search.looks_for(_OTHER_SIGNS) and (other := search.in_other_signs(text, known)) is not None:
         readings.append(other)
         known.update(other.parts)
     frontier = list(readings)
@@ -207,7 +219,8 @@ def find_readings(
         frontier = found
     # Other disguises come in no order, but code within code within code hides what is innermost.
     innermost = [each for each in frontier if _ENCODINGS.keys() >= set(each.reading.way[1:])]
-    hidden = any(True for each in innermost for _ in search.further_readings(each, _ENCODINGS, known))
+    encodings = [name for name in search.names if name in _ENCODINGS]
+    hidden = any(True for each in innermost for _ in search.further_readings(each, encodings, known))
     return Readings(tuple(each.reading for each in readings), not hidden, search.unreadable(text, readings))
 
 
@@ -287,8 +300,9 @@ def _near(
 class _Search:
     """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
 
-    def __init__(self, lexicon: Lexicon | None) -> None:
+    def __init__(self, lexicon: Lexicon | None, kinds: Set[str] | None) -> None:
         self._lexicon = lexicon
+        self._kinds = kinds
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], list[tuple[int, int]]] = {}
         # What was read in the plain text.
@@ -309,6 +323,11 @@ class _Search:
                 "respelled": lexicon.respell,
             }
             self.names += ("unscrambled", "unjoined", "respelled")
+        self.names = tuple(filter(self.looks_for, self.names))
+
+    def looks_for(self, name: str) -> bool:
+        """Whether a kind of disguise is to be taken off."""
+        return self._kinds is None or name in self._kinds
 
     def in_other_signs(self, text: str, known: Set[str]) -> _Parted | None:
         """Letters of other scripts as Latin ones; of the original, since what looks like Latin is read as that elsewhere."""
@@ -318,7 +337,7 @@ class _Search:
         canonical = canonicalise(made.text)
         parts = split_parts(canonical.text)
         canonical = AlignedText(canonical.text, canonical.replacements, made)
-        return _Parted(Reading(("plain", "other signs"), canonical, _fresh(parts, known)), parts)
+        return _Parted(Reading(("plain", _OTHER_SIGNS), canonical, _fresh(parts, known)), parts)
 
     def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
         """What may be read in a reading, of some kinds, without what was read already."""
@@ -589,6 +608,7 @@ _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _b
 _SPECULATIVE = _TURNS.keys()
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals"}
+_OTHER_SIGNS = "other signs"
 # Those that change words where they stand, whatever the rest of the text is.
 _LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word

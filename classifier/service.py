@@ -21,7 +21,7 @@ from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.exchange import Exchange, exchange_passages
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.passages import Passage, conversation_passages
-from lethe.classifier.scoring import Scorer, TextScores, share_of_answers, share_of_prompts
+from lethe.classifier.scoring import Scorer, TextScores, Unread, share_of_answers, share_of_prompts
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.tally import Tally
@@ -245,7 +245,12 @@ class ClassifierService:
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
         keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
-        unread = [passage.text for passage, scores in zip(passages, known, strict=True) if scores is None]
+        unread = [
+            # No disguise goes on from what is asked into what is answered.
+            Unread(passage.text, passage.parts if kind == "answer" else ())
+            for passage, scores in zip(passages, known, strict=True)
+            if scores is None
+        ]
         fresh = iter(await self._score(scorer, unread, spans) if unread else ())
         scored: list[tuple[Passage, TextScores]] = []
         for passage, key, scores in zip(passages, keys, known, strict=True):
@@ -256,7 +261,7 @@ class ClassifierService:
             scored.append((passage, scores))
         return scored
 
-    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores]:
+    async def _score(self, scorer: Scorer, texts: Sequence[Unread], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[TextScores]] = loop.create_future()
 
