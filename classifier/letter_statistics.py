@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of, ranges
+from lethe.classifier.points import points_of
 
 # What `load` reads: (26 + 27³,) float16; lethe.offline.classifier_training.letter_table writes it.
 TABLE = Path(__file__).with_name("letter_statistics.npy")
@@ -89,22 +89,16 @@ class LetterStatistics:
         kinds = kinds_of(text)
         return float(self.letters[kinds[kinds > 0] - 1].mean()) if kinds.any() else 0.0
 
-    def likeness_of(
-        self, text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The likeness of each of some stretches of a text, and the share of its characters that are letters, (n,) each.
-
-        Parameters
-        ----------
-        starts, ends
-            Half-open, and none of them empty.
-        """
-        bits, counted, kinds = self._of_part(text)
-        lengths = ends - starts
-        places, firsts = ranges(starts, lengths), lengths.cumsum() - lengths
-        total = np.add.reduceat(bits[places], firsts, dtype=np.float64)
-        many = np.add.reduceat(counted[places], firsts, dtype=np.int64)
-        letters = np.add.reduceat(kinds[places] > 0, firsts, dtype=np.int64)
+    def likeness_of(self, words: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The likeness of each of some words, none of them empty, and the share of its characters that are letters, (n,) each."""
+        kinds = kinds_of(" ".join(words))
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        # A space stands before each but the first.
+        starts = (lengths + 1).cumsum() - lengths - 1
+        bounds = np.column_stack([starts, starts + lengths]).reshape(-1)[:-1]
+        total = np.add.reduceat(self.bits.take(_triples(kinds)), bounds, dtype=np.float64)[::2]
+        many = np.add.reduceat(_counted(kinds), bounds, dtype=np.int64)[::2]
+        letters = np.add.reduceat(kinds > 0, bounds, dtype=np.int64)[::2]
         return total / np.maximum(many, 1), letters / lengths
 
     def _of_part(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:

@@ -16,7 +16,7 @@ import numpy as np
 from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, long_runs, points_of, word_bounds
+from lethe.classifier.points import bytes_of, long_runs, points_of
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 _FEWEST = 6
@@ -294,16 +294,14 @@ class NumberCodes:
 
     def _odd_tokens(self, text: str) -> list[str]:
         """Long runs of characters without a space that are unlike words."""
-        starts, ends = word_bounds(text)
-        (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
-        if not len(long):
-            return []
-        starts, ends = starts[long], ends[long]
-        likeness, letters = self._statistics.likeness_of(text, starts, ends)
-        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS) & (ends - starts <= _LONGEST_RUN)
-        return list(
-            {text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)}
+        words = list(
+            dict.fromkeys(word for word in text.split() if _SHORTEST_TOKEN <= len(word) <= _LONGEST_RUN)
         )
+        if not words:
+            return []
+        likeness, letters = self._statistics.likeness_of(words)
+        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS)
+        return list(itertools.compress(words, odd.tolist()))
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *_LETTERS_AND_DIGITS.findall(token))):
