@@ -6,7 +6,7 @@ import string
 from collections.abc import Callable
 
 from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.packing import may_be_deflated, text_in
+from lethe.classifier.packing import may_be_deflated, text_in, texts_in
 from lethe.classifier.points import bytes_of, long_runs
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
@@ -19,7 +19,9 @@ _IN_BASE64 = bytes(point in _ALPHANUMERIC + b"+/_-" for point in range(256))
 _BASE64_OF_TEXT = frozenset("/CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 # Shorter ones hold less than a question, and names in code are such.
-_SHORTEST_DEFLATED = 32
+_SHORTEST_DEFLATED = _SHORTEST_WITH_TEXTS = 32
+# What is so long is tried whatever it begins with: a line of a file may begin anywhere in it.
+_LONG_BASE64 = 48
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
@@ -51,14 +53,19 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 
 
 def _decode_base64(blob: str) -> str | None:
-    if blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
+    if len(blob) < _LONG_BASE64 and blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
         return None
+    if blob[0] == "+" and blob[-1] == "-":
+        # The marks around a run of it in UTF-7.
+        blob = blob[1:-1]
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        return text_in(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+        raw = binascii.a2b_base64(body + "=" * (-len(body) % 4))
     except binascii.Error:
         return None
+    read = text_in(raw)
+    return texts_in(raw) if read is None and len(blob) >= _SHORTEST_WITH_TEXTS else read
 
 
 def _may_be_deflated(blob: str) -> bool:

@@ -37,6 +37,20 @@ _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _QUESTION_WORDS = 3
+_DRAWINGS = {
+    "\\/\\/": "w", "|\\/|": "m", "/\\/\\": "m", "|V|": "m", "|\\|": "n", "|-|": "h", "|_|": "u", "(_)": "u", "|<": "k", "|)": "d",
+    "|2": "r", "|3": "b", "|=": "f", "|*": "p", "|>": "p", "_|": "j", "|_": "l", "\\/": "v", "><": "x", "/\\": "a", "|": "l", "(": "c",
+}  # fmt: skip
+_DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True)[:-2])))
+_ANY_DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True))))
+_DRAWN_WORD = re.compile(r"(?=\S*(?:[|\\(]|[0-9][a-z]|[a-z][0-9]))\S+|(?<!\S)[0-9]{1,8}(?!\S)")
+_DRAWN_DIGITS = bytes.maketrans(b"0123456789@$!", b"olzeasbtbgasi")
+_FEWEST_DRAWN = 6
+_STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
+_STEPS_GATE = re.compile(r"[a-z][A-Z][a-z][A-Z]\w*_\w*[a-z][A-Z]|[a-z][A-Z]\w*_\w*[a-z][A-Z][a-z][A-Z]")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>|\[[\d;]{1,8}m")
+_TAG_IN_WORD = re.compile(r"(?:>|\[[\d;]{1,8}m)\w{1,2}(?:</?[A-Za-z]|\[\d)")
+_FEWEST_TAGS = 8
 _TOKEN = re.compile(r"\S+")
 _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
@@ -533,6 +547,33 @@ def _read_spaced(text: str) -> AlignedText | None:
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
 
 
+def _read_marked_up(text: str) -> AlignedText | None:
+    """The text without the tags, or the colours of a terminal, that part its letters from one another."""
+    if len(_TAG_IN_WORD.findall(text)) < _FEWEST_TAGS:
+        return None
+    return substitute(_TAG, text, lambda tag: "")
+
+
+def _read_drawn(text: str) -> AlignedText | None:
+    """The text with letters that are drawn by several marks each, as in heavy leetspeak, the digits for the others too."""
+    if len(_DRAWN.findall(text)) < _FEWEST_DRAWN:
+        return None
+    return substitute(
+        _DRAWN_WORD,
+        text,
+        lambda word: _translated(_ANY_DRAWN.sub(lambda m: _DRAWINGS[m[0]], word), _DRAWN_DIGITS),
+    )
+
+
+def _read_steps(text: str) -> AlignedText | None:
+    """The text with words parted that marks hold together in the place of spaces, in capitals and small letters by turns."""
+    return (
+        substitute(_STEPS, text, lambda run: run.replace("_", " ").lower())
+        if _STEPS_GATE.search(text)
+        else None
+    )
+
+
 def _spelled_out(text: str, alphabet: _LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
     """Some words of a text, or all but the longest, with their signs read as letters, one letter for each.
 
@@ -597,6 +638,13 @@ _CODES: dict[str, _Reader] = {
     "signs": _ALPHABETS.read_signs,
     "numbered letters": _ALPHABETS.read_numbers,
     "spoken letters": _ALPHABETS.read_spoken,
+    "paired letters": _ALPHABETS.read_pairs,
+    "initials": _ALPHABETS.read_initials,
+    "markup": _read_marked_up,
+    "shifted signs": _ALPHABETS.read_shifted,
+    "told signs": _ALPHABETS.read_table,
+    "drawn letters": _read_drawn,
+    "steps": _read_steps,
 }
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _LEET_ALPHABETS = {

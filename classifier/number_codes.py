@@ -8,14 +8,14 @@ import functools
 import itertools
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, Replacements, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.packing import looks_coded, text_in
+from lethe.classifier.packing import looks_coded, may_be_deflated, text_in
 from lethe.classifier.points import bytes_of, long_runs, points_of
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
@@ -51,6 +51,10 @@ _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 _LANGUAGE = -5.0
 _RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
+# A call for each number ("CHAR(72) + CHAR(97)").
+_CALLS_GATE = re.compile(r"[A-Za-z]\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)")
+_CALLS = re.compile(r"(?:[A-Za-z]{1,12}\((?:0x)?[0-9A-Fa-f]{1,6}\)[ +.,&|]{0,4}){6,}")
+_CALLED = re.compile(r"\((?:0x)?([0-9A-Fa-f]{1,6})\)")
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
@@ -157,6 +161,11 @@ _BASES = (
     _Digits("".join(map(chr, range(33, 118))), 5, 4),
     _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
     _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
+    # Base64 with other digits: of BinHex, of xxencode, of passwords' hashes.
+    _Digits("!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr", 4, 3),
+    _Digits("+-" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _CAPITALS + _SMALL + _DIGITS, 4, 3),
     # One number.
     _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
@@ -206,7 +215,21 @@ def _measured_bytes(line: str) -> bytes | None:
 
 _WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
 _MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
-_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINES), _from_measured))
+_SPACED = re.compile(_SPACED_RUN), _from_spaced
+_MEASURED_ONES = re.compile(_MEASURED_LINES), _from_measured
+# What such lines are made of, as tables that leave a mark for it, and how many marks in a row they need.
+_IN_SPACED = bytes(chr(point) in _DIGITS + _CAPITALS + " $%*+-./:" for point in range(256))
+_IN_MEASURED = bytes(2 if point == 10 else 32 <= point <= 96 for point in range(256))
+_FEWEST_SPACED, _LAST_MEASURED = b"\1" * 24, b"\1" * 5 + b"\2"
+
+
+def _lines_to_look_for(text: str) -> Iterator[tuple[re.Pattern[str], Callable[[str], str | None]]]:
+    """The codes with spaces that a text may have; the patterns of most are slow."""
+    raw = bytes_of(text)
+    if _FEWEST_SPACED in raw.translate(_IN_SPACED):
+        yield _SPACED
+    if _LAST_MEASURED in raw.translate(_IN_MEASURED) + b"\2":
+        yield _MEASURED_ONES
 
 
 class NumberCodes:
@@ -218,6 +241,16 @@ class NumberCodes:
     def read_lists(self, text: str) -> AlignedText | None:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
         found: list[tuple[int, int, str]] = []
+        called = (
+            _CALLS.sub(lambda run: ", ".join(_CALLED.findall(run[0])), text)
+            if _CALLS_GATE.search(text)
+            else text
+        )
+        if called != text:
+            made = self.read_lists(called)
+            return made and AlignedText(
+                made.text, Replacements.of([0], [len(text)], [len(made.text)], len(text))
+            )
         for start, end in number_runs(text):
             numbers = _numbers(text[start:end])
             if (read := self._read_list(numbers)) is not None:
@@ -265,7 +298,7 @@ class NumberCodes:
 
     def _best(self, lists: list[tuple[int, list[str]]]) -> str | None:
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
-        texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
+        texts = [text.strip() for read in readings if read is not None and (text := text_in(bytes_of(read)))]
         best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None
@@ -284,7 +317,7 @@ class NumberCodes:
         }
         lines = {
             line: read
-            for pattern, decode in _LINES
+            for pattern, decode in _lines_to_look_for(text)
             for line in pattern.findall(text)
             if (read := decode(line)) is not None
         }
@@ -322,7 +355,8 @@ def _bases_for(token: str) -> tuple[_Digits, ...]:
 
 
 def _may_be_text(start: bytes) -> bool:
-    return all(octet >= 32 or octet in b"\t\n\r" for octet in start) or start[:2] in _PACKED
+    text = all(octet >= 32 or octet in b"\t\n\r" for octet in start)
+    return text or start[:2] in _PACKED or may_be_deflated(start)
 
 
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}

@@ -21,6 +21,7 @@ _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
 _WORDS_REMEMBERED = 1 << 15
+_DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -167,6 +168,19 @@ class ScrambledWords:
             ],
         )
         return read and read.text
+
+    @staticmethod
+    def has_digits(text: str) -> bool:
+        """Whether some words of a text have digits among their letters."""
+        return len(_DIGIT_IN_WORD.findall(text)) >= _FEWEST_WORDS
+
+    def with_digits(self, stretch: str) -> str | None:
+        """Words in which the digits from one on, or from nought on, stand for the vowels."""
+        if not self.has_digits(stretch):
+            return None
+        readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
+        best = max(readings, key=self.known)
+        return best if self.known(best) >= LEAST_KNOWN else None
 
     def _vowelled(self, run: str) -> str | None:
         words = WORD.findall(run)

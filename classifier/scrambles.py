@@ -113,7 +113,21 @@ class Unscrambler:
                 found.append(read)
             elif self._known(" ".join(_PARTS.findall(text, start, end))) < _MOST_KNOWN_PARTS:
                 left.append((start, end))
+        found = sorted([*found, *self._lines_with_digits(text, found)])
         return Unscrambled(replaced(text, found), tuple(left))
+
+    def _lines_with_digits(
+        self, text: str, found: list[tuple[int, int, str]]
+    ) -> Iterator[tuple[int, int, str]]:
+        """Lines in whose words digits stand for vowels."""
+        start = 0
+        for line in text.split("\n") if self._words.has_digits(text) else ():
+            end = start + len(line)
+            if not any(first < end and last > start for first, last, _ in found):
+                read = self._words.with_digits(line)
+                if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:
+                    yield start, end, read
+            start = end + 1
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""

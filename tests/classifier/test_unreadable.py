@@ -41,6 +41,6 @@ def test_hashes_files_and_sequences_are_ordinary(statistics: LetterStatistics, o
 
 
 def test_a_few_odd_letters_are_too_little(statistics: LetterStatistics) -> None:
-    text = "xkq zvw"
+    text = "xkq zvw bjh "
     assert not nonsense(text, ((0, len(text)),), statistics)
     assert nonsense(text * 9, ((0, 9 * len(text)),), statistics)
