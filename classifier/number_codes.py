@@ -6,6 +6,7 @@ Base64 and plain hexadecimal, which stand in ordinary text everywhere, have read
 
 import functools
 import itertools
+import operator
 import re
 import string
 from collections.abc import Callable, Iterator
@@ -215,21 +216,28 @@ def _measured_bytes(line: str) -> bytes | None:
 
 _WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
 _MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
-_SPACED = re.compile(_SPACED_RUN), _from_spaced
-_MEASURED_ONES = re.compile(_MEASURED_LINES), _from_measured
-# What such lines are made of, as tables that leave a mark for it, and how many marks in a row they need.
+_SPACED, _MEASURED_RUN = re.compile(_SPACED_RUN), re.compile(_MEASURED_LINES)
+# What such lines are made of, as tables that leave a mark for it; a line break has a mark of its own.
 _IN_SPACED = bytes(chr(point) in _DIGITS + _CAPITALS + " $%*+-./:" for point in range(256))
 _IN_MEASURED = bytes(2 if point == 10 else 32 <= point <= 96 for point in range(256))
-_FEWEST_SPACED, _LAST_MEASURED = b"\1" * 24, b"\1" * 5 + b"\2"
+_SHORTEST_SPACED, _SHORTEST_MEASURED, _END_OF_LINE = 24, b"\1" * 5, b"\2"
 
 
-def _lines_to_look_for(text: str) -> Iterator[tuple[re.Pattern[str], Callable[[str], str | None]]]:
-    """The codes with spaces that a text may have; the patterns of most are slow."""
-    raw = bytes_of(text)
-    if _FEWEST_SPACED in raw.translate(_IN_SPACED):
-        yield _SPACED
-    if _LAST_MEASURED in raw.translate(_IN_MEASURED) + b"\2":
-        yield _MEASURED_ONES
+def _coded_lines(text: str) -> Iterator[tuple[str, Callable[[str], str | None]]]:
+    """What may be lines or stretches in a code with spaces, and what reads it; the patterns are slow where none may be."""
+    # One byte for a character.
+    raw = text.encode("ascii", "replace")
+    for start, end in long_runs(raw.translate(_IN_SPACED), _SHORTEST_SPACED):
+        yield from ((match[0], _from_spaced) for match in _SPACED.finditer(text, start, end))
+    marks = raw.translate(_IN_MEASURED)
+    if _SHORTEST_MEASURED + _END_OF_LINE not in marks + _END_OF_LINE:
+        return
+    may_be_coded = [line.endswith(_SHORTEST_MEASURED) for line in marks.split(_END_OF_LINE)]
+    lines = zip(may_be_coded, text.split("\n"), strict=True)
+    for may_be, group in itertools.groupby(lines, key=operator.itemgetter(0)):
+        if may_be:
+            together = "\n".join(line for _, line in group)
+            yield from ((found, _from_measured) for found in _MEASURED_RUN.findall(together))
 
 
 class NumberCodes:
@@ -315,12 +323,7 @@ class NumberCodes:
         readings = {
             token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None
         }
-        lines = {
-            line: read
-            for pattern, decode in _lines_to_look_for(text)
-            for line in pattern.findall(text)
-            if (read := decode(line)) is not None
-        }
+        lines = {line: read for line, decode in _coded_lines(text) if (read := decode(line)) is not None}
         if lines:
             return substitute(_LINE, text, lambda line: lines.get(line) or readings.get(line))
         return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
