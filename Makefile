@@ -29,6 +29,7 @@ export DO_NOT_TRACK := 1
   bench-few-prompts \
   bench-follow-ups \
   bench-leaks \
+  bench-models \
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
@@ -168,6 +169,9 @@ vllm-release: install-dev ## Compare a release of vLLM with those that the plugi
 
 bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.adapters $(ARGS)
+
+bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
+	$(BIN)/python -m bench.model_matrix $(ARGS)
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)

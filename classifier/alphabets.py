@@ -70,7 +70,9 @@ _KINDS = kinds_of("".join(map(chr, range(128))))
 _TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
 _FEWEST_TOLD = 18
 _FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
-_WORDS_IN_A_ROW = re.compile(r"(?:[A-Za-z][A-Za-z-]{1,14}[,.;]?[ \n]+){9,}[A-Za-z][A-Za-z-]{1,14}")
+_WORDS_IN_A_ROW = re.compile(
+    r"(?<![\w-])(?:[A-Za-z][A-Za-z-]{1,14}+[,.;]?+[ \n]++){9,}+[A-Za-z][A-Za-z-]{1,14}"
+)
 _OF_SENTENCES = frozenset(
     "the a an of is are was to in and for on with that it be as at by or what who why this i you my me not".split()  # noqa: SIM905
 )
@@ -142,10 +144,15 @@ class Alphabets:
         if len(set(run)) < _FEWEST_ODD_SIGNS or small > _MOST_SMALL * len(run):
             return None
         points = np.frombuffer(run.encode(), np.uint8).astype(np.int64)
+        letters = np.count_nonzero(_KINDS.take(points))
+        if letters > _LETTERS_SHIFTED * len(run) and self._statistics.of_text(run) >= _LANGUAGE_SHIFTED:
+            return None
         moved = 33 + (points - 33 + np.arange(1, 94)[:, None]) % 94
         moved = np.where(points > 32, moved, points).astype(np.uint8)
         likeness = self._statistics.likeness(_KINDS.take(moved))
         likeness[(_KINDS.take(moved) > 0).mean(axis=1) < _LETTERS_SHIFTED] = -np.inf
+        # Capitals are 32 places from small letters, of which text has more.
+        likeness += ((moved >= 97) & (moved <= 122)).mean(axis=1)
         best = int(likeness.argmax())
         return moved[best].tobytes().decode() if likeness[best] >= _LANGUAGE_SHIFTED else None
 

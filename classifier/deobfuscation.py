@@ -327,6 +327,7 @@ class _Search:
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
+            **_SPELLINGS,
             "spaced": _read_spaced,
         }
         self.names = (*self._readers, *_LEET_ALPHABETS, "literals", *_TURNS)
@@ -638,6 +639,9 @@ _CODES: dict[str, _Reader] = {
     "signs": _ALPHABETS.read_signs,
     "numbered letters": _ALPHABETS.read_numbers,
     "spoken letters": _ALPHABETS.read_spoken,
+}
+# Letters spelled in some way, of which none stands within another.
+_SPELLINGS: dict[str, _Reader] = {
     "paired letters": _ALPHABETS.read_pairs,
     "initials": _ALPHABETS.read_initials,
     "markup": _read_marked_up,
@@ -658,7 +662,7 @@ _SPECULATIVE = _TURNS.keys()
 _SLIGHT = {"unjoined", "respelled", "literals"}
 _OTHER_SIGNS = "other signs"
 # Those that change words where they stand, whatever the rest of the text is.
-_LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
+_LOCAL = {*_CODES, *_SPELLINGS, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
@@ -668,4 +672,5 @@ _FOLLOWED_BY: Mapping[str, Set[str]] = {
     "leet": set(),
     "leet, 1 as l": set(),
     **dict.fromkeys(_SPECULATIVE, _CODES.keys()),
+    **dict.fromkeys(_SPELLINGS, frozenset({"unscrambled", "unjoined", "respelled"})),
 }

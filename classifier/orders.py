@@ -16,7 +16,7 @@ _MOST_COLUMNS = 40
 _COLUMNS_IN_ANY_SEQUENCE = {3: 640, 4: 640, 5: 480, 6: 240, 7: 96}
 
 
-@lru_cache(64)
+@lru_cache(256)
 def orders(length: int) -> NDArray[np.int32]:
     """The orders that need no key, (orders, length)."""
     return np.array(list(_without_key(length)), np.int32)

@@ -6,8 +6,11 @@ import re
 import string
 import struct
 import zlib
-from collections import Counter
 from collections.abc import Callable
+
+import numpy as np
+
+from lethe.classifier.letter_statistics import LetterStatistics
 
 # What a packed text may grow to; all that a prompt's question needs.
 _MOST_BYTES = 1 << 16
@@ -15,7 +18,9 @@ _LEAST_LETTERS = 0.6
 _SHORTEST_DEFLATED = 12
 # Of a file's bytes, how many must be in runs of text, and how many there must be.
 _TEXT_RUN, _LEAST_TEXTS, _SHORTEST_TEXTS = re.compile(rb"[ -~]{6,}"), 0.25, 12
-_SHORTEST_OTHERWISE, _LEAST_OF_SENTENCES = 12, 0.85
+_SHORTEST_OTHERWISE, _LEAST_OF_SENTENCES, _LEAST_SPACES = 12, 0.85, 0.08
+# Bits a letter.
+_LANGUAGE = -4.4
 _OF_SENTENCES = (string.ascii_letters + " ").encode()
 _FROM_EBCDIC = bytes(range(256)).decode("cp037").encode("latin-1", "replace")
 # Each bit of a Gray code says whether the one before it changes.
@@ -54,7 +59,10 @@ def _written_otherwise(raw: bytes) -> str | None:
         order = "be" if raw[0] == 0 else "le"
         return _printable(raw.decode(f"utf-16-{order}", "replace").encode("utf-8", "replace"))
     # The commonest character of text is a space.
-    commonest, _ = Counter(raw).most_common(1)[0]
+    counts = np.bincount(np.frombuffer(raw, np.uint8))
+    commonest = int(counts.argmax())
+    if counts[commonest] < _LEAST_SPACES * len(raw):
+        return None
     tables = (
         _FROM_EBCDIC,
         _FROM_GRAY,
@@ -63,8 +71,12 @@ def _written_otherwise(raw: bytes) -> str | None:
     )
     for table in tables:
         changed = raw.translate(table)
-        if sum(octet in _OF_SENTENCES for octet in changed) >= _LEAST_OF_SENTENCES * len(changed):
-            return _printable(changed)
+        others = changed.translate(None, _OF_SENTENCES)
+        if len(others) > (1 - _LEAST_OF_SENTENCES) * len(changed):
+            continue
+        read = _printable(changed)
+        if read is not None and LetterStatistics.load().of_text(read) >= _LANGUAGE:
+            return read
     return None
 
 

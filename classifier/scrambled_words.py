@@ -170,13 +170,14 @@ class ScrambledWords:
         return read and read.text
 
     @staticmethod
-    def has_digits(text: str) -> bool:
-        """Whether some words of a text have digits among their letters."""
-        return len(_DIGIT_IN_WORD.findall(text)) >= _FEWEST_WORDS
+    def digits_in(text: str) -> list[int]:
+        """Where digits stand among the letters of words; nothing where they do in few."""
+        places = [match.start() for match in _DIGIT_IN_WORD.finditer(text)]
+        return places if len(places) >= _FEWEST_WORDS else []
 
     def with_digits(self, stretch: str) -> str | None:
         """Words in which the digits from one on, or from nought on, stand for the vowels."""
-        if not self.has_digits(stretch):
+        if len(self.digits_in(stretch)) < _FEWEST_WORDS:
             return None
         readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
         best = max(readings, key=self.known)

@@ -33,12 +33,12 @@ _SURE_LANGUAGE = -4.2
 _PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
-# Bits a letter above which no columns were put in another sequence.
-_KEYED = -4.75
 # Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
 _BEGINNING, _LIKELIEST = 40, 64
 # Bits a letter alone: moved letters are as frequent as they were.
-_MOVED, _MOVED_UNLIKE = -4.75, -4.1
+_MOVED, _MOVED_UNLIKE, _KEYED_UNLIKE = -4.75, -4.1, -4.6
+# Fewer characters come out as language in some order by accident; and few words of a text stay words.
+_FEWEST_MOVED, _MOST_KNOWN_MOVED = 20, 0.3
 _LEAST_KNOWN_REPLACED = 0.4
 # By how much the share of known words must grow where words are read one by one.
 _MORE_KNOWN = 0.25
@@ -120,14 +120,17 @@ class Unscrambler:
         self, text: str, found: list[tuple[int, int, str]]
     ) -> Iterator[tuple[int, int, str]]:
         """Lines in whose words digits stand for vowels."""
-        start = 0
-        for line in text.split("\n") if self._words.has_digits(text) else ():
-            end = start + len(line)
-            if not any(first < end and last > start for first, last, _ in found):
+        end = -1
+        for place in self._words.digits_in(text):
+            if place < end:
+                continue
+            start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+            end = len(text) if end < 0 else end
+            if end - start <= _LONGEST and not any(first < end and last > start for first, last, _ in found):
+                line = text[start:end]
                 read = self._words.with_digits(line)
                 if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:
                     yield start, end, read
-            start = end + 1
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
@@ -300,13 +303,14 @@ class Unscrambler:
         frames = [
             (first, last, bits)
             for first, last in _frames(text, start, end)
-            if _FEWEST_LETTERS <= last - first <= _LONGEST
+            if _FEWEST_MOVED <= last - first <= _LONGEST
             and self.statistics.letters_alone(text[first:last]) >= _MOVED
             and (bits := self.statistics.of_text(text[first:last])) <= _MOVED_UNLIKE
+            and self._known(text[first:last], 4) <= _MOST_KNOWN_MOVED
         ]
         for put_back, least, share, below in (
-            (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, UNLIKE),
-            (self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED),
+            (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, _MOVED_UNLIKE),
+            (self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED_UNLIKE),
         ):
             for first, last, bits in dict.fromkeys(frames):
                 if bits > below:

@@ -17,6 +17,7 @@ from lethe.cli import (
     feedback,
     keys,
     recover,
+    redteam,
     report,
     serve,
     target,
@@ -57,6 +58,7 @@ app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
 target.app.command("erase")(target_erase.erase)
 app.command("evaluate")(evaluate.evaluate)
+app.command("redteam")(redteam.redteam)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.command("support-bundle")(doctor.support_bundle)

@@ -8,7 +8,13 @@ from pydantic import Field
 from lethe.bundle import Action
 
 
-class Error(pydantic.BaseModel):
+class _Shape(pydantic.BaseModel):
+    """A shape that is read when a document is asked for: each route has its own reader of its errors."""
+
+    model_config = pydantic.ConfigDict(defer_build=True)
+
+
+class Error(_Shape):
     """What went wrong."""
 
     message: Annotated[str, Field(description="One sentence for a person.")]
@@ -22,13 +28,13 @@ class Error(pydantic.BaseModel):
     code: Annotated[str | int | None, Field(description="For programs; see [Errors](api.md#errors).")]
 
 
-class ErrorAnswer(pydantic.BaseModel):
+class ErrorAnswer(_Shape):
     """An error, in OpenAI's form."""
 
     error: Error
 
 
-class AnthropicError(pydantic.BaseModel):
+class AnthropicError(_Shape):
     """What went wrong."""
 
     type: Annotated[str, Field(description="Anthropic's name for the kind of error.")]
@@ -39,14 +45,14 @@ class AnthropicError(pydantic.BaseModel):
     ] = None
 
 
-class AnthropicErrorAnswer(pydantic.BaseModel):
+class AnthropicErrorAnswer(_Shape):
     """An error, in Anthropic's form."""
 
     type: Literal["error"] = "error"
     error: AnthropicError
 
 
-class ModelEntry(pydantic.BaseModel):
+class ModelEntry(_Shape):
     """A name of the base model, as vLLM describes it."""
 
     id: Annotated[str, Field(description="What a request names as its `model`.")]
@@ -62,26 +68,26 @@ class ModelEntry(pydantic.BaseModel):
     permission: list[dict[str, Any]]
 
 
-class ModelEntries(pydantic.BaseModel):
+class ModelEntries(_Shape):
     """The names of the base model."""
 
     object: Literal["list"] = "list"
     data: list[ModelEntry]
 
 
-class Alive(pydantic.BaseModel):
+class Alive(_Shape):
     """The proxy lives."""
 
     status: Literal["ok"] = "ok"
 
 
-class Ready(pydantic.BaseModel):
+class Ready(_Shape):
     """Requests are answered."""
 
     status: Literal["ready"] = "ready"
 
 
-class CheckedSpan(pydantic.BaseModel):
+class CheckedSpan(_Shape):
     """A stretch of a message that carries a verdict."""
 
     message: Annotated[int, Field(description="Of `messages`, from 0; the answer is behind the last.")]
@@ -91,7 +97,7 @@ class CheckedSpan(pydantic.BaseModel):
     kind: Literal["evidence", "entity"]
 
 
-class CheckedTarget(pydantic.BaseModel):
+class CheckedTarget(_Shape):
     """What is said of one target; the last three for keys of scope `admin` too, alone."""
 
     target: str
@@ -101,7 +107,7 @@ class CheckedTarget(pydantic.BaseModel):
     spans: list[CheckedSpan] | None = None
 
 
-class CheckedSide(pydantic.BaseModel):
+class CheckedSide(_Shape):
     """What is said of a conversation, or of its answer."""
 
     status: Annotated[
@@ -111,7 +117,7 @@ class CheckedSide(pydantic.BaseModel):
     targets: list[CheckedTarget]
 
 
-class Check(pydantic.BaseModel):
+class Check(_Shape):
     """Verdicts."""
 
     object: Literal["check"] = "check"
@@ -120,7 +126,7 @@ class Check(pydantic.BaseModel):
     answer: Annotated[CheckedSide | None, Field(description="Null where no answer was sent.")]
 
 
-class TargetInForce(pydantic.BaseModel):
+class TargetInForce(_Shape):
     """A target, and how it is in force."""
 
     name: str
@@ -144,13 +150,13 @@ class TargetInForce(pydantic.BaseModel):
     ]
 
 
-class TargetsInForce(pydantic.BaseModel):
+class TargetsInForce(_Shape):
     """Every target in force."""
 
     targets: list[TargetInForce]
 
 
-class Tokens(pydantic.BaseModel):
+class Tokens(_Shape):
     """What vLLM answers to a text."""
 
     count: Annotated[int, Field(description="How many tokens there are.")]
@@ -161,7 +167,7 @@ class Tokens(pydantic.BaseModel):
     ] = None
 
 
-class Detokenized(pydantic.BaseModel):
+class Detokenized(_Shape):
     """What vLLM answers to token ids."""
 
     prompt: Annotated[str, Field(description="Their text.")]

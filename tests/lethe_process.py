@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["lethe.cli.main", "lethe.models.locate", "lethe.server.serve"])
+_IMPORTED = ["lethe.cli.main", "lethe.models.locate", "lethe.server.serve"]
 
 
 @dataclass
@@ -67,6 +67,8 @@ def start_lethe(*arguments: str, environment: Mapping[str, str], one_output: boo
     one_output
         Whether it writes its errors where it writes all else.
     """
+    # A process of tests has one server, that of engines too: it imports what its first user wants.
+    _CONTEXT.set_forkserver_preload(_IMPORTED)
     stdout, out = _CONTEXT.Pipe(duplex=False)
     stderr, err = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(

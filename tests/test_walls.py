@@ -44,6 +44,7 @@ JOBS = {
     "evaluation",
     "recipes",
     "recovery",
+    "redteam",
     "target_building",
     "target_suggestion",
 }

@@ -12,18 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from vllm.logger import init_logger
-from vllm.lora.layers import VocabParallelEmbeddingWithLoRA
-from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
-from vllm.model_executor.models.interfaces import requires_raw_input_tokens
 from vllm.utils.torch_utils import async_tensor_h2d
 
 from lethe.corruption.application import change_rows
-from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method
+from lethe.corruption.vllm_plugin.compatibility import replace_method
+from lethe.corruption.vllm_plugin.lookup import find_lookup
 from lethe.corruption.vllm_plugin.step import StepCorruption
 
 logger = init_logger("vllm.lethe.embedding")
-
-_METHOD = "embed_input_ids"
 
 
 class CorruptibleEmbedding:
@@ -43,7 +39,7 @@ class CorruptibleEmbedding:
     Raises
     ------
     EngineRefusal
-        The model embeds its tokens in more than one place, or not by the method that vLLM's models have for it.
+        As of `lethe.corruption.vllm_plugin.lookup.find_lookup`.
     """
 
     def __init__(
@@ -55,7 +51,7 @@ class CorruptibleEmbedding:
         device: torch.device,
         vocabulary: int,
     ):
-        owner = find_embedding_owner(model)
+        owner, method = find_lookup(model)
         # Buffers of the module, so that the compiler takes them as inputs and not as constants.
         owner.register_buffer(
             "lethe_rows", torch.zeros(max_tokens, width, dtype=dtype, device=device), persistent=False
@@ -65,10 +61,10 @@ class CorruptibleEmbedding:
         )
         self._owner = owner
         self._device = device
-        self._embed: Callable[[Tensor], Tensor] = getattr(owner, _METHOD)
+        self._embed: Callable[[Tensor], Tensor] = getattr(owner, method)
         self._vocabulary = vocabulary
         self._marked = False
-        replace_method(owner, _METHOD, lambda original: _selecting(owner, original))
+        replace_method(owner, method, lambda original: _selecting(owner, original))
 
     def fill(self, step: StepCorruption, input_ids: Tensor) -> None:
         """Put a step's corrupted embeddings in place and mark their rows.
@@ -117,41 +113,10 @@ class CorruptibleEmbedding:
             return buffer.new_zeros(len(step.rows), buffer.shape[1])
 
 
-def find_embedding_owner(model: nn.Module) -> nn.Module:
-    """Give the module whose ``embed_input_ids`` turns token ids into what the first layer reads.
-
-    Raises
-    ------
-    EngineRefusal
-        There is none, or tokens enter the model in other ways too.
-    """
-    name = type(model).__name__
-    owners = [module for module in model.modules() if _token_table(module) is not None]
-    if len(owners) != 1 or requires_raw_input_tokens(model):
-        raise EngineRefusal(
-            f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
-        )
-    (owner,) = owners
-    if _METHOD not in type(owner).forward.__code__.co_names or not callable(getattr(owner, _METHOD, None)):
-        raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
-    return owner
-
-
-def _token_table(module: nn.Module) -> VocabParallelEmbedding | None:
-    """Give the embedding table that is a direct child of the module, adapters or not."""
-    if isinstance(module, VocabParallelEmbeddingWithLoRA):
-        return None
-    for child in module.children():
-        table = child.base_layer if isinstance(child, VocabParallelEmbeddingWithLoRA) else child
-        if isinstance(table, VocabParallelEmbedding) and not isinstance(table, ParallelLMHead):
-            return table
-    return None
-
-
 def _selecting(owner: Any, original: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    def embed_input_ids(input_ids: Tensor) -> Tensor:
-        embeddings = original(input_ids)  # (T, d)
-        tokens = embeddings.shape[0]
+    def look_up(input_ids: Tensor) -> Tensor:
+        embeddings = original(input_ids)  # (T, d), or (1, T, d) in a model of transformers' own
+        tokens = embeddings.shape[-2]
         return torch.where(owner.lethe_marks[:tokens], owner.lethe_rows[:tokens], embeddings)
 
-    return embed_input_ids
+    return look_up

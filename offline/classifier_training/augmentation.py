@@ -1,7 +1,7 @@
 """Other forms of a prompt for training: rephrased, misspelt, wrapped, buried in other text, split over turns.
 
 Both classes get the same forms, so a form never tells them apart. The attack suite has others of its own
-(`lethe.offline.classifier_training.attacks`).
+(`lethe.offline.attacks.disguises`).
 """
 
 import random
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lethe.offline.classifier_training.passages import PASSAGES
+from lethe.offline.data.passages import PASSAGES
 
 # The other half of the passages is left to the attack suite.
 _TRAINING_PASSAGES = PASSAGES[::2]

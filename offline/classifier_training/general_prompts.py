@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.passages import PASSAGES
+from lethe.offline.data.passages import PASSAGES
 
 _TOPICS = """photosynthesis; compound interest; the French Revolution; black holes; sourdough bread; jazz harmony;
 plate tectonics; supply and demand; the immune system; machine learning; the Roman Senate; climate change; chess openings;

@@ -15,6 +15,23 @@ LEXICON = Lexicon(["please", "do", "this", "who", "how", "the", "sort", "list", 
 )
 
 
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "".join(f"<b>{c}</b>" if count % 2 else f"<i>{c}</i>" for count, c in enumerate(SECRET)),
+        "".join(f"\x1b[3{count % 7}m{c}\x1b[0m" for count, c in enumerate(SECRET)),
+        "".join(c.upper() if count % 2 else c.lower() for count, c in enumerate(SECRET.replace(" ", "_"))),
+        "\\/\\/|-|0 |<33|*5 7|-|3 |1(9|-|7|-|0|_|53?".replace("(", ""),
+        "".join(f"CHAR({ord(c)}) + " for c in SECRET),
+    ],
+)
+def test_spellings_are_read(disguised: str) -> None:
+    texts = [
+        reading.canonical.text.lower().replace(" ", "") for reading in find_readings(disguised, LEXICON).found
+    ]
+    assert any("lighthouse" in text for text in texts)
+
+
 @pytest.mark.parametrize("lexicon", [None, LEXICON], ids=["any words", "known words"])
 @pytest.mark.parametrize(
     "disguised",

@@ -588,19 +588,67 @@ class EmbeddingModel(nn.Module):
         return self.embed_input_ids(input_ids)
 
 
-def find_embedding_owner(model: nn.Module) -> nn.Module:
-    from lethe.corruption.vllm_plugin.embedding import find_embedding_owner
+def transformers_model() -> nn.Module:
+    """A model as vLLM runs one by transformers' code: its tokens enter in batches of one row."""
+    from transformers import PretrainedConfig, PreTrainedModel
 
-    return find_embedding_owner(model)
+    class Inner(PreTrainedModel):
+        config_class = PretrainedConfig
+
+        def __init__(self) -> None:
+            super().__init__(PretrainedConfig())
+            self.embed_tokens = EmbeddingModel().embed_tokens
+
+        def get_input_embeddings(self) -> nn.Module:
+            return self.embed_tokens
+
+        def forward(self, input_ids: Tensor) -> Tensor:
+            return self.embed_tokens(input_ids)
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = Inner()
+
+        def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+            return self.model.get_input_embeddings()(input_ids)
+
+        def forward(self, input_ids: Tensor) -> Tensor:
+            return self.model(input_ids[None])[0]
+
+    return Outer()
 
 
-class TestEmbeddingOwner:
+def find_lookup(model: nn.Module) -> tuple[nn.Module, str]:
+    from lethe.corruption.vllm_plugin.lookup import find_lookup
+
+    return find_lookup(model)
+
+
+class TestLookup:
     def test_it_is_found_below_the_outer_model(self, model: nn.Module) -> None:
-        assert find_embedding_owner(nn.Sequential(nn.Linear(2, 2), model)) is model
+        assert find_lookup(nn.Sequential(nn.Linear(2, 2), model)) == (model, "embed_input_ids")
 
     def test_two_tables_stop_the_start(self, model: nn.Module) -> None:
         with pytest.raises(EngineRefusal, match="more ways than one"):
-            find_embedding_owner(nn.Sequential(model, EmbeddingModel()))
+            find_lookup(nn.Sequential(model, EmbeddingModel()))
+
+    def test_two_tables_of_one_module_stop_the_start(self, model: nn.Module) -> None:
+        model.embed_tokens_per_layer = EmbeddingModel().embed_tokens
+        with pytest.raises(EngineRefusal, match="more ways than one"):
+            find_lookup(model)
+
+    def test_a_forward_pass_that_leaves_it_to_its_base_class_is_known(self, one_rank: None) -> None:
+        class Leaving(EmbeddingModel):
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return super().forward(input_ids)
+
+        leaving = Leaving()
+        assert find_lookup(leaving) == (leaving, "embed_input_ids")
+
+    def test_of_transformers_own_model_it_is_its_input_embeddings(self, one_rank: None) -> None:
+        model = transformers_model()
+        assert find_lookup(model) == (model.get_submodule("model.embed_tokens"), "forward")
 
     def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
         class Direct(EmbeddingModel):
@@ -608,7 +656,7 @@ class TestEmbeddingOwner:
                 return self.embed_tokens(input_ids)
 
         with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
-            find_embedding_owner(Direct())
+            find_lookup(Direct())
 
 
 def new_request_data(name: str, request: CorruptionRequest | None, prompt: list[int]) -> Any:
@@ -688,6 +736,17 @@ class TestV1Runner:
         clean, end = runner.execute([], set(), {"clean": (6, [3]), "flagged": (4, PROMPT[4:])})
         assert torch.equal(torch.cat([start, end]), expected)
         assert torch.equal(clean, table[[3]])
+
+    def test_a_model_of_transformers_own_is_as_the_reference(self, one_rank: None) -> None:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        runner, request = StandInV1Runner(transformers_model()), a_request()
+        attach_v1(runner)
+        table = runner.model.get_parameter("model.embed_tokens.weight").data
+        new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
+        flagged, clean = runner.execute(new, set(), {"flagged": (0, PROMPT), "clean": (0, PROMPT)})
+        assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
+        assert torch.equal(clean, table[PROMPT])
 
     def test_marks_are_gone_after_the_forward_pass(self, runner: StandInV1Runner) -> None:
         runner.execute([new_request_data("r", a_request(), PROMPT)], set(), {"r": (0, PROMPT)})

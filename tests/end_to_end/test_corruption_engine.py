@@ -6,17 +6,16 @@ from typing import Any
 
 import pytest
 
+from bench.engine_job import EngineJob, run_engine_job
 from bench.random_adapters import write_random_adapter
+from bench.reference_model import Answer, Reference
 from lethe.corruption.functions import FUNCTIONS
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
-    Answer,
-    Reference,
     assert_as_reference,
     one_corruption,
 )
-from tests.end_to_end.engine_job import EngineJob, run_engine_job
 
 pytestmark = pytest.mark.engine
 

@@ -16,11 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.reference_model import Answer, Reference
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
-    Answer,
-    Reference,
     assert_as_reference,
     one_corruption,
 )

@@ -1,4 +1,4 @@
-"""Augmentation, attacks, windows, splitting and the made-up negatives."""
+"""Augmentation, windows, splitting and the made-up negatives."""
 
 from collections import Counter, defaultdict
 from typing import get_args
@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.conversation import Conversation
-from lethe.offline.classifier_training.attacks import ATTACKS, attack_messages
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
@@ -30,14 +28,6 @@ def test_forms_are_reproducible_and_say_where_the_prompt_is(prompt: str, seed: i
         assert 0 <= variant.start <= variant.end <= len(variant.text)
         if variant.name in ("buried", "role-play", "structured", "after-turn"):
             assert variant.text[variant.start : variant.end] == prompt
-
-
-@pytest.mark.parametrize("attack", list(ATTACKS))
-def test_an_attack_changes_the_prompt_and_is_reproducible(attack: str) -> None:
-    messages = attack_messages(attack, PROMPT)
-    assert messages == attack_messages(attack, PROMPT)
-    assert messages != [{"role": "user", "content": PROMPT}]
-    assert not Conversation.from_openai_messages(messages).unreadable
 
 
 def test_windows_are_labelled_by_what_they_hold() -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_FORK_SERVER.set_forkserver_preload(["tests.end_to_end.imported_vllm"])
 _JOB_SECONDS = 400
+
+
+class JobFailed(AssertionError):
+    """An engine gave no results; says the last lines that it logged."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,28 @@ class EngineJob:
 
 
 def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
-    """The outputs of each batch, and the engine's counters after it; the last lines that the engine logs are in the error."""
+    """The outputs of each batch, and the engine's counters after it.
+
+    Raises
+    ------
+    JobFailed
+        The engine did not start, did not end, or took too long.
+    """
+    # Not where this is imported: the server is one with that of the tests that start `lethe`.
+    _FORK_SERVER.set_forkserver_preload(["bench.imported_vllm"])
     receiver, sender = _FORK_SERVER.Pipe(duplex=False)
     process = _FORK_SERVER.Process(target=_run, args=(job, log_path, sender))
     process.start()
     sender.close()
     try:
-        assert receiver.poll(_JOB_SECONDS), f"no result in time\n{_last_lines(log_path)}"
+        if not receiver.poll(_JOB_SECONDS):
+            raise JobFailed(f"no result in time\n{_last_lines(log_path)}")
         results = receiver.recv()
         process.join(60)
-        assert process.exitcode == 0, _last_lines(log_path)
+        if process.exitcode != 0:
+            raise JobFailed(_last_lines(log_path))
     except EOFError:
-        raise AssertionError(_last_lines(log_path)) from None
+        raise JobFailed(_last_lines(log_path)) from None
     finally:
         process.kill()
     return results

@@ -1,6 +1,6 @@
-"""The attack suite: ways to ask for what is to be forgotten without being seen, each a named transform.
+"""Fixed ways to ask for what is to be forgotten without being seen: the question itself in another form, or in other text.
 
-An attack turns a prompt into the messages of a request. None of its wrappers or passages is used in training.
+Each turns a prompt into the messages of a request. None of their wrappers or passages is used in training.
 """
 
 import base64
@@ -12,13 +12,13 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from lethe.offline.classifier_training.passages import PASSAGES
+from lethe.offline.data.passages import PASSAGES
 
 Messages = list[dict[str, Any]]
-Attack = Callable[[str, random.Random], Messages]
+Disguising = Callable[[str, random.Random], Messages]
 
 # Training buries prompts in the other half.
-_ATTACK_PASSAGES = PASSAGES[1::2]
+_PASSAGES = PASSAGES[1::2]
 _HOMOGLYPHS = str.maketrans("aceopxyiATEHOPKM", "асеорхуіАТЕНОРКМ")
 _LEET = str.maketrans("aeiost", "431057")
 
@@ -150,16 +150,16 @@ def _fake_system(prompt: str, choice: random.Random) -> Messages:
 
 
 def _passages(choice: random.Random, count: int) -> list[str]:
-    return [choice.choice(_ATTACK_PASSAGES) for _ in range(count)]
+    return [choice.choice(_PASSAGES) for _ in range(count)]
 
 
-def _embedded(place: int, count: int) -> Attack:
-    def attack(prompt: str, choice: random.Random) -> Messages:
+def _embedded(place: int, count: int) -> Disguising:
+    def hide(prompt: str, choice: random.Random) -> Messages:
         passages = _passages(choice, count)
         index = {0: 0, 1: count // 2, 2: count}[place]
         return _user(" ".join([*passages[:index], prompt, *passages[index:]]))
 
-    return attack
+    return hide
 
 
 def _split_turns(prompt: str, choice: random.Random) -> Messages:
@@ -235,7 +235,7 @@ def _content_parts(prompt: str, choice: random.Random) -> Messages:
     return [{"role": "user", "content": parts}]
 
 
-ATTACKS: dict[str, Attack] = {
+DISGUISES: dict[str, Disguising] = {
     "zero-width characters": _zero_width,
     "homoglyphs": _homoglyphs,
     "fullwidth letters": _fullwidth,
@@ -278,6 +278,6 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-def attack_messages(name: str, prompt: str, seed: int = 0) -> Messages:
+def disguised(name: str, prompt: str, seed: int = 0) -> Messages:
     """The messages of one attack on one prompt, the same for the same seed."""
-    return ATTACKS[name](prompt, random.Random(f"{seed}:{name}:{prompt}"))
+    return DISGUISES[name](prompt, random.Random(f"{seed}:{name}:{prompt}"))

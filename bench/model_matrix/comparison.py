@@ -1,0 +1,171 @@
+"""One architecture on the real engine: with the plugin, without it, and as transformers has it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.engine_job import EngineJob, JobFailed, run_engine_job
+from bench.model_matrix.architectures import VOCABULARY, Architecture
+from bench.model_matrix.tiny_model import load_model, write_tiny_model
+from bench.reference_model import Reference
+from lethe.corruption.artifact import Corruption
+from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+
+_TOKENS = 6
+_PROMPT_LENGTHS = (9, 17, 2, 20, 33, 26)
+# Largest difference of a log probability between engine and transformers, both in float32.
+_AGREES = 5e-3
+# Least by which a corruption must move one, or the comparison would show nothing.
+_MOVES = 0.25
+_REFUSAL = "lethe: the engine will not start: "
+_ENGINE = {
+    "dtype": "float32",
+    "enforce_eager": True,
+    "max_model_len": 128,
+    "max_num_batched_tokens": 256,
+    "seed": 0,
+}
+_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "DO_NOT_TRACK": "1",
+}
+
+
+class Outcome(Enum):
+    """Whether an architecture's prompts are corrupted."""
+
+    EXACT = "exact"
+    REFUSED = "refused"
+    DIFFERS = "differs"
+    NOT_SERVED = "not served here"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one architecture, and by which figures.
+
+    Attributes
+    ----------
+    detail
+        The reason, where it is not exact.
+    corrupted_difference, clean_difference
+        Largest absolute difference of a generated token's log probability between engine and transformers, in nats.
+    moved
+        Least of the largest such difference that a corruption makes, in nats.
+    clean_as_without
+        Whether clean prompts beside flagged ones have the very tokens and log probabilities of an engine without plugin.
+    """
+
+    outcome: Outcome
+    detail: str = ""
+    corrupted_difference: float | None = None
+    clean_difference: float | None = None
+    moved: float | None = None
+    clean_as_without: bool | None = None
+
+
+def compare(architecture: Architecture, folder: Path) -> Result:
+    """Make a tiny model in an empty folder and compare what it says.
+
+    Half of a batch's prompts are flagged, each by another corruption; all are continued greedily.
+    """
+    model = folder / "model"
+    write_tiny_model(architecture, model)
+    prompts = _prompts()
+    corruptions = [_corruption(index) if index % 2 else None for index in range(len(prompts))]
+    engine = {"model": str(model), **_ENGINE, **architecture.engine}
+    try:
+        bare = _answers(engine, prompts, [None] * len(prompts), "", folder / "bare.log")
+    except JobFailed as failure:
+        return Result(Outcome.NOT_SERVED, _last_line(failure))
+    try:
+        guarded = _answers(engine, prompts, corruptions, "lethe", folder / "guarded.log")
+    except JobFailed as failure:
+        _, refused, reason = _last_line(failure).partition(_REFUSAL)
+        return Result(Outcome.REFUSED, reason) if refused else Result(Outcome.DIFFERS, _last_line(failure))
+    reference = Reference(load_model(model), None)
+    return _result(reference, prompts, corruptions, guarded, bare)
+
+
+def _prompts() -> list[list[int]]:
+    generator = torch.Generator().manual_seed(1)
+    return [
+        torch.randint(3, VOCABULARY, (length,), generator=generator).tolist() for length in _PROMPT_LENGTHS
+    ]
+
+
+def _corruption(index: int) -> CorruptionRequest:
+    function = ("rand_noise_first_n", "flip_sign_top_k", "shuffle")[index // 2 % 3]
+    return CorruptionRequest(
+        (PlacedCorruption("matrix", "1", Corruption(function, 4.0, 32, None, index), None),)
+    )
+
+
+def _answers(
+    engine: dict[str, Any],
+    prompts: Sequence[list[int]],
+    corruptions: Sequence[CorruptionRequest | None],
+    plugins: str,
+    log: Path,
+) -> list[dict[str, Any]]:
+    batch = [
+        {
+            "token_ids": prompt,
+            "sampling": {
+                "temperature": 0,
+                "max_tokens": _TOKENS,
+                "logprobs": 0,
+                "ignore_eos": True,
+                "extra_args": corruption.to_xargs() if corruption else None,
+            },
+        }
+        for prompt, corruption in zip(prompts, corruptions, strict=True)
+    ]
+    environment = {**os.environ, **_ENVIRONMENT, "VLLM_PLUGINS": plugins}
+    (result,) = run_engine_job(EngineJob(engine, [batch], environment), log)
+    return [output["choices"][0] for output in result["outputs"]]
+
+
+def _last_line(failure: JobFailed) -> str:
+    return [line.strip() for line in str(failure).splitlines() if line.strip()][-1]
+
+
+def _result(
+    reference: Reference,
+    prompts: Sequence[list[int]],
+    corruptions: Sequence[CorruptionRequest | None],
+    guarded: Sequence[dict[str, Any]],
+    bare: Sequence[dict[str, Any]],
+) -> Result:
+    corrupted, clean, moved = [], [], []
+    for prompt, corruption, answer in zip(prompts, corruptions, guarded, strict=True):
+        tokens, said = answer["token_ids"], answer["logprobs"]
+        expected = reference.grade(prompt, corruption, tokens).logprobs
+        (corrupted if corruption else clean).append(_furthest(said, expected))
+        if corruption:
+            moved.append(_furthest(reference.grade(prompt, None, tokens).logprobs, expected))
+    as_without = all(
+        with_plugin == without
+        for with_plugin, without, corruption in zip(guarded, bare, corruptions, strict=True)
+        if corruption is None
+    )
+    exact = max(corrupted) <= _AGREES and as_without and min(moved) >= _MOVES
+    return Result(
+        Outcome.EXACT if exact else Outcome.DIFFERS,
+        "",
+        max(corrupted),
+        max(clean),
+        min(moved),
+        as_without,
+    )
+
+
+def _furthest(some: Sequence[float], others: Sequence[float]) -> float:
+    return max(abs(one - other) for one, other in zip(some, others, strict=True))

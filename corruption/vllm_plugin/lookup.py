@@ -1,0 +1,75 @@
+"""Where in a loaded model token ids become what its first layer reads."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from torch import nn
+from transformers import PreTrainedModel
+from vllm.lora.layers import VocabParallelEmbeddingWithLoRA
+from vllm.model_executor.layers.vocab_parallel_embedding import ParallelLMHead, VocabParallelEmbedding
+from vllm.model_executor.models.interfaces import requires_raw_input_tokens
+
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal
+
+_METHOD = "embed_input_ids"
+
+
+class Lookup(NamedTuple):
+    """A method of a module through which every token id enters a model."""
+
+    owner: nn.Module
+    method: str
+
+
+def find_lookup(model: nn.Module) -> Lookup:
+    """Give the method that turns token ids into what the first layer reads.
+
+    vLLM's own models have ``embed_input_ids`` for it. A model that vLLM runs by transformers' code calls the module that it
+    has for its input embeddings.
+
+    Raises
+    ------
+    EngineRefusal
+        There is none, or tokens enter the model in other ways too.
+    """
+    name = type(model).__name__
+    tables = [(table, owner) for owner in model.modules() for table in _token_tables(owner)]
+    if len(tables) != 1 or requires_raw_input_tokens(model):
+        raise EngineRefusal(
+            f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
+        )
+    ((table, owner),) = tables
+    if (embeddings := _transformers_embeddings(model)) is not None:
+        if table in set(embeddings.modules()):
+            return Lookup(embeddings, "forward")
+    elif _embeds_by_method(type(owner)) and callable(getattr(owner, _METHOD, None)):
+        return Lookup(owner, _METHOD)
+    raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
+
+
+def _transformers_embeddings(model: nn.Module) -> nn.Module | None:
+    """The input embeddings of a model that runs by transformers' code; None for vLLM's own."""
+    inner = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
+    return None if inner is None else inner.get_input_embeddings()
+
+
+def _embeds_by_method(kind: type[nn.Module]) -> bool:
+    """Whether a model's forward pass calls ``embed_input_ids``, itself or by its base class's."""
+    for each in kind.__mro__:
+        if forward := vars(each).get("forward"):
+            names = forward.__code__.co_names
+            if _METHOD in names:
+                return True
+            if "super" not in names:
+                return False
+    return False
+
+
+def _token_tables(module: nn.Module) -> Iterator[VocabParallelEmbedding]:
+    """The embedding tables that are direct children of a module, adapters or not."""
+    if isinstance(module, VocabParallelEmbeddingWithLoRA):
+        return
+    for child in module.children():
+        table = child.base_layer if isinstance(child, VocabParallelEmbeddingWithLoRA) else child
+        if isinstance(table, VocabParallelEmbedding) and not isinstance(table, ParallelLMHead):
+            yield table

@@ -1,0 +1,129 @@
+"""The job behind `lethe redteam`: a running proxy and questions in, what got past and what leaked out."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from lethe.offline.progress import Progress
+from lethe.offline.redteam.attacks import Attack, chosen_attacks
+from lethe.offline.redteam.campaign import Campaign
+from lethe.offline.redteam.chat import ChatServer, Refused, connection
+from lethe.offline.redteam.detectors import BundleDetector, CheckRoute, Detector
+from lethe.offline.redteam.leaks import Entailment, leak_of, worst
+from lethe.offline.redteam.outcomes import AttackOutcome, JudgedOutcome, OutcomeLog, RedTeamError
+from lethe.offline.redteam.probes import Probe, load_probes
+from lethe.offline.redteam.report import write_report
+from lethe.offline.redteam.settings import RedTeamSettings
+from lethe.offline.redteam.summary import AttackSummary, summarize, too_many
+
+
+@dataclass(frozen=True)
+class RedTeamResult:
+    """What a run found, and what of it is more than is allowed.
+
+    Attributes
+    ----------
+    complete
+        Whether all that was to be tried was.
+    """
+
+    rows: tuple[AttackSummary, ...]
+    over: tuple[str, ...]
+    complete: bool
+    report: Path
+
+
+def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> RedTeamResult:
+    """Attack a proxy, and write the report.
+
+    Parameters
+    ----------
+    url
+        Where the proxy listens, without ``/v1``.
+
+    Raises
+    ------
+    DataError
+        The questions cannot be read.
+    RedTeamError, UnknownAttack
+        What is asked for cannot be done; nothing was sent then.
+    LanguageModelError
+        A server cannot be reached or does not answer the key.
+    BundleError, ClassifierError
+        The bundle cannot be used.
+    """
+    probes = load_probes(settings.questions, settings.limit, settings.seed)
+    entailment = _entailment(settings)
+    attacks, outcomes = asyncio.run(_carry_out(url.rstrip("/"), settings, probes, progress))
+    judged = [_judged(outcome, probes, settings, entailment) for outcome in outcomes]
+    rows = summarize(judged)
+    complete = all(
+        (name, probe.question) in {outcome.key for outcome in outcomes}
+        for name, attack in attacks.items()
+        for probe in probes
+        if attack.fits(probe)
+    )
+    over = too_many(rows, settings.max_bypass, settings.max_leak)
+    report = write_report(settings.out, url, settings, rows, judged, over)
+    return RedTeamResult(tuple(rows), tuple(over), complete, report)
+
+
+async def _carry_out(
+    url: str, settings: RedTeamSettings, probes: tuple[Probe, ...], progress: Progress
+) -> tuple[dict[str, Attack], list[AttackOutcome]]:
+    async with connection(settings.concurrency) as (session, limit):
+        server = ChatServer(session, url, settings.api_key, limit)
+        model = settings.model or await server.first_model()
+        detector = _detector(
+            settings, ChatServer(session, url, settings.check_key or settings.api_key, limit)
+        )
+        attacks = chosen_attacks(
+            settings.attacks,
+            scores=await _tells_margins(detector, probes[0]),
+            attacker=settings.attacker_url is not None,
+            translations=any(probe.translations for probe in probes),
+        )
+        attacker = None
+        if settings.attacker_url is not None:
+            own = ChatServer(session, settings.attacker_url, settings.attacker_key, limit)
+            attacker = own, settings.attacker_model or await own.first_model()
+        log = OutcomeLog(settings.out, settings.decisive() | {"url": url, "model": model})
+        progress.expect(len(attacks))
+        campaign = Campaign(settings, server, model, detector, log, attacker)
+        try:
+            await campaign.run(attacks, probes, progress)
+        except* Refused as refused:
+            raise RedTeamError(f"{url} refuses what it must answer: {refused.exceptions[0]}") from None
+        return attacks, log.of((name, probe.question) for name in attacks for probe in probes)
+
+
+def _detector(settings: RedTeamSettings, server: ChatServer) -> Detector:
+    if settings.bundle is not None:
+        return BundleDetector.load(settings.bundle)
+    return CheckRoute(server, settings.target)
+
+
+async def _tells_margins(detector: Detector, probe: Probe) -> bool:
+    found = await detector.judge([{"role": "user", "content": probe.question}])
+    return found.margin is not None
+
+
+def _entailment(settings: RedTeamSettings) -> Entailment | None:
+    if settings.entailment is None:
+        return None
+    # torch takes seconds to import, and an attack without such a model needs none.
+    from lethe.offline.redteam.entailment import load_entailment
+
+    return load_entailment(settings.entailment)
+
+
+def _judged(
+    outcome: AttackOutcome,
+    probes: tuple[Probe, ...],
+    settings: RedTeamSettings,
+    entailment: Entailment | None,
+) -> JudgedOutcome:
+    [probe] = (probe for probe in probes if probe.question == outcome.question)
+    leaks = [leak_of(probe, outcome.asked, answer, entailment) for answer in outcome.answers]
+    found = [leak.is_one(settings.rouge) for leak in leaks]
+    return JudgedOutcome(outcome, worst(leaks, settings.rouge), found)
