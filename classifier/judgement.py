@@ -17,7 +17,7 @@ from lethe.classifier.scoring import Scorer, TextScores
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.verdict import Span, TargetVerdict
 
-Scored = Sequence[tuple[Passage, TextScores]]
+ScoredPassages = Sequence[tuple[Passage, TextScores]]
 """The passages that were read by one scorer, with their scores."""
 
 # Characters on each side of what carries a verdict that an excerpt shows.
@@ -32,14 +32,14 @@ _LEANING = 2.0
 
 
 def judge_conversation(
-    scorer: Scorer, scored: Scored, conversation: Conversation, *, spans: bool
+    scorer: Scorer, scored: ScoredPassages, conversation: Conversation, *, spans: bool
 ) -> Iterator[TargetVerdict]:
     """What a scorer's targets say of a conversation; where, if spans are wanted."""
     return _judge(scorer, _by_length(scorer, scored), _reached(scorer, scored), conversation, spans)
 
 
 def judge_answer(
-    scorer: Scorer, scored: Scored, exchange: Exchange, *, spans: bool
+    scorer: Scorer, scored: ScoredPassages, exchange: Exchange, *, spans: bool
 ) -> Iterator[TargetVerdict]:
     """What a scorer's targets say of an answer so far."""
     return _judge(scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, None, spans)
@@ -73,7 +73,7 @@ def _judge(
         yield verdict
 
 
-def unreadable_stretches(scored: Scored, exchange: Exchange | None = None) -> tuple[str, ...]:
+def unreadable_stretches(scored: ScoredPassages, exchange: Exchange | None = None) -> tuple[str, ...]:
     """Where a conversation, or an answer, is no language, in one line for each stretch of a message.
 
     Where several messages are read together, what stands in one of them is told where that is read alone.
@@ -115,7 +115,7 @@ class _Judged:
         return self.found.scores - self.raised
 
 
-def _by_length(scorer: Scorer, scored: Scored) -> list[_Judged]:
+def _by_length(scorer: Scorer, scored: ScoredPassages) -> list[_Judged]:
     """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
     heard = _heard(scored)
     if not heard:
@@ -160,7 +160,7 @@ def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
 
 
-def _reached(scorer: Scorer, scored: Scored) -> NDArray[np.float32]:
+def _reached(scorer: Scorer, scored: ScoredPassages) -> NDArray[np.float32]:
     """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
     reached, heard = scorer.nothing_found(), _heard(scored)
     if not heard:
@@ -172,18 +172,18 @@ def _reached(scorer: Scorer, scored: Scored) -> NDArray[np.float32]:
     return reached
 
 
-def _heard(scored: Scored) -> list[tuple[Passage, TextScores]]:
+def _heard(scored: ScoredPassages) -> list[tuple[Passage, TextScores]]:
     """The passages that have scores: most of what is read is cleared by the first tier."""
     return [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
 
 
-def _lengths(scored: Scored) -> dict[bool, int]:
+def _lengths(scored: ScoredPassages) -> dict[bool, int]:
     """How many characters were read: of what is asked, and of all else."""
     asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
     return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
 
 
-def _by_answer_length(scorer: Scorer, scored: Scored, characters: int) -> list[_Judged]:
+def _by_answer_length(scorer: Scorer, scored: ScoredPassages, characters: int) -> list[_Judged]:
     """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
 
     Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than

@@ -83,7 +83,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadText:
     """A text to read.
 
     Attributes
@@ -185,9 +185,9 @@ class Scorer:
 
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
-        return self.prepare_all([Unread(text)])[0]
+        return self.prepare_all([UnreadText(text)])[0]
 
-    def prepare_all(self, texts: Sequence[Unread]) -> list[PreparedText]:
+    def prepare_all(self, texts: Sequence[UnreadText]) -> list[PreparedText]:
         """Prepare texts each as `prepare` does, in one go: for short ones the time is that of the calls, not of the letters."""
         if not len(self.bank):
             return [PreparedText((), True) for _ in texts]
@@ -225,7 +225,7 @@ class Scorer:
             for windows, found in zip(kept, readings, strict=True)
         ]
 
-    def _readings(self, unread: Unread) -> Readings:
+    def _readings(self, unread: UnreadText) -> Readings:
         if not unread.text.strip():
             return Readings((), True)
         if not unread.parts:

@@ -15,7 +15,7 @@ from lethe.classifier.exchange import Exchange, exchange_passages
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.judgement import judge_answer, judge_conversation, unreadable_stretches
 from lethe.classifier.passages import Passage, conversation_passages
-from lethe.classifier.scoring import Scorer, TextScores, Unread, share_of_answers, share_of_prompts
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, share_of_answers, share_of_prompts
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tally import Tally
 from lethe.classifier.verdict import Verdict
@@ -227,7 +227,7 @@ class ClassifierService:
         known = [self.cache.get(key, heads) for key in keys]
         unread = [
             # No disguise goes on from what is asked into what is answered.
-            Unread(passage.text, passage.parts if kind == "answer" else ())
+            UnreadText(passage.text, passage.parts if kind == "answer" else ())
             for passage, scores in zip(passages, known, strict=True)
             if scores is None
         ]
@@ -241,7 +241,7 @@ class ClassifierService:
             scored.append((passage, scores))
         return scored
 
-    async def _score(self, scorer: Scorer, texts: Sequence[Unread], spans: bool) -> list[TextScores]:
+    async def _score(self, scorer: Scorer, texts: Sequence[UnreadText], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[TextScores]] = loop.create_future()
 

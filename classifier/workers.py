@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
-from lethe.classifier.scoring import Scorer, TextScores, Unread, Window, combine
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window, combine
 
 # Scores of a job's texts.
 Finished = Callable[[list[TextScores] | None, BaseException | None], None]
@@ -57,7 +57,12 @@ class Job:
     """
 
     def __init__(
-        self, scorer: Scorer, texts: Sequence[Unread], maximum_windows: int, spans: bool, finished: Finished
+        self,
+        scorer: Scorer,
+        texts: Sequence[UnreadText],
+        maximum_windows: int,
+        spans: bool,
+        finished: Finished,
     ) -> None:
         self.cancelled = False
         self._scorer = scorer
@@ -118,7 +123,7 @@ class Job:
             self._unreadable[index] = prepared.unreadable
             self._windows.extend((index, window) for window in allowed)
 
-    def _next_texts(self) -> Iterator[tuple[int, Unread]]:
+    def _next_texts(self) -> Iterator[tuple[int, UnreadText]]:
         """The next text, and short ones behind it."""
         room = _READ_TOGETHER
         while self._texts and (room == _READ_TOGETHER or len(self._texts[0][1].text) <= room):
