@@ -63,8 +63,10 @@ _SPOKEN_RUN = re.compile(
 )
 _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 
-# A run of signs of which few are small letters, though not all are capitals or digits.
-_ODD_SIGNS = re.compile(r"[!-~](?:[!-~]| (?=[!-~])){15,399}")
+# A line, or what follows its label, in which few small letters stand together.
+_ODD_SIGNS = re.compile(
+    r"(?:(?<![^\n])|(?<=: )) {0,2}(?![^\n]*[a-z]{4})[!-~](?:[!-~]| (?=[!-~])){15,399} {0,2}(?![^\n])"
+)
 _FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
 _KINDS = kinds_of("".join(map(chr, range(128))))
 _TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
@@ -127,16 +129,11 @@ class Alphabets:
 
     def read_shifted(self, text: str) -> AlignedText | None:
         """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
-        found: list[tuple[int, int, str]] = []
-        start = 0
-        for line in text.split("\n"):
-            # The line, or what follows its label.
-            for piece in (line.strip(), line.partition(": ")[2].strip()):
-                if _ODD_SIGNS.fullmatch(piece) and (read := self._shifted(piece)) is not None:
-                    place = start + line.index(piece)
-                    found.append((place, place + len(piece), f" {read} "))
-                    break
-            start += len(line) + 1
+        found = [
+            (*match.span(), f" {read} ")
+            for match in _ODD_SIGNS.finditer(text)
+            if (read := self._shifted(match[0].strip())) is not None
+        ]
         return replaced(text, found)
 
     def _shifted(self, run: str) -> str | None:

@@ -22,6 +22,7 @@ _BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _SHORTEST_DEFLATED = _SHORTEST_WITH_TEXTS = 32
 # What is so long is tried whatever it begins with: a line of a file may begin anywhere in it.
 _LONG_BASE64 = 48
+_DIGIT = re.compile(r"\d")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
@@ -53,7 +54,9 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 
 
 def _decode_base64(blob: str) -> str | None:
-    if len(blob) < _LONG_BASE64 and blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
+    # Names of files are long too, and have seldom digits.
+    long = len(blob) >= _LONG_BASE64 and _DIGIT.search(blob) is not None
+    if blob[0] not in _BASE64_OF_TEXT and not long and not _may_be_deflated(blob):
         return None
     if blob[0] == "+" and blob[-1] == "-":
         # The marks around a run of it in UTF-7.

@@ -95,6 +95,11 @@ class _Digits:
     backwards: bool = False
     folded: bool = False
 
+    @property
+    def packs(self) -> bool:
+        """Whether it is used for any bytes, and not where names of files and of code are in its digits too."""
+        return self.folded or len(self.alphabet) == 85
+
     @functools.cached_property
     def values(self) -> dict[str, int]:
         """What each digit stands for."""
@@ -114,7 +119,8 @@ class _Digits:
             return self._number(list(map(self.values.__getitem__, token))) if token else None
         first = token[: self.group * -(-_FIRST_OCTETS // self.octets)]
         start = self._groups(list(map(self.values.__getitem__, first)))
-        if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
+        packed = self.packs and start is not None and may_be_deflated(start)
+        if start is None or not (packed or _may_be_text(start[:_FIRST_OCTETS])):
             return None
         return self._groups(list(map(self.values.__getitem__, token)))
 
@@ -359,7 +365,7 @@ def _bases_for(token: str) -> tuple[_Digits, ...]:
 
 def _may_be_text(start: bytes) -> bool:
     text = all(octet >= 32 or octet in b"\t\n\r" for octet in start)
-    return text or start[:2] in _PACKED or may_be_deflated(start)
+    return text or start[:2] in _PACKED
 
 
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}
