@@ -117,7 +117,7 @@ def _fitted(
         value = strength * float(weights @ np.logaddexp(0, -margins))
         return value + 0.5 * float(first @ first + second @ second), gradient
 
-    start = np.zeros(width + counted.shape[1] + 1)
+    start = np.zeros(width + transposed.indptr.size)
     return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}).x
 
 
