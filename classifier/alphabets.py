@@ -175,6 +175,9 @@ class Alphabets:
             first = _NUMBER.findall(text, start, min(start + _FIRST_NUMBERS, end))[:-1]
             if not _NUMBERS_OF_LETTERS.issuperset(first):
                 continue
+            numbers = set(_NUMBER.findall(text, start, end))
+            if not any(alphabet.keys() >= numbers for alphabet in _NUMBERED):
+                continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
                 found.append((start, end, _spoken(read)))

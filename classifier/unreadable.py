@@ -8,18 +8,22 @@ even, as a hash or a key is, holds nothing that could be read without one; what 
 import base64
 import binascii
 import re
+import string
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.points import long_runs
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable. Of 9 million
 # characters of ordinary requests the stretches that come nearest have 24, 33 and 53, command names all of them.
 _LEVELS = ((-5.2, 34.0), (-4.9, 42.0), (-4.6, 60.0))
 _NONSENSE = -5.2
-_LONG_WORD = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}(?![A-Za-z0-9+/_-])")
+_IN_LONG_WORD = bytes(chr(point) in string.ascii_letters + string.digits + "+/_-" for point in range(256))
+_SHORTEST_WORD = 32
+_FILLER = re.compile(r"={1,2}(?![A-Za-z0-9+/_-])")
 # A sequence of bases or amino acids, or of very few signs.
 _SEQUENCE = re.compile(r"[ACDEFGHIKLMNPQRSTVWYacdefghiklmnpqrstvwy]+\Z")
 _FEWEST_SIGNS = 8
@@ -91,7 +95,16 @@ def _may_be_words(token: str) -> bool:
 
 def coded_words(text: str, statistics: LetterStatistics) -> list[tuple[int, int]]:
     """Long words that are in some code: no language, and yet not even, as what is random or compressed is."""
-    return [match.span() for match in _LONG_WORD.finditer(text) if _is_coded(match[0][:_LONGEST], statistics)]
+    # One byte for a character, and none of those of words for one beyond ASCII.
+    marks = text.encode("ascii", "replace").translate(_IN_LONG_WORD)
+    spans = [_with_filler(text, start, end) for start, end in long_runs(marks, _SHORTEST_WORD)]
+    return [(start, end) for start, end in spans if _is_coded(text[start:end][:_LONGEST], statistics)]
+
+
+def _with_filler(text: str, start: int, end: int) -> tuple[int, int]:
+    """A word with what base64 fills it up with, as long as no word follows that."""
+    filler = _FILLER.match(text, end)
+    return start, filler.end() if filler else end
 
 
 def _is_coded(word: str, statistics: LetterStatistics) -> bool:

@@ -152,3 +152,13 @@ def test_a_long_text_is_read_anew_only_near_what_changes() -> None:
     ((start, end),) = leet.fresh
     assert "lighthouse" in leet.canonical.text[start:end]
     assert end - start < 1000
+
+
+def test_turned_letters_are_read_near_words_that_they_make() -> None:
+    lexicon = Lexicon(["the", "who", "keeps", "tide", "was", "low"])
+    hidden = codecs.encode("who keeps the tide", "rot13")
+    text = f"{'the tide was low ' * 100}{hidden}{' the tide was low' * 100}"
+    (turned,) = (each for each in find_readings(text, lexicon).found if each.name == "rot13")
+    ((start, end),) = turned.fresh
+    assert "who keeps the tide" in turned.canonical.text[start:end]
+    assert end - start < 400

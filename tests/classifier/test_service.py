@@ -20,7 +20,7 @@ from lethe.classifier.errors import (
     ClassifierTimeout,
 )
 from lethe.classifier.head import Head, load_head, save_head
-from lethe.classifier.scoring import Scorer, TextScores, Window
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
@@ -367,7 +367,7 @@ class _Held(Scorer):
 def reading(service: ClassifierService, text: str, windows: int) -> Iterator[None]:
     """The one worker of a service has a text before it that it does not come to the end of."""
     scorer = _Held(service._scorers[0], windows)
-    service._pool.submit(Job(scorer, [text], 512, True, lambda scores, error: None))
+    service._pool.submit(Job(scorer, [UnreadText(text)], 512, True, lambda scores, error: None))
     try:
         yield
     finally:
