@@ -24,8 +24,10 @@ _RUN = re.compile(rf"(?:{_SIGN}(?:[ ,.?!';:\n\d-]{{1,3}}(?={_SIGN}))?){{12,}}[.,
 # A page of a script is in its language from its beginning on.
 _FIRST = 400
 _FEWEST_LETTERS = 12
-# Known words among what comes out: where it is worth while to weigh what each letter stands for, and where it is read.
-_WORTH_WEIGHING, _LEAST_KNOWN = 0.2, 0.6
+# Known words among what comes out: where it is worth while to weigh what each letter stands for, and where it is read. A
+# language of its own script has fewer by its letters' names, and less likely letters in a row (bits a letter).
+_WORTH_WEIGHING, _LEAST_KNOWN = 0.3, 0.6
+_LIKELY_ENOUGH = -4.5
 # Bits a letter, and the share of known words, that a text has whose signs were moved to another place.
 _LANGUAGE, _KNOWN_MOVED = -4.4, 0.4
 _PRINTABLE = range(32, 127)
@@ -128,7 +130,8 @@ class Scripts:
         if len(candidates) < 0.8 * len(signs):
             return None
         table = {ord(sign): found[0] for sign, found in candidates.items()}
-        if self._known(sample.translate(table)) < _WORTH_WEIGHING:
+        first = sample.translate(table)
+        if self._known(first) < _WORTH_WEIGHING or self._statistics.of_text(first) < _LIKELY_ENOUGH:
             return None
         table = self._weighed(sample, candidates, table)
         words = {
