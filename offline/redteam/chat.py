@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 
+from lethe.bundle.errors import LetheError
 from lethe.offline.attacks.disguises import Messages
 from lethe.offline.language_models.interface import LanguageModelError
 
@@ -16,7 +17,7 @@ _PATIENCE = 20
 _VERDICT = "X-Lethe-Verdict"
 
 
-class Refused(Exception):
+class Refused(LetheError):
     """A request that the server takes for wrong or blocks; the message is its own."""
 
 

@@ -47,6 +47,9 @@ SHIPPED = ROOT / "targets" / "harry-potter"
 NOT_TYPED = {
     "lethe serve": "goes on until it is stopped: tests/end_to_end/running_proxy.py starts it, and stops it",
     "lethe demo": "needs an engine: tests/cli/test_demo.py runs it before servers that stand for two",
+    "lethe redteam": "needs a proxy that runs: tests/server/test_red_team.py has one",
+    "lethe classifier harden": "attacks and trains, for minutes: "
+    "tests/offline/classifier_hardening/test_harden.py hardens a small one",
     "lethe classifier train --fine-tune-epochs": "trains an encoder, for minutes: "
     "tests/offline/classifier_training/test_encoder_tuning.py trains a small one",
 }
@@ -118,8 +121,10 @@ def test_what_stands_in_for_typing_is_there(reason: str) -> None:
 @pytest.mark.types("quickstart.md")
 @pytest.mark.types("console.md")
 @pytest.mark.types("deploying.md")
+@pytest.mark.types("redteam.md", "keys")
 def test_keys_are_made(desk: Path, reader: Reader) -> None:
     made = [reader.follow(page) for page in ("quickstart.md", "console.md", "deploying.md")]
+    made.append(reader.follow("redteam.md", "keys"))
     assert len(read_keys(desk / "keys.yaml")) == sum(map(len, made))
 
 
