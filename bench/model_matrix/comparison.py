@@ -19,9 +19,9 @@ from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 _TOKENS = 6
 _PROMPT_LENGTHS = (9, 17, 2, 20, 33, 26)
 # Largest difference of a log probability between engine and transformers, both in float32.
-_AGREES = 5e-3
+_AGREES = 1e-3
 # Least by which a corruption must move one, or the comparison would show nothing.
-_MOVES = 0.25
+_MOVES = 0.05
 _REFUSAL = "lethe: the engine will not start: "
 _ENGINE = {
     "dtype": "float32",
