@@ -1,5 +1,6 @@
 """Fixtures that more than one package's tests stand on."""
 
+import functools
 import gc
 import json
 import os
@@ -64,6 +65,16 @@ def small_model(lethe_cache: Path) -> Path:
     from lethe.models.smollm2 import prepare_smollm2
 
     return prepare_smollm2(lethe_cache)
+
+
+@pytest.fixture(scope="session")
+def encoders_read_once() -> Iterator[None]:
+    """The multilingual encoder is read once for all tests of a process: it takes most of a second, and nobody changes it."""
+    from lethe.classifier.encoders.use import UseEncoder
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(UseEncoder, "load", functools.cache(UseEncoder.load))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """How much a target's names say: their forms in groups by how often ordinary text has them."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
@@ -13,6 +14,12 @@ from lethe.classifier.names import GroupedNames, NameForm, NameIndex
 RARE, _SELDOM, _NEAR = range(3)
 # Texts in a million characters that have a form, from which on it is no longer rare, and from which on it says nothing.
 _SELDOM_FROM, _COMMON_FROM = 0.05, 4.0
+
+
+@functools.lru_cache(maxsize=1)
+def canonical_words(words: tuple[str, ...]) -> frozenset[str]:
+    """An encoder's words as readings have them, in lower case; a second's work for a large vocabulary."""
+    return frozenset(canonicalise(word).text.lower() for word in words)
 
 
 def group_names(

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lethe.bundle import Action, Bundle, load_bundle, read_manifest
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.loading import load_encoder
@@ -47,7 +46,7 @@ from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter, OrdinaryText
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out, score_kept, scorer_of
 from lethe.offline.classifier_training.known_questions import FoundQuestions
-from lethe.offline.classifier_training.name_groups import group_names, rarely_named
+from lethe.offline.classifier_training.name_groups import canonical_words, group_names, rarely_named
 from lethe.offline.classifier_training.names import names_of, own_words
 from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
 from lethe.offline.classifier_training.ordinary_choice import sample_groups, without_target
@@ -192,7 +191,7 @@ def train_classifier(
         if settings.scan_rounds:
             progress.begin("reading ordinary text")
         read = take(blocks, _READ_FOR_NAMES * settings.scan_characters)
-        vocabulary = {canonicalise(word).text.lower() for word in encoder.words}
+        vocabulary = canonical_words(encoder.words)
         grouped = group_names(
             name_forms(names),
             lambda word: word in vocabulary or len(encoder.tokenize(word)) == 1,

@@ -12,6 +12,10 @@ from tests.classifier.heads import made_head
 MakeHead = Callable[..., Head]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _encoders(encoders_read_once: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
     return load_encoder()

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _encoders(encoders_read_once: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tiny_model_folder: Path):
     """The tiny model, ready to score and generate in float32."""

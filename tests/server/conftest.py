@@ -36,6 +36,10 @@ from lethe.server.settings import EngineAdapterSettings, Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _encoders(encoders_read_once: None) -> None: ...
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

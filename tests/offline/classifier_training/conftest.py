@@ -77,6 +77,12 @@ def train(work_folder: Path) -> Train:
 
 
 @pytest.fixture(scope="session")
+def trained(train: Train) -> TrainedClassifier:
+    """A classifier by these settings as they are, for all who only read it: training one takes seconds."""
+    return train()
+
+
+@pytest.fixture(scope="session")
 def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two layers and random weights behind MiniLM's tokenizer."""
     import torch

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from lethe.classifier.encoders.files import DEFAULT_ENCODER, find_encoder
 from lethe.cli.classifier import app
 from lethe.models.sentence_encoders import MINILM
+from lethe.offline.classifier_training.train import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 
@@ -70,8 +71,8 @@ def test_a_classifier_is_trained_reported_and_tried(tmp_path: Path, monkeypatch:
     assert "lights, answer: not flagged" in other.output
 
 
-def test_a_bundle_without_a_head_for_answers_judges_none(train: Train, tmp_path: Path) -> None:
-    folder = train().write_bundle(tmp_path / "lights").folder
+def test_a_bundle_without_a_head_for_answers_judges_none(trained: TrainedClassifier, tmp_path: Path) -> None:
+    folder = trained.write_bundle(tmp_path / "lights").folder
     result = CliRunner().invoke(app, ["check", str(folder), "Hello", "--answer", "The light of Alderney"])
     assert result.exit_code == 1
     assert "--answers" in result.output

@@ -7,12 +7,6 @@ from lethe.bundle import kept_versions, load_bundle
 from lethe.classifier.head import load_head
 from lethe.cli.classifier import app
 from lethe.offline.classifier_training.train import TrainedClassifier
-from tests.offline.classifier_training.conftest import Train
-
-
-@pytest.fixture(scope="module")
-def trained(train: Train) -> TrainedClassifier:
-    return train(forget_forms=0, keep_forms=0)
 
 
 @pytest.fixture

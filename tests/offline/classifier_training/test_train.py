@@ -14,11 +14,6 @@ from lethe.server.targets.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 
-@pytest.fixture(scope="module")
-def trained(train: Train) -> TrainedClassifier:
-    return train()
-
-
 def test_the_head_tells_held_out_prompts_apart(trained: TrainedClassifier) -> None:
     assert np.median(trained.test.forget) > trained.threshold.score > np.median(trained.test.keep)
     assert trained.metrics["test_false_positive_rate_ordinary"] <= 0.2
