@@ -142,6 +142,7 @@ ARCHITECTURES = (
         "multi-head latent attention, mixture of experts",
         {
             "topk_method": "noaux_tc",
+            "head_dim": 64,
             "q_lora_rank": 64,
             "kv_lora_rank": 512,
             "qk_nope_head_dim": 128,
