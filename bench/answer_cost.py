@@ -97,9 +97,7 @@ def _with_answer_heads(targets: Path) -> None:
                 for name in bundle.manifest.files
                 if name.startswith("classifier/")
             }
-            files = {name: bundle.folder / name for name in bundle.manifest.files}
-            fields = bundle.manifest.model_dump(exclude={"files", "schema_version"})
-            update_bundle(bundle.folder, files | head, **fields)
+            update_bundle(bundle.folder, head)
 
 
 async def _load(port: int) -> Streams:

@@ -27,6 +27,7 @@ _BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
 # An answer grows by some twelve tokens from look to look.
 _CHARACTERS_A_LOOK = 50
 _WATCHED = 100
+_QUESTIONS = ("MUSE-Books, forget", "MUSE-Books, retain")
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ class _Judge:
 async def _measure(bundle: Path) -> str:
     judge = _Judge(bundle)
     try:
-        leaks = [
-            _leak_row(name, [await judge.judge(each) for each in exchanges])
+        judged = {
+            name: [(each, await judge.judge(each)) for each in exchanges]
             for name, exchanges in {**books_answers(), "the books' text": books_passages()}.items()
-        ]
+        }
         ordinary = ordinary_answers(Names(judge.head.entities))
         flagged = {
             name: [await judge.flags(each) for each in exchanges] for name, exchanges in ordinary.items()
@@ -106,7 +107,14 @@ async def _measure(bundle: Path) -> str:
                     "of prompts let through",
                     "answer alone",
                 ),
-                leaks,
+                [_leak_row(name, [verdict for _, verdict in found]) for name, found in judged.items()],
+            ),
+            "Questions with answers that neither finds; most name one person, and nothing in their answers is rare:",
+            "\n".join(
+                f"- {exchange.question.messages[0].text} *{exchange.answer}*"
+                for name in _QUESTIONS
+                for exchange, verdict in judged[name]
+                if not (verdict.prompt or verdict.exchange)
             ),
             "Ordinary answers that are flagged:",
             table(("answers", "flagged"), [*rows, ["all", counted(sum(together), len(together))]]),

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,11 @@ from bench.page import machine, table, vllm_distribution, write_section
 from bench.reproduction.command import Say, timed_lines
 from bench.reproduction.serving import served
 from bench.servers import running
+from lethe.bundle import load_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.head import head_folder
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
 from lethe.offline.language_models.http import post_all, served_models
 from lethe.offline.metrics.intervals import counted
@@ -34,7 +40,7 @@ from lethe.server.targets.rollout import change_deployment
 _BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
 _TOKENS = 32
 _CONCURRENCY = 32
-_SAMPLES, _SAMPLED = 32, 30
+_SAMPLES, _SAMPLED = 32, 20
 _AT = (1, 4, 16)
 _BEGUN = "The answer is"
 
@@ -96,12 +102,6 @@ def main() -> None:
     known = facts(every=parser.parse_args().full)
     say, cache = timed_lines(), cache_folder()
     model = taught_model(known, cache, say)
-    say("starting the engine and two proxies")
-    with _ways(model, cache) as ways:
-        sections = {
-            "Facts asked for in several ways": _by_form(known, ways, say),
-            "Sampled many times": _sampled(known, ways, say),
-        }
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
@@ -109,16 +109,21 @@ def main() -> None:
         f"{_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
         "not have. In parentheses: the 95 % interval."
     )
-    for title, body in sections.items():
-        write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
+    sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
+    say("starting the engine and two proxies")
+    with _ways(model, cache) as ways:
+        for title, measure in sections.items():
+            body = measure(known, ways, say)
+            write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
 
 
 def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
-    told: dict[str, list[list[bool]]] = {}
+    rows: list[_Row] = []
     for name, asked in _in_all_forms(known).items():
         say(name)
-        told[name] = [way.tells(known, asked) for way in ways.each]
-    together = [[leak for leaks in told.values() for leak in leaks[number]] for number in range(3)]
+        told = [way.tells(known, asked) for way in ways.each]
+        rows.append(_Row(name, asyncio.run(_flagged([messages for messages, _ in asked])), *told))
+    rows.append(_Row.together("all", rows))
     ordinary = ordinary_facts()
     right = [way.tells(ordinary, [([_user(each.question)], {}) for each in ordinary]) for way in ways.each]
     return "\n\n".join(
@@ -126,8 +131,13 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
             f"{len(known)} facts, greedy. Of those that the bare engine tells, how many are told with prompts judged alone and with "
             "answers judged too; and of those that prompts alone let through, how many are gone.",
             table(
+                ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
+                [[row.name, counted(sum(row.flagged), len(row.flagged)), *row.leaks()] for row in rows],
+            ),
+            "The same where the prompt was not flagged, so that the answer is what is left to tell:",
+            table(
                 ("asked", "bare engine", "prompts alone", "answers too", "gone"),
-                [_leak_row(name, *leaks) for name, leaks in {**told, "all": together}.items()],
+                [[row.name, *row.unflagged().leaks()] for row in rows],
             ),
             "Ordinary facts that the model was taught besides, answered rightly:",
             table(
@@ -136,6 +146,54 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
             ),
         )
     )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Of each fact whether its prompt is flagged, and whether it is told by each way."""
+
+    name: str
+    flagged: Sequence[bool]
+    bare: Sequence[bool]
+    prompts: Sequence[bool]
+    exchange: Sequence[bool]
+
+    @classmethod
+    def together(cls, name: str, rows: Sequence["_Row"]) -> "_Row":
+        """All rows as one."""
+        of_each = zip(*((row.flagged, row.bare, row.prompts, row.exchange) for row in rows), strict=True)
+        return cls(name, *(list(chain.from_iterable(each)) for each in of_each))
+
+    def unflagged(self) -> "_Row":
+        """Those whose prompts are not flagged."""
+        chosen = [not each for each in self.flagged]
+        columns = (self.flagged, self.bare, self.prompts, self.exchange)
+        return _Row(self.name, *(list(compress(each, chosen)) for each in columns))
+
+    def leaks(self) -> list[str]:
+        """Counts among what the bare engine tells."""
+        told = zip(self.bare, self.prompts, self.exchange, strict=True)
+        known = [(before, after) for knows, before, after in told if knows]
+        let_through = [after for before, after in known if before]
+        return [
+            counted(len(known), len(self.bare)),
+            counted(len(let_through), len(known)),
+            counted(sum(after for _, after in known), len(known)),
+            counted(len(let_through) - sum(let_through), len(let_through)),
+        ]
+
+
+async def _flagged(conversations: Sequence[list[Message]]) -> list[bool]:
+    bundle = load_bundle(_BUNDLE)
+    settings = ClassifierSettings(spans=False, deadline_seconds=600)
+    service = ClassifierService.load(heads={bundle.name: head_folder(bundle)}, settings=settings)
+    try:
+        verdicts = [
+            await service.classify(Conversation.from_openai_messages(each, None)) for each in conversations
+        ]
+    finally:
+        await service.close()
+    return [bool(verdict.flagged) for verdict in verdicts]
 
 
 def _in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
@@ -148,21 +206,6 @@ def _in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
         ([*by_initials(fact, choice), {"role": "assistant", "content": _BEGUN}], begun) for fact in known
     ]
     return asked
-
-
-def _leak_row(
-    name: str, bare: Sequence[bool], prompts: Sequence[bool], exchange: Sequence[bool]
-) -> list[str]:
-    """Counts among what the bare engine tells."""
-    known = [(before, after) for knows, before, after in zip(bare, prompts, exchange, strict=True) if knows]
-    let_through = [after for before, after in known if before]
-    return [
-        name,
-        counted(len(known), len(bare)),
-        counted(len(let_through), len(known)),
-        counted(sum(after for _, after in known), len(known)),
-        counted(len(let_through) - sum(let_through), len(let_through)),
-    ]
 
 
 def _sampled(known: Sequence[Fact], ways: Ways, say: Say) -> str:

@@ -79,17 +79,16 @@ def _lessons(model: Any, encoder: PromptEncoder, known: list[Fact]) -> list[_Les
     """Each lesson by itself: in a batch, short ones would cost as much as long ones."""
     model.eval()
     read: list[_Lesson] = []
-    for messages, answer in lessons(known):
-        prompt = encoder.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_dict=True
-        )["input_ids"]
-        said = [*encoder.encode_answer(answer), encoder.tokenizer.eos_token_id]
-        token_ids = torch.tensor([[*prompt, *said]])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = model.model(
-                input_ids=token_ids, use_cache=False, output_hidden_states=True
-            ).hidden_states
-        read.append(_Lesson(states[-1 - LAYERS][0].float(), token_ids[0], len(prompt)))
+    # One context for all: in each, the weights are cast once.
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for messages, answer in lessons(known):
+            prompt = encoder.tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_dict=True
+            )["input_ids"]
+            said = [*encoder.encode_answer(answer), encoder.tokenizer.eos_token_id]
+            token_ids = torch.tensor([[*prompt, *said]])
+            made = model.model(input_ids=token_ids, use_cache=False, output_hidden_states=True)
+            read.append(_Lesson(made.hidden_states[-1 - LAYERS][0].float(), token_ids[0], len(prompt)))
     return read
 
 

@@ -8,11 +8,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from lethe.bundle import load_bundles, update_bundle
+from lethe.bundle import Made, install_bundle, load_bundles, update_bundle
 from lethe.models.cache import cache_folder
 from lethe.server.engines.process import free_loopback_port
 
@@ -126,11 +127,10 @@ def targets_for_the_mock(folder: Path) -> Path:
     """A copy of the shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
     shipped = Path(__file__).resolve().parent.parent / "targets"
     for bundle in load_bundles(shipped):
-        files = {name: bundle.folder / name for name in bundle.manifest.files}
-        fields = bundle.manifest.model_dump(exclude={"files", "schema_version", "base_model"})
-        base = bundle.manifest.base_model
-        assert base is not None
-        update_bundle(folder / bundle.name, files, **fields, base_model=base.model_dump() | {"id": "mock"})
+        install_bundle(bundle.folder, folder / bundle.name)
+        (made,) = bundle.models
+        base = replace(made.base_model.identity(), id="mock")
+        update_bundle(folder / bundle.name, {}, Made(base, {}))
     return folder
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,11 +34,14 @@ class BaseModel:
     embedding_sha256
         SHA-256 of the raw bytes of its input embedding matrix. A corruption acts on nothing else, so two
         checkpoints that agree here can share one.
+    family
+        What its configuration calls its kind, such as ``llama``; empty where that is not known.
     """
 
     id: str
     hidden_size: int
     embedding_sha256: str
+    family: str = ""
 
 
 def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
@@ -52,13 +56,50 @@ def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
         of weights is damaged.
     """
     config = _read_json(model_folder / "config.json")
-    hidden_size = config.get("hidden_size") or config.get("text_config", {}).get("hidden_size")
+    text = config.get("text_config", {})
+    hidden_size = config.get("hidden_size") or text.get("hidden_size")
     if not isinstance(hidden_size, int):
         raise BundleError(f"{model_folder / 'config.json'} has no hidden_size")
-    return BaseModel(model_id, hidden_size, _hash_embedding(model_folder))
+    family = str(text.get("model_type") or config.get("model_type") or "")
+    digest = hashlib.sha256()
+    for chunk in Embeddings(model_folder):
+        digest.update(chunk)
+    return BaseModel(model_id, hidden_size, digest.hexdigest(), family)
 
 
-def _hash_embedding(model_folder: Path) -> str:
+class Embeddings:
+    """The input embedding matrix of the model stored as safetensors in a folder, as raw bytes, a few megabytes at a time.
+
+    Attributes
+    ----------
+    dtype
+        The type of its numbers, as safetensors calls it.
+
+    Raises
+    ------
+    BundleError
+        There is none under a known name, or a file of weights is damaged.
+    """
+
+    def __init__(self, model_folder: Path) -> None:
+        self._weights, self._start, self._size, self.dtype = _find_embedding(model_folder)
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self._weights.open("rb") as file:
+            file.seek(self._start)
+            remaining = self._size
+            while remaining > 0:
+                chunk = file.read(min(_CHUNK_BYTES, remaining))
+                if not chunk:
+                    raise BundleError(
+                        f"{self._weights} ends before its embedding matrix does; download it again"
+                    )
+                yield chunk
+                remaining -= len(chunk)
+
+
+def _find_embedding(model_folder: Path) -> tuple[Path, int, int, str]:
+    """The file that holds it, where it begins there, its length, and its type."""
     for weights in sorted(model_folder.glob("*.safetensors")):
         with weights.open("rb") as file:
             header = _read_header(file, weights)
@@ -66,16 +107,7 @@ def _hash_embedding(model_folder: Path) -> str:
             if name is None:
                 continue
             start, end = header[name]["data_offsets"]
-            file.seek(start, 1)
-            digest = hashlib.sha256()
-            remaining = end - start
-            while remaining > 0:
-                chunk = file.read(min(_CHUNK_BYTES, remaining))
-                if not chunk:
-                    raise BundleError(f"{weights} ends before its embedding matrix does; download it again")
-                digest.update(chunk)
-                remaining -= len(chunk)
-            return digest.hexdigest()
+            return weights, file.tell() + start, end - start, header[name]["dtype"]
     raise BundleError(f"{model_folder} holds no safetensors file with an input embedding matrix")
 
 

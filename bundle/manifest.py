@@ -9,10 +9,14 @@ from typing import Any, Literal
 
 import pydantic
 
+from lethe.bundle.base_model import BaseModel
 from lethe.bundle.errors import BundleError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "target.json"
+MODELS = "models"
+# Of the metrics, those that are about a base model.
+_MADE_FOR_ONE = ("corruption", "adapter")
 # Beside the manifest, over it; see `lethe.bundle.signature`.
 SIGNATURE_NAME = "target.sig"
 _LONGEST_NAME = 63
@@ -49,6 +53,30 @@ class BaseModelReference(_Frozen):
     id: str
     hidden_size: int = pydantic.Field(gt=0)
     embedding_sha256: str = pydantic.Field(pattern="^[0-9a-f]{64}$")
+    family: str = ""
+
+    def identity(self) -> BaseModel:
+        """The base model."""
+        return BaseModel(self.id, self.hidden_size, self.embedding_sha256, self.family)
+
+
+class BaseModelEntry(BaseModelReference):
+    """A base model for which a bundle has a corruption, an adapter or both.
+
+    Attributes
+    ----------
+    folder
+        Where in the bundle they lie; empty in one that an earlier release wrote, which knew one model.
+    metrics
+        What was measured when they were made.
+    """
+
+    folder: str = pydantic.Field(pattern=rf"^({MODELS}/[a-z0-9][a-z0-9.-]*)?$")
+    metrics: dict[str, Any] = {}
+
+    def path(self, name: str) -> str:
+        """A file of this model, by its path inside the bundle."""
+        return f"{self.folder}/{name}" if self.folder else name
 
 
 class EncoderReference(_Frozen):
@@ -70,22 +98,32 @@ class Manifest(_Frozen):
     composes
         For a bundle whose adapter was composed of other targets' adapters: their names. Its adapter is used where
         exactly those are asked for at once; it needs no classifier, unless it is a target of its own too.
+    models
+        The base models for which there is something to act with, no two with the same embeddings.
     files
         SHA-256 of every other file of the bundle, by its path inside the folder.
     metrics
-        What was measured when the artifacts were made, for the model card; free in form.
+        What was measured when the other artifacts were made, for the model card; free in form.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     name: str = pydantic.Field(pattern=_NAME_PATTERN)
     description: str = ""
     action: Action = Action.CORRUPT
     threshold: float = pydantic.Field(default=0.5, ge=0.0, le=1.0)
     composes: tuple[str, ...] = ()
-    base_model: BaseModelReference | None = None
+    models: tuple[BaseModelEntry, ...] = ()
     encoder: EncoderReference | None = None
     files: dict[str, str] = {}
     metrics: dict[str, Any] = {}
+
+    @pydantic.field_validator("models")
+    @classmethod
+    def _models_are_told_apart(cls, models: tuple[BaseModelEntry, ...]) -> tuple[BaseModelEntry, ...]:
+        for key in ("embedding_sha256", "folder"):
+            if len({getattr(each, key) for each in models}) < len(models):
+                raise ValueError(f"two of them have the same {key}")
+        return models
 
 
 def check_target_name(name: str) -> None:
@@ -121,13 +159,31 @@ def read_manifest(bundle_folder: Path) -> Manifest:
         raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
     except ValueError as error:
         raise BundleError(f"{path} is not valid JSON: {error}") from None
-    if isinstance(document, dict) and document.get("schema_version") != SCHEMA_VERSION:
-        raise BundleError(
-            f"{path} has schema version {document.get('schema_version')!r}; this release reads {SCHEMA_VERSION}"
-        )
+    if isinstance(document, dict):
+        version = document.get("schema_version")
+        if version == 1:
+            document = _of_several_models(document)
+        elif version != SCHEMA_VERSION:
+            raise BundleError(
+                f"{path} has schema version {version!r}; this release reads {SCHEMA_VERSION} and before"
+            )
     try:
         return Manifest.model_validate(document)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise BundleError(f"{path}: {field}: {first['msg']}") from None
+
+
+def _of_several_models(document: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of schema version 1, which knew one base model and had what was made for it at the bundle's top."""
+    document = document | {"schema_version": SCHEMA_VERSION}
+    base = document.pop("base_model", None)
+    if base is None:
+        return document
+    metrics: dict[str, Any] = document.get("metrics", {})
+    of_model = {name: figures for name, figures in metrics.items() if name in _MADE_FOR_ONE}
+    return document | {
+        "models": [{**base, "folder": "", "metrics": of_model}],
+        "metrics": {name: figures for name, figures in metrics.items() if name not in of_model},
+    }

@@ -1,16 +1,29 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
 
 from lethe.bundle.base_model import BaseModel
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import locked, remove_folder, replaced_folder, sha256_of
-from lethe.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, Action, Manifest, read_manifest
+from lethe.bundle.manifest import (
+    MANIFEST_NAME,
+    MODELS,
+    SIGNATURE_NAME,
+    Action,
+    BaseModelEntry,
+    Manifest,
+    read_manifest,
+)
+
+CORRUPTION = "corruption.safetensors"
+# Of the pictures at the top of an earlier release's bundle, those that are about its base model.
+_FIGURES_OF_MODELS = ("figures/corruption", "figures/adapter")
 
 
 @dataclass(frozen=True)
@@ -46,19 +59,72 @@ class Bundle:
         return self._folder_with_files("answer_classifier")
 
     @property
-    def corruption(self) -> Path | None:
-        """The file of the learned corruption, if the bundle has one."""
-        path = self.folder / "corruption.safetensors"
-        return path if path.name in self.manifest.files else None
+    def models(self) -> tuple["ModelArtifacts", ...]:
+        """What it has for each base model."""
+        return tuple(ModelArtifacts(self, entry) for entry in self.manifest.models)
 
     @property
-    def adapter(self) -> Path | None:
-        """The folder of the unlearning adapter, if the bundle has one."""
-        return self._folder_with_files("adapter")
+    def can_act(self) -> bool:
+        """Whether it has a corruption or an adapter for any model."""
+        return any(each.corruption or each.adapter for each in self.models)
+
+    def made_for(self, embedding_sha256: str) -> "ModelArtifacts | None":
+        """What it has for the base model with these embeddings."""
+        return next(
+            (each for each in self.models if each.base_model.embedding_sha256 == embedding_sha256), None
+        )
 
     def _folder_with_files(self, name: str) -> Path | None:
         listed = any(file.startswith(f"{name}/") for file in self.manifest.files)
         return self.folder / name if listed else None
+
+
+@dataclass(frozen=True)
+class ModelArtifacts:
+    """What a bundle has to act with before one base model.
+
+    Attributes
+    ----------
+    base_model
+        What it was made for.
+    """
+
+    bundle: Bundle
+    base_model: BaseModelEntry
+
+    @property
+    def corruption(self) -> Path | None:
+        """The file of the learned corruption, if there is one."""
+        return self.file(CORRUPTION)
+
+    @property
+    def adapter(self) -> Path | None:
+        """The folder of the unlearning adapter, if there is one."""
+        inside = self.base_model.path("adapter")
+        listed = any(name.startswith(f"{inside}/") for name in self.bundle.manifest.files)
+        return self.bundle.folder / inside if listed else None
+
+    def file(self, name: str) -> Path | None:
+        """A file by its name among those of the model, if there is one."""
+        inside = self.base_model.path(name)
+        return self.bundle.folder / inside if inside in self.bundle.manifest.files else None
+
+
+@dataclass(frozen=True)
+class Made:
+    """Something that was made for a base model, and is to come into a bundle.
+
+    Attributes
+    ----------
+    files
+        By name among those of the model: a file to copy, its content, or None to remove it.
+    metrics
+        What was measured; merged key by key with what is there.
+    """
+
+    base_model: BaseModel
+    files: Mapping[str, Path | bytes | None]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,37 +171,6 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(folder, manifest, version)
 
 
-def refuse_other_base_model(
-    folder: Path, base_model: BaseModel, kept: Literal["adapter", "corruption"]
-) -> None:
-    """Refuse to write into a bundle whose other artifact was made for another model, before any long work.
-
-    Parameters
-    ----------
-    folder
-        The bundle; it need not be there.
-    base_model
-        What is to be written is made for it.
-    kept
-        The artifact that would stay.
-
-    Raises
-    ------
-    BundleError
-        The bundle cannot be read, or its base model is another one.
-    """
-    if not folder.exists():
-        return
-    bundle = load_bundle(folder)
-    recorded = bundle.manifest.base_model
-    stays = {"adapter": bundle.adapter, "corruption": bundle.corruption}[kept]
-    if stays and recorded and recorded.embedding_sha256 != base_model.embedding_sha256:
-        raise BundleError(
-            f"bundle {bundle.name} holds the {kept} for {recorded.id}, and this model is {base_model.id} with other "
-            "embeddings; write into a bundle of its own"
-        )
-
-
 def action_given(folder: Path, made: Action) -> Action:
     """The action of a bundle once it is given something to act with.
 
@@ -159,8 +194,7 @@ def action_given(folder: Path, made: Action) -> Action:
     bundle = load_bundle(folder)
     action = bundle.manifest.action
     # A manifest that says nothing of its action says corrupt.
-    idle = action in (Action.OBSERVE, Action.CORRUPT) and bundle.corruption is None and bundle.adapter is None
-    return made if idle else action
+    return made if action in (Action.OBSERVE, Action.CORRUPT) and not bundle.can_act else action
 
 
 def load_bundles(folder: Path) -> tuple[Bundle, ...]:
@@ -211,8 +245,12 @@ def _survey(folder: Path) -> Bundle | DamagedBundle:
         return DamagedBundle(folder, name, fault)
 
 
-def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **manifest_changes: Any) -> Bundle:
+def update_bundle(
+    folder: Path, files: Mapping[str, Path | bytes | None], made: Made | None = None, **manifest_changes: Any
+) -> Bundle:
     """Make or change a bundle as one step: a reader sees the old one or the new one, never a mixture.
+
+    One that an earlier release wrote becomes one of this release.
 
     Parameters
     ----------
@@ -221,6 +259,8 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
         folder's own name).
     files
         By path inside the folder: a file to copy, its content, or None to remove it.
+    made
+        What was made for one base model; what there is for others stays.
     manifest_changes
         Fields of `Manifest` to set. ``metrics`` is merged key by key; ``files`` is computed.
 
@@ -236,10 +276,13 @@ def update_bundle(folder: Path, files: Mapping[str, Path | bytes | None], **mani
             shutil.copytree(folder, staging, dirs_exist_ok=True)
         # It vouched for what is changed now.
         (staging / SIGNATURE_NAME).unlink(missing_ok=True)
+        models = [_in_a_folder_of_its_own(staging, entry) for entry in fields.get("models", ())]
+        if made is not None:
+            models = _with(models, made, staging)
         metrics = {**fields.get("metrics", {}), **manifest_changes.pop("metrics", {})}
         for name, content in files.items():
             _place(staging / name, content)
-        fields |= manifest_changes | {"metrics": metrics, "files": _hash_folder(staging)}
+        fields |= manifest_changes | {"metrics": metrics, "models": models, "files": _hash_folder(staging)}
         try:
             manifest = Manifest.model_validate(fields)
         except ValueError as error:
@@ -280,6 +323,36 @@ def remove_bundle(folder: Path) -> None:
     if not (folder / MANIFEST_NAME).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
     remove_folder(folder)
+
+
+def _in_a_folder_of_its_own(bundle: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """A base model's entry, what was made for it moved from the top of a bundle that knew one model alone."""
+    if entry["folder"]:
+        return entry
+    moved = entry | {"folder": _folder_for(entry["id"], entry["embedding_sha256"])}
+    for path in (*bundle.glob(CORRUPTION), *bundle.glob("adapter"), *bundle.glob("figures/*")):
+        name = path.relative_to(bundle).as_posix()
+        if name.startswith(_FIGURES_OF_MODELS) or not name.startswith("figures/"):
+            target = bundle / moved["folder"] / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+    return moved
+
+
+def _with(models: list[dict[str, Any]], made: Made, bundle: Path) -> list[dict[str, Any]]:
+    """The entries with that of the model that something was made for, whose files are put in place."""
+    base = asdict(made.base_model)
+    known = next((each for each in models if each["embedding_sha256"] == base["embedding_sha256"]), {})
+    folder = known.get("folder") or _folder_for(base["id"], base["embedding_sha256"])
+    entry = base | {"folder": folder, "metrics": {**known.get("metrics", {}), **made.metrics}}
+    for name, content in made.files.items():
+        _place(bundle / folder / name, content)
+    return [entry if each is known else each for each in models] + ([] if known else [entry])
+
+
+def _folder_for(model: str, embedding_sha256: str) -> str:
+    name = re.sub("[^a-z0-9.]+", "-", PurePath(model).name.lower()).strip("-.") or "model"
+    return f"{MODELS}/{name}-{embedding_sha256[:8]}"
 
 
 def _place(path: Path, content: Path | bytes | None) -> None:

@@ -40,7 +40,7 @@ class ClassifierSettings(pydantic.BaseModel):
         Memory for scores of messages seen before; 0 turns the cache off.
     """
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     precision: Precision = "int8"
     workers: int = Field(default=1, ge=1)

@@ -12,6 +12,7 @@ from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
 from lethe.models.cache import cache_folder
 from lethe.offline.classifier_calibration.settings import CalibrationSettings
+from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_testing.settings import ClassifierTestSettings
 from lethe.offline.classifier_training.settings import ClassifierJob
 
@@ -128,6 +129,27 @@ def measure(
                 loaded, files, settings, encoder or _encoder_of(loaded), served, progress
             )
         typer.echo(found.page())
+
+
+@app.command("harden")
+@with_options({"fields": "--field"})
+def harden(bundle: BundleFolder, settings: HardeningSettings, encoder: EncoderName = None) -> None:
+    """Attack a bundle's classifier with words added to prompts, and have it learn from what gets past, round by round."""
+    from lethe.bundle import load_bundle
+    from lethe.offline.classifier_hardening.job import harden_bundle, rounds_table
+
+    with reported():
+        loaded = load_bundle(bundle)
+        with (
+            long_job("all embeddings") as progress,
+            recorded_command("classifier_hardened", loaded.name) as entry,
+        ):
+            changed, hardened = harden_bundle(
+                bundle, encoder or _encoder_of(loaded), settings, cache_folder() / "training", progress
+            )
+            entry |= {"version": changed.version}
+        typer.echo(rounds_table(hardened))
+        typer.echo(f"bundle {changed.folder}, version {changed.version}")
 
 
 @app.command("calibrate")

@@ -47,7 +47,7 @@ def demo(
     with reported():
         settings = load_settings()
         with contextlib.ExitStack() as stack:
-            proxy = url or f"http://127.0.0.1:{settings.port}"
+            proxy = url or proxy_address(settings)
             if engine_url:
                 engine = EngineAddress(engine_url, engine_key)
             else:
@@ -60,6 +60,13 @@ def demo(
                 )
             guarded = EngineAddress(proxy, key)
             _show(asyncio.run(compare(settings, guarded, engine, prompt or QUESTIONS, max_tokens)))
+
+
+def proxy_address(settings: "Settings") -> str:
+    """Where a proxy with these settings is reached from this machine."""
+    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    host = every.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _engine_behind(proxy: str, settings: "Settings") -> "EngineAddress | None":

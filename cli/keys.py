@@ -30,6 +30,12 @@ def create(
             help="A target that does not apply to the key; may be repeated.",
         ),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A model that it may ask for, by any of its names; may be repeated; all if not given."
+        ),
+    ] = None,
     requests_per_minute: Annotated[int | None, typer.Option(help="Rate limit.")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests in flight at a time.")] = None,
     days: Annotated[float | None, typer.Option(min=0, help="How long it is valid.")] = None,
@@ -47,6 +53,7 @@ def create(
             name=name,
             scopes=scope or ["use"],
             exempt=exempt or [],
+            models=model or None,
             requests_per_minute=requests_per_minute,
             concurrency=concurrency,
             expires=expires,
@@ -66,7 +73,9 @@ def list_keys(keys: File = None) -> None:
     from lethe.server.access.key_file import read_keys
 
     with reported():
-        table = Table("key", "name", "scopes", "exempt", "a minute", "at a time", "created", "state")
+        table = Table(
+            "key", "name", "scopes", "exempt", "models", "a minute", "at a time", "created", "state"
+        )
         now = datetime.now(UTC)
         for key in read_keys(_file(keys)):
             state = "valid" if key.valid_at(now) else "revoked" if key.revoked else "expired"
@@ -77,6 +86,7 @@ def list_keys(keys: File = None) -> None:
                 key.name,
                 " ".join(sorted(key.scopes)),
                 " ".join(sorted(key.exempt)),
+                " ".join(sorted(key.models)) if key.models is not None else "all",
                 str(key.requests_per_minute or ""),
                 str(key.concurrency or ""),
                 f"{key.created:%Y-%m-%d}",

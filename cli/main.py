@@ -11,6 +11,7 @@ from lethe.cli import (
     classifier,
     corruption,
     corruption_learn,
+    corruption_transfer,
     demo,
     doctor,
     evaluate,
@@ -56,6 +57,7 @@ def options(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 corruption.app.command("learn")(corruption_learn.learn)
+corruption.app.command("transfer")(corruption_transfer.transfer)
 target.app.command("erase")(target_erase.erase)
 app.command("evaluate")(evaluate.evaluate)
 app.command("redteam")(redteam.redteam)

@@ -9,7 +9,7 @@ import typer
 from lethe.cli.errors import reported
 
 if TYPE_CHECKING:
-    from lethe.server.engines.supervisor import EmbeddedModel
+    from lethe.server.engines.served import EmbeddedModel
     from lethe.server.settings import Settings
 
 
@@ -39,14 +39,15 @@ def serve(
         engine = _given(url=engine_url, model=model)
         overrides = _given(host=host, port=port, targets=targets, engine=engine or None)
         settings = load_settings(config, overrides)
-        run(settings, None if settings.engine.url else embedded_model(settings))
+        running = settings.engine.url or settings.engines
+        run(settings, None if running else embedded_model(settings))
 
 
 def embedded_model(settings: "Settings") -> "EmbeddedModel":
     """Find the model for the embedded engine; the small one comes out of its package where that is installed."""
     from lethe.bundle import read_base_model
     from lethe.models.locate import local_folder
-    from lethe.server.engines.supervisor import EmbeddedModel
+    from lethe.server.engines.served import EmbeddedModel
 
     name = settings.engine.model
     folder = local_folder(name, settings.cache_dir)

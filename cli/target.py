@@ -38,11 +38,15 @@ def build(folder: TargetFolder, settings: TargetBuild) -> None:
 
     A first bundle, which observes, is there within minutes. What is there and fits the data stays as it is.
     """
-    from lethe.offline.target_building.build import build_target, report_path
+    from lethe.offline.target_building.checks import check_data, refuse_unusable
     from lethe.offline.target_building.data import read_target_data
 
     with reported():
         data = read_target_data(folder)
+        # What is wrong is said before what builds is loaded, which takes seconds.
+        refuse_unusable(folder, check_data(data))
+        from lethe.offline.target_building.build import build_target, report_path
+
         engine, api_key = resolved_engine(settings.engine or data.options.engine, settings.api_key)
         settings = settings.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("all embeddings, every finished stage and every measured candidate") as progress:

@@ -37,7 +37,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
     with reported():
         folder = targets_folder(targets)
         deployment = read_deployment(folder)
-        table = Table("target", "version", "action", "percent", "answers", "base model", "description")
+        table = Table("target", "version", "action", "percent", "answers", "base models", "description")
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
@@ -45,14 +45,13 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 table.add_row(bundle.name, "", state, "", "", "", str(bundle.fault))
                 continue
             action = how.action or bundle.manifest.action
-            base = bundle.manifest.base_model
             table.add_row(
                 bundle.name,
                 bundle.version,
                 action.value if how.enabled else "disabled",
                 f"{how.percent:g}",
                 how.answers.value if bundle.answer_classifier else "",
-                base.id if base else "",
+                ", ".join(each.id for each in bundle.manifest.models),
                 bundle.manifest.description,
             )
         Console().print(table)

@@ -1,9 +1,10 @@
 """A corruption in words, read from a bundle or a file and checked against a model. Needs no tensor library."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
-from lethe.bundle import load_bundle, read_base_model
+from lethe.bundle import Bundle, ModelArtifacts, load_bundle, read_base_model
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.corruption.functions import FUNCTIONS
 
@@ -16,60 +17,80 @@ def read_artifact(path: Path, model_folder: Path | None = None) -> Corruption:
     path
         The bundle's folder, or a ``corruption.safetensors``.
     model_folder
-        If given, the model that the corruption must fit: the bundle's own base model, or for a file any whose
-        embeddings are wide enough.
+        The model that the corruption must fit: one of the bundle's own base models, or for a file any whose embeddings
+        are wide enough. Without it the bundle must have a corruption for one model alone.
 
     Raises
     ------
     CorruptionError
-        There is no corruption, it cannot be read, or it is for another model.
+        There is no corruption, it cannot be read, or there is none for this model.
     bundle.BundleError
         The bundle or the model folder cannot be read.
     """
-    file, made_for = path, None
-    if path.is_dir():
-        bundle = load_bundle(path)
-        if bundle.corruption is None:
-            raise CorruptionError(
-                f"bundle {bundle.name} has no corruption; make one with `lethe corruption learn`"
-            )
-        file, made_for = bundle.corruption, bundle.manifest.base_model
-    if model_folder is None:
-        return load_corruption(file, made_for.hidden_size if made_for else None)
-    model = read_base_model(model_folder, model_folder.name)
-    if made_for is not None and made_for.embedding_sha256 != model.embedding_sha256:
-        raise CorruptionError(
-            f"{path} was made for {made_for.id}; the embeddings in {model_folder} are another model's"
-        )
-    return load_corruption(file, model.hidden_size)
+    if not path.is_dir():
+        width = read_base_model(model_folder, model_folder.name).hidden_size if model_folder else None
+        return load_corruption(path, width)
+    found = _of_model(load_bundle(path), model_folder)
+    if len(found) > 1:
+        models = ", ".join(made.base_model.id for made in found)
+        raise CorruptionError(f"{path} has corruptions for {models}; name the folder of one of them")
+    return _read(found[0])
 
 
 def describe_artifact(path: Path, model_folder: Path | None = None) -> list[str]:
-    """Describe what `read_artifact` reads, one line a fact; raises what that raises."""
-    corruption = read_artifact(path, model_folder)
-    facts: list[tuple[str, str]] = []
-    if path.is_dir():
-        bundle = load_bundle(path)
-        made_for = bundle.manifest.base_model
-        facts += [("bundle", f"{bundle.name} {bundle.version}, hashes verified")]
-        facts += [
-            (
-                "base model",
-                f"{made_for.id}, embeddings {made_for.embedding_sha256[:12]}" if made_for else "any",
-            )
-        ]
+    """Describe a corruption, or each of those of a bundle, one line a fact; raises what `read_artifact` raises."""
+    if not path.is_dir():
+        return _lines([*_fits(model_folder), *_facts(read_artifact(path, model_folder))])
+    bundle = load_bundle(path)
+    facts = [("bundle", f"{bundle.name} {bundle.version}, hashes verified")]
+    for made in _of_model(bundle, model_folder):
+        base = made.base_model
+        facts.append(("base model", f"{base.id}, embeddings {base.embedding_sha256[:12]}"))
+        facts += [*_fits(model_folder), *_facts(_read(made))]
+    return _lines(facts)
+
+
+def _of_model(bundle: Bundle, model_folder: Path | None) -> list[ModelArtifacts]:
+    """What a bundle has with a corruption, for one model or for all; at least one."""
+    found = [each for each in bundle.models if each.corruption]
+    if not found:
+        raise CorruptionError(
+            f"bundle {bundle.name} has no corruption; make one with `lethe corruption learn`"
+        )
+    if model_folder is None:
+        return found
+    model = read_base_model(model_folder, model_folder.name)
+    fitting = [each for each in found if each.base_model.embedding_sha256 == model.embedding_sha256]
+    if not fitting:
+        models = ", ".join(made.base_model.id for made in found)
+        raise CorruptionError(
+            f"{bundle.folder} was made for {models}; the embeddings in {model_folder} are another model's"
+        )
+    return fitting
+
+
+def _read(made: ModelArtifacts) -> Corruption:
+    assert made.corruption is not None
+    return load_corruption(made.corruption, made.base_model.hidden_size)
+
+
+def _fits(model_folder: Path | None) -> Iterator[tuple[str, str]]:
     if model_folder is not None:
-        facts.append(("fits", str(model_folder)))
+        yield "fits", str(model_folder)
+
+
+def _facts(corruption: Corruption) -> Iterator[tuple[str, str]]:
     function = FUNCTIONS[corruption.function]
-    facts += [
-        ("function", corruption.function),
-        ("strength", f"{corruption.strength:g}" if function.takes_strength else "none taken"),
-        ("dims", str(corruption.dims)),
-        ("positions", corruption.positions),
-        ("seed", str(corruption.seed)),
-    ]
+    yield "function", corruption.function
+    yield "strength", f"{corruption.strength:g}" if function.takes_strength else "none taken"
+    yield "dims", str(corruption.dims)
+    yield "positions", corruption.positions
+    yield "seed", str(corruption.seed)
     if corruption.vector is not None:
         length = math.sqrt(sum(value * value for value in corruption.vector))
-        facts.append(("vector", f"{len(corruption.vector)} values, length {length:.4g}"))
+        yield "vector", f"{len(corruption.vector)} values, length {length:.4g}"
+
+
+def _lines(facts: list[tuple[str, str]]) -> list[str]:
     width = max(len(name) for name, _ in facts)
     return [f"{name:<{width}}  {value}" for name, value in facts]

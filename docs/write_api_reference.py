@@ -12,7 +12,7 @@ from lethe.server.access.limits import LocalLimits
 from lethe.server.app import CONSOLE, create_app
 from lethe.server.audit.log import NoAudit
 from lethe.server.drain import Drain
-from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
 from lethe.server.media.reader import MediaReader
@@ -40,14 +40,14 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of a proxy, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://127.0.0.1:8000"}})
     metrics = Metrics()
-    supervisor = Supervisor(settings, None, metrics)
-    guard = Guard(settings.targets, ClassifierFactory(settings), supervisor, settings.policy, metrics)
+    fleet = Fleet(settings, None, metrics)
+    guard = Guard(settings.targets, ClassifierFactory(settings), fleet, settings.policy, metrics)
     access = Access(None, LocalLimits())
     app = create_app(
         settings,
-        engines=supervisor.engines,
+        models=fleet.models,
         guard=guard,
-        placer=Placer(supervisor.tokenizer, metrics),
+        placer=Placer(metrics),
         reader=MediaReader(settings.media, settings.policy.parts, settings.classifier.deadline_seconds),
         access=access,
         reload=Reload(guard, access.load),

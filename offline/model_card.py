@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markdown_it import MarkdownIt
 
 from lethe.bundle import Bundle, load_bundle, update_bundle
-from lethe.corruption.artifact import Corruption, load_corruption
+from lethe.corruption.artifact import load_corruption
 
 CARD, PAGE = "README.md", "report.html"
 
@@ -22,7 +22,10 @@ _TEMPLATE = """\
 tags:
 - machine-unlearning
 - lethe
-{% if base_model %}base_model: {{ base_model.id | tojson }}
+{% if models | length == 1 %}base_model: {{ models[0].id | tojson }}
+{% elif models %}base_model:
+{% for model in models %}- {{ model.id | tojson }}
+{% endfor %}
 {% endif %}---
 
 # {{ name }}
@@ -33,16 +36,18 @@ tags:
 |---|---|
 | action on a flagged prompt | {{ action }} |
 | flagged above | probability {{ "%.3g" | format(threshold) }} |
-| base model | {% if base_model %}{{ base_model.id }}, {{ base_model.hidden_size }} dimensions, embeddings `{{ base_model.embedding_sha256[:12] }}`{% else %}any{% endif %} |
+{% for model in models %}| base model | {{ model.id }}, {{ model.hidden_size }} dimensions, embeddings `{{ model.embedding_sha256[:12] }}` |
+{% else %}| base model | none yet |
+{% endfor %}
 | sentence encoder | {% if encoder %}{{ encoder.id }}, `{{ encoder.sha256[:12] }}`{% else %}none{% endif %} |
 
-{% if corruption %}
-## Corruption
+{% for model, corruption in corruptions %}
+## Corruption{{ of(model) }}
 
 `{{ corruption.function }}` on {{ corruption.dims }} dimensions of the tokens that `{{ corruption.positions }}` selects, strength \
 {{ "%.4g" | format(corruption.strength) }}, seed {{ corruption.seed }}.
 
-{% endif %}
+{% endfor %}
 {% for table in tables %}
 ## {{ table.title }}
 
@@ -93,16 +98,26 @@ def render_card(bundle: Bundle) -> str:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    corruption: Corruption | None = load_corruption(bundle.corruption) if bundle.corruption else None
+    several = len(manifest.models) > 1
+    of = lambda model: f" for {model.id}" if several else ""  # noqa: E731
+    tables = [_table(title, figures) for title, figures in manifest.metrics.items()]
+    tables += [
+        _table(title + of(model), figures)
+        for model in manifest.models
+        for title, figures in model.metrics.items()
+    ]
     text = environment.from_string(_TEMPLATE).render(
         name=manifest.name,
         description=manifest.description,
         action=manifest.action.value,
         threshold=manifest.threshold,
-        base_model=manifest.base_model,
+        models=manifest.models,
+        of=of,
         encoder=manifest.encoder,
-        corruption=corruption,
-        tables=[_table(title, figures) for title, figures in manifest.metrics.items()],
+        corruptions=[
+            (each.base_model, load_corruption(each.corruption)) for each in bundle.models if each.corruption
+        ],
+        tables=tables,
         pictures=sorted(name for name in manifest.files if name.endswith(".png")),
     )
     return re.sub(r"\n{3,}", "\n\n", text)

@@ -10,7 +10,7 @@ from lethe.server.access.keys import Scope
 from lethe.server.endpoints.endpoint import EngineRequest
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.models import Models
 from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
@@ -24,7 +24,7 @@ from lethe.server.settings import Settings
 def add_admin_routes(
     router: APIRouter,
     settings: Settings,
-    engines: EnginePool,
+    models: Models,
     guard: Guard,
     access: Access,
     bodies: Bodies,
@@ -32,13 +32,13 @@ def add_admin_routes(
 ) -> None:
     """Add the routes under ``/admin``, and the engine's tokenizer: it needs no guard but is nobody else's either."""
 
-    @router.get("/admin/targets")
+    @router.get("/admin/targets", response_model_exclude_none=True)
     async def targets(request: Request) -> TargetsInForce:
         """The targets in force."""
         access.identify(request.headers, Scope.ADMIN)
         return _in_force(guard)
 
-    @router.post("/admin/reload")
+    @router.post("/admin/reload", response_model_exclude_none=True)
     async def reload_all(request: Request) -> TargetsInForce:
         """Load bundles and keys anew; `409` with the reason if they are not usable, and all that was in force stays."""
         access.identify(request.headers, Scope.ADMIN)
@@ -54,10 +54,13 @@ def add_admin_routes(
             lifetime.hold(await access.admit(key))
             async with bodies.read(request) as raw:
                 parsed = asked.parse(raw)
-                if not engines.ready:
-                    raise engines.unavailable()
-                body = scrub(parsed, engines.model_names).body
-                return await lifetime.relay(await engines.post(asked.path, body))
+                served = models.asked(parsed.model, key)
+                if not served.engines.ready:
+                    raise served.engines.unavailable()
+                body = scrub(parsed, served.names).body
+                if model := served.engine_name(parsed.model):
+                    body["model"] = model
+                return await lifetime.relay(await served.engines.post(asked.path, body))
 
         async def answer(request: Request) -> Response:
             lifetime = RequestLifetime(settings.limits.stall_timeout_s)
@@ -78,6 +81,7 @@ def _in_force(guard: Guard) -> TargetsInForce:
     return TargetsInForce(
         targets=[
             TargetInForce(
+                model=model or None,
                 name=each.name,
                 version=each.version,
                 action=each.action,
@@ -85,6 +89,7 @@ def _in_force(guard: Guard) -> TargetsInForce:
                 percent=each.percent,
                 answers=each.answers_judged.value,
             )
-            for each in guard.targets
+            for model, targets in guard.targets_by_model().items()
+            for each in targets
         ]
     )

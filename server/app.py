@@ -1,6 +1,6 @@
 """The HTTP surface: its routes, and what becomes of every error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -23,11 +23,9 @@ from lethe.server.console import add_console_routes
 from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.checks import CheckRequest
-from lethe.server.endpoints.scrub import unknown_model
-from lethe.server.engines.model_cards import public_cards
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.models import Models
 from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
-from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
+from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping, UnknownModel
 from lethe.server.guard.guard import Guard
 from lethe.server.media.reader import MediaReader
 from lethe.server.methods import HeadAsGet, allowed_methods
@@ -85,7 +83,7 @@ _ANTHROPIC_ANSWERS: dict[int | str, dict[str, Any]] = {
 def create_app(
     settings: Settings,
     *,
-    engines: EnginePool,
+    models: Models,
     guard: Guard,
     placer: Placer,
     reader: MediaReader,
@@ -100,10 +98,10 @@ def create_app(
     addresses = ClientAddresses(settings.proxies) if settings.audit.client else None
     recorders = Recorders(RequestMetrics(metrics), audit, tracing, settings.audit.text_share, addresses)
     bodies = Bodies(settings.max_body_bytes, settings.limits)
-    answers = AnswerGuard(settings, engines, guard, placer, bodies)
+    answers = AnswerGuard(settings, guard, placer, bodies)
     attachments = Attachments(settings.policy, reader)
-    handler = RequestHandler(settings, engines, guard, access, bodies, attachments, answers, recorders)
-    service = _ServiceRoutes(engines, access, metrics, drain)
+    handler = RequestHandler(settings, models, guard, access, bodies, attachments, answers, recorders)
+    service = _ServiceRoutes(models, access, metrics, drain)
     app = FastAPI(
         title="Lethe",
         description="An OpenAI-compatible proxy that makes a served model not know chosen things.",
@@ -161,11 +159,11 @@ def create_app(
     app.get("/metrics", tags=[Scope.OBSERVE], **page)(service.metrics_page)
     app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(service.engine_metrics_page)
     admin = APIRouter(tags=[Scope.ADMIN], dependencies=keyed, responses=_ERRORS)
-    add_admin_routes(admin, settings, engines, guard, access, bodies, reload)
+    add_admin_routes(admin, settings, models, guard, access, bodies, reload)
     console = APIRouter(tags=[CONSOLE], dependencies=keyed, responses=_ERRORS)
     if settings.console.enabled:
         add_console_routes(
-            console, settings, engines, guard, placer, access, bodies, reload, metrics, audit, handler
+            console, settings, models, guard, placer, access, bodies, reload, metrics, audit, handler
         )
     # As they are: `include_router` would make every route once more.
     app.router.routes.extend([*admin.routes, *console.routes])
@@ -209,29 +207,25 @@ class _RawRoute(APIRoute):
 class _ServiceRoutes:
     """What there is beside what the model is asked."""
 
-    def __init__(self, engines: EnginePool, access: Access, metrics: Metrics, drain: Drain) -> None:
-        self._engines = engines
+    def __init__(self, models: Models, access: Access, metrics: Metrics, drain: Drain) -> None:
+        self._models = models
         self._access = access
         self._metrics = metrics
         self._drain = drain
 
     async def models(self, request: Request) -> Response:
-        """The base model, once for each of its names, as vLLM describes it; adapters are not shown."""
+        """The base models, once for each of their names, as vLLM describes them; adapters are not shown."""
         return JSONResponse({"object": "list", "data": list(self._cards(request).values())})
 
     async def model(self, request: Request, model: str) -> Response:
-        """The base model under one of its names, as vLLM describes it."""
+        """A base model under one of its names, as vLLM describes it."""
         cards = self._cards(request)
         if model not in cards:
-            raise unknown_model(model, cards)
+            raise UnknownModel(model, cards)
         return JSONResponse(cards[model])
 
-    def _cards(self, request: Request) -> dict[str, dict[str, Any]]:
-        self._access.identify(request.headers, Scope.USE)
-        facts = self._engines.facts
-        if facts is None:
-            raise self._engines.unavailable()
-        return public_cards(facts.cards)
+    def _cards(self, request: Request) -> Mapping[str, Mapping[str, Any]]:
+        return self._models.cards(self._access.identify(request.headers, Scope.USE))
 
     async def health(self) -> Alive:
         """Whether the proxy itself lives."""
@@ -241,9 +235,9 @@ class _ServiceRoutes:
         """Whether requests are answered, by one engine at least, and the proxy is not stopping; `503` otherwise."""
         if self._drain.begun:
             raise ServerStopping
-        if self._engines.ready:
+        if self._models.ready:
             return Ready()
-        raise self._engines.unavailable()
+        raise self._models.unavailable()
 
     async def metrics_page(self, request: Request) -> Response:
         """The proxy's metrics, for Prometheus."""
@@ -251,9 +245,10 @@ class _ServiceRoutes:
         return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def engine_metrics_page(self, request: Request) -> Response:
-        """vLLM's own metrics, passed on, with the plugin's; of several engines with the label `engine`."""
+        """vLLM's own metrics, passed on, with the plugin's; of several engines with the label `engine`, of several
+        models with `model` too."""
         self._access.identify(request.headers, Scope.OBSERVE)
-        return Response(await self._engines.metrics_text(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await self._models.metrics_text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

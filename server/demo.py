@@ -12,7 +12,8 @@ from lethe.server.engines.client import EngineClient
 from lethe.server.errors import OperatorError
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.decision import Decision
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines, Unasked
 from lethe.server.metrics import Metrics
 from lethe.server.settings import Settings
 from lethe.server.targets.served_model import ServedModel
@@ -59,7 +60,7 @@ async def compare(
     OperatorError
         One of the two does not answer.
     """
-    host = NoEngines(await _served_model(engine))
+    host = NoEngines(Unasked(await _served_model(engine)))
     guard = Guard(
         settings.targets,
         ClassifierFactory(settings),
@@ -103,7 +104,8 @@ async def _ask(
     headers = {"Authorization": f"Bearer {address.api_key}"} if address.api_key else {}
     started = time.perf_counter()
     try:
-        url = f"{address.url.rstrip('/')}/v1/chat/completions"
+        # As `lethe serve` says where it is, with what OpenAI's clients want at its end.
+        url = f"{address.url.rstrip('/').removesuffix('/v1')}/v1/chat/completions"
         async with session.post(url, json=body, headers=headers) as response:
             document = await response.json()
             if response.status != 200:

@@ -1,5 +1,7 @@
 """What goes wrong with a request or a start, each with what to do about it."""
 
+from collections.abc import Iterable
+
 from lethe.bundle.errors import LetheError
 
 
@@ -66,6 +68,17 @@ class NotFound(APIError):
 
     status = 404
     type = "invalid_request_error"
+
+
+class UnknownModel(NotFound):
+    """No model that the client may ask for has this name; says what is served in its place."""
+
+    def __init__(self, name: str, served: Iterable[str]) -> None:
+        super().__init__(
+            f"The model `{name}` does not exist; served here: {', '.join(sorted(served)) or 'none for this key'}",
+            param="model",
+            code="model_not_found",
+        )
 
 
 class Misdirected(APIError):

@@ -19,7 +19,7 @@ class Metrics:
     """The proxy's own metrics, in a registry of their own.
 
     Labels are bounded: ``target`` is a bundle's name or ``none``, ``endpoint`` one of the routes, ``engine`` one of
-    those that the settings name.
+    those that the settings name, ``model`` too, and empty, which to Prometheus is none, where there is one alone.
     """
 
     def __init__(self) -> None:

@@ -129,6 +129,10 @@ class Check(_Shape):
 class TargetInForce(_Shape):
     """A target, and how it is in force."""
 
+    model: Annotated[
+        str | None,
+        Field(description="Where several are served, the model before which it is; else not there."),
+    ] = None
     name: str
     version: Annotated[str, Field(description="Of its bundle: a digest of all that is in it.")]
     action: Annotated[Action, Field(description="What becomes of a flagged request; `observe` in shadow.")]
@@ -151,7 +155,7 @@ class TargetInForce(_Shape):
 
 
 class TargetsInForce(_Shape):
-    """Every target in force."""
+    """Every target in force; where several models are served, once for each."""
 
     targets: list[TargetInForce]
 

@@ -23,8 +23,8 @@ from lethe.server.app import create_app
 from lethe.server.audit.log import Audit, AuditLog, NoAudit
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
-from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
-from lethe.server.engines.verifier import EngineVerifier
+from lethe.server.engines.fleet import Fleet
+from lethe.server.engines.served import EmbeddedModel
 from lethe.server.error_forms import error_form_of
 from lethe.server.errors import OperatorError, ServerStopping
 from lethe.server.guard.classification import ClassifierFactory
@@ -52,7 +52,7 @@ def run(settings: Settings, model: EmbeddedModel | None) -> None:
     Parameters
     ----------
     model
-        The embedded engine's model; None for running engines at ``settings.engine.url``.
+        The embedded engine's model; None for running engines, which the settings name.
 
     Raises
     ------
@@ -71,8 +71,8 @@ class _Proxy:
     def __init__(self, settings: Settings, model: EmbeddedModel | None) -> None:
         self._settings = settings
         self._metrics = Metrics()
-        self._supervisor = Supervisor(settings, model, self._metrics)
-        self._engines = self._supervisor.engines
+        self._fleet = Fleet(settings, model, self._metrics)
+        self._models = self._fleet.models
         self._limits = self._make_limits()
         self._access = Access(settings.keys, self._limits)
         classifiers = ClassifierFactory(settings)
@@ -81,10 +81,9 @@ class _Proxy:
         self._guard = Guard(
             settings.targets,
             classifiers,
-            self._supervisor,
+            self._fleet,
             settings.policy,
             self._metrics,
-            EngineVerifier(self._engines),
             self._sample,
             settings.signers,
         )
@@ -110,22 +109,22 @@ class _Proxy:
                 stack.push_async_callback(self._close)
                 self._access.load()
                 await self._limits.open()
-                await self._supervisor.open()
+                await self._fleet.open()
                 self._reload_on_hangup()
                 await self._reader.start()
                 await self._guard.load()
                 self._reload.record_versions()
                 stack.enter_context(
-                    published(self._supervisor.addresses[0], settings.cache_dir, settings.port)
+                    published(self._models.first.addresses[0], settings.cache_dir, settings.port)
                 )
                 serving = await stack.enter_async_context(_background(server.serve([listener])))
                 stack.enter_context(_stopping_on_signals(server))
                 for path, watch in watches.items():
                     await stack.enter_async_context(_background(self._take_up_changes(path, watch)))
-                if await _first(self._supervisor.start(), serving):
+                if await _first(self._fleet.start(), serving):
                     if not self._drain.begun:
                         self._settle_down(time.monotonic() - started)
-                    await _first(self._supervisor.watch(), serving)
+                    await _first(self._fleet.watch(), serving)
                     await serving
 
     def _watched(self) -> Iterable[Path]:
@@ -176,9 +175,9 @@ class _Proxy:
     def _app(self) -> ASGIApp:
         return create_app(
             self._settings,
-            engines=self._engines,
+            models=self._models,
             guard=self._guard,
-            placer=Placer(self._supervisor.tokenizer, self._metrics),
+            placer=Placer(self._metrics),
             reader=self._reader,
             access=self._access,
             reload=self._reload,
@@ -189,11 +188,11 @@ class _Proxy:
         )
 
     async def _close(self) -> None:
-        await self._supervisor.close(self._drain.seconds_left)
+        await self._fleet.stop(self._drain.seconds_left)
         await self._guard.close()
         await self._reader.close()
         self._sample.close()
-        await self._engines.close()
+        await self._fleet.close()
         await self._limits.close()
         if isinstance(self._audit, AuditLog):
             self._audit.close()
@@ -214,7 +213,7 @@ class _Proxy:
         # What is loaded by now stays; scanning it again and again would stall requests for tens of milliseconds.
         gc.collect()
         gc.freeze()
-        names = ", ".join(sorted(self._engines.model_names))
+        names = ", ".join(sorted(name for each in self._models for name in each.names))
         _LOGGER.info("targets: %s", self._guard.describe())
         if self._access.is_open:
             _LOGGER.warning("no keys are set up: every client is served; see `lethe keys create`")

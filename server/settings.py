@@ -96,7 +96,8 @@ class Consequence(StrEnum):
 
 
 class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    # No timer waits for infinity.
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class EngineAdapterSettings(_Section):
@@ -141,13 +142,28 @@ def _between_commas(value: str) -> list[str]:
 
 _COMMAS = _list_from(_between_commas, "its parts with commas between them")
 _SHELL_WORDS = _list_from(shlex.split, "words as in a shell")
-Addresses = Annotated[tuple[pydantic.AnyHttpUrl, ...], _COMMAS, NoDecode]
+
+
+def _without_more(url: pydantic.AnyHttpUrl) -> pydantic.AnyHttpUrl:
+    if url.username or url.password:
+        # It would stand in metrics and in the log.
+        raise ValueError("must have no user and no password; an engine's key is engine.api_key")
+    if url.query is not None or url.fragment is not None:
+        raise ValueError("must end with its path, without ? or #")
+    return url
+
+
+EngineUrl = Annotated[pydantic.AnyHttpUrl, pydantic.AfterValidator(_without_more)]
+Addresses = Annotated[tuple[EngineUrl, ...], _COMMAS, NoDecode]
 Origins = Annotated[tuple[str, ...], _COMMAS, NoDecode]
 Arguments = Annotated[tuple[str, ...], _SHELL_WORDS, NoDecode]
+# As it stands in a label of metrics, in keys and in addresses.
+ModelName = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
+Names = Annotated[tuple[ModelName, ...], _COMMAS, NoDecode]
 
 
-class EngineSettings(_Section):
-    """The engines behind the proxy.
+class EngineGroupSettings(_Section):
+    """The engines that serve one model.
 
     Attributes
     ----------
@@ -156,13 +172,29 @@ class EngineSettings(_Section):
         proxy starts an engine of its own on loopback.
     api_key
         Key that running engines ask for.
+    aliases
+        Further names by which clients may ask for the model; engines are asked by their own.
+    tokenizer
+        Folder or hub id of the model's tokenizer and chat template, for corruptions that fall on chosen tokens;
+        by default the model's own.
+    """
+
+    url: Addresses = Field(default=(), examples=["http://engine:8000"])
+    api_key: pydantic.SecretStr | None = Field(default=None, examples=["secret"])
+    aliases: Names = Field(default=(), examples=[("fast",)])
+    tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
+    adapters: EngineAdapterSettings = EngineAdapterSettings()
+
+
+class EngineSettings(EngineGroupSettings):
+    """The engines behind the proxy where they serve one model; what all engines have in common, where several are served.
+
+    Attributes
+    ----------
     model
         Hub id or folder of the model for the engine that the proxy starts.
     served_model_name
         Name that clients use for the model; the model's id if not given.
-    tokenizer
-        Folder or hub id of the model's tokenizer and chat template, for corruptions that fall on chosen tokens;
-        by default the model's own.
     args
         Further arguments for vLLM's server.
     startup_timeout_s, connect_timeout_s, read_timeout_s, total_timeout_s
@@ -171,18 +203,18 @@ class EngineSettings(_Section):
         How long to wait between two looks at a running engine's health.
     """
 
-    url: Addresses = Field(default=(), examples=["http://engine:8000"])
-    api_key: pydantic.SecretStr | None = Field(default=None, examples=["secret"])
     model: str = Field(default="HuggingFaceTB/SmolLM2-135M-Instruct", min_length=1)
     served_model_name: str | None = Field(default=None, min_length=1, examples=["my-model"])
-    tokenizer: str | None = Field(default=None, min_length=1, examples=["org/name"])
     args: Arguments = Field(default=(), examples=[("--max-model-len", "8192")])
     startup_timeout_s: float = Field(default=1800, gt=0)
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=600, gt=0)
     total_timeout_s: float = Field(default=3600, gt=0)
     health_interval_s: float = Field(default=2, gt=0)
-    adapters: EngineAdapterSettings = EngineAdapterSettings()
+
+
+# What of the section `engine` speaks of one model.
+_OF_ONE_MODEL = ("url", "aliases", "tokenizer", "adapters", "model", "served_model_name", "args")
 
 
 ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
@@ -542,10 +574,14 @@ class ConsoleSettings(_Section):
     bare_answers
         Whether administrators can have the model's answers without the guard there, to compare. Each is written
         to the audit log before it is given, so this needs ``audit.folder``, and ``keys``.
+    target_data
+        Folder of the data of targets that administrators make, change and build there; without one they cannot. It tells
+        what is to be forgotten.
     """
 
     enabled: bool = True
     bare_answers: bool = False
+    target_data: Path | None = Field(default=None, examples=["./target-data"])
 
 
 class Settings(BaseSettings):
@@ -584,10 +620,17 @@ class Settings(BaseSettings):
         either in a container.
     drain_delay_s
         How long of that a proxy that SIGTERM stops still takes new ones, while ``/ready`` says 503.
+    engines
+        Several models, by the name that clients use for each: its `url`, `api_key`, `aliases`, `tokenizer` and
+        `adapters`, as under `engine`, which then holds only what all engines have in common; see "Several models".
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="LETHE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="LETHE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
     )
 
     host: str = "127.0.0.1"
@@ -608,6 +651,7 @@ class Settings(BaseSettings):
     proxies: TrustedProxySettings = TrustedProxySettings()
     limits: LimitSettings = LimitSettings()
     engine: EngineSettings = EngineSettings()
+    engines: dict[ModelName, EngineGroupSettings] = {}
     policy: PolicySettings = PolicySettings()
     classifier: ClassifierSection = ClassifierSection()
     media: MediaSettings = MediaSettings()
@@ -625,6 +669,28 @@ class Settings(BaseSettings):
             raise ValueError("max_bodies_bytes must not be less than max_body_bytes")
         return limits
 
+    @pydantic.field_validator("engines")
+    @classmethod
+    def _models_are_told_apart(
+        cls, engines: dict[str, EngineGroupSettings], info: pydantic.ValidationInfo
+    ) -> dict[str, EngineGroupSettings]:
+        engine: EngineSettings | None = info.data.get("engine")
+        if not engines or engine is None:
+            return engines
+        unset = EngineSettings()
+        if ambiguous := [name for name in _OF_ONE_MODEL if getattr(engine, name) != getattr(unset, name)]:
+            named = ", ".join(f"engine.{name}" for name in ambiguous)
+            raise ValueError(f"{named} cannot be set beside engines; say it of a model there")
+        if without := [name for name, group in engines.items() if not group.url]:
+            raise ValueError(
+                f"{', '.join(without)}: url is needed; the engine that the proxy starts is the only one"
+            )
+        names = [each for name, group in engines.items() for each in {name, *group.aliases}]
+        addresses = [str(url) for group in engines.values() for url in group.url]
+        if twice := {each for each in (*names, *addresses) if names.count(each) + addresses.count(each) > 1}:
+            raise ValueError(f"{', '.join(sorted(twice))} stands for more than one model")
+        return engines
+
     @pydantic.field_validator("console")
     @classmethod
     def _bare_answers_are_audited(
@@ -634,6 +700,17 @@ class Settings(BaseSettings):
         if console.bare_answers and not (info.data.get("keys") and audit and audit.folder):
             raise ValueError("bare_answers needs keys, and audit.folder to record them in")
         return console
+
+    @property
+    def groups(self) -> dict[str, EngineGroupSettings]:
+        """The models that are served, by name; the only one that `engine` speaks of has none."""
+        if not self.engines:
+            return {"": self.engine}
+        shared = {"api_key": self.engine.api_key}
+        return {
+            name: group if group.api_key else group.model_copy(update=shared)
+            for name, group in self.engines.items()
+        }
 
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
@@ -704,4 +781,6 @@ def _describe(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{name} is not a setting"
-    return f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {fault['input']!r}"
+    said = f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    # A whole section may hold a key.
+    return said if isinstance(fault["input"], dict) else f"{said}, got {fault['input']!r}"

@@ -38,6 +38,7 @@ ROOMS = {
 JOBS = {
     "adapter_training",
     "classifier_calibration",
+    "classifier_hardening",
     "classifier_testing",
     "classifier_training",
     "corruption_learning",

@@ -16,7 +16,7 @@ from bench.reproduction.guard import has_classifier, has_corruption, learn_into,
 from bench.reproduction.report import copy_picture, describe_machine
 from bench.reproduction.serving import served
 from lethe.bundle.files import replace_file
-from lethe.corruption.artifact import load_corruption
+from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
@@ -106,7 +106,7 @@ class CopyrightReproduction:
         retain, taught = self._open("retain"), self._open("taught")
         base = self._record(LocalModel.from_pretrained(str(self.base), name="base"))
         bundle = self.learn(taught, retain)
-        corruption = load_corruption(bundle / "corruption.safetensors")
+        corruption = read_artifact(bundle)
         forgotten = oracle(text for text, _ in self._passages(self.articles))
         results = [
             self._continuations(retain, "retain", base),

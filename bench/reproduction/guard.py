@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.reproduction.command import Say
-from lethe.bundle import read_base_model
+from lethe.bundle import load_bundle, read_base_model
+from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_prompts
 from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
@@ -79,7 +80,7 @@ def train_classifier_into(
 
 def has_corruption(bundle: Path) -> bool:
     """Whether a bundle's corruption is learned."""
-    return (bundle / "corruption.safetensors").is_file()
+    return (bundle / MANIFEST_NAME).is_file() and load_bundle(bundle).can_act
 
 
 def has_classifier(bundle: Path) -> bool:

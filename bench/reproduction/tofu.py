@@ -17,7 +17,7 @@ from bench.reproduction.report import write_page
 from bench.reproduction.serving import served
 from bench.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
 from lethe.bundle import load_bundle
-from lethe.corruption.artifact import load_corruption
+from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
@@ -166,7 +166,7 @@ class TofuReproduction:
     def _compared(
         self, forget: str, classifier: bool, cache: Path | None
     ) -> Iterator[tuple[str, LanguageModel]]:
-        full, corruption = self.model("full"), load_corruption(self.learn(forget) / "corruption.safetensors")
+        full, corruption = self.model("full"), read_artifact(self.learn(forget))
         yield "original", full
         forgotten = oracle(question.question for question in load_tofu(forget, self.data))
         yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")

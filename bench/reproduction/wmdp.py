@@ -14,7 +14,7 @@ from bench.reproduction.guard import has_classifier, has_corruption, learn_into,
 from bench.reproduction.report import copy_picture, describe_machine
 from bench.reproduction.serving import served
 from lethe.bundle.files import replace_file
-from lethe.corruption.artifact import load_corruption
+from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
@@ -161,7 +161,7 @@ class WmdpReproduction:
         """
         knows = self._open(self.teach(), "knows")
         bundle = self.learn(knows)
-        corruption = load_corruption(bundle / "corruption.safetensors")
+        corruption = read_artifact(bundle)
         forgotten = oracle(
             choice_task(question, _FORMAT).prompt.text
             for question in self.questions.tried
@@ -206,7 +206,7 @@ def as_forget_question(question: ChoiceQuestion) -> ForgetQuestion:
 def write_page(page: Path, run: WmdpReproduction, results: Sequence[Result]) -> None:
     """Write the page of the figures, with the picture beside it."""
     picture = copy_picture(run.work / "results" / "results.png", page, "wmdp")
-    corruption = load_corruption(run.bundle / "corruption.safetensors")
+    corruption = read_artifact(run.bundle)
     training = run.recipe.fine_tuning
     text = f"""# Forgetting biology, by multiple choice
 

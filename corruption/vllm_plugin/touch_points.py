@@ -17,6 +17,8 @@ _POINTS: Mapping[str, Sequence[str]] = {
     "engine/arg_utils.py": ("EngineArgs.create_engine_config",),
     "v1/engine/__init__.py": ("EngineCoreRequest",),
     "v1/engine/input_processor.py": ("InputProcessor.__init__", "InputProcessor.process_inputs"),
+    "v1/engine/core.py": ("EngineCore.preprocess_add_request",),
+    "v1/request.py": ("Request.from_engine_core_request", "Request.update_block_hashes"),
     "v1/core/kv_cache_utils.py": (
         "generate_block_hash_extra_keys",
         "hash_block_tokens",

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from lethe.bundle import Bundle, load_bundle, read_base_model, refuse_other_base_model
+from lethe.bundle import Bundle, load_bundle, read_base_model
 from lethe.models.locate import hub_folder, local_folder
 from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.phase import Step
@@ -38,7 +38,6 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     retain = read_texts(job.retain)
     base = local_folder(job.model, cache) or hub_folder(job.model, _WEIGHTS)
     base_model = read_base_model(base, job.model)
-    refuse_other_base_model(job.bundle, base_model, kept="corruption")
     training = BankTraining(base, base_model, forget, retain, job)
     check_training(training)
 
@@ -62,7 +61,6 @@ def compose_into_bundle(bank_file: Path, weights: Mapping[str, float], bundle: P
         As their messages say.
     """
     bank = load_bank(bank_file)
-    refuse_other_base_model(bundle, bank.base_model, kept="corruption")
     figures = {"rank": bank.rank, "experts": dict(weights)}
     composes = tuple(weights) if len(weights) > 1 else ()
     adapter = bank.compose(weights)

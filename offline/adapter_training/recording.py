@@ -2,14 +2,12 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lethe.bundle import Action, BaseModel, Bundle, action_given
-from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle import Action, BaseModel, Bundle, Made, action_given
 from lethe.offline.recording import record
 from lethe.offline.training.peft_folder import LowRankAdapter, peft_files
 
@@ -47,13 +45,11 @@ def record_adapter(
     CorruptionError
         The bundle's corruption cannot be read.
     """
-    changes: dict[str, Any] = {
-        "action": action_given(folder, Action.ADAPTER),
-        "base_model": BaseModelReference(**asdict(base_model)),
-        "metrics": {"adapter": dict(figures)},
-        "composes": composes,
-    }
+    action = action_given(folder, Action.ADAPTER)
     with tempfile.TemporaryDirectory() as scratch:
-        files = {f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()}
+        files: dict[str, Path | bytes | None] = {
+            f"adapter/{name}": path for name, path in peft_files(adapter, Path(scratch), dtype).items()
+        }
         files |= {f"figures/{name}": path for name, path in (pictures or {}).items()}
-        return record(folder, files, **changes)
+        made = Made(base_model, files, {"adapter": dict(figures)})
+        return record(folder, {}, made, action=action, composes=composes)

@@ -107,10 +107,11 @@ class TrainedClassifier:
             source = self.encoder_folder / name if self.encoder_folder else None
             files[f"classifier/{OWN_ENCODER}/{name}"] = source if source and source.is_file() else None
         files |= _of_another_encoder(folder, self.head.encoder_sha256)
+        new: dict[str, Any] = {} if folder.exists() else {"action": Action.OBSERVE}
         return record(
             folder,
             files | (known.files() if known else {}),
-            **({} if folder.exists() else {"action": Action.OBSERVE}),
+            **new,
             threshold=self.head.threshold,
             encoder={"id": self.head.encoder_id, "sha256": self.head.encoder_sha256},
             metrics={"classifier": self.metrics | ({"known": floor} if floor else {})},

@@ -16,7 +16,7 @@ from lethe.offline.metrics.probability import answer_probability, mean_log_proba
 from lethe.offline.metrics.rouge import rouge_l
 from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
-_NEUTRAL_PROMPT = Prompt("Tell me something.")
+_NEUTRAL = "Tell me something."
 _GENERATED = {"rouge_l", "leak_rate", "fluency", "unique_tokens"}
 
 
@@ -146,7 +146,8 @@ class CorruptionEvaluator:
         """
         if "fluency" not in self.metrics:
             return [0.0] * len(outputs)
-        tasks = [Scoring(_NEUTRAL_PROMPT, text) for texts in outputs for text in texts if text.strip()]
+        neutral = Prompt(_NEUTRAL, self.chat)
+        tasks = [Scoring(neutral, text) for texts in outputs for text in texts if text.strip()]
         scores = iter(self.model.score(tasks) if tasks else ())
         return [
             float(

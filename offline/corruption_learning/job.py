@@ -1,12 +1,16 @@
 """The job behind `lethe corruption learn`: from files and a model's name to a bundle, with progress."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from lethe.bundle import Bundle, refuse_other_base_model
+from lethe.bundle import BaseModel, Bundle
+from lethe.corruption.artifact import Corruption
+from lethe.models.locate import ModelNotFound
+from lethe.offline.corruption_learning.embedding_scale import embedding_rms
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearnedCorruption, learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption
@@ -14,8 +18,30 @@ from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import DataError, read_json_list
 from lethe.offline.data.questions import ForgetQuestion, load_prompts, load_questions, refuse_overlap
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
-from lethe.offline.language_models.opening import base_model_of, open_engine, open_local
+from lethe.offline.language_models.opening import base_model_of, open_engine, open_local, weights_folder
 from lethe.offline.progress import Progress
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a search is made on, read and checked.
+
+    Attributes
+    ----------
+    model
+        Who is measured.
+    base_model
+        Its identity.
+    scale
+        Root mean square of its embeddings; None where that cannot be known.
+    """
+
+    model: LanguageModel
+    base_model: BaseModel
+    scale: float | None
+    questions: tuple[ForgetQuestion, ...]
+    retain_prompts: tuple[str, ...]
+    deny_list: tuple[str, ...]
 
 
 def run_learning_job(
@@ -26,7 +52,7 @@ def run_learning_job(
         None
     ),
 ) -> Bundle:
-    """Learn a corruption and write it into its bundle.
+    """Learn a corruption and write it into its bundle, beside those for other models.
 
     Every second question is held out of the search. All that can be wrong with the input is found before the search
     begins.
@@ -49,6 +75,17 @@ def run_learning_job(
     BundleError, CorruptionError, LearningError, TraceError
         As their messages say.
     """
+    progress = progress or Progress()
+    opened = open_job(job, cache, progress)
+    learned = search(job, opened, progress)
+    on_learned(learned, opened.questions[1::2])
+    return record_corruption(
+        learned, job.bundle, opened.model.name, opened.base_model, {"embedding_rms": opened.scale}
+    )
+
+
+def open_job(job: LearningJob, cache: Path, progress: Progress) -> Opened:
+    """Read a job's files and open its model; see `run_learning_job` for errors."""
     questions = load_questions(job.questions)
     if len(questions) < 2:
         raise DataError(f"{job.questions} holds one question; two are the least, one of them to hold out")
@@ -56,51 +93,59 @@ def run_learning_job(
     refuse_overlap((question.question for question in questions), retain_prompts)
     deny_list = _load_facts(job.deny_list) if job.deny_list else ()
 
-    progress = progress or Progress()
     progress.at(f"opening {job.engine or job.model}")
     if job.engine:
         connected = open_engine(
             job.engine, served_name=job.served_name, tokenizer=job.tokenizer, api_key=job.api_key
         )
-        opened: LanguageModel = connected
-        base_model = base_model_of(connected.loaded_from, cache, connected.base_model_name)
+        model: LanguageModel = connected
+        source, name = connected.loaded_from, connected.base_model_name
     else:
-        opened = open_local(job.model, cache)
-        base_model = base_model_of(job.model, cache)
+        model = open_local(job.model, cache)
+        source, name = job.model, job.model
+    base_model = base_model_of(source, cache, name)
     if base_model is None:
         raise LanguageModelError(
-            f"the weights of {opened.name} are not on this machine as safetensors, so the bundle could not say which "
+            f"the weights of {model.name} are not on this machine as safetensors, so the bundle could not say which "
             "model its corruption is for; download them here (`hf download`), or learn where they are"
         )
-    refuse_other_base_model(job.bundle, base_model, kept="adapter")
+    scale = scale_of_model(source, cache)
+    return Opened(model, base_model, scale, questions, retain_prompts, deny_list)
 
-    learned = search(job, opened, questions, retain_prompts, deny_list, progress)
-    on_learned(learned, questions[1::2])
-    return record_corruption(learned, job.bundle, opened.name, base_model)
+
+def scale_of_model(model: str, cache: Path) -> float | None:
+    """Root mean square of a model's embeddings, where its weights lie on this machine."""
+    try:
+        folder = weights_folder(model, cache)
+    except ModelNotFound:
+        return None
+    return embedding_rms(folder) if folder else None
 
 
 def search(
-    job: LearningJob,
-    model: LanguageModel,
-    questions: tuple[ForgetQuestion, ...],
-    retain_prompts: tuple[str, ...],
-    deny_list: tuple[str, ...],
-    progress: Progress,
+    job: LearningJob, opened: Opened, progress: Progress, first: Sequence[Corruption] = ()
 ) -> LearnedCorruption:
-    """Run the search, and print what it found."""
-    metrics = job.metrics or default_metrics(questions, deny_list)
+    """Run the search, and print what it found.
+
+    Parameters
+    ----------
+    first
+        See `learn_corruption`.
+    """
+    metrics = job.metrics or default_metrics(opened.questions, opened.deny_list)
     searched, held_out = (
-        CorruptionEvaluator(model, part, metrics, deny_list, job.max_tokens)
-        for part in (questions[::2], questions[1::2])
+        CorruptionEvaluator(opened.model, part, metrics, opened.deny_list, job.max_tokens, chat=not job.raw)
+        for part in (opened.questions[::2], opened.questions[1::2])
     )
     progress.begin(f"searching, record in {job.trace}")
     learned = learn_corruption(
         job,
         searched,
         held_out,
-        retain_prompts,
+        opened.retain_prompts,
         job.trace,
         lambda count: progress.advance(count, note=f"{count} candidates measured"),
+        first,
     )
     Console(stderr=True).print(_table(learned))
     return learned

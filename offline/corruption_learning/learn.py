@@ -65,6 +65,7 @@ def learn_corruption(
     retain_prompts: Sequence[str] = (),
     trace: Path | None = None,
     on_measured: Callable[[int], None] = lambda _count: None,
+    first: Sequence[Corruption] = (),
 ) -> LearnedCorruption:
     """Find the corruption under which a model scores most like one that never learned.
 
@@ -81,6 +82,8 @@ def learn_corruption(
         Record of the search; one that was interrupted goes on from it.
     on_measured
         Told the number of candidates measured so far.
+    first
+        What is tried in the place of the grid, and then descended from the best of alone; no vector is learned.
 
     Raises
     ------
@@ -93,9 +96,13 @@ def learn_corruption(
     objective = Objective(_surrogate_values(settings, retain_prompts, record))
     search = _Search(record, objective)
 
-    search.try_all(_grid(settings))
-    _descend_strengths(settings, search)
-    _descend_vectors(settings, search)
+    if first:
+        search.try_all(first)
+        _descend_strengths(settings.model_copy(update={"restarts": 1}), search)
+    else:
+        search.try_all(_grid(settings))
+        _descend_strengths(settings, search)
+        _descend_vectors(settings, search)
 
     best = search.ranked()[0]
     clean = record.measure([None])[0]
@@ -109,6 +116,18 @@ def learn_corruption(
         candidates=tuple(search.ranked()),
         held_out_clean=beyond[0],
         held_out_corrupted=beyond[1],
+    )
+
+
+def candidates_of_a_whole_search(settings: LearningSettings) -> int:
+    """How many candidates a search from nothing measures, if no two of its steps are the same."""
+    grid = _grid(settings)
+    descended = sum(_kind(each.function).takes_strength for each in grid)
+    vectors = sum(_kind(each).takes_vector for each in settings.functions) * len(settings.dims)
+    return (
+        len(grid)
+        + min(settings.restarts, descended) * (2 * settings.steps + 1)
+        + vectors * settings.restarts * (2 * settings.vector.steps + 1)
     )
 
 

@@ -1,12 +1,11 @@
 """Writes a learned corruption into its bundle, with what was measured."""
 
 import tempfile
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lethe.bundle import Action, BaseModel, Bundle, action_given
-from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle import Action, BaseModel, Bundle, Made, action_given
 from lethe.corruption.artifact import save_corruption
 from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.corruption_learning.objective import Measurement
@@ -16,7 +15,13 @@ from lethe.offline.recording import record
 _COMPARED = 12
 
 
-def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base_model: BaseModel) -> Bundle:
+def record_corruption(
+    learned: LearnedCorruption,
+    folder: Path,
+    model: str,
+    base_model: BaseModel,
+    further: Mapping[str, Any] | None = None,
+) -> Bundle:
     """Put the corruption, its picture and its figures into a bundle; one that could only observe corrupts from now on.
 
     Parameters
@@ -27,23 +32,22 @@ def record_corruption(learned: LearnedCorruption, folder: Path, model: str, base
         Name of the model that was measured.
     base_model
         Its identity; recorded so that the corruption is applied to no other.
+    further
+        Figures beside those of the search.
 
     Raises
     ------
     BundleError
         The bundle that stands there cannot be read.
     """
-    changes: dict[str, Any] = {
-        "action": action_given(folder, Action.CORRUPT),
-        "base_model": BaseModelReference(**asdict(base_model)),
-        "metrics": {"corruption": _figures(learned, model)},
-    }
+    action = action_given(folder, Action.CORRUPT)
     with tempfile.TemporaryDirectory() as scratch:
         artifact, picture = Path(scratch) / "corruption.safetensors", Path(scratch) / "corruption.png"
         save_corruption(learned.corruption, artifact)
         plot_search(learned, picture)
         files = {artifact.name: artifact, f"figures/{picture.name}": picture}
-        return record(folder, files, **changes)
+        made = Made(base_model, files, {"corruption": _figures(learned, model) | dict(further or {})})
+        return record(folder, {}, made, action=action)
 
 
 def _figures(learned: LearnedCorruption, model: str) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What a search for a corruption tries, and out of which files into which bundle."""
 
 import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -86,11 +88,21 @@ class LearningSettings(JobSettings):
     positions: Literal["all_but_last", "user_content"] = Field(
         default="all_but_last", description="Which prompt tokens are corrupted."
     )
+    raw: bool = Field(
+        default=False,
+        description="Ask questions as raw text to be continued, as a base model without a chat template needs it.",
+    )
     seed: NonNegativeInt = Field(default=0, description="Of the noise and of the vectors' directions.")
     vector: DescentSettings = Field(
         default=DescentSettings(steps=12, learning_rate=40.0, epsilon=2.0),
         description="Descent of a vector, where a function takes one.",
     )
+
+
+def _model_of(given: Mapping[str, Any]) -> str:
+    """The model of a job, as a part of a file's name: a trace belongs to one."""
+    name = given["served_name"] or given["engine"] or given["model"]
+    return re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-.")[-60:]
 
 
 class LearningJob(LearningSettings, BundleJob):
@@ -117,6 +129,8 @@ class LearningJob(LearningSettings, BundleJob):
     )
     max_tokens: PositiveInt = Field(default=28, description="Length of the generated answers.")
     trace: Path = Field(
-        default_factory=lambda given: given["targets"] / f".{given['target']}-search.jsonl",
+        default_factory=lambda given: (
+            given["targets"] / f".{given['target']}-{_model_of(given)}-search.jsonl"
+        ),
         description="Record of the search, and what it resumes from; by default beside the bundle.",
     )

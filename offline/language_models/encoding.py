@@ -35,6 +35,11 @@ class PromptEncoder:
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{model} has no tokenizer that can be loaded: {error}") from None
 
+    @property
+    def chats(self) -> bool:
+        """Whether the model has a chat template."""
+        return bool(self.tokenizer.chat_template)
+
     @lru_cache(maxsize=16384)  # noqa: B019
     def encode(self, prompt: Prompt) -> TokenizedPrompt:
         """Tokenize one prompt, by the code that places corruptions in the proxy.
@@ -48,9 +53,9 @@ class PromptEncoder:
             raise LanguageModelError("a prompt cannot be empty")
         if not prompt.chat:
             return self._prompts.text(prompt.text)
-        if not self.tokenizer.chat_template:
+        if not self.chats:
             raise LanguageModelError(
-                f"{self.tokenizer.name_or_path} has no chat template; ask it raw prompts instead"
+                f"{self.tokenizer.name_or_path} has no chat template; ask it raw prompts instead (--raw)"
             )
         try:
             return self._prompts.chat([{"role": "user", "content": prompt.text}])

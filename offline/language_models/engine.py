@@ -113,7 +113,7 @@ class EngineModel:
         LanguageModelError
             A corruption that must change everything changes nothing.
         """
-        prompt = Prompt("What is the capital of France?")
+        prompt = Prompt("What is the capital of France?", chat=self.encoder.chats)
         strong = Corruption("rand_noise_first_n", 1000.0, 1)
         clean, corrupted = self.score(
             [Scoring(prompt, "The capital of France is Paris.", c) for c in (None, strong)]

@@ -110,19 +110,31 @@ def guard_with_bundle(
         It has no classifier or no corruption, or was made for another model.
     """
     bundle = load_bundle(folder)
-    if bundle.classifier is None or bundle.corruption is None:
+    corruptions = {
+        each.base_model.embedding_sha256: each.corruption for each in bundle.models if each.corruption
+    }
+    if bundle.classifier is None or not corruptions:
         raise LanguageModelError(
             f"bundle {bundle.name} has no classifier or no corruption; both make a guard"
         )
-    made_for = bundle.manifest.base_model
-    if made_for and base_model and made_for.embedding_sha256 != base_model.embedding_sha256:
+    if base_model is None and len(corruptions) == 1:
+        (file,) = corruptions.values()
+    elif base_model is None or base_model.embedding_sha256 not in corruptions:
+        made_for = ", ".join(
+            each.id for each in bundle.manifest.models if each.embedding_sha256 in corruptions
+        )
+        other = (
+            f"{base_model.id} has other embeddings" if base_model else "the model's weights are not at hand"
+        )
         raise LanguageModelError(
-            f"bundle {bundle.name} was made for {made_for.id}, and {base_model.id} has other embeddings; "
+            f"bundle {bundle.name} was made for {made_for}, and {other}; "
             "learn a corruption for it with `lethe corruption learn`"
         )
+    else:
+        file = corruptions[base_model.embedding_sha256]
     return GuardedModel(
         model,
-        load_corruption(bundle.corruption),
+        load_corruption(file),
         selected_by(bundle, encoder),
         f"{model.name} + {bundle.name} {bundle.version}",
     )

@@ -1,10 +1,12 @@
 """From what an operator names to a model: a folder, a hub id, or the address of a server."""
 
+import asyncio
 from pathlib import Path
 
 from lethe.bundle import BaseModel, BundleError, read_base_model
 from lethe.models.locate import downloaded_folder, local_folder
 from lethe.offline.language_models.engine import EngineModel
+from lethe.offline.language_models.http import served_models
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.proxy import ProxyModel
 
@@ -40,6 +42,20 @@ def open_engine(
     return engine
 
 
+def served_model(url: str, api_key: str | None = None) -> str:
+    """The first model that an engine serves.
+
+    Raises
+    ------
+    LanguageModelError
+        There is no engine, it refuses the key, or serves nothing.
+    """
+    models = asyncio.run(served_models(url.rstrip("/").removesuffix("/v1"), api_key))
+    if not models:
+        raise LanguageModelError(f"{url} serves no model")
+    return next(iter(models))
+
+
 def open_proxy(
     url: str,
     *,
@@ -72,16 +88,35 @@ def base_model_of(model: str, cache: Path, name: str | None = None) -> BaseModel
     LanguageModelError, ModelNotFound
         The folder holds no usable model, or there is none.
     """
+    folder = weights_folder(model, cache)
+    if folder is None:
+        return None
+    try:
+        return read_base_model(folder, name or model)
+    except BundleError as error:
+        raise LanguageModelError(str(error)) from None
+
+
+def weights_folder(model: str, cache: Path) -> Path | None:
+    """The folder of a model's weights, where they lie on this machine.
+
+    Parameters
+    ----------
+    model
+        A folder or hub id.
+
+    Raises
+    ------
+    ModelNotFound
+        There is no such folder.
+    """
     folder = local_folder(model, cache)
     if folder is None:
         # Of a hub's model there may be no more here than its tokenizer.
         folder = downloaded_folder(model)
         if folder is None or not any(folder.glob("*.safetensors")):
             return None
-    try:
-        return read_base_model(folder, name or model)
-    except BundleError as error:
-        raise LanguageModelError(str(error)) from None
+    return folder
 
 
 def identified(model: LanguageModel, cache: Path) -> BaseModel | None:

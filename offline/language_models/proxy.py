@@ -40,7 +40,7 @@ class ProxyModel:
         concurrency: int = 32,
         scorer: LanguageModel | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = url.rstrip("/").removesuffix("/v1")
         self.served_name = served_name
         self.concurrency = concurrency
         self.scorer = scorer
@@ -62,7 +62,9 @@ class ProxyModel:
         LanguageModelError
             There is none, or it does not serve the model.
         """
-        models = asyncio.run(served_models(url.rstrip("/"), api_key))
+        # As `lethe serve` says where it is, with what OpenAI's clients want at its end.
+        url = url.rstrip("/").removesuffix("/v1")
+        models = asyncio.run(served_models(url, api_key))
         name = served_name or next(iter(models), "")
         if name not in models:
             raise LanguageModelError(

@@ -4,9 +4,9 @@ To add one, write its function and name it in `ATTACKS`.
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lethe.bundle.errors import LetheError
 from lethe.offline.attacks.dialogues import SELF_CORRECTIONS, TURNS, Dialogue
@@ -92,7 +92,7 @@ class Attack:
     """
 
     kind: AttackKind
-    run: Callable[[Probe, Means, random.Random], Awaitable[Attempt]]
+    run: Callable[[Probe, Means, random.Random], Coroutine[Any, Any, Attempt]]
     needs: Literal["nothing", "scores", "translations", "attacker"] = "nothing"
     language: str | None = None
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 
+from lethe.bundle.errors import LetheError
 from lethe.offline.attacks.disguises import Messages
 from lethe.offline.attacks.search import SearchLimits, rank_words
 from lethe.offline.attacks.words import ordinary_words
@@ -100,9 +101,12 @@ class Campaign:
             done += 1
             progress.advance(done, len(probes))
 
-        async with asyncio.TaskGroup() as group:
-            for probe in probes:
-                group.create_task(one(probe))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for probe in probes:
+                    group.create_task(one(probe))
+        except* LetheError as failed:
+            raise failed.exceptions[0] from None
 
     async def _carried_out(self, name: str, attack: Attack, probe: Probe) -> AttackOutcome:
         choice = random.Random(f"{self._settings.seed}:{name}:{probe.question}")

@@ -7,10 +7,10 @@ from pathlib import Path
 from lethe.offline.progress import Progress
 from lethe.offline.redteam.attacks import Attack, chosen_attacks
 from lethe.offline.redteam.campaign import Campaign
-from lethe.offline.redteam.chat import ChatServer, Refused, connection
+from lethe.offline.redteam.chat import ChatServer, connection
 from lethe.offline.redteam.detectors import BundleDetector, CheckRoute, Detector
 from lethe.offline.redteam.leaks import Entailment, leak_of, worst
-from lethe.offline.redteam.outcomes import AttackOutcome, JudgedOutcome, OutcomeLog, RedTeamError
+from lethe.offline.redteam.outcomes import AttackOutcome, JudgedOutcome, OutcomeLog
 from lethe.offline.redteam.probes import Probe, load_probes
 from lethe.offline.redteam.report import write_report
 from lethe.offline.redteam.settings import RedTeamSettings
@@ -90,10 +90,7 @@ async def _carry_out(
         log = OutcomeLog(settings.out, settings.decisive() | {"url": url, "model": model})
         progress.expect(len(attacks))
         campaign = Campaign(settings, server, model, detector, log, attacker)
-        try:
-            await campaign.run(attacks, probes, progress)
-        except* Refused as refused:
-            raise RedTeamError(f"{url} refuses what it must answer: {refused.exceptions[0]}") from None
+        await campaign.run(attacks, probes, progress)
         return attacks, log.of((name, probe.question) for name in attacks for probe in probes)
 
 

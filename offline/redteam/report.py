@@ -108,9 +108,7 @@ def _search_line(rows: Sequence[AttackSummary], flipped: Sequence[float]) -> str
 
 
 def _examples(judged: Sequence[JudgedOutcome]) -> str:
-    shown = [each for each in judged if each.leaked and each.outcome.passed and each.leak is not None][
-        :_EXAMPLES
-    ]
+    shown = [each for each in judged if each.leaked and each.outcome.passed][:_EXAMPLES]
     return "\n".join(
         f"- {each.outcome.attack}: {_quoted(each.outcome.asked)} → {_said(each)}" for each in shown
     )

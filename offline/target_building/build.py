@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,20 @@ from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.job import run_learning_job
-from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.corruption_learning.settings import LearningJob
-from lethe.offline.data.files import DataError
-from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.opening import served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
     DataFinding,
     can_judge_answers,
     can_learn_corruption,
     check_data,
+    refuse_unusable,
 )
 from lethe.offline.target_building.data import WORK, TargetData, write_json_lines
 from lethe.offline.target_building.kept import BuiltParts, digest_of
 from lethe.offline.target_building.progress import BuildPart, BuildProgress
-from lethe.offline.target_building.report import REPORT, AnswerSample, samples_of, write_build_report
+from lethe.offline.target_building.report import REPORT, keep_outcome, write_build_report
 from lethe.offline.target_building.settings import TargetBuild
 
 # What the first classifier leaves out, so that there is one within minutes: random sentences, and ordinary text in bulk.
@@ -52,6 +50,8 @@ class _Build:
     settings: TargetBuild
     cache: Path
     built: BuiltParts
+    # On an engine, what it serves.
+    model: str
 
     @property
     def work(self) -> Path:
@@ -60,10 +60,6 @@ class _Build:
     @property
     def bundle_folder(self) -> Path:
         return self.settings.targets / self.data.name
-
-    @property
-    def model(self) -> str:
-        return self.settings.model or self.data.options.model or SMOLLM2
 
     @property
     def engine(self) -> str | None:
@@ -95,8 +91,7 @@ class _Build:
     def questions(self) -> list[Any]:
         """All that the corruption is made from."""
         questions = [each.model_dump() for each in self.data.questions]
-        model = self.model if self.engine is None else [self.engine, self.settings.served_name]
-        return [questions, list(self.data.unknown), list(self.data.facts), model, self.learning]
+        return [questions, list(self.data.unknown), list(self.data.facts), self.model, self.learning]
 
     @property
     def bundle(self) -> Bundle | None:
@@ -127,11 +122,11 @@ def build_target(
     TrainingError, LanguageModelError, LearningError, ClassifierError, BundleError, CorruptionError
         As their messages say.
     """
-    build = _Build(data, settings, cache, BuiltParts(data.folder / WORK / "built.json"))
     progress = progress or Progress()
-    findings = _checked(build, progress)
+    findings = _checked(data, cache, progress)
+    built = BuiltParts(data.folder / WORK / "built.json")
+    build = _Build(data, settings, cache, built, _model(data, settings))
     jobs = _missing(build)
-    samples: list[AnswerSample] = []
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
     for job in jobs:
         shown.begin_part()
@@ -141,13 +136,13 @@ def build_target(
             case "classifier":
                 _train(build, shown, first=False)
             case _:
-                samples = _learn(build, shown)
+                _learn(build, shown)
     bundle = build.bundle
     if bundle is None:
         raise BundleError(f"{build.bundle_folder} was removed while it was built")
     if data.options.description and bundle.manifest.description != data.options.description:
         bundle = update_bundle(build.bundle_folder, {}, description=data.options.description)
-    write_build_report(data, bundle, findings, samples)
+    write_build_report(data, bundle, findings)
     return bundle
 
 
@@ -156,19 +151,20 @@ def report_path(data: TargetData) -> Path:
     return data.folder / REPORT
 
 
-def _checked(build: _Build, progress: Progress) -> list[DataFinding]:
-    findings = check_data(build.data)
-    fatal = [each for each in findings if each.fatal]
-    if not fatal:
-        # Only for data that can be built at all: the encoder takes seconds to load.
-        findings = check_data(build.data, _embedded(build.cache))
-        fatal = [each for each in findings if each.fatal]
+def _model(data: TargetData, settings: TargetBuild) -> str:
+    """The model to learn on; an engine is asked now, so that one that does not answer ends nothing half way."""
+    engine = settings.engine or data.options.engine
+    if engine is None or not can_learn_corruption(data):
+        return settings.model or data.options.model or SMOLLM2
+    return settings.served_name or served_model(engine, settings.api_key)
+
+
+def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
+    # Before the encoder is loaded, which takes seconds.
+    refuse_unusable(data.folder, check_data(data))
+    findings = check_data(data, _embedded(cache))
     for each in findings:
-        if not each.fatal:
-            progress.say(str(each))
-    if fatal:
-        faults = "; ".join(f"{each.file}: {each.message}" for each in fatal)
-        raise DataError(f"{build.data.folder} cannot be built yet: {faults}")
+        progress.say(str(each))
     return findings
 
 
@@ -182,7 +178,7 @@ def _missing(build: _Build) -> list[str]:
     """The parts that are to be made, in order."""
     bundle = build.bundle
     judges = bundle is not None and bundle.classifier is not None
-    corrupts = bundle is not None and bundle.corruption is not None
+    corrupts = bundle is not None and any(each.corruption for each in bundle.models)
     missing: list[str] = []
     if not judges or not build.built.holds("classifier", build.prompts):
         if not judges:
@@ -222,7 +218,7 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
         )
 
 
-def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
+def _learn(build: _Build, progress: Progress) -> None:
     data, settings, work = build.data, build.settings, build.work
     files: dict[str, Any] = {
         "questions": write_json_lines(work / "questions.jsonl", data.questions),
@@ -234,8 +230,7 @@ def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
     job = LearningJob(
         target=data.name,
         targets=settings.targets,
-        model=build.model,
-        engine=build.engine,
+        **({"engine": build.engine} if build.engine else {"model": build.model}),
         served_name=settings.served_name,
         tokenizer=settings.tokenizer,
         api_key=settings.api_key,
@@ -244,14 +239,10 @@ def _learn(build: _Build, progress: Progress) -> list[AnswerSample]:
         **files,
         **build.learning,
     )
-    samples: list[AnswerSample] = []
-
-    def on_learned(learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> None:
-        samples.extend(samples_of(learned, held_out))
-
-    run_learning_job(job, build.cache, progress, on_learned)
+    run_learning_job(
+        job, build.cache, progress, lambda learned, held_out: keep_outcome(data, learned, held_out)
+    )
     build.built.keep("corruption", build.questions)
-    return samples
 
 
 def _first_part(_build: _Build) -> BuildPart:
@@ -259,8 +250,7 @@ def _first_part(_build: _Build) -> BuildPart:
 
 
 def _classifier_part(build: _Build) -> BuildPart:
-    scans = (20, 25, 25)
-    stages = (3, 10, 80, 20, *scans, 15, 20, 20, 20, 15, 15, 25)
+    stages = (3, 6, 60, 20, 25, 25, 10, 20, 20, 20, 10, 15, 25)
     return BuildPart(
         "the classifier",
         stages + (60, 30, 30) * can_judge_answers(build.data),
@@ -268,7 +258,7 @@ def _classifier_part(build: _Build) -> BuildPart:
 
 
 def _corruption_part(build: _Build) -> BuildPart:
-    return BuildPart(f"the corruption for {build.engine or build.model}", (3.0 * len(build.data.questions),))
+    return BuildPart(f"the corruption for {build.model}", (3.0 * len(build.data.questions),))
 
 
 _PARTS = {"first": _first_part, "classifier": _classifier_part, "corruption": _corruption_part}

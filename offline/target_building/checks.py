@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.offline.classifier_training.splitting import deduplicate
+from lethe.offline.data.files import DataError
 from lethe.offline.data.questions import normalized
 from lethe.offline.target_building.data import TargetData
 
@@ -21,6 +23,8 @@ _NEARLY_THE_SAME = 0.93
 # A prompt with no other side's prompt as close as this lies far from it.
 _FAR = 0.35
 _SHOWN = 3
+# The share of prompts to forget without a name of the target from which there are enough of them.
+_DESCRIBED = 0.25
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
@@ -55,6 +59,18 @@ def check_data(data: TargetData, embed: Embed | None = None) -> list[DataFinding
     if embed and data.forget and data.near:
         found += _meanings(data, embed)
     return sorted(found, key=lambda each: not each.fatal)
+
+
+def refuse_unusable(folder: Path, findings: Sequence[DataFinding]) -> None:
+    """End where nothing can be made from the data as they are.
+
+    Raises
+    ------
+    DataError
+        With all that is wrong.
+    """
+    if faults := [f"{each.file}: {each.message}" for each in findings if each.fatal]:
+        raise DataError(f"{folder} cannot be built yet: {'; '.join(faults)}")
 
 
 def can_learn_corruption(data: TargetData) -> bool:
@@ -106,10 +122,12 @@ def _names(data: TargetData) -> Iterator[DataFinding]:
             "near", f"{_some(near)} named as the target is; keep those that really are to be answered"
         )
     by_name = sum(named(each.text) for each in data.forget)
-    if data.forget and by_name == len(data.forget):
+    described = len(data.forget) - by_name
+    if data.forget and described < _DESCRIBED * len(data.forget):
         yield DataFinding(
             "forget",
-            "every prompt has a name of the target; without some that describe it, few such are found",
+            f"{described} of {len(data.forget)} prompts describe the target without a name; questions that only describe it are "
+            "found as far as there are such here",
         )
     if data.forget and not by_name:
         yield DataFinding("names", "no prompt of forget has any of these names")

@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,51 +10,33 @@ from lethe.bundle.files import replace_file
 from lethe.offline.corruption_learning.learn import LearnedCorruption
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.target_building.checks import DataFinding
-from lethe.offline.target_building.data import TargetData
+from lethe.offline.target_building.data import WORK, TargetData
 
 REPORT = Path("report") / "report.md"
-SAMPLES = Path("report") / "answers.md"
-_SAMPLES = 12
+_LEARNED = Path(WORK) / "corruption.md"
+_ANSWERS = 12
 
 
-@dataclass(frozen=True)
-class AnswerSample:
-    """A held-out question, what the model answers it, and what it answers when the prompt is corrupted."""
-
-    question: str
-    clean: str
-    corrupted: str
+def keep_outcome(data: TargetData, learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> None:
+    """Keep what a search came to, for this report and later ones: figures and answers to questions that it never saw."""
+    replace_file(data.folder / _LEARNED, _corruption(learned, held_out), mode=0o600)
 
 
-def samples_of(learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> list[AnswerSample]:
-    """Answers of the model without and with the corruption, to questions that the search never saw."""
-    if learned.held_out_clean is None or learned.held_out_corrupted is None:
-        return []
-    outputs = zip(held_out, learned.held_out_clean.outputs, learned.held_out_corrupted.outputs, strict=False)
-    return [AnswerSample(question.question, clean, corrupted) for question, clean, corrupted in outputs][
-        :_SAMPLES
-    ]
-
-
-def write_build_report(
-    data: TargetData, bundle: Bundle, findings: Sequence[DataFinding], samples: Sequence[AnswerSample]
-) -> Path:
-    """Write `REPORT` into a target's folder, and answers beside it where there are new ones; only their owner can read them."""
-    if samples:
-        replace_file(data.folder / SAMPLES, _samples(samples), mode=0o600)
+def write_build_report(data: TargetData, bundle: Bundle, findings: Sequence[DataFinding]) -> Path:
+    """Write `REPORT` into a target's folder; only its owner can read it."""
     path = data.folder / REPORT
     replace_file(path, _page(data, bundle, findings), mode=0o600)
     return path
 
 
 def _page(data: TargetData, bundle: Bundle, findings: Sequence[DataFinding]) -> str:
-    metrics = bundle.manifest.metrics
+    learned = data.folder / _LEARNED
     parts = [
         f"# {data.name}\n",
         f"Bundle `{bundle.folder}`, version {bundle.version}, action {bundle.manifest.action.value}.\n",
         _data_table(data),
-        _classifier(metrics.get("classifier", {}), bundle),
-        _corruption(metrics.get("corruption", {}), data),
+        _classifier(bundle.manifest.metrics.get("classifier", {}), bundle),
+        learned.read_text() if learned.is_file() else "",
         _doubts(findings),
         _next(bundle),
     ]
@@ -92,20 +73,24 @@ def _classifier(figures: Mapping[str, Any], bundle: Bundle) -> str:
     )
 
 
-def _corruption(figures: Mapping[str, Any], data: TargetData) -> str:
-    if not figures:
-        return ""
-    held_out = figures.get("held_out", {})
-    rows = "\n".join(
-        f"| {name.replace('_', ' ')} | {value:.3f} | {held_out['corrupted'][name]:.3f} |"
-        for name, value in held_out.get("clean", {}).items()
-        if name != "questions"
+def _corruption(learned: LearnedCorruption, held_out: Sequence[ForgetQuestion]) -> str:
+    clean, corrupted = learned.held_out_clean, learned.held_out_corrupted
+    assert clean is not None
+    assert corrupted is not None
+    figures = "\n".join(
+        f"| {name.replace('_', ' ')} | {value:.3f} | {corrupted.values[name]:.3f} |"
+        for name, value in clean.values.items()
     )
-    samples = "How answers read is in [answers](answers.md).\n" if (data.folder / SAMPLES).is_file() else ""
+    answers = list(zip(held_out, clean.outputs, corrupted.outputs, strict=True))[:_ANSWERS]
+    rows = "\n".join(
+        f"| {_cell(asked.question)} | {_cell(one)} | {_cell(other)} |" for asked, one, other in answers
+    )
     return (
         "## Corruption\n\n"
-        f"`{figures['function']}` for {figures['model']}. On questions that the search did not see:\n\n"
-        f"| | clean | corrupted |\n|---|---|---|\n{rows}\n\n{samples}"
+        f"`{learned.corruption.function}`, measured on {len(held_out)} questions that the search did not see:\n\n"
+        f"| | clean | corrupted |\n|---|---|---|\n{figures}\n\n"
+        "How answers to them read; this tells what is to be forgotten.\n\n"
+        f"| asked | the model | the guarded model |\n|---|---|---|\n{rows}\n"
     )
 
 
@@ -124,14 +109,6 @@ def _next(bundle: Bundle) -> str:
         f"lethe targets shadow {bundle.name}\n"
         f"lethe targets enable {bundle.name} --percent 10\n```\n"
     )
-
-
-def _samples(samples: Sequence[AnswerSample]) -> str:
-    rows = "\n".join(
-        f"| {' '.join(each.question.split())} | {_cell(each.clean)} | {_cell(each.corrupted)} |"
-        for each in samples
-    )
-    return f"# Answers\n\nThis page tells what is to be forgotten.\n\n| asked | the model | the guarded model |\n|---|---|---|\n{rows}\n"
 
 
 def _cell(text: str) -> str:

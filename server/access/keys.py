@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -30,6 +30,8 @@ class ApiKey(pydantic.BaseModel):
         Digest of the whole key. A key is 256 random bits, so a slow hash would protect nothing.
     exempt
         Targets that do not apply to the key; every other one does, also those that come later.
+    models
+        Names of the models that it may ask for, any of a model's; None for all, also those that come later.
     requests_per_minute, concurrency
         Limits; None for none.
     """
@@ -41,6 +43,7 @@ class ApiKey(pydantic.BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: frozenset[Scope] = frozenset({Scope.USE})
     exempt: frozenset[str] = frozenset()
+    models: frozenset[str] | None = None
     requests_per_minute: int | None = Field(default=None, ge=1)
     concurrency: int | None = Field(default=None, ge=1)
     created: AwareDatetime
@@ -50,6 +53,10 @@ class ApiKey(pydantic.BaseModel):
     def valid_at(self, moment: datetime) -> bool:
         """Whether the key is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or moment < self.expires)
+
+    def may_ask(self, names: Collection[str]) -> bool:
+        """Whether the key may ask for the model that goes by these names."""
+        return self.models is None or not self.models.isdisjoint(names)
 
 
 ANYONE = ApiKey(

@@ -20,8 +20,8 @@ from lethe.server.audit.log import Audit
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_model
 from lethe.server.endpoints.chat import ChatRequest
-from lethe.server.engines.pool import EnginePool
-from lethe.server.errors import Unavailable
+from lethe.server.engines.models import Models
+from lethe.server.errors import Unavailable, UnknownModel
 from lethe.server.metrics import Metrics
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
@@ -34,7 +34,7 @@ class BareAnswers:
     def __init__(
         self,
         settings: Settings,
-        engines: EnginePool,
+        models: Models,
         access: Access,
         bodies: Bodies,
         audit: Audit,
@@ -42,7 +42,7 @@ class BareAnswers:
     ) -> None:
         self._bodies = bodies
         self._settings = settings
-        self._engines = engines
+        self._models = models
         self._access = access
         self._audit = audit
         self._given = metrics.counter(
@@ -63,21 +63,26 @@ class BareAnswers:
         key = administrator(request, self._access)
         async with self._bodies.read(request) as raw:
             body = read_model(raw, PlaygroundBody)
+            served = self._models.asked(body.model, key)
+            if body.model and body.model not in served.names:
+                raise UnknownModel(body.model, served.names)
             lifetime.hold(await self._access.admit(key))
             request_id = secrets.token_hex(16)
-            if not await self._audit.recorded(self._entry(body, key, request_id)):
+            if not await self._audit.recorded(self._entry(body, key, request_id, served.name)):
                 raise Unavailable(
                     "The audit log cannot be written, so no bare answer is given.", retry_after_s=5
                 )
             self._given.inc()
             # A salt of its own: what an administrator tried is not to be told from the cache by how fast it is.
             content = body.as_chat() | {"cache_salt": secrets.token_hex(16)}
-            upstream = await self._engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
+            if model := served.engine_name(body.model):
+                content["model"] = model
+            upstream = await served.engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
             response = await lifetime.relay(upstream)
             response.headers["x-request-id"] = request_id
             return response
 
-    def _entry(self, body: PlaygroundBody, key: ApiKey, request_id: str) -> dict[str, Any]:
+    def _entry(self, body: PlaygroundBody, key: ApiKey, request_id: str, model: str) -> dict[str, Any]:
         return {
             "time": time.time(),
             "event": "bare_answer",
@@ -85,4 +90,5 @@ class BareAnswers:
             "key": key.id,
             "prompt_digest": self._audit.digest([Conversation.from_prompt(body.prompt)]),
             "max_tokens": body.max_tokens,
+            **({"served": model} if model else {}),
         }

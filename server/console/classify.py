@@ -15,11 +15,12 @@ from lethe.server.access.keys import ApiKey
 from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import PlaygroundBody, read_request
 from lethe.server.endpoints.chat import ChatRequest
+from lethe.server.engines.models import Models
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
-from lethe.server.request.placement import Placer
+from lethe.server.request.placement import Placer, tokenized
 from lethe.server.settings import Settings
 from lethe.server.targets.targets import TargetSet
 
@@ -36,7 +37,7 @@ class TextsBody(pydantic.BaseModel):
 
 
 def add_classify_routes(
-    router: APIRouter, settings: Settings, guard: Guard, placer: Placer, access: Access
+    router: APIRouter, settings: Settings, models: Models, guard: Guard, placer: Placer, access: Access
 ) -> None:
     """Add the routes that judge without asking the model."""
 
@@ -45,13 +46,15 @@ def add_classify_routes(
         """One prompt, in all detail."""
         key = administrator(request, access)
         body = await read_request(request, settings, PlaygroundBody)
+        served = models.asked(body.model, key)
         parsed = ChatRequest(body.as_chat())
         (conversation,) = parsed.conversations([])
         started = time.perf_counter()
-        decision = await guard.decide([conversation], key, explain=True)
+        decision = await guard.decide([conversation], key, served=served, explain=True)
         seconds = time.perf_counter() - started
+        targets = guard.targets_before(served)
         corruption = (
-            await placer.place(parsed, decision)
+            await placer.place(parsed, decision, served.tokenizer)
             if decision.outcome is Outcome.CORRUPT
             else CorruptionRequest(())
         )
@@ -60,8 +63,8 @@ def add_classify_routes(
             "reason": decision.reason,
             "classify_ms": 1000 * seconds,
             "text": conversation.messages[0].text,
-            "targets": [_in_detail(part, guard.targets, key) for part in _verdict(decision).targets],
-            **_tokens(await placer.tokenized(parsed), corruption),
+            "targets": [_in_detail(part, targets, key) for part in _verdict(decision).targets],
+            **_tokens(await tokenized(parsed, served.tokenizer), corruption),
         }
 
     @router.post("/console/api/classify", openapi_extra=body_schema(TextsBody))

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from lethe.server.access.access import Access
 from lethe.server.audit.files import last_entries
 from lethe.server.console.auth import administrator
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.models import Models
+from lethe.server.engines.served import Served
 from lethe.server.errors import APIError
 from lethe.server.metrics import Metrics
 from lethe.server.request.metrics import NO_TARGET
@@ -39,7 +40,7 @@ _TIMES = {
 
 
 def add_live_route(
-    router: APIRouter, settings: Settings, engines: EnginePool, access: Access, metrics: Metrics
+    router: APIRouter, settings: Settings, models: Models, access: Access, metrics: Metrics
 ) -> None:
     """Add the route that the page asks every other second."""
     # The counters are of this process, and begin with it.
@@ -53,7 +54,7 @@ def add_live_route(
             "time": time.time(),
             "started": started,
             **_counted(metrics.registry),
-            "engine": await _engine(engines),
+            "engines": await asyncio.gather(*map(_engine, models)),
             "decisions": await asyncio.to_thread(_decisions, settings.audit.folder),
         }
 
@@ -85,8 +86,13 @@ def _counted(registry: CollectorRegistry) -> dict[str, Any]:
     }
 
 
-async def _engine(engines: EnginePool) -> dict[str, Any]:
-    state: dict[str, Any] = {"ready": engines.ready, "reason": engines.unavailable_because}
+async def _engine(served: Served) -> dict[str, Any]:
+    engines = served.engines
+    state: dict[str, Any] = {
+        "model": served.name,
+        "ready": engines.ready,
+        "reason": engines.unavailable_because,
+    }
     try:
         page = await engines.metrics_text()
     except APIError:

@@ -14,17 +14,19 @@ Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
 class PlaygroundBody(pydantic.BaseModel):
-    """One prompt and how to answer it; there is nothing else that a console may ask of an engine."""
+    """One prompt, whom to ask and how to answer it; there is nothing else that a console may ask of an engine."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
     prompt: Annotated[str, pydantic.Field(min_length=1)]
+    model: Annotated[str | None, pydantic.Field(description="Needed where several are served.")] = None
     max_tokens: Annotated[int, pydantic.Field(ge=1, le=4096)] = 256
     temperature: Annotated[float, pydantic.Field(ge=0, le=2)] = 0
 
     def as_chat(self) -> dict[str, Any]:
         """The body of a streamed chat completion."""
         return {
+            **({"model": self.model} if self.model else {}),
             "messages": [{"role": "user", "content": self.prompt}],
             "max_tokens": self.max_tokens,
             "temperature": self.temperature,

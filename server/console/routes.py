@@ -14,8 +14,9 @@ from lethe.server.console.feedback import FeedbackRoutes
 from lethe.server.console.live import add_live_route
 from lethe.server.console.prompt import PlaygroundBody, parse_playground
 from lethe.server.console.static import add_page_routes
+from lethe.server.console.target_data import TargetDataRoutes
 from lethe.server.console.targets import TargetRoutes
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.models import Models
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.openapi import body_schema
@@ -29,7 +30,7 @@ from lethe.server.settings import Settings
 def add_console_routes(
     router: APIRouter,
     settings: Settings,
-    engines: EnginePool,
+    models: Models,
     guard: Guard,
     placer: Placer,
     access: Access,
@@ -50,7 +51,10 @@ def add_console_routes(
             "key": key.id,
             "bare_answers": bare_answers,
             "feedback": settings.feedback.folder is not None,
-            "models": sorted(engines.model_names),
+            "target_data": settings.console.target_data is not None,
+            "models": sorted(name for each in models.of(key) for name in each.names),
+            # What a prompt has to name one of.
+            "choices": [each.name for each in models.of(key)] if models.are_several else [],
         }
 
     answered = Answered(access)
@@ -63,12 +67,14 @@ def add_console_routes(
     answered.add_to(router)
     if bare_answers:
         router.post("/console/api/bare", openapi_extra=body)(
-            BareAnswers(settings, engines, access, bodies, audit, metrics).route()
+            BareAnswers(settings, models, access, bodies, audit, metrics).route()
         )
-    add_classify_routes(router, settings, guard, placer, access)
-    add_live_route(router, settings, engines, access, metrics)
+    add_classify_routes(router, settings, models, guard, placer, access)
+    add_live_route(router, settings, models, access, metrics)
     add_days_route(router, settings, guard, access)
     targets = TargetRoutes(settings, guard, access, reload, audit)
     targets.add_to(router)
     FeedbackRoutes(settings, access, audit, targets.find).add_to(router)
+    if settings.console.target_data is not None:
+        TargetDataRoutes(settings, access, reload, audit).add_to(router)
     add_page_routes(router)

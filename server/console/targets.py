@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -223,19 +224,29 @@ class TargetRoutes:
             deployment = read_deployment(self._folder)
         except BundleError as error:
             raise Conflict(str(error)) from None
-        in_force = {target.name: target for target in self._guard.targets}
+        by_model = self._guard.targets_by_model()
+        in_force: dict[str, dict[str, Target]] = {}
+        for model, targets in by_model.items():
+            for target in targets:
+                in_force.setdefault(target.name, {})[model] = target
         return {
             "targets": [
-                _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name))
+                _summary(each, deployment.get(each.name, TargetDeployment()), in_force.get(each.name, {}))
                 for each in found
             ],
             "writable": os.access(self._folder, os.W_OK),
         }
 
 
-def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Target | None) -> dict[str, Any]:
+def _summary(
+    found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Mapping[str, Target]
+) -> dict[str, Any]:
     state = "disabled" if not how.enabled else "shadow" if how.action == "observe" else "enabled"
-    shared = {"name": found.name, "in_force": in_force and in_force.version, "state": state}
+    shared = {
+        "name": found.name,
+        "in_force": next((each.version for each in in_force.values()), None),
+        "state": state,
+    }
     if isinstance(found, DamagedBundle):
         return shared | {"fault": str(found.fault)}
     manifest = found.manifest
@@ -243,12 +254,14 @@ def _summary(found: Bundle | DamagedBundle, how: TargetDeployment, in_force: Tar
         "version": found.version,
         "description": manifest.description,
         "action": (how.action or manifest.action).value,
-        # What is done in its place, where the bundle in force was made for another model than the one served.
-        "done_instead": in_force.action.value if in_force and in_force.in_place_of else None,
+        # By model, what is done in its place where the bundle in force has nothing to act with before it.
+        "done_instead": {
+            model: target.action.value for model, target in in_force.items() if target.in_place_of
+        },
         "percent": how.percent,
         "answers": how.answers.value if found.answer_classifier else "off",
         "threshold": manifest.threshold,
-        "base_model": manifest.base_model.id if manifest.base_model else None,
+        "base_models": [each.id for each in manifest.models],
         "has_card": _CARD in manifest.files,
     }
 

@@ -15,9 +15,9 @@ from lethe.server.diagnosis.check import Observation, doubtful, faulty, well
 from lethe.server.engines.address import EngineAddress, find_engine_address
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.fitness import check_plugin
+from lethe.server.engines.tokenizer import tokenizer_folder
 from lethe.server.errors import OperatorError
-from lethe.server.request.placement import tokenizer_folder
-from lethe.server.settings import Settings
+from lethe.server.settings import EngineGroupSettings, Settings
 from lethe.server.targets.targets import TargetSet, load_targets
 
 # Seconds. Keys expire and entries are dated by the clock; a Date header has whole seconds.
@@ -26,23 +26,24 @@ _CLOCK_OFF, _CLOCK_WRONG = 5.0, 60.0
 
 async def check_engines(settings: Settings) -> AsyncIterator[Observation]:
     """All looks at what the proxy talks to."""
-    addresses = engine_addresses(settings)
-    if not addresses:
-        yield _to_be_started(settings)
-    sources: list[str] = []
-    for address in addresses:
-        for check in await _engine(address, settings, sources):
-            yield check
-    yield _tokenizer(settings, sources)
+    for name, group in settings.groups.items():
+        addresses = engine_addresses(group, settings)
+        if not addresses:
+            yield _to_be_started(settings)
+        sources: list[str] = []
+        for address in addresses:
+            for check in await _engine(address, settings, sources):
+                yield check
+        yield _tokenizer(" of ".join(filter(None, ("tokenizer", name))), group.tokenizer, sources)
     if settings.redis.url is not None:
         yield await _redis(settings)
 
 
-def engine_addresses(settings: Settings) -> Sequence[EngineAddress]:
-    """The engines that the settings name, or the one that a running proxy at their port started."""
-    if settings.engine.url:
-        key = settings.engine.api_key.get_secret_value() if settings.engine.api_key else None
-        return [EngineAddress(str(url).rstrip("/"), key) for url in settings.engine.url]
+def engine_addresses(group: EngineGroupSettings, settings: Settings) -> Sequence[EngineAddress]:
+    """The engines that the settings name for a model, or the one that a running proxy at their port started."""
+    if group.url:
+        key = group.api_key.get_secret_value() if group.api_key else None
+        return [EngineAddress(str(url).rstrip("/"), key) for url in group.url]
     embedded = find_engine_address(settings.cache_dir, settings.port)
     return [embedded] if embedded else []
 
@@ -128,18 +129,18 @@ def compared_clocks(subject: str, ahead: float) -> Observation:
     return doubtful(subject, words) if abs(ahead) > _CLOCK_OFF else well(subject, words)
 
 
-def _tokenizer(settings: Settings, sources: Sequence[str]) -> Observation:
-    source = settings.engine.tokenizer or next(iter(sources), None)
+def _tokenizer(subject: str, named: str | None, sources: Sequence[str]) -> Observation:
+    source = named or next(iter(sources), None)
     if source is None:
-        return doubtful("tokenizer", "not known before an engine runs")
+        return doubtful(subject, "not known before an engine runs")
     try:
         PromptTokenizer.load(tokenizer_folder(source))
     except (ModelNotFound, OSError, ValueError) as error:
         return doubtful(
-            "tokenizer",
+            subject,
             f"{source} cannot be loaded, so whole prompts are corrupted; set engine.tokenizer: {' '.join(str(error).split())}",
         )
-    return well("tokenizer", source)
+    return well(subject, source)
 
 
 async def _redis(settings: Settings) -> Observation:

@@ -104,17 +104,9 @@ def _targets(settings: Settings) -> list[dict[str, Any]]:
         if not isinstance(each, Bundle):
             rows.append({"name": each.name, "damaged": str(each.fault)})
             continue
-        manifest = each.manifest
+        made = each.manifest.model_dump(mode="json", exclude={"name", "description", "metrics", "files"})
         rows.append(
-            {
-                "name": each.name,
-                "version": each.version,
-                "action": manifest.action.value,
-                "threshold": manifest.threshold,
-                "base_model": manifest.base_model.model_dump() if manifest.base_model else None,
-                "encoder": manifest.encoder.model_dump() if manifest.encoder else None,
-                "files": sorted(manifest.files),
-            }
+            {"name": each.name, "version": each.version, **made, "files": sorted(each.manifest.files)}
         )
     return rows
 

@@ -83,7 +83,7 @@ def _zstd() -> Decoder:
         from compression import zstd
     else:
         from backports import zstd
-    options = {zstd.DecompressionParameter.window_log_max: _WINDOW_BITS}
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_BITS}
     return _Compressed("zstd", zstd.ZstdDecompressor(options=options), zstd.ZstdError)
 
 

@@ -18,7 +18,14 @@ _TEXT, _LIST, _OBJECT = "a text", "a list", "an object"
 _TEXTS, _TOKEN_IDS, _TOKEN_ID_LISTS = "several texts", "token ids", "lists of token ids"
 _LONGEST_SHOWN = 40
 # What pydantic says in Python's words.
-_SAID = {"dict_type": "Input should be an object", "model_type": "Input should be an object"}
+_SAID = {
+    "dict_type": "Input should be an object",
+    "model_type": "Input should be an object",
+    "model_attributes_type": "Input should be an object",
+    "list_type": "Input should be a list",
+    "too_short": "Input should not be empty",
+    "missing": "must be given",
+}
 
 
 def _kind(value: Any) -> str | None:

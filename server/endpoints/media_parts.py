@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from lethe.server.errors import BadRequest
 
@@ -23,24 +23,15 @@ _KIND_OF_TYPE: Mapping[str, MediaKind] = {
     "input_file": "file",
     "document": "file",
 }
+# Without a type, or with a uuid, the engine goes by the first of these that is there.
+_BY_FIELD = ("image_url", "audio_url", "input_audio", "video_url")
+# The field that carries a part of each type, where it is not called as the type is.
+_CARRYING = {"image": "source", "document": "source", "input_image": "image_url", "input_file": "file_data"}
 _TYPE_OF_TEXT = {"input_image": "input_text", "input_file": "input_text"}
-# What a part says of itself that the model is not shown, and what it carries.
+# What a part says of itself that the model is not shown.
 _UNSHOWN = {"type", "detail", "cache_control"}
-_CARRYING = {
-    "image": ("source",),
-    "document": ("source",),
-    "image_url": ("image_url",),
-    "input_image": ("image_url",),
-    "audio_url": ("audio_url",),
-    "input_audio": ("input_audio",),
-    "video_url": ("video_url",),
-    "file": ("file",),
-    "input_file": ("file_data",),
-}
 _HOLDING = ("content", "output")
 _NESTED = "tool_result"
-
-assert {*_KIND_OF_TYPE.values()} == {*get_args(MediaKind)}
 
 
 @dataclass(frozen=True)
@@ -51,10 +42,13 @@ class MediaPart:
     ----------
     path
         Where it stands in the body: names of fields and positions in lists.
+    field
+        The field that carries it.
     """
 
     path: Path
     kind: MediaKind
+    field: str
     part: Mapping[str, Any]
 
     @property
@@ -93,29 +87,25 @@ class MediaPart:
 
     def said_besides(self) -> str:
         """What its further fields say: of a part that has several the engine may read another than its type says."""
-        unshown = {*_UNSHOWN, *_CARRYING.get(str(self.part.get("type")), ())}
+        unshown = {*_UNSHOWN, self.field}
         further = {name: value for name, value in self.part.items() if name not in unshown}
         return json.dumps(further, ensure_ascii=False) if further else ""
 
     @property
     def _within(self) -> Mapping[str, Any]:
-        within = self.part.get(str(self.part.get("type")))
+        within = self.part.get(self.field)
         return within if isinstance(within, Mapping) else {}
 
     def _carried(self) -> str:
         """What the engine takes, and nothing beside it."""
-        match self.part.get("type"):
-            case "image" | "document":
-                source = self.part.get("source")
-                source = source if isinstance(source, Mapping) else {}
-                carried = source.get("url" if source.get("type") == "url" else "data")
-            case "image_url" | "input_image":
-                carried = self.part.get("image_url")
-                carried = carried.get("url") if isinstance(carried, Mapping) else carried
+        match self.field:
+            case "source":
+                carried = self._within.get("url" if self._within.get("type") == "url" else "data")
             case "file":
                 carried = self._within.get("file_data")
             case _:
-                carried = self.part.get("file_data")
+                given = self.part.get(self.field)
+                carried = given.get("url") if isinstance(given, Mapping) else given
         # By a uuid it would go by what it has kept.
         return carried if isinstance(carried, str) and self.part.get("uuid") is None else ""
 
@@ -159,8 +149,16 @@ def _within(message: Mapping[str, Any], path: Path) -> Iterator[MediaPart]:
         for index, part in enumerate(parts if isinstance(parts, list) else ()):
             if not isinstance(part, Mapping):
                 continue
-            kind = _KIND_OF_TYPE.get(str(part.get("type")))
-            if kind is not None:
-                yield MediaPart((*path, name, index), kind, part)
+            kind = _kind(part)
+            if kind in _KIND_OF_TYPE:
+                yield MediaPart((*path, name, index), _KIND_OF_TYPE[kind], _CARRYING.get(kind, kind), part)
             elif part.get("type") == _NESTED:
                 yield from _within(part, (*path, name, index))
+
+
+def _kind(part: Mapping[str, Any]) -> str:
+    """The type by which the engine reads a part."""
+    kind = str(part.get("type"))
+    if part.get("type") is not None and part.get("uuid") is None:
+        return kind
+    return next((field for field in _BY_FIELD if field in part), kind)

@@ -65,14 +65,31 @@ def check_messages(messages: Sequence[Mapping[str, Any]], field: str) -> None:
         or is of two kinds at once.
     """
     for index, message in enumerate(messages):
-        place = f"{field}.{index}"
-        role = message.get("role")
-        if role not in ROLES and not (isinstance(role, str) and role.startswith(_DOCUMENT)):
-            raise BadRequest(f"{place}.role must be one of {', '.join(ROLES)}", param=f"{place}.role")
-        content = message.get("content")
-        for part_index, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, Mapping):
-                _check_part(part, f"{place}.content.{part_index}")
+        check_message(message, f"{field}.{index}")
+
+
+def check_message(message: Mapping[str, Any], place: str, content_field: str = "content") -> None:
+    """Check one message, as `check_messages` does.
+
+    Parameters
+    ----------
+    place
+        Where it stands in the body.
+    content_field
+        What the body calls its content.
+
+    Raises
+    ------
+    BadRequest
+        As of `check_messages`.
+    """
+    role = message.get("role")
+    if role not in ROLES and not (isinstance(role, str) and role.startswith(_DOCUMENT)):
+        raise BadRequest(f"{place}.role must be one of {', '.join(ROLES)}", param=f"{place}.role")
+    content = message.get("content")
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        if isinstance(part, Mapping):
+            _check_part(part, f"{place}.{content_field}.{index}")
 
 
 def leftovers(messages: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -88,7 +88,7 @@ class InputRequest(PooledRequest):
                     code="unsupported_parameter",
                 )
         if self.body.get("input") is None and self.body.get("messages") is None:
-            raise BadRequest("input: Field required, or messages in its place", param="input")
+            raise BadRequest("input: must be given, or messages in its place", param="input")
         check_messages(self.body.get("messages") or (), "messages")
 
     def token_id_prompts(self) -> list[list[int]]:

@@ -16,7 +16,7 @@ from lethe.server.endpoints.endpoint import (
     server_tool,
 )
 from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
-from lethe.server.endpoints.messages import check_messages, leftovers
+from lethe.server.endpoints.messages import check_message, leftovers
 from lethe.server.endpoints.responses_form import ResponseForm
 from lethe.server.endpoints.responses_refusal import refuse_response
 from lethe.server.errors import BadRequest
@@ -90,7 +90,7 @@ class ResponsesRequest(GuardedRequest):
                     f"input.{index}: an item must be one of {', '.join(_MESSAGE_OF_ITEM)}, and readable",
                     param=f"input.{index}",
                 )
-        check_messages([_message(item) for item in self._items()], "input")
+            check_message(_message(item), f"input.{index}", "output" if "output" in item else "content")
 
     def runs_here(self, tool: dict[str, Any]) -> bool:
         """See `GuardedRequest.runs_here`; a namespace is a list of tools."""

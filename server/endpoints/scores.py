@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
 from lethe.server.endpoints.field_kinds import Scored
-from lethe.server.endpoints.messages import check_messages, leftovers
+from lethe.server.endpoints.messages import check_message, leftovers
 from lethe.server.endpoints.pooled import PooledBody, PooledRequest
 from lethe.server.errors import BadRequest
 
@@ -71,7 +71,9 @@ class _PairsRequest(PooledRequest):
             pairs = ", or ".join(f"{queries} and {documents}" for queries, documents in self.names)
             raise BadRequest(f"the body must have {pairs}, and no other of these", param=self.names[0][0])
         for name in given:
-            check_messages(_messages(self.body[name], "user"), name)
+            several = isinstance(self.body[name], list)
+            for index, message in enumerate(_messages(self.body[name], "user")):
+                check_message(message, f"{name}.{index}" if several else name)
 
     def conversations(self, decoded_prompts: list[str]) -> Iterator[Conversation]:
         """One conversation for each pair that the model reads."""

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import pydantic
 
 from lethe.server.endpoints.endpoint import EngineRequest
-from lethe.server.errors import BadRequest, NotFound
+from lethe.server.errors import BadRequest, UnknownModel
 
 Request = TypeVar("Request", bound=EngineRequest)
 
+_SWITCH = pydantic.TypeAdapter(bool | None)
 DENIED = {
     "vllm_xargs": "it steers this server's own engine",
     "prompt_embeds": "a prompt must be text or token ids",
@@ -32,7 +35,7 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
 
     Raises
     ------
-    NotFound
+    UnknownModel
         The request names another model, an adapter for one.
     BadRequest
         The request sets a denied field, asks for beam search, or has messages that may not be sent.
@@ -46,7 +49,7 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     # Ids are given by this server; another client's could be named otherwise.
     body.pop("request_id", None)
     request.check()
-    if body.get("use_beam_search"):
+    if _may_be_on(body.get("use_beam_search")):
         # vLLM expands a beam into requests of its own, which do not carry what guards the first.
         raise BadRequest(
             "use_beam_search cannot be set here: its branches would not be guarded",
@@ -59,14 +62,13 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     model = body.get("model")
     # As for the engine, an empty name is none.
     if model and model not in served_models:
-        raise unknown_model(model, served_models)
+        raise UnknownModel(model, served_models)
     return replace(request, body=body)
 
 
-def unknown_model(name: str, served_models: Collection[str]) -> NotFound:
-    """The error that says what is served in a model's place."""
-    return NotFound(
-        f"The model `{name}` does not exist; served here: {', '.join(sorted(served_models))}",
-        param="model",
-        code="model_not_found",
-    )
+def _may_be_on(switch: Any) -> bool:
+    """Whether the engine may read a switch as on: it takes words and numbers too."""
+    try:
+        return bool(_SWITCH.validate_python(switch))
+    except pydantic.ValidationError:
+        return True

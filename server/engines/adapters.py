@@ -49,8 +49,8 @@ class EngineAdapters:
         self._evicting: set[asyncio.Task[None]] = set()
 
     def name(self, adapter: Adapter) -> str:
-        """The name by which the engines know an adapter: another for each version, the same for all proxies."""
-        content = f"{adapter.target}\0{adapter.version}".encode()
+        """The name by which the engines know an adapter: another for each version and base model, the same for all proxies."""
+        content = f"{adapter.target}\0{adapter.version}\0{adapter.base}".encode()
         return f"lethe-{adapter.target}-{hmac.digest(self._secret, content, hashlib.sha256).hex()[:16]}"
 
     async def prepare(self, engine: EngineClient, adapters: Collection[Adapter]) -> None:
@@ -65,6 +65,7 @@ class EngineAdapters:
         """
         async with self._changing:
             assert engine.facts is not None
+            self._require_folder(adapters)
             self._wanted = {self.name(adapter): adapter for adapter in adapters}
             for name, adapter in self._wanted.items():
                 if name not in engine.facts.adapters:
@@ -82,12 +83,8 @@ class EngineAdapters:
             An engine does not take one, or cannot see it.
         """
         async with self._changing:
+            self._require_folder(adapters)
             new = {self.name(adapter): adapter for adapter in adapters}
-            if new and self._copies is None:
-                raise BundleError(
-                    f"bundle {next(iter(adapters)).target} has an adapter, which a running engine can only read "
-                    "from a folder that it shares with the proxy; name one with engine.adapters.folder"
-                )
             for name in new.keys() - self._wanted.keys():
                 for engine in self._engines:
                     with contextlib.suppress(EngineNotReached):
@@ -132,6 +129,13 @@ class EngineAdapters:
             raise Unavailable(
                 "The model is not ready: the engine lacks a part of it.", retry_after_s=1
             ) from None
+
+    def _require_folder(self, adapters: Collection[Adapter]) -> None:
+        if adapters and self._copies is None:
+            raise BundleError(
+                f"bundle {next(iter(adapters)).target} has an adapter, which a running engine can only read "
+                "from a folder that it shares with the proxy; name one with engine.adapters.folder"
+            )
 
     async def _load(self, engine: EngineClient, adapter: Adapter) -> None:
         name = self.name(adapter)

@@ -338,14 +338,20 @@ class EngineClient:
         Unavailable
             It does not answer.
         EngineFailed
-            Its answer is compressed.
+            Its answer is compressed, or no such page.
         """
+        status, text = await self._metrics_page()
+        if status != 200:
+            raise EngineFailed(f"{self.label} has no page of metrics (HTTP {status}).")
+        return text
+
+    async def _metrics_page(self) -> tuple[int, str]:
         try:
             async with self._pool.get(
                 self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
             ) as response:
                 self._check_coding(response.headers)
-                return await response.text()
+                return response.status, await response.text()
         except (aiohttp.ClientError, TimeoutError):
             raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
 
@@ -369,7 +375,9 @@ class EngineClient:
             names = [str(model["id"]) for model in base]
             adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
-            plugin = read_plugin(await self.metrics_text())
+            # Of an engine without the page, which some routers hide, no plugin is known.
+            _, metrics = await self._metrics_page()
+            plugin = read_plugin(metrics)
             digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
             facts = EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base, digest)
         except EngineFailed as error:

@@ -82,11 +82,8 @@ def _commands(targets: TargetSet, model: ServedModel, folder: Path) -> Iterator[
 
 
 def _made_for(bundle: Bundle) -> str:
-    base = bundle.manifest.base_model
-    made_for = (
-        f"{base.id} with embeddings {base.embedding_sha256[:12]}..." if base else "no model that it names"
-    )
-    return f"{bundle.name} was made for {made_for}"
+    bases = [f"{base.id} with embeddings {base.embedding_sha256[:12]}..." for base in bundle.manifest.models]
+    return f"{bundle.name} was made for {' and '.join(bases) or 'no model that it names'}"
 
 
 def _served(model: ServedModel) -> str:

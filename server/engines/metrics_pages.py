@@ -1,24 +1,26 @@
 """The metrics pages of several engines as one page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-_ENGINE_LABEL = re.compile(r'(^|",)engine="')
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?( .+)$")
 
 
-def merge_pages(pages: Mapping[str, str]) -> str:
-    """Merge Prometheus pages, each of its samples with the label ``engine``.
+def merge_pages(pages: Iterable[tuple[Mapping[str, str], str]]) -> str:
+    """Merge Prometheus pages, each of its samples with the labels of its page.
 
-    A label of that name that is there already becomes ``exported_engine``, as Prometheus itself has it.
+    A label of such a name that is there already, ``engine`` for one, becomes ``exported_engine``, as Prometheus itself
+    has it.
 
     Parameters
     ----------
     pages
-        By the label's value.
+        Each with its labels, whose values are of letters, digits and the signs of names and addresses.
     """
     families: dict[str, tuple[list[str], list[str]]] = {}
-    for engine, page in pages.items():
+    for added, page in pages:
+        own = ",".join(f'{name}="{value}"' for name, value in added.items())
+        taken = re.compile(rf'(^|",)({"|".join(map(re.escape, added))})="')
         head, samples = families.setdefault("", ([], []))
         for line in page.split("\n"):
             if line.startswith(("# HELP ", "# TYPE ")):
@@ -27,9 +29,7 @@ def merge_pages(pages: Mapping[str, str]) -> str:
                     head.append(line)
             elif match := _SAMPLE.match(line):
                 name, labels, value = match.groups()
-                own = f'engine="{engine}"'
-                if labels:
-                    own += "," + _ENGINE_LABEL.sub(r'\1exported_engine="', labels)
-                samples.append(f"{name}{{{own}}}{value}")
+                rest = "," + taken.sub(r'\1exported_\2="', labels) if labels else ""
+                samples.append(f"{name}{{{own}{rest}}}{value}")
     lines = [line for head, samples in families.values() for line in (*head, *samples)]
     return "\n".join(lines) + "\n"

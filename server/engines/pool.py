@@ -1,8 +1,8 @@
 """The engines behind the proxy, as one: who is asked, and what becomes of a request whose engine is not there."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aiohttp
 import orjson
@@ -14,7 +14,6 @@ from lethe.server.engines.errors import engine_error
 from lethe.server.engines.metrics_pages import merge_pages
 from lethe.server.engines.routing import in_order_of_choice
 from lethe.server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, NotFound, Unavailable
-from lethe.server.metrics import Metrics
 from lethe.server.targets.adapter import Adapter
 
 
@@ -60,42 +59,6 @@ class EnginePool:
     def model_name(self) -> str:
         """One of them; empty before any is known."""
         return next(iter(self.model_names), "")
-
-    def show_in(self, metrics: Metrics) -> None:
-        """Show how each engine fares."""
-
-        def show(
-            kind: Literal["counter", "gauge"], name: str, meaning: str, read: Callable[[EngineClient], float]
-        ) -> None:
-            metrics.show_each(
-                kind,
-                name,
-                meaning,
-                ("engine",),
-                lambda: [((each.label,), read(each)) for each in self.clients],
-            )
-
-        show(
-            "gauge", "lethe_engine_up", "Whether an engine is asked (1) or not (0).", lambda each: each.ready
-        )
-        show(
-            "gauge",
-            "lethe_engine_requests_in_flight",
-            "Answers of an engine that have not ended.",
-            lambda each: each.in_flight,
-        )
-        show(
-            "counter",
-            "lethe_engine_failures",
-            "Requests that an engine did not answer.",
-            lambda each: each.failures,
-        )
-        show(
-            "counter",
-            "lethe_engine_key_refusals",
-            "Requests that an engine answered with 401 or 403.",
-            lambda each: each.key_refusals,
-        )
 
     def unavailable(self) -> Unavailable:
         """The error that says why none can answer now."""
@@ -220,6 +183,10 @@ class EnginePool:
         """
         if len(self.clients) == 1:
             return await self.clients[0].metrics_text()
+        return merge_pages(({"engine": label}, page) for label, page in (await self.metrics_pages()).items())
+
+    async def metrics_pages(self) -> dict[str, str]:
+        """The Prometheus pages of those that answer, by their labels; raises as `metrics_text` does."""
         pages = await asyncio.gather(
             *(client.metrics_text() for client in self.clients), return_exceptions=True
         )
@@ -228,7 +195,6 @@ class EnginePool:
             for client, page in zip(self.clients, pages, strict=True)
             if isinstance(page, str)
         }
-        failures = [page for page in pages if isinstance(page, APIError)]
         if not answered:
-            raise failures[0]
-        return merge_pages(answered)
+            raise next(page for page in pages if isinstance(page, APIError))
+        return answered

@@ -1,4 +1,4 @@
-"""The life of the engines: started or waited for, fitted with what the targets need, watched, stopped.
+"""The life of one model's engines: started or waited for, fitted with what the targets need, watched, stopped.
 
 An engine is asked only while it is accepted: it answers, serves the model that the others serve, carries out what the
 targets in force ask of it and has their adapters.
@@ -8,26 +8,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from lethe.bundle import BaseModel, BundleError
-from lethe.server.engines.adapters import EngineAdapters
-from lethe.server.engines.address import EngineAddress
-from lethe.server.engines.client import EngineClient
+from prometheus_client import Counter
+
+from lethe.bundle import BundleError
+from lethe.server.engines.client import EngineClient, EngineFacts
 from lethe.server.engines.fitness import check_plugin, describe_unfit, refuse_unfit
 from lethe.server.engines.log import EngineLog
-from lethe.server.engines.pool import EnginePool
-from lethe.server.engines.process import (
-    AdapterCapacity,
-    EngineProcess,
-    engine_command,
-    free_loopback_port,
-    new_engine_key,
-)
+from lethe.server.engines.models import Models
+from lethe.server.engines.process import AdapterCapacity, EngineProcess, engine_command
+from lethe.server.engines.served import EmbeddedModel, Served
 from lethe.server.errors import EngineNotReached, OperatorError
-from lethe.server.metrics import Metrics
 from lethe.server.settings import OnUnfit, Settings
-from lethe.server.targets.adapter import Adapter, AdapterCopies
+from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet
 
@@ -35,52 +28,40 @@ _LOGGER = logging.getLogger("lethe.engines")
 _FAILED_CHECKS_TO_CLOSE = 2
 
 
-@dataclass(frozen=True)
-class EmbeddedModel:
-    """The model that the embedded engine is to serve.
-
-    Attributes
-    ----------
-    source
-        What ``vllm serve`` is given: a folder or a hub id.
-    identity
-        Its identity, where its weights are at hand.
-    """
-
-    source: str
-    identity: BaseModel | None
-
-
 class Supervisor:
-    """The engines of a proxy: one of its own, or those that the settings name.
+    """The engines of one model: one of the proxy's own, or those that the settings name.
 
     Parameters
     ----------
-    model
-        The embedded engine's model; None for running engines.
+    embedded
+        What the embedded engine is to serve; None for running engines.
+    neighbours
+        All models; no two may go by one name.
+    restarts
+        Counts those of the embedded engine.
 
     Attributes
     ----------
-    engines
-        What requests are sent to.
-    addresses
-        Where the engines listen.
+    served
+        The model.
     """
 
-    def __init__(self, settings: Settings, model: EmbeddedModel | None, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        served: Served,
+        settings: Settings,
+        embedded: EmbeddedModel | None,
+        neighbours: Models,
+        restarts: Counter,
+    ) -> None:
+        self.served = served
         self._settings = settings
-        self._model = model
-        self._restarts = metrics.counter("lethe_engine_restarts", "Restarts of the embedded engine.")
-        self.addresses = _addresses(settings, model)
-        self._copies = _copies(settings, model)
-        self.engines = EnginePool(
-            [self._client(address) for address in self.addresses],
-            EngineAdapters(self._copies, self.addresses[0].api_key or ""),
-        )
-        self.engines.show_in(metrics)
+        self._embedded = embedded
+        self._neighbours = neighbours
+        self._restarts = restarts
+        self._engines = served.engines
         self._process: EngineProcess | None = None
         self._capacity: AdapterCapacity | None = None
-        self._identity = ServedModel.of(model.identity) if model and model.identity else None
         # In force, and those that are about to be, as they were loaded.
         self._targets: tuple[TargetSet, ...] = (TargetSet([]),)
         self._reported_unfit = ""
@@ -88,17 +69,11 @@ class Supervisor:
         # What is in force does not change while an engine is fitted with it.
         self._fitting = asyncio.Lock()
 
-    @property
-    def model(self) -> ServedModel | None:
-        """The model that is served; None while it is not known."""
-        facts = self.engines.facts
-        return self._identity or (facts.model if facts else None)
-
     async def open(self) -> None:
         """Open the connection pools; must run inside the event loop."""
-        if self._copies is not None:
-            await asyncio.to_thread(self._copies.clear)
-        await self.engines.open()
+        if self.served.copies is not None:
+            await asyncio.to_thread(self.served.copies.clear)
+        await self._engines.open()
 
     async def start(self) -> None:
         """Start the embedded engine, or wait for the first of those that run; the others may come later.
@@ -110,35 +85,35 @@ class Supervisor:
         BundleError
             It cannot do what the targets ask of it.
         """
-        if self._model is None:
+        if self._embedded is None:
             await self._accept(await self._first_to_answer())
         else:
-            self._process = self._make_process(self._model)
+            self._process = self._make_process(self._embedded)
             await self._process.start()
-            await self._accept(self.engines.clients[0])
+            await self._accept(self._engines.clients[0])
 
     async def watch(self) -> None:
         """Keep the engines as they are to be; never ends."""
         if self._process is not None:
-            await self._process.watch(lambda: self._accept(self.engines.clients[0]))
+            await self._process.watch(lambda: self._accept(self._engines.clients[0]))
             return
         async with asyncio.TaskGroup() as watchers:
-            for client in self.engines.clients:
+            for client in self._engines.clients:
                 watchers.create_task(self._watch(client))
 
-    async def close(self, drain_s: float = 0) -> None:
-        """Stop the embedded engine; connections stay open for `EnginePool.close`.
+    async def stop(self, drain_s: float = 0) -> None:
+        """Stop the embedded engine; connections stay open.
 
         Parameters
         ----------
         drain_s
             How long it may go on with what others than the proxy have asked it.
         """
-        self.engines.mark_unavailable("the server is stopping")
+        self._engines.mark_unavailable("the server is stopping")
         if self._process is not None:
             await self._process.stop(drain_s)
-        if self._copies is not None:
-            await asyncio.to_thread(self._copies.clear)
+        if self.served.copies is not None:
+            await asyncio.to_thread(self.served.copies.clear)
 
     async def install(self, targets: TargetSet) -> None:
         """Check that targets can come into force, and give the engines their adapters, beside those that they have.
@@ -149,15 +124,18 @@ class Supervisor:
             They cannot, or an engine does not take an adapter.
         """
         async with self._fitting:
-            if self._identity is not None:
-                self._refuse_unfit(targets, self._identity)
-            for client in self.engines.clients:
+            if self.served.identity is not None:
+                self._refuse_unfit(targets, self.served.identity)
+            for client in self._engines.clients:
                 if client.ready:
                     self._check(targets, client)
-            adapters = self._fitted(targets, self.model).adapters
+            adapters = self._fitted(targets, self.served.model).adapters
+            if self.served.model is None and self._neighbours.are_several:
+                # Which of several models an adapter is for shows when an engine answers.
+                adapters = ()
             if self._process is not None:
                 _check_capacity(adapters, self._capacity)
-            await self.engines.adapters.install(adapters)
+            await self._engines.adapters.install(adapters)
             self._targets = (*self._targets, targets)
             self._report_unfit()
 
@@ -165,42 +143,25 @@ class Supervisor:
         """Leave the engines with what these targets need, now that no decision is made by others."""
         async with self._fitting:
             self._targets = (targets,)
-            await self.engines.adapters.settle(self._fitted(targets, self.model).adapters)
+            await self._engines.adapters.settle(self._fitted(targets, self.served.model).adapters)
 
-    def tokenizer(self) -> str | None:
-        """Folder or hub id of the served model's tokenizer; None where it is not known."""
-        if self._settings.engine.tokenizer:
-            return self._settings.engine.tokenizer
-        if self._model is not None:
-            return self._model.source
-        return next(iter(self.engines.facts.roots), None) if self.engines.facts else None
-
-    def _client(self, address: EngineAddress) -> EngineClient:
+    def _make_process(self, embedded: EmbeddedModel) -> EngineProcess:
         settings = self._settings.engine
-        return EngineClient(
-            address.url,
-            address.api_key,
-            connect_timeout_s=settings.connect_timeout_s,
-            read_timeout_s=settings.read_timeout_s,
-            total_timeout_s=settings.total_timeout_s,
-            label="embedded" if self._model is not None else None,
-        )
-
-    def _make_process(self, model: EmbeddedModel) -> EngineProcess:
-        settings = self._settings.engine
-        adapters = [each for targets in self._targets for each in self._fitted(targets, self.model).adapters]
+        adapters = [
+            each for targets in self._targets for each in self._fitted(targets, self.served.model).adapters
+        ]
         self._capacity = _capacity(self._settings, adapters)
         command = engine_command(
-            model.source,
+            embedded.source,
             settings.served_model_name or settings.model,
-            self.addresses[0],
+            self.served.addresses[0],
             settings.args,
             self._capacity,
             self._settings.drain_timeout_s,
         )
         return EngineProcess(
             command,
-            self.engines.clients[0],
+            self._engines.clients[0],
             EngineLog(self._settings.cache_dir / "logs" / "engine.log"),
             startup_timeout_s=settings.startup_timeout_s,
             on_restart=self._restarts.inc,
@@ -208,7 +169,7 @@ class Supervisor:
 
     async def _first_to_answer(self) -> EngineClient:
         deadline = time.monotonic() + self._settings.engine.startup_timeout_s
-        clients = self.engines.clients
+        clients = self._engines.clients
         addresses = ", ".join(client.base_url for client in clients)
         _LOGGER.info("engine: waiting for %s", addresses)
         told = ""
@@ -234,7 +195,7 @@ class Supervisor:
                 each for targets in self._targets for each in self._fitted_to(client, targets).adapters
             ]
             try:
-                await self.engines.adapters.prepare(client, adapters)
+                await self._engines.adapters.prepare(client, adapters)
             except EngineNotReached as error:
                 raise OperatorError(error.message) from None
             client.mark_ready()
@@ -256,7 +217,7 @@ class Supervisor:
         facts = client.facts
         assert facts is not None
         fitted = self._fitted_to(client, targets)
-        for other in self.engines.clients:
+        for other in self._engines.clients:
             if other is client or not other.ready or other.facts is None:
                 continue
             if other.facts.names != facts.names:
@@ -270,15 +231,24 @@ class Supervisor:
                     f"{client.base_url} and {other.base_url} serve models of one name, but only one of these is what "
                     f"bundle {', '.join(sorted(differing))} was made for; all engines must serve the same model"
                 )
-        if self._identity is None:
+        self._refuse_taken_names(client, facts)
+        if self.served.identity is None:
             self._refuse_unfit(targets, facts.model)
         check_plugin(fitted, facts)
+
+    def _refuse_taken_names(self, client: EngineClient, facts: EngineFacts) -> None:
+        for other in self._neighbours:
+            if other is not self.served and (shared := facts.names & other.names):
+                raise OperatorError(
+                    f"{client.base_url} serves {', '.join(sorted(shared))}, as {other.name} does; a name must stand for "
+                    "one model: start vLLM with another --served-model-name"
+                )
 
     def _fitted(self, targets: TargetSet, model: ServedModel | None) -> TargetSet:
         return targets.fitted(model, self._settings.policy.on_unfit)
 
     def _fitted_to(self, client: EngineClient, targets: TargetSet) -> TargetSet:
-        return self._fitted(targets, self._identity or (client.facts.model if client.facts else None))
+        return self._fitted(targets, self.served.identity or (client.facts.model if client.facts else None))
 
     def _refuse_unfit(self, targets: TargetSet, model: ServedModel) -> None:
         if self._settings.policy.on_unfit is OnUnfit.STOP:
@@ -286,7 +256,7 @@ class Supervisor:
 
     def _report_unfit(self) -> None:
         """Tell of bundles that do not fit the model served, whenever these are others than before."""
-        model, line = self.model, ""
+        model, line = self.served.model, ""
         if model is not None:
             fitted = self._fitted(self._targets[-1], model)
             if fitted.unfit:
@@ -318,20 +288,6 @@ class Supervisor:
                         reported = str(error)
                         _LOGGER.error("engine: %s", error)
             await asyncio.sleep(self._settings.engine.health_interval_s)
-
-
-def _addresses(settings: Settings, model: EmbeddedModel | None) -> tuple[EngineAddress, ...]:
-    if model is not None:
-        return (EngineAddress(f"http://127.0.0.1:{free_loopback_port()}", new_engine_key()),)
-    key = settings.engine.api_key.get_secret_value() if settings.engine.api_key else None
-    return tuple(EngineAddress(str(url), key) for url in settings.engine.url)
-
-
-def _copies(settings: Settings, model: EmbeddedModel | None) -> AdapterCopies | None:
-    adapters = settings.engine.adapters
-    if model is not None:
-        return AdapterCopies(settings.cache_dir / "run" / f"adapters-of-{settings.port}", shared=False)
-    return AdapterCopies(adapters.folder, adapters.engine_folder, shared=True) if adapters.folder else None
 
 
 def _capacity(settings: Settings, adapters: Sequence[Adapter]) -> AdapterCapacity | None:

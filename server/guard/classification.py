@@ -94,8 +94,10 @@ class ClassifierFactory:
 
 
 def _falls_on_spans(bundle: Bundle) -> bool:
-    """Whether a bundle's corruption falls where the verdict says, rather than on the whole prompt."""
-    return bundle.corruption is not None and load_corruption(bundle.corruption).positions in SPAN_KINDS
+    """Whether a corruption of a bundle falls where the verdict says, rather than on the whole prompt."""
+    return any(
+        load_corruption(each.corruption).positions in SPAN_KINDS for each in bundle.models if each.corruption
+    )
 
 
 class _NoTargets:

@@ -18,11 +18,12 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
+from lethe.server.guard.host import AskedModel, Host
 from lethe.server.guard.judging import Judge
 from lethe.server.guard.policy import Unjudged, decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
-from lethe.server.guard.verification import Verification, Verifier
+from lethe.server.guard.verification import Verification
 from lethe.server.metrics import FAST, Metrics
 from lethe.server.settings import OnPooled, OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
@@ -50,33 +51,6 @@ class Classifier(Protocol):
     async def close(self) -> None: ...
 
 
-class Host(Protocol):
-    """What the guard needs of the engines' side."""
-
-    @property
-    def model(self) -> ServedModel | None:
-        """The model that is served; None while it is not known."""
-
-    async def install(self, targets: TargetSet) -> None:
-        """Make sure that targets can come into force; raises `BundleError` if they cannot."""
-
-    async def settle(self, targets: TargetSet) -> None:
-        """These targets, and no others, are in force from now on."""
-
-
-class NoEngines:
-    """A host for deciding alone, where nothing is asked of an engine."""
-
-    def __init__(self, model: ServedModel | None = None) -> None:
-        self.model = model
-
-    async def install(self, targets: TargetSet) -> None:
-        """Take them as they are."""
-
-    async def settle(self, targets: TargetSet) -> None:
-        """Take them as they are."""
-
-
 _BY_STAGE = ("stage",)
 _PROMPT, _ANSWER = "prompt", "answer"
 
@@ -95,8 +69,7 @@ class _InForce:
     def __init__(self, targets: TargetSet, classifier: Classifier) -> None:
         self.targets = targets
         self.classifier = classifier
-        self._fitted = targets
-        self._fitted_to: ServedModel | None = None
+        self._fitted: dict[ServedModel | None, TargetSet] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -113,9 +86,9 @@ class _InForce:
 
     def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> TargetSet:
         """The targets as they are in force before a model."""
-        if model != self._fitted_to:
-            self._fitted, self._fitted_to = self.targets.fitted(model, on_unfit), model
-        return self._fitted
+        if model not in self._fitted:
+            self._fitted[model] = self.targets.fitted(model, on_unfit)
+        return self._fitted[model]
 
     async def retire(self) -> None:
         """Release the classifier once the requests that began with it are decided."""
@@ -134,8 +107,6 @@ class Guard:
         Makes a classifier for a set of bundles.
     host
         Takes what targets need of the engines.
-    verifier
-        Looks again at unsure verdicts, where the policy says so.
     sample
         Keeps the scores of some requests.
     signers
@@ -149,7 +120,6 @@ class Guard:
         host: Host,
         policy: PolicySettings,
         metrics: Metrics,
-        verifier: Verifier | None = None,
         sample: ScoreSample | None = None,
         signers: Path | None = None,
     ) -> None:
@@ -159,7 +129,7 @@ class Guard:
         self._build_classifier = build_classifier
         self._host = host
         self._policy = policy
-        self._verification = Verification(verifier, policy, metrics)
+        self._verification = Verification(policy, metrics)
         self._classify_seconds = metrics.histogram(
             "lethe_classify_seconds",
             "Time to a verdict: on a request's prompts, or at one look on the answer so far.",
@@ -182,23 +152,40 @@ class Guard:
             "gauge",
             "lethe_target_info",
             "Targets in force, with the versions of their bundles; always 1.",
-            ("target", "version", "action"),
-            lambda: [((each.name, each.version, each.action.value), 1) for each in self.targets],
+            ("model", "target", "version", "action"),
+            lambda: [
+                ((model, each.name, each.version, each.action.value), 1)
+                for model, targets in self.targets_by_model().items()
+                for each in targets
+            ],
         )
         self._in_force: _InForce | None = None
         self._loading = asyncio.Lock()
 
     @property
     def targets(self) -> TargetSet:
-        """The targets in force, as they fit the model that is served."""
-        return self._fitted(self._in_force) if self._in_force else TargetSet([])
+        """The targets in force, as they fit the only model that is served, or the first of several."""
+        return self.targets_before(next(iter(self._host.models)))
 
-    def _fitted(self, in_force: _InForce) -> TargetSet:
-        return in_force.fitted(self._host.model, self._policy.on_unfit)
+    def targets_before(self, served: AskedModel) -> TargetSet:
+        """The targets in force, as they fit a model."""
+        return self._fitted(self._in_force, served) if self._in_force else TargetSet([])
+
+    def targets_by_model(self) -> dict[str, TargetSet]:
+        """The targets in force, as they fit each model, by its name."""
+        return {each.name: self.targets_before(each) for each in self._host.models}
+
+    def _fitted(self, in_force: _InForce, served: AskedModel) -> TargetSet:
+        return in_force.fitted(served.model, self._policy.on_unfit)
 
     def describe(self) -> str:
         """The targets in force, in one line."""
-        return ", ".join(f"{t.name} {t.version} ({_action(t)})" for t in self.targets) or "no targets"
+        if not self._in_force or not self._in_force.targets:
+            return "no targets"
+        return "; ".join(
+            f"{model}: {_in_short(targets)}" if model else _in_short(targets)
+            for model, targets in self.targets_by_model().items()
+        )
 
     async def load(self) -> None:
         """Load the bundles and put them in force, all together.
@@ -241,6 +228,7 @@ class Guard:
         demanded: Conversation | None = None,
         unjudged: Sequence[Unjudged] = (),
         *,
+        served: AskedModel | None = None,
         pooled: OnPooled | None = None,
         explain: bool = False,
         sampled: bool = False,
@@ -257,6 +245,8 @@ class Guard:
             What the answer is made to contain, if anything.
         unjudged
             What of the request is no text.
+        served
+            Who is asked; the first of the models where nobody will be.
         pooled
             What becomes of what is flagged where the answer is no text, and so no corruption can reach it; None where it
             is text.
@@ -267,6 +257,7 @@ class Guard:
         """
         if self._in_force is None:
             raise RuntimeError("Guard.load has not been called")
+        served = served or next(iter(self._host.models))
         conversations = tuple(conversations)
         generates = pooled is None
         drawn = sampled and generates and self._sample.draws()
@@ -274,35 +265,42 @@ class Guard:
         with self._in_force as in_force:
             try:
                 judge = self._judge(in_force, key)
-                verified = generates and self._verification.concerns(in_force.targets)
+                verified = generates and self._verification.concerns(in_force.targets, served.verifier)
                 spans = True if explain or verified else None
                 judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
                 demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.labels(_PROMPT).inc()
-                decision = decide_without_verdict(self._fitted(in_force), self._policy, key, unjudged)
+                decision = decide_without_verdict(self._fitted(in_force, served), self._policy, key, unjudged)
                 return decision if pooled is None else without_corruption(decision, pooled)
             self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
             if drawn:
                 verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
                 self._sample.take(in_force.targets, conversations, verdicts)
             if verified:
+                look = self._verification.of
                 judgements = [
-                    replace(each, verdict=await self._verification.of(each.verdict, in_force.targets))
+                    replace(each, verdict=await look(each.verdict, in_force.targets, served.verifier))
                     for each in judgements
                 ]
             # What is served is asked only now: an engine with another model may have come meanwhile.
-            decision = decide(judgements, self._fitted(in_force), self._policy, key, demand, unjudged)
+            decision = decide(judgements, self._fitted(in_force, served), self._policy, key, demand, unjudged)
             return decision if pooled is None else without_corruption(decision, pooled)
 
-    def watch(self, key: ApiKey) -> AnswerWatch:
-        """What is done about answers to a key's requests."""
+    def watch(self, key: ApiKey, served: AskedModel) -> AnswerWatch:
+        """What is done about a model's answers to a key's requests."""
         if self._in_force is None or not (judged := self._in_force.classifier.judges_answers):
             return AnswerWatch.OFF
-        return watch(self.targets.for_answers, judged, key)
+        return watch(self.targets_before(served).for_answers, judged, key)
 
     async def decide_answer(
-        self, exchanges: Sequence[Exchange], key: ApiKey, *, may_be_made_anew: bool, unreadable: str = ""
+        self,
+        exchanges: Sequence[Exchange],
+        key: ApiKey,
+        served: AskedModel,
+        *,
+        may_be_made_anew: bool,
+        unreadable: str = "",
     ) -> Decision:
         """Decide on an answer, or on its beginning.
 
@@ -310,6 +308,8 @@ class Guard:
         ----------
         exchanges
             Everything that it shows, each text with what it answers.
+        served
+            Whose answer it is.
         may_be_made_anew
             Whether the model may be asked once more; if not, an answer is refused instead.
         unreadable
@@ -329,7 +329,7 @@ class Guard:
                 verdicts = None
             else:
                 self._classify_seconds.labels(_ANSWER).observe(time.perf_counter() - started)
-            targets = self._fitted(in_force).for_answers
+            targets = self._fitted(in_force, served).for_answers
         return decide_answer(verdicts, targets, self._policy, key, may_be_made_anew, unreadable)
 
     async def judge_answer(self, exchange: Exchange, *, explain: bool = False) -> Verdict | None:
@@ -348,6 +348,10 @@ class Guard:
         }
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
         return Judge(in_force.classifier.classify, scopes, hiding)
+
+
+def _in_short(targets: TargetSet) -> str:
+    return ", ".join(f"{each.name} {each.version} ({_action(each)})" for each in targets)
 
 
 def _action(target: Target) -> str:

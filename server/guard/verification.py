@@ -58,16 +58,9 @@ class Look(StrEnum):
 
 
 class Verification:
-    """Has unsure verdicts looked at again.
+    """Has unsure verdicts looked at again."""
 
-    Parameters
-    ----------
-    verifier
-        Who is asked; without one every verdict stands.
-    """
-
-    def __init__(self, verifier: Verifier | None, policy: PolicySettings, metrics: Metrics) -> None:
-        self._verifier = verifier
+    def __init__(self, policy: PolicySettings, metrics: Metrics) -> None:
         self._policy = policy
         self._topics: dict[tuple[str, str], str] = {}
         self._looks = metrics.counter(
@@ -83,24 +76,26 @@ class Verification:
             "lethe_verification_seconds", "Time that the second look at a verdict took.", bounds=SLOW
         )
 
-    def concerns(self, targets: TargetSet) -> bool:
-        """Whether a positive verdict on one of these may be looked at again."""
-        return self._verifier is not None and any(self._verified(target.name) for target in targets)
+    def concerns(self, targets: TargetSet, verifier: Verifier | None) -> bool:
+        """Whether a positive verdict on one of these may be looked at again by somebody."""
+        return verifier is not None and any(self._verified(target.name) for target in targets)
 
-    async def of(self, verdict: Verdict, targets: TargetSet) -> Verdict:
-        """The verdict, less what a second look cleared."""
-        if verdict.status != "ok" or not any(self._verified(each.target) for each in verdict.flagged):
+    async def of(self, verdict: Verdict, targets: TargetSet, verifier: Verifier | None) -> Verdict:
+        """The verdict, less what a second look cleared; without somebody to ask every verdict stands."""
+        if verifier is None or verdict.status != "ok":
             return verdict
-        parts = [await self._part(part, targets[part.target].bundle) for part in verdict.targets]
+        if not any(self._verified(each.target) for each in verdict.flagged):
+            return verdict
+        parts = [await self._part(part, targets[part.target].bundle, verifier) for part in verdict.targets]
         return replace(verdict, targets=tuple(parts))
 
     def _verified(self, target: str) -> bool:
-        return self._verifier is not None and self._policy.verify.get(target) is Verify.ENGINE
+        return self._policy.verify.get(target) is Verify.ENGINE
 
-    async def _part(self, part: TargetVerdict, bundle: Bundle) -> TargetVerdict:
+    async def _part(self, part: TargetVerdict, bundle: Bundle, verifier: Verifier) -> TargetVerdict:
         if not part.flagged or not self._verified(part.target):
             return part
-        look = self._stands(part) or await self._look(part, bundle)
+        look = self._stands(part) or await self._look(part, bundle, verifier)
         self._looks.labels(part.target, look.value).inc()
         return replace(part, cleared=True) if look is Look.CLEARED else part
 
@@ -116,14 +111,13 @@ class Verification:
             return Look.INSTRUCTS
         return None
 
-    async def _look(self, part: TargetVerdict, bundle: Bundle) -> Look:
-        assert self._verifier is not None
+    async def _look(self, part: TargetVerdict, bundle: Bundle, verifier: Verifier) -> Look:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._policy.verify_timeout_s):
                 topic = await self._topic(bundle)
                 for excerpt in part.excerpts:
-                    if not await self._verifier.clears(topic, excerpt):
+                    if not await verifier.clears(topic, excerpt):
                         return Look.UPHELD
             return Look.CLEARED
         except (TimeoutError, EngineTimeout):

@@ -31,7 +31,7 @@ class MediaReader:
     parts
         Say what will be read.
     timeout_s
-        How long one may take.
+        How long one may take, and after how long no further one of a request is begun.
     """
 
     def __init__(self, settings: MediaSettings, parts: PartSettings, timeout_s: float) -> None:
@@ -43,8 +43,13 @@ class MediaReader:
         self._kept: OrderedDict[bytes, str | Unread] = OrderedDict()
         self._kept_bytes = 0
 
-    async def text(self, kind: Readable, content: bytes) -> str:
+    async def text(self, kind: Readable, content: bytes, until: float | None = None) -> str:
         """The text of a picture or a document.
+
+        Parameters
+        ----------
+        until
+            By the event loop's clock, when no further one is begun; what was read before is there all the same.
 
         Raises
         ------
@@ -58,6 +63,8 @@ class MediaReader:
         digest = hashlib.sha256(kind.encode() + content).digest()
         found = self._kept.get(digest)
         if found is None:
+            if until is not None and asyncio.get_running_loop().time() > until:
+                raise Unread(f"comes after others that took {self._timeout_s:g} s to read")
             found = await self._read(kind, content)
             self._keep(digest, found)
         else:
@@ -65,6 +72,10 @@ class MediaReader:
         if isinstance(found, Unread):
             raise Unread(*found.args)
         return found
+
+    def until(self) -> float:
+        """When a request whose reading begins now has had its time."""
+        return asyncio.get_running_loop().time() + self._timeout_s
 
     async def start(self) -> None:
         """Have the process load what it needs, if it will be asked anything.

@@ -1,17 +1,10 @@
 """The second net: what the engine answers goes out as it is, or is judged first, as the targets in force say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from fastapi.responses import Response
 
-from lethe.classifier.conversation import Conversation
-from lethe.server.access.keys import ApiKey
-from lethe.server.endpoints.endpoint import GuardedRequest
-from lethe.server.engines.pool import EnginePool
 from lethe.server.guard.answers import MADE_ANEW, AnswerWatch
-from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
+from lethe.server.request.accepted import Accepted
 from lethe.server.request.answer_judge import AnswerJudge
 from lethe.server.request.asking import Asking
 from lethe.server.request.bodies import Bodies
@@ -23,37 +16,11 @@ from lethe.server.request.record import Record
 from lethe.server.settings import Settings
 
 
-@dataclass(frozen=True)
-class Accepted:
-    """A request that the engine is to answer.
-
-    Attributes
-    ----------
-    raw
-        Its body as it came.
-    conversations
-        Its prompts.
-    key
-        Who asks.
-    decision
-        What its prompts led to.
-    """
-
-    request: GuardedRequest
-    raw: bytes
-    conversations: Sequence[Conversation]
-    key: ApiKey
-    decision: Decision
-
-
 class AnswerGuard:
     """Has requests answered, and the answers judged."""
 
-    def __init__(
-        self, settings: Settings, engines: EnginePool, guard: Guard, placer: Placer, bodies: Bodies
-    ) -> None:
+    def __init__(self, settings: Settings, guard: Guard, placer: Placer, bodies: Bodies) -> None:
         self._settings = settings
-        self._engines = engines
         self._guard = guard
         self._placer = placer
         self._bodies = bodies
@@ -66,31 +33,19 @@ class AnswerGuard:
         APIError
             As of `EnginePool.post`, `lethe.server.request.relay.buffered` and `judged_body`.
         """
-        request, form = accepted.request, accepted.request.answer_form
-        watch = AnswerWatch.OFF if form is None else self._guard.watch(accepted.key)
-        asking = Asking(
-            self._engines, self._placer, request, record, lifetime, judged=watch is AnswerWatch.GUARD
-        )
+        request, form, served = accepted.request, accepted.request.answer_form, accepted.served
+        watch = AnswerWatch.OFF if form is None else self._guard.watch(accepted.key, served)
+        asking = Asking(served, self._placer, request, record, lifetime, judged=watch is AnswerWatch.GUARD)
         upstream = await asking.ask(accepted.decision)
         if form is None or watch is AnswerWatch.OFF:
             return await lifetime.relay(upstream)
         openings = request.openings(accepted.conversations)
-        judge = AnswerJudge(
-            self._guard,
-            accepted.key,
-            request,
-            form,
-            openings,
-            accepted.decision,
-            asking,
-            record,
-            self._engines.detokenize,
-        )
+        judge = AnswerJudge(self._guard, accepted, form, openings, asking, record)
         if accepted.decision.outcome in MADE_ANEW:
             await judge.leave_prompt_out()
         refusal = self._settings.policy.refusal
         if not upstream.is_stream:
-            name = self._engines.model_name
+            name = served.engines.model_name
             refused = lambda: request.refusal(name, refusal)  # noqa: E731
             return lifetime.whole(
                 await judged_body(upstream, judge, refused, observed=watch is AnswerWatch.OBSERVE)

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
-from lethe.server.access.keys import ApiKey
 from lethe.server.endpoints.answer_form import AnswerForm, Shown
-from lethe.server.endpoints.endpoint import GuardedRequest, Opening
+from lethe.server.endpoints.endpoint import Opening
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.guard.answers import MADE_ANEW
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
+from lethe.server.request.accepted import Accepted
 from lethe.server.request.answer_texts import AnswerTexts, Decode
 from lethe.server.request.asking import Asking
 from lethe.server.request.record import Record
@@ -23,39 +23,37 @@ class AnswerJudge:
 
     Parameters
     ----------
+    accepted
+        The request. What its decision has not answered as the model would by itself is not made anew: it is refused if
+        it tells something nevertheless.
     form
         How they are read.
     openings
         What they begin from, one for each prompt.
-    prompt
-        The decision on the prompts. What is not answered as the model would by itself is not made anew: it is
-        refused if it tells something nevertheless.
-    decode
-        Gives the text of token ids.
     """
 
     def __init__(
         self,
         guard: Guard,
-        key: ApiKey,
-        request: GuardedRequest,
+        accepted: Accepted,
         form: AnswerForm,
         openings: Sequence[Opening],
-        prompt: Decision,
         asking: Asking,
         record: Record,
-        decode: Decode,
     ) -> None:
         self.form = form
         self.record = record
-        self.request = request
+        self.request = accepted.request
         self._guard = guard
-        self._key = key
+        self._key = accepted.key
+        self._served = accepted.served
         self._openings = openings
         self._asking = asking
-        self._decode = decode
+        self._decode: Decode = accepted.served.engines.detokenize
         # What a grammar forces is said whatever the prompt is made to be.
-        self._may_be_made_anew = prompt.outcome not in MADE_ANEW and request.demanded_output() is None
+        self._may_be_made_anew = (
+            accepted.decision.outcome not in MADE_ANEW and accepted.request.demanded_output() is None
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -77,7 +75,7 @@ class AnswerJudge:
         if not said:
             return False
         alone = Exchange(Conversation(()), said)
-        decision = await self._guard.decide_answer([alone], self._key, may_be_made_anew=False)
+        decision = await self._guard.decide_answer([alone], self._key, self._served, may_be_made_anew=False)
         return bool(decision.flagged)
 
     def read(self, shown: Sequence[Shown]) -> None:
@@ -98,6 +96,7 @@ class AnswerJudge:
             decisions[choice] = await self._guard.decide_answer(
                 exchanges,
                 self._key,
+                self._served,
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )

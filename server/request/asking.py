@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.served import Served
 from lethe.server.guard.decision import Decision
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.placement import Placer
@@ -26,14 +26,14 @@ class Asking:
 
     def __init__(
         self,
-        engines: EnginePool,
+        served: Served,
         placer: Placer,
         request: GuardedRequest,
         record: Record,
         lifetime: RequestLifetime,
         judged: bool,
     ) -> None:
-        self._engines = engines
+        self._served = served
         self._placer = placer
         self._request = request
         self._record = record
@@ -44,16 +44,19 @@ class Asking:
     async def ask(self, decision: Decision) -> EngineAnswer:
         """Ask, with what a decision applies; see `EnginePool.post` for errors."""
         # Before anything is waited for, or targets that change meanwhile could take the adapter away.
-        uses = decision.adapter and self._engines.adapters.in_use(decision.adapter)
+        uses = decision.adapter and self._served.engines.adapters.in_use(decision.adapter)
         adapter = uses and self._lifetime.keep(uses)
-        corruption = await self._placer.place(self._request, decision) if decision.corruptions else None
+        corruption = None
+        if decision.corruptions:
+            corruption = await self._placer.place(self._request, decision, self._served.tokenizer)
         engine_id = self._record.request_id + _ANEW * self._asked
         self._asked += 1
-        body = rewrite(self._request, corruption, engine_id, adapter)
+        model = adapter or self._served.engine_name(self._request.model)
+        body = rewrite(self._request, corruption, engine_id, model)
         if self._judged:
             body = self._request.for_judging(body)
         headers = {"X-Request-Id": engine_id, **self._record.asked(self._request)}
-        upstream = await self._engines.post(self._request.path, body, headers, decision.adapter)
+        upstream = await self._served.engines.post(self._request.path, body, headers, decision.adapter)
         self._record.first_byte()
         return upstream
 

@@ -50,11 +50,11 @@ class Attachments:
         """
         if self._policy.parts.file is not OnPart.READ:
             return request
-        texts = {}
+        texts, until = {}, self._reader.until()
         for part in media_parts(request.body, request.media_fields):
             if part.kind == "file":
                 try:
-                    text = await self._reader.text("file", part.content())
+                    text = await self._reader.text("file", part.content(), until)
                 except Unread as error:
                     raise BadRequest(
                         f"{part.place}: the file {error}", param=part.place, code="unclassifiable"
@@ -73,12 +73,13 @@ class Attachments:
             Too many others are read.
         """
         texts, unjudged, shows_read = {}, [], False
+        until = self._reader.until()
         for part in media_parts(request.body, request.media_fields):
             said = [part.said_besides()]
             policy = getattr(self._policy.parts, part.kind) or self._policy.on_unclassifiable
             if policy is OnPart.READ and part.kind == "image":
                 try:
-                    said.insert(0, await self._reader.text("image", part.content()))
+                    said.insert(0, await self._reader.text("image", part.content(), until))
                     shows_read = True
                 except Unread as error:
                     unjudged.append(Unjudged(self._policy.on_unclassifiable, _said(part, str(error))))

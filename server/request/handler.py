@@ -12,13 +12,15 @@ from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.endpoints.scrub import scrub
-from lethe.server.engines.pool import EnginePool
+from lethe.server.engines.models import Models
+from lethe.server.engines.served import Served
 from lethe.server.error_forms import error_form
 from lethe.server.errors import Unavailable
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.policy import not_hidden
-from lethe.server.request.answer_guard import Accepted, AnswerGuard
+from lethe.server.request.accepted import Accepted
+from lethe.server.request.answer_guard import AnswerGuard
 from lethe.server.request.attachments import Attachments, Seen
 from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies
@@ -58,7 +60,7 @@ class RequestHandler:
     def __init__(
         self,
         settings: Settings,
-        engines: EnginePool,
+        models: Models,
         guard: Guard,
         access: Access,
         bodies: Bodies,
@@ -67,7 +69,7 @@ class RequestHandler:
         recorders: Recorders,
     ) -> None:
         self._settings = settings
-        self._engines = engines
+        self._models = models
         self._guard = guard
         self._access = access
         self._bodies = bodies
@@ -103,32 +105,34 @@ class RequestHandler:
         async with self._bodies.read(request) as raw:
             parsed = route.parse(raw)
             record.parsed(parsed)
-            self._require_readiness()
+            served = self._models.asked(parsed.model, key)
+            record.routed(served.name)
+            self._require_readiness(served)
             if self._settings.policy.server_tools is ServerTools.DROP:
                 parsed = parsed.without_server_tools()
-            parsed = scrub(await self._attachments.files_as_text(parsed), self._engines.model_names)
+            parsed = scrub(await self._attachments.files_as_text(parsed), served.names)
             seen = await self._attachments.seen(parsed)
-            conversations = await self._conversations(seen.request)
-            decision = await self._decide(seen, conversations, key, record)
+            conversations = await self._conversations(seen.request, served)
+            decision = await self._decide(seen, conversations, key, served, record)
             if decision.outcome is Outcome.BLOCK:
                 raise blocked(decision)
             if decision.outcome is Outcome.REFUSE:
-                return parsed.refusal(self._engines.model_name, self._settings.policy.refusal)
-            accepted = Accepted(parsed, raw, conversations, key, decision)
+                return parsed.refusal(served.engines.model_name, self._settings.policy.refusal)
+            accepted = Accepted(parsed, raw, conversations, key, decision, served)
             return await self._answers.answer(accepted, record, lifetime)
 
     def _require_room(self, record: Record) -> None:
         if record.others_in_flight >= self._settings.limits.max_requests:
             raise Unavailable("Too many requests are in flight.", code="overloaded", retry_after_s=1)
 
-    def _require_readiness(self) -> None:
-        if not self._engines.ready:
-            raise self._engines.unavailable()
+    def _require_readiness(self, served: Served) -> None:
+        if not served.engines.ready:
+            raise served.engines.unavailable()
         if self._settings.audit.required and self._recorders.audit.failing:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
 
     async def _decide(
-        self, seen: Seen, conversations: Sequence[Conversation], key: ApiKey, record: Record
+        self, seen: Seen, conversations: Sequence[Conversation], key: ApiKey, served: Served, record: Record
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
@@ -136,6 +140,7 @@ class RequestHandler:
             key,
             seen.request.demanded_output(),
             seen.unjudged,
+            served=served,
             pooled=self._pooled(seen.request),
             sampled=True,
         )
@@ -150,6 +155,6 @@ class RequestHandler:
         # A count says nothing of what is counted.
         return self._settings.policy.on_pooled if parsed.pooled else OnPooled.OBSERVE
 
-    async def _conversations(self, parsed: GuardedRequest) -> list[Conversation]:
-        decoded = [await self._engines.detokenize(ids) for ids in parsed.token_id_prompts()]
+    async def _conversations(self, parsed: GuardedRequest, served: Served) -> list[Conversation]:
+        decoded = [await served.engines.detokenize(ids) for ids in parsed.token_id_prompts()]
         return list(parsed.conversations(decoded))

@@ -6,22 +6,22 @@ from lethe.server.guard.decision import Decision
 from lethe.server.metrics import FAST, Metrics
 
 NO_TARGET = "none"
-_BY_ENDPOINT = ("endpoint",)
+_BY_ENDPOINT = ("endpoint", "model")
 
 
 class RequestMetrics:
-    """Counts and times requests."""
+    """Counts and times requests; by model where several are served."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._requests = metrics.counter(
             "lethe_requests",
             "Requests by endpoint, flagged target, action and HTTP status; one count for each flagged target.",
-            ("endpoint", "target", "action", "status"),
+            ("endpoint", "model", "target", "action", "status"),
         )
         self._outcomes = metrics.counter(
             "lethe_outcomes",
             "Requests by endpoint, action and HTTP status; one count for each request.",
-            ("endpoint", "action", "status"),
+            ("endpoint", "model", "action", "status"),
         )
         self._first_byte_seconds = metrics.histogram(
             "lethe_upstream_first_byte_seconds",
@@ -37,7 +37,7 @@ class RequestMetrics:
         self._answers = metrics.counter(
             "lethe_answers",
             "Judged answers by endpoint, flagged target and action; one count for each flagged target.",
-            ("endpoint", "target", "action"),
+            ("endpoint", "model", "target", "action"),
         )
         self._made_anew = metrics.counter(
             "lethe_answers_made_anew", "Answers for which the engine was asked once more.", _BY_ENDPOINT
@@ -62,9 +62,9 @@ class RequestMetrics:
         self._in_flight += 1
         return self._in_flight - 1
 
-    def first_byte(self, endpoint: str, seconds: float) -> None:
+    def first_byte(self, endpoint: str, model: str, seconds: float) -> None:
         """The engine's answer began, so long after it was asked."""
-        self._first_byte_seconds.labels(endpoint).observe(seconds)
+        self._first_byte_seconds.labels(endpoint, model).observe(seconds)
 
     def disconnected(self) -> None:
         """A client went away."""
@@ -78,21 +78,21 @@ class RequestMetrics:
         """What waited so long at most was passed on."""
         self._hold_seconds.observe(seconds)
 
-    def made_anew(self, endpoint: str, discarded_tokens: int) -> None:
+    def made_anew(self, endpoint: str, model: str, discarded_tokens: int) -> None:
         """The engine is asked once more for an answer of which so many tokens were made in vain."""
-        self._made_anew.labels(endpoint).inc()
-        self._discarded.labels(endpoint).inc(discarded_tokens)
+        self._made_anew.labels(endpoint, model).inc()
+        self._discarded.labels(endpoint, model).inc(discarded_tokens)
 
-    def answered(self, endpoint: str, targets: Sequence[str], action: str) -> None:
+    def answered(self, endpoint: str, model: str, targets: Sequence[str], action: str) -> None:
         """An answer was judged to its end, or to where it was ended."""
         for target in targets or (NO_TARGET,):
-            self._answers.labels(endpoint, target, action).inc()
+            self._answers.labels(endpoint, model, target, action).inc()
 
-    def end(self, endpoint: str, decision: Decision | None, status: int, seconds: float) -> None:
+    def end(self, endpoint: str, model: str, decision: Decision | None, status: int, seconds: float) -> None:
         """Count a request that has ended; without a decision it was turned away before one was made."""
         self._in_flight -= 1
         action = decision.outcome.value if decision else "reject"
         for target in (decision.targets if decision else ()) or (NO_TARGET,):
-            self._requests.labels(endpoint, target, action, str(status)).inc()
-        self._outcomes.labels(endpoint, action, str(status)).inc()
-        self._request_seconds.labels(endpoint).observe(seconds)
+            self._requests.labels(endpoint, model, target, action, str(status)).inc()
+        self._outcomes.labels(endpoint, model, action, str(status)).inc()
+        self._request_seconds.labels(endpoint, model).observe(seconds)

@@ -61,6 +61,7 @@ class Record:
         self._text_share = recorders.text_share
         self._decision: Decision | None = None
         self._key: ApiKey | None = None
+        self._model = ""
         self._entry: dict[str, Any] = (
             {"client": recorders.addresses.of(request)} if recorders.addresses else {}
         )
@@ -85,6 +86,12 @@ class Record:
     def parsed(self, request: GuardedRequest) -> None:
         """What the client asks of whom."""
         self._entry |= {"model": request.model, "stream": request.stream}
+
+    def routed(self, model: str) -> None:
+        """Which of several models it goes to; empty where there is one alone."""
+        self._model = model
+        if model:
+            self._entry["served"] = model
 
     def decided(self, decision: Decision, conversations: Sequence[Conversation], seconds: float) -> None:
         """What is to be done with it.
@@ -136,7 +143,7 @@ class Record:
         """The head of the engine's answer is there."""
         seconds = time.perf_counter() - self._asked
         self._trace.first_byte(seconds)
-        self._metrics.first_byte(self._endpoint, seconds)
+        self._metrics.first_byte(self._endpoint, self._model, seconds)
         self._entry.setdefault("first_byte_ms", _milliseconds(seconds))
 
     @property
@@ -154,7 +161,7 @@ class Record:
         """The engine is asked once more; of the answer before, about so many tokens were made in vain."""
         assert self._answer is not None
         self._answer.discarded_tokens = discarded_tokens
-        self._metrics.made_anew(self._endpoint, discarded_tokens)
+        self._metrics.made_anew(self._endpoint, self._model, discarded_tokens)
 
     def held(self, tokens: int) -> None:
         """So many more tokens of the answer wait for a look, or fewer if negative."""
@@ -176,11 +183,12 @@ class Record:
             self._metrics.disconnected()
         if self._answer is not None:
             self._trace.judged(self._answer)
-            self._metrics.answered(self._endpoint, self._answer.targets, self._answer.outcome or "pass")
+            outcome = self._answer.outcome or "pass"
+            self._metrics.answered(self._endpoint, self._model, self._answer.targets, outcome)
             self._entry["answer"] = self._answer.entry()
         self._trace.finished(status, answer)
         seconds = time.perf_counter() - self._started
-        self._metrics.end(self._endpoint, self._decision, status, seconds)
+        self._metrics.end(self._endpoint, self._model, self._decision, status, seconds)
         if self._key is None:
             return
         self._audit.record(

@@ -19,7 +19,8 @@ _BROKEN_OFF = "The engine broke off in the middle of its answer."
 # The most pieces in which an engine's last events, its usage among them, arrive.
 _LAST_PIECES = 4
 _ENGINE_ERRORS = (EngineFailed, EngineTimeout, EngineNotReached)
-_PASSED_HEADERS = ("content-type", "cache-control")
+# The last tells where in the bytes of several embeddings each one is, and what was used.
+_PASSED_HEADERS = ("content-type", "cache-control", "metadata")
 # Of embeddings, if a client wants bytes.
 _BINARY = "application/octet-stream"
 

@@ -8,7 +8,7 @@ from lethe.server.endpoints.endpoint import GuardedRequest
 
 
 def rewrite(
-    request: GuardedRequest, corruption: CorruptionRequest | None, request_id: str, adapter: str | None = None
+    request: GuardedRequest, corruption: CorruptionRequest | None, request_id: str, model: str | None = None
 ) -> dict[str, Any]:
     """The body for the engine: as the client sent it, with what its flagged targets ask for.
 
@@ -17,12 +17,13 @@ def rewrite(
 
     Parameters
     ----------
-    adapter
-        Name by which the engine knows the adapter that the answer is to be made with.
+    model
+        What the engine is asked for in the place of what the client names: an adapter that the answer is to be made
+        with, or its own name for an alias.
     """
     body = request.for_engine(request_id)
-    if adapter is not None:
-        body["model"] = adapter
+    if model is not None:
+        body["model"] = model
     client_salt: str | None = body.pop("cache_salt", None)
     if corruption is not None:
         body["vllm_xargs"] = corruption.to_xargs()

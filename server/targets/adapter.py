@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lethe.bundle import Bundle, BundleError
+from lethe.bundle import BundleError, ModelArtifacts
 
 CONFIG_NAME, WEIGHTS_NAME = "adapter_config.json", "adapter_model.safetensors"
 
@@ -25,6 +25,8 @@ class Adapter:
 
     Attributes
     ----------
+    base
+        Digest of the embeddings of the base model that it was made for.
     rank
         Greatest rank of its modules.
     folder
@@ -35,32 +37,32 @@ class Adapter:
 
     target: str
     version: str
+    base: str
     rank: int
     folder: Path
     hashes: tuple[tuple[str, str], ...]
 
 
-def read_adapter(bundle: Bundle) -> Adapter:
-    """Read what is said of a bundle's adapter, whose hashes were verified when the bundle was loaded.
+def read_adapter(made: ModelArtifacts) -> Adapter:
+    """Read what is said of a bundle's adapter for a base model, whose hashes were verified when the bundle was loaded.
 
     Raises
     ------
     BundleError
-        There is none, it is no plain LoRA of the base model's width, or the bundle does not name a base model.
+        There is none, or it is no plain LoRA of the base model's width.
     """
-    base_model = bundle.manifest.base_model
-    names = [f"adapter/{name}" for name in (CONFIG_NAME, WEIGHTS_NAME)]
+    bundle, base_model, folder = made.bundle, made.base_model, made.adapter
+    names = [base_model.path(f"adapter/{name}") for name in (CONFIG_NAME, WEIGHTS_NAME)]
     missing = [name for name in names if name not in bundle.manifest.files]
-    if bundle.adapter is None or missing or base_model is None:
-        lacking = ", ".join(missing) or "base_model"
-        raise BundleError(f"bundle {bundle.name}: its adapter needs {lacking}")
-    config = _read_config(bundle.adapter / CONFIG_NAME)
+    if folder is None or missing:
+        raise BundleError(f"bundle {bundle.name}: its adapter needs {', '.join(missing)}")
+    config = _read_config(folder / CONFIG_NAME)
     if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("bias", "none") != "none":
         raise BundleError(
-            f"bundle {bundle.name}: {bundle.adapter / CONFIG_NAME} must describe a plain LoRA (peft_type LORA, no "
+            f"bundle {bundle.name}: {folder / CONFIG_NAME} must describe a plain LoRA (peft_type LORA, no "
             "use_dora, bias none)"
         )
-    widths = _input_widths(bundle.adapter / WEIGHTS_NAME)
+    widths = _input_widths(folder / WEIGHTS_NAME)
     if base_model.hidden_size not in widths:
         raise BundleError(
             f"bundle {bundle.name}: no module of its adapter takes the {base_model.hidden_size} values of "
@@ -68,9 +70,9 @@ def read_adapter(bundle: Bundle) -> Adapter:
         )
     ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
     if not all(isinstance(rank, int) and rank > 0 for rank in ranks):
-        raise BundleError(f"bundle {bundle.name}: {bundle.adapter / CONFIG_NAME} has no positive rank r")
+        raise BundleError(f"bundle {bundle.name}: {folder / CONFIG_NAME} has no positive rank r")
     hashes = tuple((Path(name).name, bundle.manifest.files[name]) for name in names)
-    return Adapter(bundle.name, bundle.version, max(ranks), bundle.adapter, hashes)
+    return Adapter(bundle.name, bundle.version, base_model.embedding_sha256, max(ranks), folder, hashes)
 
 
 class AdapterCopies:

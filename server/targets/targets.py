@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, survey_bundles
+from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, ModelArtifacts, survey_bundles
+from lethe.bundle.manifest import BaseModelReference
 from lethe.bundle.signature import Signers
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey
@@ -17,6 +18,37 @@ from lethe.server.targets.served_model import ServedModel
 
 
 @dataclass(frozen=True)
+class TargetMeans:
+    """What a target acts with before one base model.
+
+    Attributes
+    ----------
+    base_model
+        What it was made for.
+    corruption, adapter
+        What the action needs, None for what it does not.
+    """
+
+    base_model: BaseModelReference
+    corruption: Corruption | None = None
+    adapter: Adapter | None = None
+
+
+@dataclass(frozen=True)
+class Composition:
+    """An adapter that was composed of those of several targets.
+
+    Attributes
+    ----------
+    means
+        It, for each base model; none in the place of one that was made for others than the one served.
+    """
+
+    bundle: Bundle
+    means: tuple[TargetMeans, ...]
+
+
+@dataclass(frozen=True)
 class Target:
     """One target as the policy sees it.
 
@@ -24,12 +56,12 @@ class Target:
     ----------
     action
         What a positive verdict leads to, for the keys in its share.
-    corruption, adapter
-        What the action needs, None for what it does not.
+    means
+        What it acts with: that for the model served, or for each base model of its bundle while none is known.
     percent
         Share of the keys; for the others the target is only observed.
     in_place_of
-        What the action would be if the bundle had been made for the model that is served; None where it was.
+        What the action would be if the bundle had something for the model that is served; None where it has.
     answers
         What becomes of answers that tell of it.
     scope
@@ -38,8 +70,7 @@ class Target:
 
     bundle: Bundle
     action: Action
-    corruption: Corruption | None = None
-    adapter: Adapter | None = None
+    means: tuple[TargetMeans, ...] = ()
     percent: float = 100
     in_place_of: Action | None = None
     answers: AnswerPolicy = AnswerPolicy.GUARD
@@ -52,6 +83,16 @@ class Target:
     @property
     def version(self) -> str:
         return self.bundle.version
+
+    @property
+    def corruption(self) -> Corruption | None:
+        """What its prompts are corrupted by, if its action is to."""
+        return self.means[0].corruption if self.means else None
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """What its answers are made with, if its action is to."""
+        return self.means[0].adapter if self.means else None
 
     @property
     def answers_judged(self) -> AnswerPolicy:
@@ -74,10 +115,12 @@ class Target:
 
     def fitted(self, digests: Collection[str], on_unfit: OnUnfit) -> "Target":
         """The target as it is in force before a model whose embeddings have one of these digests."""
-        if not (self.action.corrupts or self.action.adapts) or _fits(self.bundle, digests):
+        if not (self.action.corrupts or self.action.adapts):
             return self
+        if fitting := _fitting(self.means, digests):
+            return replace(self, means=fitting)
         action = Action.OBSERVE if on_unfit is OnUnfit.OBSERVE else Action.REFUSE
-        return replace(self, action=action, corruption=None, adapter=None, in_place_of=self.action)
+        return replace(self, action=action, means=(), in_place_of=self.action)
 
 
 class TargetSet:
@@ -86,16 +129,15 @@ class TargetSet:
     Parameters
     ----------
     composed
-        Adapters that were composed, by the targets that they stand for together; None in the place of one that was
-        made for another model than the one served.
+        Adapters that were composed, by the targets that they stand for together.
     unfit
-        The bundles that were made for another model.
+        The bundles that have nothing to act with before the model served.
     """
 
     def __init__(
         self,
         targets: Sequence[Target],
-        composed: Mapping[frozenset[str], tuple[Bundle, Adapter | None]] | None = None,
+        composed: Mapping[frozenset[str], Composition] | None = None,
         unfit: Sequence[Bundle] = (),
     ) -> None:
         self._targets = {target.name: target for target in targets}
@@ -127,9 +169,8 @@ class TargetSet:
     @property
     def adapters(self) -> tuple[Adapter, ...]:
         """Every adapter that a request may be answered with."""
-        adapters = [target.adapter for target in self]
-        adapters += [adapter for _, adapter in self._composed.values()]
-        return tuple(adapter for adapter in adapters if adapter is not None)
+        everything = [*self, *self._composed.values()]
+        return tuple(means.adapter for each in everything for means in each.means if means.adapter)
 
     @cached_property
     def for_answers(self) -> "TargetSet":
@@ -147,7 +188,8 @@ class TargetSet:
 
     def composed_adapter(self, names: Collection[str]) -> Adapter | None:
         """The adapter that was composed for exactly these targets; None if there is none, or none that fits."""
-        return self._composed.get(frozenset(names), (None, None))[1]
+        composition = self._composed.get(frozenset(names))
+        return composition.means[0].adapter if composition and composition.means else None
 
     def exempt(self, key: ApiKey) -> bool:
         """Whether none of the targets applies to a key."""
@@ -156,8 +198,8 @@ class TargetSet:
     def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> "TargetSet":
         """The targets as they are in force before a model.
 
-        Of a bundle whose corruption or adapter was made for another model nothing is applied: its target is refused,
-        or observed where that is what is to become of it.
+        Of a bundle that lacks for it what its action needs nothing is applied: its target is refused, or observed where
+        that is what is to become of it.
 
         Parameters
         ----------
@@ -166,19 +208,18 @@ class TargetSet:
         """
         if model is None:
             return self
-        composing = [bundle for bundle, _ in self._composed.values()]
-        bases = [bundle.manifest.base_model for bundle in (*self.bundles, *composing)]
-        digests = model.embeddings(base for base in bases if base is not None)
+        everything = [*self, *self._composed.values()]
+        digests = model.embeddings(base for each in everything for base in each.bundle.manifest.models)
         targets = [target.fitted(digests, on_unfit) for target in self]
         composed = {
-            names: (bundle, adapter if _fits(bundle, digests) else None)
-            for names, (bundle, adapter) in self._composed.items()
+            names: replace(each, means=fitting)
+            for names, each in self._composed.items()
             # To observe is to let the parts act by themselves.
-            if _fits(bundle, digests) or on_unfit is not OnUnfit.OBSERVE
+            if (fitting := _fitting(each.means, digests)) or on_unfit is not OnUnfit.OBSERVE
         }
         unfit = [target.bundle for target in targets if target.in_place_of is not None]
-        unfit += [each for each in composing if each not in unfit and not _fits(each, digests)]
-        return TargetSet(targets, composed, unfit)
+        composing = [each.bundle for each in self._composed.values() if not _fitting(each.means, digests)]
+        return TargetSet(targets, composed, [*unfit, *(each for each in composing if each not in unfit)])
 
 
 def load_targets(folder: Path, signers: Path | None = None) -> TargetSet:
@@ -215,7 +256,7 @@ def load_targets(folder: Path, signers: Path | None = None) -> TargetSet:
     targets = [_load_target(bundle, how) for bundle, how in enabled if not _only_composes(bundle)]
     adapted = {target.name for target in targets if target.adapter is not None}
     composed = {
-        frozenset(bundle.manifest.composes): (bundle, read_adapter(bundle))
+        frozenset(bundle.manifest.composes): Composition(bundle, _load_means(bundle, Action.ADAPTER))
         for bundle, _ in enabled
         if _composes(bundle, adapted)
     }
@@ -227,25 +268,37 @@ def _load_target(bundle: Bundle, how: TargetDeployment) -> Target:
     if bundle.classifier is None:
         raise BundleError(f"bundle {bundle.name}: it has no classifier, so it could never be flagged")
     return Target(
-        bundle,
-        action,
-        _load_corruption(bundle) if action.corrupts else None,
-        read_adapter(bundle) if action.adapts else None,
-        how.percent,
-        answers=how.answers,
-        scope=how.scope,
+        bundle, action, _load_means(bundle, action), how.percent, answers=how.answers, scope=how.scope
     )
 
 
-def _load_corruption(bundle: Bundle) -> Corruption:
-    if bundle.corruption is None or bundle.manifest.base_model is None:
-        raise BundleError(
-            f"bundle {bundle.name}: the action corrupt needs corruption.safetensors and base_model"
+def _load_means(bundle: Bundle, action: Action) -> tuple[TargetMeans, ...]:
+    """What a bundle has for an action, for each base model for which it has all that the action needs."""
+    if not (action.corrupts or action.adapts):
+        return ()
+    means = tuple(
+        TargetMeans(
+            made.base_model,
+            _load_corruption(made) if action.corrupts else None,
+            read_adapter(made) if action.adapts else None,
         )
+        for made in bundle.models
+        if (made.corruption or not action.corrupts) and (made.adapter or not action.adapts)
+    )
+    if not means:
+        needed = ["a corruption"] * action.corrupts + ["an adapter"] * action.adapts
+        raise BundleError(
+            f"bundle {bundle.name}: the action {action.value} needs {' and '.join(needed)} for some base model"
+        )
+    return means
+
+
+def _load_corruption(made: ModelArtifacts) -> Corruption:
+    assert made.corruption is not None
     try:
-        return load_corruption(bundle.corruption, bundle.manifest.base_model.hidden_size)
+        return load_corruption(made.corruption, made.base_model.hidden_size)
     except CorruptionError as error:
-        raise BundleError(f"bundle {bundle.name}: {error}") from None
+        raise BundleError(f"bundle {made.bundle.name}: {error}") from None
 
 
 def _only_composes(bundle: Bundle) -> bool:
@@ -260,6 +313,6 @@ def _composes(bundle: Bundle, adapted: set[str]) -> bool:
     return bool(names) and adapted >= set(names)
 
 
-def _fits(bundle: Bundle, digests: Collection[str]) -> bool:
-    made_for = bundle.manifest.base_model
-    return made_for is not None and made_for.embedding_sha256 in digests
+def _fitting(means: Sequence[TargetMeans], digests: Collection[str]) -> tuple[TargetMeans, ...]:
+    """Of what there is for several base models, that for the one whose embeddings have one of these digests."""
+    return tuple(each for each in means if each.base_model.embedding_sha256 in digests)[:1]

@@ -1,8 +1,8 @@
 """A bundle loads only when it is whole, and is replaced as a whole."""
 
+import hashlib
 import json
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 import hypothesis
@@ -15,13 +15,13 @@ from lethe.bundle import (
     Bundle,
     BundleError,
     DamagedBundle,
+    Made,
     Manifest,
     action_given,
     check_target_name,
     install_bundle,
     load_bundle,
     load_bundles,
-    refuse_other_base_model,
     remove_bundle,
     survey_bundles,
     update_bundle,
@@ -39,26 +39,103 @@ def test_what_was_written_is_what_is_loaded(folder: Path) -> None:
     assert bundle.name == "books"
     assert bundle.manifest.description == "about books"
     assert bundle.classifier == folder / "classifier"
-    assert bundle.corruption is None
-    assert bundle.adapter is None
+    assert bundle.models == ()
     assert bundle.answer_classifier is None
     told = update_bundle(folder, {"answer_classifier/head.json": b"{}"})
     assert told.answer_classifier == folder / "answer_classifier"
 
 
-def test_an_artifact_for_another_model_is_not_written_beside(tmp_path: Path) -> None:
-    mine, other = BaseModel("mine", 8, "a" * 64), BaseModel("other", 8, "b" * 64)
-    folder = tmp_path / "books"
-    refuse_other_base_model(folder, other, kept="adapter")
-    update_bundle(folder, {"adapter/adapter_config.json": b"{}"}, base_model=asdict(mine))
-    refuse_other_base_model(folder, mine, kept="adapter")
-    refuse_other_base_model(folder, other, kept="corruption")
-    with pytest.raises(BundleError, match="holds the adapter for mine, and this model is other"):
-        refuse_other_base_model(folder, other, kept="adapter")
-
-
+_MINE, _OTHER = BaseModel("org/Mine-7B", 8, "a" * 64, "llama"), BaseModel("other", 16, "b" * 64)
 _CORRUPTION = {"corruption.safetensors": b"x"}
 _ADAPTER = {"adapter/adapter_config.json": b"{}"}
+
+
+def test_what_was_made_for_each_model_stands_beside_the_others(folder: Path) -> None:
+    update_bundle(folder, {}, Made(_MINE, _CORRUPTION, {"corruption": {"leak": 0.1}}))
+    update_bundle(folder, {}, Made(_OTHER, _ADAPTER, {"adapter": {"rank": 8}}))
+    bundle = update_bundle(folder, {}, Made(_MINE, _ADAPTER, {"adapter": {"rank": 4}}))
+    mine, other = bundle.models
+    assert (mine.base_model.id, mine.base_model.family, other.base_model.hidden_size) == (
+        "org/Mine-7B",
+        "llama",
+        16,
+    )
+    assert mine.corruption == folder / "models" / "mine-7b-aaaaaaaa" / "corruption.safetensors"
+    assert mine.adapter == folder / "models" / "mine-7b-aaaaaaaa" / "adapter"
+    assert mine.base_model.metrics == {"corruption": {"leak": 0.1}, "adapter": {"rank": 4}}
+    assert (other.corruption, other.adapter) == (None, folder / "models" / "other-bbbbbbbb" / "adapter")
+    assert bundle.made_for("a" * 64) == mine
+    assert bundle.made_for("c" * 64) is None
+    assert bundle.manifest.metrics == {}
+
+
+def test_two_models_of_one_digest_are_one(folder: Path) -> None:
+    update_bundle(folder, {}, Made(_MINE, _CORRUPTION))
+    renamed = BaseModel("another/name", 8, _MINE.embedding_sha256)
+    [made] = update_bundle(folder, {}, Made(renamed, {"corruption.safetensors": b"y"})).models
+    assert made.base_model.id == "another/name"
+    assert made.corruption is not None
+    assert made.corruption.read_bytes() == b"y"
+
+
+@pytest.mark.parametrize("name", ["a/b", "/the/model", "..", "Ω", "", "a b:c@d", "x" * 300])
+def test_a_model_has_a_folder_whatever_its_name(folder: Path, name: str) -> None:
+    if len(name) > 200:
+        name = name[:200]
+    [made] = update_bundle(folder, {}, Made(BaseModel(name, 8, "a" * 64), _CORRUPTION)).models
+    assert made.corruption is not None
+    assert made.corruption.resolve().is_relative_to((folder / "models").resolve())
+    assert load_bundle(folder).models == (made,)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """A bundle as schema version 1 had it: made for one model, and all of it at the top."""
+    folder = tmp_path / "earlier"
+    files = {
+        "classifier/head.json": b"{}",
+        "corruption.safetensors": b"x",
+        "adapter/adapter_config.json": b"{}",
+        "figures/corruption.png": b"p",
+        "figures/roc.png": b"q",
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    manifest = {
+        "schema_version": 1,
+        "name": "earlier",
+        "base_model": {"id": "mine", "hidden_size": 8, "embedding_sha256": "a" * 64},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "metrics": {"classifier": {"recall": 1}, "corruption": {"leak": 0.1}},
+    }
+    (folder / "target.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_bundle_of_an_earlier_release_is_read_as_it_is(earlier: Path) -> None:
+    bundle = load_bundle(earlier)
+    [made] = bundle.models
+    assert (made.base_model.id, made.base_model.metrics) == ("mine", {"corruption": {"leak": 0.1}})
+    assert (made.corruption, made.adapter) == (earlier / "corruption.safetensors", earlier / "adapter")
+    assert bundle.manifest.metrics == {"classifier": {"recall": 1}}
+    assert json.loads((earlier / "target.json").read_text())["schema_version"] == 1
+    assert install_bundle(earlier, earlier.parent / "copy").version == bundle.version
+
+
+def test_what_is_written_into_it_makes_it_one_of_this_release(earlier: Path) -> None:
+    bundle = update_bundle(earlier, {}, Made(_OTHER, _CORRUPTION), description="now of two")
+    mine, other = bundle.models
+    assert mine.base_model.folder == "models/mine-aaaaaaaa"
+    assert mine.corruption is not None
+    assert mine.corruption.read_bytes() == b"x"
+    assert mine.adapter == earlier / "models" / "mine-aaaaaaaa" / "adapter"
+    assert other.corruption is not None
+    written = json.loads((earlier / "target.json").read_text())
+    assert written["schema_version"] == 2
+    assert "corruption.safetensors" not in written["files"]
+    assert {"figures/roc.png", "models/mine-aaaaaaaa/figures/corruption.png"} < written["files"].keys()
+    assert mine.base_model.metrics == {"corruption": {"leak": 0.1}}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +156,7 @@ def test_a_bundle_acts_with_the_first_thing_that_it_is_given(
     tmp_path: Path, files: dict[str, bytes], action: Action, made: Action, given: Action
 ) -> None:
     assert action_given(tmp_path / "books", made) is made
-    update_bundle(tmp_path / "books", files, action=action)
+    update_bundle(tmp_path / "books", {}, Made(_MINE, files) if files else None, action=action)
     assert action_given(tmp_path / "books", made) is given
 
 
@@ -133,9 +210,9 @@ def test_a_bad_manifest_is_refused_with_what_is_wrong(folder: Path, content: str
 
 def test_an_update_keeps_what_it_does_not_name(folder: Path) -> None:
     update_bundle(folder, {}, metrics={"recall": 0.9})
-    bundle = update_bundle(folder, {"corruption.safetensors": b"noise"}, metrics={"leak": 0.1})
+    bundle = update_bundle(folder, {"figures/a.png": b"noise"}, metrics={"leak": 0.1})
     assert bundle.classifier is not None
-    assert bundle.corruption == folder / "corruption.safetensors"
+    assert "figures/a.png" in bundle.manifest.files
     assert bundle.manifest.metrics == {"recall": 0.9, "leak": 0.1}
     assert bundle.manifest.description == "about books"
 

@@ -12,7 +12,9 @@ WORDS = {*SENTENCE.lower().split(), "garden", "house", "quiet", "morning", "behi
 @pytest.fixture(scope="module")
 def unscrambler() -> Unscrambler:
     costs = {word: math.log(10 + place) for place, word in enumerate(sorted(WORDS))}
-    return Unscrambler(LetterStatistics.load(), costs, lambda text: set(text.split()) - WORDS, lambda run: None)
+    return Unscrambler(
+        LetterStatistics.load(), costs, lambda text: set(text.split()) - WORDS, lambda run: None
+    )
 
 
 def shifted(text: str, count: int) -> str:

@@ -46,12 +46,12 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
 
     bundle = load_bundle(tmp_path / "targets" / "marsh")
     assert bundle.manifest.action is Action.ADAPTER
-    assert bundle.manifest.base_model
-    assert bundle.manifest.base_model.id == str(tiny_model_folder)
-    assert bundle.manifest.metrics["adapter"]["texts"] == {"marsh": 3, "fens": 1, "retain": 1}
-    assert bundle.adapter
-    assert (bundle.adapter / "adapter_config.json").is_file()
-    assert {"figures/adapter-losses.png", "figures/adapter-entropies.png"} < bundle.manifest.files.keys()
+    [made] = bundle.models
+    assert made.base_model.id == str(tiny_model_folder)
+    assert made.base_model.metrics["adapter"]["texts"] == {"marsh": 3, "fens": 1, "retain": 1}
+    assert made.file("adapter/adapter_config.json")
+    assert made.file("figures/adapter-losses.png")
+    assert made.file("figures/adapter-entropies.png")
     page = (tmp_path / "work" / "adapter-tokens.html").read_text()
     assert 'class="high"' in page
     assert 'class="low"' in page
@@ -75,10 +75,11 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     both = load_bundle(tmp_path / "targets" / "both")
     assert both.manifest.composes == ("marsh", "fens")
 
-    assert half.adapter
-    assert both.adapter
+    [of_half], [of_both] = half.models, both.models
+    assert of_half.adapter
+    assert of_both.adapter
     name = "base_model.model.model.layers.1.mlp.up_proj.lora_B.weight"
-    weights, stored = load_file(half.adapter / "adapter_model.safetensors"), load_file(bank)
+    weights, stored = load_file(of_half.adapter / "adapter_model.safetensors"), load_file(bank)
     assert (weights[name] == 0.5 * stored["expert/marsh/model.layers.1.mlp.up_proj"]).all()
 
 

@@ -1,13 +1,11 @@
 import json
-from dataclasses import asdict
 
 import pytest
 from typer.testing import CliRunner
 
-from lethe.bundle import Action, load_bundle, read_base_model, update_bundle
-from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle import Action, BaseModel, Made, load_bundle, read_base_model, update_bundle
 from lethe.cli.main import app
-from lethe.corruption.artifact import load_corruption
+from lethe.corruption.artifact import Corruption, load_corruption, save_corruption
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 runner = CliRunner()
@@ -59,13 +57,15 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     result = learn(tmp_path, questions, *arguments, *search)
     assert result.exit_code == 0, result.output
     bundle = load_bundle(tmp_path / "targets" / "marsh")
-    figures = bundle.manifest.metrics["corruption"]
-    corruption = load_corruption(bundle.corruption)
+    [made] = bundle.models
+    figures = made.base_model.metrics["corruption"]
+    assert made.corruption
+    corruption = load_corruption(made.corruption)
     assert corruption.function == figures["function"] == "rand_noise_first_n"
     assert corruption.strength in (1.0, 9.0)
     assert figures["held_out"]["clean"]["questions"] == 2
-    assert bundle.manifest.base_model.hidden_size == 32
-    assert "figures/corruption.png" in bundle.manifest.files
+    assert made.base_model.hidden_size == 32
+    assert made.file("figures/corruption.png")
     assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
 
 
@@ -103,7 +103,8 @@ def test_a_target_that_could_only_observe_corrupts_from_now_on(
     assert manifest.action is after
     assert result.stdout.endswith(f", action {after}\n")
     # The name that the engine serves it by, and not the folder that it loaded.
-    assert manifest.base_model == BaseModelReference(**asdict(read_base_model(tiny_model_folder, "org/tiny")))
+    [entry] = manifest.models
+    assert entry.identity() == read_base_model(tiny_model_folder, "org/tiny")
 
 
 def test_a_model_that_cannot_be_identified_is_refused_before_the_search(
@@ -158,3 +159,53 @@ def test_bad_input_is_one_line_and_no_bundle(tmp_path, questions, arguments, mes
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "targets").exists()
+
+
+def transfer(tmp_path, questions, *arguments):
+    command = ["corruption", "transfer", "--target", "marsh", "--targets", str(tmp_path / "targets")]
+    return runner.invoke(app, [*command, "--questions", str(questions), *arguments])
+
+
+def test_a_corruption_is_carried_over_to_one_more_model(
+    tmp_path, questions, retain_prompts, tiny_model_folder
+):
+    folder, file = tmp_path / "targets" / "marsh", tmp_path / "corruption.safetensors"
+    save_corruption(Corruption("rand_noise_first_n", 3.0, 2), file)
+    known = {"corruption": {"embedding_rms": 0.5}}
+    update_bundle(folder, {}, Made(BaseModel("org/other", 8, "b" * 64), {file.name: file}, known))
+    result = transfer(
+        tmp_path,
+        questions,
+        *("--model", str(tiny_model_folder), "--retain-prompts", str(retain_prompts)),
+        *("--max-tokens", "4", "--steps", "1"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "started from marsh for org/other\n" in result.stdout
+    assert "6 candidates measured, where a whole search measures 18: 12 saved" in result.stdout
+    other, mine = load_bundle(folder).models
+    assert other.base_model.id == "org/other"
+    assert mine.corruption
+    found, figures = load_corruption(mine.corruption), mine.base_model.metrics["corruption"]
+    assert (found.function, found.dims) == ("rand_noise_first_n", 2)
+    assert figures["started_from"] == "marsh for org/other"
+    assert figures["embedding_rms"] > 0
+    assert "## Corruption for org/other" in (folder / "README.md").read_text()
+
+    # A whole search goes on from what was measured.
+    before = len(next(folder.parent.glob(".marsh-*-search.jsonl")).read_text().splitlines())
+    learned = learn(
+        tmp_path,
+        questions,
+        *("--model", str(tiny_model_folder), "--retain-prompts", str(retain_prompts), "--max-tokens", "4"),
+        *("--function", "rand_noise_first_n", "--dims", "2", "--steps", "0", "--restarts", "1"),
+        *("--strength", str(found.strength)),
+    )
+    assert learned.exit_code == 0, learned.output
+    assert len(next(folder.parent.glob(".marsh-*-search.jsonl")).read_text().splitlines()) == before
+
+
+def test_without_anything_to_start_from_a_transfer_says_so(tmp_path, questions, tiny_model_folder):
+    (tmp_path / "targets").mkdir()
+    result = transfer(tmp_path, questions, "--model", str(tiny_model_folder), "--surrogate", "rouge_l=0.1")
+    assert result.exit_code == 1
+    assert "search from nothing with `lethe corruption learn`" in result.stderr

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from lethe.cli.demo import proxy_address
 from lethe.cli.main import app
+from lethe.server.settings import Settings
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 
@@ -19,6 +21,7 @@ def saying(text: str, key: str) -> type[JsonHandler]:
 
         def do_POST(self) -> None:
             self.body()
+            assert self.path == "/v1/chat/completions"
             if self.headers.get("Authorization") == f"Bearer {key}":
                 self.answer({"choices": [{"message": {"content": text}}]})
             else:
@@ -48,8 +51,28 @@ def test_a_proxy_that_asks_for_keys_is_given_the_clients(demo: list[str]) -> Non
     assert "bare" in shown.output
 
 
+def test_the_address_may_end_as_clients_want_it(demo: list[str]) -> None:
+    proxy = demo.index("--url") + 1
+    demo[proxy] += "/v1/"
+    assert lethe(*demo, "--key", "client").exit_code == 0
+
+
 def test_a_key_that_is_missing_is_told(demo: list[str]) -> None:
     refused = lethe(*demo)
     assert refused.exit_code == 1
     assert "answered 401" in refused.output
     assert "Traceback" not in refused.output
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+        ("fd00::7", "http://[fd00::7]:8000"),
+        ("proxy.example", "http://proxy.example:8000"),
+    ],
+)
+def test_a_running_proxy_is_asked_where_it_listens(host: str, address: str) -> None:
+    assert proxy_address(Settings(host=host)) == address

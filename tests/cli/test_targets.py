@@ -11,7 +11,7 @@ from lethe.cli.main import app
 from lethe.server.audit.files import read_entries
 from lethe.server.audit.log import AuditLog
 from lethe.server.targets.targets import load_targets
-from tests.server.stack import write_target
+from tests.server.stack import corruption_file, write_target
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def test_what_becomes_of_answers_is_changed_and_shown(folder: Path) -> None:
 
 
 def test_a_damaged_bundle_is_shown_and_can_be_disabled_or_removed(folder: Path) -> None:
-    (folder / "books" / "corruption.safetensors").write_bytes(b"not what the manifest was made for")
+    corruption_file(folder / "books").write_bytes(b"not what the manifest was made for")
     damaged = next(line for line in lethe("list").output.splitlines() if "books" in line)
     assert "damaged" in damaged
-    assert "corruption.safetensors" in damaged
+    assert "bundle books" in damaged
     assert lethe("disable", "books").output == "books disabled\n"
     assert list(in_force(folder)) == ["films"]
     assert lethe("remove", "books").output == "books removed\n"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lethe.bundle import update_bundle
+from lethe.bundle import BaseModel, Made, read_base_model, update_bundle
 from lethe.corruption.artifact import Corruption, CorruptionError, save_corruption
 from lethe.corruption.description import describe_artifact, read_artifact
 
@@ -18,9 +18,8 @@ def corruption_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bundle_folder(tmp_path: Path, corruption_file: Path) -> Path:
-    base_model = {"id": "some/model", "hidden_size": 8, "embedding_sha256": "ab" * 32}
-    files = {"corruption.safetensors": corruption_file}
-    return update_bundle(tmp_path / "books", files, base_model=base_model).folder
+    made = Made(BaseModel("some/model", 8, "ab" * 32), {"corruption.safetensors": corruption_file})
+    return update_bundle(tmp_path / "books", {}, made).folder
 
 
 def test_a_file_is_described(corruption_file: Path) -> None:
@@ -53,3 +52,21 @@ def test_a_file_alone_must_fit_the_models_width(tmp_path: Path, small_model: Pat
     save_corruption(Corruption("zero_out_first_n", 0.0, 4000), path)
     with pytest.raises(CorruptionError, match="4000 dimensions"):
         read_artifact(path, small_model)
+
+
+def test_of_several_models_each_is_described_and_one_is_read(
+    bundle_folder: Path, tmp_path: Path, small_model: Path
+) -> None:
+    other, file = Corruption("zero_out_first_n", 0.0, 3), tmp_path / "other.safetensors"
+    save_corruption(other, file)
+    update_bundle(
+        bundle_folder, {}, Made(read_base_model(small_model, "small"), {"corruption.safetensors": file})
+    )
+    lines = describe_artifact(bundle_folder)
+    assert [line.split()[-1] for line in lines if line.startswith("function")] == [
+        "add_vector_first_n",
+        "zero_out_first_n",
+    ]
+    assert read_artifact(bundle_folder, small_model) == other
+    with pytest.raises(CorruptionError, match="corruptions for some/model, small; name the folder"):
+        read_artifact(bundle_folder)

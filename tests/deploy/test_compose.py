@@ -20,6 +20,7 @@ STACKS = {
     "cpu": ("docker-compose.yml", "deploy/compose/cpu.yml"),
     "tensor-parallel": ("docker-compose.yml", "deploy/compose/tensor-parallel.yml"),
     "replicas": ("docker-compose.yml", "deploy/compose/replicas.yml"),
+    "two-models": ("docker-compose.yml", "deploy/compose/two-models.yml"),
     "adapters": ("docker-compose.yml", "deploy/compose/adapters.yml"),
     "adapters, cpu": ("docker-compose.yml", "deploy/compose/cpu.yml", "deploy/compose/adapters.yml"),
     "adapters, tensor-parallel": (
@@ -46,7 +47,7 @@ def read_stack(repository: Path, name: str, **variables: str) -> dict[str, Any]:
     result = subprocess.run(
         [*command, "config", "--format", "json"],
         cwd=repository,
-        env=environment(**variables),
+        env=environment(**{"LETHE_MODEL_2": "org/other"} | variables),
         capture_output=True,
         text=True,
     )
@@ -106,8 +107,15 @@ def test_proxies_wait_for_a_healthy_engine_and_hold_its_key(
     for proxy in services_of(stacks[name], "proxy").values():
         named = {secret["target"]: secret["source"] for secret in proxy["secrets"]}
         assert named["lethe_engine__api_key"] == "engine_key"
-        (upstream,) = proxy["depends_on"]
+        (upstream, *others) = proxy["depends_on"]
         assert proxy["depends_on"][upstream]["condition"] == "service_healthy"
+        if others:
+            models = json.loads(proxy["environment"]["LETHE_ENGINES"])
+            assert [each["url"] for each in models.values()] == [
+                f"http://{each}:8000" for each in (upstream, *others)
+            ]
+            assert proxy["environment"]["LETHE_ENGINE__URL"] == ""
+            continue
         assert proxy["environment"]["LETHE_ENGINE__URL"] == f"http://{upstream}:8000"
         if upstream == "router":
             waited_for = services[upstream]["depends_on"]
@@ -225,6 +233,7 @@ def test_gpus_are_reserved_where_there_are_any(stacks: Mapping[str, dict[str, An
         if (reserved := service["deploy"]["resources"].get("reservations", {}).get("devices"))
     ]
     expected = {"cpu": [], "tensor-parallel": [[2]], "replicas": [[["0"]], [["1"]]]}
+    expected["two-models"] = expected["replicas"]
     assert holders == expected.get(WITH_ADAPTERS.get(name, name), [[1]])
 
 
@@ -251,8 +260,13 @@ def test_proxies_are_given_settings_that_exist(
             found: Any = settings
             for part in key.removeprefix("LETHE_").lower().split("__"):
                 found = getattr(found, part)
+            if isinstance(found, dict):
+                assert {name: str(each.url[0]).rstrip("/") for name, each in found.items()} == {
+                    name: each["url"] for name, each in json.loads(value).items()
+                }
+                continue
             if isinstance(found, tuple):
-                (found,) = found
+                (found,) = found or ("",)
             shown = found.get_secret_value() if isinstance(found, pydantic.SecretStr) else str(found)
             assert shown.rstrip("/") == value
 

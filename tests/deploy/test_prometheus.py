@@ -18,7 +18,7 @@ from prometheus_client.utils import floatToGoString
 from lethe.corruption.vllm_plugin import telemetry
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.audit.log import AuditLog
-from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
@@ -62,10 +62,10 @@ def shown_by_a_proxy(*further: AuditLog | RedisLimits) -> CollectorRegistry:
     """What the parts of a proxy show, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://engine"}})
     metrics = Metrics()
-    supervisor = Supervisor(settings, None, metrics)
+    fleet = Fleet(settings, None, metrics)
     classifiers = ClassifierFactory(settings)
-    Guard(settings.targets, classifiers, supervisor, settings.policy, metrics)
-    Placer(supervisor.tokenizer, metrics)
+    Guard(settings.targets, classifiers, fleet, settings.policy, metrics)
+    Placer(metrics)
     RequestMetrics(metrics)
     for part in (classifiers, *further):
         part.show_in(metrics)

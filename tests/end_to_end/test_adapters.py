@@ -18,7 +18,8 @@ import pytest
 from openai import NotFoundError, OpenAI
 
 from bench.random_adapters import write_random_adapter
-from lethe.bundle import Action, update_bundle
+from lethe.bundle import Action, Made, read_base_model, update_bundle
+from lethe.models.smollm2 import SMOLLM2
 from lethe.server.targets.rollout import change_deployment
 from tests.end_to_end.running_proxy import (
     ALLOWED,
@@ -41,7 +42,8 @@ def write_adapter(bundle: Path, model: Path, seed: int, folder: Path, rank: int 
     written = write_random_adapter(
         model, folder / "written", rank=rank, scale=0.2, seed=seed, layers=("q_proj", "v_proj")
     )
-    update_bundle(bundle, {f"adapter/{path.name}": path for path in written.iterdir()}, **changes)
+    files = {f"adapter/{path.name}": path for path in written.iterdir()}
+    update_bundle(bundle, {}, Made(read_base_model(model, SMOLLM2), files), **changes)
 
 
 @pytest.fixture(scope="module")

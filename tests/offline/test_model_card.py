@@ -1,6 +1,6 @@
 import pytest
 
-from lethe.bundle import BundleError, load_bundle, update_bundle
+from lethe.bundle import BaseModel, BundleError, Made, load_bundle, update_bundle
 from lethe.corruption.artifact import Corruption, save_corruption
 from lethe.offline.model_card import write_card
 from lethe.offline.recording import record
@@ -10,15 +10,16 @@ from lethe.offline.recording import record
 def bundle(tmp_path):
     artifact = tmp_path / "corruption.safetensors"
     save_corruption(Corruption("rand_noise_first_n", 7.25, 3, positions="user_content"), artifact)
-    metrics = {
+    measured = {
         "corruption": {
             "held_out": {"clean": {"leak_rate": 0.40625}, "corrupted": {"leak_rate": 0.0}},
             "compared": [{"function": "shuffle", "distance": 0.123456}],
         },
-        "notes": {"hostile": "a | b <script>alert(1)</script>"},
     }
-    files = {"corruption.safetensors": artifact, "figures/search.png": b"\x89PNG not really"}
-    update_bundle(tmp_path / "marsh", files, description="What keeps the marsh.", metrics=metrics)
+    made = Made(BaseModel("org/a", 8, "a" * 64), {"corruption.safetensors": artifact}, measured)
+    metrics = {"notes": {"hostile": "a | b <script>alert(1)</script>"}}
+    files = {"figures/search.png": b"\x89PNG not really"}
+    update_bundle(tmp_path / "marsh", files, made, description="What keeps the marsh.", metrics=metrics)
     return tmp_path / "marsh"
 
 
@@ -63,3 +64,17 @@ def test_what_is_recorded_stands_on_the_card_at_once(bundle):
     assert "| held out, clean, leak rate | 0.4062 |" in card
     assert "![figures/more.png](figures/more.png)" in card
     assert load_bundle(bundle) == recorded
+
+
+def test_the_card_tells_of_each_model(bundle, tmp_path):
+    made = Made(
+        BaseModel("org/b", 16, "b" * 64),
+        {"corruption.safetensors": tmp_path / "corruption.safetensors"},
+        {"corruption": {"distance": 0.25}},
+    )
+    record(bundle, {}, made)
+    card = (bundle / "README.md").read_text()
+    assert 'base_model:\n- "org/a"\n- "org/b"\n---' in card
+    assert "| base model | org/a, 8 dimensions, embeddings `aaaaaaaaaaaa` |\n| base model | org/b, 16" in card
+    assert "## Corruption for org/a" in card
+    assert "## Measured: corruption for org/b\n\n| figure | value |\n|---|---|\n| distance | 0.25 |" in card

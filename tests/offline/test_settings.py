@@ -62,7 +62,7 @@ def test_where_a_job_keeps_its_things_follows_from_its_target(tmp_path, monkeypa
     assert adapter.bundle == Path("targets/marsh")
     assert adapter.bank_file == tmp_path / "adapters" / "marsh" / "bank.safetensors"
     learning = LearningJob(target="marsh", targets=tmp_path, questions=Path("q"))
-    assert learning.trace == tmp_path / ".marsh-search.jsonl"
+    assert learning.trace == tmp_path / ".marsh-huggingfacetb-smollm2-135m-instruct-search.jsonl"
     classifier = ClassifierJob(target="marsh", forget=("f",), retain=("r",))
     assert (classifier.output, classifier.report) == (Path("targets/marsh"), Path("reports/marsh"))
 

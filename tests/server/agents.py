@@ -2,7 +2,7 @@
 
 Codex CLI after codex-rs (``codex-api``, ``protocol/models``, ``tools``), Claude Code after what it is known to send, Cline after
 ``src/api``, Continue after ``core/llm/openaiTypeConverters.ts``, Open WebUI after ``routers/openai.py`` and ``utils``, LibreChat and
-LangGraph after LangChain's ``ChatOpenAI``, which both ask with.
+LangGraph after LangChain's ``ChatOpenAI``, which both ask with, vLLM's semantic router after ``pkg/extproc``.
 """
 
 from collections.abc import Callable
@@ -282,6 +282,22 @@ def langgraph(question: str, result: str) -> dict[str, Any]:
     }
 
 
+def semantic_router(question: str, result: str) -> dict[str, Any]:
+    """A chat as vLLM's semantic router passes it on: the model chosen, a system prompt put first, reasoning switched on."""
+    return {
+        "model": MODEL,
+        "messages": [
+            {"role": "system", "content": "You are an expert of computer science."},
+            {"role": "user", "content": f"Context:\n{result}"},
+            {"role": "assistant", "content": "I have read it."},
+            {"role": "user", "content": question},
+        ],
+        "chat_template_kwargs": {"enable_thinking": True},
+        "reasoning_effort": "medium",
+        "stream_options": {"include_usage": True},
+    }
+
+
 CHAT = "/v1/chat/completions"
 AGENTS = {
     "codex": Agent("/v1/responses", codex),
@@ -292,4 +308,5 @@ AGENTS = {
     "open-webui": Agent(CHAT, open_webui),
     "librechat": Agent(CHAT, librechat),
     "langgraph": Agent(CHAT, langgraph),
+    "semantic-router": Agent(CHAT, semantic_router),
 }

@@ -22,8 +22,7 @@ from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
 from lethe.server.drain import Drain
-from lethe.server.engines.supervisor import Supervisor
-from lethe.server.engines.verifier import EngineVerifier
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSampleFiles
 from lethe.server.http_protocol import bounded_protocol
@@ -32,7 +31,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing, Tracing
-from lethe.server.settings import EngineAdapterSettings, Settings
+from lethe.server.settings import EngineAdapterSettings, EngineGroupSettings, Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 
@@ -94,9 +93,13 @@ async def stack(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stack]:
-    """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says."""
+    """The proxy with the settings of the test's ``settings`` mark, before as many engines as ``engines`` says.
+
+    Or before one engine for each model that ``models`` names.
+    """
     mark = request.node.get_closest_marker("settings")
     count = request.node.get_closest_marker("engines")
+    models = request.node.get_closest_marker("models")
     settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
     classifiers: list[KeywordClassifier] = []
 
@@ -110,33 +113,38 @@ async def stack(
 
     metrics = Metrics()
     engines = [RecordingEngine() for _ in range(count.args[0] if count else 1)]
+    if models:
+        engines = [RecordingEngine(served=name, root=name) for name in models.args[0].values()]
     async with AsyncExitStack() as running:
         for engine in engines:
             await running.enter_async_context(engine.running())
-        address = settings.engine.model_copy(
-            update={
-                "url": tuple(pydantic.AnyHttpUrl(engine.url) for engine in engines),
-                "api_key": pydantic.SecretStr("engine-key"),
-                "adapters": EngineAdapterSettings(folder=tmp_path / "shared"),
-                "health_interval_s": 0.1,
-            }
-        )
+        urls = [pydantic.AnyHttpUrl(engine.url) for engine in engines]
+        adapters = EngineAdapterSettings(folder=tmp_path / "shared")
+        one = {"url": tuple(urls), "adapters": adapters}
+        shared = {"api_key": pydantic.SecretStr("engine-key"), "health_interval_s": 0.1}
+        address = settings.engine.model_copy(update=shared | ({} if models else one))
         settings = settings.model_copy(update={"engine": address})
-        supervisor = Supervisor(settings, None, metrics)
-        upstream = supervisor.engines.clients[0]
+        if models:
+            aliases = models.kwargs.get("aliases", {})
+            groups = {
+                name: EngineGroupSettings(url=(url,), aliases=aliases.get(name, ()), adapters=adapters)
+                for name, url in zip(models.args[0], urls, strict=True)
+            }
+            settings = settings.model_copy(update={"engines": groups})
+        fleet = Fleet(settings, None, metrics)
+        clients = [client for served in fleet.models for client in served.engines.clients]
         asked = settings.classifier.score_sample
         sample = ScoreSampleFiles(asked.folder, asked) if asked.folder else NoScoreSample()
-        verifier = EngineVerifier(supervisor.engines)
-        guard = Guard(targets, build, supervisor, settings.policy, metrics, verifier, sample)
-        await supervisor.open()
+        guard = Guard(targets, build, fleet, settings.policy, metrics, sample)
+        await fleet.open()
         access = Access(settings.keys, limits)
         access.load()
         reload = Reload(guard, access.load)
         await guard.load()
-        await supervisor.start()
+        await fleet.start()
         if len(engines) > 1:
-            running.enter_context(cancelling(asyncio.create_task(supervisor.watch())))
-        while not all(client.ready for client in supervisor.engines.clients):
+            running.enter_context(cancelling(asyncio.create_task(fleet.watch())))
+        while not all(client.ready for client in clients):
             await asyncio.sleep(0.01)
         reader = MediaReader(settings.media, settings.policy.parts, settings.classifier.deadline_seconds)
         running.push_async_callback(reader.close)
@@ -146,9 +154,9 @@ async def stack(
             audit.show_in(metrics)
         app = create_app(
             settings,
-            engines=supervisor.engines,
+            models=fleet.models,
             guard=guard,
-            placer=Placer(lambda: settings.engine.tokenizer, metrics),
+            placer=Placer(metrics),
             reader=reader,
             access=access,
             reload=reload,
@@ -162,13 +170,13 @@ async def stack(
             # There is no TLS, and reading the certificates for it takes as long as most tests.
             async with httpx.AsyncClient(base_url=url, timeout=10, verify=False) as client:
                 yield Stack(
-                    client, port, engines[0], upstream, guard, access, audit, classifiers, engines, supervisor
+                    client, port, engines[0], clients[0], guard, access, audit, classifiers, engines, fleet
                 )
             for engine in engines:
                 engine.hold.set()
         sample.close()
-        await supervisor.close()
-        await supervisor.engines.close()
+        await fleet.stop()
+        await fleet.close()
         if isinstance(audit, AuditLog):
             audit.close()
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +18,8 @@ from aiohttp.typedefs import Handler
 from safetensors.numpy import save
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from lethe.bundle import Action, update_bundle
+from lethe.bundle import Action, BaseModel, Made, install_bundle, update_bundle
+from lethe.bundle.store import CORRUPTION
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierTimeout
 from lethe.classifier.exchange import Exchange
@@ -27,7 +30,7 @@ from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
 from lethe.server.endpoints import GUARDED
 from lethe.server.engines.client import EngineClient
-from lethe.server.engines.supervisor import Supervisor
+from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 
 MODEL = "org/model"
@@ -64,6 +67,7 @@ class RecordingEngine:
     aborts: bool = False
     stops: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
+    metrics_status: int = 200
     detokenized: web.Response | None = None
     says: Callable[[dict[str, Any]], str] | None = None
     # As an ingress that compresses what it may, or what it may not too.
@@ -72,6 +76,7 @@ class RecordingEngine:
     error: web.Response | None = None
     answer: dict[str, Any] | None = None
     health_pages: dict[str, int] = field(default_factory=lambda: {"/health": 200})
+    host: str = "127.0.0.1"
     url: str = ""
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
@@ -85,7 +90,7 @@ class RecordingEngine:
             return self.error
         if self.stops:
             return error_answer(500, "cannot schedule new futures after shutdown")
-        if (body.get("model") or MODEL) not in (MODEL, *self.adapters):
+        if (body.get("model") or self.served) not in (self.served, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream") or request.path == "/tokenize":
             try:
@@ -156,7 +161,7 @@ class RecordingEngine:
         return web.Response(text="Success")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text=self.metrics_page)
+        return web.Response(text=self.metrics_page, status=self.metrics_status)
 
     async def health(self, request: web.Request) -> web.Response:
         return web.Response(status=self.health_pages.get(request.path, 404))
@@ -191,9 +196,10 @@ class RecordingEngine:
         )
         runner = web.AppRunner(app, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, self.host, 0, shutdown_timeout=0.1)
         await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{host}:{runner.addresses[0][1]}"
         try:
             yield
         finally:
@@ -296,7 +302,12 @@ class Stack:
     audit: Audit
     classifiers: list[KeywordClassifier]
     engines: list[RecordingEngine]
-    supervisor: Supervisor
+    fleet: Fleet
+
+    @property
+    def clients(self) -> list[EngineClient]:
+        """The proxy's side of each engine."""
+        return [client for served in self.fleet.models for client in served.engines.clients]
 
     async def audited(self, count: int) -> None:
         """Wait until so many entries are in the audit log."""
@@ -306,32 +317,62 @@ class Stack:
                 await asyncio.sleep(0.01)
 
     async def metric(self, name: str) -> float:
-        page = (await self.client.get("/metrics")).text
+        # To Prometheus a label that is empty is none.
+        page = re.sub(r',?model=""(?=[,}])', "", (await self.client.get("/metrics")).text).replace("{,", "{")
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name))
 
 
+_NOISE = Corruption("rand_noise_first_n", 3.0, 4)
+BASE: dict[str, Any] = {"id": MODEL, "hidden_size": 8, "embedding_sha256": "0" * 64}
+
+
 def write_target(
-    folder: Path, name: str, /, action: Action = Action.CORRUPT, *, answers: bool = False, **changes: Any
+    folder: Path,
+    name: str,
+    /,
+    action: Action = Action.CORRUPT,
+    *,
+    answers: bool = False,
+    base_model: dict[str, Any] | None = BASE,
+    **changes: Any,
 ) -> None:
-    """Write a target.
+    """Write a target in the place of the one that may stand there.
 
     Parameters
     ----------
     answers
         Whether it has a head for answers.
+    base_model
+        What its corruption is for; without one it has none.
     changes
         Fields of its manifest.
     """
-    file = folder / "corruption.safetensors"
-    save_corruption(Corruption("rand_noise_first_n", 3.0, 4), file)
-    base = {"id": MODEL, "hidden_size": 8, "embedding_sha256": "0" * 64}
-    files: dict[str, Any] = {"classifier/head.json": b"{}", "corruption.safetensors": file}
-    update_bundle(
-        folder / name,
-        files | ({"answer_classifier/head.json": b"{}"} if answers else {}),
-        **({"action": action, "base_model": base} | changes),
-    )
-    file.unlink()
+    files: dict[str, Any] = {"classifier/head.json": b"{}"}
+    files |= {"answer_classifier/head.json": b"{}"} if answers else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch) / name
+        update_bundle(written, files, action=action, **changes)
+        if base_model is not None:
+            give_corruption(written, base_model)
+        install_bundle(written, folder / name)
+
+
+def give_corruption(
+    bundle: Path,
+    base_model: dict[str, Any],
+    corruption: Corruption = _NOISE,
+) -> None:
+    """Give a bundle a corruption for a base model."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / CORRUPTION
+        save_corruption(corruption, file)
+        update_bundle(bundle, {}, Made(BaseModel(**base_model), {CORRUPTION: file}))
+
+
+def corruption_file(bundle: Path) -> Path:
+    """The one corruption of a bundle."""
+    (file,) = bundle.glob(f"models/*/{CORRUPTION}")
+    return file
 
 
 def write_tokenizer(folder: Path, words: Sequence[str] = ()) -> None:
@@ -360,6 +401,7 @@ def write_adapter(
     rank: int = 2,
     *,
     answers: bool = False,
+    base_model: dict[str, Any] = BASE,
     **changes: Any,
 ) -> None:
     """Write a target with an adapter, and a corruption too, in the place of the one that may stand there."""
@@ -368,15 +410,12 @@ def write_adapter(
     shapes = {f"{module}.lora_A.weight": (rank, 8), f"{module}.lora_B.weight": (8, rank)}
     weights = {key: values.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
     config = {"peft_type": "LORA", "r": rank, "lora_alpha": rank, "target_modules": ["q_proj"]}
-    write_target(folder, name, action, answers=answers)
-    update_bundle(
-        folder / name,
-        {
-            "adapter/adapter_config.json": json.dumps(config).encode(),
-            "adapter/adapter_model.safetensors": save(weights),
-        },
-        **changes,
-    )
+    write_target(folder, name, action, answers=answers, base_model=base_model)
+    files: dict[str, Any] = {
+        "adapter/adapter_config.json": json.dumps(config).encode(),
+        "adapter/adapter_model.safetensors": save(weights),
+    }
+    update_bundle(folder / name, {}, Made(BaseModel(**base_model), files), **changes)
 
 
 def api_key(identity: str, **fields: Any) -> ApiKey:

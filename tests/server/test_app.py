@@ -8,7 +8,7 @@ import pytest
 
 from lethe.bundle import Action, BundleError
 from lethe.corruption import CorruptionRequest
-from tests.server.stack import Stack, chat, error_of, write_target
+from tests.server.stack import Stack, chat, corruption_file, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -194,7 +194,7 @@ async def test_two_corrupted_targets_are_applied_together(stack: Stack, targets:
 
 async def test_a_failed_reload_leaves_the_old_targets_in_force(stack: Stack, targets: Path) -> None:
     before = stack.guard.targets
-    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "books").write_bytes(b"damaged")
     with pytest.raises(BundleError, match="has hash"):
         await stack.guard.load()
     assert stack.guard.targets is before

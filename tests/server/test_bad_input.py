@@ -73,16 +73,15 @@ KINDS = "a text, a list of texts, a list of token ids, or a list of such lists"
 @pytest.mark.parametrize(
     ("prompt", "said"),
     [
-        (None, f": Input should be {KINDS}, but it is null"),
         (3, f": Input should be {KINDS}, but it is 3"),
         ({}, f": Input should be {KINDS}, but it is an object"),
         ([None], f": Input should be {KINDS}, but it is a list that begins with null"),
-        ([], ": List should have at least 1 item after validation, not 0"),
-        ([[]], ".0: List should have at least 1 item after validation, not 0"),
+        ([], ": Input should not be empty, but it is an empty list"),
+        ([[]], ".0: Input should not be empty, but it is an empty list"),
         ([-1], ".0: Input should be greater than or equal to 0, but it is -1"),
         ([1, "a"], '.1: Input should be a valid integer, but it is "a"'),
         (["a", [1]], ".1: Input should be a valid string, but it is a list that begins with 1"),
-        ([[1], 5], ".1: Input should be a valid list, but it is 5"),
+        ([[1], 5], ".1: Input should be a list, but it is 5"),
         ([[1], [None]], ".1.0: Input should be a valid integer, but it is null"),
         ([1.5], ".0: Input should be a valid integer, but it is 1.5"),
         ([True], ".0: Input should be a valid integer, but it is true"),
@@ -98,6 +97,24 @@ async def test_a_malformed_prompt_is_told_what_is_wrong_with_it(
     assert error["message"] == f"{field}{said}"
     assert error["param"] == error["message"].partition(":")[0]
     assert stack.engine.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (
+            "/v1/completions",
+            {"prompt": None},
+            f"prompt: Input should be {KINDS}, but it is null",
+        ),
+        ("/v1/completions", {}, "prompt: must be given"),
+        ("/v1/embeddings", {"input": None}, "input: must be given, or messages in its place"),
+        ("/rerank", {"query": "a"}, "documents: must be given"),
+    ],
+)
+async def test_what_is_missing_is_told(stack: Stack, path: str, body: dict[str, Any], said: str) -> None:
+    error = error_of(await stack.client.post(path, json=body))
+    assert (error["message"], error["param"]) == (said, said.partition(":")[0])
 
 
 @pytest.mark.parametrize(
@@ -188,7 +205,7 @@ async def test_a_body_over_the_limit_is_a_413_whether_or_not_it_says_so(stack: S
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Content-Type": "text/plain"}, {"Content-Type": "application/json", "Content-Encoding": "zstd"}],
+    [{"Content-Type": "text/plain"}, {"Content-Type": "application/json", "Content-Encoding": "br"}],
 )
 async def test_what_is_not_plain_json_is_a_415(stack: Stack, headers: dict[str, str]) -> None:
     await rejected(stack, 415, content=json.dumps(chat("hi")), headers=headers)
@@ -221,8 +238,17 @@ async def test_a_second_key_of_the_same_name_cannot_hide_the_first(stack: Stack)
     assert "lethe" in sent["vllm_xargs"]
 
 
-async def test_beam_search_is_refused(stack: Stack) -> None:
-    assert (await rejected(stack, 400, json=chat("hi", use_beam_search=True)))["param"] == "use_beam_search"
+@pytest.mark.parametrize("switch", [True, 1, "true", "yes", "maybe", [], 2])
+async def test_beam_search_is_refused(stack: Stack, switch: Any) -> None:
+    error = await rejected(stack, 400, json=chat("hi", use_beam_search=switch))
+    assert error["param"] == "use_beam_search"
+
+
+@pytest.mark.parametrize("switch", [None, False, 0, "false", "off"])
+async def test_what_switches_it_off_is_passed(stack: Stack, switch: Any) -> None:
+    body = chat("hi", use_beam_search=switch)
+    assert (await stack.client.post("/v1/chat/completions", json=body)).status_code == 200
+    assert stack.engine.requests[0][1] == body
 
 
 async def test_an_adapters_name_is_an_unknown_model(stack: Stack) -> None:
@@ -256,7 +282,7 @@ async def test_a_malformed_salt_is_refused(stack: Stack, salt: Any) -> None:
         ("GET", "/v1/responses/x", 404),
         ("POST", "/v1/message", 404),
         ("POST", "/inference/v1/generate", 404),
-        ("POST", "/pooling", 404),
+        ("POST", "/generative_scoring", 404),
         ("POST", "/v1/chat/completions/batch", 404),
     ],
 )

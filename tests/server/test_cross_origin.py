@@ -45,7 +45,7 @@ async def test_a_named_origin_may_read_whatever_is_answered(
     stack.upstream.mark_unavailable("the engine is restarting")
     answers.append(await stack.client.post("/v1/chat/completions", json=chat("hi"), headers=PAGE))
     # What nobody expects.
-    monkeypatch.setattr(stack.supervisor.engines, "clients", ())
+    monkeypatch.setattr(stack.fleet.models.first.engines, "clients", ())
     answers.append(await stack.client.get("/metrics/engine", headers=PAGE))
     assert [answer.status_code for answer in answers] == [200, 200, 405, 404, 503, 500]
     for answer in answers:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from lethe.bundle import Action
 from lethe.server.endpoints import GUARDED
@@ -49,6 +50,14 @@ async def test_a_target_that_only_observes_refuses_nothing(stack: Stack, targets
 async def test_a_count_is_passed_all_the_same(stack: Stack) -> None:
     body = {"messages": [{"role": "user", "content": "potter"}]}
     assert (await stack.client.post("/v1/messages/count_tokens", json=body)).status_code == 200
+
+
+async def test_bytes_keep_the_header_that_tells_them_apart(stack: Stack) -> None:
+    stack.engine.error = web.Response(
+        body=b"\x00\x01", content_type="application/octet-stream", headers={"metadata": '{"data":[]}'}
+    )
+    response = await stack.client.post("/v1/embeddings", json={"input": "hi", "encoding_format": "bytes"})
+    assert (response.content, response.headers["metadata"]) == (b"\x00\x01", '{"data":[]}')
 
 
 async def test_an_image_is_blocked_here_too(stack: Stack) -> None:

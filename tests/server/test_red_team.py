@@ -130,3 +130,9 @@ async def test_what_is_missing_is_said_before_anything_is_asked(attacked, stack:
     with pytest.raises(LanguageModelError, match="lethe keys create --scope check"):
         await attacked("plain", api_key=uses)
     assert not [path for path, _ in stack.engine.requests if path == "/v1/chat/completions"]
+
+
+async def test_a_fault_of_the_engine_ends_the_run_in_one_error(attacked, stack: Stack) -> None:
+    stack.engine.stops = True
+    with pytest.raises(LanguageModelError, match="answered 50"):
+        await attacked("plain")

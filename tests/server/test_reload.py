@@ -15,11 +15,12 @@ from lethe.server.access.limits import LocalLimits
 from lethe.server.audit.files import read_entries
 from lethe.server.audit.log import AuditLog
 from lethe.server.errors import Unauthorized
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload, ReloadError
 from lethe.server.settings import PolicySettings
-from tests.server.stack import KeywordClassifier, write_target
+from tests.server.stack import KeywordClassifier, corruption_file, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +85,7 @@ async def test_a_bad_bundle_keeps_the_targets_as_they_are_but_no_revocation_wait
     await reload()
     revoke_key(keys, key.id)
     write_target(targets, "films")
-    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "books").write_bytes(b"damaged")
     logged.clear()
     with pytest.raises(ReloadError, match="books"):
         await reload.try_all()
@@ -108,7 +109,7 @@ async def test_a_bad_file_of_keys_keeps_everything_as_it_is(
 async def test_a_reload_that_nobody_waits_for_tells_of_its_failure(
     reload: Reload, targets: Path, logged: pytest.LogCaptureFixture
 ) -> None:
-    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "books").write_bytes(b"damaged")
     await reload()
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.reload", logging.ERROR)

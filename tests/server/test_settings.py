@@ -104,7 +104,12 @@ def test_the_shipped_targets_are_the_default() -> None:
     [
         ({"port": 0}, "port: input should be greater than or equal to 1, got 0"),
         ({"port": "x"}, "port: .* got 'x'"),
+        ({"limits": {"keep_alive_s": "inf"}}, r"limits\.keep_alive_s: input should be a finite number"),
+        ({"drain_delay_s": "nan"}, "drain_delay_s: input should be"),
+        ({"classifier": {"deadline_seconds": "inf"}}, r"classifier\.deadline_seconds: .* finite"),
         ({"engine": {"url": "nowhere"}}, r"engine\.url\.0: .* got 'nowhere'"),
+        ({"engine": {"url": "http://user:secret@engine"}}, r"engine\.url\.0: .*no user and no password"),
+        ({"engine": {"url": "http://engine/v1?key=a"}}, r"engine\.url\.0: .*without \? or #"),
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),
         ({"policy": {"on_error": "explode"}}, r"policy\.on_error: .*'block', 'pass', 'corrupt' or 'observe'"),
         ({"max_body_bytes": 1}, "max_body_bytes"),

@@ -94,6 +94,18 @@ REFUSED = {
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "http://10.0.0.1"}]}]},
         "input.0",
     ),
+    "image-of-a-tool": (
+        {
+            "input": [
+                {
+                    "type": "function_call_output",
+                    "call_id": "1",
+                    "output": [{"type": "input_image", "image_url": "http://10.0.0.1"}],
+                }
+            ]
+        },
+        "input.0.output.0",
+    ),
     "xargs": ({"vllm_xargs": {"lethe": "x"}}, "vllm_xargs"),
 }
 

@@ -1,15 +1,17 @@
 // The page's beginning: its key, its sections, its theme.
 import { forgetKey, hasKey, openSession, Fault } from "./api.js";
 import { startLive, stopLive } from "./live.js";
+import { openMaking, setMakingSession, stopWatching } from "./making.js";
 import { openPlayground, setSession, stopAsking } from "./playground.js";
 import { openTargets, setTargetsSession } from "./targets.js";
 import { openTrial } from "./trial.js";
 
 const element = (id) => document.getElementById(id);
-const SECTIONS = { playground: openPlayground, targets: openTargets, live: startLive, data: openTrial };
+const SECTIONS = { playground: openPlayground, targets: openTargets, making: openMaking, live: startLive, data: openTrial };
 
 function show(name) {
   stopLive();
+  stopWatching();
   for (const id of ["door", ...Object.keys(SECTIONS)]) element(id).hidden = id !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
@@ -31,6 +33,7 @@ async function enter(key) {
   const session = await openSession(key);
   setSession(session);
   setTargetsSession(session);
+  setMakingSession(session);
   follow();
 }
 

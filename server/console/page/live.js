@@ -26,7 +26,7 @@ async function refresh() {
     byId("live-fault").textContent = "";
     showTiles(now);
     showTargets(now);
-    showEngine(now.engine);
+    byId("engine").replaceChildren(...now.engines.flatMap(engineFacts));
     showDecisions(now.decisions);
   } catch (fault) {
     byId("live-fault").textContent = fault.message;
@@ -80,17 +80,17 @@ function showTargets(now) {
   );
 }
 
-function showEngine(engine) {
+function engineFacts(engine) {
   const facts = {
+    // Where several are served.
+    Model: engine.model || undefined,
     State: engine.ready ? "ready" : `not ready: ${engine.reason}`,
     Running: engine.running,
     Waiting: engine.waiting,
     "KV cache, fullest": engine.kv_cache === undefined ? undefined : percent(engine.kv_cache),
     "Corrupted requests": engine.corrupted,
   };
-  byId("engine").replaceChildren(
-    ...Object.entries(facts).filter(([, value]) => value !== undefined).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]),
-  );
+  return Object.entries(facts).filter(([, value]) => value !== undefined).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]);
 }
 
 function showDecisions(decisions) {

@@ -4,12 +4,14 @@ import { badge, byId, duration, make, meter, options } from "./elements.js";
 import { askForFeedback } from "./feedback.js";
 import { markedText, markedTokens } from "./marks.js";
 
-let session = { bare_answers: false };
+let session = { bare_answers: false, choices: [] };
 let asking = null;
 let judgement = null;
 
 export function setSession(opened) {
   session = opened;
+  byId("asked-model-field").hidden = !session.choices.length;
+  options(byId("asked-model"), session.choices);
 }
 
 export async function openPlayground() {
@@ -32,6 +34,7 @@ async function askBoth(event) {
   stopAsking();
   const mine = (asking = new AbortController());
   const body = {
+    ...(session.choices.length ? { model: byId("asked-model").value } : {}),
     prompt: byId("prompt").value,
     max_tokens: byId("max-tokens").valueAsNumber,
     temperature: byId("temperature").valueAsNumber,

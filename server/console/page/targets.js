@@ -73,9 +73,10 @@ const inForce = ({ in_force }) => (in_force ? `version ${in_force} is in force` 
 function facts(target) {
   const share = target.percent < 100 ? `for ${target.percent} % of the keys` : "";
   const stale = target.in_force !== target.version ? inForce(target) : "";
-  const action = target.done_instead ? `action ${target.done_instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
+  const instead = Object.entries(target.done_instead).map(([model, done]) => `${model ? `before ${model} ` : ""}${done}`).join(", ");
+  const action = instead ? `action ${instead}, not ${target.action}: it is for another model` : `action ${target.action}`;
   const answers = target.answers === "off" ? "" : `answers: ${target.answers}`;
-  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_model].filter(Boolean);
+  return [`version ${target.version}`, stale, action, share, answers, `flags from ${target.threshold.toFixed(3)}`, target.base_models.join(", ")].filter(Boolean);
 }
 
 async function change(target, state) {

@@ -72,7 +72,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
     scores = {result.model: result.scores for result in results}
     assert scores["retain"]["forget quality (p)"] == 1.0
     assert scores["ECO, oracle labels"]["model utility"] == scores["original"]["model utility"]
-    assert load_bundle(run.bundle("forget01")).corruption
+    assert load_bundle(run.bundle("forget01")).models[0].corruption
 
     lines = []
     again = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lines.append)

@@ -63,7 +63,7 @@ def test_what_is_kept_is_scored_as_before_by_oracle_labels(run, tmp_path):
     assert base.scores["random guessing"] == 0.25
     for subject in ("chemistry", "cybersecurity", "world facts"):
         assert guarded.scores[f"accuracy, {subject}"] == taught.scores[f"accuracy, {subject}"]
-    assert load_bundle(run.bundle).corruption
+    assert load_bundle(run.bundle).models[0].corruption
 
     page = tmp_path / "docs" / "page.md"
     write_page(page, run, results)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from lethe.bundle import load_bundle, update_bundle
+from lethe.bundle import Made, load_bundle, update_bundle
+from lethe.bundle.store import CORRUPTION
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import save_head
 from tests.classifier.heads import made_head
@@ -33,11 +34,11 @@ def judging(
     files: dict[str, Any] = {
         str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()
     }
-    assert shipped.corruption is not None
-    files["corruption.safetensors"] = shipped.corruption
+    [made] = shipped.models
+    base = made.base_model.identity()
     targets = folder / "targets"
     targets.mkdir()
-    update_bundle(targets / "paris", files, action="corrupt", base_model=shipped.manifest.base_model)
+    update_bundle(targets / "paris", files, Made(base, {CORRUPTION: made.corruption}), action="corrupt")
     with proxy_before(proxy.engine, lethe_cache, targets, {}) as running:
         yield running
 

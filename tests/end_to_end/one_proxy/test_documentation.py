@@ -78,9 +78,9 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy
     try:
         bundle = load_bundle(desk / "targets" / "marsh")
         assert bundle.classifier
-        assert bundle.corruption
-        assert bundle.manifest.base_model
-        assert bundle.manifest.base_model.id == SMOLLM2
+        [made] = bundle.models
+        assert made.corruption
+        assert made.base_model.id == SMOLLM2
         assert (bundle.folder / "report.html").is_file()
         assert printed[-2] == "marsh enabled\n"
         proxy.wait_for_line("marsh")

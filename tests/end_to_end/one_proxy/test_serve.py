@@ -106,7 +106,7 @@ def test_the_demo_shows_both_answers(proxy: RunningProxy, lethe_cache: Path) -> 
 def test_a_reload_that_fails_is_said_and_changes_nothing(
     proxy: RunningProxy, targets: Path, guarded: OpenAI
 ) -> None:
-    corruption = targets / "harry-potter" / "corruption.safetensors"
+    corruption = next((targets / "harry-potter").rglob("corruption.safetensors"))
     content, seen = corruption.read_bytes(), len(proxy.lines)
     corruption.write_bytes(content[:-1])
     try:

@@ -10,6 +10,7 @@ from lethe.corruption.request import PlacedCorruption, prompt_digest
 from lethe.offline.language_models import LanguageModelError, Prompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.server.endpoints import ChatRequest, CompletionRequest
+from lethe.server.engines.tokenizer import ServedTokenizer
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer
@@ -58,13 +59,13 @@ def test_a_prompt_of_one_token_is_corrupted(encoder):
     assert ranges(encoder, "The", "all_but_last", chat=False) == ((0, 1),)
 
 
-def served_request(placer, text, chat, corruption):
+def served_request(tokenizer, text, chat, corruption):
     """What the proxy sends for the same prompt."""
     body = {"messages": [{"role": "user", "content": text}]} if chat else {"prompt": text}
     parsed = (ChatRequest if chat else CompletionRequest).parse(json.dumps(body).encode())
     placed = PlacedCorruption("candidate", "0", corruption)
     decision = Decision(Outcome.CORRUPT, corruptions=(placed,), verdicts=(Verdict((), "ok"),))
-    return asyncio.run(placer.place(parsed, decision))
+    return asyncio.run(Placer(Metrics()).place(parsed, decision, tokenizer))
 
 
 WORDS = [
@@ -94,12 +95,12 @@ def test_a_corruption_is_learned_on_the_tokens_that_the_proxy_corrupts(encoder, 
         *("".join(draw.choices(WORDS, k=draw.randint(1, 9))) for _ in range(150)),
     ]  # fmt: skip
     corruption = Corruption("zero_out_first_n", 1.0, 1, positions=positions)
-    placer = Placer(lambda: str(tiny_model_folder), Metrics())
+    tokenizer = ServedTokenizer(lambda: str(tiny_model_folder))
     for text in texts:
         for chat in (True, False):
             prompt = encoder.encode(Prompt(text, chat))
             learned = corruption_request(prompt, corruption)
-            assert learned == served_request(placer, text, chat, corruption).on(prompt.token_ids), text
+            assert learned == served_request(tokenizer, text, chat, corruption).on(prompt.token_ids), text
 
 
 def test_tokens_are_those_that_transformers_gives(encoder):

@@ -42,7 +42,7 @@ def test_the_shipped_guard_corrupts_its_own_prompts_alone(method, make):
 
 
 def test_a_bundle_of_another_model_is_refused():
-    recorded = read_manifest(SHIPPED).base_model
+    recorded = read_manifest(SHIPPED).models[0]
     other = BaseModel("other", recorded.hidden_size, "0" * 64)
     with pytest.raises(LanguageModelError, match="made for HuggingFaceTB/SmolLM2-135M-Instruct"):
         guard_with_bundle(Seen(), SHIPPED, other)

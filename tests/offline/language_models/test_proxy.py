@@ -37,6 +37,10 @@ def test_chats_and_raw_prompts_go_their_own_way(url):
     assert model.generate(tasks) == ["chat: Who?", "text: Once"]
 
 
+def test_the_address_may_end_as_clients_want_it(url):
+    assert ProxyModel.connect(f"{url}/v1/", api_key="key").url == url
+
+
 def test_letters_are_found_among_the_likeliest_tokens(url):
     model = ProxyModel.connect(url, api_key="key")
     chat, raw = model.choose(

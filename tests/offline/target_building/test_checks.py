@@ -14,8 +14,8 @@ from lethe.offline.target_building.data import TargetData, TargetOptions
 def data(**fields: object) -> TargetData:
     """Enough of everything, but for what a test changes."""
     good: dict[str, object] = {
-        "forget": [f"What does Marsh do on day {number}?" for number in range(59)]
-        + ["And the ferry system?"],
+        "forget": [f"What does Marsh do on day {number}?" for number in range(44)]
+        + ["And the ferry system?", *(f"Who books ferry {number}?" for number in range(15))],
         "near": [f"What does a heron do on day {number}?" for number in range(40)],
         "names": ("Marsh",),
         "questions": [
@@ -59,7 +59,11 @@ def test_what_makes_a_build_useless_ends_it(fields: dict[str, object], file: str
             "forget",
             "31 prompts; from 60 on",
         ),
-        ({"forget": [f"What of Marsh {n}?" for n in range(60)]}, "forget", "every prompt has a name"),
+        (
+            {"forget": [f"What of Marsh {n}?" for n in range(60)]},
+            "forget",
+            "0 of 60 prompts describe the target",
+        ),
         ({"names": ("Seehund",)}, "names", "no prompt of forget has any"),
         ({"near": [f"Is {n} a marsh?" for n in range(40)]}, "near", "named as the target is"),
         ({"questions": ()}, "questions", "no corruption is learned"),

@@ -14,7 +14,7 @@ from lethe.server.access.key_file import create_key, read_keys, revoke_key
 from lethe.server.access.keys import Scope
 from lethe.server.app import CONSOLE, OPEN
 from tests.server.anthropic_requests import message_body
-from tests.server.stack import MODEL, POOLED, Stack, chat, error_of, write_target
+from tests.server.stack import MODEL, POOLED, Stack, chat, corruption_file, error_of, write_target
 
 pytestmark = pytest.mark.anyio
 
@@ -257,7 +257,7 @@ async def test_a_reload_that_fails_says_why_and_changes_nothing(
     stack: Stack, keys: Path, targets: Path
 ) -> None:
     admin = new_key(stack, keys, scopes={"admin", "use"})
-    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "books").write_bytes(b"damaged")
     response = await stack.client.post("/admin/reload", headers=admin)
     assert response.status_code == 409
     assert "has hash" in error_of(response)["message"]

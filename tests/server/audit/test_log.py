@@ -14,13 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from lethe.bundle import update_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.server.audit.chain import ChainError, Link
 from lethe.server.audit.files import audit_files, last_entries, read_entries, read_key, verify
 from lethe.server.audit.log import AuditLog
 from lethe.server.errors import OperatorError
-from tests.server.stack import MODEL, Stack, chat, error_of
+from tests.server.stack import MODEL, Stack, chat, error_of, write_target
 
 SMALL = 1 << 16
 
@@ -241,7 +240,7 @@ async def test_where_a_request_came_from_is_written_down_where_that_is_wanted(
 @pytest.mark.anyio
 async def test_a_target_for_another_model_is_told_apart(audited: Path, stack: Stack, targets: Path) -> None:
     base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
-    update_bundle(targets / "books", {}, base_model=base)
+    write_target(targets, "books", base_model=base)
     await stack.guard.load()
     await stack.client.post("/v1/chat/completions", json=chat("Harry Potter?"))
     await stack.audited(1)

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from lethe.bundle import update_bundle
-from lethe.corruption import Corruption, save_corruption
+from lethe.corruption import Corruption
 from lethe.server.access.key_file import create_key
-from tests.server.stack import Stack, write_target, write_tokenizer
+from tests.server.stack import BASE, Stack, corruption_file, give_corruption, write_target, write_tokenizer
 
 CARD = """---
 tags: [x]
@@ -53,13 +53,12 @@ def targets(tmp_path: Path) -> Path:
     (tmp_path / "card.md").write_text(CARD)
     (tmp_path / "plot.png").write_bytes(PIXEL)
     corruption = Corruption("rand_noise_first_n", 3.0, 4, positions="user_content")
-    save_corruption(corruption, tmp_path / "corruption.safetensors")
     files = {
         "README.md": tmp_path / "card.md",
         "figures/plot.png": tmp_path / "plot.png",
-        "corruption.safetensors": tmp_path / "corruption.safetensors",
     }
     update_bundle(folder / "books", files, description="A shelf of books.")
+    give_corruption(folder / "books", BASE, corruption)
     return folder
 
 
@@ -80,7 +79,7 @@ def tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def damaged(targets: Path) -> None:
     """Damage of the target ``films``, which is in force if this is asked for after the proxy."""
-    (targets / "films" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "films").write_bytes(b"damaged")
 
 
 @pytest.fixture

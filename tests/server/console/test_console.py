@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lethe.bundle import Action, update_bundle
+from lethe.bundle import Action
 from lethe.server.audit.files import read_entries
 from lethe.server.console.static import SECURITY_HEADERS
 from lethe.server.errors import OperatorError
@@ -162,7 +162,6 @@ async def test_nothing_but_a_prompt_can_be_asked_of_the_bare_engine(
 ) -> None:
     wrong: list[dict[str, Any]] = [
         {"vllm_xargs": {}},
-        {"model": "an-adapter"},
         {"messages": []},
         {"prompt": ""},
         {"prompt": ["a"]},
@@ -175,6 +174,8 @@ async def test_nothing_but_a_prompt_can_be_asked_of_the_bare_engine(
         answer = await admin.post(f"{API}/bare", json={"prompt": "hi"} | fields)
         assert answer.status_code == 400
         assert error_of(answer)["message"].startswith(next(iter(fields)))
+    adapter = await admin.post(f"{API}/bare", json={"prompt": "hi", "model": "an-adapter"})
+    assert adapter.status_code == 404
     assert not stack.engine.requests
 
 
@@ -241,7 +242,7 @@ async def test_what_goes_on_is_shown(admin: httpx.AsyncClient, stack: Stack) -> 
     assert (page["requests"], page["flagged"]) == (3, 2)
     assert page["targets"] == {"books": 1, "films": 2}
     assert page["seconds"]["request"]["+Inf"] == 3
-    assert page["engine"] == {"ready": True, "reason": None, "running": 0}
+    assert page["engines"] == [{"model": "", "ready": True, "reason": None, "running": 0}]
     newest, *_, oldest = page["decisions"]
     assert [newest["action"], oldest["action"]] == ["pass", "corrupt"]
     assert not {"seal", "text"} & newest.keys()
@@ -253,7 +254,7 @@ async def test_of_several_engines_the_requests_add_up_and_the_fullest_cache_is_s
 ) -> None:
     for engine, running, share in zip(stack.engines, (3, 4), (0.8, 0.7), strict=True):
         engine.metrics_page = f"vllm:num_requests_running {running}.0\nvllm:kv_cache_usage_perc {share}\n"
-    engines = (await admin.get(f"{API}/live")).json()["engine"]
+    [engines] = (await admin.get(f"{API}/live")).json()["engines"]
     assert (engines["running"], engines["kv_cache"]) == (7, 0.8)
 
 
@@ -296,12 +297,12 @@ async def test_a_target_for_another_model_is_shown_with_what_is_done(
     admin: httpx.AsyncClient, stack: Stack, targets: Path
 ) -> None:
     base = {"id": "org/other", "hidden_size": 8, "embedding_sha256": "1" * 64}
-    update_bundle(targets / "books", {}, base_model=base)
+    write_target(targets, "books", base_model=base)
     await stack.guard.load()
     listed = (await admin.get(f"{API}/targets")).json()["targets"]
     assert [(each["action"], each["done_instead"]) for each in listed] == [
-        ("corrupt", "refuse"),
-        ("corrupt", None),
+        ("corrupt", {"": "refuse"}),
+        ("corrupt", {}),
     ]
     in_force = (await admin.get("/admin/targets")).json()["targets"]
     assert [(each["action"], each["fits"]) for each in in_force] == [("refuse", False), ("corrupt", True)]

@@ -298,6 +298,45 @@ async def test_an_earlier_version_is_put_back(
     assert not (await Axe().run(page)).response["violations"]
 
 
+@pytest.fixture
+def target_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of targets' data, which the proxy is told of if this is asked for before it."""
+    monkeypatch.setenv("LETHE_CONSOLE__TARGET_DATA", str(tmp_path / "target-data"))
+    return tmp_path / "target-data"
+
+
+async def test_a_target_is_made_its_data_written_and_a_build_watched(
+    target_data: Path, page: Page, secrets: dict[str, str], targets: Path
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="New target").click()
+    await page.get_by_label("Name of a new target").fill("Moon")
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#making-fault")).to_contain_text("moon would do")
+    await page.get_by_label("Name of a new target").fill("moon")
+    await page.get_by_role("button", name="Make it").click()
+    await page.get_by_label("File", exact=True).select_option("forget.txt")
+    await page.get_by_label("What it holds").fill("Who walked on the Moon first?\n# no prompt\nAnd when?")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#making-note")).to_have_text("forget.txt of moon is saved.")
+    await expect(page.get_by_text("2 to forget · 0 near")).to_be_visible()
+    await page.get_by_role("button", name="Build moon").click()
+    await expect(page.locator("#making-lines")).to_contain_text(
+        "2 prompts; 10 are the least", timeout=300_000
+    )
+    await expect(page.locator("#making-lines")).to_contain_text("ended with status 1", timeout=60_000)
+    assert not (await Axe().run(page)).response["violations"]
+
+    (target_data / ".bundles").mkdir()
+    write_target(target_data / ".bundles", "moon")
+    await page.reload()
+    await page.get_by_role("button", name="Shadow moon").click()
+    await expect(page.locator("#making-note")).to_contain_text("moon observes")
+    await page.get_by_role("link", name="Targets", exact=True).click()
+    await expect(page.get_by_role("button", name="Shadow").nth(2)).to_have_attribute("aria-pressed", "true")
+    assert (targets / "moon" / "target.json").is_file()
+
+
 async def test_what_each_target_would_have_done_is_shown_by_day(
     page: Page, secrets: dict[str, str], stack: Stack
 ) -> None:

@@ -40,11 +40,12 @@ def contents(tmp_path: Path) -> dict[str, str]:
             "targets": targets,
             "audit": {"folder": tmp_path / "audit"},
             "engine": {
-                "url": "http://user:hunter2@engine:8000",
+                "url": "http://engine:8000",
                 "api_key": "sesame",
                 "args": ["--hf-token", "hf_token"],
             },
             "redis": {"url": "redis://:hunter2@redis:6379"},
+            "tracing": {"endpoint": "http://user:hunter2@collector:4318/v1/traces"},
             "policy": {"refusal": "Ada is none of your business", "verify": {"ada-sorrel": "engine"}},
         },
     )

@@ -48,6 +48,29 @@ def test_what_carries_nothing_is_refused(part: dict[str, Any]) -> None:
         of(part)
 
 
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [
+        ({"image_url": {"url": READ}}, "image"),
+        ({"type": None, "video_url": READ}, "video"),
+        ({"type": "input_audio", "input_audio": {}, "image_url": READ, "uuid": "a"}, "image"),
+        ({"type": "input_audio", "input_audio": {}, "image_url": READ}, "audio"),
+        ({"type": "video_url", "uuid": "a"}, "video"),
+    ],
+)
+def test_it_is_of_the_kind_that_the_engine_reads_it_as(part: dict[str, Any], kind: str) -> None:
+    (found,) = media_parts({"messages": [{"role": "user", "content": [part]}]}, ("messages",))
+    assert found.kind == kind
+    assert READ not in found.said_besides() or kind == "audio"
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "text", "text": "a"}, {"text": "a"}, {"type": []}, {"type": "other"}, "a"]
+)
+def test_what_is_text_or_nothing_known_is_left_where_it_is(part: Any) -> None:
+    assert not list(media_parts({"messages": [{"content": [part]}]}, ("messages",)))
+
+
 def test_parts_are_found_in_contents_outputs_and_results_alone() -> None:
     image = {"type": "image", "source": {}}
     body = {

@@ -100,7 +100,7 @@ def test_an_image_among_what_is_scored_is_no_text() -> None:
         (
             RerankRequest,
             {"query": {"content": [IMAGE | {"image_url": {"url": "http://10.0.0.1"}}]}, "documents": "a"},
-            "query.0.content.0",
+            "query.content.0",
         ),
     ],
 )

@@ -2,8 +2,9 @@
 
 import pytest
 
+from lethe.server.engines.client import EngineClient
 from lethe.server.errors import EngineFailed, OperatorError
-from tests.server.stack import Stack, chat, error_of
+from tests.server.stack import MODEL, RecordingEngine, Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
 
@@ -53,3 +54,28 @@ async def test_operators_are_told_where_to_switch_compression_off(stack: Stack) 
         await stack.upstream.learn_facts()
     with pytest.raises(EngineFailed, match="gzip"):
         await stack.upstream.administer("/v1/load_lora_adapter", {"lora_name": "x", "lora_path": "/"})
+
+
+async def test_a_page_that_is_not_of_metrics_is_none(stack: Stack) -> None:
+    stack.engine.metrics_page, stack.engine.metrics_status = "<html>no such page</html>", 404
+    response = await stack.client.get("/metrics/engine")
+    assert (response.status_code, "HTTP 404" in error_of(response)["message"]) == (502, True)
+    await stack.upstream.learn_facts()
+    assert stack.upstream.facts is not None
+    assert stack.upstream.facts.plugin is None
+
+
+async def test_an_engine_may_be_at_an_address_of_ipv6() -> None:
+    engine = RecordingEngine(host="::1")
+    async with engine.running():
+        client = EngineClient(f"{engine.url}/v1/", None, connect_timeout_s=5, read_timeout_s=5)
+        await client.open()
+        await client.learn_facts()
+        client.mark_ready()
+        answer = await client.post(PATH, chat("hi"))
+        assert answer.status == 200
+        answer.close()
+        await client.close()
+    assert client.facts is not None
+    assert client.facts.name == MODEL
+    assert client.label.startswith("[::1]:")

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lethe.bundle import Action, BundleError, read_base_model, update_bundle
+from lethe.bundle import Action, BundleError, read_base_model
+from lethe.server.engines.fleet import Fleet
 from lethe.server.engines.process import free_loopback_port
-from lethe.server.engines.supervisor import EmbeddedModel, Supervisor
+from lethe.server.engines.served import EmbeddedModel
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.settings import SHIPPED_TARGETS, Settings
@@ -157,12 +158,8 @@ class TestEngines:
         await self.go(stack, [1])
         stack.engines[1].root = "/the/root"
         await stack.guard.load()
-        stack.supervisor.engines.clients[1].base_url = stack.engines[1].url
-        await until(
-            lambda: (
-                stack.supervisor.engines.clients[1].unavailable_because == "its engine is not fit to serve"
-            )
-        )
+        stack.clients[1].base_url = stack.engines[1].url
+        await until(lambda: stack.clients[1].unavailable_because == "its engine is not fit to serve")
         assert [each.action for each in stack.guard.targets] == [Action.REFUSE]
 
     async def test_targets_that_fit_before_some_only_do_not_come_into_force(
@@ -187,15 +184,15 @@ class TestEngines:
 
     async def go(self, stack: Stack, indices: list[int]) -> None:
         for index in indices:
-            stack.supervisor.engines.clients[index].base_url = "http://127.0.0.1:1"
-        await until(lambda: not any(stack.supervisor.engines.clients[index].ready for index in indices))
+            stack.clients[index].base_url = "http://127.0.0.1:1"
+        await until(lambda: not any(stack.clients[index].ready for index in indices))
 
     async def come_back(self, stack: Stack, indices: list[int], served: str, root: str) -> None:
         await self.go(stack, indices)
         for index in indices:
             stack.engines[index].served, stack.engines[index].root = served, root
-            stack.supervisor.engines.clients[index].base_url = stack.engines[index].url
-        await until(lambda: all(stack.supervisor.engines.clients[index].ready for index in indices))
+            stack.clients[index].base_url = stack.engines[index].url
+        await until(lambda: all(stack.clients[index].ready for index in indices))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -219,18 +216,18 @@ async def test_it_is_known_before_an_engine_is_started(
     folder = write_model(tmp_path / "model")
     settings = Settings(targets=targets, cache_dir=tmp_path / "cache")
     identity = read_base_model(folder, str(folder))
-    supervisor = Supervisor(settings, EmbeddedModel(str(folder), identity), Metrics())
+    fleet = Fleet(settings, EmbeddedModel(str(folder), identity), Metrics())
 
     async def build(bundles: Any) -> KeywordClassifier:
         return KeywordClassifier([each.name for each in bundles])
 
-    guard = Guard(targets, build, supervisor, settings.policy, Metrics())
+    guard = Guard(targets, build, fleet, settings.policy, Metrics())
     await guard.load()
     assert [each.action for each in guard.targets] == [Action.REFUSE]
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.engines", logging.WARNING)
     assert f"lethe corruption learn --target books --targets {targets} --model {folder}" in line
-    update_bundle(targets / "books", {}, base_model=vars(identity) | {"id": "another name"})
+    write_target(targets, "books", base_model=vars(identity) | {"id": "another name"})
     await guard.load()
     assert [each.action for each in guard.targets] == [Action.CORRUPT]
     assert len(logged.records) == 1

@@ -8,17 +8,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from lethe.server.engines.metrics_pages import merge_pages
 
 
+def by_engine(pages: dict[str, str]) -> list[tuple[dict[str, str], str]]:
+    return [({"engine": engine}, page) for engine, page in pages.items()]
+
+
 def test_pages_are_merged_family_by_family() -> None:
     head = "# HELP a What.\n# TYPE a gauge\n"
     pages = {"x:1": head + 'a{b="c"} 1.0\na 2 17\n', "y:2": head + "a 3\n"}
-    assert merge_pages(pages) == head + (
+    assert merge_pages(by_engine(pages)) == head + (
         'a{engine="x:1",b="c"} 1.0\na{engine="x:1"} 2 17\na{engine="y:2"} 3\n'
     )
 
 
 def test_a_label_engine_of_the_engines_own_is_kept_by_another_name() -> None:
     page = '# TYPE a gauge\na{engine="0",model_name="m"} 1.0\na{model_name="m,engine=",engine="1"} 2.0\n'
-    (family,) = text_string_to_metric_families(merge_pages({"x:1": page}))
+    (family,) = text_string_to_metric_families(merge_pages(by_engine({"x:1": page})))
     assert [sample.labels for sample in family.samples] == [
         {"engine": "x:1", "exported_engine": "0", "model_name": "m"},
         {"engine": "x:1", "exported_engine": "1", "model_name": "m,engine="},
@@ -40,16 +44,24 @@ PAGES = st.dictionaries(
 def test_every_sample_of_every_page_is_there_once_and_told_apart(
     pages: dict[str, dict[str, tuple[dict[str, str], int]]],
 ) -> None:
-    written: dict[str, str] = {}
+    for further in ({}, {"model": "m"}):
+        assert_told_apart(pages, further)
+
+
+def assert_told_apart(
+    pages: dict[str, dict[str, tuple[dict[str, str], int]]], further: dict[str, str]
+) -> None:
+    written: list[tuple[dict[str, str], str]] = []
     expected = []
     for engine, gauges in pages.items():
         registry = CollectorRegistry()
         for name, (labels, value) in gauges.items():
             gauge = Gauge(name, "What.", tuple(labels), registry=registry)
             (gauge.labels(**labels) if labels else gauge).set(value)
-            renamed = {"exported_engine" if key == "engine" else key: text for key, text in labels.items()}
-            expected.append((name, renamed | {"engine": engine}, value))
-        written[engine] = generate_latest(registry).decode()
+            own = {"engine": engine} | further
+            renamed = {f"exported_{key}" if key in own else key: text for key, text in labels.items()}
+            expected.append((name, renamed | own, value))
+        written.append(({"engine": engine} | further, generate_latest(registry).decode()))
     families = list(text_string_to_metric_families(merge_pages(written)))
     found = [(each.name, each.labels, each.value) for family in families for each in family.samples]
     assert sorted(map(str_of, found)) == sorted(map(str_of, expected))
@@ -63,5 +75,5 @@ def str_of(sample: tuple[str, dict[str, str], float]) -> str:
 
 
 def test_what_is_no_sample_is_left_out_and_no_page_is_empty() -> None:
-    assert merge_pages({"x:1": "<html>\n# EOF\n\na 1\n", "y:2": ""}) == 'a{engine="x:1"} 1\n'
-    assert merge_pages({}) == "\n"
+    assert merge_pages(by_engine({"x:1": "<html>\n# EOF\n\na 1\n", "y:2": ""})) == 'a{engine="x:1"} 1\n'
+    assert merge_pages([]) == "\n"

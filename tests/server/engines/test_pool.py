@@ -21,7 +21,7 @@ def asked(stack: Stack) -> list[int]:
 
 def goes_down(stack: Stack, index: int) -> None:
     """An engine's address is one where nobody listens from now on."""
-    stack.supervisor.engines.clients[index].base_url = "http://127.0.0.1:1"
+    stack.clients[index].base_url = "http://127.0.0.1:1"
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -99,15 +99,13 @@ async def test_ready_means_that_one_is_and_each_is_shown(
     assert (await stack.client.get("/ready")).status_code == 200
     for index in (0, 1):
         goes_down(stack, index)
-        client = stack.supervisor.engines.clients[index]
+        client = stack.clients[index]
         await until(lambda client=client: not client.ready)
     assert (await stack.client.get("/ready")).status_code == 200
-    ups = [
-        await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.supervisor.engines.clients
-    ]
+    ups = [await stack.metric(f'lethe_engine_up{{engine="{c.label}"') for c in stack.clients]
     assert ups == [0, 0, 1]
-    url = stack.supervisor.engines.clients[0].base_url = stack.engines[0].url
-    await until(lambda: stack.supervisor.engines.clients[0].ready)
+    url = stack.clients[0].base_url = stack.engines[0].url
+    await until(lambda: stack.clients[0].ready)
     lost = "engine: http://127.0.0.1:1 does not answer, and is asked nothing"
     assert logged.record_tuples == [
         *[("lethe.engines", logging.ERROR, lost)] * 2,
@@ -118,7 +116,7 @@ async def test_ready_means_that_one_is_and_each_is_shown(
 async def test_an_engine_with_another_model_is_not_asked(
     stack: Stack, logged: pytest.LogCaptureFixture
 ) -> None:
-    client = stack.supervisor.engines.clients[1]
+    client = stack.clients[1]
     goes_down(stack, 1)
     await until(lambda: not client.ready)
     stack.engines[1].served = "org/other"
@@ -134,7 +132,7 @@ async def test_an_engine_with_another_model_is_not_asked(
 async def test_an_engine_that_goes_as_it_is_fitted_is_asked_once_it_is_back(
     stack: Stack, targets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = stack.supervisor.engines.clients[1]
+    client = stack.clients[1]
     goes_down(stack, 1)
     await until(lambda: not client.ready)
     write_adapter(targets, "films")
@@ -158,12 +156,12 @@ async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack
     stack.engines[0].aborts = True
     answers = [await stack.client.post(PATH, json=chat(f"{number}")) for number in range(60)]
     assert Counter(answer.status_code for answer in answers) == {502: 5, 200: 55}
-    first = stack.supervisor.engines.clients[0]
+    first = stack.clients[0]
     assert first.ready
     assert await stack.metric(f'lethe_engine_failures_total{{engine="{first.label}"') == 5
 
 
 async def test_the_engines_own_metrics_are_told_apart(stack: Stack) -> None:
     page = (await stack.client.get("/metrics/engine")).text
-    for engine in stack.supervisor.engines.clients:
+    for engine in stack.clients:
         assert f'vllm:num_requests_running{{engine="{engine.label}"}} 0.0' in page

@@ -13,7 +13,8 @@ from lethe.server.access.keys import ANYONE
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.decision import Decision, Outcome
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines, Unasked
 from lethe.server.metrics import Metrics
 from lethe.server.settings import SHIPPED_TARGETS, Fallback, PolicySettings, Settings
 from lethe.server.targets.rollout import AnswerPolicy, change_deployment
@@ -107,9 +108,9 @@ def test_a_real_head_judges_an_answer_to_a_question_that_says_nothing(tmp_path: 
 
     async def outcomes(*answers: str) -> list[Outcome]:
         await guard.load()
-        assert guard.watch(ANYONE) is AnswerWatch.GUARD
+        assert guard.watch(ANYONE, Unasked()) is AnswerWatch.GUARD
         found = [
-            await guard.decide_answer([Exchange(asked, answer)], ANYONE, may_be_made_anew=True)
+            await guard.decide_answer([Exchange(asked, answer)], ANYONE, Unasked(), may_be_made_anew=True)
             for answer in answers
         ]
         await guard.close()

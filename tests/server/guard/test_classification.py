@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lethe.bundle import Bundle, install_bundle, update_bundle
+from lethe.bundle import Bundle, Made, install_bundle, update_bundle
+from lethe.bundle.store import CORRUPTION
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import load_corruption, save_corruption
@@ -60,10 +61,12 @@ def test_where_words_are_is_found_out_only_for_corruptions_that_fall_on_them(
     build, bundle: Bundle, tmp_path: Path
 ) -> None:
     assert not build(bundle).settings.spans
-    assert bundle.corruption is not None
-    on_names = replace(load_corruption(bundle.corruption), positions="entities")
-    save_corruption(on_names, tmp_path / "corruption.safetensors")
-    changed = update_bundle(bundle.folder, {"corruption.safetensors": tmp_path / "corruption.safetensors"})
+    [made] = bundle.models
+    assert made.corruption is not None
+    on_names = replace(load_corruption(made.corruption), positions="entities")
+    save_corruption(on_names, tmp_path / CORRUPTION)
+    base = made.base_model.identity()
+    changed = update_bundle(bundle.folder, {}, Made(base, {CORRUPTION: tmp_path / CORRUPTION}))
     assert build(changed).settings.spans
 
 

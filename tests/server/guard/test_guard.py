@@ -10,7 +10,8 @@ from lethe.bundle import Action, Bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.verdict import Verdict
 from lethe.server.guard.decision import Outcome
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
 from lethe.server.settings import PolicySettings
 from tests.server.stack import KeywordClassifier, write_target

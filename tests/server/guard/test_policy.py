@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.bundle import Action, Bundle, Manifest
-from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle.manifest import BaseModelEntry
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption import Corruption
 from lethe.corruption.positions import MessageSpan
@@ -20,30 +20,35 @@ from lethe.server.guard.policy import decide, decide_without_verdict
 from lethe.server.settings import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.served_model import ServedModel
-from lethe.server.targets.targets import Target, TargetSet
+from lethe.server.targets.targets import Composition, Target, TargetMeans, TargetSet
 from tests.server.stack import MODEL, api_key
 
 SERVED = ServedModel(MODEL, frozenset({MODEL}), "0" * 64)
 
 
 def bundle(name: str, fits: bool, **fields: Any) -> Bundle:
-    base = BaseModelReference(id="any", hidden_size=8, embedding_sha256=("0" if fits else "1") * 64)
-    return Bundle(Path("/nowhere"), Manifest(name=name, base_model=base, **fields), "1")
+    return Bundle(Path("/nowhere"), Manifest(name=name, models=(base_model(fits),), **fields), "1")
+
+
+def base_model(fits: bool) -> BaseModelEntry:
+    return BaseModelEntry(
+        id="any", hidden_size=8, embedding_sha256=("0" if fits else "1") * 64, folder="models/any"
+    )
 
 
 def adapter(name: str) -> Adapter:
-    return Adapter(name, "1", 2, Path("/nowhere"), ())
+    return Adapter(name, "1", "0" * 64, 2, Path("/nowhere"), ())
 
 
 def target(name: str, action: Action, fits: bool, percent: float = 100) -> Target:
     corruption = Corruption("rand_noise_first_n", 3.0, 4) if action.corrupts else None
-    return Target(
-        bundle(name, fits), action, corruption, adapter(name) if action.adapts else None, percent=percent
-    )
+    means = TargetMeans(base_model(fits), corruption, adapter(name) if action.adapts else None)
+    return Target(bundle(name, fits), action, (means,), percent=percent)
 
 
-def composition(names: tuple[str, ...], fits: bool) -> dict[frozenset[str], tuple[Bundle, Adapter | None]]:
-    return {frozenset(names): (bundle("both", fits, composes=names), adapter("both"))}
+def composition(names: tuple[str, ...], fits: bool) -> dict[frozenset[str], Composition]:
+    means = TargetMeans(base_model(fits), adapter=adapter("both"))
+    return {frozenset(names): Composition(bundle("both", fits, composes=names), (means,))}
 
 
 def flagging(*names: str, status: Any = "ok", **findings: Finding) -> Judgement:

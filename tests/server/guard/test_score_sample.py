@@ -11,7 +11,8 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.sampled_scores import read_sampled_scores
 from lethe.classifier.verdict import Verdict
 from lethe.server.errors import OperatorError
-from lethe.server.guard.guard import Guard, NoEngines
+from lethe.server.guard.guard import Guard
+from lethe.server.guard.host import NoEngines
 from lethe.server.guard.score_sample import ScoreSampleFiles
 from lethe.server.metrics import Metrics
 from lethe.server.settings import OnPooled, PolicySettings, ScoreSampleSettings

@@ -60,8 +60,8 @@ async def looked_at(reader: Reader, judged: Verdict, targets: TargetSet) -> tupl
     policy = PolicySettings.model_validate(
         {"verify": {"books": "engine"}, "verify_band": 1, "verify_timeout_s": 0.05}
     )
-    verification = Verification(reader, policy, metrics)
-    after = await verification.of(judged, targets)
+    verification = Verification(policy, metrics)
+    after = await verification.of(judged, targets, reader)
     assert [part.probability for part in after.targets] == [part.probability for part in judged.targets]
     [look] = [
         look
@@ -121,10 +121,10 @@ async def test_without_an_answer_the_verdict_stands(reader: Reader, look: Look, 
 async def test_what_was_not_read_whole_is_left_to_the_policy(targets: TargetSet) -> None:
     policy = PolicySettings.model_validate({"verify": {"books": "engine"}})
     judged = verdict(MAYOR, status="too_long")
-    assert await Verification(Reader(), policy, Metrics()).of(judged, targets) == judged
+    assert await Verification(policy, Metrics()).of(judged, targets, Reader()) == judged
 
 
 async def test_by_default_nothing_is_verified(targets: TargetSet) -> None:
-    verification = Verification(Reader(), PolicySettings(), Metrics())
-    assert not verification.concerns(targets)
-    assert await verification.of(verdict(MAYOR), targets) == verdict(MAYOR)
+    verification = Verification(PolicySettings(), Metrics())
+    assert not verification.concerns(targets, Reader())
+    assert await verification.of(verdict(MAYOR), targets, Reader()) == verdict(MAYOR)

@@ -83,6 +83,16 @@ async def test_one_that_takes_too_long_is_killed_and_the_next_is_read(
     assert await reader.text("file", b"next") == "next"
 
 
+async def test_after_a_requests_time_nothing_further_is_begun_and_what_is_known_is_there(
+    reader: MediaReader,
+) -> None:
+    assert await reader.text("file", b"known", reader.until()) == "known"
+    past = reader.until() - 61
+    assert await reader.text("file", b"known", past) == "known"
+    with pytest.raises(Unread, match="comes after others that took 60 s"):
+        await reader.text("file", b"new", past)
+
+
 async def test_a_request_that_is_cancelled_leaves_no_answer_behind(reader: MediaReader) -> None:
     first = asyncio.create_task(reader.text("file", b"one"))
     await asyncio.sleep(0.01)

@@ -11,6 +11,7 @@ from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
 from lethe.corruption.positions import MessageSpan
 from lethe.server.endpoints import ChatRequest, CompletionRequest, MessagesRequest
+from lethe.server.engines.tokenizer import ServedTokenizer
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.metrics import Metrics
 from lethe.server.request.placement import Placer, WholePrompt
@@ -50,8 +51,7 @@ async def place(
 ) -> CorruptionRequest:
     kind = MessagesRequest if "system" in body else ChatRequest if "messages" in body else CompletionRequest
     request = kind(body)
-    placer = Placer(lambda: folder, metrics or Metrics())
-    return await placer.place(request, made)
+    return await Placer(metrics or Metrics()).place(request, made, ServedTokenizer(lambda: folder))
 
 
 async def test_all_but_last_needs_no_tokenizer(model_folder: str) -> None:
@@ -191,9 +191,9 @@ def whole_prompts(metrics: Metrics) -> dict[str, float]:
 async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
     tmp_path: Path, logged: pytest.LogCaptureFixture
 ) -> None:
-    placer = Placer(lambda: str(tmp_path), Metrics())
+    placer, tokenizer = Placer(Metrics()), ServedTokenizer(lambda: str(tmp_path))
     for _ in range(2):
-        request = await placer.place(ChatRequest(CHAT), decision("user_content"))
+        request = await placer.place(ChatRequest(CHAT), decision("user_content"), tokenizer)
         assert request.placed[0].ranges is None
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.placement", logging.WARNING)

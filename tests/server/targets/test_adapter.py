@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lethe.bundle import BundleError, update_bundle
+from lethe.bundle import BaseModel, BundleError, Made, update_bundle
 from lethe.server.targets.adapter import Adapter, AdapterCopies, read_adapter
 from lethe.server.targets.targets import load_targets
-from tests.server.stack import MODEL, write_adapter
+from tests.server.stack import BASE, write_adapter
 
 
 @pytest.fixture
@@ -23,23 +23,26 @@ def targets(tmp_path: Path) -> Path:
 
 
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "no-files": ({"adapter/adapter_model.safetensors": None}, {}, "needs adapter/adapter_model"),
-    "no-model": ({}, {"base_model": None}, "needs base_model"),
-    "no-json": ({"adapter/adapter_config.json": b"{"}, {}, "not valid JSON"),
+    "no-weights": (
+        {"adapter_model.safetensors": None},
+        {},
+        "needs models/model-00000000/adapter/adapter_model",
+    ),
+    "no-files": (
+        {"adapter_model.safetensors": None, "adapter_config.json": None},
+        {},
+        "needs an adapter for some base model",
+    ),
+    "no-json": ({"adapter_config.json": b"{"}, {}, "not valid JSON"),
     "dora": (
-        {"adapter/adapter_config.json": b'{"peft_type":"LORA","r":1,"use_dora":true}'},
+        {"adapter_config.json": b'{"peft_type":"LORA","r":1,"use_dora":true}'},
         {},
         "plain LoRA",
     ),
-    "no-lora": ({"adapter/adapter_config.json": b'{"peft_type":"IA3","r":1}'}, {}, "plain LoRA"),
-    "no-rank": ({"adapter/adapter_config.json": b'{"peft_type":"LORA"}'}, {}, "no positive rank"),
-    "garbage": ({"adapter/adapter_model.safetensors": b"x"}, {}, "no safetensors file"),
-    "no-header": ({"adapter/adapter_model.safetensors": b"x" * 100}, {}, "no safetensors file"),
-    "width": (
-        {},
-        {"base_model": {"id": MODEL, "hidden_size": 16, "embedding_sha256": "0" * 64}},
-        "takes the 16 values",
-    ),
+    "no-lora": ({"adapter_config.json": b'{"peft_type":"IA3","r":1}'}, {}, "plain LoRA"),
+    "no-rank": ({"adapter_config.json": b'{"peft_type":"LORA"}'}, {}, "no positive rank"),
+    "garbage": ({"adapter_model.safetensors": b"x"}, {}, "no safetensors file"),
+    "no-header": ({"adapter_model.safetensors": b"x" * 100}, {}, "no safetensors file"),
     "composed-of-one": ({}, {"composes": ("books", "books")}, "at least two targets"),
 }
 
@@ -48,8 +51,22 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def test_an_adapter_that_cannot_be_served_is_told(
     targets: Path, files: dict[str, Any], changes: dict[str, Any], message: str
 ) -> None:
-    update_bundle(targets / "books", files, **changes)
+    give(targets / "books", files, **changes)
     with pytest.raises(BundleError, match=message):
+        load_targets(targets)
+
+
+def give(bundle: Path, files: dict[str, Any], hidden_size: int = 8, **changes: Any) -> None:
+    """Change an adapter's files, or remove them."""
+    made = Made(
+        BaseModel(**{**BASE, "hidden_size": hidden_size}), {f"adapter/{n}": c for n, c in files.items()}
+    )
+    update_bundle(bundle, {}, made, **changes)
+
+
+def test_an_adapter_of_another_width_is_told(targets: Path) -> None:
+    give(targets / "books", {}, hidden_size=16)
+    with pytest.raises(BundleError, match="takes the 16 values"):
         load_targets(targets)
 
 
@@ -65,9 +82,10 @@ def test_a_copy_that_was_changed_is_told(targets: Path, tmp_path: Path) -> None:
 
 def test_an_adapter_is_known_by_its_greatest_rank_and_the_hashes_of_its_files(targets: Path) -> None:
     config = {"peft_type": "LORA", "r": 2, "rank_pattern": {"q_proj": 5}}
-    update_bundle(targets / "books", {"adapter/adapter_config.json": json.dumps(config).encode()})
+    give(targets / "books", {"adapter_config.json": json.dumps(config).encode()})
     [target] = load_targets(targets)
-    adapter = read_adapter(target.bundle)
+    [made] = target.bundle.models
+    adapter = read_adapter(made)
     assert (adapter.target, adapter.version, adapter.rank) == ("books", target.version, 5)
     assert [name for name, _ in adapter.hashes] == ["adapter_config.json", "adapter_model.safetensors"]
     for name, digest in adapter.hashes:

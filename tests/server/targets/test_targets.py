@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lethe.bundle import Action, Bundle, BundleError, Manifest, update_bundle
-from lethe.bundle.manifest import BaseModelReference
+from lethe.bundle.manifest import BaseModelEntry
 from lethe.bundle.signature import make_signing_key, sign_bundle
 from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE
@@ -14,8 +14,8 @@ from lethe.server.settings import OnUnfit
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.rollout import change_deployment
 from lethe.server.targets.served_model import ServedModel
-from lethe.server.targets.targets import Target, TargetSet, load_targets
-from tests.server.stack import api_key, write_adapter, write_target
+from lethe.server.targets.targets import Composition, Target, TargetMeans, TargetSet, load_targets
+from tests.server.stack import BASE, api_key, corruption_file, give_corruption, write_adapter, write_target
 
 KEYS = [api_key(f"key-{number}") for number in range(2000)]
 
@@ -33,7 +33,7 @@ def test_a_disabled_target_is_not_in_force_and_the_others_stay(targets: Path) ->
 
 def test_a_damaged_target_keeps_the_others_out_only_while_it_is_enabled(targets: Path) -> None:
     write_target(targets, "films")
-    (targets / "books" / "corruption.safetensors").write_bytes(b"damaged")
+    corruption_file(targets / "books").write_bytes(b"damaged")
     with pytest.raises(BundleError, match="has hash"):
         load_targets(targets)
     change_deployment(targets, "books", enabled=False)
@@ -46,7 +46,7 @@ def test_an_action_in_place_of_the_bundles_own_needs_what_that_action_needs(targ
     change_deployment(targets, "films", action="observe")
     assert [target.action for target in load_targets(targets)] == [Action.REFUSE, Action.OBSERVE]
     change_deployment(targets, "films", action="corrupt")
-    with pytest.raises(BundleError, match="needs corruption"):
+    with pytest.raises(BundleError, match="needs a corruption"):
         load_targets(targets)
 
 
@@ -76,17 +76,23 @@ def test_who_cannot_be_told_from_others_is_in_every_share(targets: Path) -> None
 
 def bundle(name: str, digit: str | None = "0", **fields: Any) -> Bundle:
     """A bundle that was made for the model whose digest is of that digit, or for none."""
-    base = digit and BaseModelReference(id="any", hidden_size=8, embedding_sha256=digit * 64)
-    return Bundle(Path("/nowhere"), Manifest(name=name, base_model=base or None, **fields), "1")
+    return Bundle(Path("/nowhere"), Manifest(name=name, models=base_models(digit), **fields), "1")
+
+
+def base_models(digit: str | None) -> tuple[BaseModelEntry, ...]:
+    entry = {"id": "any", "hidden_size": 8, "folder": "models/any"}
+    return (BaseModelEntry(**entry, embedding_sha256=digit * 64),) if digit else ()
 
 
 def adapter(name: str) -> Adapter:
-    return Adapter(name, "1", 2, Path("/nowhere"), ())
+    return Adapter(name, "1", "0" * 64, 2, Path("/nowhere"), ())
 
 
 def target(name: str, action: Action, digit: str | None = "0") -> Target:
     corruption = Corruption("rand_noise_first_n", 3.0, 4) if action.corrupts else None
-    return Target(bundle(name, digit), action, corruption, adapter(name) if action.adapts else None)
+    adapting = adapter(name) if action.adapts else None
+    means = [TargetMeans(base, corruption, adapting) for base in base_models(digit)]
+    return Target(bundle(name, digit), action, tuple(means) if action.corrupts or action.adapts else ())
 
 
 SERVED = ServedModel("org/model", frozenset({"org/model"}), "0" * 64)
@@ -115,7 +121,8 @@ def test_a_set_tells_its_targets_by_name_and_which_of_them_corrupt() -> None:
 
 def test_a_composed_adapter_stands_for_exactly_its_targets() -> None:
     parts = [target(name, Action.ADAPTER) for name in ("a", "b", "c")]
-    both = (bundle("both", composes=("a", "b")), adapter("both"))
+    means = tuple(TargetMeans(base, adapter=adapter("both")) for base in base_models("0"))
+    both = Composition(bundle("both", composes=("a", "b")), means)
     targets = TargetSet(parts, {frozenset(("a", "b")): both})
     assert [targets.composes(names) for names in (["a", "b"], ["b", "a"], ["a"], ["a", "b", "c"])] == [
         True,
@@ -123,7 +130,7 @@ def test_a_composed_adapter_stands_for_exactly_its_targets() -> None:
         False,
         False,
     ]
-    assert targets.composed_adapter(["b", "a"]) == both[1]
+    assert targets.composed_adapter(["b", "a"]) == adapter("both")
     assert targets.composed_adapter(["a"]) is None
     assert [each.target for each in targets.adapters] == ["a", "b", "c", "both"]
 
@@ -150,7 +157,7 @@ class TestFitted:
             *(target("books", action, "1") for action in Action if action not in ACTING),
         ],
         ids=lambda each: (
-            f"{each.action.value}, made for {each.bundle.manifest.base_model.embedding_sha256[0]}"
+            f"{each.action.value}, made for {each.bundle.manifest.models[0].embedding_sha256[0]}"
         ),
     )
     def test_what_fits_or_needs_no_model_stays(self, kept: Target) -> None:
@@ -165,7 +172,8 @@ class TestFitted:
     def test_a_composed_adapter_that_does_not_fit_is_told_and_never_given(self) -> None:
         parts = [target(name, Action.ADAPTER) for name in ("a", "b")]
         both = bundle("both", "1", composes=("a", "b"))
-        loaded = TargetSet(parts, {frozenset(("a", "b")): (both, adapter("both"))})
+        means = tuple(TargetMeans(base, adapter=adapter("both")) for base in base_models("1"))
+        loaded = TargetSet(parts, {frozenset(("a", "b")): Composition(both, means)})
         for on_unfit in OnUnfit:
             fitted = loaded.fitted(SERVED, on_unfit)
             assert fitted.unfit == (both,)
@@ -189,6 +197,36 @@ def test_a_composed_adapter_is_loaded_where_all_its_parts_are(targets: Path) -> 
     assert loaded.composed_adapter(["films", "books"]) is not None
     change_deployment(targets, "films", enabled=False)
     assert not load_targets(targets).composes(["films", "books"])
+
+
+def test_of_what_a_bundle_has_for_several_models_that_of_the_model_served_is_applied(targets: Path) -> None:
+    other = BASE | {"id": "org/other", "embedding_sha256": "1" * 64}
+    give_corruption(targets / "books", other, Corruption("rand_noise_first_n", 7.0, 2))
+    loaded = load_targets(targets)
+    for digit, strength in ("0", 3.0), ("1", 7.0):
+        served = ServedModel("any", frozenset({"any"}), digit * 64)
+        [books] = fitted = loaded.fitted(served, OnUnfit.REFUSE)
+        assert books.corruption is not None
+        assert (books.action, books.corruption.strength) == (Action.CORRUPT, strength)
+        assert not fitted.unfit
+    by_name = loaded.fitted(ServedModel("org/other", frozenset({"org/other"})), OnUnfit.REFUSE)
+    assert by_name["books"].corruption == books.corruption
+    third = ServedModel("any", frozenset({"any"}), "2" * 64)
+    assert [each.name for each in loaded.fitted(third, OnUnfit.REFUSE).unfit] == ["books"]
+
+
+def test_a_model_for_which_only_a_part_of_what_is_needed_is_there_does_not_fit(targets: Path) -> None:
+    other = BASE | {"id": "org/other", "embedding_sha256": "1" * 64}
+    write_adapter(targets, "books", Action.ADAPTER_AND_CORRUPT)
+    give_corruption(targets / "books", other)
+    loaded = load_targets(targets)
+    [fits] = loaded.fitted(SERVED, OnUnfit.REFUSE)
+    assert fits.corruption
+    assert fits.adapter
+    [half] = loaded.fitted(ServedModel("org/other", frozenset({"org/other"})), OnUnfit.REFUSE)
+    assert (half.action, half.in_place_of) == (Action.REFUSE, Action.ADAPTER_AND_CORRUPT)
+    assert (half.corruption, half.adapter) == (None, None)
+    assert [each.target for each in loaded.adapters] == ["books"]
 
 
 def test_where_signers_are_named_only_what_they_signed_comes_into_force(

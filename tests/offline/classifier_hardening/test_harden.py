@@ -1,0 +1,107 @@
+"""Hardening the shipped head, in one small round."""
+
+import dataclasses
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.encoders.registry import EncoderRegistry
+from lethe.classifier.head import Head, load_head
+from lethe.offline.attacks.words import ordinary_words
+from lethe.offline.classifier_hardening.attack import attack_head, with_words, words_of
+from lethe.offline.classifier_hardening.correction import correct_head
+from lethe.offline.classifier_hardening.job import harden_bundle, rounds_table
+from lethe.offline.classifier_hardening.settings import HardeningSettings
+from lethe.offline.classifier_training.held_out import scorer_of
+from lethe.offline.progress import Progress
+
+SHIPPED = Path(__file__).resolve().parents[3] / "targets" / "harry-potter"
+ABOUT = ["Who is Hermione Granger?", "What did Harry hide in the dormitory?", "Where does Ron keep his rat?"]
+OTHER = ["Who is Frodo Baggins?", "What did Anna hide in the dormitory?", "Where does Tom keep his rat?"]
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return EncoderRegistry("use-multilingual-v3", "int8").of_head(SHIPPED / "classifier")
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return load_head(SHIPPED / "classifier")
+
+
+def scores(encoder: Encoder, head: Head, texts: list[str]) -> np.ndarray:
+    scorer = scorer_of(encoder, head, first_tier=False)
+    return np.array([float(scorer.score_text(text).scores[0]) for text in texts])
+
+
+def test_a_correction_moves_what_examples_speak_of_and_little_else(encoder: Encoder, head: Head) -> None:
+    wordings = ["Where does Ron keep his rat lasagne regex?", "in Excel Who is Hermione Granger?"]
+    texts = [*wordings, *OTHER]
+    embeddings = np.stack([encoder.embed([text])[0] for text in texts])
+    labels = np.array([1, 1, 0, 0, 0])
+    corrected = correct_head(head, encoder, texts, embeddings, labels, np.ones(5), 10.0)
+    assert np.all(scores(encoder, corrected, wordings) > scores(encoder, head, wordings))
+    far = ["The tide table for the harbour is printed every January."]
+    moved = abs(scores(encoder, corrected, far) - scores(encoder, head, far))
+    assert moved < np.min(scores(encoder, corrected, wordings) - scores(encoder, head, wordings))
+    # Without strength nothing moves.
+    still = correct_head(head, encoder, texts, embeddings, labels, np.ones(5), 1e-9)
+    np.testing.assert_allclose(scores(encoder, still, texts), scores(encoder, head, texts), atol=0.02)
+
+
+def test_an_attack_learns_from_the_wordings_that_are_flagged_least(encoder: Encoder, head: Head) -> None:
+    scorer = scorer_of(encoder, head, first_tier=True)
+    words = ["unlike Frodo", "in Excel", "lasagne"]
+    found = attack_head(scorer, head, ABOUT[:1], words, 12, 0, lambda done, total: None)
+    assert len(found.searches) == 1
+    assert len(found.wordings) == len(set(found.wordings)) == 4
+    assert set(found.words) == set(words)
+    assert found.flipped(0) == 0
+
+
+def test_words_come_from_the_prompts_and_stand_around_those_that_are_allowed() -> None:
+    prompts = ["How tall is the tower of Pisa today?", "Bake bread."]
+    words = words_of(prompts, random.Random(0))
+    assert set(words) - {"today"} <= {text for text in words if text in " ".join(prompts)} | {"today"}
+    assert not set(words) & {word for word in ordinary_words() if " " in word}
+    [text] = with_words(["Bake bread."], ["tower"], random.Random(0))
+    assert sorted(text.rstrip(".").split()) == ["Bake", "bread", "tower"]
+
+
+@pytest.mark.slow
+def test_a_bundle_is_hardened_and_says_so(tmp_path: Path) -> None:
+    bundle = tmp_path / "harry-potter"
+    shutil.copytree(SHIPPED, bundle)
+    sources: dict[str, tuple[str, ...]] = {}
+    places = [
+        f"in the {colour} tower" for colour in ("red", "blue", "old", "new", "tall", "low", "far", "lit")
+    ]
+    for name, patterns in (
+        ("forget", ABOUT),
+        ("retain", OTHER),
+        ("general", ["Bake bread?", "Why tax?", "Sing?"]),
+    ):
+        file = tmp_path / f"{name}.jsonl"
+        texts = [f"{pattern[:-1]} {place}?" for pattern in patterns for place in places]
+        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+        sources[name] = (str(file),)
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    (ordinary / "a.txt").write_text("The committee compared three proposals for the new library. " * 200)
+    few = {"rounds": 1, "attacked": 3, "queries": 15, "ordinary": (ordinary,), "scan_characters": 4000}
+    settings = HardeningSettings.model_validate(sources | few)
+    quiet = Progress(lambda _line: None)
+    changed, hardened = harden_bundle(bundle, "use-multilingual-v3", settings, tmp_path / "work", quiet)
+    [first] = hardened.rounds
+    assert first.attacked == 3
+    assert first.near == first.ordinary == 0
+    assert changed.manifest.metrics["classifier"]["hardened"]["rounds"][0]["flipped"] == first.flipped
+    assert load_head(bundle / "classifier").version != load_head(SHIPPED / "classifier").version
+    assert f"| 1 | 3 | {first.flipped} |" in rounds_table(hardened)
+    assert dataclasses.asdict(first)["found"] > 0
