@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from bench.odd_ordinary import odd_texts
 from bench.page import table
 from bench.traffic_requests import Request, Sources, requests_as_they_are, requests_of_length
 from lethe.classifier.deobfuscation import find_readings
@@ -14,7 +15,7 @@ from lethe.classifier.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
-_REQUESTS = {2_000: 150, 8_000: 60}
+_REQUESTS = {2_000: 200, 8_000: 120, 32_000: 60, 128_000: 12}
 _AS_THEY_ARE = "as they are"
 
 
@@ -33,6 +34,17 @@ def unreadable_tables(sources: Sources, lexicon: Lexicon) -> str:
     rows.append(["**all**", counted(sum(everything), len(everything))])
     kinds = [[kind, counted(sum(found), len(found))] for kind, found in by_kind.items()]
     return f"{table(['characters', 'unreadable'], rows)}\n\n{table(['kind of text', 'unreadable'], kinds)}"
+
+
+def odd_table(lexicon: Lexicon) -> str:
+    """A table in Markdown of ordinary text that looks coded, by kind."""
+    by_kind: dict[str, list[bool]] = defaultdict(list)
+    for kind, text in odd_texts():
+        by_kind[kind].append(bool(find_readings(text, lexicon).unreadable))
+    everything = [each for found in by_kind.values() for each in found]
+    rows = [[kind, counted(sum(found), len(found))] for kind, found in by_kind.items()]
+    rows.append(["**all**", counted(sum(everything), len(everything))])
+    return table(["kind of text", "unreadable"], rows)
 
 
 def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:

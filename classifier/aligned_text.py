@@ -5,7 +5,7 @@ Only what was replaced is kept, so a reading that changes a few words of a long 
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,19 +150,27 @@ def substitute_words(
     readings
         What to read for each run.
     """
-    if len(readings) * len(text) > _FEW:
-        return substitute(pattern, text, readings.get)
-    found: list[tuple[int, int, str]] = []
-    for word, reading in readings.items():
+    places = word_places(pattern, inside, text, readings)
+    return replaced(text, [(start, end, readings[text[start:end]]) for start, end in places])
+
+
+def word_places(
+    pattern: re.Pattern[str], inside: re.Pattern[str], text: str, words: Collection[str]
+) -> list[tuple[int, int]]:
+    """Where some of the runs stand that a pattern finds, as half-open stretches; see `substitute_words`."""
+    if len(words) * len(text) > _FEW:
+        return [match.span() for match in pattern.finditer(text) if match[0] in words]
+    found: list[tuple[int, int]] = []
+    for word in words:
         start = text.find(word)
         while start >= 0:
             end = start + len(word)
             if inside.match(text, end) or (start and inside.match(text, start - 1)):
                 end = start + 1
             else:
-                found.append((start, end, reading))
+                found.append((start, end))
             start = text.find(word, end)
-    return replaced(text, sorted(found))
+    return sorted(found)
 
 
 def replaced(text: str, found: Sequence[tuple[int, int, str]]) -> AlignedText | None:

@@ -9,8 +9,10 @@ import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
+import numpy as np
+
+from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
+from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.number_codes import number_runs
 
 _LETTERS = string.ascii_lowercase
@@ -61,6 +63,22 @@ _SPOKEN_RUN = re.compile(
 )
 _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 
+# A line, or what follows its label, in which few small letters stand together.
+_ODD_SIGNS = re.compile(
+    r"(?:(?<![^\n])|(?<=: )) {0,2}(?![^\n]*[a-z]{4})[!-~](?:[!-~]| (?=[!-~])){15,399} {0,2}(?![^\n])"
+)
+_FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
+_KINDS = kinds_of("".join(map(chr, range(128))))
+_TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
+_FEWEST_TOLD = 18
+_FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
+_WORDS_IN_A_ROW = re.compile(
+    r"(?<![\w-])(?:[A-Za-z][A-Za-z-]{1,14}+[,.;]?+[ \n]++){9,}+[A-Za-z][A-Za-z-]{1,14}"
+)
+_OF_SENTENCES = frozenset(
+    "the a an of is are was to in and for on with that it be as at by or what who why this i you my me not".split()  # noqa: SIM905
+)
+
 
 @dataclass(frozen=True)
 class _Groups:
@@ -85,6 +103,70 @@ class Alphabets:
                 found.append((*match.span(), _spoken(read)))
         return replaced(text, found)
 
+    def read_pairs(self, text: str) -> AlignedText | None:
+        """The text with letters read that are spelled by two other letters, by taps, or by dits and dahs."""
+        found = [
+            (*match.span(), _spoken(read))
+            for gate, pattern, change, group, alphabets in _SPELLED
+            if gate in text
+            for match in pattern.finditer(text)
+            if (read := self._best(_split(change(match[0]), group), alphabets)) is not None
+        ]
+        return replaced(text, sorted(found)) if found else None
+
+    def read_table(self, text: str) -> AlignedText | None:
+        """The text with signs read whose letters it tells itself ("a = 35, b = 94")."""
+        told = _TOLD.findall(text)
+        signs = {sign: letter.lower() for letter, sign in told}
+        if len(signs) < _FEWEST_TOLD or len({letter.lower() for letter, _ in told}) < _FEWEST_TOLD:
+            return None
+        begins = max(match.end() for match in _TOLD.finditer(text))
+        pieces = re.split(r"(\s+)", text[begins:])
+        read = "".join("" if gap.isspace() and len(gap) == 1 else signs.get(gap, gap) for gap in pieces)
+        return AlignedText(
+            text[:begins] + read, Replacements.of([begins], [len(text)], [len(read)], len(text))
+        )
+
+    def read_shifted(self, text: str) -> AlignedText | None:
+        """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
+        found = [
+            (*match.span(), f" {read} ")
+            for match in _ODD_SIGNS.finditer(text)
+            if (read := self._shifted(match[0].strip())) is not None
+        ]
+        return replaced(text, found)
+
+    def _shifted(self, run: str) -> str | None:
+        small = sum(map(str.islower, run))
+        if len(set(run)) < _FEWEST_ODD_SIGNS or small > _MOST_SMALL * len(run):
+            return None
+        points = np.frombuffer(run.encode(), np.uint8).astype(np.int64)
+        letters = np.count_nonzero(_KINDS.take(points))
+        if letters > _LETTERS_SHIFTED * len(run) and self._statistics.of_text(run) >= _LANGUAGE_SHIFTED:
+            return None
+        moved = 33 + (points - 33 + np.arange(1, 94)[:, None]) % 94
+        moved = np.where(points > 32, moved, points).astype(np.uint8)
+        likeness = self._statistics.likeness(_KINDS.take(moved))
+        likeness[(_KINDS.take(moved) > 0).mean(axis=1) < _LETTERS_SHIFTED] = -np.inf
+        # Capitals are 32 places from small letters, of which text has more.
+        likeness += ((moved >= 97) & (moved <= 122)).mean(axis=1)
+        best = int(likeness.argmax())
+        return moved[best].tobytes().decode() if likeness[best] >= _LANGUAGE_SHIFTED else None
+
+    def read_initials(self, text: str) -> AlignedText | None:
+        """The text with runs of words whose first letters spell something, without any of the words that sentences have."""
+        found: list[tuple[int, int, str]] = []
+        for match in _WORDS_IN_A_ROW.finditer(text):
+            words = match[0].lower().split()
+            if len(words) < _FEWEST_INITIALS or not _OF_SENTENCES.isdisjoint(
+                word.strip(",.;") for word in words
+            ):
+                continue
+            initials = "".join(word[0] + (" " if word[-1] in ",.;" else "") for word in words).strip()
+            if self._statistics.of_text(initials) >= _LANGUAGE_OF_INITIALS:
+                found.append((*match.span(), _spoken(initials)))
+        return replaced(text, found)
+
     def read_numbers(self, text: str) -> AlignedText | None:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
         found: list[tuple[int, int, str]] = []
@@ -92,6 +174,9 @@ class Alphabets:
             # Most numbers are no letters, and the first few show it; the last of these may be cut.
             first = _NUMBER.findall(text, start, min(start + _FIRST_NUMBERS, end))[:-1]
             if not _NUMBERS_OF_LETTERS.issuperset(first):
+                continue
+            numbers = set(_NUMBER.findall(text, start, end))
+            if not any(alphabet.keys() >= numbers for alphabet in _NUMBERED):
                 continue
             run = _split(text[start:end], _NUMBER)
             if (read := self._best(run, _NUMBERED)) is not None:
@@ -183,6 +268,11 @@ _TWO_SIGNS: tuple[Mapping[str, str], ...] = (
     dict(zip(_MORSE.split(), _LETTERS + "0123456789.,?'", strict=True)),
     _five_signs(_LETTERS),
     _five_signs(_NO_J.replace("v", "")),
+    # Teleprinters': letters by how often they are used.
+    {
+        f"{place + 1:05b}".translate({48: ".", 49: "-"}): letter
+        for place, letter in enumerate("e a siu drjnfcktzlwhypqobg mxv")
+    },
 )
 _TAPS = {
     str(key + 2) * (place + 1): letter
@@ -204,3 +294,53 @@ _NUMBERED: tuple[Mapping[str, str], ...] = (
 )
 _NUMBERS_OF_LETTERS = frozenset(number for alphabet in _NUMBERED for number in alphabet)
 _SPOKEN_ALPHABET = dict(zip(_SPOKEN.split(), _LETTERS, strict=True)) | _SPOKEN_OTHERWISE
+_ROMAN: Mapping[str, int] = {
+    number: place
+    for place, number in enumerate(
+        "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI XXII XXIII XXIV XXV XXVI".split(),  # noqa: SIM905
+        1,
+    )
+}
+_TAP = re.compile(r"[.·•*]+")
+
+
+def _pairs_of_taps(run: str) -> str:
+    counts = [str(len(taps)) for taps in _TAP.findall(run)]
+    return " ".join(map("".join, zip(counts[::2], counts[1::2], strict=False)))
+
+
+# Letters in words or other letters: what a text must have, the runs, how they are rewritten, their groups, the alphabets.
+_SPELLED: tuple[
+    tuple[str, re.Pattern[str], Callable[[str], str], re.Pattern[str], tuple[Mapping[str, str], ...]], ...
+] = (
+    (
+        "b",
+        re.compile(r"(?<!\w)(?:[ab]{5}[\s,]+){5,}[ab]{5}(?!\w)", re.IGNORECASE),
+        lambda run: run.lower().translate({97: ".", 98: "-"}),
+        re.compile(r"[.-]+"),
+        (_five_signs(_LETTERS), _five_signs(_NO_J.replace("v", ""))),
+    ),
+    (
+        ".. .",
+        re.compile(r"(?:[.·•*]{1,5}[ ,]{1,2}[.·•*]{1,5}[ /|]{1,4}){5,}[.·•*]{1,5}[ ,]{1,2}[.·•*]{1,5}"),
+        _pairs_of_taps,
+        _NUMBER,
+        (_square(_LETTERS.replace("k", ""), "12345", "12345"),),
+    ),
+    (
+        "dah",
+        re.compile(
+            r"(?i)(?:(?:dit?|dah)(?:[ -](?:dit?|dah))*\s*[,/.]\s*(?:/\s*)?){5,}(?:dit?|dah)(?:[ -](?:dit?|dah))*"
+        ),
+        lambda run: re.sub(r"(?<=\w)-(?=\w)", "", re.sub(r"(?i)dah", "1", re.sub(r"(?i)dit?", "0", run))),
+        re.compile(r"[01]+"),
+        ({code.translate({46: "0", 45: "1"}): letter for code, letter in _TWO_SIGNS[0].items()},),
+    ),
+    (
+        "II",
+        re.compile(r"(?<!\w)(?:[IVX]{1,5}[-–., ]{1,3}){8,}[IVX]{1,5}(?!\w)"),
+        lambda run: re.sub(r"[IVX]+", lambda m: str(_ROMAN.get(m[0], 0)), run),
+        _NUMBER,
+        ({str(place + 1): letter for place, letter in enumerate(_LETTERS)},),
+    ),
+)

@@ -6,20 +6,23 @@ import string
 from collections.abc import Callable
 
 from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.packing import may_be_deflated, text_in
-from lethe.classifier.points import bytes_of
+from lethe.classifier.packing import may_be_deflated, text_in, texts_in
+from lethe.classifier.points import bytes_of, long_runs
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _SHORTEST_BASE64 = 12
 _ALPHANUMERIC = (string.ascii_letters + string.digits).encode()
-_BASE64_ALONE = bytes(point if point in _ALPHANUMERIC + b"+/_-" else 32 for point in range(256))
+_IN_BASE64 = bytes(point in _ALPHANUMERIC + b"+/_-" for point in range(256))
 # What text in it begins with: the first six bits of a letter, digit, mark, space, or a longer character's first byte; and
 # what compressed text does.
 _BASE64_OF_TEXT = frozenset("/CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 # Shorter ones hold less than a question, and names in code are such.
-_SHORTEST_DEFLATED = 32
+_SHORTEST_DEFLATED = _SHORTEST_WITH_TEXTS = 32
+# What is so long is tried whatever it begins with: a line of a file may begin anywhere in it.
+_LONG_BASE64 = 48
+_DIGIT = re.compile(r"\d")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:(?:[0-9a-fA-F]{2}){6,}|(?:(?:0x|\\x|%)?[0-9a-fA-F]{2}[ :,]{1,2}){6,}[0-9a-fA-F]{2}"
     r"|(?:(?:0x|\\x|%)[0-9a-fA-F]{2}){6,})(?![0-9A-Za-z])"
@@ -28,15 +31,20 @@ _HEX = re.compile(
 _HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
 _HEX_RUN_IN_KINDS = b"d" * 12
 _HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
-_ALPHANUMERIC_ALONE = bytes(point if point in _ALPHANUMERIC else 32 for point in range(256))
+_IS_ALPHANUMERIC = bytes(point in _ALPHANUMERIC for point in range(256))
 
 
 def read_base64(text: str) -> AlignedText | None:
     """The text with what stands in base64 decoded; None where nothing does."""
-    runs = set(bytes_of(text).translate(_BASE64_ALONE).split())
-    if not any(_decode_base64(run.decode()) for run in runs if len(run) >= _SHORTEST_BASE64):
+    if not any(map(_decode_base64, _long_words(text, _IN_BASE64, _SHORTEST_BASE64))):
         return None
     return _decoded(BASE64, text, _decode_base64)
+
+
+def _long_words(text: str, inside: bytes, shortest: int) -> set[str]:
+    """The different runs of at least so many characters of a kind, all of ASCII, given a table for `bytes.translate`."""
+    raw = bytes_of(text)
+    return {raw[start:end].decode() for start, end in long_runs(raw.translate(inside), shortest)}
 
 
 def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | None]) -> AlignedText | None:
@@ -46,14 +54,21 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 
 
 def _decode_base64(blob: str) -> str | None:
-    if blob[0] not in _BASE64_OF_TEXT and not _may_be_deflated(blob):
+    # Names of files are long too, and have seldom digits.
+    long = len(blob) >= _LONG_BASE64 and _DIGIT.search(blob) is not None
+    if blob[0] not in _BASE64_OF_TEXT and not long and not _may_be_deflated(blob):
         return None
+    if blob[0] == "+" and blob[-1] == "-":
+        # The marks around a run of it in UTF-7.
+        blob = blob[1:-1]
     body = blob.rstrip("=").replace("-", "+").replace("_", "/")
     body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        return text_in(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+        raw = binascii.a2b_base64(body + "=" * (-len(body) % 4))
     except binascii.Error:
         return None
+    read = text_in(raw)
+    return texts_in(raw) if read is None and len(blob) >= _SHORTEST_WITH_TEXTS else read
 
 
 def _may_be_deflated(blob: str) -> bool:
@@ -68,8 +83,7 @@ def read_hex(text: str) -> AlignedText | None:
     if not any(sign in kinds for sign in _HEX_SIGNS_IN_KINDS):
         if _HEX_RUN_IN_KINDS not in kinds:
             return None
-        runs = set(bytes_of(text).translate(_ALPHANUMERIC_ALONE).split())
-        if not any(_decode_hex(run.decode()) for run in runs if len(run) >= len(_HEX_RUN_IN_KINDS)):
+        if not any(map(_decode_hex, _long_words(text, _IS_ALPHANUMERIC, len(_HEX_RUN_IN_KINDS)))):
             return None
     return _decoded(_HEX, text, _decode_hex)
 

@@ -10,6 +10,7 @@ import string
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,23 @@ _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _QUESTION_WORDS = 3
+_DRAWINGS = {
+    "\\/\\/": "w", "|\\/|": "m", "/\\/\\": "m", "|V|": "m", "|\\|": "n", "|-|": "h", "|_|": "u", "(_)": "u", "|<": "k", "|)": "d",
+    "|2": "r", "|3": "b", "|=": "f", "|*": "p", "|>": "p", "_|": "j", "|_": "l", "\\/": "v", "><": "x", "/\\": "a", "|": "l", "(": "c",
+}  # fmt: skip
+_DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True)[:-2])))
+_ANY_DRAWN = re.compile("|".join(map(re.escape, sorted(_DRAWINGS, key=len, reverse=True))))
+_DRAWN_WORD, _OF_DRAWN = (
+    re.compile(r"(?<!\S)\S{1,200}(?!\S)"),
+    re.compile(r"[|\\(]|[0-9][a-z]|[a-z][0-9]|^[0-9]+$"),
+)
+_DRAWN_DIGITS = bytes.maketrans(b"0123456789@$!", b"olzeasbtbgasi")
+_FEWEST_DRAWN = 6
+_STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
+_STEPS_GATE = re.compile(r"[a-z][A-Z]\w{0,24}_\w{0,24}[a-z][A-Z]")
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>|\[[\d;]{1,8}m")
+_TAG_IN_WORD = re.compile(r"(?:>|\[[\d;]{1,8}m)\w{1,2}(?:</?[A-Za-z]|\[\d)")
+_FEWEST_TAGS = 8
 _TOKEN = re.compile(r"\S+")
 _IN_TOKEN = re.compile(r"\S")
 _LEET_WORD = re.compile(
@@ -121,9 +139,33 @@ class _Parted:
     reading: Reading
     parts: tuple[str, ...]
 
+    @cached_property
+    def parts_with_fresh(self) -> list[bool]:
+        """Which parts hold some of what stands in no reading before."""
+        starts, ends = np.array(self.reading.fresh, np.int64).reshape(-1, 2).T
+        edges = np.cumsum([0, *map(len, self.parts)])
+        return (ends.searchsorted(edges[:-1], "right") < starts.searchsorted(edges[1:])).tolist()
+
     @property
     def fresh_characters(self) -> int:
         return sum(end - start for start, end in self.reading.fresh)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made of a reading.
+
+    Attributes
+    ----------
+    parts
+        All of its text.
+    places
+        (n, 2), half-open stretches of it near which it may say something; None where it may throughout.
+    """
+
+    text: AlignedText
+    parts: tuple[str, ...]
+    places: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,9 +184,19 @@ class Readings:
     complete: bool
     unreadable: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The disguises that were taken off."""
+        return frozenset(name for reading in self.found for name in reading.way[1:])
+
 
 def find_readings(
-    text: str, lexicon: Lexicon | None = None, *, maximum_readings: int = 32, maximum_depth: int = 2
+    text: str,
+    lexicon: Lexicon | None = None,
+    *,
+    maximum_readings: int = 32,
+    maximum_depth: int = 2,
+    kinds: Set[str] | None = None,
 ) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
@@ -158,12 +210,14 @@ def find_readings(
         before is not read again.
     maximum_depth
         How many encodings inside one another to take off.
+    kinds
+        The disguises to look for, as `Readings.kinds` has them; None for all.
     """
-    search = _Search(lexicon)
+    search = _Search(lexicon, kinds)
     canonical = _canonical(text)
     plain = _Parted(Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text))
     readings, known, spent = [plain], set(plain.parts), 1.0
-    if (other := search.in_other_signs(text, known)) is not None:
+    if search.looks_for(_OTHER_SIGNS) and (other := search.in_other_signs(text, known)) is not None:
         readings.append(other)
         known.update(other.parts)
     frontier = list(readings)
@@ -182,7 +236,8 @@ def find_readings(
         frontier = found
     # Other disguises come in no order, but code within code within code hides what is innermost.
     innermost = [each for each in frontier if _ENCODINGS.keys() >= set(each.reading.way[1:])]
-    hidden = any(True for each in innermost for _ in search.further_readings(each, _ENCODINGS, known))
+    encodings = [name for name in search.names if name in _ENCODINGS]
+    hidden = any(True for each in innermost for _ in search.further_readings(each, encodings, known))
     return Readings(tuple(each.reading for each in readings), not hidden, search.unreadable(text, readings))
 
 
@@ -262,10 +317,11 @@ def _near(
 class _Search:
     """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
 
-    def __init__(self, lexicon: Lexicon | None) -> None:
+    def __init__(self, lexicon: Lexicon | None, kinds: Set[str] | None) -> None:
         self._lexicon = lexicon
+        self._kinds = kinds
         self._known: dict[tuple[str, str], AlignedText | None] = {}
-        self._sense: dict[tuple[str, str], bool] = {}
+        self._sense: dict[tuple[str, str], list[tuple[int, int]]] = {}
         # What was read in the plain text.
         self._read_plainly: set[str] = set()
         # What stays no language, by part.
@@ -274,6 +330,7 @@ class _Search:
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._readers: dict[str, _Reader] = {
             **_ENCODINGS,
+            **_SPELLINGS,
             "spaced": _read_spaced,
         }
         self.names = (*self._readers, *_LEET_ALPHABETS, "literals", *_TURNS)
@@ -284,6 +341,11 @@ class _Search:
                 "respelled": lexicon.respell,
             }
             self.names += ("unscrambled", "unjoined", "respelled")
+        self.names = tuple(filter(self.looks_for, self.names))
+
+    def looks_for(self, name: str) -> bool:
+        """Whether a kind of disguise is to be taken off."""
+        return self._kinds is None or name in self._kinds
 
     def in_other_signs(self, text: str, known: Set[str]) -> _Parted | None:
         """Letters of other scripts as Latin ones; of the original, since what looks like Latin is read as that elsewhere."""
@@ -293,7 +355,7 @@ class _Search:
         canonical = canonicalise(made.text)
         parts = split_parts(canonical.text)
         canonical = AlignedText(canonical.text, canonical.replacements, made)
-        return _Parted(Reading(("plain", "other signs"), canonical, _fresh(parts, known)), parts)
+        return _Parted(Reading(("plain", _OTHER_SIGNS), canonical, _fresh(parts, known)), parts)
 
     def further_readings(self, parent: _Parted, names: Iterable[str], known: Set[str]) -> Iterator[_Parted]:
         """What may be read in a reading, of some kinds, without what was read already."""
@@ -304,16 +366,19 @@ class _Search:
             result = self._read(name, parent)
             if result is None:
                 continue
-            made, parts = result
+            made, parts = result.text, result.parts
             # Far from what a parent changed, these say what they said of the plain text.
             told = not parent.reading.plain and name in _LOCAL and name in self._read_plainly
-            if fresh := _near_changes(_fresh(parts, known), made, parent.reading, told=told):
+            fresh = _near_changes(_fresh(parts, known), made, parent.reading, told=told)
+            if result.places is not None:
+                fresh = _near(fresh, *result.places.T)
+            if fresh:
                 if parent.reading.plain:
                     self._read_plainly.add(name)
                 canonical = AlignedText(made.text, made.replacements, parent.reading.canonical)
                 yield _Parted(Reading((*parent.reading.way, name), canonical, fresh), parts)
 
-    def _read(self, name: str, parent: _Parted) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _read(self, name: str, parent: _Parted) -> _Made | None:
         text, parts = parent.reading.canonical.text, parent.parts
         if name in _TURNS:
             return self._turned(name, text, parts)
@@ -321,14 +386,18 @@ class _Search:
             return self._unescaped(text, parts)
         if name == "literals":
             literals = _read_literals(text)
-            return literals and (literals, split_parts(literals.text))
+            return literals and _Made(literals, split_parts(literals.text))
         if name in _LEET_ALPHABETS:
             return self._spelled_out(name, parts)
-        made = [self._part(name, part, self._readers[name]) for part in parts]
+        # Where nothing is new, nothing is either that could be read in it.
+        made = [
+            self._part(name, part, self._readers[name]) if fresh else None
+            for part, fresh in zip(parts, parent.parts_with_fresh, strict=True)
+        ]
         if name == "base64" and not any(made) and "\n" in text and not any(map(BASE64.search, parts)):
             unwrapped = _WRAPPED.sub("", text)
             whole = read_base64(unwrapped)
-            return whole and (whole, split_parts(whole.text))
+            return whole and _Made(whole, split_parts(whole.text))
         return _put_together(made, parts)
 
     def unreadable(self, text: str, readings: Sequence[_Parted]) -> tuple[tuple[int, int], ...]:
@@ -371,29 +440,33 @@ class _Search:
             self._known[key] = read(part)
         return self._known[key]
 
-    def _turned(
-        self, name: str, text: str, parts: tuple[str, ...]
-    ) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _turned(self, name: str, text: str, parts: tuple[str, ...]) -> _Made | None:
         if not any(map(_LETTERS.search, parts)):
             return None
-        if self._lexicon is not None and not any(
-            self._makes_sense(name, part, self._lexicon) for part in parts
-        ):
+        places = self._places_of_sense(name, parts)
+        if not len(places):
             return None
         if name == "rot13":
             turned = tuple(map(_by_thirteen, parts))
-            return AlignedText("".join(turned)), turned
-        return AlignedText(_backwards(text), Replacements.reverse(len(text))), tuple(
-            map(_backwards, reversed(parts))
-        )
+            return _Made(AlignedText("".join(turned)), turned, places)
+        backwards = AlignedText(_backwards(text), Replacements.reverse(len(text)))
+        return _Made(backwards, tuple(map(_backwards, reversed(parts))), len(text) - places[::-1, ::-1])
 
-    def _makes_sense(self, name: str, part: str, lexicon: Lexicon) -> bool:
-        key = name, part
-        if key not in self._sense:
-            self._sense[key] = lexicon.makes_sense_of(part, _TURNS[name])
-        return self._sense[key]
+    def _places_of_sense(self, name: str, parts: tuple[str, ...]) -> NDArray[np.int64]:
+        """Where turned letters may say something, half-open stretches of a text given in parts, (n, 2)."""
+        if self._lexicon is None:
+            return np.array([(0, sum(map(len, parts)))], np.int64)
+        found: list[tuple[int, int]] = []
+        place = 0
+        for part in parts:
+            key = name, part
+            if key not in self._sense:
+                self._sense[key] = self._lexicon.places_of_sense(part, _TURNS[name])
+            found += ((start + place, end + place) for start, end in self._sense[key])
+            place += len(part)
+        return np.array(found, np.int64).reshape(-1, 2)
 
-    def _unescaped(self, text: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _unescaped(self, text: str, parts: tuple[str, ...]) -> _Made | None:
         # Where one escape stands whole, those without an end are read too, in whichever part.
         if not any(_ESCAPE_SIGN.search(part) and _ESCAPES.search(part) for part in parts):
             return None
@@ -413,7 +486,8 @@ class _Search:
         parts = whole_parts(canonicalise(part).text for part in plain)
         if "".join(parts) != canonical:
             parts = split_parts(canonical)
-        return AlignedText(canonical, Replacements.of([0], [len(text)], [len(canonical)], len(text))), parts
+        whole = Replacements.of([0], [len(text)], [len(canonical)], len(text))
+        return _Made(AlignedText(canonical, whole), parts)
 
     def _disguised_words(self, part: str) -> NDArray[np.bool_]:
         """Which words of a part have signs for letters, (words,)."""
@@ -424,7 +498,7 @@ class _Search:
             self._disguised[part] = np.fromiter(map(disguised.__contains__, words), bool, len(words))
         return self._disguised[part]
 
-    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> tuple[AlignedText, tuple[str, ...]] | None:
+    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> _Made | None:
         alphabet = _LEET_ALPHABETS[name]
         if not any(map(alphabet.signs.search, parts)):
             return None
@@ -438,14 +512,12 @@ class _Search:
         return _put_together(made, parts)
 
 
-def _put_together(
-    made: Sequence[AlignedText | None], parts: Sequence[str]
-) -> tuple[AlignedText, tuple[str, ...]] | None:
+def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _Made | None:
     """The readings of parts as one; None where there are none."""
     if not any(made):
         return None
     read = [AlignedText(part) if each is None else each for each, part in zip(made, parts, strict=True)]
-    return joined(read, list(map(len, parts))), whole_parts(each.text for each in read)
+    return _Made(joined(read, list(map(len, parts))), whole_parts(each.text for each in read))
 
 
 def _read_escapes(text: str) -> AlignedText | None:
@@ -477,6 +549,35 @@ def _read_spaced(text: str) -> AlignedText | None:
         return f"{closed}?" if len(words) >= _QUESTION_WORDS and not run.endswith(("?", ".", "!")) else closed
 
     return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
+
+
+def _read_marked_up(text: str) -> AlignedText | None:
+    """The text without the tags, or the colours of a terminal, that part its letters from one another."""
+    if len(_TAG_IN_WORD.findall(text)) < _FEWEST_TAGS:
+        return None
+    return substitute(_TAG, text, lambda tag: "")
+
+
+def _read_drawn(text: str) -> AlignedText | None:
+    """The text with letters that are drawn by several marks each, as in heavy leetspeak, the digits for the others too."""
+    if len(_DRAWN.findall(text)) < _FEWEST_DRAWN:
+        return None
+
+    def read(word: str) -> str | None:
+        if _OF_DRAWN.search(word) is None:
+            return None
+        return _translated(_ANY_DRAWN.sub(lambda mark: _DRAWINGS[mark[0]], word), _DRAWN_DIGITS)
+
+    return substitute(_DRAWN_WORD, text, read)
+
+
+def _read_steps(text: str) -> AlignedText | None:
+    """The text with words parted that marks hold together in the place of spaces, in capitals and small letters by turns."""
+    return (
+        substitute(_STEPS, text, lambda run: run.replace("_", " ").lower())
+        if _STEPS_GATE.search(text)
+        else None
+    )
 
 
 def _spelled_out(text: str, alphabet: _LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:
@@ -544,6 +645,16 @@ _CODES: dict[str, _Reader] = {
     "numbered letters": _ALPHABETS.read_numbers,
     "spoken letters": _ALPHABETS.read_spoken,
 }
+# Letters spelled in some way, of which none stands within another.
+_SPELLINGS: dict[str, _Reader] = {
+    "paired letters": _ALPHABETS.read_pairs,
+    "initials": _ALPHABETS.read_initials,
+    "markup": _read_marked_up,
+    "shifted signs": _ALPHABETS.read_shifted,
+    "told signs": _ALPHABETS.read_table,
+    "drawn letters": _read_drawn,
+    "steps": _read_steps,
+}
 _ENCODINGS: dict[str, _Reader] = {"escapes": _read_escapes, **_CODES}
 _LEET_ALPHABETS = {
     "leet": _LeetAlphabet.of(b"013457@$!|+8", b"oieastasiltb", re.compile(r"[0-9@$|!+]")),
@@ -554,8 +665,9 @@ _TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _b
 _SPECULATIVE = _TURNS.keys()
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals"}
+_OTHER_SIGNS = "other signs"
 # Those that change words where they stand, whatever the rest of the text is.
-_LOCAL = {*_CODES, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
+_LOCAL = {*_CODES, *_SPELLINGS, *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
@@ -565,4 +677,5 @@ _FOLLOWED_BY: Mapping[str, Set[str]] = {
     "leet": set(),
     "leet, 1 as l": set(),
     **dict.fromkeys(_SPECULATIVE, _CODES.keys()),
+    **dict.fromkeys(_SPELLINGS, frozenset({"unscrambled", "unjoined", "respelled"})),
 }

@@ -1,4 +1,4 @@
-"""Text that stands in characters nobody sees: as bytes in variation selectors, or as bits in zero-width characters."""
+"""Text that stands in characters nobody sees: as bytes in variation selectors, or as bits in zero-width characters or in blanks."""
 
 import re
 from collections.abc import Iterator
@@ -12,16 +12,22 @@ _FIRST_SELECTOR, _FIRST_OF_MORE, _SELECTORS_BEFORE = 0xFE00, 0xE0100, 16
 _WITHOUT_WIDTH = re.compile(
     "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]{24,}"
 )
+# Tables and indented code have fewer in a row, or all of one kind.
+_BLANKS = re.compile(r"(?=[ \t]{0,40} \t)[ \t]{96,}")
 _BITS_A_CHARACTER = (8, 7, 16)
 
 
 def reveal(text: str) -> AlignedText | None:
     """The text with what stands in runs of invisible characters written out; None where there is nothing."""
-    if text.isascii():
+    if text.isascii() and "\t " not in text:
         return None
     found = [
         (match.start(), match.end(), read)
-        for pattern, decode in ((_SELECTORS, _from_selectors), (_WITHOUT_WIDTH, _from_bits))
+        for pattern, decode in (
+            (_SELECTORS, _from_selectors),
+            (_WITHOUT_WIDTH, _from_bits),
+            (_BLANKS, _from_bits),
+        )
         for match in pattern.finditer(text)
         if (read := decode(match[0])) is not None
     ]

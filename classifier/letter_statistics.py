@@ -89,16 +89,17 @@ class LetterStatistics:
         kinds = kinds_of(text)
         return float(self.letters[kinds[kinds > 0] - 1].mean()) if kinds.any() else 0.0
 
-    def likeness_of(
-        self, text: str, starts: NDArray[np.int64], ends: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The likeness of each of some half-open stretches of a text, and the share of its characters that are letters, (n,) each."""
-        bits, counted, kinds = self._of_part(text)
-        so_far = np.concatenate([[0], bits.cumsum(dtype=np.float64)])
-        so_many = np.concatenate([[0], counted.cumsum()])
-        letters = np.concatenate([[0], (kinds > 0).cumsum()])
-        likeness = (so_far[ends] - so_far[starts]) / np.maximum(so_many[ends] - so_many[starts], 1)
-        return likeness, (letters[ends] - letters[starts]) / (ends - starts)
+    def likeness_of(self, words: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The likeness of each of some words, none of them empty, and the share of its characters that are letters, (n,) each."""
+        kinds = kinds_of(" ".join(words))
+        lengths = np.fromiter(map(len, words), np.int64, len(words))
+        # A space stands before each but the first.
+        starts = (lengths + 1).cumsum() - lengths - 1
+        bounds = np.column_stack([starts, starts + lengths]).reshape(-1)[:-1]
+        total = np.add.reduceat(self.bits.take(_triples(kinds)), bounds, dtype=np.float64)[::2]
+        many = np.add.reduceat(_counted(kinds), bounds, dtype=np.int64)[::2]
+        letters = np.add.reduceat(kinds > 0, bounds, dtype=np.int64)[::2]
+        return total / np.maximum(many, 1), letters / lengths
 
     def _of_part(self, text: str) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]:
         """The bits of each character, nought where it is not counted, which are counted, and their kinds."""

@@ -6,17 +6,18 @@ Base64 and plain hexadecimal, which stand in ordinary text everywhere, have read
 
 import functools
 import itertools
+import operator
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, Replacements, replaced, substitute, substitute_words
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, points_of, word_bounds
+from lethe.classifier.packing import looks_coded, may_be_deflated, text_in
+from lethe.classifier.points import bytes_of, long_runs, points_of
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 _FEWEST = 6
@@ -37,8 +38,13 @@ _KINDS = bytes(
     49 if chr(point) in _DIGITS else 97 if chr(point) in "abcdefABCDEF" else 32 if chr(point) in "xXuUoOB\\&%=#+;,:.|/_-{} \t\n" else 0
     for point in range(256)
 )  # fmt: skip
+_SHORTEST_RUN = 16
+_ANY_KIND = bytes(kind > 0 for kind in range(256))
 _RUN_OF_KINDS = re.compile(rb"[1 ][1a ]{14,}[1 a]")
 _NUMBER = re.compile(r"(?:0[xXoObB]|\\[xuUoO]?\{?|[uU]\+|&#[xX]?|[%=$])?([0-9A-Fa-f]+)")
+# Without one of these, numbers are runs of digits.
+_NUMBER_OF_A_BASE = re.compile("0[xXoObB]")
+_HEX_ALONE = bytes(point if chr(point) in string.hexdigits else 32 for point in range(256))
 _BEFORE_NUMBER, _HEX_LETTER = "xXuU\\&#%=+{$", ord("a")
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
@@ -46,9 +52,25 @@ _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
 _LANGUAGE = -5.0
 _RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
+# A call for each number ("CHAR(72) + CHAR(97)").
+_CALLS_GATE = re.compile(r"[A-Za-z]\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)")
+_CALLS = re.compile(r"(?:[A-Za-z]{1,12}\((?:0x)?[0-9A-Fa-f]{1,6}\)[ +.,&|]{0,4}){6,}")
+_CALLED = re.compile(r"\((?:0x)?([0-9A-Fa-f]{1,6})\)")
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
+_FIRST_CHARACTER = 9
+# Numbers below the first character, in whatever base.
+_NO_CHARACTERS = frozenset(
+    f"{number:0{width}}" for number in range(_FIRST_CHARACTER - 1) for width in (1, 2, 3)
+)
+# What the digits of a number must all be among.
+_DIGITS_OF_BASE = {
+    2: frozenset("01"),
+    8: frozenset("01234567"),
+    10: frozenset(_DIGITS),
+    16: frozenset(string.hexdigits),
+}
 
 
 @dataclass(frozen=True)
@@ -73,25 +95,34 @@ class _Digits:
     backwards: bool = False
     folded: bool = False
 
+    @property
+    def packs(self) -> bool:
+        """Whether it is used for any bytes, and not where names of files and of code are in its digits too."""
+        return self.folded or len(self.alphabet) == 85
+
     @functools.cached_property
     def values(self) -> dict[str, int]:
         """What each digit stands for."""
         values = {digit: value for value, digit in enumerate(self.alphabet)}
         return {digit.lower(): value for digit, value in values.items()} | values if self.folded else values
 
+    @functools.cached_property
+    def _digits(self) -> frozenset[str]:
+        return frozenset(self.values)
+
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
         token = token.rstrip("=") if "=" not in self.values else token
-        try:
-            values = [self.values[digit] for digit in token]
-        except KeyError:
+        if not self._digits.issuperset(token):
             return None
         if not self.group:
-            return self._number(values) if values else None
-        start = self._groups(values[: self.group * -(-_FIRST_OCTETS // self.octets)])
-        if start is None or not _may_be_text(start[:_FIRST_OCTETS]):
+            return self._number(list(map(self.values.__getitem__, token))) if token else None
+        first = token[: self.group * -(-_FIRST_OCTETS // self.octets)]
+        start = self._groups(list(map(self.values.__getitem__, first)))
+        packed = self.packs and start is not None and may_be_deflated(start)
+        if start is None or not (packed or _may_be_text(start[:_FIRST_OCTETS])):
             return None
-        return self._groups(values)
+        return self._groups(list(map(self.values.__getitem__, token)))
 
     def _number(self, values: list[int]) -> bytes | None:
         if len(values) > _LONGEST_NUMBER:
@@ -137,6 +168,11 @@ _BASES = (
     _Digits("".join(map(chr, range(33, 118))), 5, 4),
     _Digits(_DIGITS + _CAPITALS + _SMALL + "!#$%&()*+-;<=>?@^_`{|}~", 5, 4),
     _Digits(_DIGITS + _SMALL + _CAPITALS + ".-:+=^!/*?&<>()[]{}@%$#", 5, 4),
+    # Base64 with other digits: of BinHex, of xxencode, of passwords' hashes.
+    _Digits("!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr", 4, 3),
+    _Digits("+-" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _DIGITS + _CAPITALS + _SMALL, 4, 3),
+    _Digits("./" + _CAPITALS + _SMALL + _DIGITS, 4, 3),
     # One number.
     _Digits("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     _Digits("123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"),
@@ -186,7 +222,28 @@ def _measured_bytes(line: str) -> bytes | None:
 
 _WITH_SPACES = _Digits(_DIGITS + _CAPITALS + " $%*+-./:", 3, 2, backwards=True)
 _MEASURED = _Digits("".join(map(chr, range(32, 96))), 4, 3)
-_LINES = ((re.compile(_SPACED_RUN), _from_spaced), (re.compile(_MEASURED_LINES), _from_measured))
+_SPACED, _MEASURED_RUN = re.compile(_SPACED_RUN), re.compile(_MEASURED_LINES)
+# What such lines are made of, as tables that leave a mark for it; a line break has a mark of its own.
+_IN_SPACED = bytes(chr(point) in _DIGITS + _CAPITALS + " $%*+-./:" for point in range(256))
+_IN_MEASURED = bytes(2 if point == 10 else 32 <= point <= 96 for point in range(256))
+_SHORTEST_SPACED, _SHORTEST_MEASURED, _END_OF_LINE = 24, b"\1" * 5, b"\2"
+
+
+def _coded_lines(text: str) -> Iterator[tuple[str, Callable[[str], str | None]]]:
+    """What may be lines or stretches in a code with spaces, and what reads it; the patterns are slow where none may be."""
+    # One byte for a character.
+    raw = text.encode("ascii", "replace")
+    for start, end in long_runs(raw.translate(_IN_SPACED), _SHORTEST_SPACED):
+        yield from ((match[0], _from_spaced) for match in _SPACED.finditer(text, start, end))
+    marks = raw.translate(_IN_MEASURED)
+    if _SHORTEST_MEASURED + _END_OF_LINE not in marks + _END_OF_LINE:
+        return
+    may_be_coded = [line.endswith(_SHORTEST_MEASURED) for line in marks.split(_END_OF_LINE)]
+    lines = zip(may_be_coded, text.split("\n"), strict=True)
+    for may_be, group in itertools.groupby(lines, key=operator.itemgetter(0)):
+        if may_be:
+            together = "\n".join(line for _, line in group)
+            yield from ((found, _from_measured) for found in _MEASURED_RUN.findall(together))
 
 
 class NumberCodes:
@@ -198,40 +255,64 @@ class NumberCodes:
     def read_lists(self, text: str) -> AlignedText | None:
         """The text with lists of numbers, and digits of one width, read as characters; None where there are none."""
         found: list[tuple[int, int, str]] = []
+        called = (
+            _CALLS.sub(lambda run: ", ".join(_CALLED.findall(run[0])), text)
+            if _CALLS_GATE.search(text)
+            else text
+        )
+        if called != text:
+            made = self.read_lists(called)
+            return made and AlignedText(
+                made.text, Replacements.of([0], [len(text)], [len(made.text)], len(text))
+            )
         for start, end in number_runs(text):
-            if (read := self._read_list(text[start:end])) is not None:
+            numbers = _numbers(text[start:end])
+            if (read := self._read_list(numbers)) is not None:
                 found.append((start, end, f" {read} "))
             else:
-                found += self._read_segments(text, start, end)
+                found += self._read_segments(text, start, end, numbers)
         return replaced(text, found)
 
-    def _read_segments(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    def _read_segments(
+        self, text: str, start: int, end: int, numbers: list[str]
+    ) -> list[tuple[int, int, str]]:
         """Lists of numbers of one width, other numbers before or behind them."""
         found: list[tuple[int, int, str]] = []
-        for _, same in itertools.groupby(
-            _NUMBER.finditer(text, start, end), key=lambda number: len(number[1])
-        ):
-            numbers = list(same)
-            first, last = numbers[0].start(), numbers[-1].end()
-            if len(numbers) >= _FEWEST and (first, last) != (start, end):
-                read = self._read_list(text[first:last])
+        if len(numbers) < _FEWEST:
+            return found
+        lengths = [len(list(same)) for _, same in itertools.groupby(map(len, numbers))]
+        if max(lengths) < _FEWEST:
+            return found
+        places = [match.span() for match in _NUMBER.finditer(text, start, end)]
+        for length, behind in zip(lengths, itertools.accumulate(lengths), strict=True):
+            (first, _), (_, last) = places[behind - length], places[behind - 1]
+            if length >= _FEWEST and (first, last) != (start, end):
+                read = self._read_numbers(numbers[behind - length : behind])
                 found += [(first, last, f" {read} ")] if read is not None else []
         return found
 
-    def _read_list(self, run: str) -> str | None:
-        numbers = _NUMBER.findall(run)
-        if len(numbers) == 1:
-            (digits,) = numbers
-            lists = [
+    def _read_list(self, numbers: list[str]) -> str | None:
+        if len(numbers) > 1:
+            return self._read_numbers(numbers)
+        (digits,) = numbers
+        return self._best(
+            [
                 (base, [digits[place : place + width] for place in range(0, len(digits), width)])
                 for base, widths in _WIDTHS.items()
                 for width in widths
                 if len(digits) % width == 0
             ]
-        else:
-            lists = [(base, numbers) for base in _WIDTHS]
+        )
+
+    def _read_numbers(self, numbers: list[str]) -> str | None:
+        # One that is no character in any base is enough.
+        if not _NO_CHARACTERS.isdisjoint(numbers):
+            return None
+        return self._best([(base, numbers) for base in _WIDTHS])
+
+    def _best(self, lists: list[tuple[int, list[str]]]) -> str | None:
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
-        texts = [read for read in readings if read is not None and text_in(bytes_of(read)) is not None]
+        texts = [text.strip() for read in readings if read is not None and (text := text_in(bytes_of(read)))]
         best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None
@@ -248,28 +329,21 @@ class NumberCodes:
         readings = {
             token: read for token in self._odd_tokens(text) if (read := self._read_token(token)) is not None
         }
-        lines = {
-            line: read
-            for pattern, decode in _LINES
-            for line in pattern.findall(text)
-            if (read := decode(line)) is not None
-        }
+        lines = {line: read for line, decode in _coded_lines(text) if (read := decode(line)) is not None}
         if lines:
             return substitute(_LINE, text, lambda line: lines.get(line) or readings.get(line))
         return substitute_words(_TOKEN, _IN_TOKEN, text, readings) if readings else None
 
     def _odd_tokens(self, text: str) -> list[str]:
         """Long runs of characters without a space that are unlike words."""
-        starts, ends = word_bounds(text)
-        (long,) = (ends - starts >= _SHORTEST_TOKEN).nonzero()
-        if not len(long):
-            return []
-        starts, ends = starts[long], ends[long]
-        likeness, letters = self._statistics.likeness_of(text, starts, ends)
-        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS) & (ends - starts <= _LONGEST_RUN)
-        return list(
-            {text[start:end] for start, end in zip(starts[odd].tolist(), ends[odd].tolist(), strict=True)}
+        words = list(
+            dict.fromkeys(word for word in text.split() if _SHORTEST_TOKEN <= len(word) <= _LONGEST_RUN)
         )
+        if not words:
+            return []
+        likeness, letters = self._statistics.likeness_of(words)
+        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS)
+        return list(itertools.compress(words, odd.tolist()))
 
     def _read_token(self, token: str) -> str | None:
         for inner in dict.fromkeys((token, token.strip(_AROUND), *_LETTERS_AND_DIGITS.findall(token))):
@@ -290,7 +364,8 @@ def _bases_for(token: str) -> tuple[_Digits, ...]:
 
 
 def _may_be_text(start: bytes) -> bool:
-    return all(octet >= 32 or octet in b"\t\n\r" for octet in start) or start[:2] in _PACKED
+    text = all(octet >= 32 or octet in b"\t\n\r" for octet in start)
+    return text or start[:2] in _PACKED
 
 
 _PACKED = {b"\x1f\x8b", b"BZ", b"\xfd7", b"\x5d\x00", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e"}
@@ -305,7 +380,12 @@ def number_runs(text: str) -> tuple[tuple[int, int], ...]:
         kinds = _KIND_OF_POINT.take(points_of(text), mode="clip").tobytes()
     if kinds.count(b"1") < _FEWEST:
         return ()
-    return tuple(run for match in _RUN_OF_KINDS.finditer(kinds) for run in _lines(text, kinds, *match.span()))
+    return tuple(
+        run
+        for start, end in long_runs(kinds.translate(_ANY_KIND), _SHORTEST_RUN)
+        for match in _RUN_OF_KINDS.finditer(kinds, start, end)
+        for run in _lines(text, kinds, *match.span())
+    )
 
 
 def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -327,20 +407,28 @@ def _lines(text: str, kinds: bytes, start: int, end: int) -> Iterator[tuple[int,
         start = last + 1
 
 
+def _numbers(run: str) -> list[str]:
+    """The numbers of a run, as `_NUMBER` finds them."""
+    if _NUMBER_OF_A_BASE.search(run):
+        return _NUMBER.findall(run)
+    return run.encode("ascii", "replace").translate(_HEX_ALONE).decode().split()
+
+
 def _characters(numbers: list[str], base: int) -> str | None:
     """Numbers in a base as bytes, or as code points; None where they are neither, or no text."""
-    try:
-        points = {number: int(number, base) for number in set(numbers)}
-    except ValueError:
+    distinct = set(numbers)
+    if not _DIGITS_OF_BASE[base].issuperset("".join(distinct)):
         return None
-    if max(points.values()) > _LARGEST_POINT or min(points.values()) < 9:
+    points = {number: int(number, base) for number in distinct}
+    if max(points.values()) > _LARGEST_POINT or min(points.values()) < _FIRST_CHARACTER:
         return None
     if max(points.values()) < 256:
         try:
             return bytes(map(points.__getitem__, numbers)).decode()
         except UnicodeDecodeError:
             pass
-    characters = {number: chr(point) for number, point in points.items()}
-    if not all(character.isprintable() or character.isspace() for character in characters.values()):
+    characters = "".join(map(chr, points.values()))
+    if not characters.isprintable() and not all(each.isprintable() or each.isspace() for each in characters):
         return None
-    return "".join(map(characters.__getitem__, numbers))
+    read = dict(zip(points, characters, strict=True))
+    return "".join(map(read.__getitem__, numbers))

@@ -16,55 +16,96 @@ _MOST_COLUMNS = 40
 _COLUMNS_IN_ANY_SEQUENCE = {3: 640, 4: 640, 5: 480, 6: 240, 7: 96}
 
 
-@lru_cache(64)
+@lru_cache(256)
 def orders(length: int) -> NDArray[np.int32]:
     """The orders that need no key, (orders, length)."""
     return np.array(list(_without_key(length)), np.int32)
 
 
-def _without_key(length: int) -> Iterator[list[int]]:
-    forwards = list(range(length))
+def _without_key(length: int) -> Iterator[NDArray[np.int64]]:
+    forwards = np.arange(length)
     yield forwards[::-1]
     # Blocks of so many backwards, pairs swapped among them, and the halves swapped.
     for count in range(2, _MOST_RAILS):
-        yield [place for start in range(0, length, count) for place in forwards[start : start + count][::-1]]
+        block = forwards // count
+        yield block * count + np.minimum((block + 1) * count, length) - 1 - forwards
     for half in {length // 2, (length + 1) // 2}:
-        yield [*forwards[half:], *forwards[:half]]
+        yield np.roll(forwards, -half)
     for count in range(2, _MOST_RAILS):
-        cycle = [*range(count), *range(count - 2, 0, -1)]
-        rails = _back(sorted(forwards, key=lambda place: cycle[place % len(cycle)]))
-        yield from (rails, [length - 1 - place for place in rails])
+        cycle = np.array([*range(count), *range(count - 2, 0, -1)])
+        rails = _back(cycle[forwards % len(cycle)].argsort(kind="stable"))
+        yield from (rails, length - 1 - rails)
     for count in range(2, max(3, min(length // 2, _MOST_COLUMNS))):
-        by_columns = sorted(forwards, key=lambda place: place % count)
+        by_columns = np.concatenate([forwards[first::count] for first in range(count)])
         back = _back(by_columns)
-        yield from (by_columns, back, [length - 1 - place for place in back])
+        yield from (by_columns, back, length - 1 - back)
 
 
-def _back(order: list[int]) -> list[int]:
-    places = [0] * len(order)
-    for new, old in enumerate(order):
-        places[old] = new
+def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
     return places
 
 
-@lru_cache(8)
-def keyed_orders(length: int) -> NDArray[np.int32]:
-    """The orders of a few columns in any sequence, (orders, length): read down one after another, or across in every row."""
-    counts = [count for count, longest in _COLUMNS_IN_ANY_SEQUENCE.items() if length <= longest]
-    found = [order for count in counts if 2 * count < length for order in _in_any_sequence(length, count)]
-    return np.concatenate(found) if found else np.empty((0, length), np.int32)
+def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """The orders of a few columns in any sequence, read down one after another, or across in every row.
+
+    Parameters
+    ----------
+    places
+        (N,), which characters of the text that is read are asked about; by default all.
+
+    Returns
+    -------
+    (orders, N), where these stand in the stretch.
+    """
+    places = np.arange(length) if places is None else places
+    found = [
+        np.concatenate([_down(length, _sequences(count), places), _across(length, _sequences(count), places)])
+        for count in _counts(length)
+    ]
+    return np.concatenate(found) if found else np.empty((0, len(places)), np.int64)
 
 
-def _in_any_sequence(length: int, columns: int) -> Iterator[NDArray[np.int32]]:
-    # (sequences, columns), which of the columns stands where.
-    sequences = np.array(list(itertools.permutations(range(columns))))
-    row, column = np.divmod(np.arange(length), columns)
+def keyed_order(length: int, number: int) -> NDArray[np.int64]:
+    """One of these, (length,), by its number."""
+    places = np.arange(length)
+    for count in _counts(length):
+        sequences = _sequences(count)
+        for order in (_down, _across):
+            if number < len(sequences):
+                return order(length, sequences[number : number + 1], places)[0]
+            number -= len(sequences)
+    raise IndexError(f"a text of {length} characters has no such order")
+
+
+def _counts(length: int) -> list[int]:
+    """How many columns a text so long is tried with."""
+    return [
+        count
+        for count, longest in _COLUMNS_IN_ANY_SEQUENCE.items()
+        if length <= longest and 2 * count < length
+    ]
+
+
+@lru_cache
+def _sequences(columns: int) -> NDArray[np.int64]:
+    """Which of the columns stands where, (sequences, columns)."""
+    return np.array(list(itertools.permutations(range(columns))))
+
+
+def _down(length: int, sequences: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    columns = sequences.shape[1]
+    row, column = np.divmod(places, columns)
     # Of an incomplete last row the first columns have one character more.
     lengths = length // columns + (sequences < length % columns)
-    starts = np.take_along_axis(lengths.cumsum(axis=1) - lengths, sequences.argsort(axis=1), axis=1)
-    yield (starts[:, column] + row).astype(np.int32)
-    across = row * columns + sequences[:, column]
+    starts = np.empty_like(sequences)
+    np.put_along_axis(starts, sequences, lengths.cumsum(axis=1) - lengths, axis=1)
+    return starts[:, column] + row
+
+
+def _across(length: int, sequences: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    columns = sequences.shape[1]
+    row, column = np.divmod(places, columns)
     # What fills no row stays where it is.
-    left = length - length % columns
-    across[:, left:] = np.arange(left, length)
-    yield across.astype(np.int32)
+    return np.where(places < length - length % columns, row * columns + sequences[:, column], places)

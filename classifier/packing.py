@@ -3,14 +3,31 @@
 import bz2
 import lzma
 import re
+import string
 import struct
 import zlib
 from collections.abc import Callable
+
+import numpy as np
+
+from lethe.classifier.letter_statistics import LetterStatistics
 
 # What a packed text may grow to; all that a prompt's question needs.
 _MOST_BYTES = 1 << 16
 _LEAST_LETTERS = 0.6
 _SHORTEST_DEFLATED = 12
+# Of a file's bytes, how many must be in runs of text, and how many there must be.
+_TEXT_RUN, _LEAST_TEXTS, _SHORTEST_TEXTS = re.compile(rb"[ -~]{6,}"), 0.25, 12
+_SHORTEST_OTHERWISE, _LEAST_OF_SENTENCES, _LEAST_SPACES = 12, 0.85, 0.08
+# Bits a letter.
+_LANGUAGE = -4.4
+_OF_SENTENCES = (string.ascii_letters + " ").encode()
+_FROM_EBCDIC = bytes(range(256)).decode("cp037").encode("latin-1", "replace")
+# Each bit of a Gray code says whether the one before it changes.
+_FROM_GRAY = bytes(
+    code ^ code >> 1 ^ code >> 2 ^ code >> 3 ^ code >> 4 ^ code >> 5 ^ code >> 6 ^ code >> 7
+    for code in range(256)
+)
 _CODE_ALONE = re.compile(r"[A-Za-z0-9+/_=%&#;:,.\\*$!?@^|~<>(){}\[\]\s-]{12,}")
 _ODDEST_CODE = re.compile(r"\d|[+/=%\\]|[.-]{2}|[a-z][A-Z]|[A-Z]{6}")
 
@@ -19,7 +36,48 @@ def text_in(raw: bytes) -> str | None:
     """The text that bytes are, or that they unpack to; None where that is none."""
     unpacked = _unpacked(raw)
     read = _printable(raw if unpacked is None else unpacked)
-    return read if read is not None or unpacked is not None else _deflated(raw)
+    if unpacked is not None or (read is not None and not looks_coded(read.strip())):
+        return read
+    return _written_otherwise(raw) or read or _deflated(raw)
+
+
+def texts_in(raw: bytes) -> str | None:
+    """The texts that stand in a binary file, as in a certificate; None where there are none to speak of."""
+    found = _TEXT_RUN.findall(raw)
+    length = sum(map(len, found))
+    if length < max(_SHORTEST_TEXTS, _LEAST_TEXTS * len(raw)):
+        return None
+    return f" {b' '.join(found).decode()} "
+
+
+def _written_otherwise(raw: bytes) -> str | None:
+    """Text whose bytes are of another code, or were all changed in one way; none but the right one makes bytes text."""
+    if len(raw) < _SHORTEST_OTHERWISE:
+        return None
+    if raw.count(0) >= len(raw) // 3:
+        # Two octets a character.
+        order = "be" if raw[0] == 0 else "le"
+        return _printable(raw.decode(f"utf-16-{order}", "replace").encode("utf-8", "replace"))
+    # The commonest character of text is a space.
+    counts = np.bincount(np.frombuffer(raw, np.uint8))
+    commonest = int(counts.argmax())
+    if counts[commonest] < _LEAST_SPACES * len(raw):
+        return None
+    tables = (
+        _FROM_EBCDIC,
+        _FROM_GRAY,
+        bytes(octet ^ commonest ^ 32 for octet in range(256)),
+        bytes((octet - commonest + 32) % 256 for octet in range(256)),
+    )
+    for table in tables:
+        changed = raw.translate(table)
+        others = changed.translate(None, _OF_SENTENCES)
+        if len(others) > (1 - _LEAST_OF_SENTENCES) * len(changed):
+            continue
+        read = _printable(changed)
+        if read is not None and LetterStatistics.load().of_text(read) >= _LANGUAGE:
+            return read
+    return None
 
 
 def looks_coded(text: str) -> bool:

@@ -47,6 +47,13 @@ class Passage:
         """The messages that it is made of."""
         return frozenset(piece.message for piece in self.pieces)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The texts that were put together, where there are several."""
+        if len(self.pieces) == 1:
+            return ()
+        return tuple(self.text[piece.start : piece.start + piece.length] for piece in self.pieces)
+
     def in_messages(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Carry a half-open span of the passage to (message, start, end), one for each message it touches."""
         for piece in self.pieces:

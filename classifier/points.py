@@ -1,6 +1,7 @@
 """A text character by character: as an array of code points, what is counted on such arrays, and small letters."""
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,19 @@ def word_bounds(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     np.logical_not(_spaces().take(_points_or_bytes(text), mode="clip"), out=inside[1:-1])
     edges = (inside[1:] != inside[:-1]).nonzero()[0]
     return edges[::2], edges[1::2]
+
+
+def long_runs(marks: bytes, shortest: int) -> Iterator[tuple[int, int]]:
+    """Half-open runs of at least so many ones among noughts and ones."""
+    # Mostly there is none, which is found out without an array.
+    if b"\1" * shortest not in marks:
+        return
+    inside = np.zeros(len(marks) + 2, bool)
+    inside[1:-1] = np.frombuffer(marks, bool)
+    edges = (inside[1:] != inside[:-1]).nonzero()[0]
+    starts, ends = edges[::2], edges[1::2]
+    (long,) = (ends - starts >= shortest).nonzero()
+    yield from zip(starts[long].tolist(), ends[long].tolist(), strict=True)
 
 
 def letters_and_digits(text: str) -> NDArray[np.bool_]:

@@ -7,12 +7,13 @@ calibrated is what runs.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.deobfuscation import Reading, find_readings
+from lethe.classifier.deobfuscation import Reading, Readings, find_readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
@@ -33,6 +34,8 @@ _UNDECIDED_BELOW = 1.2
 _SPECULATIVE_NEEDED = 0.8
 # A longer text is material rather than a question; where messages meet, twice as much is read together.
 _LONGEST_QUESTION = 240
+# What was found in texts up to this length is remembered, for those that they are part of.
+_LONGEST_PART, _PARTS_REMEMBERED = 512, 256
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
 
@@ -77,6 +80,21 @@ class Window:
     def suspicious_text(self) -> str:
         """What the first tier could not clear."""
         return "\n".join(part.text for part in (self.sentences if self.sentences_first else (self,)))
+
+
+@dataclass(frozen=True)
+class UnreadText:
+    """A text to read.
+
+    Attributes
+    ----------
+    parts
+        What it was put together from, where only disguises are to be taken off that some part of it is in; none where all are
+        looked for.
+    """
+
+    text: str
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,7 @@ class Scorer:
         self._settled_from = self._score_thresholds + self.raised(settings.maximum_characters)
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
+        self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
         nothing = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
@@ -166,11 +185,21 @@ class Scorer:
 
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""
-        if not text.strip() or not len(self.bank):
-            return PreparedText((), True)
-        readings = find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
-        pieces = [piece for reading in readings.found for piece in _fresh_pieces(reading)]
-        # All are cut and tokenized in one go: for a short prompt the time is that of the calls, not of the letters.
+        return self.prepare_all([UnreadText(text)])[0]
+
+    def prepare_all(self, texts: Sequence[UnreadText]) -> list[PreparedText]:
+        """Prepare texts each as `prepare` does, in one go: for short ones the time is that of the calls, not of the letters."""
+        if not len(self.bank):
+            return [PreparedText((), True) for _ in texts]
+        readings = [self._readings(each) for each in texts]
+        pieces = [
+            _Piece(number, reading, first, text)
+            for number, found in enumerate(readings)
+            for reading in found.found
+            for first, text in _fresh_pieces(reading)
+        ]
+        if not pieces:
+            return [PreparedText((), found.complete, found.unreadable) for found in readings]
         stretches = cut([piece.text for piece in pieces])
         tokens = self._encoder.tokenize(stretches.text)
         gated = self._gate.scores(tokens, stretches.bounds)
@@ -179,19 +208,40 @@ class Scorer:
         suspicious = self._suspicious(stretches, tokens, gated, speculative[stretches.owner[window_of]])
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
-        kept: list[Window] = []
-        met: set[str] = set()
+        kept: list[list[Window]] = [[] for _ in texts]
+        met: list[set[str]] = [set() for _ in texts]
         held_back = np.unique(window_of[suspicious]).tolist()
         for number in held_back:
             rows = slice(stretches.first[number], stretches.first[number + 1])
             piece = pieces[stretches.owner[number]]
             bounds = stretches.bounds[rows] - stretches.places[stretches.owner[number]] + piece.start
             found = _window(piece.reading, bounds.tolist(), gated[rows], suspicious[rows])
-            if piece.reading.plain or found.suspicious_text not in met:
-                kept.append(found)
-                met.add(found.suspicious_text)
+            if piece.reading.plain or found.suspicious_text not in met[piece.owner]:
+                kept[piece.owner].append(found)
+                met[piece.owner].add(found.suspicious_text)
         self._tally.count(cleared=len(stretches.owner) - len(held_back))
-        return PreparedText(tuple(kept), readings.complete, readings.unreadable)
+        return [
+            PreparedText(tuple(windows), found.complete, found.unreadable)
+            for windows, found in zip(kept, readings, strict=True)
+        ]
+
+    def _readings(self, unread: UnreadText) -> Readings:
+        if not unread.text.strip():
+            return Readings((), True)
+        if not unread.parts:
+            return self._find_readings(unread.text)
+        kinds = frozenset[str]().union(
+            *(self._find_part(part).kinds for part in unread.parts if part.strip())
+        )
+        most = self._settings.maximum_readings
+        return find_readings(unread.text, self._lexicon, maximum_readings=most, kinds=kinds)
+
+    def _find_readings(self, text: str) -> Readings:
+        find = self._find_part if len(text) <= _LONGEST_PART else self._find_all
+        return find(text)
+
+    def _find_all(self, text: str) -> Readings:
+        return find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
 
     def _suspicious(
         self,
@@ -304,8 +354,9 @@ def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of a reading that stands in no other, with what stands around it."""
+    """A stretch of a reading that stands in no other, with what stands around it, and the number of its text."""
 
+    owner: int
     reading: Reading
     start: int
     text: str
@@ -320,10 +371,10 @@ def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bo
     return places.searchsorted(bounds[:, 0]) < places.searchsorted(bounds[:, 1])
 
 
-def _fresh_pieces(reading: Reading) -> Iterator[_Piece]:
+def _fresh_pieces(reading: Reading) -> Iterator[tuple[int, str]]:
     for start, end in reading.fresh:
         first = max(start - WINDOW_OVERLAP, 0)
-        yield _Piece(reading, first, reading.canonical.text[first : end + WINDOW_OVERLAP])
+        yield first, reading.canonical.text[first : end + WINDOW_OVERLAP]
 
 
 def _window(

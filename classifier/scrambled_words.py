@@ -6,7 +6,8 @@ What has a known word's letters in any order is read as that word, so it does no
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import compress
 
 import numpy as np
 
@@ -19,6 +20,8 @@ _VOWELS = frozenset("aeiou")
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
+_WORDS_REMEMBERED = 1 << 15
+_DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -43,6 +46,7 @@ class ScrambledWords:
 
     def __init__(self, costs: Mapping[str, float]) -> None:
         self._costs = costs
+        self._turned_word = lru_cache(_WORDS_REMEMBERED)(self._find_turned_word)
 
     def read(self, stretch: str) -> str | None:
         """Words in a row read as known ones; None where most do not become any."""
@@ -56,7 +60,9 @@ class ScrambledWords:
     def known(self, text: str, shortest: int = 3) -> float:
         """The share of letters that stand in known words, of those that stand in words so long or longer."""
         words = [word for word in WORD.findall(text.lower()) if len(word) >= shortest]
-        return sum(len(word) for word in words if self.cost(word) < np.inf) / max(sum(map(len, words)), 1)
+        bare = [word.partition("'")[0] for word in words] if "'" in text else words
+        known = map(self._costs.__contains__, bare)
+        return sum(map(len, compress(words, known))) / max(sum(map(len, words)), 1)
 
     def inflected(self, text: str) -> float:
         """The share of letters that stand in known words, with an ending or without, of those in words of four letters or more."""
@@ -78,11 +84,14 @@ class ScrambledWords:
 
     def _turned(self, stretch: str) -> str | None:
         """Every word turned round by itself, with an ending that was added or without, where a known one comes out for most."""
-        words = {word.lower() for word in WORD.findall(stretch)}
+        written = list(map(str.lower, WORD.findall(stretch)))
+        words = set(written)
         if len(words) < _FEWEST_WORDS:
             return None
         for endings in _endings(words):
             readings = {word: self._turned_word(word, endings) for word in words}
+            if self.known(" ".join(map(readings.__getitem__, written))) < LEAST_KNOWN:
+                continue
             read = WORD.sub(lambda match, by=readings: _like(by[match[0].lower()], match[0]), stretch)
             if self.known(read) >= LEAST_KNOWN:
                 # Whether the words or the whole stand backwards, the letters do not tell.
@@ -90,7 +99,7 @@ class ScrambledWords:
                 return f"{read}\n{stretch[::-1]}" if whole else read
         return None
 
-    def _turned_word(self, word: str, endings: Iterable[str]) -> str:
+    def _find_turned_word(self, word: str, endings: tuple[str, ...]) -> str:
         bare = [word.removesuffix(ending) for ending in endings if word.endswith(ending)] or [word]
         ways = [way for each in bare for way in _ways(each)]
         return min(ways, key=self.cost)
@@ -159,6 +168,20 @@ class ScrambledWords:
             ],
         )
         return read and read.text
+
+    @staticmethod
+    def digits_in(text: str) -> list[int]:
+        """Where digits stand among the letters of words; nothing where they do in few."""
+        places = [match.start() for match in _DIGIT_IN_WORD.finditer(text)]
+        return places if len(places) >= _FEWEST_WORDS else []
+
+    def with_digits(self, stretch: str) -> str | None:
+        """Words in which the digits from one on, or from nought on, stand for the vowels."""
+        if len(self.digits_in(stretch)) < _FEWEST_WORDS:
+            return None
+        readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
+        best = max(readings, key=self.known)
+        return best if self.known(best) >= LEAST_KNOWN else None
 
     def _vowelled(self, run: str) -> str | None:
         words = WORD.findall(run)

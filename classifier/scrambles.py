@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.orders import keyed_orders, orders
+from lethe.classifier.orders import keyed_order, keyed_orders, orders
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
 from lethe.classifier.thinning import every_few, thinned
@@ -33,8 +33,12 @@ _SURE_LANGUAGE = -4.2
 _PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
+# Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
+_BEGINNING, _LIKELIEST = 40, 64
 # Bits a letter alone: moved letters are as frequent as they were.
-_MOVED = -4.75
+_MOVED, _MOVED_UNLIKE, _KEYED_UNLIKE = -4.75, -4.1, -4.6
+# Fewer characters come out as language in some order by accident; and few words of a text stay words.
+_FEWEST_MOVED, _MOST_KNOWN_MOVED = 20, 0.3
 _LEAST_KNOWN_REPLACED = 0.4
 # By how much the share of known words must grow where words are read one by one.
 _MORE_KNOWN = 0.25
@@ -109,7 +113,24 @@ class Unscrambler:
                 found.append(read)
             elif self._known(" ".join(_PARTS.findall(text, start, end))) < _MOST_KNOWN_PARTS:
                 left.append((start, end))
+        found = sorted([*found, *self._lines_with_digits(text, found)])
         return Unscrambled(replaced(text, found), tuple(left))
+
+    def _lines_with_digits(
+        self, text: str, found: list[tuple[int, int, str]]
+    ) -> Iterator[tuple[int, int, str]]:
+        """Lines in whose words digits stand for vowels."""
+        end = -1
+        for place in self._words.digits_in(text):
+            if place < end:
+                continue
+            start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+            end = len(text) if end < 0 else end
+            if end - start <= _LONGEST and not any(first < end and last > start for first, last, _ in found):
+                line = text[start:end]
+                read = self._words.with_digits(line)
+                if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:
+                    yield start, end, read
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
@@ -195,7 +216,7 @@ class Unscrambler:
         elif bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
-        elif bits <= UNLIKE:
+        elif bits <= _MOVED_UNLIKE:
             if (moved := self._moved(text, start, end)) is not None:
                 yield moved
             elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
@@ -282,26 +303,45 @@ class Unscrambler:
         frames = [
             (first, last, bits)
             for first, last in _frames(text, start, end)
-            if _FEWEST_LETTERS <= last - first <= _LONGEST
+            if _FEWEST_MOVED <= last - first <= _LONGEST
             and self.statistics.letters_alone(text[first:last]) >= _MOVED
-            and (bits := self.statistics.of_text(text[first:last])) <= UNLIKE
+            and (bits := self.statistics.of_text(text[first:last])) <= _MOVED_UNLIKE
+            and self._known(text[first:last], 4) <= _MOST_KNOWN_MOVED
         ]
-        for orders_of, least, share in (
-            (orders, _LANGUAGE, LEAST_KNOWN),
-            (keyed_orders, _SURE_LANGUAGE, _SURELY_KNOWN),
+        for put_back, least, share, below in (
+            (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, _MOVED_UNLIKE),
+            (self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED_UNLIKE),
         ):
-            for first, last, bits in frames:
+            for first, last, bits in dict.fromkeys(frames):
+                if bits > below:
+                    continue
                 stretch = text[first:last]
-                if not len(found := orders_of(len(stretch))):
+                order, likeness = put_back(kinds_of(stretch))
+                if likeness < max(least, bits + _GAIN / 2):
                     continue
-                likeness = self.statistics.likeness(kinds_of(stretch)[found])
-                best = int(likeness.argmax())
-                if likeness[best] < max(least, bits + _GAIN / 2):
-                    continue
-                read = "".join(stretch[place] for place in found[best].tolist())
-                if self._makes_words(read, share if likeness[best] < _PROSE else _KNOWN_IN_PROSE):
+                read = "".join(stretch[place] for place in order.tolist())
+                if self._makes_words(read, share if likeness < _PROSE else _KNOWN_IN_PROSE):
                     return first, last, read
         return None
+
+    def _in_plain_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+        """The likeliest of the orders that need no key, and the likeness of what is read by it."""
+        found = orders(len(kinds))
+        likeness = self.statistics.likeness(kinds[found])
+        best = int(likeness.argmax())
+        return found[best].astype(np.int64), float(likeness[best])
+
+    def _in_keyed_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+        """The likeliest of the thousands that need one, of those by which its beginning is likeliest."""
+        beginnings = keyed_orders(len(kinds), np.arange(min(len(kinds), _BEGINNING)))
+        if not len(beginnings):
+            return np.arange(len(kinds)), -np.inf
+        likeness = self.statistics.likeness(kinds[beginnings])
+        likeliest = np.argsort(-likeness, kind="stable")[:_LIKELIEST]
+        found = np.array([keyed_order(len(kinds), number) for number in likeliest.tolist()])
+        likeness = self.statistics.likeness(kinds[found])
+        best = int(likeness.argmax())
+        return found[best].astype(np.int64), float(likeness[best])
 
 
 def _alphabets() -> Iterator[str]:

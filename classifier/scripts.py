@@ -15,7 +15,7 @@ import numpy as np
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.canonical import canonicalise, lookalike
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
 from lethe.classifier.points import distinct_points, points_of
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
@@ -26,8 +26,8 @@ _FIRST = 400
 _FEWEST_LETTERS = 12
 # Known words among what comes out: where it is worth while to weigh what each letter stands for, and where it is read.
 _WORTH_WEIGHING, _LEAST_KNOWN = 0.2, 0.6
-# Bits a letter that a text has whose signs were moved to another place.
-_LANGUAGE = -4.4
+# Bits a letter, and the share of known words, that a text has whose signs were moved to another place.
+_LANGUAGE, _KNOWN_MOVED = -4.4, 0.4
 _PRINTABLE = range(32, 127)
 _NAME = re.compile(r"(?:LETTER|SIGN|SYLLABLE|PATTERN) (?:.* )?([A-Z]+)")
 _DIGRAPHS = ("SH", "ZH", "CH", "TS", "TH", "PH", "PS", "KH", "GH", "YU", "YA")
@@ -51,7 +51,7 @@ _FEWEST_TURNED = 4
 _UPENDING = (
     {},
     str.maketrans("bdpqnuBDPQNUƃɟɾɔƆ", "qpdbunQPDBUNgfjcC"),
-    str.maketrans("bdpqBDPQɔƆ", "dbqpDBQPcC"),
+    str.maketrans("bdpqBDPQɔƆ|Ɉʇɿʜɘǫɒƨʞᴎꞁγυ", "dbqpDBQPcCltfrhegasknlyu"),
 )
 
 
@@ -111,11 +111,12 @@ class Scripts:
         if likeness[best] < _LANGUAGE:
             return None
         shift = int(shifts[best])
-        return "".join(
+        read = "".join(
             chr(point) if 32 <= point < 127 else " "
             for sign in run
             for point in (ord(sign) - shift if ord(sign) >= 128 else ord(sign),)
         )
+        return read if self._known(read) >= _KNOWN_MOVED else None
 
     def _named(self, run: str) -> str | None:
         """Letters read by what each of them may stand for."""
@@ -159,8 +160,13 @@ class Scripts:
             return self._statistics.of_text(read) + 2 * self._known(read) - _UNLIKELY * unlikely / len(read)
 
         best = sense(table)
-        for sign in sorted(candidates, key=sample.count, reverse=True):
-            for letters in candidates[sign][1:]:
+        signs = sorted(candidates, key=sample.count, reverse=True)
+        # What each may stand for, then any letter: not all alphabets go by sounds.
+        for sign, choice in (
+            *((each, candidates[each][1:]) for each in signs),
+            *((each, LETTERS) for each in signs),
+        ):
+            for letters in choice:
                 tried = table | {ord(sign): letters}
                 if (found := sense(tried)) > best:
                     best, table = found, tried
@@ -173,10 +179,11 @@ def _candidates(sign: str) -> tuple[str, ...]:
     if sign in _BRAILLE:
         return (_BRAILLE[sign],)
     found = list(_ALSO.get(sign, ()))
-    if match := _NAME.search(unicodedata.name(sign, "")):
+    name = unicodedata.name(sign, "")
+    if match := _NAME.search(name):
         word = match[1]
         # The names of some consonants begin with a vowel ("CYRILLIC SMALL LETTER EM").
-        sounds_last = len(word) == 2 and word[0] in "AEIOU" and word[1] not in "AEIOU"
+        sounds_last = name.startswith("CYRILLIC") and len(word) == 2 and word[0] in "AE"
         found.append(word[-1].lower() if sounds_last else word[0].lower())
         found += [digraph.lower() for digraph in _DIGRAPHS if word.startswith(digraph)]
         found += ["f"] * word.startswith("PH")

@@ -5,6 +5,9 @@ arXiv 2409.04701), so judging each sentence costs no further pass.
 """
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,98 +30,72 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     Sentences of a few characters join the next one, which also stands alone: what comes before it may be
     the label of a field or the answer to another question. Long ones are cut into ranges that overlap by half.
     """
-    sentences: list[tuple[int, int]] = []
-    start = alone = 0
-    length = len(text)
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    for end in (*ends, length):
-        if end - start < _SHORTEST and end < length:
-            alone = end
-            continue
-        sentences += _cut(start, end)
-        if start < alone and end - alone >= _SHORTEST:
-            sentences += _cut(alone, end)
-        start = alone = end
-    return sentences if len(sentences) > 1 else []
+    starts: list[int] = []
+    ends: list[int] = []
+    _split([match.end() for match in _SENTENCE_END.finditer(text)], 0, len(text), starts, ends)
+    return list(zip(starts, ends, strict=True))
 
 
-def _cut(start: int, end: int) -> list[tuple[int, int]]:
-    if end - start <= _LONGEST:
-        return [(start, end)] if end > start else []
-    return [(first, min(first + _LONGEST, end)) for first in range(start, end - _STRIDE, _STRIDE)]
-
-
-def sentences_in(text: str, windows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def sentences_in(
+    text: str, windows: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The sentences of many windows of a text, as `split_sentences` finds them in each.
 
     Parameters
     ----------
     windows
-        (W, 2), half-open character ranges of the text.
+        Half-open character ranges of the text.
 
     Returns
     -------
-    (S, 2), ranges of the text, one window after another; and (S,), the window that each stands in.
+    starts, ends
+        (S,), ranges of the text, one window after another.
+    counts
+        (W,), how many each window has.
     """
     # What stands between the ends of sentences, and these, in turns.
-    places = np.fromiter(map(len, _SENTENCE_END.split(text)), np.int64).cumsum()
-    begins, ends = places[:-1:2], places[1::2]
-    first = begins.searchsorted(windows[:, 0])
-    apart = _begin_amid_marks(text, windows, first, ends)
-    rows = np.setdiff1d(np.arange(len(windows)), apart)
-    found = [_split_at(ends, windows[rows], first[rows], rows)]
-    for row in apart:
-        start, end = windows[row].tolist()
-        sentences = np.array(split_sentences(text[start:end]), np.int64).reshape(-1, 2)
-        found.append(np.insert(sentences + start, 0, row, axis=1))
-    together = np.concatenate(found)
-    ordered = together[together[:, 0].argsort(kind="stable")]
-    return ordered[:, 1:], ordered[:, 0]
+    places = list(accumulate(map(len, _SENTENCE_END.split(text))))
+    marks, text_ends = places[:-1:2], places[1::2]
+    starts: list[int] = []
+    ends: list[int] = []
+    so_far = [0]
+    for start, stop in windows:
+        first = bisect_left(marks, start)
+        if (
+            first
+            and text_ends[first - 1] > start
+            and _MARK.search(text, start, min(text_ends[first - 1], stop))
+        ):
+            # It begins amid what ends a sentence of the text, and may end its first one elsewhere.
+            window_ends = [match.end() for match in _SENTENCE_END.finditer(text, start, stop)]
+        else:
+            window_ends = text_ends[first : bisect_left(text_ends, stop, first)]
+        _split(window_ends, start, stop, starts, ends)
+        so_far.append(len(starts))
+    return np.array(starts, np.int64), np.array(ends, np.int64), np.diff(so_far)
 
 
-def _begin_amid_marks(
-    text: str, windows: NDArray[np.int64], first: NDArray[np.int64], ends: NDArray[np.int64]
-) -> list[int]:
-    """Windows that begin amid what ends a sentence of the text: they may end their first one elsewhere."""
-    previous = np.concatenate([[0], ends])[first]
-    return [
-        row
-        for row in (previous > windows[:, 0]).nonzero()[0].tolist()
-        if _MARK.search(text, windows[row, 0], min(previous[row], windows[row, 1]))
-    ]
+def _split(found: Iterable[int], start: int, stop: int, starts: list[int], ends: list[int]) -> None:
+    """Add the sentences of a stretch, in which marks end at some places, to lists; none where it is a single one."""
+    before, alone = len(starts), start
+    for end in (*found, stop):
+        if end - start < _SHORTEST and end < stop:
+            alone = end
+            continue
+        _cut(start, end, starts, ends)
+        if start < alone and end - alone >= _SHORTEST:
+            _cut(alone, end, starts, ends)
+        start = alone = end
+    if len(starts) == before + 1:
+        starts.pop()
+        ends.pop()
 
 
-def _split_at(
-    ends: NDArray[np.int64], windows: NDArray[np.int64], first: NDArray[np.int64], rows: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Sentences as (row, start, end), where each window's ends of sentences are those from its `first` on.
-
-    The next sentence of every window is found at once, then that after it, as long as there are any.
-    """
-    within = ends.searchsorted(windows[:, 1])
-    padded = np.append(ends, 0)
-    row, start, stop = rows, windows[:, 0], windows[:, 1]
-    found: list[NDArray[np.int64]] = [np.empty((0, 3), np.int64)]
-    while len(row):
-        place = np.maximum(np.minimum(ends.searchsorted(start + _SHORTEST), within), first)
-        end = np.where(place < within, padded[place], stop)
-        alone = np.where(place > first, padded[place - 1], start)
-        found.append(np.column_stack([row, start, end]))
-        chosen = (alone > start) & (end - alone >= _SHORTEST)
-        found.append(np.column_stack([row[chosen], alone[chosen], end[chosen]]))
-        on = end < stop
-        row, start, stop, within, first = row[on], end[on], stop[on], within[on], place[on] + 1
-    return _several(_cut_long(np.concatenate(found)))
-
-
-def _cut_long(sentences: NDArray[np.int64]) -> NDArray[np.int64]:
-    row, start, end = sentences.T
-    counts = np.where(end - start <= _LONGEST, 1, -((_STRIDE + start - end) // _STRIDE))
-    numbers = np.arange(counts.sum()) - (counts.cumsum() - counts).repeat(counts)
-    first = start.repeat(counts) + _STRIDE * numbers
-    return np.column_stack([row.repeat(counts), first, np.minimum(first + _LONGEST, end.repeat(counts))])
-
-
-def _several(sentences: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Without those that are all of a window's."""
-    return sentences[np.bincount(sentences[:, 0])[sentences[:, 0]] > 1]
+def _cut(start: int, end: int, starts: list[int], ends: list[int]) -> None:
+    if end - start > _LONGEST:
+        firsts = range(start, end - _STRIDE, _STRIDE)
+        starts += firsts
+        ends += (min(first + _LONGEST, end) for first in firsts)
+    elif end > start:
+        starts.append(start)
+        ends.append(end)

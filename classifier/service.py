@@ -1,18 +1,11 @@
 """The classifier as the server uses it: conversations and answers in, verdicts out, off the event loop."""
 
 import asyncio
-import dataclasses
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lethe.classifier.cache import ScoreCache
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
@@ -20,26 +13,17 @@ from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.exchange import Exchange, exchange_passages
 from lethe.classifier.head import Head, HeadBank, load_head
+from lethe.classifier.judgement import judge_answer, judge_conversation, unreadable_stretches
 from lethe.classifier.passages import Passage, conversation_passages
-from lethe.classifier.scoring import Scorer, TextScores, share_of_answers, share_of_prompts
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, share_of_answers, share_of_prompts
 from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.spans import entity_spans
 from lethe.classifier.tally import Tally
-from lethe.classifier.verdict import Span, TargetVerdict, Verdict
+from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job, WorkerPool
 
 _Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
-# Characters on each side of what carries a verdict that an excerpt shows.
-_AROUND = 160
-# In characters: stretches that begin before the one place are the beginning, and together as long as the other says.
-_BEGINS_BEFORE, _BEGINNING = 400, 600
-# Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
-_USUAL_ANSWER = 4096
-# Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
-# What an ordinary follow-up adds to a flagged question is less.
-_LEANING = 2.0
 
 
 class ClassifierService:
@@ -153,15 +137,13 @@ class ClassifierService:
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._scorers, "prompt", passages, spans or whole)
-        judged = dict(
-            verdict
+        judged = {
+            verdict.target: verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in _judge(
-                scorer, _by_length(scorer, scored), _reached(scorer, scored), conversation, spans
-            )
-        )
+            for verdict in judge_conversation(scorer, scored, conversation, spans=spans)
+        }
         targets = tuple(judged[head.target] for head in self._heads)
-        disguised = _unreadable(found[0]) if found else ()
+        disguised = unreadable_stretches(found[0]) if found else ()
         if not (all_within and _all_read(found)):
             return Verdict(targets, "too_long", (self._limits, *conversation.unreadable, *disguised))
         if conversation.unreadable:
@@ -181,7 +163,7 @@ class ClassifierService:
 
         Returns
         -------
-        One entry for each target of `judges_answers`.
+        One entry for each target of `judges_answers`; ``unreadable`` where the answer has a stretch that is no language.
 
         Raises
         ------
@@ -191,17 +173,18 @@ class ClassifierService:
         passages, all_within = self._within_limit(exchange_passages(exchange))
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._answer_scorers, "answer", passages, spans)
-        judged = dict(
-            verdict
+        judged = {
+            verdict.target: verdict
             for scorer, scored in zip(self._answer_scorers, found, strict=True)
-            for verdict in _judge(
-                scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, None, spans
-            )
-        )
+            for verdict in judge_answer(scorer, scored, exchange, spans=spans)
+        }
         targets = tuple(judged[head.target] for head in self._answer_heads)
         if not (all_within and _all_read(found)):
             return Verdict(targets, "too_long", (self._limits,))
-        return Verdict(targets)
+        # What a model says that was made not to know is judged without a question, and may well be nonsense.
+        asked = bool(exchange.question.messages)
+        disguised = unreadable_stretches(found[0], exchange) if found and asked else ()
+        return Verdict(targets, "unreadable", disguised) if disguised else Verdict(targets)
 
     @property
     def _limits(self) -> str:
@@ -242,7 +225,12 @@ class ClassifierService:
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
         keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
         known = [self.cache.get(key, heads) for key in keys]
-        unread = [passage.text for passage, scores in zip(passages, known, strict=True) if scores is None]
+        unread = [
+            # No disguise goes on from what is asked into what is answered.
+            UnreadText(passage.text, passage.parts if kind == "answer" else ())
+            for passage, scores in zip(passages, known, strict=True)
+            if scores is None
+        ]
         fresh = iter(await self._score(scorer, unread, spans) if unread else ())
         scored: list[tuple[Passage, TextScores]] = []
         for passage, key, scores in zip(passages, keys, known, strict=True):
@@ -253,7 +241,7 @@ class ClassifierService:
             scored.append((passage, scores))
         return scored
 
-    async def _score(self, scorer: Scorer, texts: Sequence[str], spans: bool) -> list[TextScores]:
+    async def _score(self, scorer: Scorer, texts: Sequence[UnreadText], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[TextScores]] = loop.create_future()
 
@@ -297,147 +285,6 @@ def _all_read(found: Sequence[Sequence[tuple[Passage, TextScores]]]) -> bool:
     return all(scores.complete for scored in found for _, scores in scored)
 
 
-def _judge(
-    scorer: Scorer,
-    judged: Sequence["_Judged"],
-    reached: NDArray[np.float32] | None,
-    named: Conversation | None,
-    with_spans: bool,
-) -> Iterator[tuple[str, TargetVerdict]]:
-    """The verdicts on passages whose scores are lowered by how much was read, with the target's names in a conversation."""
-    scores = scorer.nothing_found()
-    for each in judged:
-        np.maximum(scores, each.lowered, out=scores)
-    probabilities = scorer.probability(scores)
-    reach = np.zeros(len(probabilities)) if reached is None else _reach(scorer, reached)
-    for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
-        if verdict.flagged:
-            carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
-            spans = _evidence(carrying, index) + (_entities(named, head) if named else ())
-            messages = _carrying_messages(scorer, judged, carrying, index) if named else ()
-            verdict = dataclasses.replace(
-                verdict,
-                spans=spans if with_spans else (),
-                messages=_alike(named, frozenset(messages)) if named else (),
-                excerpts=_excerpts(carrying, index) if with_spans and named else (),
-            )
-        yield head.target, verdict
-
-
-def _unreadable(scored: Sequence[tuple[Passage, TextScores]]) -> tuple[str, ...]:
-    """Where a conversation is no language, in one line for each stretch of a message; seams repeat what messages say."""
-    stretches = {
-        (message, start, end)
-        for passage, found in scored
-        if len(passage.pieces) == 1
-        for first, last in found.unreadable
-        for message, start, end in passage.in_messages(first, last)
-    }
-    return tuple(
-        f"message {message + 1} is no language from character {start} to {end}"
-        for message, start, end in sorted(stretches)
-    )
-
-
-@dataclass(frozen=True)
-class _Judged:
-    """A passage with its scores, and by how much these are lowered for how much was read."""
-
-    passage: Passage
-    found: TextScores
-    raised: NDArray[np.float32]
-
-    @property
-    def lowered(self) -> NDArray[np.float32]:
-        return self.found.scores - self.raised
-
-
-def _by_length(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> list[_Judged]:
-    """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
-    heard = _heard(scored)
-    if not heard:
-        return []
-    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
-    return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
-
-
-def _carrying_messages(
-    scorer: Scorer, judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int
-) -> Set[int]:
-    """The messages flagged by themselves, and all of a passage that says more than any such part of it does."""
-    # By the first one: messages that are read together, or one alone, with their scores.
-    parts: dict[int, list[tuple[frozenset[int], NDArray[np.float32]]]] = defaultdict(list)
-    for each in judged:
-        if len(each.passage.messages) == 1:
-            parts[min(each.passage.messages)].append((each.passage.messages, each.found.scores))
-    messages: set[int] = set()
-    for each in sorted(carrying, key=lambda each: len(each.passage.messages)):
-        whole = each.passage.messages
-        # The threshold is that of the passage, which may be lower than that of a message before the newest turn.
-        explaining = [
-            part
-            for first in whole
-            for part, scores in parts[first]
-            if part <= whole and scorer.carries(scores - each.raised)[index]
-            if part == whole or each.found.scores[index] - scores[index] < _LEANING
-        ]
-        if not explaining:
-            parts[min(whole)].append((whole, each.found.scores))
-        messages = messages.union(*explaining or [whole])
-    return messages
-
-
-def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
-    """These messages and all that say the same, of which only one was read."""
-    texts = {conversation.messages[message].text for message in messages}
-    return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
-
-
-def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
-
-
-def _reached(scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]]) -> NDArray[np.float32]:
-    """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
-    reached, heard = scorer.nothing_found(), _heard(scored)
-    if not heard:
-        return reached
-    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
-    for passage, found in heard:
-        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
-        np.maximum(reached, enough, out=reached)
-    return reached
-
-
-def _heard(scored: Sequence[tuple[Passage, TextScores]]) -> list[tuple[Passage, TextScores]]:
-    """The passages that have scores: most of what is read is cleared by the first tier."""
-    return [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
-
-
-def _lengths(scored: Sequence[tuple[Passage, TextScores]]) -> dict[bool, int]:
-    """How many characters were read: of what is asked, and of all else."""
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
-
-
-def _by_answer_length(
-    scorer: Scorer, scored: Sequence[tuple[Passage, TextScores]], characters: int
-) -> list[_Judged]:
-    """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
-
-    Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
-    one at its end.
-    """
-    raised = {True: scorer.raised(_BEGINNING), False: scorer.raised(max(characters, _USUAL_ANSWER))}
-    return [_Judged(passage, found, raised[_begins(passage)]) for passage, found in scored]
-
-
-def _begins(passage: Passage) -> bool:
-    """Whether the stretch of an answer that a passage ends in belongs to its beginning."""
-    return passage.pieces[-1].message_start < _BEGINS_BEFORE
-
-
 def _scorers(
     encoder: Encoder,
     own_encoders: Sequence[Encoder],
@@ -462,65 +309,3 @@ def _scorers(
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
     return HeadBank(heads, encoder.sha256, encoder.dimension)
-
-
-def _evidence(carrying: Sequence[_Judged], index: int) -> tuple[Span, ...]:
-    spans = {
-        Span(message, start, end, span.weight, span.kind)
-        for each in carrying
-        for span in each.found.spans.get(index, ())
-        for message, start, end in each.passage.in_messages(span.start, span.end)
-    }
-    return tuple(_merged(sorted(spans, key=lambda span: (span.message, span.start, span.end))))
-
-
-def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
-    """What carries a head's verdict, in the text around it; nothing where not all of it can be read plainly."""
-    found = [(each.passage.text, span) for each in carrying for span in each.found.spans.get(index, ())]
-    if any(span.disguised for _, span in found):
-        return ()
-    by_text: dict[str, list[tuple[int, int]]] = {}
-    for text, span in found:
-        by_text.setdefault(text, []).append((max(span.start - _AROUND, 0), span.end + _AROUND))
-    excerpts = [
-        canonicalise(text[start:end]).text
-        for text, places in by_text.items()
-        for start, end in _joined(sorted(places))
-    ]
-    # Of a message and of where it meets another, the shorter says nothing more.
-    longest: list[str] = []
-    for excerpt in sorted(dict.fromkeys(excerpts), key=len, reverse=True):
-        if not any(excerpt in other for other in longest):
-            longest.append(excerpt)
-    return tuple(longest)
-
-
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    """Join spans that overlap, as those of overlapping windows and of seams do."""
-    merged: list[Span] = []
-    for span in spans:
-        last = merged[-1] if merged else None
-        if last is not None and last.message == span.message and span.start < last.end:
-            weight = max(last.weight, span.weight)
-            merged[-1] = Span(last.message, last.start, max(last.end, span.end), weight, last.kind)
-        else:
-            merged.append(span)
-    return merged
-
-
-def _entities(conversation: Conversation, head: Head) -> tuple[Span, ...]:
-    return tuple(
-        Span(index, span.start, span.end, span.weight, span.kind)
-        for index, message in enumerate(conversation.messages)
-        for span in entity_spans(head.entities, message.text)
-    )

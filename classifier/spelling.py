@@ -13,7 +13,7 @@ from operator import not_
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words, word_places
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.points import letters_and_digits, points_of, text_of
 from lethe.classifier.scrambles import Unscrambler
@@ -32,6 +32,7 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
+_UNBROKEN, _IN_UNBROKEN = re.compile(r"[^\W_]+"), re.compile(r"[^\W_]")
 # What stands for all that is neither a letter nor a digit.
 _SPACE = np.uint32(32)
 # Fewer letters and digits are a word whichever way they are turned.
@@ -72,7 +73,8 @@ class Lexicon:
         self._marks = np.zeros(1 << (_BITS - 3), np.uint8)
         self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
         self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
-        self._correction = lru_cache(_WORDS_REMEMBERED)(self._correct)
+        # What unknown words may stand for; replaced when it is full.
+        self._met: dict[str, str | None] = {}
         self._parting = lru_cache(_WORDS_REMEMBERED)(self._unjoined)
         added: list[str] = []
         for rank, word in enumerate(words):
@@ -124,12 +126,13 @@ class Lexicon:
         """What reads scrambled words as these."""
         return Unscrambler(LetterStatistics.load(), self._costs, self._unknown, self._parting)
 
-    def makes_sense_of(self, text: str, turn: Callable[[str], str]) -> bool:
-        """Whether turning its letters may show what a text says: some word is known only then, or is no single word."""
+    def places_of_sense(self, text: str, turn: Callable[[str], str]) -> list[tuple[int, int]]:
+        """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones."""
         unknown = self._unknown(text)
-        if any(_is_long(run) for run in unknown):
-            return True
-        return not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n"))
+        words = {run for run in unknown if _is_long(run) and turn(run) != run}
+        if not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n")):
+            words.update(run for run in unknown if turn(run.lower()) in self._costs)
+        return word_places(_UNBROKEN, _IN_UNBROKEN, text, words)
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
@@ -174,6 +177,17 @@ class Lexicon:
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
+        words = list(words)
+        met = self._met
+        new = [word for word in words if word not in met]
+        if new:
+            if len(met) > _WORDS_REMEMBERED:
+                met = {word: met.get(word) for word in words}
+            met |= dict.fromkeys(new) | self._new_corrections(new)
+            self._met = met
+        return {word: best for word in words if (best := met[word]) is not None}
+
+    def _new_corrections(self, words: Iterable[str]) -> dict[str, str]:
         short: list[str] = []
         long: list[str] = []
         odd: list[str] = []
@@ -186,7 +200,7 @@ class Lexicon:
             elif self._letters.issuperset(word):
                 short.append(word)
         candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
-        return {word: best for word in candidates if (best := self._correction(word)) is not None}
+        return {word: best for word in candidates if (best := self._correct(word)) is not None}
 
     def _foreign(self, lowered: str) -> bool:
         """Whether a word has no letter of the known ones, and so cannot be near any of these."""

@@ -49,24 +49,23 @@ def cut(texts: Sequence[str]) -> Stretches:
     """The windows of texts and their sentences that have a letter or digit."""
     places = list(accumulate((len(text) + 1 for text in texts), initial=0))
     cuts = [split_windows(text) for text in texts]
-    windows = np.array(
-        [
-            (place + start, place + end)
-            for place, found in zip(places, cuts, strict=False)
-            for start, end in found
-        ],
-        np.int64,
-    ).reshape(-1, 2)
+    windows = [
+        (place + start, place + end)
+        for place, found in zip(places, cuts, strict=False)
+        for start, end in found
+    ]
     joined = "\n".join(texts)
-    sentences, holders = sentences_in(joined, windows)
+    starts, ends, counts = sentences_in(joined, windows)
+    holders = np.arange(len(windows)).repeat(counts)
     # Sentences without letters or digits, such as the braces and rules of code, are trained on, and teach that few tokens
     # are no sign of a target; judged, they would hold back every page that has one.
     so_far = np.concatenate([[0], letters_and_digits(joined).cumsum()])
-    telling = so_far[sentences[:, 1]] > so_far[sentences[:, 0]]
-    sentences, holders = sentences[telling], holders[telling]
+    telling = so_far[ends] > so_far[starts]
+    starts, ends, holders = starts[telling], ends[telling], holders[telling]
     first = np.arange(len(windows) + 1) + holders.searchsorted(np.arange(len(windows) + 1))
-    bounds = np.empty((len(windows) + len(sentences), 2), np.int64)
-    bounds[first[:-1]] = windows
-    bounds[np.arange(len(sentences)) + holders + 1] = sentences
+    bounds = np.empty((len(windows) + len(starts), 2), np.int64)
+    bounds[first[:-1]] = np.array(windows, np.int64).reshape(-1, 2)
+    rows = np.arange(len(starts)) + holders + 1
+    bounds[rows, 0], bounds[rows, 1] = starts, ends
     owner = np.arange(len(texts)).repeat([len(found) for found in cuts])
     return Stretches(joined, np.array(places, np.int64), bounds, first, owner)

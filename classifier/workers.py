@@ -1,6 +1,6 @@
 """Threads that score texts, a step at a time and in turn, so that a long conversation delays no short one.
 
-A step is one text read through the first tier, or one window through the encoder. Windows of all waiting
+A step is one text, or a few short ones, read through the first tier, or one window through the encoder. Windows of all waiting
 requests share the encoder in turn instead of in one padded batch: on a CPU the time for each token is the same,
 and no text's verdict can depend on what was asked beside it.
 """
@@ -8,15 +8,18 @@ and no text's verdict can depend on what was asked beside it.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
-from lethe.classifier.scoring import Scorer, TextScores, Window, combine
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window, combine
 
 # Scores of a job's texts.
 Finished = Callable[[list[TextScores] | None, BaseException | None], None]
+
+# Characters of texts that are prepared in one step.
+_READ_TOGETHER = 2048
 
 
 class _Pace:
@@ -54,7 +57,12 @@ class Job:
     """
 
     def __init__(
-        self, scorer: Scorer, texts: Sequence[str], maximum_windows: int, spans: bool, finished: Finished
+        self,
+        scorer: Scorer,
+        texts: Sequence[UnreadText],
+        maximum_windows: int,
+        spans: bool,
+        finished: Finished,
     ) -> None:
         self.cancelled = False
         self._scorer = scorer
@@ -64,7 +72,7 @@ class Job:
         self._scored: list[list[TextScores]] = [[] for _ in texts]
         self._complete = [True for _ in texts]
         self._unreadable: list[tuple[tuple[int, int], ...]] = [() for _ in texts]
-        self._highest = scorer.nothing_found()  # of the text that is being read
+        self._highest = [scorer.nothing_found() for _ in texts]
         self._windows_left = maximum_windows
         self._finished = finished
         self._of_texts, self._of_windows = _Pace(), _Pace()
@@ -99,18 +107,29 @@ class Job:
             index, window = self._windows.popleft()
             scores = self._scorer.score_window(window, spans=self._spans)
             self._scored[index].append(scores)
-            self._highest = np.maximum(self._highest, scores.scores)
-            if not self._spans and self._scorer.settled(self._highest):
-                self._windows.clear()
-        elif self._texts:
-            index, text = self._texts.popleft()
-            prepared = self._scorer.prepare(text)
-            self._highest = self._scorer.nothing_found()
+            self._highest[index] = np.maximum(self._highest[index], scores.scores)
+            if not self._spans and self._scorer.settled(self._highest[index]):
+                self._windows = deque(each for each in self._windows if each[0] != index)
+            return
+        together = list(self._next_texts())
+        for index, prepared in zip(
+            (index for index, _ in together),
+            self._scorer.prepare_all([unread for _, unread in together]),
+            strict=True,
+        ):
             allowed = prepared.windows[: self._windows_left]
             self._windows_left -= len(allowed)
             self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)
             self._unreadable[index] = prepared.unreadable
             self._windows.extend((index, window) for window in allowed)
+
+    def _next_texts(self) -> Iterator[tuple[int, UnreadText]]:
+        """The next text, and short ones behind it."""
+        room = _READ_TOGETHER
+        while self._texts and (room == _READ_TOGETHER or len(self._texts[0][1].text) <= room):
+            index, unread = self._texts.popleft()
+            room -= len(unread.text)
+            yield index, unread
 
     def finish(self) -> None:
         floor = self._scorer.nothing_found()

@@ -319,8 +319,8 @@ class PolicySettings(_Section):
     on_too_long
         The request is longer than the classifier looks at, or than it can read in time.
     on_unreadable
-        The request has a stretch of text that is no language however it is read, such as a code that the classifier
-        does not know. ``observe`` passes it and records why.
+        The request, or an answer that is judged, has a stretch of text that is no language however it is read, such as
+        a code that the classifier does not know. ``observe`` passes it and records why.
     on_unfit
         A target's corruption or adapter was made for another base model than the one served: refuse what is flagged
         for it, only observe, or do not start, and keep what was in force on a reload.

@@ -4,10 +4,12 @@ Each word is tokenized once, however often it stands in a text, and mostly once 
 none before them had. Offsets mostly follow from the lengths of pieces.
 """
 
+import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice, pairwise
+from itertools import chain, compress
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +19,14 @@ from lethe.classifier.encoders.encoder import TokenizedText
 from lethe.classifier.points import ranges, word_bounds
 
 WORD_MARK = "▁"
+_Number = TypeVar("_Number", bound=np.generic)
 # So many words are tokenized together: the scores of longer stretches are added up too coarsely in single precision.
 _WORDS_AT_ONCE = 256
-# Words whose tokens are kept, some 20 MB of them; longer ones seldom come again.
+_LONGEST_TOGETHER = 32
+# Words whose tokens are kept, some 20 MB of them, and how many characters they may have together.
 _WORDS_KEPT = 1 << 16
-_LONGEST_KEPT = 32
+_CHARACTERS_KEPT = 1 << 21
+_ROOM = 1 << 12
 
 
 class WordPieces:
@@ -36,8 +41,9 @@ class WordPieces:
     def __init__(self, processor: SentencePieceProcessor) -> None:
         self._processor = processor
         self._unknown = processor.unk_id()
-        # The tokens of words, (3, tokens) each: ids, starts and ends. Replaced when it is full, so whoever reads it goes on.
-        self._kept: dict[str, NDArray[np.int32]] = {}
+        # Replaced when it is full, so whoever reads it goes on.
+        self._kept = _KeptWords()
+        self._lock = threading.Lock()
         pieces = list(map(processor.id_to_piece, range(processor.get_piece_size())))
         self._begins = np.array([piece.startswith(WORD_MARK) for piece in pieces])
         # Characters of decomposed text that a piece stands for.
@@ -49,30 +55,30 @@ class WordPieces:
     def tokenize(self, text: str) -> TokenizedText:
         """The tokens of a text; a space belongs to none."""
         words = text.split()
-        numbers = dict(zip(dict.fromkeys(words), range(len(words)), strict=False))
-        known = self._tokens_of(list(numbers))
-        known_counts = np.fromiter((tokens.shape[1] for tokens in known), np.int64, len(known))
-        number = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
-        counts = known_counts[number]
-        places = ranges((known_counts.cumsum() - known_counts)[number], counts)
+        kept = self._with(words)
+        number = np.fromiter(map(kept.numbers.__getitem__, words), np.int64, len(words))
+        counts = kept.counts[number]
+        places = ranges(kept.firsts[number], counts)
         shifts = word_bounds(text)[0].astype(np.int32).repeat(counts)
-        ids, starts, ends = np.concatenate([np.empty((3, 0), np.int32), *known], axis=1)[:, places]
-        return TokenizedText(ids.astype(np.int64), starts + shifts, ends + shifts)
+        starts, ends = kept.starts[places], kept.ends[places]
+        return TokenizedText(kept.ids[places], starts + shifts, ends + shifts)
 
-    def _tokens_of(self, words: Sequence[str]) -> list[NDArray[np.int32]]:
-        """The tokens of different words, (3, tokens) each."""
+    def _with(self, words: Sequence[str]) -> "_KeptWords":
+        """What is kept of words, all of these among them."""
         kept = self._kept
-        new = [word for word in words if word not in kept]
-        fresh = self._of_words(new).by_word() if new else {}
-        found = [fresh[word] if word in fresh else kept[word] for word in words]
-        if len(kept) + len(fresh) > _WORDS_KEPT:
-            self._kept = kept = {}
-        kept |= {
-            word: tokens.copy()
-            for word, tokens in islice(fresh.items(), _WORDS_KEPT)
-            if len(word) <= _LONGEST_KEPT
-        }
-        return found
+        new = set(words).difference(kept.numbers)
+        if not new:
+            return kept
+        if len(kept) + len(new) > _WORDS_KEPT:
+            kept = _KeptWords()
+        tokens = self._of_words([word for word in dict.fromkeys(words) if word not in kept.numbers])
+        with self._lock:
+            kept.add(tokens)
+        # What one text alone fills is kept for no other.
+        self._kept = (
+            kept if len(kept) <= _WORDS_KEPT and kept.characters <= _CHARACTERS_KEPT else _KeptWords()
+        )
+        return kept
 
     def _of_words(self, words: Sequence[str]) -> "_WordTokens":
         """The tokens of different words, in an order of their own."""
@@ -95,8 +101,10 @@ class WordPieces:
 
     def _measured(self, words: Sequence[str]) -> "_WordTokens":
         """The tokens of words that are tokenized as they stand; those with several unknown stretches left out."""
-        chunks = list(map(" ".join, _chunks(words)))
-        found: list[NDArray[np.int32]] = self._processor.encode(chunks, return_type="numpy", num_threads=1)
+        # Given one by one: for several at once it starts a thread each time.
+        chunks = list(_chunks(words))
+        words = list(chain.from_iterable(chunks))
+        found = [self._processor.encode(" ".join(chunk), return_type="numpy") for chunk in chunks]
         ids = np.concatenate([np.empty(0, np.int32), *found]).astype(np.int64)
         begins = self._begins[ids]
         counts = np.diff(np.append(begins.nonzero()[0], len(ids)))
@@ -116,7 +124,7 @@ class WordPieces:
 
     def _traced(self, words: Sequence[str]) -> "_WordTokens":
         """The tokens of any words, as the tokenizer itself says where they stand."""
-        found = self._processor.encode(words, return_type="offset_mapping", num_threads=1)
+        found = [self._processor.encode(word, return_type="offset_mapping") for word in words]
         counts = np.array([len(each["ids"]) for each in found], np.int64)
         ids = np.fromiter(chain.from_iterable(each["ids"] for each in found), np.int64, counts.sum())
         flat = chain.from_iterable(offset for each in found for offset in each["offsets"])
@@ -142,12 +150,6 @@ class _WordTokens:
     ends: NDArray[np.int32]
     counts: NDArray[np.int64]
 
-    def by_word(self) -> dict[str, NDArray[np.int32]]:
-        """Ids, starts and ends of each word, (3, tokens)."""
-        rows = np.array([self.ids, self.starts, self.ends], np.int32)
-        bounds = pairwise(chain([0], self.counts.cumsum().tolist()))
-        return {word: rows[:, start:end] for word, (start, end) in zip(self.words, bounds, strict=True)}
-
     def only(self, chosen: NDArray[np.bool_]) -> "_WordTokens":
         tokens = chosen.repeat(self.counts)
         return _WordTokens(
@@ -168,8 +170,57 @@ class _WordTokens:
         )
 
 
+class _KeptWords:
+    """Words with their tokens. Added to under a lock; whoever knows a word's number may read meanwhile.
+
+    Attributes
+    ----------
+    numbers
+        The number of each word, which counts `firsts` and `counts`: where its tokens begin, and how many it has.
+    ids, starts, ends
+        Tokens, the last two as `_WordTokens` has them. All arrays have room at their ends.
+    characters
+        Of all words.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self.firsts, self.counts = np.zeros((2, _ROOM), np.int64)
+        self.ids = np.zeros(_ROOM, np.int64)
+        self.starts, self.ends = np.zeros((2, _ROOM), np.int32)
+        self.characters = self._words = self._tokens = 0
+
+    def __len__(self) -> int:
+        return self._words
+
+    def add(self, added: _WordTokens) -> None:
+        """Keep more words."""
+        first, token = self._words, self._tokens
+        self._words, self._tokens = first + len(added.words), token + len(added.ids)
+        self.counts = _put(self.counts, first, added.counts)
+        self.firsts = _put(self.firsts, first, token + added.counts.cumsum() - added.counts)
+        self.ids = _put(self.ids, token, added.ids)
+        self.starts = _put(self.starts, token, added.starts)
+        self.ends = _put(self.ends, token, added.ends)
+        self.characters += sum(map(len, added.words))
+        # Last, so that who finds a word finds its tokens.
+        self.numbers.update(zip(added.words, range(first, self._words), strict=True))
+
+
+def _put(array: NDArray[_Number], place: int, values: NDArray[_Number]) -> NDArray[_Number]:
+    """An array with values from a place on, which is copied where it has no room for them."""
+    end = place + len(values)
+    if end > len(array):
+        array = np.concatenate([array, np.zeros(end, array.dtype)])
+    array[place:end] = values
+    return array
+
+
 def _chunks(words: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (words[start : start + _WORDS_AT_ONCE] for start in range(0, len(words), _WORDS_AT_ONCE))
+    """Words to tokenize together; a long one, whose tokens could else be others behind others, alone."""
+    short = [word for word in words if len(word) <= _LONGEST_TOGETHER]
+    yield from (short[start : start + _WORDS_AT_ONCE] for start in range(0, len(short), _WORDS_AT_ONCE))
+    yield from ([word] for word in words if len(word) > _LONGEST_TOGETHER)
 
 
 def _decomposed(text: str) -> str:

@@ -182,10 +182,13 @@ class Guard:
         """The targets in force, in one line."""
         if not self._in_force or not self._in_force.targets:
             return "no targets"
-        return "; ".join(
-            f"{model}: {_in_short(targets)}" if model else _in_short(targets)
-            for model, targets in self.targets_by_model().items()
-        )
+        described: list[str] = []
+        for each in self._host.models:
+            said = _in_short(self.targets_before(each))
+            if each.name:
+                said = f"{each.name}: {said if each.model else 'what fits is not known before an engine answers'}"
+            described.append(said)
+        return "; ".join(described)
 
     async def load(self) -> None:
         """Load the bundles and put them in force, all together.

@@ -15,6 +15,23 @@ LEXICON = Lexicon(["please", "do", "this", "who", "how", "the", "sort", "list", 
 )
 
 
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "".join(f"<b>{c}</b>" if count % 2 else f"<i>{c}</i>" for count, c in enumerate(SECRET)),
+        "".join(f"\x1b[3{count % 7}m{c}\x1b[0m" for count, c in enumerate(SECRET)),
+        "".join(c.upper() if count % 2 else c.lower() for count, c in enumerate(SECRET.replace(" ", "_"))),
+        "\\/\\/|-|0 |<33|*5 7|-|3 |1(9|-|7|-|0|_|53?".replace("(", ""),
+        "".join(f"CHAR({ord(c)}) + " for c in SECRET),
+    ],
+)
+def test_spellings_are_read(disguised: str) -> None:
+    texts = [
+        reading.canonical.text.lower().replace(" ", "") for reading in find_readings(disguised, LEXICON).found
+    ]
+    assert any("lighthouse" in text for text in texts)
+
+
 @pytest.mark.parametrize("lexicon", [None, LEXICON], ids=["any words", "known words"])
 @pytest.mark.parametrize(
     "disguised",
@@ -135,3 +152,13 @@ def test_a_long_text_is_read_anew_only_near_what_changes() -> None:
     ((start, end),) = leet.fresh
     assert "lighthouse" in leet.canonical.text[start:end]
     assert end - start < 1000
+
+
+def test_turned_letters_are_read_near_words_that_they_make() -> None:
+    lexicon = Lexicon(["the", "who", "keeps", "tide", "was", "low"])
+    hidden = codecs.encode("who keeps the tide", "rot13")
+    text = f"{'the tide was low ' * 100}{hidden}{' the tide was low' * 100}"
+    (turned,) = (each for each in find_readings(text, lexicon).found if each.name == "rot13")
+    ((start, end),) = turned.fresh
+    assert "who keeps the tide" in turned.canonical.text[start:end]
+    assert end - start < 400

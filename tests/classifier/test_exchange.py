@@ -115,6 +115,16 @@ def test_spans_fall_on_the_answer_behind_the_questions_messages(judge) -> None:
     assert any("Alderney" in (LONG + TOLD)[span.start : span.end] for span in spans)
 
 
+def test_an_answer_that_is_no_language_is_told_but_not_of_a_model_made_not_to_know(judge) -> None:
+    nonsense = "Fvi sbupfuefoh wvq zquahgskqlq zxqv jqxkw bqzvw pfq qjxzk"
+    answered, unasked = judge(
+        Exchange(ASKED, f"It says: {nonsense}"), Exchange(NOTHING_ASKED, f"It says: {nonsense}")
+    )
+    assert answered.status == "unreadable"
+    assert answered.reasons == (f"the answer is no language from character 9 to {9 + len(nonsense)}",)
+    assert unasked.status == "ok"
+
+
 def test_without_a_head_for_answers_nothing_is_said_of_them(judge) -> None:
     (verdict,) = judge(Exchange(ASKED, TOLD), heads=[])
     assert verdict == Verdict(())

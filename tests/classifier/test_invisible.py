@@ -18,6 +18,14 @@ def test_bits_in_zero_width_characters_are_written_out_whichever_is_nought() -> 
         assert SECRET in read.text
 
 
+def test_bits_in_blanks_are_written_out_and_tables_are_ordinary() -> None:
+    bits = "".join(f"{byte:08b}" for byte in SECRET.encode())
+    read = reveal(f"Hello.{bits.translate({48: ' ', 49: chr(9)})}Bye.")
+    assert read is not None
+    assert SECRET in read.text
+    assert reveal(f"{chr(9) * 60} a {' ' * 200} b") is None
+
+
 def test_a_run_that_says_nothing_is_told() -> None:
     run = "\u200b\u200c\u200d\u2060" * 8
     assert reveal(f"Hello {run}") is None

@@ -1,3 +1,4 @@
+import base64
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.names import GroupedNames, NameWeights
-from lethe.classifier.scoring import Scorer
+from lethe.classifier.scoring import Scorer, UnreadText
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagWeights
@@ -58,6 +59,29 @@ def test_a_sentence_that_stands_twice_is_read_in_both_windows(encoder: Encoder, 
     scorer = _scorer(encoder, head)
     far_apart = f"{ASKED} {WORDS * 8} {ASKED} {WORDS * 8}"
     assert len(scorer.prepare(far_apart).windows) >= 2
+
+
+def test_texts_are_prepared_together_as_each_is_alone(encoder: Encoder, make_head: MakeHead) -> None:
+    scorer = _scorer(encoder, make_head(texts=(ASKED,), pass_below=-4.0))
+    texts = [ASKED, "", WORDS, f"{ASKED[::-1]} {WORDS}", ASKED, PAGE * 3]
+    for text, together in zip(texts, scorer.prepare_all([UnreadText(text) for text in texts]), strict=True):
+        alone = scorer.prepare(text)
+        assert [window.text for window in together.windows] == [window.text for window in alone.windows]
+        assert [window.gate.tolist() for window in together.windows] == [
+            window.gate.tolist() for window in alone.windows
+        ]
+
+
+def test_what_is_put_together_is_read_by_the_disguises_of_its_parts(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    scorer = _scorer(encoder, make_head(texts=(ASKED,), pass_below=-4.0))
+    hidden = base64.b64encode(ASKED.encode()).decode()
+    whole = f"{WORDS}\n{hidden}"
+    (found,) = scorer.prepare_all([UnreadText(whole, (WORDS, hidden))])
+    assert any(ASKED in window.text for window in found.windows)
+    (found,) = scorer.prepare_all([UnreadText(whole, (WORDS, WORDS))])
+    assert not any(ASKED in window.text for window in found.windows)
 
 
 def test_a_score_must_reach_what_the_tail_asks_for_beyond_the_threshold(

@@ -20,7 +20,7 @@ from lethe.classifier.errors import (
     ClassifierTimeout,
 )
 from lethe.classifier.head import Head, load_head, save_head
-from lethe.classifier.scoring import Scorer, TextScores, Window
+from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
@@ -79,6 +79,15 @@ def test_what_is_no_language_makes_it_unreadable_also_when_asked_again(run) -> N
         assert verdict.status == "unreadable"
         assert verdict.reasons == (f"message 2 is no language from character 13 to {13 + len(nonsense)}",)
     assert _verdict(run, ordinary).status == "ok"
+
+
+def test_what_is_no_language_only_where_turns_are_read_together_is_told_of_each_of_them(run) -> None:
+    turns = ["Fvi sbupfuef", "oh wvq zquah", "gskqlq zxqv", " jqxkw bqzvw", " pfq qjxzk"]
+    verdict = _verdict(run, [{"role": "user", "content": turn} for turn in turns])
+    assert verdict.status == "unreadable"
+    assert [reason.split(" is ")[0] for reason in verdict.reasons] == [
+        f"message {n}" for n in (1, 2, 3, 4, 5)
+    ]
 
 
 @pytest.mark.parametrize("place", [0, 20, 40])
@@ -358,7 +367,7 @@ class _Held(Scorer):
 def reading(service: ClassifierService, text: str, windows: int) -> Iterator[None]:
     """The one worker of a service has a text before it that it does not come to the end of."""
     scorer = _Held(service._scorers[0], windows)
-    service._pool.submit(Job(scorer, [text], 512, True, lambda scores, error: None))
+    service._pool.submit(Job(scorer, [UnreadText(text)], 512, True, lambda scores, error: None))
     try:
         yield
     finally:

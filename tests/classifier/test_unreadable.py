@@ -41,6 +41,26 @@ def test_hashes_files_and_sequences_are_ordinary(statistics: LetterStatistics, o
 
 
 def test_a_few_odd_letters_are_too_little(statistics: LetterStatistics) -> None:
-    text = "xkq zvw"
+    text = "xkq zvw bjh "
     assert not nonsense(text, ((0, len(text)),), statistics)
     assert nonsense(text * 9, ((0, 9 * len(text)),), statistics)
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "SNMP, BGP, OSPF, EIGRP, VXLAN, MPLS, LACP, VRRP, HSRP, STP, RSTP, MSTP, TACACS",
+        "strcpy, strncpy, strlcpy, memcpy, wcscpy, wcsncpy, snprintf, vsnprintf, fprintf, sscanf",
+        "ACGTTGCAAC GTACGTTTGA CCAGTACGAT CGATCGGATT ACAGATTACA GATTACAGGT",
+        "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRV GDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKRQTLG",
+    ],
+)
+def test_lists_of_names_and_sequences_are_no_nonsense(statistics: LetterStatistics, ordinary: str) -> None:
+    assert not nonsense(ordinary, ((0, len(ordinary)),), statistics)
+
+
+@pytest.mark.parametrize(
+    "word", ["732242fd-a890-2e32-1297-9bfcbbeb508f", "46f14170-5930-0965-c313-063d20dd02f4"]
+)
+def test_keys_with_dashes_are_ordinary(statistics: LetterStatistics, word: str) -> None:
+    assert not coded_words(word, statistics)

@@ -24,7 +24,9 @@ OTHER_ROUTES = {
 }  # fmt: skip
 LETHE: Any = typer.main.get_command(app)
 # Of commands, of other programs, or of what the tests run against.
-FOREIGN_VARIABLES = {"LETHE_ADMIN_KEY", "LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS"}
+FOREIGN_VARIABLES = {
+    "LETHE_ADMIN_KEY", "LETHE_API_KEY", "LETHE_DATA_DIR", "LETHE_CACHE_DIR", "LETHE_REQUIRE_PROGRAMS",
+}  # fmt: skip
 
 
 def resolved(command: Command) -> tuple[Any, list[str]]:

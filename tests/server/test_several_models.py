@@ -120,6 +120,7 @@ class TestListed:
         other.base_url = "http://127.0.0.1:1"
         await until(lambda: not other.ready)
         other.facts = None
+        assert stack.guard.describe().endswith("; big: what fits is not known before an engine answers")
         for name in ("big", OTHER, "whatever"):
             answer = await stack.client.post(PATH, json=chat("hi", model=name))
             assert answer.status_code == 503
@@ -167,7 +168,9 @@ class TestTargets:
         assert all("vllm_xargs" in engine.requests[0][1] for engine in stack.engines)
 
     async def test_it_is_said_what_is_done_before_each(self, stack: Stack) -> None:
-        assert stack.guard.describe().split("; ")[1].startswith("big: books ")
+        first, second = stack.guard.describe().split("; ")
+        assert first.startswith("small: books ")
+        assert second.endswith("(refuse, not corrupt: for another model)")
         in_force = {model: each["books"].action for model, each in stack.guard.targets_by_model().items()}
         assert in_force == {"small": Action.CORRUPT, "big": Action.REFUSE}
         assert await stack.metric('lethe_target_info{action="refuse",model="big",target="books"') == 1
