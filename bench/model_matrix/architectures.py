@@ -142,6 +142,7 @@ ARCHITECTURES = (
         "multi-head latent attention, mixture of experts",
         {
             "topk_method": "noaux_tc",
+            "head_dim": 64,
             "q_lora_rank": 64,
             "kv_lora_rank": 512,
             "qk_nope_head_dim": 128,
@@ -207,7 +208,12 @@ ARCHITECTURES = (
     Architecture("SmolLM3", "smollm3", "table, tied head", _TIED),
     Architecture("EXAONE 4", "exaone4", config={"sliding_window": 64, "sliding_window_pattern": 2}),
     Architecture("ERNIE 4.5", "ernie4_5", "table, tied head", _TIED),
-    Architecture("MiniCPM3", "minicpm3", "multiplied after the table, latent attention"),
+    Architecture(
+        "MiniCPM3",
+        "minicpm3",
+        "multiplied after the table, latent attention",
+        {"num_key_value_heads": _HEADS},
+    ),
     Architecture("StableLM", "stablelm"),
     Architecture("LFM2", "lfm2", "table, tied head, convolutions", _TIED),
     Architecture("GPT-2", "gpt2", "tokens and positions, two tables", _TIED),

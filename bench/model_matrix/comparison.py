@@ -19,9 +19,9 @@ from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 _TOKENS = 6
 _PROMPT_LENGTHS = (9, 17, 2, 20, 33, 26)
 # Largest difference of a log probability between engine and transformers, both in float32.
-_AGREES = 5e-3
+_AGREES = 1e-3
 # Least by which a corruption must move one, or the comparison would show nothing.
-_MOVES = 0.25
+_MOVES = 0.05
 _REFUSAL = "lethe: the engine will not start: "
 _ENGINE = {
     "dtype": "float32",
@@ -45,6 +45,7 @@ class Outcome(Enum):
     REFUSED = "refused"
     DIFFERS = "differs"
     NOT_SERVED = "not served here"
+    NO_REFERENCE = "no reference"
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,14 @@ def _result(
         for with_plugin, without, corruption in zip(guarded, bare, corruptions, strict=True)
         if corruption is None
     )
-    exact = max(corrupted) <= _AGREES and as_without and min(moved) >= _MOVES
+    if max(clean) > _AGREES and as_without:
+        outcome, detail = Outcome.NO_REFERENCE, "vLLM and transformers disagree about clean prompts, too"
+    else:
+        exact = max(corrupted) <= _AGREES and as_without and min(moved) >= _MOVES
+        outcome, detail = (Outcome.EXACT if exact else Outcome.DIFFERS), ""
     return Result(
-        Outcome.EXACT if exact else Outcome.DIFFERS,
-        "",
+        outcome,
+        detail,
         max(corrupted),
         max(clean),
         min(moved),

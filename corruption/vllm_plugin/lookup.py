@@ -1,6 +1,7 @@
 """Where in a loaded model token ids become what its first layer reads."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from torch import nn
@@ -21,6 +22,18 @@ class Lookup(NamedTuple):
     method: str
 
 
+class _Owner(NamedTuple):
+    """A module that holds a table, and the attribute that it has it by."""
+
+    module: nn.Module
+    attribute: str
+
+    def looks_up(self) -> bool:
+        """Whether its own code names the table, rather than hands it or the question on."""
+        methods = (getattr(type(self.module), name, None) for name in (_METHOD, "forward"))
+        return any(self.attribute in method.__code__.co_names for method in methods if method is not None)
+
+
 def find_lookup(model: nn.Module) -> Lookup:
     """Give the method that turns token ids into what the first layer reads.
 
@@ -33,18 +46,29 @@ def find_lookup(model: nn.Module) -> Lookup:
         There is none, or tokens enter the model in other ways too.
     """
     name = type(model).__name__
-    tables = [(table, owner) for owner in model.modules() for table in _token_tables(owner)]
-    if len(tables) != 1 or requires_raw_input_tokens(model):
+    owners: dict[nn.Module, list[_Owner]] = defaultdict(list)
+    for owner in model.modules():
+        for attribute, table in _token_tables(owner):
+            owners[table].append(_Owner(owner, attribute))
+    if len(owners) != 1 or requires_raw_input_tokens(model):
         raise EngineRefusal(
             f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
         )
-    ((table, owner),) = tables
+    ((table, holding),) = owners.items()
     if (embeddings := _transformers_embeddings(model)) is not None:
         if table in set(embeddings.modules()):
             return Lookup(embeddings, "forward")
-    elif _embeds_by_method(type(owner)) and callable(getattr(owner, _METHOD, None)):
+    elif (owner := _looking_up(holding)) is not None and _embeds_by_method(type(owner)):
         return Lookup(owner, _METHOD)
     raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
+
+
+def _looking_up(holding: Sequence["_Owner"]) -> nn.Module | None:
+    """Of the modules that hold the table, the one that looks tokens up in it; None if several do, or not by the method."""
+    looking = [each for each in holding if each.looks_up()] if len(holding) > 1 else holding
+    if len(looking) != 1 or not callable(getattr(looking[0].module, _METHOD, None)):
+        return None
+    return looking[0].module
 
 
 def _transformers_embeddings(model: nn.Module) -> nn.Module | None:
@@ -65,11 +89,11 @@ def _embeds_by_method(kind: type[nn.Module]) -> bool:
     return False
 
 
-def _token_tables(module: nn.Module) -> Iterator[VocabParallelEmbedding]:
-    """The embedding tables that are direct children of a module, adapters or not."""
+def _token_tables(module: nn.Module) -> Iterator[tuple[str, VocabParallelEmbedding]]:
+    """The embedding tables that are direct children of a module, adapters or not, by their names."""
     if isinstance(module, VocabParallelEmbeddingWithLoRA):
         return
-    for child in module.children():
+    for name, child in module.named_children():
         table = child.base_layer if isinstance(child, VocabParallelEmbeddingWithLoRA) else child
         if isinstance(table, VocabParallelEmbedding) and not isinstance(table, ParallelLMHead):
-            yield table
+            yield name, table

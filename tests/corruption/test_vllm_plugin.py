@@ -633,6 +633,29 @@ class TestLookup:
         with pytest.raises(EngineRefusal, match="more ways than one"):
             find_lookup(nn.Sequential(model, EmbeddingModel()))
 
+    def test_of_two_modules_that_hold_a_table_it_is_the_one_that_looks_up(self, model: nn.Module) -> None:
+        class Handing(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embed_tokens, self.decoder = model.embed_tokens, model
+
+            def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+                return self.decoder.embed_input_ids(input_ids)
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.decoder(input_ids)
+
+        assert find_lookup(Handing()) == (model, "embed_input_ids")
+
+    def test_two_modules_that_look_up_stop_the_start(self, model: nn.Module) -> None:
+        class Looking(EmbeddingModel):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embed_tokens, self.decoder = model.embed_tokens, model
+
+        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
+            find_lookup(Looking())
+
     def test_two_tables_of_one_module_stop_the_start(self, model: nn.Module) -> None:
         model.embed_tokens_per_layer = EmbeddingModel().embed_tokens
         with pytest.raises(EngineRefusal, match="more ways than one"):
