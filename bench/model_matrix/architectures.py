@@ -237,5 +237,4 @@ ARCHITECTURES = (
         _TEXT_ONLY,
         0.06,
     ),
-    Architecture("T5Gemma", "t5gemma", "encoder and decoder"),
 )

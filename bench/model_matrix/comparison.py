@@ -23,6 +23,7 @@ _AGREES = 1e-3
 # Least by which a corruption must move one, or the comparison would show nothing.
 _MOVES = 0.05
 _REFUSAL = "lethe: the engine will not start: "
+_VALUE_ERROR = "Value error, "
 _ENGINE = {
     "dtype": "float32",
     "enforce_eager": True,
@@ -135,7 +136,14 @@ def _answers(
 
 
 def _last_line(failure: JobFailed) -> str:
-    return [line.strip() for line in str(failure).splitlines() if line.strip()][-1]
+    """What ended a job; pydantic's messages end in a link behind it."""
+    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
+    told = [
+        line.removeprefix(_VALUE_ERROR).partition(" [type=")[0]
+        for line in lines
+        if line.startswith(_VALUE_ERROR)
+    ]
+    return told[-1] if told else lines[-1]
 
 
 def _result(
