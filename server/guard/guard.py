@@ -5,7 +5,7 @@ Knows nothing about HTTP.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -64,11 +64,14 @@ class _InForce:
     ----------
     targets
         As they were loaded, whatever is served.
+    scopes
+        By target.
     """
 
-    def __init__(self, targets: TargetSet, classifier: Classifier) -> None:
+    def __init__(self, targets: TargetSet, classifier: Classifier, scopes: Mapping[str, TargetScope]) -> None:
         self.targets = targets
         self.classifier = classifier
+        self.scopes = scopes
         self._fitted: dict[ServedModel | None, TargetSet] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -215,9 +218,11 @@ class Guard:
         targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
         await self._host.install(targets)
         try:
-            return _InForce(targets, await self._build_classifier(targets.bundles))
+            classifier = await self._build_classifier(targets.bundles)
         except ClassifierError as error:
             raise BundleError(str(error)) from None
+        scopes = {each.name: TargetScope.of(self._policy.scope, each.scope) for each in targets}
+        return _InForce(targets, classifier, scopes)
 
     async def close(self) -> None:
         """Release the classifier."""
@@ -346,11 +351,8 @@ class Guard:
                 return None
 
     def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
-        scopes = {
-            target.name: TargetScope.of(self._policy.scope, target.scope) for target in in_force.targets
-        }
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
-        return Judge(in_force.classifier.classify, scopes, hiding)
+        return Judge(in_force.classifier.classify, in_force.scopes, hiding)
 
 
 def _in_short(targets: TargetSet) -> str:
