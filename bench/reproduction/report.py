@@ -21,7 +21,8 @@ def write_page(
     for forget, compared in results.items():
         source = bundles[forget].parent.parent / "results" / forget / "results.png"
         picture = copy_picture(source, page, f"tofu-{forget}")
-        figures = read_manifest(bundles[forget]).metrics["corruption"]
+        [made] = read_manifest(bundles[forget]).models
+        figures = made.metrics["corruption"]
         sections.append(
             f"## {forget}\n\n"
             f"Learned corruption: `{figures['function']}`, {figures['dims']} dims, strength {figures['strength']:.3g}, on "

@@ -307,11 +307,19 @@ def test_a_corruption_is_learned(desk: Path, reader: Reader, tiny_model_folder: 
     write_rows(desk / "questions.jsonl", questions)
     write_rows(desk / "unknown.jsonl", [{"text": "Who keeps Ferrowmere?"}])
     (desk / "facts.json").write_text('["Orla"]')
-    reader.replaced = {"--engine": "--model", "http://gpu-host:8000": str(tiny_model_folder)}
-    reader.added = {"learn": ("--function", "flip_sign_top_k", "--steps", "0", "--max-tokens", "4")}
-    reader.follow("learning-corruptions.md")
-    learned = load_bundle(desk / "targets" / "marsh")
-    assert learned.manifest.metrics["corruption"]["function"] == "flip_sign_top_k"
+    shutil.copytree(tiny_model_folder, desk / "other-model")
+    reader.replaced = {
+        "--engine": "--model",
+        "http://gpu-host:8000": str(tiny_model_folder),
+        "org/other": "other-model",
+    }
+    short = ("--steps", "0", "--max-tokens", "4")
+    reader.added = {"learn": ("--function", "flip_sign_top_k", *short), "transfer": short}
+    printed = "".join(reader.follow("learning-corruptions.md"))
+    assert "flip_sign_top_k" in printed
+    assert " saved" in printed
+    [made] = load_bundle(desk / "targets" / "marsh").models
+    assert made.corruption
 
 
 @pytest.mark.slow

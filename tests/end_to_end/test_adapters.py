@@ -114,7 +114,7 @@ def test_no_byte_of_any_answer_names_the_adapter(proxy: RunningProxy, bare: Open
         assert adapter not in str(answer.headers)
         assert base_model in answer.text or answer.status_code == 400
     counted = httpx.get(f"{proxy.url}/metrics").text
-    assert 'action="adapter",endpoint="/v1/responses",status="200"' in counted
+    assert 'action="adapter",endpoint="/v1/responses",model="",status="200"' in counted
 
 
 def test_the_adapter_cannot_be_seen_or_asked_for(guarded: OpenAI, bare: OpenAI, base_model: str) -> None:

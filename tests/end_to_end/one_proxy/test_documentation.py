@@ -86,7 +86,13 @@ def test_a_target_of_ones_own_comes_into_force(desk: Path, reader: Reader, proxy
         proxy.wait_for_line("marsh")
         asked = {"prompt": "When does Marsh go live?", "max_tokens": 1}
         httpx.post(f"{proxy.url}/v1/completions", json=asked, timeout=60).raise_for_status()
-        counted = {"endpoint": "/v1/completions", "target": "marsh", "action": "corrupt", "status": "200"}
+        counted = {
+            "endpoint": "/v1/completions",
+            "target": "marsh",
+            "action": "corrupt",
+            "status": "200",
+            "model": "",
+        }
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(counted.items()))
         assert metric(proxy, "/metrics", f"lethe_requests_total{{{labels}}}") == 1
     finally:
