@@ -54,6 +54,22 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><x>&b;</x>'
         (b" ", "no text"),
         (pdf(""), "no text"),
     ],
+    ids=[
+        "pages",
+        "long text",
+        "long page",
+        "long paragraph",
+        "many paragraphs",
+        "cut pdf",
+        "cut archive",
+        "open tag",
+        "entities",
+        "another archive",
+        "utf-16",
+        "zero byte",
+        "blank",
+        "blank page",
+    ],
 )
 def test_what_cannot_be_read_is_told(content: bytes, fault: str) -> None:
     with pytest.raises(Unread, match=fault):
