@@ -133,6 +133,6 @@ async def test_what_is_missing_is_said_before_anything_is_asked(attacked, stack:
 
 
 async def test_a_fault_of_the_engine_ends_the_run_in_one_error(attacked, stack: Stack) -> None:
-    stack.engine.stops = True
+    stack.engine.aborts = True
     with pytest.raises(LanguageModelError, match="answered 50"):
         await attacked("plain")
