@@ -131,8 +131,11 @@ test: test-fast test-engine ## Run every test.
 # Without bytecode each of many processes compiles the project anew, and rewrites the asserts of every test.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
+# One more than there are cores, up to four: some tests wait, and each worker takes two gigabytes.
+WORKERS = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 4)))
+
 test-fast: install-dev ## Run the tests that need no engine.
-	$(PYTEST) -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(PYTEST) -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
