@@ -29,6 +29,16 @@ _TINY: Mapping[str, Any] = MappingProxyType(
 _EXPERTS: Mapping[str, Any] = MappingProxyType(
     {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "decoder_sparse_step": 1}
 )
+_ROUTED: Mapping[str, Any] = MappingProxyType(
+    {
+        "n_routed_experts": 4,
+        "num_experts_per_tok": 2,
+        "n_group": 1,
+        "topk_group": 1,
+        "moe_intermediate_size": 64,
+        "first_k_dense_replace": 1,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -148,12 +158,7 @@ ARCHITECTURES = (
             "qk_nope_head_dim": 128,
             "qk_rope_head_dim": 64,
             "v_head_dim": 128,
-            "n_routed_experts": 4,
-            "num_experts_per_tok": 2,
-            "n_group": 1,
-            "topk_group": 1,
-            "moe_intermediate_size": 64,
-            "first_k_dense_replace": 1,
+            **_ROUTED,
             "num_key_value_heads": _HEADS,
         },
     ),
@@ -191,12 +196,7 @@ ARCHITECTURES = (
         "glm4_moe",
         "mixture of experts",
         {
-            "n_routed_experts": 4,
-            "num_experts_per_tok": 2,
-            "n_group": 1,
-            "topk_group": 1,
-            "moe_intermediate_size": 64,
-            "first_k_dense_replace": 1,
+            **_ROUTED,
             "partial_rotary_factor": 0.5,
         },
     ),

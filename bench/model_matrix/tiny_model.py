@@ -27,7 +27,7 @@ def write_tiny_model(architecture: Architecture, folder: Path, seed: int = 0) ->
     """
     torch.manual_seed(seed)
     config = AutoConfig.for_model(architecture.model_type, **architecture.fields)
-    model = new_model(config)
+    model = _kind(config).from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
@@ -41,14 +41,11 @@ def write_tiny_model(architecture: Architecture, folder: Path, seed: int = 0) ->
     ).save_pretrained(folder)
 
 
-def new_model(config: Any) -> Any:
-    """A model of a config with fresh weights, in float32."""
-    kind = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
-    return kind.from_config(config, dtype=torch.float32).eval()
-
-
 def load_model(folder: Path) -> Any:
     """A model of a folder, in float32."""
-    config = AutoConfig.from_pretrained(folder)
-    kind = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
+    kind = _kind(AutoConfig.from_pretrained(folder))
     return kind.from_pretrained(folder, dtype=torch.float32).eval()
+
+
+def _kind(config: Any) -> Any:
+    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM

@@ -9,20 +9,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.names import COUNTED, NameWeights
 from lethe.classifier.token_bag import PAIR_BUCKETS, BagWeights, bag_features
+from lethe.offline.classifier_training.logistic import fit_logistic
 
 # The larger the features, the less the norm holds back their weights beside those of the embedding: as for training, and
 # more for names, which no words beside them dilute.
 _BAG_SCALE = 3.0
 _NAME_SCALE = 6.0
 _ITERATIONS = 200
+# SciPy's own: a correction is small beside the scores that it is added to.
+_LEAST_GAIN = 1e7 * float(np.finfo(np.float64).eps)
 # As for training: smaller weights change no verdict.
 _LEAST_SHARE = 0.005
 
@@ -61,17 +62,26 @@ def correct_head(
     named = np.stack([head.names.names.counted(text).ravel() for text in canonical])
     dense = np.hstack([embeddings, _NAME_SCALE * named]).astype(np.float32)
     counted, features = _bags(tokens, encoder.vocabulary_size)
-    change = _fitted(dense, counted, offsets, labels, weights, strength)
-    width, dimension = dense.shape[1], encoder.dimension
-    first, second, bias = change[:width], change[width:-1], float(change[-1])
+    change = fit_logistic(
+        dense,
+        counted,
+        labels,
+        weights,
+        strength,
+        offsets=offsets,
+        iterations=_ITERATIONS,
+        least_gain=_LEAST_GAIN,
+    )
+    dimension = encoder.dimension
     return dataclasses.replace(
         head,
-        direction=(head.direction + first[:dimension]).astype(np.float32),
-        bias=head.bias + bias,
-        bag=_joined(head.bag, features, _BAG_SCALE * second),
+        direction=(head.direction + change.dense_weights[:dimension]).astype(np.float32),
+        bias=head.bias + change.bias,
+        bag=_joined(head.bag, features, _BAG_SCALE * change.sparse_weights),
         names=NameWeights(
             head.names.names,
-            head.names.weights + (_NAME_SCALE * first[dimension:]).astype(np.float32).reshape(-1, COUNTED),
+            head.names.weights
+            + (_NAME_SCALE * change.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED),
         ),
         version="",
     )
@@ -89,36 +99,6 @@ def _bags(
     )
     features = np.unique(bags.indices).astype(np.int64)
     return sparse.csr_matrix(bags[:, features]), features
-
-
-def _fitted(
-    dense: NDArray[np.float32],
-    counted: sparse.csr_matrix,
-    offsets: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    strength: float,
-) -> NDArray[np.float64]:
-    """The change of dense weights, sparse weights and bias that minimises the weighted loss plus its norm."""
-    signs = np.where(labels == 1, 1.0, -1.0)
-    weights = weights.copy()
-    for side in (0, 1):
-        weights[labels == side] *= len(labels) / 2 / weights[labels == side].sum()
-    width = dense.shape[1]
-    transposed = sparse.csr_matrix(counted.T)
-
-    def loss(change: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        first, second, bias = change[:width], change[width:-1], change[-1]
-        margins = signs * (offsets + dense @ first.astype(np.float32) + counted @ second + bias)
-        slopes = -strength * weights * signs * expit(-margins)
-        gradient = np.concatenate(
-            [dense.T @ slopes.astype(np.float32) + first, transposed @ slopes + second, [slopes.sum()]]
-        )
-        value = strength * float(weights @ np.logaddexp(0, -margins))
-        return value + 0.5 * float(first @ first + second @ second), gradient
-
-    start = np.zeros(width + transposed.indptr.size)
-    return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}).x
 
 
 def _joined(bag: BagWeights, features: NDArray[np.int64], change: NDArray[np.float64]) -> BagWeights:

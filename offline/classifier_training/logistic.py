@@ -28,6 +28,10 @@ def fit_logistic(
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
     strength: float,
+    *,
+    offsets: NDArray[np.float64] | float = 0.0,
+    iterations: int = _ITERATIONS,
+    least_gain: float = _LEAST_GAIN,
 ) -> LinearModel:
     """Minimise the weighted loss, both classes of one weight together, plus the L2 norm of all weights.
 
@@ -41,6 +45,10 @@ def fit_logistic(
         (N,) sample weights.
     strength
         What the loss counts against the norm, as scikit-learn's ``C``.
+    offsets
+        (N,) log-odds that are there already, to which the model's are added.
+    iterations, least_gain
+        At which it stops, whichever comes first; the gain of an iteration as a share of the loss.
     """
     signs = np.where(labels == 1, 1.0, -1.0)
     weights = weights.copy()
@@ -51,7 +59,7 @@ def fit_logistic(
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         first, second, bias = parameters[:width], parameters[width:-1], parameters[-1]
-        margins = signs * (dense @ first.astype(np.float32) + counted @ second + bias)
+        margins = signs * (offsets + dense @ first.astype(np.float32) + counted @ second + bias)
         slopes = -strength * weights * signs * expit(-margins)
         gradient = np.concatenate(
             [
@@ -66,6 +74,6 @@ def fit_logistic(
         return value, gradient
 
     start = np.zeros(width + len(transposed.indptr))
-    options = {"maxiter": _ITERATIONS, "ftol": _LEAST_GAIN}
+    options = {"maxiter": iterations, "ftol": least_gain}
     found: NDArray[np.float64] = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
     return LinearModel(found[:width], found[width:-1], float(found[-1]))
