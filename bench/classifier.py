@@ -41,7 +41,9 @@ from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.attacks.disguises import DISGUISES, disguised
-from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
 

@@ -8,7 +8,8 @@ from lethe.bundle import load_bundle, read_base_model
 from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_prompts
-from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption

@@ -55,11 +55,41 @@ class ExampleSet:
             *(ours + theirs for ours, theirs in zip(self._sides(), other._sides(), strict=True))
         )
 
+    def texts(self) -> tuple[list[str], list[str], list[str]]:
+        """What the examples say, class by class."""
+        forget, retain, general = ([example.text for example in side] for side in self._sides())
+        return forget, retain, general
+
     def counts(self) -> dict[str, int]:
         return {"forget": len(self.forget), "retain": len(self.retain), "general": len(self.general)}
 
     def _sides(self) -> Iterator[list[Example]]:
         yield from (self.forget, self.retain, self.general)
+
+
+@dataclass(frozen=True)
+class SplitExamples:
+    """The parts of a set of examples: to fit on, to calibrate on, and to test on."""
+
+    train: ExampleSet
+    calibration: ExampleSet
+    test: ExampleSet
+
+    @classmethod
+    def of(cls, examples: ExampleSet, seed: int) -> "SplitExamples":
+        """Split a set.
+
+        Raises
+        ------
+        TrainingError
+            A class has no example in a part.
+        """
+        return cls(*(examples.part(part, seed) for part in ("train", "calibration", "test")))
+
+    @property
+    def known(self) -> ExampleSet:
+        """All but what is tested on."""
+        return self.train.joined_with(self.calibration)
 
 
 def make_example_set(

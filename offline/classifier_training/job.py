@@ -24,7 +24,8 @@ from lethe.offline.classifier_training.known_questions import (
 )
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import ClassifierJob
-from lethe.offline.classifier_training.train import TrainedClassifier, train_classifier
+from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.data.files import read_objects, read_text
 from lethe.offline.progress import Progress
 

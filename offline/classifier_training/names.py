@@ -13,6 +13,11 @@ _WORD = re.compile(r"[^\W\d_]{4,}")
 _OWN_COUNT, _OWN_SHARE, _OWN_TIMES, _OTHERS_SHARE = 5, 0.05, 8, 0.01
 
 
+def entities_of(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str]) -> tuple[str, ...]:
+    """What the target is called by its prompts: names of several words, and words of its own."""
+    return tuple(dict.fromkeys([*names_of(forget, near), *own_words(forget, near, ordinary)]))
+
+
 def names_of(forget: Sequence[str], keep: Sequence[str]) -> list[str]:
     """Names of at least two words, most frequent first, that stand in several forget prompts and in no other."""
     kept = " ".join(keep).lower()

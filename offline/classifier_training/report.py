@@ -17,7 +17,7 @@ from lethe.offline.classifier_training.threshold_effects import (
     better_threshold,
     threshold_effects,
 )
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.metrics.intervals import counted
 
 REPORT = "report.md"

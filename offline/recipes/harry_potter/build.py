@@ -17,7 +17,8 @@ from lethe.models.cache import cache_folder
 from lethe.offline.classifier_training.answers import train_answers
 from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
 from lethe.offline.classifier_training.report import write_training_report
-from lethe.offline.classifier_training.train import TrainingSettings, train_classifier
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.progress import ConsoleProgress

@@ -9,7 +9,9 @@ import pytest
 from lethe.classifier.encoders.files import find_encoder
 from lethe.models.sentence_encoders import MINILM
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.progress import Progress
 
 Train = Callable[..., TrainedClassifier]

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from lethe.classifier.encoders.files import DEFAULT_ENCODER, find_encoder
 from lethe.cli.classifier import app
 from lethe.models.sentence_encoders import MINILM
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 

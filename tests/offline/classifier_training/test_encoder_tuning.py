@@ -19,7 +19,7 @@ from lethe.cli.classifier import app
 from lethe.models.sentence_encoders import MINILM, USE_MULTILINGUAL
 from lethe.offline.classifier_training.encoder_tuning import LabelledTexts, check_agreement, fine_tune_encoder
 from lethe.offline.classifier_training.errors import TrainingError
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from tests.offline.classifier_training.conftest import Train
 
 LIGHTS = [f"{verb} the {noun} {tail}" for verb in ("who keeps", "see", "paint", "clean", "light")

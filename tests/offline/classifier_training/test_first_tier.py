@@ -12,7 +12,7 @@ from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.first_tier import first_tier_effect, flagged_texts, with_limits
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
 
 HELD_OUT = ExampleSet(

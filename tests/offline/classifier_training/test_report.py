@@ -11,7 +11,7 @@ from lethe.classifier.token_bag import BagWeights
 from lethe.offline.classifier_training.conformal import Threshold
 from lethe.offline.classifier_training.held_out import HeldOutScores
 from lethe.offline.classifier_training.report import write_training_report
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 
 BUNDLE = Path("targets/my lights")
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from lethe.bundle import kept_versions, load_bundle
 from lethe.classifier.head import load_head
 from lethe.cli.classifier import app
-from lethe.offline.classifier_training.train import TrainedClassifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 
 
 @pytest.fixture

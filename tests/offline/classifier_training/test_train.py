@@ -7,7 +7,9 @@ from lethe.bundle import Action, load_bundle, update_bundle
 from lethe.classifier.head import load_head
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.train import TrainedClassifier, TrainingSettings, train_classifier
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.data.ordinary_text import part_of
 from lethe.offline.progress import Progress
 from lethe.server.targets.targets import load_targets
