@@ -85,9 +85,9 @@ class ResponsesRequest(GuardedRequest):
                 raise server_tool(f"tools.{index}", tool.get("type"))
         for index, item in enumerate(self._items()):
             # A type may be of any type, a list for one.
-            if str(item.get("type", "message")) not in _MESSAGE_OF_ITEM or item.get("encrypted_content"):
+            if str(item.get("type", "message")) not in _ITEMS or item.get("encrypted_content"):
                 raise BadRequest(
-                    f"input.{index}: an item must be one of {', '.join(_MESSAGE_OF_ITEM)}, and readable",
+                    f"input.{index}: an item must be one of {', '.join(_ITEMS)}, and readable",
                     param=f"input.{index}",
                 )
             check_message(_message(item), f"input.{index}", "output" if "output" in item else "content")
@@ -121,8 +121,7 @@ class ResponsesRequest(GuardedRequest):
 
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""
-        format = (self.body.get("text") or {}).get("format")
-        return demanded([format, self.body.get("structured_outputs")], self.body)
+        return demanded((self.body.get("text") or {}).get("format"), self.body)
 
     def for_engine(self, request_id: str) -> dict[str, Any]:
         """The body with an id, which vLLM takes from there alone here, and word that nothing is to be kept."""
@@ -138,14 +137,13 @@ class ResponsesRequest(GuardedRequest):
 
 
 def _message(item: Mapping[str, Any]) -> dict[str, Any]:
-    fields = dict(item)
-    return _MESSAGE_OF_ITEM[fields.pop("type", "message")](fields) | {
-        name: value for name, value in fields.items() if name != "status"
-    }
-
-
-def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    return {}
+    """An item as a message; what else it says stands beside what the engine reads of it, and in place of nothing."""
+    fields = {name: value for name, value in item.items() if name != "status"}
+    kind = fields.pop("type", "message")
+    if kind == "message":
+        return fields
+    made = _MESSAGE_OF_ITEM[kind](fields)
+    return made | {"further": fields} if fields else made
 
 
 def _tool_call(fields: dict[str, Any]) -> dict[str, Any]:
@@ -168,11 +166,12 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []
 
 
+# Each takes what it reads out of an item's fields.
 _MESSAGE_OF_ITEM = {
-    "message": _plain,
     "function_call": _tool_call,
     "function_call_output": _tool_output,
     "custom_tool_call": _tool_call,
     "custom_tool_call_output": _tool_output,
     "reasoning": _reasoning,
 }
+_ITEMS = ("message", *_MESSAGE_OF_ITEM)

@@ -86,6 +86,33 @@ def test_what_is_not_read_of_an_item_is_read_beside() -> None:
     assert "a secret" in str(read([item]))
 
 
+@pytest.mark.parametrize("name", ["role", "content", "tool_calls", "reasoning", "output", "further"])
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call", "name": "look", "arguments": "a secret"},
+        {"type": "custom_tool_call", "name": "look", "input": "a secret"},
+        {"type": "function_call_output", "call_id": "c", "output": "a secret"},
+        {"type": "custom_tool_call_output", "call_id": "c", "output": "a secret"},
+        {"type": "reasoning", "summary": [{"text": "a secret"}]},
+    ],
+    ids=lambda item: item["type"],
+)
+def test_nothing_else_that_an_item_says_takes_the_place_of_what_the_engine_reads(
+    item: dict[str, Any], name: str
+) -> None:
+    [message, *beside] = read([{name: "another"} | item])
+    assert message[0] == ("tool" if "output" in item["type"] else "assistant")
+    assert "a secret" in message[1]
+    assert name in item or "another" in str([message, *beside])
+
+
+def test_what_an_output_holds_is_checked_whatever_stands_beside_it() -> None:
+    output = [{"type": "prompt_embeds", "prompt_embeds": "x"}]
+    with pytest.raises(BadRequest, match="not embeddings"):
+        request([{"type": "function_call_output", "output": output, "content": "fine"}])
+
+
 @pytest.mark.parametrize(
     ("given", "fields", "param"),
     [
@@ -117,6 +144,7 @@ def test_a_field_that_says_nothing_is_none() -> None:
         ({"text": {"format": {"type": "text"}}}, None),
         ({"text": {"format": {"type": "json_schema", "schema": {"const": "x"}}}}, "const"),
         ({"structured_outputs": {"choice": ["x"]}}, "choice"),
+        ({"structured_outputs": {"choice": ["x"], "type": "text"}}, "choice"),
         ({"tool_choice": "auto", "tools": [{"type": "function", "name": "x"}]}, None),
         ({"tool_choice": "required", "tools": [{"type": "function", "name": "look"}]}, "look"),
     ],
