@@ -7,13 +7,13 @@ client asked, and what it answers is passed as it comes.
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-import orjson
 import pydantic
 from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation, content_text
 from lethe.classifier.errors import NotText
+from lethe.classifier.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.anthropic_blocks import (
     ROLES,
@@ -113,7 +113,7 @@ class AnthropicRequest(GuardedRequest):
         choice = self.body.get("tool_choice")
         if choice and choice.get("type") not in _LEFT_TO_THE_MODEL:
             demands += [choice, *(self.body.get("tools") or ()), *tool_changes(self.body)]
-        return Conversation.from_prompt(orjson.dumps(demands).decode()) if demands else None
+        return Conversation.from_prompt("\n".join(value_readings(demands))) if demands else None
 
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """See `GuardedRequest.tokenized`."""

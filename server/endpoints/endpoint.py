@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
-import orjson
 import pydantic
 from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body
@@ -198,7 +198,7 @@ class GuardedRequest(EngineRequest, ABC):
 
         What a grammar forces is generated text, which no corruption of the prompt reaches.
         """
-        return demanded([self.body.get("response_format"), self.body.get("structured_outputs")], self.body)
+        return demanded(self.body.get("response_format"), self.body)
 
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """The one prompt as the engine's tokens; None where they cannot be known.
@@ -263,9 +263,13 @@ def token_id_lists(prompt: str | list[Any]) -> list[list[int]]:
     return [prompt] if isinstance(prompt[0], int) else prompt
 
 
-def demanded(formats: Sequence[Any], body: dict[str, Any]) -> Conversation | None:
-    """What formats, and a tool that a body demands to be called, make an answer contain; None for nothing."""
-    demands = [each for each in formats if isinstance(each, dict) and each.get("type") not in _FREE_FORMATS]
+def demanded(format: Any, body: dict[str, Any]) -> Conversation | None:
+    """What a format, a grammar, and a tool that a body demands to be called, make an answer contain; None for nothing."""
+    demands: list[Any] = []
+    if isinstance(format, dict) and format.get("type") not in _FREE_FORMATS:
+        demands.append(format)
+    if isinstance(grammar := body.get("structured_outputs"), dict):
+        demands.append(grammar)
     if body.get("tool_choice") not in (None, "none", "auto"):
         demands += [body["tool_choice"], *(body.get("tools") or ())]
-    return Conversation.from_prompt(orjson.dumps(demands).decode()) if demands else None
+    return Conversation.from_prompt("\n".join(value_readings(demands))) if demands else None

@@ -171,6 +171,7 @@ DEMANDED = {
     },
     "regex": {"structured_outputs": {"regex": "Potter's friend is [A-Z][a-z]+"}},
     "choice": {"structured_outputs": {"choice": ["potter"]}},
+    "choice-of-a-type": {"structured_outputs": {"choice": ["potter"], "type": "text"}},
     "grammar": {"structured_outputs": {"grammar": 'root ::= "potter"'}},
     "demanded-tool": {
         "tools": [{"type": "function", "function": {"name": "a", "parameters": {"const": "potter"}}}],
