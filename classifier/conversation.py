@@ -1,12 +1,12 @@
 """OpenAI messages as text to classify. Knows the request's shapes; knows nothing about models or targets."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lethe.classifier.errors import NotText
+from lethe.classifier.json_text import argument_readings, value_readings
 
 PartKind = Literal[
     "content", "reasoning", "refusal", "name", "tool_call", "tool_definition", "document", "field"
@@ -38,6 +38,9 @@ TEXT_PARTS = {
 }
 """By the type of a part of a message's content, as the engine reads it: every type that is text."""
 
+BESIDE = "beside"
+"""The role of what stands beside the messages."""
+
 _PART_SEPARATOR = "\n"
 
 
@@ -54,12 +57,15 @@ class Part:
         the messages.
     start, end
         Half-open character offsets into `Message.text`.
+    of_content
+        Whether it is of the message's content: of several such, a template may leave no gap between them.
     """
 
     kind: PartKind
     index: int
     start: int
     end: int
+    of_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class Message:
             start = length + (len(_PART_SEPARATOR) if texts else 0)
             length = start + len(text)
             texts.append(text)
-            parts.append(Part(part.kind, part.index, start, length))
+            parts.append(replace(part, start=start, end=length))
         return Message(self.role, _PART_SEPARATOR.join(texts), tuple(parts))
 
 
@@ -140,9 +146,10 @@ class Conversation:
             (kind, value) for kind, values in kinds.items() for value in values or ()
         ]
         if beside:
-            builder = _MessageBuilder("beside", "beside the messages", unreadable)
+            builder = _MessageBuilder(BESIDE, "beside the messages", unreadable)
             for index, (kind, value) in enumerate(beside):
-                builder.add(kind, index, _json_text(value))
+                for text in value_readings(value):
+                    builder.add(kind, index, text)
             read.append(builder.build())
         return cls(tuple(read), tuple(unreadable))
 
@@ -182,7 +189,7 @@ class _MessageBuilder:
         self._parts: list[Part] = []
         self._length = 0
 
-    def add(self, kind: PartKind, index: int, text: str) -> None:
+    def add(self, kind: PartKind, index: int, text: str, of_content: bool = False) -> None:
         if not text:
             return
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
@@ -191,7 +198,7 @@ class _MessageBuilder:
         start = self._length + (len(_PART_SEPARATOR) if self._texts else 0)
         self._texts.append(text)
         self._length = start + len(text)
-        self._parts.append(Part(kind, index, start, self._length))
+        self._parts.append(Part(kind, index, start, self._length, of_content))
 
     def reject(self, what: str) -> None:
         self._unreadable.append(f"{self._place}: {what}")
@@ -215,7 +222,8 @@ def _read_message(index: int, message: Any, unreadable: list[str]) -> Message:
     if message.get("function_call") is not None:
         calls.append({"function": message["function_call"]})
     for call_index, call in enumerate(calls):
-        builder.add("tool_call", call_index, _tool_call_text(call))
+        for text in _tool_call_texts(call):
+            builder.add("tool_call", call_index, text)
     if message.get("audio") is not None:
         builder.reject("audio")
     return builder.build()
@@ -279,7 +287,7 @@ def _add_content(builder: _MessageBuilder, content: Any) -> None:
         if part.fault:
             builder.reject(part.fault)
         else:
-            builder.add(part.kind, part.index, part.text)
+            builder.add(part.kind, part.index, part.text, of_content=True)
 
 
 def _add_text(builder: _MessageBuilder, kind: PartKind, index: int, text: Any, place: str) -> None:
@@ -289,16 +297,15 @@ def _add_text(builder: _MessageBuilder, kind: PartKind, index: int, text: Any, p
         builder.reject(f"{place} of type {type(text).__name__} is not text")
 
 
-def _tool_call_text(call: Any) -> str:
+def _tool_call_texts(call: Any) -> Iterator[str]:
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
-        return _json_text(call)
+        yield from value_readings(call)
+        return
     arguments = function.get("arguments", "")
-    return f"{function.get('name', '')} {arguments if isinstance(arguments, str) else _json_text(arguments)}"
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    readings = argument_readings(arguments) if isinstance(arguments, str) else value_readings(arguments)
+    for reading in readings:
+        yield f"{function.get('name', '')} {reading}"
 
 
 def _as_list(value: Any) -> Iterable[Any]:

@@ -16,6 +16,7 @@ _SHORT_TURN_CHARACTERS = 64
 # How much of joined turns is read together, and how much of it the next stretch repeats.
 _JOINED_CHARACTERS = 1024
 _JOINED_OVERLAP = 256
+_OF_SYSTEM = ("system", "developer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     - Every message's beginning after the end of what came before it: a question in its context.
     - Every user turn's beginning after the end of the user turns before it, replies left out.
     - Stretches of short user turns joined without a gap, as pieces of one word or name would be.
+    - The beginnings of the system's messages after the ends of those before them without a gap, as an engine joins them for
+      a template that takes one.
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     passages = [_whole(index, message) for index, message in spoken]
@@ -91,6 +94,7 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
         passages += _seams(user, "\n")
     short = [(index, message) for index, message in user if len(message.text) <= _SHORT_TURN_CHARACTERS]
     passages += _joined_turns(short)
+    passages += _seams([(index, message) for index, message in spoken if message.role in _OF_SYSTEM], "")
     newest = user[-1][0] if user else -1
     unique: dict[str, Passage] = {}
     for passage in passages:
@@ -105,7 +109,7 @@ def _whole(index: int, message: Message) -> Passage:
 
 
 def _joined_parts(index: int, message: Message) -> Iterator[Passage]:
-    parts = [part for part in message.parts if part.kind == "content"]
+    parts = [part for part in message.parts if part.of_content]
     if len(parts) > 1:
         yield join_stretches([(index, message.text[part.start : part.end], part.start) for part in parts], "")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import get_args
 
-from lethe.classifier.conversation import Conversation, Message, Part
+from lethe.classifier.conversation import BESIDE, Conversation, Message, Part
 from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
 
 _STRENGTH = (
@@ -84,7 +84,7 @@ def _stretches(
 
 
 def _kind(message: Message, part: Part, newest: bool) -> ScopeKind:
-    if message.role == "beside":
+    if message.role == BESIDE:
         return _BESIDE.get(part.kind, "newest_turn")
     if newest:
         return "newest_turn"
@@ -101,7 +101,7 @@ def _of_role(role: str) -> ScopeKind | None:
 
 def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
     """The user's last messages in a row, and what the model is to go on with; all of it where no user speaks."""
-    spoken = [index for index, message in enumerate(messages) if message.role != "beside"]
+    spoken = [index for index, message in enumerate(messages) if message.role != BESIDE]
     user = [index for index in spoken if _is_user(messages[index])]
     if not user:
         return {*spoken}
@@ -117,4 +117,4 @@ def _newest_turn(messages: tuple[Message, ...]) -> Set[int]:
 
 
 def _is_user(message: Message) -> bool:
-    return _of_role(message.role) is None and message.role != "beside"
+    return _of_role(message.role) is None and message.role != BESIDE

@@ -1,3 +1,7 @@
+import itertools
+
+import pytest
+
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.passages import conversation_passages
 
@@ -87,11 +91,25 @@ def test_the_newest_message_comes_first() -> None:
     assert _passages(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
 
 
-def test_content_parts_are_read_as_one_text_too() -> None:
-    parts = [{"type": "text", "text": "Who keeps the light"}, {"type": "text", "text": "house?"}]
+@pytest.mark.parametrize("kinds", list(itertools.product(("text", "refusal", "thinking"), repeat=2)))
+def test_content_parts_of_any_kind_are_read_as_one_text_too(kinds: tuple[str, str]) -> None:
+    texts = ("Who keeps the light", "house?")
+    parts = [{"type": kind, kind: text} for kind, text in zip(kinds, texts, strict=True)]
     conversation = Conversation.from_openai_messages([{"role": "user", "content": parts}])
     (joined,) = [passage for passage in conversation_passages(conversation) if "lighthouse" in passage.text]
     assert [
         conversation.messages[message].text[start:end]
         for message, start, end in joined.in_messages(0, len(joined.text))
     ] == ["Who keeps the light", "house?"]
+
+
+@pytest.mark.parametrize("letters", [2, 70])
+def test_messages_of_the_system_are_read_without_a_gap_too(letters: int) -> None:
+    asked = "Who keeps the lighthouse of Alderney in winter, and who kept it before the war with the sea?"
+    turns = [
+        turn
+        for start in range(0, len(asked), letters)
+        for turn in (("system", asked[start : start + letters]), ("user", "go on"))
+    ]
+    texts = [passage.text for passage in _passages(*turns)]
+    assert any("the lighthouse of Alderney in winter" in text for text in texts)
