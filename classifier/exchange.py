@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lethe.classifier.conversation import Conversation
+from lethe.classifier.conversation import BESIDE, Conversation
 from lethe.classifier.passages import Passage, join_stretches
 from lethe.classifier.windows import WINDOW_CHARACTERS, split_windows
 
@@ -39,7 +39,7 @@ class Exchange:
     @classmethod
     def of(cls, conversation: Conversation, text: str, complete: bool = True) -> "Exchange":
         """A text as the answer to a conversation, which the conversation has begun if its last turn is an assistant's."""
-        turns = [message for message in conversation.messages if message.role != "tools"]
+        turns = [message for message in conversation.messages if message.role != BESIDE]
         if not turns or turns[-1].role != "assistant":
             return cls(conversation, text, complete)
         begun = turns[-1]

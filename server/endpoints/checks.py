@@ -13,7 +13,7 @@ from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.server.endpoints.body import parse_body
 from lethe.server.endpoints.field_kinds import Objects, TextOrObject
-from lethe.server.endpoints.messages import ChatMessage, check_messages
+from lethe.server.endpoints.messages import ChatMessage, check_message, check_messages, leftovers
 
 
 class CheckBody(pydantic.BaseModel):
@@ -57,22 +57,35 @@ class CheckRequest:
         """
         request = cls(parse_body(raw, CheckBody))
         check_messages(request.body["messages"], "messages")
+        if request._answer:
+            check_message(request._answer, "answer")
         return request
 
     @property
     def conversation(self) -> Conversation:
         """What is asked."""
-        return Conversation.from_openai_messages(self.body["messages"], self.body.get("tools"))
+        messages = self.body["messages"]
+        return Conversation.from_openai_messages(messages, self.body.get("tools"), fields=leftovers(messages))
+
+    @property
+    def answer(self) -> Conversation | None:
+        """What is answered, as text; None where nothing is."""
+        if self._answer is None:
+            return None
+        return Conversation.from_openai_messages([self._answer], fields=leftovers([self._answer]))
 
     @property
     def exchange(self) -> Exchange | None:
         """The answer with what it answers; None where there is none."""
-        answer = self.body.get("answer")
+        answer = self.answer
         if answer is None:
             return None
-        message = {"role": "assistant", "content": answer} if isinstance(answer, str) else answer
-        (read,) = Conversation.from_openai_messages([message]).messages
-        return Exchange.of(self.conversation, read.text)
+        return Exchange.of(self.conversation, "\n".join(each.text for each in answer.messages))
+
+    @property
+    def _answer(self) -> dict[str, Any] | None:
+        answer = self.body.get("answer")
+        return {"role": "assistant", "content": answer} if isinstance(answer, str) else answer
 
 
 @dataclass(frozen=True)

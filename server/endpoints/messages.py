@@ -36,6 +36,7 @@ _READ_FIELDS = {
     "name",
     "function_call",
 }
+_READ_OF_FUNCTION = ("name", "arguments")
 
 
 class ChatMessage(pydantic.BaseModel):
@@ -102,12 +103,14 @@ def leftovers(messages: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def _leftover(message: Mapping[str, Any]) -> list[Any]:
-    left: list[Any] = [_ids_and_kinds(call) for call in _dicts(message.get("tool_calls"))]
-    left = [each for each in left if each]
+    calls = [*_dicts(message.get("tool_calls")), {"function": message.get("function_call")}]
+    left: list[Any] = [unread for call in calls if (unread := _unread(call))]
     further = {
         name: value
         for name, value in message.items()
-        if name not in _READ_FIELDS and name != "tool_calls" and value is not None
+        if name not in _READ_FIELDS
+        and value is not None
+        and not (name == "tool_calls" and isinstance(value, list))
     }
     if message.get("role") not in ROLES:
         further["role"] = message.get("role")
@@ -116,10 +119,16 @@ def _leftover(message: Mapping[str, Any]) -> list[Any]:
     return left + [part for part in _dicts(message.get("content")) if not _is_plain(part)]
 
 
-def _ids_and_kinds(call: Mapping[str, Any]) -> dict[str, Any]:
+def _unread(call: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a tool call is not read with its name and arguments."""
     further = {name: value for name, value in call.items() if name != "function"}
     if further.get("type") == "function":
         del further["type"]
+    function = call.get("function")
+    if isinstance(function, Mapping):
+        further |= {
+            f"function.{name}": value for name, value in function.items() if name not in _READ_OF_FUNCTION
+        }
     return further
 
 

@@ -1,6 +1,7 @@
 """The way of a request to judge alone: to a verdict, and no further."""
 
 import time
+from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -71,12 +72,14 @@ class CheckHandler:
         return decision.verdicts[0]
 
     async def _answer_verdict(self, asked: CheckRequest, record: Record, in_detail: bool) -> Verdict | None:
-        exchange = asked.exchange
-        if exchange is None:
+        exchange, answer = asked.exchange, asked.answer
+        if exchange is None or answer is None:
             return None
         verdict = await self._guard.judge_answer(exchange, explain=in_detail)
         if verdict is None:
             raise _no_verdict()
+        if answer.unreadable and verdict.status == "ok":
+            verdict = replace(verdict, status="unclassifiable", reasons=answer.unreadable)
         record.answer_checked(verdict)
         return verdict
 

@@ -63,6 +63,42 @@ async def test_an_answer_is_judged_with_what_it_answers(
     assert [message.text for message in exchange.question.messages] == ["And?"]
 
 
+async def test_an_answer_that_a_message_begins_is_judged_with_tools_beside_it(
+    stack: Stack, keys: Path, targets: Path
+) -> None:
+    write_target(targets, "books", Action.CORRUPT, answers=True)
+    await stack.guard.load()
+    asked = [{"role": "user", "content": "And?"}, {"role": "assistant", "content": "Well: "}]
+    await check(stack, keys, {Scope.CHECK}, messages=asked, tools=[{"name": "look"}], answer="so.")
+    [exchange] = stack.classifiers[-1].answers
+    assert exchange.answer == "Well: so."
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "tool", "content": "", "tool_call_id": "potter"},
+        {"role": "user", "content": "hi", "mood": "potter"},
+        {"role": "document potter", "content": "hi"},
+    ],
+)
+async def test_all_that_a_model_would_read_is_judged(
+    stack: Stack, keys: Path, message: dict[str, Any]
+) -> None:
+    assert (await check(stack, keys, {Scope.CHECK}, messages=[message])).json()["flagged"] is True
+
+
+async def test_an_answer_that_cannot_be_read_is_told(stack: Stack, keys: Path, targets: Path) -> None:
+    write_target(targets, "books", Action.CORRUPT, answers=True)
+    await stack.guard.load()
+    answer = {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}
+    found = (await check(stack, keys, {Scope.CHECK}, answer=answer)).json()
+    assert found["answer"]["status"] == "unclassifiable"
+    fetched = {"role": "assistant", "content": [{"type": "image_url", "image_url": {"url": "https://x"}}]}
+    refused = await check(stack, keys, {Scope.CHECK}, key={"name": "other"}, answer=fetched)
+    assert refused.status_code == 400
+
+
 @pytest.mark.parametrize("scopes", [{Scope.USE}, {Scope.ADMIN, Scope.OBSERVE, Scope.USE}])
 async def test_no_other_scope_brings_that_of_checks(stack: Stack, keys: Path, scopes: set[Scope]) -> None:
     answer = await check(stack, keys, scopes)

@@ -99,13 +99,21 @@ def test_what_is_read_as_text_is_not_left_over(message: dict[str, Any]) -> None:
             [{"id": "c"}],
         ),
         ({"role": "assistant", "tool_calls": [{"type": "other"}]}, [{"type": "other"}]),
+        (
+            {"role": "assistant", "tool_calls": [{"function": {"name": "x", "note": "hm"}}]},
+            [{"function.note": "hm"}],
+        ),
+        (
+            {"role": "assistant", "function_call": {"arguments": "", "note": "hm"}},
+            [{"function.note": "hm"}],
+        ),
         (user({"type": "text", "text": "hi", "mood": None}), [{"type": "text", "text": "hi", "mood": None}]),
         (
             user({"type": "text", "text": "hi", "thinking": "hm"}),
             [{"type": "text", "text": "hi", "thinking": "hm"}],
         ),
         (user({"type": "image_url", "image_url": "data:x"}), [{"type": "image_url", "image_url": "data:x"}]),
-        ({"role": "assistant", "tool_calls": "text"}, []),
+        ({"role": "assistant", "tool_calls": "text"}, [{"tool_calls": "text"}]),
     ],
 )
 def test_what_a_template_may_print_besides_is_left_over(message: dict[str, Any], left: list[Any]) -> None:
