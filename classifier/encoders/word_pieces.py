@@ -6,7 +6,7 @@ none before them had. Offsets mostly follow from the lengths of pieces.
 
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress
 from typing import TypeVar
@@ -46,11 +46,10 @@ class WordPieces:
         self._lock = threading.Lock()
         pieces = list(map(processor.id_to_piece, range(processor.get_piece_size())))
         self._begins = np.array([piece.startswith(WORD_MARK) for piece in pieces])
-        # Characters of decomposed text that a piece stands for.
-        self._lengths = np.array(
-            [len(_decomposed(piece.removeprefix(WORD_MARK))) for piece in pieces], np.int32
-        )
-        self._lengths[self._unknown] = 0
+        bare = [piece.removeprefix(WORD_MARK) for piece in pieces]
+        # Characters that a piece stands for, in text whose letters are whole and in text whose letters are in parts.
+        self._lengths = self._counted(map(len, bare))
+        self._lengths_in_parts = self._counted(len(_decomposed(piece)) for piece in bare)
 
     def tokenize(self, text: str) -> TokenizedText:
         """The tokens of a text; a space belongs to none."""
@@ -80,27 +79,45 @@ class WordPieces:
         )
         return kept
 
+    def _counted(self, lengths: Iterable[int]) -> NDArray[np.int32]:
+        """The lengths of pieces; that of the unknown one follows from what stands around it."""
+        counted = np.fromiter(lengths, np.int32)
+        counted[self._unknown] = 0
+        return counted
+
     def _of_words(self, words: Sequence[str]) -> "_WordTokens":
         """The tokens of different words, in an order of their own."""
-        plain = [
-            word
-            for chunk in _chunks(words)
-            for word in (chunk if self._stay(chunk) else [word for word in chunk if self._stay([word])])
+        normalized = {word: read for chunk in _chunks(words) for word, read in self._normalized(chunk)}
+        whole = [word for word, read in normalized.items() if read == word]
+        in_parts = [
+            word for word, read in normalized.items() if read != word and _decomposed(read or "") == word
         ]
-        measured = self._measured(plain)
-        left = dict.fromkeys(words).keys() - set(measured.words)
+        measured = self._measured(whole, self._lengths)
+        if in_parts:
+            measured = measured.followed_by(self._measured(in_parts, self._lengths_in_parts))
+        left = normalized.keys() - set(measured.words)
         return measured.followed_by(self._traced(list(left))) if left else measured
 
-    def _stay(self, words: Sequence[str]) -> bool:
-        """Whether words are tokenized as they stand, but that letters are put together from their parts."""
+    def _normalized(self, words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        """Words with how the tokenizer reads each; None where it does not say by itself."""
         joined = " ".join(words)
         if joined.isascii():
-            return True
-        as_read = WORD_MARK + joined.replace(" ", WORD_MARK)
-        return WORD_MARK not in joined and _decomposed(self._processor.normalize(joined)) == as_read
+            return zip(words, words, strict=True)
+        read = self._processor.normalize(joined).split(WORD_MARK)[1:]
+        if len(read) == len(words) and WORD_MARK not in joined:
+            return zip(words, read, strict=True)
+        if len(words) == 1:
+            return zip(words, [None], strict=True)
+        return chain.from_iterable(self._normalized([word]) for word in words)
 
-    def _measured(self, words: Sequence[str]) -> "_WordTokens":
-        """The tokens of words that are tokenized as they stand; those with several unknown stretches left out."""
+    def _measured(self, words: Sequence[str], piece_lengths: NDArray[np.int32]) -> "_WordTokens":
+        """The tokens of words that are tokenized as they stand; those with several unknown stretches left out.
+
+        Parameters
+        ----------
+        piece_lengths
+            How many characters of these words each piece stands for.
+        """
         # Given one by one: for several at once it starts a thread each time.
         chunks = list(_chunks(words))
         words = list(chain.from_iterable(chunks))
@@ -109,7 +126,7 @@ class WordPieces:
         begins = self._begins[ids]
         counts = np.diff(np.append(begins.nonzero()[0], len(ids)))
         owners = begins.cumsum() - 1
-        lengths = self._lengths[ids]
+        lengths = piece_lengths[ids]
         unknown = ids == self._unknown
         if unknown.any():
             word_lengths = np.fromiter(map(len, words), np.int32, len(words))
