@@ -99,7 +99,7 @@ class Unscrambler:
         self._parted = parted
         self._words = ScrambledWords(costs)
         self._known = self._words.known
-        self.scripts = Scripts(statistics, self._known)
+        self.scripts = Scripts(statistics, self._known, costs)
 
     def read(self, text: str) -> Unscrambled:
         """Read scrambled stretches of a text."""

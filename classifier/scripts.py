@@ -8,14 +8,15 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.canonical import canonicalise, lookalike
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
+from lethe.classifier.letter_choice import LetterChoice
+from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.points import distinct_points, points_of
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
@@ -30,13 +31,12 @@ _WORTH_WEIGHING, _LEAST_KNOWN = 0.3, 0.6
 _LIKELY_ENOUGH = -4.5
 # Bits a letter, and the share of known words, that a text has whose signs were moved to another place.
 _LANGUAGE, _KNOWN_MOVED = -4.4, 0.4
+_LEAST_LETTERS = 0.6
 _PRINTABLE = range(32, 127)
 _NAME = re.compile(r"(?:LETTER|SIGN|SYLLABLE|PATTERN) (?:.* )?([A-Z]+)")
 _DIGRAPHS = ("SH", "ZH", "CH", "TS", "TH", "PH", "PS", "KH", "GH", "YU", "YA")
 _MOST_CANDIDATES = 6
 _MOST_READINGS_OF_WORD = 128
-# Bits in all that a sign's standing for other than its likeliest letter must be worth.
-_UNLIKELY = 4.0
 _WORD = re.compile(rf"{_SIGN}+")
 _MARK = re.compile(r"[.,?!]")
 _BRAILLE = dict(zip("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz ", strict=True))
@@ -64,11 +64,16 @@ class Scripts:
     ----------
     known
         The share of a text's letters that stand in known words, of those in words so long or longer.
+    known_words
+        All of these, in small letters.
     """
 
-    def __init__(self, statistics: LetterStatistics, known: Callable[..., float]) -> None:
+    def __init__(
+        self, statistics: LetterStatistics, known: Callable[..., float], known_words: Container[str]
+    ) -> None:
         self._statistics = statistics
         self._known = known
+        self._choice = LetterChoice(statistics, known_words)
 
     def read(self, text: str) -> AlignedText | None:
         """The text with stretches of other signs that spell words of the Latin script read; None where there are none."""
@@ -104,11 +109,13 @@ class Scripts:
         if high - low >= len(_PRINTABLE) or len(np.unique(signs)) < 6:
             return None
         shifts = np.arange(high - _PRINTABLE[-1], low - _PRINTABLE[0] + 1)
+        # A text in signs of its own has letters nearly throughout; those of a run are all in its signs.
+        letters = np.correlate(_IS_LETTER, np.bincount(signs - low, minlength=high - low + 1))[::-1]
+        shifts = shifts[letters >= _LEAST_LETTERS * len(points)]
+        if not len(shifts):
+            return None
         moved = np.where(points >= 128, points - shifts[:, None], points)
-        kinds = _KINDS.take(moved)
-        # A text in signs of its own has letters nearly throughout.
-        likeness = self._statistics.likeness(kinds)
-        likeness[(kinds > 0).sum(axis=1) < 0.6 * len(points)] = -np.inf
+        likeness = self._statistics.likeness(_KINDS.take(moved))
         best = int(likeness.argmax())
         if likeness[best] < _LANGUAGE:
             return None
@@ -133,7 +140,7 @@ class Scripts:
         first = sample.translate(table)
         if self._known(first) < _WORTH_WEIGHING or self._statistics.of_text(first) < _LIKELY_ENOUGH:
             return None
-        table = self._weighed(sample, candidates, table)
+        table = self._choice.likeliest(sample, candidates)
         words = {
             word: found
             for word in set(_WORD.findall(sample))
@@ -151,29 +158,6 @@ class Scripts:
             return read
         readings = map("".join, itertools.product(*choices))
         return next((other for other in readings if self._known(other, 1)), read)
-
-    def _weighed(
-        self, sample: str, candidates: Mapping[str, tuple[str, ...]], table: dict[int, str]
-    ) -> dict[int, str]:
-        """What each sign stands for, so that the text is most like language and has most known words."""
-
-        def sense(table: Mapping[int, str]) -> float:
-            read = sample.translate(table)
-            unlikely = sum(letters != candidates[chr(sign)][0] for sign, letters in table.items())
-            return self._statistics.of_text(read) + 2 * self._known(read) - _UNLIKELY * unlikely / len(read)
-
-        best = sense(table)
-        signs = sorted(candidates, key=sample.count, reverse=True)
-        # What each may stand for, then any letter: not all alphabets go by sounds.
-        for sign, choice in (
-            *((each, candidates[each][1:]) for each in signs),
-            *((each, LETTERS) for each in signs),
-        ):
-            for letters in choice:
-                tried = table | {ord(sign): letters}
-                if (found := sense(tried)) > best:
-                    best, table = found, tried
-        return table
 
 
 @lru_cache(1 << 12)
@@ -196,3 +180,4 @@ def _candidates(sign: str) -> tuple[str, ...]:
 
 
 _KINDS = kinds_of("".join(map(chr, range(128))))
+_IS_LETTER = (_KINDS[_PRINTABLE[0] : _PRINTABLE[-1] + 1] > 0).astype(np.int64)

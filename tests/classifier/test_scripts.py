@@ -13,8 +13,8 @@ TURNED = str.maketrans(LETTERS, "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz")
 
 @pytest.fixture(scope="module")
 def scripts() -> Scripts:
-    words = ScrambledWords(dict.fromkeys(SENTENCE.split(), 1.0))
-    return Scripts(LetterStatistics.load(), words.known)
+    costs = dict.fromkeys(SENTENCE.split(), 1.0)
+    return Scripts(LetterStatistics.load(), ScrambledWords(costs).known, costs)
 
 
 @pytest.mark.parametrize("table", [GREEK, CYRILLIC, TURNED])
