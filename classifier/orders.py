@@ -4,6 +4,7 @@ An order tells of each character of the text that is read where it stands in the
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -47,7 +48,7 @@ def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArray[np.int16]:
     """The orders of a few columns in any sequence, read down one after another, or across in every row.
 
     Parameters
@@ -61,21 +62,20 @@ def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArra
     """
     places = np.arange(length) if places is None else places
     found = [
-        np.concatenate([_down(length, _sequences(count), places), _across(length, _sequences(count), places)])
-        for count in _counts(length)
+        order(length, slice(None), count, places) for count in _counts(length) for order in (_down, _across)
     ]
-    return np.concatenate(found) if found else np.empty((0, len(places)), np.int64)
+    return np.concatenate(found) if found else np.empty((0, len(places)), np.int16)
 
 
-def keyed_order(length: int, number: int) -> NDArray[np.int64]:
+def keyed_order(length: int, number: int) -> NDArray[np.int16]:
     """One of these, (length,), by its number."""
     places = np.arange(length)
     for count in _counts(length):
-        sequences = _sequences(count)
+        sequences = math.factorial(count)
         for order in (_down, _across):
-            if number < len(sequences):
-                return order(length, sequences[number : number + 1], places)[0]
-            number -= len(sequences)
+            if number < sequences:
+                return order(length, slice(number, number + 1), count, places)[0]
+            number -= sequences
     raise IndexError(f"a text of {length} characters has no such order")
 
 
@@ -89,23 +89,35 @@ def _counts(length: int) -> list[int]:
 
 
 @lru_cache
-def _sequences(columns: int) -> NDArray[np.int64]:
+def _sequences(columns: int) -> NDArray[np.int16]:
     """Which of the columns stands where, (sequences, columns)."""
-    return np.array(list(itertools.permutations(range(columns))))
+    return np.array(list(itertools.permutations(range(columns))), np.int16)
 
 
-def _down(length: int, sequences: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    columns = sequences.shape[1]
+@lru_cache
+def _before(columns: int, longer: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+    """For each column of each sequence how many columns stand before it, and how many of the first, longer ones."""
+    sequences = _sequences(columns)
+    before, longer_before = np.empty((2, *sequences.shape), np.int16)
+    is_longer = sequences < longer
+    np.put_along_axis(before, sequences.astype(np.intp), np.arange(columns, dtype=np.int16)[None], axis=1)
+    behind = is_longer.cumsum(axis=1, dtype=np.int16) - is_longer
+    np.put_along_axis(longer_before, sequences.astype(np.intp), behind, axis=1)
+    return before, longer_before
+
+
+def _down(length: int, sequences: slice, columns: int, places: NDArray[np.int64]) -> NDArray[np.int16]:
     row, column = np.divmod(places, columns)
     # Of an incomplete last row the first columns have one character more.
-    lengths = length // columns + (sequences < length % columns)
-    starts = np.empty_like(sequences)
-    np.put_along_axis(starts, sequences, lengths.cumsum(axis=1) - lengths, axis=1)
-    return starts[:, column] + row
+    before, longer_before = (each[sequences] for each in _before(columns, length % columns))
+    starts = before * np.int16(length // columns) + longer_before
+    return starts.take(column, axis=1) + row.astype(np.int16)
 
 
-def _across(length: int, sequences: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    columns = sequences.shape[1]
+def _across(length: int, sequences: slice, columns: int, places: NDArray[np.int64]) -> NDArray[np.int16]:
     row, column = np.divmod(places, columns)
+    found = _sequences(columns)[sequences].take(column, axis=1) + (row * columns).astype(np.int16)
     # What fills no row stays where it is.
-    return np.where(places < length - length % columns, row * columns + sequences[:, column], places)
+    left = places >= length - length % columns
+    found[:, left] = places[left]
+    return found
