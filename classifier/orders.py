@@ -36,10 +36,18 @@ def _without_key(length: int) -> Iterator[NDArray[np.int64]]:
         cycle = np.array([*range(count), *range(count - 2, 0, -1)])
         rails = _back(cycle[forwards % len(cycle)].argsort(kind="stable"))
         yield from (rails, length - 1 - rails)
-    for count in range(2, max(3, min(length // 2, _MOST_COLUMNS))):
-        by_columns = np.concatenate([forwards[first::count] for first in range(count)])
-        back = _back(by_columns)
-        yield from (by_columns, back, length - 1 - back)
+    yield from _columns(length)
+
+
+def _columns(length: int) -> NDArray[np.int64]:
+    """Columns read down, written down, and written down backwards, by their number, (3 · numbers, length)."""
+    counts = np.arange(2, max(3, min(length // 2, _MOST_COLUMNS)))[:, None]
+    rows, columns = np.divmod(np.arange(length), counts)
+    # Of an incomplete last row the first columns have one character more.
+    back = columns * (length // counts) + np.minimum(columns, length % counts) + rows
+    by_columns = np.empty_like(back)
+    np.put_along_axis(by_columns, back, np.arange(length)[None], axis=1)
+    return np.stack([by_columns, back, length - 1 - back], axis=1).reshape(-1, length)
 
 
 def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -98,11 +106,11 @@ def _sequences(columns: int) -> NDArray[np.int16]:
 def _before(columns: int, longer: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """For each column of each sequence how many columns stand before it, and how many of the first, longer ones."""
     sequences = _sequences(columns)
-    before, longer_before = np.empty((2, *sequences.shape), np.int16)
+    rows = np.arange(len(sequences))[:, None]
+    before, longer_before = np.empty_like(sequences), np.empty_like(sequences)
+    before[rows, sequences] = np.arange(columns)
     is_longer = sequences < longer
-    np.put_along_axis(before, sequences.astype(np.intp), np.arange(columns, dtype=np.int16)[None], axis=1)
-    behind = is_longer.cumsum(axis=1, dtype=np.int16) - is_longer
-    np.put_along_axis(longer_before, sequences.astype(np.intp), behind, axis=1)
+    longer_before[rows, sequences] = is_longer.cumsum(axis=1) - is_longer
     return before, longer_before
 
 
@@ -110,13 +118,14 @@ def _down(length: int, sequences: slice, columns: int, places: NDArray[np.int64]
     row, column = np.divmod(places, columns)
     # Of an incomplete last row the first columns have one character more.
     before, longer_before = (each[sequences] for each in _before(columns, length % columns))
-    starts = before * np.int16(length // columns) + longer_before
-    return starts.take(column, axis=1) + row.astype(np.int16)
+    starts: NDArray[np.int16] = before * np.int16(length // columns) + longer_before
+    return np.add(starts.take(column, axis=1), row, dtype=np.int16, casting="same_kind")
 
 
 def _across(length: int, sequences: slice, columns: int, places: NDArray[np.int64]) -> NDArray[np.int16]:
     row, column = np.divmod(places, columns)
-    found = _sequences(columns)[sequences].take(column, axis=1) + (row * columns).astype(np.int16)
+    found = _sequences(columns)[sequences].take(column, axis=1)
+    found += (row * columns).astype(np.int16)
     # What fills no row stays where it is.
     left = places >= length - length % columns
     found[:, left] = places[left]

@@ -5,8 +5,8 @@ What has a known word's letters in any order is read as that word, so it does no
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import compress
 
 import numpy as np
@@ -16,11 +16,12 @@ from lethe.classifier.aligned_text import replaced
 WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 # Of letters, how many must be in known words that were read back.
 LEAST_KNOWN = 0.6
-_VOWELS = frozenset("aeiou")
+_WITHOUT_VOWELS = dict.fromkeys(map(ord, "aeiou"))
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
 _FEWEST_WORDS = 3
-_WORDS_REMEMBERED = 1 << 15
+# Words about which is remembered what was found, and how long they may be.
+_WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 15, 64
 _DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
@@ -38,15 +39,29 @@ _SHARE_WITH_ENDING, _SHARE_WITH_BEGINNING = 0.6, 0.9
 class ScrambledWords:
     """Reads words by known ones. Safe to share between threads.
 
-    Parameters
+    Attributes
     ----------
     costs
         Known words in small letters; the smaller the cost, the more frequent.
+
+    Parameters
+    ----------
+    fewer
+        A reader of some of these words, for none of which its cost is smaller: indexing the others is a matter of
+        milliseconds.
     """
 
-    def __init__(self, costs: Mapping[str, float]) -> None:
-        self._costs = costs
+    def __init__(self, costs: Mapping[str, float], fewer: "ScrambledWords | None" = None) -> None:
+        self.costs = costs
+        known: Mapping[str, float] = fewer.costs if fewer else {}
+        added = [word for word, cost in costs.items() if known.get(word) != cost]
+        self._by_letters = self._index(added, _sorted_letters, fewer._by_letters if fewer else {})
+        self._by_consonants = self._index(added, _consonants, fewer._by_consonants if fewer else {})
+        # Words come back, within a text and from one to the next.
         self._turned_word = lru_cache(_WORDS_REMEMBERED)(self._find_turned_word)
+        self._is_known = lru_cache(_WORDS_REMEMBERED)(self._find_is_known)
+        self._is_inflected = lru_cache(_WORDS_REMEMBERED)(self._find_is_inflected)
+        self._ordered = lru_cache(_WORDS_REMEMBERED)(self._of_letters)
 
     def read(self, stretch: str) -> str | None:
         """Words in a row read as known ones; None where most do not become any."""
@@ -61,26 +76,28 @@ class ScrambledWords:
         """The share of letters that stand in known words, of those that stand in words so long or longer."""
         words = [word for word in WORD.findall(text.lower()) if len(word) >= shortest]
         bare = [word.partition("'")[0] for word in words] if "'" in text else words
-        known = map(self._costs.__contains__, bare)
+        known = map(self.costs.__contains__, bare)
         return sum(map(len, compress(words, known))) / max(sum(map(len, words)), 1)
 
     def inflected(self, text: str) -> float:
         """The share of letters that stand in known words, with an ending or without, of those in words of four letters or more."""
         words = [word for word in WORD.findall(text.lower()) if len(word) >= _TELLING]
-        known = sum(
-            len(word)
-            for word in words
-            if self.cost(word) < np.inf or self.cost(_ENDING.sub("", word)) < np.inf
-        )
-        return known / max(sum(map(len, words)), 1)
+        known = compress(words, map(self._is_inflected, words))
+        return sum(map(len, known)) / max(sum(map(len, words)), 1)
+
+    def _find_is_inflected(self, word: str) -> bool:
+        return self.cost(word) < np.inf or self.cost(_ENDING.sub("", word)) < np.inf
 
     def is_known(self, token: str) -> bool | None:
         """Whether a token's words are known; None where they are too short to tell."""
+        return (self._is_known if len(token) <= _LONGEST_REMEMBERED else self._find_is_known)(token)
+
+    def _find_is_known(self, token: str) -> bool | None:
         words = [word for word in WORD.findall(token.lower()) if len(word) > 2]
         return all(self.cost(word) < np.inf for word in words) if words else None
 
     def cost(self, word: str) -> float:
-        return self._costs.get(word.partition("'")[0], np.inf)
+        return self.costs.get(word.partition("'")[0], np.inf)
 
     def _turned(self, stretch: str) -> str | None:
         """Every word turned round by itself, with an ending that was added or without, where a known one comes out for most."""
@@ -111,16 +128,17 @@ class ScrambledWords:
         unknown = [
             token
             for token, word in letters.items()
-            if word not in self._costs and (len(word) > 1 or not token.isalpha())
+            if word not in self.costs and (len(word) > 1 or not token.isalpha())
         ]
         telling = [token for token in unknown if len(letters[token]) >= _TELLING]
         if len(telling) < _FEWEST_WORDS:
             return None
+        ordered = self._ordered if max(map(len, unknown)) <= _LONGEST_REMEMBERED else self._of_letters
         for beginning, endings in _added([letters[token] for token in unknown]):
             readings = {
                 token: read
                 for token in unknown
-                if (read := self._of_letters(letters[token], beginning, endings)) is not None
+                if (read := ordered(letters[token], beginning, endings)) is not None
             }
             found = sum(len(letters[token]) for token in telling if token in readings)
             if found >= LEAST_KNOWN * sum(len(letters[token]) for token in telling):
@@ -136,7 +154,7 @@ class ScrambledWords:
 
         return _MARK_BEFORE.sub(r"\2\1", _MARK_WITHIN.sub(mend, read))
 
-    def _of_letters(self, word: str, beginning: str, endings: Iterable[str]) -> str | None:
+    def _of_letters(self, word: str, beginning: str, endings: tuple[str, ...]) -> str | None:
         word = word.removeprefix(beginning)
         for ending in endings:
             if word.endswith(ending):
@@ -148,12 +166,14 @@ class ScrambledWords:
                     return f"{found}s"
         return None
 
-    @cached_property
-    def _by_letters(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for word, cost in self._costs.items():
-            letters = "".join(sorted(word))
-            if letters not in found or cost < self._costs[found[letters]]:
+    def _index(
+        self, words: list[str], key: Callable[[str], str], known: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """The most frequent word of each key, among words that are known by theirs and others."""
+        found = dict(known)
+        for word in words:
+            letters = key(word)
+            if letters and (letters not in found or self.costs[word] < self.costs[found[letters]]):
                 found[letters] = word
         return found
 
@@ -190,14 +210,13 @@ class ScrambledWords:
             return None
         return WORD.sub(lambda m: _like(readings[m[0]] or m[0], m[0]), run)
 
-    @cached_property
-    def _by_consonants(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for word, cost in self._costs.items():
-            bare = "".join(letter for letter in word if letter not in _VOWELS)
-            if bare and (bare not in found or cost < self._costs[found[bare]]):
-                found[bare] = word
-        return found
+
+def _sorted_letters(word: str) -> str:
+    return "".join(sorted(word))
+
+
+def _consonants(word: str) -> str:
+    return word.translate(_WITHOUT_VOWELS)
 
 
 def _endings(words: set[str]) -> Iterator[tuple[str, ...]]:

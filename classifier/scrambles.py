@@ -5,7 +5,7 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,8 +79,8 @@ class Unscrambler:
 
     Parameters
     ----------
-    costs
-        Known words in small letters; the smaller the cost, the more frequent.
+    words
+        Known words.
     unknown_words
         Gives the runs of letters and digits of a text that are no known words, as they are written.
     parted
@@ -90,16 +90,16 @@ class Unscrambler:
     def __init__(
         self,
         statistics: LetterStatistics,
-        costs: Mapping[str, float],
+        words: ScrambledWords,
         unknown_words: Callable[[str], Collection[str]],
         parted: Callable[[str], str | None],
     ) -> None:
         self.statistics = statistics
         self._unknown_words = unknown_words
         self._parted = parted
-        self._words = ScrambledWords(costs)
-        self._known = self._words.known
-        self.scripts = Scripts(statistics, self._known, costs)
+        self.words = words
+        self._known = words.known
+        self.scripts = Scripts(statistics, words)
 
     def read(self, text: str) -> Unscrambled:
         """Read scrambled stretches of a text."""
@@ -121,14 +121,14 @@ class Unscrambler:
     ) -> Iterator[tuple[int, int, str]]:
         """Lines in whose words digits stand for vowels."""
         end = -1
-        for place in self._words.digits_in(text):
+        for place in self.words.digits_in(text):
             if place < end:
                 continue
             start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
             end = len(text) if end < 0 else end
             if end - start <= _LONGEST and not any(first < end and last > start for first, last, _ in found):
                 line = text[start:end]
-                read = self._words.with_digits(line)
+                read = self.words.with_digits(line)
                 if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:
                     yield start, end, read
 
@@ -143,7 +143,7 @@ class Unscrambler:
             if (
                 self.statistics.of_text(stretch) < _WHOLE_UNLIKE
                 and _is_written(stretch)
-                and self._words.inflected(stretch) <= _MOST_KNOWN
+                and self.words.inflected(stretch) <= _MOST_KNOWN
             ):
                 yield start, end
 
@@ -201,7 +201,7 @@ class Unscrambler:
         for first, last in sorted(_frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
             stretch = text[first:last]
             if last - first <= _LONGEST and end - start >= _SHARE_OF_FRAME * (last - first):
-                read = self._words.read(stretch)
+                read = self.words.read(stretch)
                 if read is not None and self._known(read) >= self._known(stretch) + _MORE_KNOWN:
                     return first, last, read
         return None
@@ -251,7 +251,7 @@ class Unscrambler:
         """The stretch without known words at its edges, or with the unknown ones around it."""
         reach = max(start - _EDGE, 0), end + _EDGE
         tokens = [(m.start(), m.end()) for m in _TOKEN.finditer(text, *reach) if m.start() >= reach[0]]
-        known = [self._words.is_known(text[slice(*token)]) for token in tokens]
+        known = [self.words.is_known(text[slice(*token)]) for token in tokens]
         inside = [n for n, token in enumerate(tokens) if token[1] > start and token[0] < end]
         odd = [n for n in inside if known[n] is False]
         if not odd:
@@ -289,11 +289,11 @@ class Unscrambler:
         before = [match.span() for match in _TOKEN.finditer(text, max(start - _EDGE, 0), start)]
         after = [match.span() for match in _TOKEN.finditer(text, end, end + _EDGE)]
         for first, last in reversed(before):
-            if _ends(text[first:start]) or not self._words.is_known(text[first:last].translate(table)):
+            if _ends(text[first:start]) or not self.words.is_known(text[first:last].translate(table)):
                 break
             start = first
         for first, last in after:
-            if _ends(text[first - 1 : last]) or not self._words.is_known(text[first:last].translate(table)):
+            if _ends(text[first - 1 : last]) or not self.words.is_known(text[first:last].translate(table)):
                 break
             end = last
         return start, end

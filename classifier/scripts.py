@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +18,7 @@ from lethe.classifier.canonical import canonicalise, lookalike
 from lethe.classifier.letter_choice import LetterChoice
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.points import distinct_points, points_of
+from lethe.classifier.scrambled_words import ScrambledWords
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
 _SIGN = r"[\u0250-\u02af\u0370-\u1fff\u2070-\U0010ffff]"
@@ -62,18 +63,14 @@ class Scripts:
 
     Parameters
     ----------
-    known
-        The share of a text's letters that stand in known words, of those in words so long or longer.
-    known_words
-        All of these, in small letters.
+    words
+        Known words.
     """
 
-    def __init__(
-        self, statistics: LetterStatistics, known: Callable[..., float], known_words: Container[str]
-    ) -> None:
+    def __init__(self, statistics: LetterStatistics, words: ScrambledWords) -> None:
         self._statistics = statistics
-        self._known = known
-        self._choice = LetterChoice(statistics, known_words)
+        self._known = words.known
+        self._choice = LetterChoice(statistics, words.costs)
 
     def read(self, text: str) -> AlignedText | None:
         """The text with stretches of other signs that spell words of the Latin script read; None where there are none."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words, word_places
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.points import letters_and_digits, points_of, text_of
+from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
 
 _SHORTEST_WORD = 4
@@ -92,6 +93,7 @@ class Lexicon:
         extended._marks = self._marks.copy()
         words = [word for name in names for word in _WORD.findall(name.lower())]
         extended._mark([shortened for word in words for shortened in extended._add(word, _NAME_COST)])
+        extended.unscrambler = extended._unscrambler(ScrambledWords(extended._costs, self.unscrambler.words))
         return extended
 
     def _add(self, word: str, cost: float) -> Collection[str]:
@@ -124,7 +126,10 @@ class Lexicon:
     @cached_property
     def unscrambler(self) -> Unscrambler:
         """What reads scrambled words as these."""
-        return Unscrambler(LetterStatistics.load(), self._costs, self._unknown, self._parting)
+        return self._unscrambler(ScrambledWords(self._costs))
+
+    def _unscrambler(self, words: ScrambledWords) -> Unscrambler:
+        return Unscrambler(LetterStatistics.load(), words, self._unknown, self._parting)
 
     def places_of_sense(self, text: str, turn: Callable[[str], str]) -> list[tuple[int, int]]:
         """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones."""

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from lethe.classifier.letter_statistics import LETTERS, LetterStatistics
+from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
 
 SENTENCE = "Please tell me who keeps the lighthouse near the northern harbour in winter"
@@ -11,9 +12,9 @@ WORDS = {*SENTENCE.lower().split(), "garden", "house", "quiet", "morning", "behi
 
 @pytest.fixture(scope="module")
 def unscrambler() -> Unscrambler:
-    costs = {word: math.log(10 + place) for place, word in enumerate(sorted(WORDS))}
+    words = ScrambledWords({word: math.log(10 + place) for place, word in enumerate(sorted(WORDS))})
     return Unscrambler(
-        LetterStatistics.load(), costs, lambda text: set(text.split()) - WORDS, lambda run: None
+        LetterStatistics.load(), words, lambda text: set(text.split()) - WORDS, lambda run: None
     )
 
 

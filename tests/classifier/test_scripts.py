@@ -13,8 +13,7 @@ TURNED = str.maketrans(LETTERS, "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz")
 
 @pytest.fixture(scope="module")
 def scripts() -> Scripts:
-    costs = dict.fromkeys(SENTENCE.split(), 1.0)
-    return Scripts(LetterStatistics.load(), ScrambledWords(costs).known, costs)
+    return Scripts(LetterStatistics.load(), ScrambledWords(dict.fromkeys(SENTENCE.split(), 1.0)))
 
 
 @pytest.mark.parametrize("table", [GREEK, CYRILLIC, TURNED])
