@@ -5,7 +5,7 @@ An order tells of each character of the text that is read where it stands in the
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -56,35 +56,44 @@ def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
     return places
 
 
-def keyed_orders(length: int, places: NDArray[np.int64] | None = None) -> NDArray[np.int16]:
+def keyed_orders(
+    length: int, places: NDArray[np.int64] | None = None, numbers: NDArray[np.int64] | None = None
+) -> NDArray[np.int16]:
     """The orders of a few columns in any sequence, read down one after another, or across in every row.
 
     Parameters
     ----------
     places
         (N,), which characters of the text that is read are asked about; by default all.
+    numbers
+        (orders,), which orders, as all of them are counted from nought; by default all.
 
     Returns
     -------
     (orders, N), where these stand in the stretch.
     """
     places = np.arange(length) if places is None else places
-    found = [
-        order(length, slice(None), count, places) for count in _counts(length) for order in (_down, _across)
-    ]
-    return np.concatenate(found) if found else np.empty((0, len(places)), np.int16)
+    if numbers is None:
+        found = [order(length, slice(None), count, places) for order, count, _ in _kinds(length)]
+        return np.concatenate([np.empty((0, len(places)), np.int16), *found])
+    chosen = np.empty((len(numbers), len(places)), np.int16)
+    for order, count, first in _kinds(length):
+        (rows,) = ((numbers >= first) & (numbers < first + math.factorial(count))).nonzero()
+        if len(rows):
+            chosen[rows] = order(length, numbers[rows] - first, count, places)
+    return chosen
 
 
-def keyed_order(length: int, number: int) -> NDArray[np.int16]:
-    """One of these, (length,), by its number."""
-    places = np.arange(length)
+_Order = Callable[[int, slice | NDArray[np.int64], int, NDArray[np.int64]], NDArray[np.int16]]
+
+
+def _kinds(length: int) -> Iterator[tuple[_Order, int, int]]:
+    """How the columns of a text so long are read, how many there are, and the number of the first order of these."""
+    first = 0
     for count in _counts(length):
-        sequences = math.factorial(count)
         for order in (_down, _across):
-            if number < sequences:
-                return order(length, slice(number, number + 1), count, places)[0]
-            number -= sequences
-    raise IndexError(f"a text of {length} characters has no such order")
+            yield order, count, first
+            first += math.factorial(count)
 
 
 def _counts(length: int) -> list[int]:
@@ -114,7 +123,9 @@ def _before(columns: int, longer: int) -> tuple[NDArray[np.int16], NDArray[np.in
     return before, longer_before
 
 
-def _down(length: int, sequences: slice, columns: int, places: NDArray[np.int64]) -> NDArray[np.int16]:
+def _down(
+    length: int, sequences: slice | NDArray[np.int64], columns: int, places: NDArray[np.int64]
+) -> NDArray[np.int16]:
     row, column = np.divmod(places, columns)
     # Of an incomplete last row the first columns have one character more.
     before, longer_before = (each[sequences] for each in _before(columns, length % columns))
@@ -122,7 +133,9 @@ def _down(length: int, sequences: slice, columns: int, places: NDArray[np.int64]
     return np.add(starts.take(column, axis=1), row, dtype=np.int16, casting="same_kind")
 
 
-def _across(length: int, sequences: slice, columns: int, places: NDArray[np.int64]) -> NDArray[np.int16]:
+def _across(
+    length: int, sequences: slice | NDArray[np.int64], columns: int, places: NDArray[np.int64]
+) -> NDArray[np.int16]:
     row, column = np.divmod(places, columns)
     found = _sequences(columns)[sequences].take(column, axis=1)
     found += (row * columns).astype(np.int16)

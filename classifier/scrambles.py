@@ -5,15 +5,16 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.orders import keyed_order, keyed_orders, orders
+from lethe.classifier.orders import keyed_orders, orders
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
 from lethe.classifier.thinning import every_few, thinned
@@ -29,6 +30,8 @@ _GAIN = 1.1
 _MOST_KNOWN, _SURELY_KNOWN = 0.5, 0.75
 # What is read in one of thousands of ways must be surer language.
 _SURE_LANGUAGE = -4.2
+# By how much the likeness of a text may differ that is found along with those of others.
+_INEXACT = 0.01
 # What is as much like language as prose needs fewer known words.
 _PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
@@ -47,6 +50,7 @@ _PARTS, _MOST_KNOWN_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+"), 0.3
 _FEWEST_LETTERS = 12
 # Words in a row, shorter ones between them left out, and how many of them are unknown where they may be scrambled.
 _WORDS_TOGETHER, _UNKNOWN_OF_THEM = 4, 3
+_SHORT_WORD = 3
 _WORDS_ALONE = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
 _SHARE_OF_LETTERS = 0.8
 _NO_LETTER = re.compile(r"[\W\d_]+")
@@ -156,28 +160,21 @@ class Unscrambler:
         spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(
             _WORDS_ALONE
         )
-        words = spaced.decode().split()
+        inside = np.zeros(len(spaced) + 2, bool)
+        np.not_equal(np.frombuffer(spaced, np.uint8), 32, out=inside[1:-1])
+        edges = (inside[1:] != inside[:-1]).nonzero()[0]
+        starts, ends = edges[::2], edges[1::2]
         # Short words are known by accident in some language.
-        long = [place for place, word in enumerate(words) if len(word) > 3]
-        unknown = [words[place] in unknown_words for place in long]
-        if sum(unknown) < _UNKNOWN_OF_THEM:
+        long = ends - starts > _SHORT_WORD
+        words = compress(spaced.decode().split(), long.tolist())
+        starts, ends = starts[long], ends[long]
+        unknown = np.fromiter(map(unknown_words.__contains__, words), np.int8, len(starts))
+        if np.count_nonzero(unknown) < _UNKNOWN_OF_THEM:
             return []
-        together = min(_WORDS_TOGETHER, len(long))
+        together = min(_WORDS_TOGETHER, len(starts))
         counted = np.convolve(unknown, np.ones(together, np.int8), "valid")
         (places,) = (counted >= _UNKNOWN_OF_THEM).nonzero()
-        if not len(places):
-            return []
-        kinds = np.frombuffer(spaced, np.uint8) != 32
-        edges = np.diff(np.concatenate([[False], kinds, [False]]).view(np.int8))
-        starts, ends = (edges == 1).nonzero()[0], (edges == -1).nonzero()[0]
-        chosen = np.array(long)
-        return list(
-            zip(
-                starts[chosen[places]].tolist(),
-                ends[chosen[places + together - 1]].tolist(),
-                strict=True,
-            )
-        )
+        return list(zip(starts[places].tolist(), ends[places + together - 1].tolist(), strict=True))
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         if end - start > _LONGEST:
@@ -219,7 +216,9 @@ class Unscrambler:
         elif bits <= _MOVED_UNLIKE:
             if (moved := self._moved(text, start, end)) is not None:
                 yield moved
-            elif (read := next(filter(self._is_surely_language, every_few(stretch)), None)) is not None:
+            elif (
+                read := next(filter(self._is_surely_language, self._likely(every_few(stretch))), None)
+            ) is not None:
                 yield start, end, read
 
     def _thinned(self, stretch: str, bits: float) -> str | None:
@@ -232,6 +231,13 @@ class Unscrambler:
             if self.statistics.of_text(read) >= max(_LANGUAGE, bits + gain):
                 return read
         return None
+
+    def _likely(self, readings: Iterable[str]) -> Iterator[str]:
+        """Those that may be language surely, and a few that are not: all are weighed in one go, not quite exactly."""
+        long = [read for read in readings if len(read) >= _FEWEST_LETTERS]
+        if long:
+            likeness, _ = self.statistics.likeness_of(long)
+            yield from compress(long, (likeness >= _SURE_LANGUAGE - _INEXACT).tolist())
 
     def _is_surely_language(self, read: str) -> bool:
         if len(read) < _FEWEST_LETTERS or self.statistics.of_text(read) < _SURE_LANGUAGE:
@@ -251,18 +257,21 @@ class Unscrambler:
         """The stretch without known words at its edges, or with the unknown ones around it."""
         reach = max(start - _EDGE, 0), end + _EDGE
         tokens = [(m.start(), m.end()) for m in _TOKEN.finditer(text, *reach) if m.start() >= reach[0]]
-        known = [self.words.is_known(text[slice(*token)]) for token in tokens]
+
+        def known(number: int) -> bool | None:
+            return self.words.is_known(text[slice(*tokens[number])])
+
         inside = [n for n, token in enumerate(tokens) if token[1] > start and token[0] < end]
-        odd = [n for n in inside if known[n] is False]
-        if not odd:
+        first = next((n for n in inside if known(n) is False), None)
+        last = next((n for n in reversed(inside) if known(n) is False), None)
+        if first is None or last is None:
             return start, start
-        first, last = odd[0], odd[-1]
         # Short words go with what stands beside them.
-        while first > 0 and not known[first - 1] and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
+        while first > 0 and not known(first - 1) and not _ends(text[tokens[first - 1][0] : tokens[first][0]]):
             first -= 1
         while (
             last + 1 < len(tokens)
-            and not known[last + 1]
+            and not known(last + 1)
             and not _ends(text[tokens[last][0] : tokens[last + 1][0]])
         ):
             last += 1
@@ -338,7 +347,7 @@ class Unscrambler:
             return np.arange(len(kinds)), -np.inf
         likeness = self.statistics.likeness(kinds[beginnings])
         likeliest = np.argsort(-likeness, kind="stable")[:_LIKELIEST]
-        found = np.array([keyed_order(len(kinds), number) for number in likeliest.tolist()])
+        found = keyed_orders(len(kinds), numbers=likeliest)
         likeness = self.statistics.likeness(kinds[found])
         best = int(likeness.argmax())
         return found[best].astype(np.int64), float(likeness[best])

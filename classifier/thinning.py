@@ -7,6 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
+
+from lethe.classifier.points import points_of
+
 _REPEATED = re.compile(r"([A-Za-z])\1*")
 # Nearly all letters are, so some two in a row.
 _ALL_REPEATED = re.compile(r"([A-Za-z])\1[\W\d_]*([A-Za-z])\2")
@@ -53,16 +57,32 @@ def _without_echoes(stretch: str) -> Iterator[str]:
             yield re.sub(rf"([a-z]){letter}\1", r"\1", stretch, flags=re.IGNORECASE)
 
 
+def _most_often(text: str) -> tuple[int, int, int]:
+    """How often a letter, a pair and a triple of them stand in a text at most; of triples no more than of pairs."""
+    characters = sorted(set(text))
+    points = points_of(text)
+    kinds = points_of("".join(characters)).searchsorted(points)
+    letters = np.array([character.isalpha() for character in characters])
+    counts = np.bincount(kinds) * letters if len(characters) else np.zeros(1, np.int64)
+    pairs = (kinds[:-1] * len(characters) + kinds[1:])[letters[kinds[:-1]] & letters[kinds[1:]]]
+    of_pairs = int(np.bincount(pairs).max(initial=0))
+    return int(counts.max()), of_pairs, of_pairs
+
+
 def _without_fillers(stretch: str) -> Iterator[str]:
     """Without the letters, pairs and triples that stand there most often."""
     lowered = stretch.lower()
+    least = _SHARE_OF_FILLER * len(stretch)
+    most_often = _most_often(lowered)
     for length, most in ((1, 3), (2, 4), (3, 3)):
+        if most_often[length - 1] * length < least:
+            continue
         # The pieces as tuples, a tenth of the time of cutting each out.
         counted = Counter(zip(*(lowered[place:] for place in range(length)), strict=False))
         frequent = [
             "".join(piece)
             for piece, count in counted.most_common(most)
-            if "".join(piece).isalpha() and count * length >= _SHARE_OF_FILLER * len(stretch)
+            if "".join(piece).isalpha() and count * length >= least
         ]
         for piece in frequent:
             yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lethe.classifier.orders import keyed_order, keyed_orders, orders
+from lethe.classifier.orders import keyed_orders, orders
 
 
 @pytest.mark.parametrize("length", [12, 37, 96, 250])
@@ -33,5 +33,5 @@ def test_rows_in_any_sequence_are_among_them() -> None:
 def test_an_order_and_the_beginnings_of_all_are_those_of_the_whole(length: int) -> None:
     whole = keyed_orders(length)
     np.testing.assert_array_equal(keyed_orders(length, np.arange(10)), whole[:, :10])
-    for number in (0, 7, len(whole) // 2, len(whole) - 1):
-        np.testing.assert_array_equal(keyed_order(length, number), whole[number])
+    numbers = np.array([len(whole) // 2, 0, len(whole) - 1, 7])
+    np.testing.assert_array_equal(keyed_orders(length, numbers=numbers), whole[numbers])
