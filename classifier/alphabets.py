@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.number_codes import number_runs
+from lethe.classifier.number_lists import may_have_numbers, number_runs
+from lethe.classifier.reader import Reader
+from lethe.classifier.scan import Scan, bytes_of_kind, kind
 
 _LETTERS = string.ascii_lowercase
 _FEWEST = 6
@@ -67,10 +70,13 @@ _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 _ODD_SIGNS = re.compile(
     r"(?:(?<![^\n])|(?<=: )) {0,2}(?![^\n]*[a-z]{4})[!-~](?:[!-~]| (?=[!-~])){15,399} {0,2}(?![^\n])"
 )
+_SHORTEST_ODD_LINE, _DELETE = 16, 127
 _FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
 _KINDS = kinds_of("".join(map(chr, range(128))))
 _TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
 _FEWEST_TOLD = 18
+_IS_LETTER = np.frombuffer(kind(string.ascii_letters), bool)
+_TELLS = np.frombuffer(kind("=:-→"), bool)
 _FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
 _WORDS_IN_A_ROW = re.compile(
     r"(?<![\w-])(?:[A-Za-z][A-Za-z-]{1,14}+[,.;]?+[ \n]++){9,}+[A-Za-z][A-Za-z-]{1,14}"
@@ -86,6 +92,120 @@ class _Groups:
 
     groups: tuple[str, ...]
     gaps: tuple[str, ...]
+
+
+_IN_SIGNS, _BETWEEN_SIGNS = kind(".·•∙*-–—−_01"), b" \t\n/|"
+_IN_PAIRS, _PAIR = kind("abAB"), 5
+_IN_ROMAN, _BETWEEN_ROMAN = kind("IVX"), bytes_of_kind(kind("-–., "))
+_FEWEST_PAIRS, _FEWEST_ROMAN = 6, 9
+
+
+_SPOKEN_WORDS = frozenset([*_SPOKEN.split(), *_SPOKEN_OTHERWISE, "x", "ray"])
+# Ten words of two letters, and the gaps between them.
+_SHORTEST_ROW = 3 * _FEWEST_INITIALS - 1
+_IN_WORDS = kind(string.ascii_letters + "-,.; \n")
+_IS_IN_WORDS = np.frombuffer(_IN_WORDS, bool)
+_SPACE, _LINE_BREAK, _ENDS_WORD = 32, 10, np.frombuffer(b",.;", np.uint8)
+_CODES_OF_COMMON = np.array(
+    [int.from_bytes(word.encode(), "little") for word in sorted(_OF_SENTENCES) if len(word) > 1], np.uint32
+)
+
+
+def _may_be_signs(scan: Scan) -> bool:
+    return scan.has_run(_IN_SIGNS, _FEWEST, without=_BETWEEN_SIGNS)
+
+
+def _may_be_paired(scan: Scan) -> bool:
+    return (
+        scan.has_run(_IN_PAIRS, _PAIR)
+        or ".. ." in scan.text
+        or "dah" in scan.text
+        or ("II" in scan.text and scan.has_run(_IN_ROMAN, _FEWEST_ROMAN, without=_BETWEEN_ROMAN))
+    )
+
+
+def _may_be_spoken(scan: Scan) -> bool:
+    # Beyond ASCII there are letters that pass for those of these words in small letters only.
+    return not scan.text.isascii() or not _SPOKEN_WORDS.isdisjoint(map(str.lower, scan.words))
+
+
+def _may_be_initials(scan: Scan) -> bool:
+    """Whether there is a stretch of words alone, long enough for so many of them, without any that sentences have."""
+    if not scan.has_run(_IN_WORDS, _SHORTEST_ROW):
+        return False
+    signs = np.frombuffer(scan.signs.lower(), np.uint8)
+    (outside,) = (~_IS_IN_WORDS.take(signs)).nonzero()
+    breaks = np.sort(np.concatenate([[-1], outside, _starts_of_common_words(signs), [len(signs)]]))
+    return bool(np.diff(breaks).max() > _SHORTEST_ROW)
+
+
+def _starts_of_common_words(signs: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Where words stand between gaps that sentences have, of two to four letters."""
+    gaps = (signs == _SPACE) | (signs == _LINE_BREAK)
+    edges = (gaps[1:] != gaps[:-1]).nonzero()[0] + 1
+    if len(edges) and gaps[edges[0]]:
+        edges = edges[1:]
+    edges = edges[: len(edges) // 2 * 2]
+    starts, ends = edges[::2], edges[1::2]
+    lengths = ends - starts - np.isin(signs[ends - 1], _ENDS_WORD)
+    few = (lengths >= 2) & (lengths <= 4)
+    starts, lengths = starts[few], lengths[few]
+    # The gap behind a word is there to be read, and a word that is too short for a letter has none.
+    letters = [
+        np.where(lengths > place, signs[np.minimum(starts + place, len(signs) - 1)], 0).astype(np.uint32)
+        for place in range(4)
+    ]
+    codes = letters[0] | letters[1] << 8 | letters[2] << 16 | letters[3] << 24
+    return starts[np.isin(codes, _CODES_OF_COMMON)]
+
+
+def _may_be_shifted(scan: Scan) -> bool:
+    return bool(len(_starts_of_odd_lines(scan)))
+
+
+def _odd_lines(scan: Scan) -> Iterator[re.Match[str]]:
+    """Lines, or what follows their labels, in which few small letters stand together."""
+    end = 0
+    for start in _starts_of_odd_lines(scan).tolist():
+        if start >= end and (match := _ODD_SIGNS.match(scan.text, start)):
+            end = match.end()
+            yield match
+
+
+def _starts_of_odd_lines(scan: Scan) -> NDArray[np.int64]:
+    """Where a line, or what follows a label, begins that is all of printable signs, and long, without four small letters in a row."""
+    signs = scan.array
+    if len(signs) < _SHORTEST_ODD_LINE:
+        return np.empty(0, np.int64)
+    small = (signs >= ord("a")) & (signs <= ord("z"))
+    four = np.zeros(len(signs), bool)
+    four[:-3] = small[:-3] & small[1:-2] & small[2:-1] & small[3:]
+    breaks = signs == _LINE_BREAK
+    (ends,) = breaks.nonzero()
+    labels = np.zeros(len(signs), bool)
+    labels[2:] = (signs[:-2] == ord(":")) & (signs[1:-1] == _SPACE)
+    starts = np.union1d(labels.nonzero()[0], np.concatenate([[0], ends + 1]))
+    # Where the line ends that each is in.
+    behind = np.concatenate([ends, [len(signs)]])[ends.searchsorted(starts)]
+    starts, behind = (each[behind - starts >= _SHORTEST_ODD_LINE] for each in (starts, behind))
+    odd = four | (signs < _SPACE) & ~breaks | (signs >= _DELETE)
+    so_far = np.concatenate([[0], odd.cumsum()])
+    return starts[so_far[behind] == so_far[starts]]
+
+
+def _may_be_told(scan: Scan) -> bool:
+    """Whether there are letters enough behind each of which, or a space, a sign stands that tells what it is."""
+    if scan.count(b"=:-") + scan.text.count("→") < _FEWEST_TOLD:
+        return False
+    letters, tells = _IS_LETTER.take(scan.array), _TELLS.take(scan.array)
+    # A character behind it, or the next one.
+    soon = np.zeros(len(letters), bool)
+    soon[:-1] = tells[1:]
+    soon[:-2] |= tells[2:]
+    soon &= letters
+    # No letter stands before it.
+    soon[1:] &= ~letters[:-1]
+    return int(np.count_nonzero(soon)) >= _FEWEST_TOLD
 
 
 class Alphabets:
@@ -131,7 +251,7 @@ class Alphabets:
         """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
         found = [
             (*match.span(), f" {read} ")
-            for match in _ODD_SIGNS.finditer(text)
+            for match in _odd_lines(Scan(text))
             if (read := self._shifted(match[0].strip())) is not None
         ]
         return replaced(text, found)
@@ -344,3 +464,13 @@ _SPELLED: tuple[
         ({str(place + 1): letter for place, letter in enumerate(_LETTERS)},),
     ),
 )
+
+
+_ALPHABETS = Alphabets(LetterStatistics.load())
+SIGNS = Reader("signs", _may_be_signs, _ALPHABETS.read_signs)
+NUMBERED = Reader("numbered letters", may_have_numbers, _ALPHABETS.read_numbers)
+SPOKEN = Reader("spoken letters", _may_be_spoken, _ALPHABETS.read_spoken)
+PAIRED = Reader("paired letters", _may_be_paired, _ALPHABETS.read_pairs)
+INITIALS = Reader("initials", _may_be_initials, _ALPHABETS.read_initials)
+SHIFTED = Reader("shifted signs", _may_be_shifted, _ALPHABETS.read_shifted)
+TOLD = Reader("told signs", _may_be_told, _ALPHABETS.read_table)

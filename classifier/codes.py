@@ -4,10 +4,13 @@ import binascii
 import re
 import string
 from collections.abc import Callable
+from functools import lru_cache
 
 from lethe.classifier.aligned_text import AlignedText, substitute
 from lethe.classifier.packing import may_be_deflated, text_in, texts_in
 from lethe.classifier.points import bytes_of, long_runs
+from lethe.classifier.reader import Reader
+from lethe.classifier.scan import Scan, kind
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
@@ -20,6 +23,8 @@ _BASE64_OF_TEXT = frozenset("/CDHIJKLMNOPQRSTUVWXYZabcdefwxyz0123456789")
 _BASE64_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 # Shorter ones hold less than a question, and names in code are such.
 _SHORTEST_DEFLATED = _SHORTEST_WITH_TEXTS = 32
+# Long words are mostly names, which come back.
+_WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 13, 64
 # What is so long is tried whatever it begins with: a line of a file may begin anywhere in it.
 _LONG_BASE64 = 48
 _DIGIT = re.compile(r"\d")
@@ -32,6 +37,19 @@ _HEX_KINDS = bytes.maketrans(b"0123456789ABCDEFabcdef :,", b"d" * 22 + b"   ")
 _HEX_RUN_IN_KINDS = b"d" * 12
 _HEX_SIGNS_IN_KINDS = (b" ".join([b"dd"] * 7), b"xdd ", b"%dd ", b"xdddx", b"xdd\\x", b"%dd%")
 _IS_ALPHANUMERIC = bytes(point in _ALPHANUMERIC for point in range(256))
+
+
+_RUN_OF_BASE64 = kind(string.ascii_letters + string.digits + "+/_-")
+_RUN_OF_HEX = kind(string.hexdigits + " :,x\\%")
+
+
+def _may_be_base64(scan: Scan) -> bool:
+    return scan.has_run(_RUN_OF_BASE64, _SHORTEST_BASE64)
+
+
+def _may_be_hex(scan: Scan) -> bool:
+    # Six pairs of digits, whatever stands before and between them.
+    return scan.has_run(_RUN_OF_HEX, 12)
 
 
 def read_base64(text: str) -> AlignedText | None:
@@ -54,6 +72,10 @@ def _decoded(pattern: re.Pattern[str], text: str, decode: Callable[[str], str | 
 
 
 def _decode_base64(blob: str) -> str | None:
+    return (_decode_word if len(blob) <= _LONGEST_REMEMBERED else _decoded_base64)(blob)
+
+
+def _decoded_base64(blob: str) -> str | None:
     # Names of files are long too, and have seldom digits.
     long = len(blob) >= _LONG_BASE64 and _DIGIT.search(blob) is not None
     if blob[0] not in _BASE64_OF_TEXT and not long and not _may_be_deflated(blob):
@@ -69,6 +91,9 @@ def _decode_base64(blob: str) -> str | None:
         return None
     read = text_in(raw)
     return texts_in(raw) if read is None and len(blob) >= _SHORTEST_WITH_TEXTS else read
+
+
+_decode_word = lru_cache(_WORDS_REMEMBERED)(_decoded_base64)
 
 
 def _may_be_deflated(blob: str) -> bool:
@@ -93,3 +118,7 @@ def _decode_hex(blob: str) -> str | None:
         return text_in(bytes.fromhex(re.sub(r"0x|\\x|%|[ :,]", "", blob)))
     except ValueError:
         return None
+
+
+BASE64_READER = Reader("base64", _may_be_base64, read_base64)
+HEX_READER = Reader("hex", _may_be_hex, read_hex)

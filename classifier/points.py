@@ -36,6 +36,11 @@ def lowered(text: str) -> str:
     return "".join(low if len(low := character.lower()) == 1 else character for character in text)
 
 
+def translated(text: str, table: bytes) -> str:
+    """The text with other characters for some of ASCII; on bytes, since `str.translate` is slow where not all is ASCII."""
+    return bytes_of(text).translate(table).decode("utf-8", "surrogatepass")
+
+
 def distinct_points(points: NDArray[np.uint32]) -> list[int]:
     """The code points that stand among some, ascending."""
     if len(points) < _SHORT:

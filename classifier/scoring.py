@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.deobfuscation import Reading, Readings, find_readings
+from lethe.classifier.deobfuscation import find_readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
 from lethe.classifier.points import ranges
+from lethe.classifier.reading import Reading, Readings
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.stretches import Stretches, cut
