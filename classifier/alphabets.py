@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.number_lists import may_have_numbers, number_runs
-from lethe.classifier.reader import Reader
+from lethe.classifier.reader import Reader, always
 from lethe.classifier.scan import Scan, bytes_of_kind, kind
 
 _LETTERS = string.ascii_lowercase
@@ -100,15 +100,19 @@ _IN_ROMAN, _BETWEEN_ROMAN = kind("IVX"), bytes_of_kind(kind("-–., "))
 _FEWEST_PAIRS, _FEWEST_ROMAN = 6, 9
 
 
-_SPOKEN_WORDS = frozenset([*_SPOKEN.split(), *_SPOKEN_OTHERWISE, "x", "ray"])
 # Ten words of two letters, and the gaps between them.
 _SHORTEST_ROW = 3 * _FEWEST_INITIALS - 1
 _IN_WORDS = kind(string.ascii_letters + "-,.; \n")
 _IS_IN_WORDS = np.frombuffer(_IN_WORDS, bool)
-_SPACE, _LINE_BREAK, _ENDS_WORD = 32, 10, np.frombuffer(b",.;", np.uint8)
-_CODES_OF_COMMON = np.array(
-    [int.from_bytes(word.encode(), "little") for word in sorted(_OF_SENTENCES) if len(word) > 1], np.uint32
+_SPACE, _LINE_BREAK, _ENDS_WORD = 32, 10, np.frombuffer(kind(",.;"), bool)
+_COMMON = np.array(
+    [int.from_bytes(word.encode(), "little") for word in _OF_SENTENCES if len(word) > 1], np.uint32
 )
+# Their place in a table: by a factor, found by trial, that has them all in different ones.
+_FACTOR, _SHIFT = np.uint32(2654435769), np.uint32(20)
+_TABLE_OF_COMMON = np.zeros(1 << 12, np.uint32)
+_TABLE_OF_COMMON[(_COMMON * _FACTOR) >> _SHIFT] = _COMMON
+assert np.count_nonzero(_TABLE_OF_COMMON) == len(_COMMON)
 
 
 def _may_be_signs(scan: Scan) -> bool:
@@ -122,11 +126,6 @@ def _may_be_paired(scan: Scan) -> bool:
         or "dah" in scan.text
         or ("II" in scan.text and scan.has_run(_IN_ROMAN, _FEWEST_ROMAN, without=_BETWEEN_ROMAN))
     )
-
-
-def _may_be_spoken(scan: Scan) -> bool:
-    # Beyond ASCII there are letters that pass for those of these words in small letters only.
-    return not scan.text.isascii() or not _SPOKEN_WORDS.isdisjoint(map(str.lower, scan.words))
 
 
 def _may_be_initials(scan: Scan) -> bool:
@@ -147,7 +146,7 @@ def _starts_of_common_words(signs: NDArray[np.uint8]) -> NDArray[np.int64]:
         edges = edges[1:]
     edges = edges[: len(edges) // 2 * 2]
     starts, ends = edges[::2], edges[1::2]
-    lengths = ends - starts - np.isin(signs[ends - 1], _ENDS_WORD)
+    lengths = ends - starts - _ENDS_WORD.take(signs[ends - 1])
     few = (lengths >= 2) & (lengths <= 4)
     starts, lengths = starts[few], lengths[few]
     # The gap behind a word is there to be read, and a word that is too short for a letter has none.
@@ -156,7 +155,7 @@ def _starts_of_common_words(signs: NDArray[np.uint8]) -> NDArray[np.int64]:
         for place in range(4)
     ]
     codes = letters[0] | letters[1] << 8 | letters[2] << 16 | letters[3] << 24
-    return starts[np.isin(codes, _CODES_OF_COMMON)]
+    return starts[_TABLE_OF_COMMON[(codes * _FACTOR) >> _SHIFT] == codes]
 
 
 def _may_be_shifted(scan: Scan) -> bool:
@@ -469,7 +468,7 @@ _SPELLED: tuple[
 _ALPHABETS = Alphabets(LetterStatistics.load())
 SIGNS = Reader("signs", _may_be_signs, _ALPHABETS.read_signs)
 NUMBERED = Reader("numbered letters", may_have_numbers, _ALPHABETS.read_numbers)
-SPOKEN = Reader("spoken letters", _may_be_spoken, _ALPHABETS.read_spoken)
+SPOKEN = Reader("spoken letters", always, _ALPHABETS.read_spoken)
 PAIRED = Reader("paired letters", _may_be_paired, _ALPHABETS.read_pairs)
 INITIALS = Reader("initials", _may_be_initials, _ALPHABETS.read_initials)
 SHIFTED = Reader("shifted signs", _may_be_shifted, _ALPHABETS.read_shifted)

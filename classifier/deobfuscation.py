@@ -6,7 +6,6 @@ module knows; to add one, write its module and name its reader here.
 """
 
 import re
-import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,18 +27,16 @@ from lethe.classifier.literals import read_literals
 from lethe.classifier.markup import MARKUP
 from lethe.classifier.number_lists import NUMBERS
 from lethe.classifier.parts import split_parts, whole_parts
-from lethe.classifier.points import translated
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import Reading, Readings, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
+from lethe.classifier.turns import TURNS, backwards, by_thirteen
 from lethe.classifier.unreadable import coded_words, nonsense
 
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _LETTERS = re.compile(r"[a-z]")
-_SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
-_BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])
 
 
 @dataclass(frozen=True)
@@ -164,7 +161,7 @@ class _Search:
         self._disguised: dict[str, NDArray[np.bool_]] = {}
         self._scans: dict[str, Scan] = {}
         self._readers = {reader.name: reader for reader in READERS}
-        names = ("escapes", *self._readers, *LEET_ALPHABETS, "literals", *_TURNS)
+        names = ("escapes", *self._readers, *LEET_ALPHABETS, "literals", *TURNS)
         if lexicon is not None:
             by_words = (
                 Reader("unscrambled", always, self._unscramble),
@@ -212,7 +209,7 @@ class _Search:
 
     def _read(self, name: str, parent: _Parted) -> _Made | None:
         text, parts = parent.reading.canonical.text, parent.parts
-        if name in _TURNS:
+        if name in TURNS:
             return self._turned(name, text, parts)
         if name == "escapes":
             return self._unescaped(text, parts)
@@ -288,10 +285,10 @@ class _Search:
         if not len(places):
             return None
         if name == "rot13":
-            turned = tuple(map(_by_thirteen, parts))
+            turned = tuple(map(by_thirteen, parts))
             return _Made(AlignedText("".join(turned)), turned, places)
-        backwards = AlignedText(_backwards(text), Replacements.reverse(len(text)))
-        return _Made(backwards, tuple(map(_backwards, reversed(parts))), len(text) - places[::-1, ::-1])
+        whole = AlignedText(backwards(text), Replacements.reverse(len(text)))
+        return _Made(whole, tuple(map(backwards, reversed(parts))), len(text) - places[::-1, ::-1])
 
     def _places_of_sense(self, name: str, parts: tuple[str, ...]) -> NDArray[np.int64]:
         """Where turned letters may say something, half-open stretches of a text given in parts, (n, 2)."""
@@ -302,7 +299,7 @@ class _Search:
         for part in parts:
             key = name, part
             if key not in self._sense:
-                self._sense[key] = self._lexicon.places_of_sense(part, _TURNS[name])
+                self._sense[key] = self._lexicon.places_of_sense(part, name)
             found += ((start + place, end + place) for start, end in self._sense[key])
             place += len(part)
         return np.array(found, np.int64).reshape(-1, 2)
@@ -358,14 +355,6 @@ def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _
     return _Made(joined(read, list(map(len, parts))), whole_parts(each.text for each in read))
 
 
-def _by_thirteen(text: str) -> str:
-    return translated(text, _BY_THIRTEEN)
-
-
-def _backwards(text: str) -> str:
-    return text[::-1]
-
-
 def _names(readers: Iterable[Reader]) -> frozenset[str]:
     return frozenset(reader.name for reader in readers)
 
@@ -393,12 +382,11 @@ _SPELLINGS = (
 READERS = (*_CODES, *_SPELLINGS, SPACED)
 _STATISTICS = LetterStatistics.load()
 _ENCODINGS = _names(_CODES) | {"escapes"}
-_TURNS: dict[str, Callable[[str], str]] = {"rot13": _by_thirteen, "reversed": _backwards}
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals"}
 _OTHER_SIGNS = "other signs"
 # Those that change words where they stand, whatever the rest of the text is.
-_LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *_TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
+_LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
@@ -407,6 +395,6 @@ _FOLLOWED_BY: Mapping[str, Set[str]] = {
     "respelled": set(),
     "leet": set(),
     "leet, 1 as l": set(),
-    **dict.fromkeys(_TURNS, _names(_CODES)),
+    **dict.fromkeys(TURNS, _names(_CODES)),
     **dict.fromkeys(_names(_SPELLINGS), frozenset({"unscrambled", "unjoined", "respelled"})),
 }

@@ -80,19 +80,6 @@ class Scan:
         """
         return b"\1" * shortest in self.signs.translate(of, without)
 
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """The different unbroken runs of letters and digits."""
-        if self.text.isascii():
-            return frozenset(self.signs.translate(_UNBROKEN).decode().split())
-        points = points_of(self.text)
-        unbroken = _is_unbroken().take(self.array)
-        (far,) = (self.array == _FAR).nonzero()
-        unbroken[far] = [chr(point).isalnum() for point in points[far].tolist()]
-        return frozenset(
-            np.where(unbroken, points, np.uint32(32)).tobytes().decode("utf-32-le", "surrogatepass").split()
-        )
-
 
 def bytes_of_kind(of: bytes) -> bytes:
     """The bytes that a table of `kind` has."""
@@ -102,14 +89,6 @@ def bytes_of_kind(of: bytes) -> bytes:
 def any_of(*conditions: Callable[[Scan], bool]) -> Callable[[Scan], bool]:
     """Whether one of some conditions holds."""
     return lambda scan: any(condition(scan) for condition in conditions)
-
-
-_UNBROKEN = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
-
-
-@lru_cache(1)
-def _is_unbroken() -> NDArray[np.bool_]:
-    return np.array([byte == _LETTER or (byte < 128 and chr(byte).isalnum()) for byte in range(256)])
 
 
 @lru_cache(1)

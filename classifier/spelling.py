@@ -5,26 +5,24 @@ The words are the encoder's own, the most frequent first, and the names of the t
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import compress
-from operator import not_
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words, word_places
+from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.points import letters_and_digits, points_of, text_of
 from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
+from lethe.classifier.turns import TURNS
+from lethe.classifier.word_notes import NotedText, WordNotes
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")
 # Long runs of letters, as no ordinary word is; and runs of capitalised words.
 _SHORTEST_RUN = 14
-_LETTER = re.compile(r"[^\W\d_]")
-_OVERLONG_WORD = re.compile(r"[^\W\d_]{25,}")
 _RUN = re.compile(rf"[^\W\d_]{{{_SHORTEST_RUN},}}")
 _CAPITALISED_WORD = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 # A neighbour of two swapped letters is the commonest slip; other slips are looked for in words long enough to have few others.
@@ -33,17 +31,15 @@ _SHORTEST_FOR_ANY_SLIP = 6
 _STRAY_LETTER_COST = 14.0
 _NAME_COST = 6.0
 _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
-_UNBROKEN, _IN_UNBROKEN = re.compile(r"[^\W_]+"), re.compile(r"[^\W_]")
-# What stands for all that is neither a letter nor a digit.
-_SPACE = np.uint32(32)
 # Fewer letters and digits are a word whichever way they are turned.
 _SHORTEST_RUN_READ = 3
-_ASCII_UNBROKEN = bytes(point if chr(point).isalnum() else 32 for point in range(128)) + bytes(128)
+# What is noted of a word.
+_UNKNOWN, _JOINED, _MISSPELT = 1, 2, 4
+_TURNED = {name: 8 << place for place, name in enumerate(TURNS)}
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
 _LONG_RUN = 16
 _LONG_RUN_WITH_DIGITS = 12
 _DIGIT = re.compile(r"\d")
-# The parts of a text are read in several ways, each by their unknown words.
 _PARTS_REMEMBERED = 256
 _LONGEST_PART = 1 << 15
 _LONG_TEXTS_REMEMBERED = 4
@@ -72,8 +68,10 @@ class Lexicon:
         self._shortened: dict[str, tuple[str, ...]] = {}
         # Bits of the hashes of these.
         self._marks = np.zeros(1 << (_BITS - 3), np.uint8)
-        self._unknown_in_part = lru_cache(_PARTS_REMEMBERED)(self._find_unknown)
-        self._unknown_in_long = lru_cache(_LONG_TEXTS_REMEMBERED)(self._find_unknown)
+        # The parts of a text are read in several ways, each by their unknown words.
+        notes = WordNotes(self._note)
+        self._noted_part = lru_cache(_PARTS_REMEMBERED)(notes.of)
+        self._noted_long = lru_cache(_LONG_TEXTS_REMEMBERED)(notes.of)
         # What unknown words may stand for; replaced when it is full.
         self._met: dict[str, str | None] = {}
         self._parting = lru_cache(_WORDS_REMEMBERED)(self._unjoined)
@@ -131,54 +129,69 @@ class Lexicon:
     def _unscrambler(self, words: ScrambledWords) -> Unscrambler:
         return Unscrambler(LetterStatistics.load(), words, self._unknown, self._parting)
 
-    def places_of_sense(self, text: str, turn: Callable[[str], str]) -> list[tuple[int, int]]:
-        """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones."""
-        unknown = self._unknown(text)
-        words = {run for run in unknown if _is_long(run) and turn(run) != run}
-        if not self._costs.keys().isdisjoint(turn("\n".join(unknown).lower()).split("\n")):
-            words.update(run for run in unknown if turn(run.lower()) in self._costs)
-        return word_places(_UNBROKEN, _IN_UNBROKEN, text, words)
+    def places_of_sense(self, text: str, turn: str) -> list[tuple[int, int]]:
+        """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones.
+
+        Parameters
+        ----------
+        turn
+            A name in `TURNS`.
+        """
+        return self._noted(text).places(_TURNED[turn])
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
-        unknown = [run for run in self._unknown(text) if run.isascii() or not self._foreign(run.lower())]
-        words = set(_WORD.findall("\n".join(unknown)))
-        lowered = dict(zip(words, map(str.lower, words), strict=True))
-        corrections = self._corrections(
-            low
-            for low in set(lowered.values()).difference(self._costs)
-            if low.removesuffix("s") not in self._costs
-        )
-        readings = {
-            word: best.capitalize() if word[0].isupper() else best
-            for word, low in lowered.items()
-            if (best := corrections.get(low)) is not None
-        }
-        # What a longer word is cut into is no word that stands alone.
-        overlong = _OVERLONG_WORD.findall("\n".join(run for run in unknown if len(run) > _LONGEST_WORD))
-        if not readings.keys().isdisjoint(_WORD.findall("\n".join(overlong))):
-            return substitute(_WORD, text, readings.get)
-        return substitute_words(_WORD, _LETTER, text, readings)
+        found = [
+            (*match.span(), best.capitalize() if match[0][0].isupper() else best)
+            for place in self._noted(text).places(_MISSPELT)
+            for match in _WORD.finditer(text, *place)
+            if (best := self._corrections(_misspelt([match[0]], self._costs)).get(match[0].lower()))
+            is not None
+        ]
+        return replaced(text, found)
 
     def unjoin(self, text: str) -> AlignedText | None:
         """The text with words that stand without spaces between them parted; None if there are none."""
-        runs = _RUN.findall("\n".join(self._unknown(text)))
-        readings = {run: parted for run in runs if (parted := self._parting(run)) is not None}
-        return substitute_words(_RUN, _LETTER, text, readings)
+        found = [
+            (*match.span(), parted)
+            for place in self._noted(text).places(_JOINED)
+            for match in _RUN.finditer(text, *place)
+            if (parted := self._parting(match[0])) is not None
+        ]
+        return replaced(text, found)
 
     def _unknown(self, text: str) -> frozenset[str]:
-        return (self._unknown_in_part if len(text) <= _LONGEST_PART else self._unknown_in_long)(text)
-
-    def _find_unknown(self, text: str) -> frozenset[str]:
         """Unbroken runs of letters and digits that are no known words."""
-        if text.isascii():
-            runs = set(text.encode().translate(_ASCII_UNBROKEN).decode().split())
-        else:
-            points = points_of(text)
-            runs = set(text_of(np.where(letters_and_digits(text), points, _SPACE)).split())
-        left = [run for run in runs.difference(self._costs) if len(run) >= _SHORTEST_RUN_READ]
-        known = map(self._costs.__contains__, map(str.lower, left))
-        return frozenset(compress(left, map(not_, known)))
+        return self._noted(text).having(_UNKNOWN)
+
+    def _noted(self, text: str) -> NotedText:
+        return (self._noted_part if len(text) <= _LONGEST_PART else self._noted_long)(text)
+
+    def _note(self, words: Sequence[str]) -> Iterator[int]:
+        """What each word is, as bits."""
+        unknown = [word for word in words if self._is_unknown(word)]
+        notes = dict.fromkeys(unknown, _UNKNOWN)
+        lowered = "\n".join(unknown).lower()
+        for name, turn in TURNS.items():
+            for word, low in zip(unknown, lowered.split("\n"), strict=True) if unknown else ():
+                if turn(low) in self._costs or (_is_long(word) and turn(word) != word):
+                    notes[word] |= _TURNED[name]
+        for word in unknown:
+            if any(self._parting(run) is not None for run in _RUN.findall(word)):
+                notes[word] |= _JOINED
+        pieces = {
+            word: _misspelt(_WORD.findall(word), self._costs)
+            for word in unknown
+            if word.isascii() or not self._foreign(word.lower())
+        }
+        corrections = self._corrections(dict.fromkeys(chain.from_iterable(pieces.values())))
+        for word, lows in pieces.items():
+            if not corrections.keys().isdisjoint(lows):
+                notes[word] |= _MISSPELT
+        return (notes.get(word, 0) for word in words)
+
+    def _is_unknown(self, word: str) -> bool:
+        return len(word) >= _SHORTEST_RUN_READ and word not in self._costs and word.lower() not in self._costs
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
@@ -260,6 +273,12 @@ class Lexicon:
 def lexicon_of(words: tuple[str, ...]) -> Lexicon:
     """The lexicon of some words; it takes a second and tens of megabytes, so all who ask share it."""
     return Lexicon(words)
+
+
+def _misspelt(words: Iterable[str], known: Container[str]) -> list[str]:
+    """Those of some words that are neither known nor the plural of a known one, in small letters."""
+    lowered = map(str.lower, words)
+    return [low for low in lowered if low not in known and low.removesuffix("s") not in known]
 
 
 def _is_long(run: str) -> bool:

@@ -103,12 +103,6 @@ def test_ordinary_sentences_meet_no_reader(reader: Reader) -> None:
     assert not reader.may_read(Scan("The garden behind the house was quiet in the morning of a day in May."))
 
 
-@given(st.text())
-def test_words_are_the_runs_of_letters_and_digits(text: str) -> None:
-    parted = "".join(character if character.isalnum() else " " for character in text)
-    assert Scan(text).words == frozenset(parted.split())
-
-
 @given(st.text(alphabet=st.sampled_from("ab12·é中🦄 "), max_size=30))
 def test_a_byte_stands_for_each_character(text: str) -> None:
     scan = Scan(text)
