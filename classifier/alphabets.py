@@ -20,6 +20,8 @@ from lethe.classifier.scan import Scan, bytes_of_kind, kind
 
 _LETTERS = string.ascii_lowercase
 _FEWEST = 6
+# Up to so many characters a pattern takes no longer than arrays do.
+_SHORT = 1 << 10
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
 _MOST_GROUPS = 4096
@@ -132,6 +134,8 @@ def _may_be_initials(scan: Scan) -> bool:
     """Whether there is a stretch of words alone, long enough for so many of them, without any that sentences have."""
     if not scan.has_run(_IN_WORDS, _SHORTEST_ROW):
         return False
+    if len(scan.text) <= _SHORT:
+        return True
     signs = np.frombuffer(scan.signs.lower(), np.uint8)
     (outside,) = (~_IS_IN_WORDS.take(signs)).nonzero()
     breaks = np.sort(np.concatenate([[-1], outside, _starts_of_common_words(signs), [len(signs)]]))
@@ -159,11 +163,14 @@ def _starts_of_common_words(signs: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _may_be_shifted(scan: Scan) -> bool:
-    return bool(len(_starts_of_odd_lines(scan)))
+    return len(scan.text) <= _SHORT or bool(len(_starts_of_odd_lines(scan)))
 
 
 def _odd_lines(scan: Scan) -> Iterator[re.Match[str]]:
     """Lines, or what follows their labels, in which few small letters stand together."""
+    if len(scan.text) <= _SHORT:
+        yield from _ODD_SIGNS.finditer(scan.text)
+        return
     end = 0
     for start in _starts_of_odd_lines(scan).tolist():
         if start >= end and (match := _ODD_SIGNS.match(scan.text, start)):

@@ -7,6 +7,7 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import compress
 
 import numpy as np
@@ -58,6 +59,8 @@ _OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
 # Characters of text for each of these.
 _CODE_APART = 24
 _LONGEST = 2000
+# Stretches that may be scrambled, of which is remembered what was found.
+_STRETCHES_REMEMBERED = 256
 _MAPS_WEIGHED = 48
 _EDGE = 48
 # Of a stretch, how much must stand in what is a text of its own for it to be that text.
@@ -103,6 +106,11 @@ class Unscrambler:
         self._parted = parted
         self.words = words
         self._known = words.known
+        # An answer that grows is read again and again, and so are messages with what stands around them.
+        self._in_words = lru_cache(_STRETCHES_REMEMBERED)(words.read)
+        self._plain_order = lru_cache(_STRETCHES_REMEMBERED)(self._in_plain_order)
+        self._keyed_order = lru_cache(_STRETCHES_REMEMBERED)(self._in_keyed_order)
+        self._every_few = lru_cache(_STRETCHES_REMEMBERED)(self._in_every_few)
         self.scripts = Scripts(statistics, words)
 
     def read(self, text: str) -> Unscrambled:
@@ -198,7 +206,7 @@ class Unscrambler:
         for first, last in sorted(_frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
             stretch = text[first:last]
             if last - first <= _LONGEST and end - start >= _SHARE_OF_FRAME * (last - first):
-                read = self.words.read(stretch)
+                read = self._in_words(stretch)
                 if read is not None and self._known(read) >= self._known(stretch) + _MORE_KNOWN:
                     return first, last, read
         return None
@@ -216,9 +224,7 @@ class Unscrambler:
         elif bits <= _MOVED_UNLIKE:
             if (moved := self._moved(text, start, end)) is not None:
                 yield moved
-            elif (
-                read := next(filter(self._is_surely_language, self._likely(every_few(stretch))), None)
-            ) is not None:
+            elif (read := self._every_few(stretch)) is not None:
                 yield start, end, read
 
     def _thinned(self, stretch: str, bits: float) -> str | None:
@@ -231,6 +237,10 @@ class Unscrambler:
             if self.statistics.of_text(read) >= max(_LANGUAGE, bits + gain):
                 return read
         return None
+
+    def _in_every_few(self, stretch: str) -> str | None:
+        """What every few letters of a stretch say, if that is language."""
+        return next(filter(self._is_surely_language, self._likely(every_few(stretch))), None)
 
     def _likely(self, readings: Iterable[str]) -> Iterator[str]:
         """Those that may be language surely, and a few that are not: all are weighed in one go, not quite exactly."""
@@ -318,14 +328,14 @@ class Unscrambler:
             and self._known(text[first:last], 4) <= _MOST_KNOWN_MOVED
         ]
         for put_back, least, share, below in (
-            (self._in_plain_order, _LANGUAGE, LEAST_KNOWN, _MOVED_UNLIKE),
-            (self._in_keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED_UNLIKE),
+            (self._plain_order, _LANGUAGE, LEAST_KNOWN, _MOVED_UNLIKE),
+            (self._keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED_UNLIKE),
         ):
             for first, last, bits in dict.fromkeys(frames):
                 if bits > below:
                     continue
                 stretch = text[first:last]
-                order, likeness = put_back(kinds_of(stretch))
+                order, likeness = put_back(stretch)
                 if likeness < max(least, bits + _GAIN / 2):
                     continue
                 read = "".join(stretch[place] for place in order.tolist())
@@ -333,15 +343,17 @@ class Unscrambler:
                     return first, last, read
         return None
 
-    def _in_plain_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+    def _in_plain_order(self, stretch: str) -> tuple[NDArray[np.int64], float]:
         """The likeliest of the orders that need no key, and the likeness of what is read by it."""
+        kinds = kinds_of(stretch)
         found = orders(len(kinds))
         likeness = self.statistics.likeness(kinds[found])
         best = int(likeness.argmax())
         return found[best].astype(np.int64), float(likeness[best])
 
-    def _in_keyed_order(self, kinds: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+    def _in_keyed_order(self, stretch: str) -> tuple[NDArray[np.int64], float]:
         """The likeliest of the thousands that need one, of those by which its beginning is likeliest."""
+        kinds = kinds_of(stretch)
         beginnings = keyed_orders(len(kinds), np.arange(min(len(kinds), _BEGINNING)))
         if not len(beginnings):
             return np.arange(len(kinds)), -np.inf

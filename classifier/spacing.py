@@ -14,6 +14,8 @@ _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\
 _WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
 _PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
 _QUESTION_WORDS = 3
+# Up to so many characters a pattern takes no longer than arrays do.
+_SHORT = 1 << 10
 # Letters that stand alone, and how far each may be from the next.
 _FEWEST_ALONE, _NEAREST, _FURTHEST = 4, 2, 4
 _STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
@@ -25,6 +27,8 @@ _IN_WORD, _SURELY_IN_WORD = (
 
 
 def _may_be_spaced(scan: Scan) -> bool:
+    if len(scan.text) <= _SHORT:
+        return _SPACED_SIGN.search(scan.text) is not None
     beside = np.zeros(len(scan.signs) + 2, bool)
     _SURELY_IN_WORD.take(scan.array, out=beside[1:-1])
     (alone,) = (_IN_WORD.take(scan.array) & ~(beside[:-2] | beside[2:])).nonzero()

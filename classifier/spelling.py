@@ -169,15 +169,19 @@ class Lexicon:
 
     def _note(self, words: Sequence[str]) -> Iterator[int]:
         """What each word is, as bits."""
-        unknown = [word for word in words if self._is_unknown(word)]
+        known = self._costs
+        unknown = [word for word in words if word not in known and len(word) >= _SHORTEST_RUN_READ]
+        unknown = [word for word in unknown if word.lower() not in known]
         notes = dict.fromkeys(unknown, _UNKNOWN)
-        lowered = "\n".join(unknown).lower()
+        lowered = list(map(str.lower, unknown))
         for name, turn in TURNS.items():
-            for word, low in zip(unknown, lowered.split("\n"), strict=True) if unknown else ():
-                if turn(low) in self._costs or (_is_long(word) and turn(word) != word):
+            for word, low in zip(unknown, lowered, strict=True):
+                if turn(low) in known or (_is_long(word) and turn(word) != word):
                     notes[word] |= _TURNED[name]
         for word in unknown:
-            if any(self._parting(run) is not None for run in _RUN.findall(word)):
+            if len(word) >= _SHORTEST_RUN and any(
+                self._parting(run) is not None for run in _RUN.findall(word)
+            ):
                 notes[word] |= _JOINED
         pieces = {
             word: _misspelt(_WORD.findall(word), self._costs)
@@ -189,9 +193,6 @@ class Lexicon:
             if not corrections.keys().isdisjoint(lows):
                 notes[word] |= _MISSPELT
         return (notes.get(word, 0) for word in words)
-
-    def _is_unknown(self, word: str) -> bool:
-        return len(word) >= _SHORTEST_RUN_READ and word not in self._costs and word.lower() not in self._costs
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
