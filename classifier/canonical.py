@@ -160,6 +160,7 @@ def _marks(points: NDArray[np.uint32], characters: Iterable[str]) -> NDArray[np.
     return table.take(points, mode="clip")
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def lookalike(character: str) -> str | None:
     """The Latin letter that a character passes for, with its mark or without."""
     return _lookalikes().get(character) or _lookalikes().get(unicodedata.normalize("NFD", character)[0])

@@ -118,8 +118,8 @@ class LetterStatistics:
             return []
         size = len(text) // _BLOCK * _BLOCK
         bits, counted, kinds = (each[:size].reshape(-1, _BLOCK) for each in self._of_part(text))
-        blocks = bits.sum(axis=1) - np.float32(below) * np.count_nonzero(counted, axis=1)
-        letters = np.count_nonzero(kinds, axis=1)
+        blocks = bits.sum(axis=1) - np.float32(below) * counted.sum(axis=1)
+        letters = (kinds > 0).sum(axis=1)
         odd = np.zeros(len(blocks) + 2, bool)
         pairs = (blocks[1:] + blocks[:-1] < 0) & (letters[1:] + letters[:-1] >= _BLOCK)
         odd[1:-2] |= pairs

@@ -1,6 +1,7 @@
 """What bytes say: text as it is, or text that was compressed or put into an archive."""
 
 import bz2
+import functools
 import lzma
 import re
 import string
@@ -66,8 +67,8 @@ def _written_otherwise(raw: bytes) -> str | None:
     tables = (
         _FROM_EBCDIC,
         _FROM_GRAY,
-        bytes(octet ^ commonest ^ 32 for octet in range(256)),
-        bytes((octet - commonest + 32) % 256 for octet in range(256)),
+        _changed_bits(commonest ^ 32),
+        _changed_by((32 - commonest) % 256),
     )
     for table in tables:
         changed = raw.translate(table)
@@ -78,6 +79,16 @@ def _written_otherwise(raw: bytes) -> str | None:
         if read is not None and LetterStatistics.load().of_text(read) >= _LANGUAGE:
             return read
     return None
+
+
+@functools.lru_cache(256)
+def _changed_bits(bits: int) -> bytes:
+    return bytes(octet ^ bits for octet in range(256))
+
+
+@functools.lru_cache(256)
+def _changed_by(value: int) -> bytes:
+    return bytes((octet + value) % 256 for octet in range(256))
 
 
 def looks_coded(text: str) -> bool:

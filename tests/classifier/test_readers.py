@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.alphabets import SPOKEN
-from lethe.classifier.deobfuscation import READERS
+from lethe.classifier.disguise_search import READERS
 from lethe.classifier.reader import Reader
 from lethe.classifier.scan import Scan, kind
 
