@@ -105,16 +105,7 @@ _FEWEST_PAIRS, _FEWEST_ROMAN = 6, 9
 # Ten words of two letters, and the gaps between them.
 _SHORTEST_ROW = 3 * _FEWEST_INITIALS - 1
 _IN_WORDS = kind(string.ascii_letters + "-,.; \n")
-_IS_IN_WORDS = np.frombuffer(_IN_WORDS, bool)
-_SPACE, _LINE_BREAK, _ENDS_WORD = 32, 10, np.frombuffer(kind(",.;"), bool)
-_COMMON = np.array(
-    [int.from_bytes(word.encode(), "little") for word in _OF_SENTENCES if len(word) > 1], np.uint32
-)
-# Their place in a table: by a factor, found by trial, that has them all in different ones.
-_FACTOR, _SHIFT = np.uint32(2654435769), np.uint32(20)
-_TABLE_OF_COMMON = np.zeros(1 << 12, np.uint32)
-_TABLE_OF_COMMON[(_COMMON * _FACTOR) >> _SHIFT] = _COMMON
-assert np.count_nonzero(_TABLE_OF_COMMON) == len(_COMMON)
+_SPACE, _LINE_BREAK = 32, 10
 
 
 def _may_be_signs(scan: Scan) -> bool:
@@ -131,35 +122,7 @@ def _may_be_paired(scan: Scan) -> bool:
 
 
 def _may_be_initials(scan: Scan) -> bool:
-    """Whether there is a stretch of words alone, long enough for so many of them, without any that sentences have."""
-    if not scan.has_run(_IN_WORDS, _SHORTEST_ROW):
-        return False
-    if len(scan.text) <= _SHORT:
-        return True
-    signs = np.frombuffer(scan.signs.lower(), np.uint8)
-    (outside,) = (~_IS_IN_WORDS.take(signs)).nonzero()
-    breaks = np.sort(np.concatenate([[-1], outside, _starts_of_common_words(signs), [len(signs)]]))
-    return bool(np.diff(breaks).max() > _SHORTEST_ROW)
-
-
-def _starts_of_common_words(signs: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where words stand between gaps that sentences have, of two to four letters."""
-    gaps = (signs == _SPACE) | (signs == _LINE_BREAK)
-    edges = (gaps[1:] != gaps[:-1]).nonzero()[0] + 1
-    if len(edges) and gaps[edges[0]]:
-        edges = edges[1:]
-    edges = edges[: len(edges) // 2 * 2]
-    starts, ends = edges[::2], edges[1::2]
-    lengths = ends - starts - _ENDS_WORD.take(signs[ends - 1])
-    few = (lengths >= 2) & (lengths <= 4)
-    starts, lengths = starts[few], lengths[few]
-    # The gap behind a word is there to be read, and a word that is too short for a letter has none.
-    letters = [
-        np.where(lengths > place, signs[np.minimum(starts + place, len(signs) - 1)], 0).astype(np.uint32)
-        for place in range(4)
-    ]
-    codes = letters[0] | letters[1] << 8 | letters[2] << 16 | letters[3] << 24
-    return starts[_TABLE_OF_COMMON[(codes * _FACTOR) >> _SHIFT] == codes]
+    return scan.has_run(_IN_WORDS, _SHORTEST_ROW)
 
 
 def _may_be_shifted(scan: Scan) -> bool:

@@ -260,12 +260,14 @@ class Scorer:
         """
         held = gated >= self._pass_below
         rows = np.asarray(held.any(axis=1)).nonzero()[0]
+        suspicious = _hold(self.bank.names.places(stretches.text, _NAMED), stretches.bounds)
+        if not len(rows):
+            return suspicious
         first, last = tokens.ranges(stretches.bounds[rows])
         lexical = self.bank.lexical(tokens.ids[ranges(first, last - first)], last - first)
         # Nonsense is unlike any training text, so its score means little: it must speak for the target before the encoder is
         # asked.
         needed = np.where(speculative[rows, None], _SPECULATIVE_NEEDED, self._lexical_below)
-        suspicious = _hold(self.bank.names.places(stretches.text, _NAMED), stretches.bounds)
         suspicious[rows] |= np.any(held[rows] & (lexical >= needed), axis=1)
         return suspicious
 

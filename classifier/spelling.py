@@ -16,7 +16,7 @@ from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
-from lethe.classifier.turns import TURNS
+from lethe.classifier.turns import TURNS, turned
 from lethe.classifier.word_notes import NotedText, WordNotes
 
 _SHORTEST_WORD = 4
@@ -174,10 +174,10 @@ class Lexicon:
         unknown = [word for word in unknown if word.lower() not in known]
         notes = dict.fromkeys(unknown, _UNKNOWN)
         lowered = list(map(str.lower, unknown))
-        for name, turn in TURNS.items():
-            for word, low in zip(unknown, lowered, strict=True):
-                if turn(low) in known or (_is_long(word) and turn(word) != word):
-                    notes[word] |= _TURNED[name]
+        for turn, note in _TURNED.items():
+            for word, back in zip(unknown, turned(turn, lowered), strict=True):
+                if back in known or (_is_long(word) and TURNS[turn](word) != word):
+                    notes[word] |= note
         for word in unknown:
             if len(word) >= _SHORTEST_RUN and any(
                 self._parting(run) is not None for run in _RUN.findall(word)

@@ -1,7 +1,7 @@
 """Texts turned: every letter into the one thirteen places on, or all read from the end."""
 
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from lethe.classifier.points import translated
 
@@ -15,6 +15,14 @@ def by_thirteen(text: str) -> str:
 
 def backwards(text: str) -> str:
     return text[::-1]
+
+
+def turned(turn: str, words: Sequence[str]) -> Sequence[str]:
+    """Each of some words turned, by the name of a turn in `TURNS`."""
+    if turn == "rot13":
+        # No word has a line break.
+        return by_thirteen("\n".join(words)).split("\n") if words else ()
+    return list(map(TURNS[turn], words))
 
 
 TURNS: Mapping[str, Callable[[str], str]] = {"rot13": by_thirteen, "reversed": backwards}
