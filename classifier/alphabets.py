@@ -10,18 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.number_lists import may_have_numbers, number_runs
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.scan import Scan, bytes_of_kind, kind
 
 _LETTERS = string.ascii_lowercase
 _FEWEST = 6
-# Up to so many characters a pattern takes no longer than arrays do.
-_SHORT = 1 << 10
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
 _MOST_GROUPS = 4096
@@ -68,24 +65,10 @@ _SPOKEN_RUN = re.compile(
 )
 _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 
-# A line, or what follows its label, in which few small letters stand together.
-_ODD_SIGNS = re.compile(
-    r"(?:(?<![^\n])|(?<=: )) {0,2}(?![^\n]*[a-z]{4})[!-~](?:[!-~]| (?=[!-~])){15,399} {0,2}(?![^\n])"
-)
-_SHORTEST_ODD_LINE, _DELETE = 16, 127
-_FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
-_KINDS = kinds_of("".join(map(chr, range(128))))
 _TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
 _FEWEST_TOLD = 18
 _IS_LETTER = np.frombuffer(kind(string.ascii_letters), bool)
 _TELLS = np.frombuffer(kind("=:-→"), bool)
-_FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
-_WORDS_IN_A_ROW = re.compile(
-    r"(?<![\w-])(?:[A-Za-z][A-Za-z-]{1,14}+[,.;]?+[ \n]++){9,}+[A-Za-z][A-Za-z-]{1,14}"
-)
-_OF_SENTENCES = frozenset(
-    "the a an of is are was to in and for on with that it be as at by or what who why this i you my me not".split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True)
@@ -102,12 +85,6 @@ _IN_ROMAN, _BETWEEN_ROMAN = kind("IVX"), bytes_of_kind(kind("-–., "))
 _FEWEST_PAIRS, _FEWEST_ROMAN = 6, 9
 
 
-# Ten words of two letters, and the gaps between them.
-_SHORTEST_ROW = 3 * _FEWEST_INITIALS - 1
-_IN_WORDS = kind(string.ascii_letters + "-,.; \n")
-_SPACE, _LINE_BREAK = 32, 10
-
-
 def _may_be_signs(scan: Scan) -> bool:
     return scan.has_run(_IN_SIGNS, _FEWEST, without=_BETWEEN_SIGNS)
 
@@ -119,47 +96,6 @@ def _may_be_paired(scan: Scan) -> bool:
         or "dah" in scan.text
         or ("II" in scan.text and scan.has_run(_IN_ROMAN, _FEWEST_ROMAN, without=_BETWEEN_ROMAN))
     )
-
-
-def _may_be_initials(scan: Scan) -> bool:
-    return scan.has_run(_IN_WORDS, _SHORTEST_ROW)
-
-
-def _may_be_shifted(scan: Scan) -> bool:
-    return len(scan.text) <= _SHORT or bool(len(_starts_of_odd_lines(scan)))
-
-
-def _odd_lines(scan: Scan) -> Iterator[re.Match[str]]:
-    """Lines, or what follows their labels, in which few small letters stand together."""
-    if len(scan.text) <= _SHORT:
-        yield from _ODD_SIGNS.finditer(scan.text)
-        return
-    end = 0
-    for start in _starts_of_odd_lines(scan).tolist():
-        if start >= end and (match := _ODD_SIGNS.match(scan.text, start)):
-            end = match.end()
-            yield match
-
-
-def _starts_of_odd_lines(scan: Scan) -> NDArray[np.int64]:
-    """Where a line, or what follows a label, begins that is all of printable signs, and long, without four small letters in a row."""
-    signs = scan.array
-    if len(signs) < _SHORTEST_ODD_LINE:
-        return np.empty(0, np.int64)
-    small = (signs >= ord("a")) & (signs <= ord("z"))
-    four = np.zeros(len(signs), bool)
-    four[:-3] = small[:-3] & small[1:-2] & small[2:-1] & small[3:]
-    breaks = signs == _LINE_BREAK
-    (ends,) = breaks.nonzero()
-    labels = np.zeros(len(signs), bool)
-    labels[2:] = (signs[:-2] == ord(":")) & (signs[1:-1] == _SPACE)
-    starts = np.union1d(labels.nonzero()[0], np.concatenate([[0], ends + 1]))
-    # Where the line ends that each is in.
-    behind = np.concatenate([ends, [len(signs)]])[ends.searchsorted(starts)]
-    starts, behind = (each[behind - starts >= _SHORTEST_ODD_LINE] for each in (starts, behind))
-    odd = four | (signs < _SPACE) & ~breaks | (signs >= _DELETE)
-    so_far = np.concatenate([[0], odd.cumsum()])
-    return starts[so_far[behind] == so_far[starts]]
 
 
 def _may_be_told(scan: Scan) -> bool:
@@ -215,46 +151,6 @@ class Alphabets:
         return AlignedText(
             text[:begins] + read, Replacements.of([begins], [len(text)], [len(read)], len(text))
         )
-
-    def read_shifted(self, text: str) -> AlignedText | None:
-        """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
-        found = [
-            (*match.span(), f" {read} ")
-            for match in _odd_lines(Scan(text))
-            if (read := self._shifted(match[0].strip())) is not None
-        ]
-        return replaced(text, found)
-
-    def _shifted(self, run: str) -> str | None:
-        small = sum(map(str.islower, run))
-        if len(set(run)) < _FEWEST_ODD_SIGNS or small > _MOST_SMALL * len(run):
-            return None
-        points = np.frombuffer(run.encode(), np.uint8).astype(np.int64)
-        letters = np.count_nonzero(_KINDS.take(points))
-        if letters > _LETTERS_SHIFTED * len(run) and self._statistics.of_text(run) >= _LANGUAGE_SHIFTED:
-            return None
-        moved = 33 + (points - 33 + np.arange(1, 94)[:, None]) % 94
-        moved = np.where(points > 32, moved, points).astype(np.uint8)
-        likeness = self._statistics.likeness(_KINDS.take(moved))
-        likeness[(_KINDS.take(moved) > 0).mean(axis=1) < _LETTERS_SHIFTED] = -np.inf
-        # Capitals are 32 places from small letters, of which text has more.
-        likeness += ((moved >= 97) & (moved <= 122)).mean(axis=1)
-        best = int(likeness.argmax())
-        return moved[best].tobytes().decode() if likeness[best] >= _LANGUAGE_SHIFTED else None
-
-    def read_initials(self, text: str) -> AlignedText | None:
-        """The text with runs of words whose first letters spell something, without any of the words that sentences have."""
-        found: list[tuple[int, int, str]] = []
-        for match in _WORDS_IN_A_ROW.finditer(text):
-            words = match[0].lower().split()
-            if len(words) < _FEWEST_INITIALS or not _OF_SENTENCES.isdisjoint(
-                word.strip(",.;") for word in words
-            ):
-                continue
-            initials = "".join(word[0] + (" " if word[-1] in ",.;" else "") for word in words).strip()
-            if self._statistics.of_text(initials) >= _LANGUAGE_OF_INITIALS:
-                found.append((*match.span(), _spoken(initials)))
-        return replaced(text, found)
 
     def read_numbers(self, text: str) -> AlignedText | None:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
@@ -440,6 +336,4 @@ SIGNS = Reader("signs", _may_be_signs, _ALPHABETS.read_signs)
 NUMBERED = Reader("numbered letters", may_have_numbers, _ALPHABETS.read_numbers)
 SPOKEN = Reader("spoken letters", always, _ALPHABETS.read_spoken)
 PAIRED = Reader("paired letters", _may_be_paired, _ALPHABETS.read_pairs)
-INITIALS = Reader("initials", _may_be_initials, _ALPHABETS.read_initials)
-SHIFTED = Reader("shifted signs", _may_be_shifted, _ALPHABETS.read_shifted)
 TOLD = Reader("told signs", _may_be_told, _ALPHABETS.read_table)

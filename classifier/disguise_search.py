@@ -15,6 +15,7 @@ from lethe.classifier.codes import BASE64_READER, HEX_READER
 from lethe.classifier.digit_codes import DIGITS
 from lethe.classifier.drawings import DRAWN
 from lethe.classifier.escapes import has_escape, read_escaped_words, read_escapes
+from lethe.classifier.initials import INITIALS
 from lethe.classifier.invisible import unread
 from lethe.classifier.leetspeak import LEET_ALPHABETS, LEET_SHARE, disguised_words, spelled_out
 from lethe.classifier.letter_statistics import LetterStatistics
@@ -25,6 +26,7 @@ from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
+from lethe.classifier.shifted_signs import SHIFTED
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
 from lethe.classifier.turns import TURNS, backwards, by_thirteen
@@ -308,9 +310,9 @@ _CODES = (
 # Letters spelled in some way, of which none stands within another.
 _SPELLINGS = (
     alphabets.PAIRED,
-    alphabets.INITIALS,
+    INITIALS,
     MARKUP,
-    alphabets.SHIFTED,
+    SHIFTED,
     alphabets.TOLD,
     DRAWN,
     STEPS,

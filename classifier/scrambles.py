@@ -11,39 +11,28 @@ from functools import lru_cache
 from itertools import compress
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.orders import keyed_orders, orders
+from lethe.classifier.frames import SHARE_OF_FRAME, frames
+from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.moved_letters import MOVED_UNLIKE, MovedLetters
+from lethe.classifier.replaced_letters import ReplacedLetters
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
+from lethe.classifier.sense import GAIN, LANGUAGE, LONGEST, STRETCHES_REMEMBERED, SURE_LANGUAGE, SURELY_KNOWN
 from lethe.classifier.thinning import every_few, thinned
 
-# Bits a letter. A stretch below the first may be scrambled; one above the last is language, and what is read must be, and be
-# this much better than what stands there.
+# Bits a letter. A stretch below the first may be scrambled, below the second its letters may be others; one above the last
+# is language.
 UNLIKE = -4.3
 _REPLACED = -4.9
 _WHOLE_UNLIKE = -3.7
-_LANGUAGE = -4.6
-_GAIN = 1.1
-# Of letters, how many may be in known words for a stretch to be scrambled, and must be for words that were read back.
-_MOST_KNOWN, _SURELY_KNOWN = 0.5, 0.75
-# What is read in one of thousands of ways must be surer language.
-_SURE_LANGUAGE = -4.2
+# Of letters, how many may be in known words for a stretch to be scrambled.
+_MOST_KNOWN = 0.5
 # By how much the likeness of a text may differ that is found along with those of others.
 _INEXACT = 0.01
-# What is as much like language as prose needs fewer known words.
-_PROSE, _KNOWN_IN_PROSE = -3.7, 0.4
 # Without spaces, of letters, how many must be in words of four letters or more, however these are parted.
 _KNOWN_UNPARTED, _LONG_WORD, _SPACES = 0.7, 4, 0.05
-# Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
-_BEGINNING, _LIKELIEST = 40, 64
-# Bits a letter alone: moved letters are as frequent as they were.
-_MOVED, _MOVED_UNLIKE, _KEYED_UNLIKE = -4.75, -4.1, -4.6
-# Fewer characters come out as language in some order by accident; and few words of a text stay words.
-_FEWEST_MOVED, _MOST_KNOWN_MOVED = 20, 0.3
-_LEAST_KNOWN_REPLACED = 0.4
 # By how much the share of known words must grow where words are read one by one.
 _MORE_KNOWN = 0.25
 # Names in code are made of words; a stretch with more of them is code.
@@ -58,19 +47,8 @@ _NO_LETTER = re.compile(r"[\W\d_]+")
 _OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
 # Characters of text for each of these.
 _CODE_APART = 24
-_LONGEST = 2000
-# Stretches that may be scrambled, of which is remembered what was found.
-_STRETCHES_REMEMBERED = 256
-_MAPS_WEIGHED = 48
 _EDGE = 48
-# Of a stretch, how much must stand in what is a text of its own for it to be that text.
-_SHARE_OF_FRAME = 0.6
 _TOKEN = re.compile(r"\S+")
-_LINE = re.compile(r"[^\n]*")
-_AFTER_LABEL = re.compile(r"(?<=: )\s?\S.*")
-_QUOTED = re.compile(r"(?<=[\"“])[^\"“”\n]+(?=[\"”])|(?<=')[^'\n]+(?='(?!\w))|(?<=`)[^`\n]+(?=`)")
-_KEY_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_OTHER_KEYBOARDS = ("pyfgcrlaoeuidhtnsqjkxbmwvz", "qwfpgjluyarstdhneiozxcvbkm", "azertyuiopqsdfghjklmwxcvbn")
 
 
 @dataclass(frozen=True)
@@ -107,10 +85,10 @@ class Unscrambler:
         self.words = words
         self._known = words.known
         # An answer that grows is read again and again, and so are messages with what stands around them.
-        self._in_words = lru_cache(_STRETCHES_REMEMBERED)(words.read)
-        self._plain_order = lru_cache(_STRETCHES_REMEMBERED)(self._in_plain_order)
-        self._keyed_order = lru_cache(_STRETCHES_REMEMBERED)(self._in_keyed_order)
-        self._every_few = lru_cache(_STRETCHES_REMEMBERED)(self._in_every_few)
+        self._in_words = lru_cache(STRETCHES_REMEMBERED)(words.read)
+        self._replaced = ReplacedLetters(statistics, words.known)
+        self._moved = MovedLetters(statistics, words.known, self._makes_words)
+        self._every_few = lru_cache(STRETCHES_REMEMBERED)(self._in_every_few)
         self.scripts = Scripts(statistics, words)
 
     def read(self, text: str) -> Unscrambled:
@@ -138,7 +116,7 @@ class Unscrambler:
                 continue
             start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
             end = len(text) if end < 0 else end
-            if end - start <= _LONGEST and not any(first < end and last > start for first, last, _ in found):
+            if end - start <= LONGEST and not any(first < end and last > start for first, last, _ in found):
                 line = text[start:end]
                 read = self.words.with_digits(line)
                 if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:
@@ -185,12 +163,12 @@ class Unscrambler:
         return list(zip(starts[places].tolist(), ends[places + together - 1].tolist(), strict=True))
 
     def _read_near(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
-        if end - start > _LONGEST:
-            end = start + _LONGEST
+        if end - start > LONGEST:
+            end = start + LONGEST
         stretch = text[start:end]
         bits = self.statistics.of_text(stretch)
         found = self._by_words(text, start, end)
-        if found is None or self._known(found[2]) < _SURELY_KNOWN:
+        if found is None or self._known(found[2]) < SURELY_KNOWN:
             found = max(
                 filter(None, (found, *self._by_letters(text, start, end, bits))),
                 key=self._sense,
@@ -203,9 +181,9 @@ class Unscrambler:
 
     def _by_words(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
         """The text around a stretch, or it alone, read word by word."""
-        for first, last in sorted(_frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
+        for first, last in sorted(frames(text, start, end), key=lambda frame: frame[0] - frame[1]):
             stretch = text[first:last]
-            if last - first <= _LONGEST and end - start >= _SHARE_OF_FRAME * (last - first):
+            if last - first <= LONGEST and end - start >= SHARE_OF_FRAME * (last - first):
                 read = self._in_words(stretch)
                 if read is not None and self._known(read) >= self._known(stretch) + _MORE_KNOWN:
                     return first, last, read
@@ -218,11 +196,11 @@ class Unscrambler:
         stretch = text[start:end]
         if (read := self._thinned(stretch, bits)) is not None:
             yield start, end, read
-        elif bits < _REPLACED and (table := self._replacing(stretch, bits)) is not None:
+        elif bits < _REPLACED and (table := self._replaced.table(stretch, bits)) is not None:
             start, end = self._with_neighbours(text, start, end, table)
             yield start, end, text[start:end].translate(table)
-        elif bits <= _MOVED_UNLIKE:
-            if (moved := self._moved(text, start, end)) is not None:
+        elif bits <= MOVED_UNLIKE:
+            if (moved := self._moved.read(text, start, end)) is not None:
                 yield moved
             elif (read := self._every_few(stretch)) is not None:
                 yield start, end, read
@@ -233,8 +211,8 @@ class Unscrambler:
             if (known := self._known(read)) < LEAST_KNOWN:
                 continue
             # The surer the words, the less the letters need to say.
-            gain = _GAIN / 10 if known >= _SURELY_KNOWN else _GAIN / 2
-            if self.statistics.of_text(read) >= max(_LANGUAGE, bits + gain):
+            gain = GAIN / 10 if known >= SURELY_KNOWN else GAIN / 2
+            if self.statistics.of_text(read) >= max(LANGUAGE, bits + gain):
                 return read
         return None
 
@@ -247,12 +225,12 @@ class Unscrambler:
         long = [read for read in readings if len(read) >= _FEWEST_LETTERS]
         if long:
             likeness, _ = self.statistics.likeness_of(long)
-            yield from compress(long, (likeness >= _SURE_LANGUAGE - _INEXACT).tolist())
+            yield from compress(long, (likeness >= SURE_LANGUAGE - _INEXACT).tolist())
 
     def _is_surely_language(self, read: str) -> bool:
-        if len(read) < _FEWEST_LETTERS or self.statistics.of_text(read) < _SURE_LANGUAGE:
+        if len(read) < _FEWEST_LETTERS or self.statistics.of_text(read) < SURE_LANGUAGE:
             return False
-        return self._makes_words(read, _SURELY_KNOWN)
+        return self._makes_words(read, SURELY_KNOWN)
 
     def _makes_words(self, read: str, share: float) -> bool:
         """Whether so much of a text is known words; parted from one another where it has no spaces."""
@@ -287,22 +265,6 @@ class Unscrambler:
             last += 1
         return tokens[first][0], tokens[last][1]
 
-    def _replacing(self, stretch: str, bits: float) -> dict[int, int] | None:
-        """The best of the maps of the alphabet, as a table for `str.translate`, if what it reads is language."""
-        kinds = kinds_of(stretch)
-        shares = np.bincount(kinds, minlength=27)[1:].astype(np.float32)
-        # What each map makes of the letters, weighed by how frequent these are in language.
-        weighed = self.statistics.letters[_MAPS - 1] @ shares
-        best = np.argpartition(-weighed, _MAPS_WEIGHED)[:_MAPS_WEIGHED]
-        maps = np.concatenate([np.zeros((len(best), 1), np.uint8), _MAPS[best]], axis=1)
-        likeness = self.statistics.likeness(maps[:, kinds])
-        chosen = int(likeness.argmax())
-        if likeness[chosen] < max(_LANGUAGE, bits + _GAIN):
-            return None
-        letters = "".join(LETTERS[kind - 1] for kind in _MAPS[best[chosen]])
-        table = str.maketrans(LETTERS + LETTERS.upper(), letters + letters.upper())
-        return table if self._known(stretch.translate(table)) >= _LEAST_KNOWN_REPLACED else None
-
     def _with_neighbours(self, text: str, start: int, end: int, table: dict[int, int]) -> tuple[int, int]:
         """The stretch with the words beside it that were taken for known ones, and are known as the table reads them too."""
         before = [match.span() for match in _TOKEN.finditer(text, max(start - _EDGE, 0), start)]
@@ -316,75 +278,6 @@ class Unscrambler:
                 break
             end = last
         return start, end
-
-    def _moved(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
-        """The stretch, or the line, quotation or what follows a label around it, with its characters in another order."""
-        frames = [
-            (first, last, bits)
-            for first, last in _frames(text, start, end)
-            if _FEWEST_MOVED <= last - first <= _LONGEST
-            and self.statistics.letters_alone(text[first:last]) >= _MOVED
-            and (bits := self.statistics.of_text(text[first:last])) <= _MOVED_UNLIKE
-            and self._known(text[first:last], 4) <= _MOST_KNOWN_MOVED
-        ]
-        for put_back, least, share, below in (
-            (self._plain_order, _LANGUAGE, LEAST_KNOWN, _MOVED_UNLIKE),
-            (self._keyed_order, _SURE_LANGUAGE, _SURELY_KNOWN, _KEYED_UNLIKE),
-        ):
-            for first, last, bits in dict.fromkeys(frames):
-                if bits > below:
-                    continue
-                stretch = text[first:last]
-                order, likeness = put_back(stretch)
-                if likeness < max(least, bits + _GAIN / 2):
-                    continue
-                read = "".join(stretch[place] for place in order.tolist())
-                if self._makes_words(read, share if likeness < _PROSE else _KNOWN_IN_PROSE):
-                    return first, last, read
-        return None
-
-    def _in_plain_order(self, stretch: str) -> tuple[NDArray[np.int64], float]:
-        """The likeliest of the orders that need no key, and the likeness of what is read by it."""
-        kinds = kinds_of(stretch)
-        found = orders(len(kinds))
-        likeness = self.statistics.likeness(kinds[found])
-        best = int(likeness.argmax())
-        return found[best].astype(np.int64), float(likeness[best])
-
-    def _in_keyed_order(self, stretch: str) -> tuple[NDArray[np.int64], float]:
-        """The likeliest of the thousands that need one, of those by which its beginning is likeliest."""
-        kinds = kinds_of(stretch)
-        beginnings = keyed_orders(len(kinds), np.arange(min(len(kinds), _BEGINNING)))
-        if not len(beginnings):
-            return np.arange(len(kinds)), -np.inf
-        likeness = self.statistics.likeness(kinds[beginnings])
-        likeliest = np.argsort(-likeness, kind="stable")[:_LIKELIEST]
-        found = keyed_orders(len(kinds), numbers=likeliest)
-        likeness = self.statistics.likeness(kinds[found])
-        best = int(likeness.argmax())
-        return found[best].astype(np.int64), float(likeness[best])
-
-
-def _alphabets() -> Iterator[str]:
-    """What the letters from a to z may stand for."""
-    for factor in range(1, 26, 2):
-        if factor != 13:
-            yield from (
-                "".join(LETTERS[(factor * place + shift) % 26] for place in range(26)) for shift in range(26)
-            )
-    keys = "".join(_KEY_ROWS)
-    for step in (1, -1):
-        neighbours = "".join(row[step:] + row[:step] for row in _KEY_ROWS)
-        yield "".join(dict(zip(neighbours, keys, strict=True))[letter] for letter in LETTERS)
-    for other in _OTHER_KEYBOARDS:
-        yield "".join(dict(zip(other, keys, strict=True))[letter] for letter in LETTERS)
-        yield "".join(dict(zip(keys, other, strict=True))[letter] for letter in LETTERS)
-
-
-# (maps, 26), the kind that each letter stands for.
-_MAPS: NDArray[np.uint8] = np.array(
-    [kinds_of(alphabet) for alphabet in dict.fromkeys(_alphabets()) if alphabet != LETTERS]
-)
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
@@ -417,20 +310,3 @@ def _is_written(stretch: str) -> bool:
 def _ends(token_and_gap: str) -> bool:
     """Whether something else begins after a token."""
     return "\n" in token_and_gap or token_and_gap.rstrip().endswith(":")
-
-
-def _frames(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """A stretch, and the line, quotation or what follows a label that most of it stands in."""
-    line_start, line_end = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-    line = text[line_start : line_end if line_end >= 0 else len(text)]
-    found = [
-        (match.start() + line_start, match.end() + line_start)
-        for pattern in (_LINE, _AFTER_LABEL, _QUOTED)
-        for match in pattern.finditer(line)
-    ]
-    least = _SHARE_OF_FRAME * (end - start)
-    return list(
-        dict.fromkeys(
-            [(start, end), *(each for each in found if min(each[1], end) - max(each[0], start) >= least)]
-        )
-    )

@@ -68,41 +68,9 @@ def test_taps_are_read(alphabets: Alphabets) -> None:
     assert "lighthouse" in read.text
 
 
-@pytest.mark.parametrize("places", [1, 47, 80])
-def test_signs_that_are_all_moved_by_as_many_places_are_read(alphabets: Alphabets, places: int) -> None:
-    sentence = "Who keeps the lighthouse near the northern harbour?"
-    moved = "".join(chr(33 + (ord(c) - 33 + places) % 94) if c != " " else c for c in sentence)
-    read = alphabets.read_shifted(f"Answer this: {moved}")
-    if places == 47:
-        assert read is not None
-        assert sentence in read.text
-    else:
-        assert read is None or sentence in read.text
-
-
-def test_first_letters_of_words_are_read(alphabets: Alphabets) -> None:
-    read = alphabets.read_initials(
-        "lemon island garden hammer table, hammer orange umbrella silver elbow, needle elbow apple river"
-    )
-    assert read is not None
-    assert "light house near" in read.text
-
-
 def test_letters_are_read_by_the_table_that_a_text_tells(alphabets: Alphabets) -> None:
     table = ", ".join(f"{letter} = {place + 10}" for place, letter in enumerate(LETTERS))
     spelled = "   ".join(" ".join(str(LETTERS.index(c) + 10) for c in word) for word in QUESTION.split())
     read = alphabets.read_table(f"{table}\n\n{spelled}")
     assert read is not None
     assert "lighthouse" in read.text
-
-
-@pytest.mark.parametrize(
-    "ordinary",
-    [
-        "BUILD FAILED: SEE THE LOG OF THE LAST RUN IN /var/log/build.log",
-        "| 12.50 | 13.75 | 99.00 | 100.25 | 7.5 % |",
-        "def read(self, path: str) -> list[str]: return path.split()",
-    ],
-)
-def test_capitals_tables_and_code_are_no_shifted_signs(alphabets: Alphabets, ordinary: str) -> None:
-    assert alphabets.read_shifted(ordinary) is None

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.alphabets import INITIALS, SPOKEN
+from lethe.classifier.alphabets import SPOKEN
 from lethe.classifier.disguise_search import READERS
+from lethe.classifier.initials import INITIALS
 from lethe.classifier.reader import Reader
 from lethe.classifier.scan import Scan, kind
 
