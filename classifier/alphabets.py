@@ -202,7 +202,8 @@ class Alphabets:
 
     def _joined(self, run: _Groups, alphabet: Mapping[str, str]) -> str:
         """What the groups spell, with a space at the rarer kind of gap where there are two."""
-        kinds = sorted({_kind(gap) for gap in run.gaps}, key=len)
+        # In an order of its own where two are as long and as rare, whatever order a set has.
+        kinds = sorted({_kind(gap) for gap in run.gaps}, key=lambda gap: (len(gap), gap))
         rarest = min(kinds, key=[_kind(gap) for gap in run.gaps].count) if len(kinds) > 1 else None
         pieces = [
             alphabet[group] + (" " if _kind(gap) == rarest else "")
