@@ -9,10 +9,10 @@ from collections.abc import Set
 
 from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.canonical import canonicalise
-from lethe.classifier.disguise_search import ENCODINGS, OTHER_SIGNS, DisguiseSearch, PartedReading
+from lethe.classifier.disguise_search import ENCODINGS, DisguiseSearch, PartedReading
 from lethe.classifier.invisible import reveal
 from lethe.classifier.parts import split_parts
-from lethe.classifier.reading import Reading, Readings
+from lethe.classifier.reading import OTHER_SIGNS, Reading, Readings
 from lethe.classifier.spelling import Lexicon
 
 

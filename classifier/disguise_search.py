@@ -24,13 +24,14 @@ from lethe.classifier.markup import MARKUP
 from lethe.classifier.number_lists import NUMBERS
 from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.reader import Reader, always
-from lethe.classifier.reading import Reading, fresh_stretches, near, near_changes
+from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
 from lethe.classifier.shifted_signs import SHIFTED
+from lethe.classifier.sign_statistics import SignStatistics
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
 from lethe.classifier.turns import TURNS, backwards, by_thirteen
-from lethe.classifier.unreadable import coded_words, nonsense
+from lethe.classifier.unreadable import coded_words, in_groups, nonsense, odd_signs, signs_for_letters
 
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _LETTERS = re.compile(r"[a-z]")
@@ -186,18 +187,17 @@ class DisguiseSearch:
         self, parted: PartedReading, readings: Sequence[PartedReading]
     ) -> Iterator[tuple[int, int]]:
         canonical, place = parted.reading.canonical, 0
+        found = odd_signs(canonical.text, _SIGNS)
+        found += (*in_groups(canonical.text, _STATISTICS), *signs_for_letters(canonical.text))
         for part in parted.parts:
             left = self._left.get(part, ())
-            for start, end in (*nonsense(part, left, _STATISTICS), *self._coded(part)):
-                fresh = any(
-                    first < place + end and place + start < last for first, last in parted.reading.fresh
-                )
-                span = canonical.original_span(place + start, place + end)
-                if fresh and not any(
-                    _reads(each.reading, parted.reading, place + start, place + end) for each in readings
-                ):
-                    yield span
+            inside = (*nonsense(part, left, _STATISTICS), *self._coded(part))
+            found += ((place + start, place + end) for start, end in inside)
             place += len(part)
+        for start, end in found:
+            fresh = any(first < end and start < last for first, last in parted.reading.fresh)
+            if fresh and not any(_reads(each.reading, parted.reading, start, end) for each in readings):
+                yield canonical.original_span(start, end)
 
     def _coded(self, part: str) -> list[tuple[int, int]]:
         if part not in self._coded_words:
@@ -325,11 +325,10 @@ _ESCAPES, _ESCAPED_WORDS = (
 READERS = (*_CODES, *_SPELLINGS, SPACED)
 _READERS = {reader.name: reader for reader in READERS}
 _NAMES = ("escapes", *_READERS, *LEET_ALPHABETS, "literals", *TURNS)
-_STATISTICS = LetterStatistics.load()
+_STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals"}
-OTHER_SIGNS = "other signs"
 # Those that change words where they stand, whatever the rest of the text is.
 _LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word

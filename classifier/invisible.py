@@ -14,6 +14,9 @@ _WITHOUT_WIDTH = re.compile(
 )
 # Tables and indented code have fewer in a row, or all of one kind.
 _BLANKS = re.compile(r"(?=[ \t]{0,40} \t)[ \t]{96,}")
+# Controls beyond ASCII, which text read in a wrong code has few of.
+_CONTROL, _LINE = re.compile(r"[\x80-\x9f]"), re.compile(r"[^\n]+")
+_FEWEST_CONTROLS, _SHARE_OF_CONTROLS = 8, 0.2
 _BITS_A_CHARACTER = (8, 7, 16)
 
 
@@ -35,15 +38,20 @@ def reveal(text: str) -> AlignedText | None:
 
 
 def unread(text: str) -> list[tuple[int, int]]:
-    """Half-open runs of invisible characters that say nothing which can be read."""
+    """Half-open runs of invisible characters that say nothing which can be read, and lines of bytes that are no text."""
     if text.isascii():
         return []
-    return [
+    lines = _LINE.finditer(text) if _CONTROL.search(text) else ()
+    return [match.span() for match in lines if _is_bytes(match[0])] + [
         match.span()
         for pattern, decode in ((_SELECTORS, _from_selectors), (_WITHOUT_WIDTH, _from_bits))
         for match in pattern.finditer(text)
         if len(match[0]) >= 24 and len(set(match[0])) > 1 and decode(match[0]) is None
     ]
+
+
+def _is_bytes(line: str) -> bool:
+    return len(_CONTROL.findall(line)) >= max(_FEWEST_CONTROLS, _SHARE_OF_CONTROLS * len(line))
 
 
 def _from_selectors(run: str) -> str | None:

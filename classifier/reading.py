@@ -10,6 +10,11 @@ from lethe.classifier.aligned_text import AlignedText
 
 # Letters turned, or the text read backwards: most of what results is nonsense.
 SPECULATIVE = frozenset({"rot13", "reversed"})
+OTHER_SIGNS = "other signs"
+LOSSY = frozenset(
+    {OTHER_SIGNS, "signs", "numbered letters", "spoken letters", "paired letters", "initials", "told signs"}
+    | {"drawn letters", "unscrambled"}
+)
 # How far from a change a reading is read anew: the longest sentence, whole.
 _REACH = 160
 
@@ -44,6 +49,11 @@ class Reading:
     def speculative(self) -> bool:
         """Whether the reading is mostly nonsense, and so must show sense itself."""
         return self.name in SPECULATIVE
+
+    @property
+    def lossy(self) -> bool:
+        """Whether capitals, marks or some letters were lost with a disguise that ordinary text is hardly ever in."""
+        return not LOSSY.isdisjoint(self.way)
 
 
 @dataclass(frozen=True)

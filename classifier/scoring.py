@@ -37,6 +37,8 @@ _SPECULATIVE_NEEDED = 0.8
 _LONGEST_QUESTION = 240
 # What was found in texts up to this length is remembered, for those that they are part of.
 _LONGEST_PART, _PARTS_REMEMBERED = 512, 256
+# Log-odds that a question loses on the whole with its capitals, marks and some of its letters.
+_LOST = 2.0
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
 
@@ -55,6 +57,8 @@ class Window:
         Whether these are encoded alone, and the rest with them only where they leave a target undecided.
     disguised
         Whether the reading is another than the plain one.
+    lossy
+        Whether some of what was written was lost in it.
     """
 
     canonical: AlignedText
@@ -64,6 +68,7 @@ class Window:
     sentences: tuple["Window", ...] = ()
     sentences_first: bool = False
     disguised: bool = False
+    lossy: bool = False
 
     @property
     def text(self) -> str:
@@ -207,6 +212,8 @@ class Scorer:
         window_of = stretches.window
         speculative = np.array([piece.reading.speculative for piece in pieces], bool)
         suspicious = self._suspicious(stretches, tokens, gated, speculative[stretches.owner[window_of]])
+        # Hardly any ordinary text has such a reading, so that none needs to be cleared in haste.
+        suspicious |= np.array([piece.reading.lossy for piece in pieces], bool)[stretches.owner[window_of]]
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[list[Window]] = [[] for _ in texts]
@@ -295,7 +302,8 @@ class Scorer:
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
         text, around = _text_of(tokens, window.text), window.around
-        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, text, around)
+        lost = np.float32(_LOST if window.lossy else 0)
+        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, text, around) + lost
         scores = whole.copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
@@ -304,7 +312,7 @@ class Scorer:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
             part = tokens[start:end]
-            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text), around)
+            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text), around) + lost
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
@@ -388,7 +396,7 @@ def _window(
 ) -> Window:
     """A window, whose range is the first, with its suspicious sentences."""
     kept = tuple(
-        Window(reading.canonical, start, end, gate, disguised=not reading.plain)
+        Window(reading.canonical, start, end, gate, disguised=not reading.plain, lossy=reading.lossy)
         for (start, end), gate, found in zip(bounds[1:], gated[1:], suspicious[1:], strict=True)
         if found
     )
@@ -396,7 +404,7 @@ def _window(
     length = sum(sentence.end - sentence.start for sentence in kept)
     sentences_first = not suspicious[0] and length <= _ALONE_SHARE * (end - start)
     return Window(
-        reading.canonical, start, end, gated[0], kept, bool(sentences_first), disguised=not reading.plain
+        reading.canonical, start, end, gated[0], kept, bool(sentences_first), not reading.plain, reading.lossy
     )
 
 

@@ -7,6 +7,8 @@ even, as a hash or a key is, holds nothing that could be read without one; what 
 
 import base64
 import binascii
+import math
+import operator
 import re
 import string
 from collections import Counter
@@ -16,11 +18,17 @@ import numpy as np
 
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.points import long_runs
+from lethe.classifier.sign_statistics import Level, SignStatistics
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable. Of 9 million
 # characters of ordinary requests the stretches that come nearest have 24, 33 and 53, command names all of them.
 _LEVELS = ((-5.2, 34.0), (-4.9, 42.0), (-4.6, 60.0))
 _NONSENSE = -5.2
+# The same by all signs: in a short text of which the stretch is a good part, and in any, where each doubling of its length
+# asks for more. Of 2,792 messages of ordinary requests as they are none comes so far.
+_ODD_IN_SHORT = (Level(5.0, 160.0), Level(6.0, 100.0), Level(7.0, 60.0))
+_SHORT, _SHARE_OF_SHORT = 1000, 0.3
+_ODD, _EACH_DOUBLING = (Level(6.0, 150.0), Level(7.0, 100.0)), 20.0
 _IN_LONG_WORD = bytes(chr(point) in string.ascii_letters + string.digits + "+/_-" for point in range(256))
 _SHORTEST_WORD = 32
 _FILLER = re.compile(r"={1,2}(?![A-Za-z0-9+/_-])")
@@ -40,7 +48,22 @@ _CLASSES = (
     (re.compile(r"[+/_-]"), 2),
 )
 _HEX = re.compile(r"[0-9a-f-]+\Z|[0-9A-F-]+\Z")
+_SHORTEST_HEX = 64
 _LONG_TOKEN = re.compile(r"\S{32,}")
+# Signs beyond letters and marks, and those of scripts that nobody writes in, in a row, and what may part them.
+_SIGN = r"[\u16a0-\u16ff\u1680-\u169c\u20a0-\u20cf\u2100-\u22ff\u2300-\u23ff\u2600-\u27bf\u2900-\u2bff\U00010280-\U0001d7ff\U0001f000-\U0001faff]"
+_SIGNS = re.compile(rf"{_SIGN}(?:[ \n,.'?!;:·/|-]{{0,3}}{_SIGN}){{15,}}")
+# Of signs that stand for letters some come often: how many different ones there are at least, and at most of all.
+_FEWEST_DIFFERENT, _MOST_DIFFERENT = 6, 0.7
+# Groups of as many letters each, as ciphers are written in.
+_GROUPS = re.compile(
+    r"(?<!\S)(?:[A-Za-z]{2}(?:\s+[A-Za-z]{2}){11,}|[A-Za-z]{4}(?:\s+[A-Za-z]{4}){7,}|[A-Za-z]{5}(?:\s+[A-Za-z]{5}){7,})(?!\S)"
+)
+# The same of binary digits, more than one of which stand together; and marks alone in a row, as programs of few signs have.
+_BITS = re.compile(r"(?<!\S)([01]{3,12})(?: +[01]{3,12}){15,}(?!\S)")
+_MARKS = re.compile(r"[!-/:-@\[-`{-~]{96,}")
+_FEWEST_MARKS, _FEWEST_TRIPLES = 4, 16
+_SHARE_SORTED = 0.8
 _LISTED, _LATIN = re.compile(r"\w[,;/|](?=\s)"), re.compile(r"[A-Za-z]\S*")
 # Of words, how many must stand in a list for all of them to.
 _SHARE_LISTED = 0.5
@@ -74,12 +97,58 @@ def _is_nonsense(text: str, statistics: LetterStatistics) -> bool:
     # Ciphers are written in groups of one length.
     if len(groups := text.split()) >= _FEWEST_GROUPS and len(set(map(len, groups[:-1]))) == 1:
         text = "".join(groups)
-    # Acronyms, commands and names in a list are nonsense by their letters.
-    listed = len(_LISTED.findall(text)) >= _SHARE_LISTED * len(_LATIN.findall(text))
-    if listed or len(set(text.lower())) < _FEWEST_SIGNS:
+    if _is_listed(text) or len(set(text.lower())) < _FEWEST_SIGNS:
         return False
     letters, bits = int(np.count_nonzero(kinds_of(text))), statistics.of_text(text)
     return any(letters * (least - bits) >= enough for least, enough in _LEVELS)
+
+
+def in_groups(text: str, statistics: LetterStatistics) -> list[tuple[int, int]]:
+    """Groups of as many letters each that are no language however they are parted."""
+    return [
+        match.span()
+        for match in _GROUPS.finditer(text)
+        if not _is_sorted(match[0].split()) and _is_nonsense(match[0], statistics)
+    ]
+
+
+def _is_sorted(groups: Sequence[str]) -> bool:
+    """Whether groups are codes in a list, of languages or countries."""
+    return sum(map(operator.lt, groups, groups[1:])) >= _SHARE_SORTED * len(groups)
+
+
+def signs_for_letters(text: str) -> list[tuple[int, int]]:
+    """Rows of signs that are no letters of a living script and repeat as letters do, of binary digits, or of marks alone."""
+    found = [match.span() for match in _BITS.finditer(text) if len(set(map(len, match[0].split()))) == 1]
+    found += (match.span() for match in _MARKS.finditer(text) if _is_program(match[0]))
+    if not text.isascii():
+        found += (match.span() for match in _SIGNS.finditer(text) if _repeats("".join(match[0].split())))
+    return found
+
+
+def _is_program(marks: str) -> bool:
+    """Whether marks in a row are more than a rule or the edge of a table."""
+    triples = {marks[place : place + 3] for place in range(len(marks) - 2)}
+    return len(set(marks)) >= _FEWEST_MARKS and len(triples) >= _FEWEST_TRIPLES
+
+
+def _repeats(signs: str) -> bool:
+    return _FEWEST_DIFFERENT <= len(set(signs)) <= _MOST_DIFFERENT * len(signs)
+
+
+def odd_signs(text: str, statistics: SignStatistics) -> list[tuple[int, int]]:
+    """Stretches whose signs stand together in no ordinary text, of whatever kind or script."""
+    further = _EACH_DOUBLING * math.log2(max(len(text) / _SHORT, 1))
+    found = statistics.odd(text, [Level(level.bits, level.enough + further) for level in _ODD])
+    if len(text) <= _SHORT:
+        least = _SHARE_OF_SHORT * len(text)
+        found += [(start, end) for start, end in statistics.odd(text, _ODD_IN_SHORT) if end - start >= least]
+    return [(start, end) for start, end in dict.fromkeys(found) if not _is_listed(text[start:end])]
+
+
+def _is_listed(text: str) -> bool:
+    """Whether words stand in a list: acronyms, commands and names in one are nonsense by their letters."""
+    return len(_LISTED.findall(text)) >= _SHARE_LISTED * len(_LATIN.findall(text))
 
 
 def _may_be_words(token: str) -> bool:
@@ -110,7 +179,9 @@ def _with_filler(text: str, start: int, end: int) -> tuple[int, int]:
 def _is_coded(word: str, statistics: LetterStatistics) -> bool:
     if len(set(word)) < _FEWEST_SIGNS or _is_sequence(word):
         return False
-    return statistics.of_text(word) < _NONSENSE and unevenness(word) > _UNEVEN and not _is_binary(word)
+    # Of hexadecimal digits few are letters, which say nothing.
+    coded = len(word) >= _SHORTEST_HEX if _HEX.match(word) else statistics.of_text(word) < _NONSENSE
+    return coded and unevenness(word) > _UNEVEN and not _is_binary(word)
 
 
 def _is_sequence(word: str) -> bool:
@@ -135,16 +206,18 @@ def _excess(word: str, period: int, size: int) -> float:
 
 def _is_binary(word: str) -> bool:
     """Whether a word is a file in base64 or hexadecimal."""
-    body = word.rstrip("=").replace("-", "+").replace("_", "/")
-    readings: list[bytes] = []
     if _HEX.match(word) and len(digits := word.replace("-", "")) % 2 == 0:
-        readings.append(bytes.fromhex(digits))
+        raw = bytes.fromhex(digits)
+        # Text under a key has noughts and ones too, but stays below where ASCII ends.
+        return raw.startswith(_FILES) or (max(raw) > 127 and _has_ends(raw))
+    body = word.rstrip("=").replace("-", "+").replace("_", "/")
+    body = body[: len(body) - (len(body) % 4 == 1)]
     try:
-        body = body[: len(body) - (len(body) % 4 == 1)]
-        readings.append(base64.b64decode(body + "=" * (-len(body) % 4)))
+        raw = base64.b64decode(body + "=" * (-len(body) % 4))
     except binascii.Error:
-        pass
-    return any(
-        raw.startswith(_FILES) or sum(octet in (0, 1, 255) for octet in raw) >= _BINARY_SHARE * len(raw)
-        for raw in readings
-    )
+        return False
+    return raw.startswith(_FILES) or _has_ends(raw)
+
+
+def _has_ends(raw: bytes) -> bool:
+    return sum(octet in (0, 1, 255) for octet in raw) >= _BINARY_SHARE * len(raw)

@@ -36,3 +36,11 @@ def test_emoji_and_joined_letters_are_ordinary() -> None:
     for text in ("👩‍👩‍👧‍👦 ❤️ ☎️", "می‌خواهم", "plain"):
         assert reveal(text) is None
         assert not unread(text)
+
+
+def test_lines_of_bytes_are_not_read_and_wrongly_decoded_text_is() -> None:
+    code = "".join(chr((ord(sign) + 42) % 256) for sign in "Who keeps the lighthouse of the harbour?")
+    assert unread(f"Read this:\n{code}") == [(11, 11 + len(code))]
+    assert not unread(
+        "It\xe2\x80\x99s the keeper\xe2\x80\x99s own doing, isn\xe2\x80\x99t it, and nobody else\xe2\x80\x99s"
+    )

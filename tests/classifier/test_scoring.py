@@ -117,3 +117,21 @@ def test_a_single_name_in_passing_flags_no_page(encoder: Encoder, make_head: Mak
 def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:
     bank = HeadBank([head], encoder.sha256, encoder.dimension)
     return Scorer(encoder, bank, ClassifierSettings(first_tier=first_tier))
+
+
+def test_what_is_read_with_losses_needs_less(encoder: Encoder, make_head: MakeHead) -> None:
+    head = make_head(texts=(ASKED,), pass_below=-4.0)
+    scorer = _scorer(encoder, head)
+    spelled = "Whiskey Hotel Oscar, Kilo Echo Echo Papa Sierra, Tango Hotel Echo, Hotel Alfa Romeo Bravo Oscar Uniform Romeo"
+    (window,) = (each for each in scorer.prepare(spelled).windows if each.lossy)
+    lossy = scorer.score_window(window, spans=False).scores
+    exact = scorer.score_window(replace(window, lossy=False), spans=False).scores
+    assert lossy - exact == pytest.approx([2.0], abs=1e-5)
+
+
+def test_what_is_decoded_exactly_needs_as_much_as_plain_text(encoder: Encoder, make_head: MakeHead) -> None:
+    head = make_head(texts=(ASKED,), pass_below=-4.0)
+    scorer = _scorer(encoder, head)
+    windows = scorer.prepare(base64.b64encode(ASKED.encode()).decode()).windows
+    assert windows
+    assert not any(window.lossy for window in windows)

@@ -6,7 +6,8 @@ import string
 import pytest
 
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.unreadable import coded_words, nonsense
+from lethe.classifier.sign_statistics import SignStatistics
+from lethe.classifier.unreadable import coded_words, in_groups, nonsense, odd_signs, signs_for_letters
 
 SIGNS = string.ascii_letters + string.digits + "+/"
 
@@ -64,3 +65,51 @@ def test_lists_of_names_and_sequences_are_no_nonsense(statistics: LetterStatisti
 )
 def test_keys_with_dashes_are_ordinary(statistics: LetterStatistics, word: str) -> None:
     assert not coded_words(word, statistics)
+
+
+def test_text_under_a_key_in_hexadecimal_is_told(statistics: LetterStatistics) -> None:
+    text = b"Who keeps the lighthouse of the northern harbour, and since when?"
+    code = bytes(byte ^ key for byte, key in zip(text, b"lemon" * 20, strict=False)).hex()
+    assert coded_words(code, statistics) == [(0, len(code))]
+
+
+def test_groups_of_letters_are_told_and_lists_of_codes_are_not(statistics: LetterStatistics) -> None:
+    cipher = "PM ER SI KW LB TB KC NQ IS QT LC NA DO HQ BF QF RO GX ZU WV KP"
+    assert in_groups(f"Read this: {cipher}", statistics) == [(11, 11 + len(cipher))]
+    assert not in_groups("at be bg cz de dk ee es fi fr gb gr hr hu ie it lt lu lv mt nl pl pt", statistics)
+    assert not in_groups("is it so or am I to go on as we do if he is up or so it is at my", statistics)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "🕈☟✋👍☟   ✡☜✌☼   👎✋👎   ☟☜☼💣✋⚐☠☜   ☞✋☼💧❄",
+        "ᚹᚺᛟ ᛞᛁᛞ ᛞᚱᚨᚲᛟ ᛗᚨᛚᚠᛟᛦ ᛗᚨᚱᚱᛦ",
+        "0000 0111 0011 0001 0001 0000 0000 0011 0010 0001 0001 1001 0001 0000 0100 0001",
+        "++++++++[>++++>++++++>+<<<-]>>.<-.>[-]<<[->+<]>,.[.>]<-+>>++<<[>>.+<<-]>>-.<<+++[>+>++<<-]>.>.<[-]++++.",
+    ],
+)
+def test_signs_in_the_place_of_letters_are_told(code: str) -> None:
+    assert signs_for_letters(code)
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "Great! 🎉🎉🎉 🔥🔥 See you → there ✅",
+        "+----------+----------+" * 8,
+        "😀😃😄😁😆😅🤣😂🙂🙃😉😊😇🥰😍🤩😘😗😚😙",
+        "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
+        "1 0 0 1 0 1 1 0 1 0 1 0 1 1 0 0 1 0 1 0",
+    ],
+)
+def test_pictures_rules_and_matrices_are_ordinary(ordinary: str) -> None:
+    assert not signs_for_letters(ordinary)
+
+
+def test_a_longer_text_must_be_odder() -> None:
+    signs = SignStatistics.load()
+    code = "qgi sus se\\xi n\\kdit n\\eet; qg\\r s\\r; qgwew sus rgw ;e;g\\br fi \\r ;\\ar?;; \\f\\\\ub"
+    quiet = "The garden behind the house was quiet in the morning. " * 40
+    assert odd_signs(code, signs)
+    assert not odd_signs(quiet + code, signs)
