@@ -12,9 +12,10 @@ from lethe.classifier.aligned_text import AlignedText
 SPECULATIVE = frozenset({"rot13", "reversed"})
 OTHER_SIGNS = "other signs"
 LOSSY = frozenset(
-    {OTHER_SIGNS, "signs", "numbered letters", "spoken letters", "paired letters", "initials", "told signs"}
+    {"signs", "numbered letters", "spoken letters", "paired letters", "initials", "told signs"}
     | {"drawn letters", "unscrambled"}
 )
+_LONGEST_IN_OTHER_SIGNS = 1000
 # How far from a change a reading is read anew: the longest sentence, whole.
 _REACH = 160
 
@@ -53,7 +54,9 @@ class Reading:
     @property
     def lossy(self) -> bool:
         """Whether capitals, marks or some letters were lost with a disguise that ordinary text is hardly ever in."""
-        return not LOSSY.isdisjoint(self.way)
+        # A page in a language that writes with other signs has words by accident.
+        short = len(self.canonical.text) <= _LONGEST_IN_OTHER_SIGNS
+        return not LOSSY.isdisjoint(self.way) or (short and OTHER_SIGNS in self.way)
 
 
 @dataclass(frozen=True)
