@@ -11,7 +11,7 @@ import pydantic
 from fastapi.responses import Response
 from pydantic import Field
 
-from lethe.classifier.conversation import Conversation, content_text
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import NotText
 from lethe.classifier.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
@@ -29,6 +29,7 @@ from lethe.server.endpoints.anthropic_refusal import refuse_message
 from lethe.server.endpoints.endpoint import GuardedRequest, Opening, continued
 from lethe.server.endpoints.field_kinds import Blocks, Objects
 from lethe.server.endpoints.messages import leftovers
+from lethe.server.endpoints.template_messages import as_templates_get_it
 
 _READ_ALONGSIDE = ("tool_choice", "output_config", "chat_template_kwargs")
 _LEFT_TO_THE_MODEL = ("auto", "none")
@@ -120,7 +121,7 @@ class AnthropicRequest(GuardedRequest):
         if tool_changes(self.body):
             return None
         try:
-            messages = [_as_the_template_gets_it(message) for message in chat_messages(self.body)]
+            messages = list(map(as_templates_get_it, chat_messages(self.body)))
         except NotText:
             return None
         tools = [chat_tool(tool) for tool in self.body.get("tools") or ()]
@@ -169,10 +170,3 @@ class CountTokensRequest(AnthropicRequest):
     operation = "count_tokens"
     generates = False
     Body = CountTokensBody
-
-
-def _as_the_template_gets_it(message: dict[str, Any]) -> dict[str, Any]:
-    shown = {**message, "content": content_text(message.get("content")) or ""}
-    if "reasoning" in message:
-        shown["reasoning_content"] = message["reasoning"]
-    return shown

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi.responses import Response
 from pydantic import Field
 
-from lethe.classifier.conversation import Conversation, content_text
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import NotText
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.choice_form import ChoiceForm
@@ -21,6 +21,7 @@ from lethe.server.endpoints.refusal import (
     streams_with,
     with_usage_throughout,
 )
+from lethe.server.endpoints.template_messages import as_templates_get_it
 
 # A template may print any of these into the prompt.
 _TEMPLATE_ARGUMENTS = ("chat_template_kwargs", "tool_choice", "response_format")
@@ -122,10 +123,7 @@ class ChatRequest(GuardedRequest):
     def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
         """See `GuardedRequest.tokenized`."""
         try:
-            messages = [
-                {**message, "content": content_text(message.get("content"))}
-                for message in self.body["messages"]
-            ]
+            messages = list(map(as_templates_get_it, self.body["messages"]))
         except NotText:
             return None
         arguments = dict(self.body.get("chat_template_kwargs") or {})

@@ -1,12 +1,15 @@
 """``POST /v1/responses``: its input items as messages, and what of it this stateless proxy refuses."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.errors import NotText
+from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.endpoint import (
     GuardedBody,
     GuardedRequest,
@@ -19,10 +22,12 @@ from lethe.server.endpoints.field_kinds import Items, Objects, TextOrObject
 from lethe.server.endpoints.messages import check_message, leftovers
 from lethe.server.endpoints.responses_form import ResponseForm
 from lethe.server.endpoints.responses_refusal import refuse_response
+from lethe.server.endpoints.template_messages import as_templates_get_it
 from lethe.server.errors import BadRequest
 
 _STATEFUL = ("previous_response_id", "previous_input_messages", "conversation", "prompt", "background")
 _CLIENT_TOOLS = ("function", "custom")
+_MAY_GO_ON, _UNFINISHED = ("message", "reasoning"), ("in_progress", "incomplete")
 _READ_ALONGSIDE = ("tool_choice", "text", "reasoning", "chat_template_kwargs")
 
 
@@ -119,6 +124,34 @@ class ResponsesRequest(GuardedRequest):
         last = len(items) - 1 + bool(self.body.get("instructions"))
         return [continued(each, last) for each in conversations]
 
+    def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt | None:
+        """See `GuardedRequest.tokenized`: where the engine makes one message of each item, and knows nothing but functions."""
+        messages = [_message(item) for item in self._items()]
+        tools = self.body.get("tools") or ()
+        if not _stay_apart(messages) or any(tool.get("type") != "function" for tool in tools):
+            return None
+        if self.body.get("instructions"):
+            messages.insert(0, {"role": "system", "content": self.body["instructions"]})
+        try:
+            shown = list(map(as_templates_get_it, messages))
+        except NotText:
+            return None
+        return tokenizer.chat(shown, list(map(_function, tools)), **self._template_arguments())
+
+    def _template_arguments(self) -> dict[str, Any]:
+        arguments = dict(self.body.get("chat_template_kwargs") or {})
+        effort = (self.body.get("reasoning") or {}).get("effort")
+        if effort is not None:
+            arguments.setdefault("enable_thinking", effort != "none")
+        last = self._items()[-1]
+        # What else may be unfinished the engine does not go on with.
+        going_on = last.get("type", "message") in _MAY_GO_ON and last.get("status") in _UNFINISHED
+        return arguments | {
+            "reasoning_effort": effort,
+            "add_generation_prompt": not going_on,
+            "continue_final_message": going_on,
+        }
+
     def demanded_output(self) -> Conversation | None:
         """What the answer is made to contain, as of `GuardedRequest.demanded_output`."""
         return demanded((self.body.get("text") or {}).get("format"), self.body)
@@ -144,6 +177,24 @@ def _message(item: Mapping[str, Any]) -> dict[str, Any]:
         return fields
     made = _MESSAGE_OF_ITEM[kind](fields)
     return made | {"further": fields} if fields else made
+
+
+def _stay_apart(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the engine makes one message of each: it puts what assistants say in a row together, and reads one part of it."""
+    roles = [message.get("role") for message in messages]
+    parts = (message.get("content") for message in messages if message.get("role") == "assistant")
+    return (
+        bool(roles)
+        and all(pair != ("assistant", "assistant") for pair in pairwise(roles))
+        and all(len(content) == 1 for content in parts if isinstance(content, list))
+    )
+
+
+def _function(tool: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool as the engine shows it to templates."""
+    function = {"name": None, "description": None, "parameters": None} | dict(tool)
+    del function["type"]
+    return {"type": "function", "function": function}
 
 
 def _tool_call(fields: dict[str, Any]) -> dict[str, Any]:

@@ -174,3 +174,27 @@ def test_what_the_classifier_cannot_read_is_not_placed(part: Any, tmp_path: Path
     [read] = asked.conversations([])
     assert len(read.unreadable) == 1
     assert asked.tokenized(PromptTokenizer.load(tmp_path)) is None
+
+
+def test_a_call_without_content_is_shown_as_the_engine_shows_it(tmp_path: Path) -> None:
+    """An agent's conversation has one at each step; shown otherwise, all of the prompt would be corrupted."""
+    write_tokenizer(tmp_path, ("[unk]", "hi"))
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% for m in messages %}<{{ m.content }}>{% for c in m.tool_calls or [] %}"
+        "{% for name, value in c.function.arguments.items() %}{{ name }}={{ value }} {% endfor %}{% endfor %}{% endfor %}"
+    )
+    call = {"type": "function", "id": "c", "function": {"name": "look", "arguments": '{"up": 1}'}}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "found"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{**call, "function": {"name": "look", "arguments": "["}}],
+        },
+    ]
+    prompt = request(messages=messages).tokenized(PromptTokenizer.load(tmp_path))
+    assert prompt is not None
+    assert prompt.chat.text == "<hi><>up=1 <found><>"
+    assert prompt.chat.complete

@@ -1,13 +1,16 @@
 """Everything that a response is made from is read, in whatever item it comes; what is kept elsewhere is refused."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from lethe.corruption.positions import PromptTokenizer
 from lethe.server.endpoints import ResponsesRequest
 from lethe.server.errors import BadRequest
+from tests.server.stack import write_tokenizer
 
 
 def request(given: Any, **fields: Any) -> ResponsesRequest:
@@ -170,3 +173,51 @@ def test_a_refusal_is_an_incomplete_response(stream: bool) -> None:
     assert response["incomplete_details"] == {"reason": "content_filter"}
     assert response["output"][0]["content"][0]["text"] == "No."
     assert response["instructions"] == "Be brief."
+
+
+@pytest.fixture
+def tokenizer(tmp_path: Path) -> PromptTokenizer:
+    write_tokenizer(tmp_path, ("[unk]", "hi"))
+    (tmp_path / "chat_template.jinja").write_text(
+        "{% for t in tools or [] %}{{ t.function.name }} {% endfor %}"
+        "{% for m in messages %}<{{ m.role }} {{ m.content }}>{% endfor %}{% if add_generation_prompt %}END{% endif %}"
+    )
+    return PromptTokenizer.load(tmp_path)
+
+
+def test_each_item_has_its_place_in_the_prompt(tokenizer: PromptTokenizer) -> None:
+    items = [
+        {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+        {"type": "function_call", "name": "look", "call_id": "c", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": "found"},
+    ]
+    tool = {"type": "function", "name": "look", "parameters": {}}
+    asked = request(items, instructions="Be brief.", tools=[tool])
+    prompt = asked.tokenized(tokenizer)
+    assert prompt is not None
+    assert prompt.chat.text == "look <system Be brief.><user hi><assistant ><tool found>END"
+    [conversation] = asked.conversations([])
+    placed = [place and prompt.chat.text[place.start : place.end] for place in prompt.chat.contents]
+    assert placed == ["Be brief.", "hi", None, "found"]
+    assert [message.text for message in conversation.messages[:2]] == placed[:2]
+
+
+def test_an_unfinished_answer_is_gone_on_with(tokenizer: PromptTokenizer) -> None:
+    begun = {"type": "message", "role": "assistant", "status": "incomplete", "content": "The"}
+    prompt = request([{"role": "user", "content": "hi"}, begun]).tokenized(tokenizer)
+    assert prompt is not None
+    assert prompt.chat.text == "<user hi><assistant The>"
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        ([{"role": "assistant", "content": "so"}, {"type": "function_call", "name": "look"}], {}),
+        ([{"role": "assistant", "content": [{"type": "output_text", "text": each} for each in "ab"]}], {}),
+        ("hi", {"tools": [{"type": "custom", "name": "run"}]}),
+    ],
+)
+def test_what_the_engine_puts_together_has_no_known_places(
+    given: Any, fields: dict[str, Any], tokenizer: PromptTokenizer
+) -> None:
+    assert request(given, **fields).tokenized(tokenizer) is None
