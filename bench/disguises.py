@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.disguise import Disguise
 from bench.disguise_list import DISGUISES
 from bench.page import table
+from bench.puzzle_disguises import PUZZLE_DISGUISES
 from bench.red_team_disguises import RED_TEAM_DISGUISES
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
@@ -18,7 +19,7 @@ from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.metrics.intervals import counted
 
-_ALL = (*DISGUISES, *RED_TEAM_DISGUISES)
+_ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,13 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     asked = asyncio.run(_outcomes(encoder, head, questions))
     innocent = asyncio.run(_outcomes(encoder, head, ordinary))
     parts: list[str] = []
-    titles = {3: "Held out third", 1: "Held out first", 2: "Held out second", None: "Developed on"}
+    titles = {
+        4: "Held out fourth",
+        3: "Held out third",
+        1: "Held out first",
+        2: "Held out second",
+        None: "Developed on",
+    }
     for held_out, title in titles.items():
         chosen = [each for each in _ALL if each.held_out == held_out]
         rows = [_row(each.name, each.kind, asked[each], innocent[each]) for each in chosen]
