@@ -20,6 +20,7 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
+from bench.leaks_bundle import learned_on
 from bench.leaks_data import FORMS, Fact, Message, by_initials, facts, ordinary_facts, plainly
 from bench.leaks_model import EPOCHS, LAYERS, taught_model
 from bench.page import machine, table, vllm_distribution, write_section
@@ -105,13 +106,15 @@ def main() -> None:
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
-        "each plainly and with its names as initials, every second one in a further form. The shipped target; "
-        f"{_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
+        "each plainly and with its names as initials, every second one in a further form. The shipped target, its corruption learned "
+        f"on the taught model from the target's own questions; {_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
         "not have. In parentheses: the 95 % interval."
     )
     sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
+    say("learning the corruption on the taught model")
+    bundle = learned_on(model, _BUNDLE, cache)
     say("starting the engine and two proxies")
-    with _ways(model, cache) as ways:
+    with _ways(model, bundle, cache) as ways:
         for title, measure in sections.items():
             body = measure(known, ways, say)
             write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
@@ -248,13 +251,13 @@ def _leak_at(leaks: Sequence[int]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _ways(model: Path, cache: Path) -> Iterator[Ways]:
+def _ways(model: Path, bundle: Path, cache: Path) -> Iterator[Ways]:
     log = cache / "bench" / "leaks" / "answers.jsonl"
     log.unlink(missing_ok=True)
-    with served(model, _BUNDLE, cache) as proxy, tempfile.TemporaryDirectory() as folder:
+    with served(model, bundle, cache) as proxy, tempfile.TemporaryDirectory() as folder:
         targets = Path(folder)
-        shutil.copytree(_BUNDLE, targets / _BUNDLE.name)
-        change_deployment(targets, _BUNDLE.name, answers="off")
+        shutil.copytree(bundle, targets / bundle.name)
+        change_deployment(targets, bundle.name, answers="off")
         port = free_loopback_port()
         command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", folder]
         command += ["--engine-url", proxy.engine_url]
