@@ -139,7 +139,7 @@ def create_app(
             )
     app.router.add_api_route(
         CheckRequest.path,
-        CheckHandler(settings, guard, access, bodies, recorders).answer,
+        CheckHandler(settings, models, guard, access, bodies, recorders).answer,
         methods=["POST"],
         tags=[Scope.CHECK],
         dependencies=keyed,

@@ -21,7 +21,12 @@ class CheckBody(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
 
-    model: Annotated[str | None, Field(description="Taken, and means nothing here.")] = None
+    model: Annotated[
+        str | None,
+        Field(
+            description="Of several models that are served here, the one whose targets decide; a name of another model means nothing."
+        ),
+    ] = None
     messages: Annotated[
         list[ChatMessage],
         Field(min_length=1, fail_fast=True, description="The conversation; all of it is judged."),
@@ -60,6 +65,11 @@ class CheckRequest:
         if request._answer:
             check_message(request._answer, "answer")
         return request
+
+    @property
+    def model(self) -> str | None:
+        """Who is to be asked."""
+        return self.body.get("model")
 
     @property
     def conversation(self) -> Conversation:

@@ -64,9 +64,8 @@ class Models:
         if not self.are_several and allowed:
             return allowed[0]
         if name:
-            for each in allowed:
-                if name in each.names:
-                    return each
+            if (found := self.named(name, key)) is not None:
+                return found
         elif len(allowed) == 1:
             return allowed[0]
         elif allowed:
@@ -76,6 +75,10 @@ class Models:
         if unknown := [each for each in self._served if each.engines.facts is None]:
             raise unknown[0].engines.unavailable()
         raise UnknownModel(name or "", (each for one in allowed for each in one.names))
+
+    def named(self, name: str | None, key: ApiKey) -> Served | None:
+        """The model with this name, if a key may ask for it."""
+        return next((each for each in self.of(key) if name in each.names), None)
 
     def of(self, key: ApiKey) -> list[Served]:
         """The models that a key may ask for."""

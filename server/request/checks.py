@@ -10,6 +10,7 @@ from lethe.classifier.verdict import Verdict
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.checks import CheckRequest, Findings
+from lethe.server.engines.models import Models
 from lethe.server.errors import Unavailable
 from lethe.server.guard.guard import Guard
 from lethe.server.request.bodies import Bodies
@@ -22,9 +23,16 @@ class CheckHandler:
     """Answers requests to judge alone. No engine is asked, and none need be ready."""
 
     def __init__(
-        self, settings: Settings, guard: Guard, access: Access, bodies: Bodies, recorders: Recorders
+        self,
+        settings: Settings,
+        models: Models,
+        guard: Guard,
+        access: Access,
+        bodies: Bodies,
+        recorders: Recorders,
     ) -> None:
         self._settings = settings
+        self._models = models
         self._guard = guard
         self._access = access
         self._bodies = bodies
@@ -65,7 +73,11 @@ class CheckHandler:
     ) -> Verdict:
         conversation = asked.conversation
         started = time.perf_counter()
-        decision = await self._guard.decide([conversation], key, explain=in_detail)
+        # A gateway's own model may have any name; where it is none of ours, the first is as good as another.
+        served = self._models.named(asked.model, key)
+        if served is not None:
+            record.routed(served.name)
+        decision = await self._guard.decide([conversation], key, served=served, explain=in_detail)
         record.decided(decision, [conversation], time.perf_counter() - started)
         if not decision.verdicts:
             raise _no_verdict()

@@ -53,6 +53,13 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.fixture
+def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for the audit log, in the settings."""
+    monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
+    return tmp_path / "audit"
+
+
 class TestRouting:
     async def test_a_request_goes_to_the_model_that_it_names(self, stack: Stack) -> None:
         for name in (MODEL, OTHER, OTHER):
@@ -261,10 +268,40 @@ class TestRecorded:
         assert (first["model"], first["served"]) == ("fast", "big")
         assert "served" not in second
 
+
+class TestChecks:
+    """Texts that are judged alone."""
+
     @pytest.fixture
-    def audited(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
-        return tmp_path / "audit"
+    def keys(self, tmp_path: Path) -> Path:
+        return tmp_path / "keys.yaml"
+
+    @pytest.fixture
+    def checker(self, keys: Path) -> str:
+        return create_key(keys, scopes={Scope.CHECK})[1]
+
+    @pytest.mark.parametrize(
+        ("name", "served", "action"),
+        [
+            ("small", "small", "corrupt"),
+            ("fast", "big", "refuse"),
+            ("gpt-9", None, "corrupt"),
+            (None, None, "corrupt"),
+        ],
+    )
+    async def test_a_check_is_decided_for_the_model_that_it_names(
+        self, checker: str, audited: Path, stack: Stack, name: str | None, served: str | None, action: str
+    ) -> None:
+        """The other model has no corruption, so that what is flagged is refused there."""
+        body = {"model": name, "messages": [{"role": "user", "content": "What of potter?"}]}
+        answer = await stack.client.post(
+            "/v1/checks", json=body, headers={"Authorization": f"Bearer {checker}"}
+        )
+        assert answer.status_code == 200
+        assert answer.json()["flagged"]
+        await stack.audited(1)
+        [entry] = read_entries(audited)
+        assert (entry.get("served"), entry["action"]) == (served, action)
 
 
 class TestKeys:
