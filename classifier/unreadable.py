@@ -143,7 +143,17 @@ def odd_signs(text: str, statistics: SignStatistics) -> list[tuple[int, int]]:
     if len(text) <= _SHORT:
         least = _SHARE_OF_SHORT * len(text)
         found += [(start, end) for start, end in statistics.odd(text, _ODD_IN_SHORT) if end - start >= least]
-    return [(start, end) for start, end in dict.fromkeys(found) if not _is_listed(text[start:end])]
+    return [
+        (_from_word(text, start), end)
+        for start, end in dict.fromkeys(found)
+        if not _is_listed(text[start:end])
+    ]
+
+
+def _from_word(text: str, start: int) -> int:
+    """Where a stretch begins without the end of the word before it, whose signs are odd before what follows."""
+    gap = text.find(" ", start, start + 3)
+    return gap + 1 if gap >= 0 else start
 
 
 def _is_listed(text: str) -> bool:
