@@ -203,7 +203,8 @@ def _unreadable() -> None:
     lexicon = load_encoder().lexicon.with_names(_shipped_head().entities)
     body = (
         f"{machine('numpy')}.\n\nOrdinary requests in which a stretch of a message is called unreadable, with the 95 % interval: the traffic "
-        "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %.\n\n"
+        "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. What is enough was "
+        "chosen on the same texts.\n\n"
         + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
         + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom:\n\n"
         + odd_table(lexicon)
