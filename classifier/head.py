@@ -6,7 +6,7 @@ A head is a first tier, three linear parts and a calibration, stored as ``head.s
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -243,7 +243,7 @@ class HeadBank:
         self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)
         self._bag = BagBank([head.bag for head in heads])
-        self.thresholds = np.array([_threshold(head) for head in heads], np.float32)
+        self.thresholds = np.array([_score_threshold(head, head.threshold) for head in heads], np.float32)
         in_passing = [_added_in_passing(head) for head in heads]
         self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))
         self._bias = self._column("bias")
@@ -254,6 +254,14 @@ class HeadBank:
 
     def __len__(self) -> int:
         return len(self.heads)
+
+    def thresholds_with(self, others: Mapping[str, float]) -> NDArray[np.float32]:
+        """The scores from which verdicts are positive, (H,), where other probabilities are asked for some targets."""
+        if others.keys().isdisjoint(head.target for head in self.heads):
+            return self.thresholds
+        asked = [others.get(head.target, head.threshold) for head in self.heads]
+        found = [_score_threshold(*each) for each in zip(self.heads, asked, strict=True)]
+        return np.array(found, np.float32)
 
     def lexical(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the tokens of N texts, one text after another and each of some length, add to their scores, (N, H)."""
@@ -276,11 +284,11 @@ class HeadBank:
         return np.array([getattr(head, name) for head in self.heads], np.float32)
 
 
-def _threshold(head: Head) -> float:
-    """The score from which a head's verdict is positive."""
-    return head.calibration.score(min(max(head.threshold, 1e-9), 1 - 1e-9))
+def _score_threshold(head: Head, threshold: float) -> float:
+    """The score from which a head's verdict is positive, where it is from this probability on."""
+    return head.calibration.score(min(max(threshold, 1e-9), 1 - 1e-9))
 
 
 def _added_in_passing(head: Head) -> float:
     """What names met in passing may add: as much as leaves nearly all ordinary text below the threshold."""
-    return max(_threshold(head) - head.tail.score, 0) if head.tail else math.inf
+    return max(_score_threshold(head, head.threshold) - head.tail.score, 0) if head.tail else math.inf

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,17 +32,30 @@ _LEANING = 2.0
 
 
 def judge_conversation(
-    scorer: Scorer, scored: ScoredPassages, conversation: Conversation, *, spans: bool
+    scorer: Scorer,
+    scored: ScoredPassages,
+    conversation: Conversation,
+    *,
+    spans: bool,
+    thresholds: Mapping[str, float],
 ) -> Iterator[TargetVerdict]:
-    """What a scorer's targets say of a conversation; where, if spans are wanted."""
-    return _judge(scorer, _by_length(scorer, scored), _reached(scorer, scored), conversation, spans)
+    """What a scorer's targets say of a conversation; where, if spans are wanted.
+
+    Parameters
+    ----------
+    thresholds
+        By target, the probability from which it is flagged, where that is not the target's own.
+    """
+    judged = _by_length(scorer, scored, scorer.bank.thresholds_with(thresholds))
+    return _judge(scorer, judged, _reached(scorer, scored), conversation, spans, thresholds)
 
 
 def judge_answer(
     scorer: Scorer, scored: ScoredPassages, exchange: Exchange, *, spans: bool
 ) -> Iterator[TargetVerdict]:
     """What a scorer's targets say of an answer so far."""
-    return _judge(scorer, _by_answer_length(scorer, scored, len(exchange.answer)), None, None, spans)
+    judged = _by_answer_length(scorer, scored, len(exchange.answer))
+    return _judge(scorer, judged, None, None, spans, {})
 
 
 def _judge(
@@ -51,6 +64,7 @@ def _judge(
     reached: NDArray[np.float32] | None,
     named: Conversation | None,
     with_spans: bool,
+    thresholds: Mapping[str, float],
 ) -> Iterator[TargetVerdict]:
     """The verdicts on passages whose scores are lowered by how much was read, with the target's names in a conversation."""
     scores = scorer.nothing_found()
@@ -59,11 +73,12 @@ def _judge(
     probabilities = scorer.probability(scores)
     reach = np.zeros(len(probabilities)) if reached is None else _reach(scorer, reached)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
-        verdict = TargetVerdict(head.target, float(probability), head.threshold, reach=float(reach[index]))
+        threshold = thresholds.get(head.target, head.threshold)
+        verdict = TargetVerdict(head.target, float(probability), threshold, reach=float(reach[index]))
         if verdict.flagged:
-            carrying = [each for each in judged if scorer.carries(each.lowered)[index]]
+            carrying = [each for each in judged if each.carries(each.found.scores)[index]]
             spans = _evidence(carrying, index) + (_entities(named, head) if named else ())
-            messages = _carrying_messages(scorer, judged, carrying, index) if named else ()
+            messages = _carrying_messages(judged, carrying, index) if named else ()
             verdict = dataclasses.replace(
                 verdict,
                 spans=spans if with_spans else (),
@@ -104,29 +119,32 @@ def _by_message(stretches: Iterable[tuple[int, int, int]]) -> list[tuple[int, in
 
 @dataclass(frozen=True)
 class _Judged:
-    """A passage with its scores, and by how much these are lowered for how much was read."""
+    """A passage with its scores, from which on they flag, and by how much they are lowered for how much was read."""
 
     passage: Passage
     found: TextScores
+    thresholds: NDArray[np.float32]
     raised: NDArray[np.float32]
 
     @property
     def lowered(self) -> NDArray[np.float32]:
         return self.found.scores - self.raised
 
+    def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """For each target, whether scores of it, or of a part of it, flag it, (H,)."""
+        return scores - self.raised >= self.thresholds
 
-def _by_length(scorer: Scorer, scored: ScoredPassages) -> list[_Judged]:
+
+def _by_length(scorer: Scorer, scored: ScoredPassages, thresholds: NDArray[np.float32]) -> list[_Judged]:
     """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
     heard = _heard(scored)
     if not heard:
         return []
-    raised = {asks: scorer.raised(length) for asks, length in _lengths(scored).items()}
-    return [_Judged(passage, found, raised[passage.asks]) for passage, found in heard]
+    raised = {asks: scorer.raised(length, thresholds) for asks, length in _lengths(scored).items()}
+    return [_Judged(passage, found, thresholds, raised[passage.asks]) for passage, found in heard]
 
 
-def _carrying_messages(
-    scorer: Scorer, judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int
-) -> Set[int]:
+def _carrying_messages(judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int) -> Set[int]:
     """The messages flagged by themselves, and all of a passage that says more than any such part of it does."""
     # By the first one: messages that are read together, or one alone, with their scores.
     parts: dict[int, list[tuple[frozenset[int], NDArray[np.float32]]]] = defaultdict(list)
@@ -141,7 +159,7 @@ def _carrying_messages(
             part
             for first in whole
             for part, scores in parts[first]
-            if part <= whole and scorer.carries(scores - each.raised)[index]
+            if part <= whole and each.carries(scores)[index]
             if part == whole or each.found.scores[index] - scores[index] < _LEANING
         ]
         if not explaining:
@@ -189,8 +207,10 @@ def _by_answer_length(scorer: Scorer, scored: ScoredPassages, characters: int) -
     Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
     one at its end.
     """
-    raised = {True: scorer.raised(_BEGINNING), False: scorer.raised(max(characters, _USUAL_ANSWER))}
-    return [_Judged(passage, found, raised[_begins(passage)]) for passage, found in scored]
+    lengths = {True: _BEGINNING, False: max(characters, _USUAL_ANSWER)}
+    thresholds = scorer.bank.thresholds
+    raised = {begins: scorer.raised(length, thresholds) for begins, length in lengths.items()}
+    return [_Judged(passage, found, thresholds, raised[_begins(passage)]) for passage, found in scored]
 
 
 def _begins(passage: Passage) -> bool:

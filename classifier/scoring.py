@@ -163,7 +163,9 @@ class Scorer:
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
         self._tail_scales = np.array([tail.scale if tail else 0.0 for tail in tails])
-        self._settled_from = self._score_thresholds + self.raised(settings.maximum_characters)
+        self._settled_from = self._score_thresholds + self.raised(
+            settings.maximum_characters, bank.thresholds
+        )
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
@@ -181,13 +183,9 @@ class Scorer:
         needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
         return needed.astype(np.float32)
 
-    def raised(self, characters: int) -> NDArray[np.float32]:
-        """How much further than its threshold a target's score must reach, (H,), where this much is read."""
-        return np.maximum(self.needed(characters) - self._score_thresholds, 0)
-
-    def carries(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """For each target, whether scores that were lowered by `raised` flag it, (H,)."""
-        return scores >= self._score_thresholds
+    def raised(self, characters: int, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How much further than its threshold, (H,), a target's score must reach, (H,), where this much is read."""
+        return np.maximum(self.needed(characters) - thresholds, 0)
 
     def prepare(self, text: str) -> PreparedText:
         """Read a text every way and keep the windows that the first tier cannot clear."""

@@ -114,7 +114,12 @@ class ClassifierService:
         return tuple(head.target for head in self._answer_heads)
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         """Classify a conversation; what was seen before is answered from the cache at once.
 
@@ -124,6 +129,9 @@ class ClassifierService:
             Whether the verdict says which stretches carry it; by default as the settings say.
         whole
             Whether reading goes on where it can change no verdict, for the sake of what each target reaches.
+        thresholds
+            By target, the probability from which it is flagged, in place of its head's. What the first tier clears is not
+            read further for a lower one.
 
         Raises
         ------
@@ -136,11 +144,13 @@ class ClassifierService:
         """
         passages, all_within = self._within_limit(conversation_passages(conversation))
         spans = self.settings.spans if spans is None else spans
-        found = await self._found(self._scorers, "prompt", passages, spans or whole)
+        found = await self._found(self._scorers, "prompt", passages, spans or whole or bool(thresholds))
         judged = {
             verdict.target: verdict
             for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in judge_conversation(scorer, scored, conversation, spans=spans)
+            for verdict in judge_conversation(
+                scorer, scored, conversation, spans=spans, thresholds=thresholds or {}
+            )
         }
         targets = tuple(judged[head.target] for head in self._heads)
         disguised = unreadable_stretches(found[0]) if found else ()

@@ -51,7 +51,8 @@ def add_admin_routes(
     def tokenizer(asked: type[EngineRequest]) -> Callable[[Request], Awaitable[Response]]:
         async def ask(request: Request, lifetime: RequestLifetime) -> Response:
             key = access.identify(request.headers, Scope.ADMIN)
-            lifetime.hold(await access.admit(key))
+            for quota in key.quotas:
+                lifetime.hold(await access.admit(quota))
             async with bodies.read(request) as raw:
                 parsed = asked.parse(raw)
                 served = models.asked(parsed.model, key)

@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.datastructures import Headers
 
 from lethe.server.access.key_file import read_keys
-from lethe.server.access.keys import ANYONE, ApiKey, KeyRing, Scope
+from lethe.server.access.keys import ANYONE, ApiKey, KeyRing, Quota, Scope
 from lethe.server.access.limits import KeyLimits, LimitReached, Release
 from lethe.server.errors import Forbidden, TooManyRequests, Unauthorized
 
@@ -68,23 +68,23 @@ class Access:
             raise Forbidden(f"The key {key.id} does not have the scope {scope.value}.")
         return key
 
-    async def admit(self, key: ApiKey) -> Release:
-        """Count a request against its key's limits; what is returned must be called at its end, once.
+    async def admit(self, quota: Quota) -> Release:
+        """Count a request against a quota; what is returned must be called at its end, once.
 
         Raises
         ------
         TooManyRequests
-            The key has used up its rate, or as many requests as it may have are in flight.
+            Its rate is used up, or as many requests as it allows are in flight.
         """
         try:
-            return await self._limits.admit(key)
+            return await self._limits.admit(quota)
         except LimitReached as reached:
             allowed = {
-                "rate": f"send {key.requests_per_minute} requests a minute",
-                "concurrency": f"have {key.concurrency} requests in flight at a time",
+                "rate": f"send {quota.requests_per_minute} requests a minute",
+                "concurrency": f"have {quota.concurrency} requests in flight at a time",
             }
             raise TooManyRequests(
-                f"The key {key.id} may {allowed[reached.limit]}.",
+                f"The {_whose(quota)} may {allowed[reached.limit]}.",
                 code=f"{reached.limit}_limit_exceeded",
                 retry_after_s=math.ceil(reached.retry_after_s),
             ) from None
@@ -97,6 +97,11 @@ class Access:
             "A valid key must be sent as `Authorization: Bearer ...` or as `x-api-key: ...`.",
             code="invalid_api_key",
         )
+
+
+def _whose(quota: Quota) -> str:
+    kind, colon, name = quota.name.partition(":")
+    return f"team {name}, of all its keys together," if colon and kind == "team" else f"key {quota.name}"
 
 
 def _secrets(headers: Headers) -> Iterator[str]:

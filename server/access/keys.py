@@ -1,10 +1,13 @@
-"""API keys: who a client is and what it may do. Knows nothing about HTTP or files."""
+"""API keys and their teams: who a client is and what it may do. Knows nothing about HTTP or files."""
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Any
 
 import pydantic
 from pydantic import AwareDatetime, Field
@@ -19,7 +22,100 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-class ApiKey(pydantic.BaseModel):
+class KeyAction(StrEnum):
+    """What a positive verdict leads to for a client, in place of what it leads to for others.
+
+    ``act`` is the target's own action, also where that is taken for a share of the keys alone.
+    """
+
+    ACT = "act"
+    REFUSE = "refuse"
+    OBSERVE = "observe"
+
+
+class ClientTarget(pydantic.BaseModel):
+    """How one target applies to a client, where that is not as to others.
+
+    Attributes
+    ----------
+    action
+        What a positive verdict leads to.
+    threshold
+        The probability from which a prompt is flagged.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    action: KeyAction | None = None
+    threshold: float | None = Field(default=None, gt=0, le=1)
+
+    def or_else(self, other: "ClientTarget") -> "ClientTarget":
+        """This, and of another what is not said here."""
+        return ClientTarget(
+            action=self.action or other.action,
+            threshold=other.threshold if self.threshold is None else self.threshold,
+        )
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much may be asked under one name.
+
+    Attributes
+    ----------
+    requests_per_minute, concurrency
+        Limits; None for none.
+    """
+
+    name: str
+    requests_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+class ClientPolicy(pydantic.BaseModel):
+    """What one client, or several together, may ask for, and how targets apply to them.
+
+    Attributes
+    ----------
+    exempt
+        Targets that do not apply; every other one does, also those that come later.
+    targets
+        How targets apply otherwise than to others.
+    models
+        Names of the models that may be asked for, any of a model's; None for all, also those that come later.
+    requests_per_minute, concurrency
+        Limits; None for none.
+    """
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    exempt: frozenset[str] = frozenset()
+    targets: Mapping[str, ClientTarget] = {}
+    models: frozenset[str] | None = None
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
+
+    def allows(self, names: Collection[str]) -> bool:
+        """Whether the model that goes by these names may be asked for."""
+        return self.models is None or not self.models.isdisjoint(names)
+
+
+class Team(ClientPolicy):
+    """Several keys that are held to something together; their requests count against its limits as one client's."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+
+
+def _team_of(value: Any, info: pydantic.ValidationInfo) -> Any:
+    teams: Mapping[str, Team] = (info.context or {}).get("teams", {})
+    if not isinstance(value, str):
+        return value
+    if value not in teams:
+        raise ValueError(f"there is no team {value}")
+    return teams[value]
+
+
+class ApiKey(ClientPolicy):
     """One key, without its secret.
 
     Attributes
@@ -28,24 +124,20 @@ class ApiKey(pydantic.BaseModel):
         Names the key in logs and commands; no secret.
     sha256
         Digest of the whole key. A key is 256 random bits, so a slow hash would protect nothing.
-    exempt
-        Targets that do not apply to the key; every other one does, also those that come later.
-    models
-        Names of the models that it may ask for, any of a model's; None for all, also those that come later.
-    requests_per_minute, concurrency
-        Limits; None for none.
+    team
+        Whose policy applies besides: what either forbids is forbidden, and where both say how a target applies, the key's
+        own word counts. Written as its name; read by the context's ``teams``.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(min_length=1)
     name: str = ""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     scopes: frozenset[Scope] = frozenset({Scope.USE})
-    exempt: frozenset[str] = frozenset()
-    models: frozenset[str] | None = None
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    concurrency: int | None = Field(default=None, ge=1)
+    team: Annotated[
+        Team | None,
+        pydantic.BeforeValidator(_team_of),
+        pydantic.PlainSerializer(lambda team: team and team.name, when_used="json"),
+    ] = None
     created: AwareDatetime
     expires: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
@@ -56,7 +148,41 @@ class ApiKey(pydantic.BaseModel):
 
     def may_ask(self, names: Collection[str]) -> bool:
         """Whether the key may ask for the model that goes by these names."""
-        return self.models is None or not self.models.isdisjoint(names)
+        return all(policy.allows(names) for policy in self._policies)
+
+    def is_exempt(self, target: str) -> bool:
+        """Whether a target does not apply to the key."""
+        return any(target in policy.exempt for policy in self._policies)
+
+    def how(self, target: str) -> ClientTarget:
+        """How a target applies to the key otherwise than to others."""
+        own = self.targets.get(target, _AS_OTHERS)
+        return own.or_else(self.team.targets.get(target, _AS_OTHERS)) if self.team else own
+
+    @cached_property
+    def thresholds(self) -> Mapping[str, float]:
+        """By target, the probability from which a prompt is flagged, where that is not the target's own."""
+        named = {name for policy in self._policies for name in policy.targets}
+        found = {name: self.how(name).threshold for name in named}
+        return {name: threshold for name, threshold in found.items() if threshold is not None}
+
+    @cached_property
+    def quotas(self) -> tuple[Quota, ...]:
+        """What a request counts against: the key's own limits first, then its team's."""
+        own = Quota(self.id, self.requests_per_minute, self.concurrency)
+        if self.team is None:
+            return (own,)
+        return (
+            own,
+            Quota(f"team:{self.team.name}", self.team.requests_per_minute, self.team.concurrency),
+        )
+
+    @property
+    def _policies(self) -> tuple[ClientPolicy, ...]:
+        return (self, self.team) if self.team else (self,)
+
+
+_AS_OTHERS = ClientTarget()
 
 
 ANYONE = ApiKey(

@@ -1,4 +1,4 @@
-"""How often a key may ask, and how many of its requests may be in flight; counted in this process.
+"""How often may be asked under a name, and how many of its requests may be in flight; counted in this process.
 
 Knows nothing about HTTP.
 """
@@ -7,37 +7,40 @@ import time
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from lethe.server.access.keys import ApiKey
+from lethe.server.access.keys import Quota
 
 Release = Callable[[], None]
 
 
 class LimitReached(Exception):
-    """The key has used up what it may.
+    """A quota is used up.
 
     Attributes
     ----------
+    quota
+        The one.
     limit
         Which of its limits.
     retry_after_s
-        Seconds after which it may come back.
+        Seconds after which the client may come back.
     """
 
-    def __init__(self, limit: Literal["rate", "concurrency"], retry_after_s: float) -> None:
+    def __init__(self, quota: Quota, limit: Literal["rate", "concurrency"], retry_after_s: float) -> None:
         super().__init__(limit)
+        self.quota = quota
         self.limit = limit
         self.retry_after_s = retry_after_s
 
 
 class KeyLimits(Protocol):
-    """Counts the requests of keys."""
+    """Counts requests against quotas."""
 
     async def open(self) -> None:
         """Begin; must run inside the event loop."""
         ...
 
-    async def admit(self, key: ApiKey) -> Release:
-        """Count a request against its key's limits; what is returned must be called at its end, once.
+    async def admit(self, quota: Quota) -> Release:
+        """Count a request against a quota; what is returned must be called at its end, once.
 
         Raises
         ------
@@ -56,7 +59,7 @@ def nothing_to_release() -> None:
 
 
 class LocalLimits:
-    """Counts for one proxy: a token bucket a key, that holds a minute's worth and fills evenly.
+    """Counts for one proxy: a token bucket a quota, that holds a minute's worth and fills evenly.
 
     Parameters
     ----------
@@ -72,28 +75,29 @@ class LocalLimits:
     async def open(self) -> None:
         """There is nothing to open."""
 
-    async def admit(self, key: ApiKey) -> Release:
+    async def admit(self, quota: Quota) -> Release:
         """See `KeyLimits.admit`."""
-        if key.concurrency is not None and self._in_flight.get(key.id, 0) >= key.concurrency:
-            raise LimitReached("concurrency", 1)
-        if key.requests_per_minute is not None:
-            self._take(key.id, key.requests_per_minute)
-        if key.concurrency is None:
+        name = quota.name
+        if quota.concurrency is not None and self._in_flight.get(name, 0) >= quota.concurrency:
+            raise LimitReached(quota, "concurrency", 1)
+        if quota.requests_per_minute is not None:
+            self._take(quota, quota.requests_per_minute)
+        if quota.concurrency is None:
             return nothing_to_release
-        self._in_flight[key.id] = self._in_flight.get(key.id, 0) + 1
-        return lambda: self._leave(key.id)
+        self._in_flight[name] = self._in_flight.get(name, 0) + 1
+        return lambda: self._leave(name)
 
-    def _take(self, key: str, per_minute: int) -> None:
+    def _take(self, quota: Quota, per_minute: int) -> None:
         now, per_second = self._clock(), per_minute / 60
-        tokens, filled = self._buckets.get(key, (float(per_minute), now))
+        tokens, filled = self._buckets.get(quota.name, (float(per_minute), now))
         tokens = min(float(per_minute), tokens + (now - filled) * per_second)
         if tokens < 1:
-            self._buckets[key] = (tokens, now)
-            raise LimitReached("rate", (1 - tokens) / per_second)
-        self._buckets[key] = (tokens - 1, now)
+            self._buckets[quota.name] = (tokens, now)
+            raise LimitReached(quota, "rate", (1 - tokens) / per_second)
+        self._buckets[quota.name] = (tokens - 1, now)
 
-    def _leave(self, key: str) -> None:
-        self._in_flight[key] -= 1
+    def _leave(self, name: str) -> None:
+        self._in_flight[name] -= 1
 
     async def close(self) -> None:
         """There is nothing to close."""

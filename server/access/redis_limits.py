@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from lethe.server.access.keys import ApiKey
+from lethe.server.access.keys import Quota
 from lethe.server.access.limits import KeyLimits, LimitReached, LocalLimits, Release, nothing_to_release
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.errors import OperatorError
@@ -111,34 +111,35 @@ class RedisLimits:
         with contextlib.suppress(*_failures()):
             await self._ask(self._redis.ping)
 
-    async def admit(self, key: ApiKey) -> Release:
+    async def admit(self, quota: Quota) -> Release:
         """See `KeyLimits.admit`."""
-        if key.requests_per_minute is None and key.concurrency is None:
+        if quota.requests_per_minute is None and quota.concurrency is None:
             return nothing_to_release
         if not self._breaker.allows():
-            return await self._local.admit(key)
+            return await self._local.admit(quota)
         lease = secrets.token_hex(8)
-        limits = [key.requests_per_minute or 0, key.concurrency or 0]
-        ended = self._ended.get(key.id, ())
+        limits = [quota.requests_per_minute or 0, quota.concurrency or 0]
+        ended = self._ended.get(quota.name, ())
         try:
             limit, wait = await self._ask(
                 lambda: self._admit(
-                    keys=[_bucket(key.id), _leases(key.id)], args=[*limits, lease, self._lease_s, *ended]
+                    keys=[_bucket(quota.name), _leases(quota.name)],
+                    args=[*limits, lease, self._lease_s, *ended],
                 )
             )
         except _failures():
             # Redis may have counted it all the same.
-            self._end(key, lease)
-            return await self._local.admit(key)
+            self._end(quota, lease)
+            return await self._local.admit(quota)
         except asyncio.CancelledError:
-            self._end(key, lease)
+            self._end(quota, lease)
             raise
         if limit:
-            raise LimitReached(limit.decode(), float(wait))
-        if key.concurrency is None:
+            raise LimitReached(quota, limit.decode(), float(wait))
+        if quota.concurrency is None:
             return nothing_to_release
-        self._held.setdefault(key.id, set()).add(lease)
-        return lambda: self._end(key, lease)
+        self._held.setdefault(quota.name, set()).add(lease)
+        return lambda: self._end(quota, lease)
 
     def show_in(self, metrics: Metrics) -> None:
         """Show how Redis fares."""
@@ -161,10 +162,10 @@ class RedisLimits:
             await self._keeper
         await self._redis.aclose()
 
-    def _end(self, key: ApiKey, lease: str) -> None:
-        if key.concurrency is not None:
-            self._held.get(key.id, set()).discard(lease)
-            self._ended.setdefault(key.id, set()).add(lease)
+    def _end(self, quota: Quota, lease: str) -> None:
+        if quota.concurrency is not None:
+            self._held.get(quota.name, set()).discard(lease)
+            self._ended.setdefault(quota.name, set()).add(lease)
             self._wake.set()
 
     async def _keep_leases(self) -> None:

@@ -66,7 +66,8 @@ class BareAnswers:
             served = self._models.asked(body.model, key)
             if body.model and body.model not in served.names:
                 raise UnknownModel(body.model, served.names)
-            lifetime.hold(await self._access.admit(key))
+            for quota in key.quotas:
+                lifetime.hold(await self._access.admit(quota))
             request_id = secrets.token_hex(16)
             if not await self._audit.recorded(self._entry(body, key, request_id, served.name)):
                 raise Unavailable(

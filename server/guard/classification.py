@@ -1,7 +1,7 @@
 """Builds the classifier for a set of bundles; its encoders and its cache serve all that are ever built."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lethe.bundle import Bundle
 from lethe.classifier.cache import ScoreCache
@@ -106,7 +106,12 @@ class _NoTargets:
     judges_answers: tuple[str, ...] = ()
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         return Verdict(())
 

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +44,12 @@ class Classifier(Protocol):
     def judges_answers(self) -> Collection[str]: ...
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict: ...
 
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict: ...
@@ -276,7 +282,7 @@ class Guard:
                 verified = generates and self._verification.concerns(in_force.targets, served.verifier)
                 spans = True if explain or verified else None
                 judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
-                demand = await in_force.classifier.classify(demanded, whole=drawn) if demanded else None
+                demand = await judge.classify(demanded, whole=drawn) if demanded else None
             except ClassifierError:
                 self._classifier_errors.labels(_PROMPT).inc()
                 decision = decide_without_verdict(self._fitted(in_force, served), self._policy, key, unjudged)
@@ -352,7 +358,10 @@ class Guard:
 
     def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
         hiding = {target.name for target in in_force.targets.corrupting_for(key)}
-        return Judge(in_force.classifier.classify, in_force.scopes, hiding)
+        classify = in_force.classifier.classify
+        if key.thresholds:
+            classify = partial(classify, thresholds=key.thresholds)
+        return Judge(classify, in_force.scopes, hiding)
 
 
 def _in_short(targets: TargetSet) -> str:

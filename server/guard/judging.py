@@ -81,7 +81,7 @@ class Judge:
     """
 
     def __init__(self, classify: Classify, scopes: Mapping[str, TargetScope], hiding: Set[str]) -> None:
-        self._classify = classify
+        self.classify = classify
         self._scopes = scopes
         self._hiding = hiding
 
@@ -107,7 +107,7 @@ class Judge:
         read = without_kinds(
             conversation, kinds, frozenset.intersection(*skipped) if skipped else frozenset()
         )
-        verdict = await self._classify(read, spans=spans, whole=whole)
+        verdict = await self.classify(read, spans=spans, whole=whole)
         by_let_through: dict[frozenset[ScopeKind], list[TargetVerdict]] = defaultdict(list)
         for part in verdict.flagged:
             if part.target in self._scopes:
@@ -125,7 +125,7 @@ class Judge:
         self, heard: Conversation, parts: Sequence[TargetVerdict]
     ) -> tuple[list[TargetVerdict], list[TargetVerdict]]:
         """Those that are still flagged where nothing is read that is let through, as they are then; and the others."""
-        verdict = await self._classify(heard)
+        verdict = await self.classify(heard)
         still = {part.target: part for part in verdict.flagged}
         flagged = [still[part.target] for part in parts if part.target in still]
         return flagged, [part for part in parts if part.target not in still]
@@ -166,7 +166,7 @@ class Judge:
     async def _told(self, heard: "_Heard", parts: Sequence[TargetVerdict]) -> dict[str, TargetVerdict]:
         """The parts with their spans; those that cannot be had are missing."""
         try:
-            verdict = await self._classify(heard.conversation, spans=True)
+            verdict = await self.classify(heard.conversation, spans=True)
         except ClassifierError:
             return {}
         return {part.target: part for part in verdict.flagged}
@@ -176,7 +176,7 @@ class Judge:
         if not any(message.text.strip() for message in left.messages):
             return False
         try:
-            verdict = await self._classify(left)
+            verdict = await self.classify(left)
         except ClassifierError:
             return False
         flagged = (part.target for part in verdict.flagged)

@@ -200,7 +200,8 @@ def _all_corruptions(targets: TargetSet, key: ApiKey) -> list[Target]:
     wanting = [each for each in targets if each.in_place_of and each.in_place_of.corrupts]
     if any(each.action_for(key) is Action.REFUSE for each in wanting):
         return []
-    return list(targets.corrupting_for(key))
+    # Who is refused what is flagged is shown no more, where nothing is known, than who is answered by a corruption.
+    return [each for each in targets if each.corruption and each.action_for(key) is not Action.OBSERVE]
 
 
 def _decision(

@@ -1,6 +1,7 @@
 """The way of a request to judge alone: to a verdict, and no further."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from fastapi import Request
@@ -8,7 +9,7 @@ from fastapi.responses import Response
 
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.access import Access
-from lethe.server.access.keys import ApiKey, Scope
+from lethe.server.access.keys import ApiKey, Quota, Scope
 from lethe.server.endpoints.checks import CheckRequest, Findings
 from lethe.server.engines.models import Models
 from lethe.server.errors import Unavailable
@@ -51,7 +52,8 @@ class CheckHandler:
             raise Unavailable("Too many requests are in flight.", code="overloaded", retry_after_s=1)
         key = self._access.identify(request.headers, Scope.CHECK)
         record.admitted(key)
-        lifetime.hold(await self._access.admit(self._limited(key)))
+        for quota in self._quotas(key):
+            lifetime.hold(await self._access.admit(quota))
         async with self._bodies.read(request) as raw:
             asked = CheckRequest.parse(raw)
             if self._settings.audit.required and self._recorders.audit.failing:
@@ -59,14 +61,18 @@ class CheckHandler:
             in_detail = Scope.ADMIN in key.scopes
             prompt = await self._prompt_verdict(asked, key, record, in_detail)
             answer = await self._answer_verdict(asked, record, in_detail)
-            return Findings(prompt, answer, key.exempt, in_detail).response()
+            exempt = {each.target for each in prompt.targets if key.is_exempt(each.target)}
+            return Findings(prompt, answer, exempt, in_detail).response()
 
-    def _limited(self, key: ApiKey) -> ApiKey:
-        """The key with a limit of its own for checks, counted apart from that of its other requests."""
-        allowed = self._settings.limits.checks_per_minute
-        if key.requests_per_minute is not None:
-            allowed = min(allowed, key.requests_per_minute)
-        return key.model_copy(update={"id": f"{key.id}:check", "requests_per_minute": allowed})
+    def _quotas(self, key: ApiKey) -> Iterator[Quota]:
+        """The key's quotas for checks, counted apart from those for its other requests."""
+        most = self._settings.limits.checks_per_minute
+        for quota in key.quotas:
+            allowed = quota.requests_per_minute
+            # Of a team each key has the rate of one.
+            if quota is key.quotas[0]:
+                allowed = most if allowed is None else min(allowed, most)
+            yield replace(quota, name=f"{quota.name}:check", requests_per_minute=allowed)
 
     async def _prompt_verdict(
         self, asked: CheckRequest, key: ApiKey, record: Record, in_detail: bool

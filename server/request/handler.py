@@ -101,7 +101,8 @@ class RequestHandler:
         self._require_room(record)
         key = self._access.identify(request.headers, route.scope)
         record.admitted(key)
-        lifetime.hold(await self._access.admit(key))
+        for quota in key.quotas:
+            lifetime.hold(await self._access.admit(quota))
         async with self._bodies.read(request) as raw:
             parsed = route.parse(raw)
             record.parsed(parsed)

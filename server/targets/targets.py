@@ -10,7 +10,7 @@ from lethe.bundle import Action, Bundle, BundleError, DamagedBundle, ModelArtifa
 from lethe.bundle.manifest import BaseModelReference
 from lethe.bundle.signature import Signers
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
-from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.access.keys import ANYONE, ApiKey, KeyAction
 from lethe.server.settings import Consequence, OnUnfit, ScopeKind
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, AnswerPolicy, TargetDeployment, read_deployment
@@ -66,6 +66,8 @@ class Target:
         What becomes of answers that tell of it.
     scope
         What a verdict leads to, by the kind of text that carries it, where that is not as for other targets.
+    overrulable
+        Whether a client's policy may say that another action is taken.
     """
 
     bundle: Bundle
@@ -75,6 +77,7 @@ class Target:
     in_place_of: Action | None = None
     answers: AnswerPolicy = AnswerPolicy.GUARD
     scope: Mapping[ScopeKind, Consequence] = field(default_factory=dict)
+    overrulable: bool = True
 
     @property
     def name(self) -> str:
@@ -105,8 +108,13 @@ class Target:
         The same key stays in or out while the share is the same, and stays in when it grows. Who cannot be
         told from others is in.
         """
-        if self.name in key.exempt:
+        if key.is_exempt(self.name):
             return Action.OBSERVE
+        how = key.how(self.name).action if self.overrulable else None
+        if how is KeyAction.ACT:
+            return self.action
+        if how is not None:
+            return Action(how.value)
         if self.percent >= 100 or key is ANYONE:
             return self.action
         digest = hashlib.sha256(f"{self.name}\0{key.id}".encode()).digest()
@@ -177,7 +185,9 @@ class TargetSet:
         """The targets as they act on answers; those whose answers are not judged are left out."""
         judging = [target for target in self if target.answers is not AnswerPolicy.OFF]
         acting = [
-            replace(target, action=Action.OBSERVE) if target.answers is AnswerPolicy.OBSERVE else target
+            replace(target, action=Action.OBSERVE, overrulable=False)
+            if target.answers is AnswerPolicy.OBSERVE
+            else target
             for target in judging
         ]
         return TargetSet(acting, self._composed, self.unfit)
@@ -193,7 +203,7 @@ class TargetSet:
 
     def exempt(self, key: ApiKey) -> bool:
         """Whether none of the targets applies to a key."""
-        return all(target.name in key.exempt for target in self)
+        return all(key.is_exempt(target.name) for target in self)
 
     def fitted(self, model: ServedModel | None, on_unfit: OnUnfit) -> "TargetSet":
         """The targets as they are in force before a model.

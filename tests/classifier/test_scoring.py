@@ -89,12 +89,16 @@ def test_a_score_must_reach_what_the_tail_asks_for_beyond_the_threshold(
 ) -> None:
     tail = Tail(score=0.5, scale=0.8, rate=1e-5)
     settings = ClassifierSettings(false_alarm_share=0.02)
-    scorer = Scorer(encoder, HeadBank([make_head(tail=tail)], encoder.sha256, encoder.dimension), settings)
-    for characters in (0, 100, 30_000, 2_000_000):
-        expected = max(tail.threshold(characters, 0.01) - scorer._score_thresholds[0], 0)
-        assert scorer.raised(characters)[0] == pytest.approx(expected, abs=1e-5)
-    assert scorer.raised(2_000_000)[0] > 0
-    assert not _scorer(encoder, make_head()).raised(2_000_000).any()
+    head = make_head(tail=tail)
+    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)
+    for threshold in (head.threshold, 0.2, 0.9):
+        levels = scorer.bank.thresholds_with({head.target: threshold})
+        for characters in (0, 100, 30_000, 2_000_000):
+            expected = max(tail.threshold(characters, 0.01) - head.calibration.score(threshold), 0)
+            assert scorer.raised(characters, levels)[0] == pytest.approx(expected, abs=1e-5)
+    assert scorer.raised(2_000_000, scorer.bank.thresholds)[0] > 0
+    untailed = _scorer(encoder, make_head())
+    assert not untailed.raised(2_000_000, untailed.bank.thresholds).any()
 
 
 def test_a_single_name_in_passing_flags_no_page(encoder: Encoder, make_head: MakeHead) -> None:

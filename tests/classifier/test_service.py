@@ -5,6 +5,7 @@ import itertools
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -501,6 +502,24 @@ def test_the_highest_threshold_that_flags_a_text_is_told(run, make_head: MakeHea
         [judged] = _verdict(run, ASKED, heads=[make_head(threshold=threshold, version=str(flagged))]).targets
         assert judged.flagged is flagged
         assert judged.reach == pytest.approx(found.reach)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.3, 0.7, 0.98, 1.0])
+@pytest.mark.parametrize("text", [ASKED, OTHER, f"{OTHER}. {ASKED}? {OTHER}."])
+def test_a_threshold_asked_for_gives_the_verdict_of_a_head_that_has_it(
+    run, make_head: MakeHead, threshold: float, text: str
+) -> None:
+    conversation = Conversation.from_prompt(text)
+
+    def judged(own: float, **asked: dict[str, float]) -> Verdict:
+        head = make_head(threshold=own, tail=Tail(score=-2.0, scale=0.5, rate=1e-3))
+        ask = lambda service: service.classify(conversation, whole=True, **asked)  # noqa: E731
+        return run(ask, heads=[head])
+
+    asked = judged(0.6, thresholds={"lighthouse": threshold, "another": 0.1})
+    [found], [expected] = asked.targets, judged(threshold).targets
+    without_spans = {"spans": (), "excerpts": ()}
+    assert replace(found, **without_spans) == replace(expected, **without_spans)
 
 
 def test_no_threshold_flags_what_scores_less_than_its_length_asks(run, make_head: MakeHead) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -241,7 +241,12 @@ class KeywordClassifier:
         self.holds_answers: asyncio.Event | None = None
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         self.seen.append(conversation)
         text = " ".join(message.text for message in conversation.messages).lower()
@@ -255,7 +260,7 @@ class KeywordClassifier:
             TargetVerdict(
                 target,
                 score,
-                0.5,
+                (thresholds or {}).get(target, 0.5),
                 messages=_saying(conversation, ("potter", target)),
                 reach=score,
                 excerpts=(text,) if spans else (),

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from lethe.bundle import Action
-from lethe.server.access.key_file import create_key, read_keys, revoke_key
+from lethe.server.access.key_file import create_key, read_keys, revoke_key, set_team
 from lethe.server.access.keys import Scope
 from lethe.server.app import CONSOLE, OPEN
 from tests.server.anthropic_requests import message_body
@@ -220,6 +220,57 @@ async def test_a_key_may_have_as_many_requests_in_flight_as_its_limit_says(
     stack.engine.hold.set()
     assert (await first).status_code == 200
     assert (await ask(stack, headers)).status_code == 200
+
+
+async def test_the_keys_of_a_team_share_its_rate_and_one_over_its_own_takes_nothing_of_it(
+    stack: Stack, keys: Path
+) -> None:
+    set_team(keys, "research", requests_per_minute=3)
+    greedy = new_key(stack, keys, team="research", requests_per_minute=1)
+    other = new_key(stack, keys, team="research")
+    assert [(await ask(stack, greedy)).status_code for _ in range(9)] == [200] + [429] * 8
+    assert [(await ask(stack, other)).status_code for _ in range(3)] == [200, 200, 429]
+    refused = error_of(await ask(stack, other))
+    assert refused["message"] == "The team research, of all its keys together, may send 3 requests a minute."
+
+
+async def test_the_places_of_a_team_come_back_whatever_refuses_a_request(stack: Stack, keys: Path) -> None:
+    set_team(keys, "research", concurrency=1, requests_per_minute=5)
+    headers = new_key(stack, keys, team="research", concurrency=1)
+    statuses = [
+        (await stack.client.post(PATH, content=content, headers=headers)).status_code
+        for content in (b"{", json.dumps(chat("hi")).encode(), b"{", json.dumps(chat("hi")).encode(), b"{")
+    ]
+    assert statuses == [400, 200, 400, 200, 400]
+    assert (await ask(stack, headers)).status_code == 429
+
+
+async def test_a_target_applies_to_a_team_as_the_team_is_held_to(
+    stack: Stack, keys: Path, targets: Path
+) -> None:
+    set_team(keys, "research", targets={"books": {"action": "observe"}})
+    set_team(keys, "interns", targets={"books": {"action": "refuse"}})
+    set_team(keys, "sure", targets={"books": {"threshold": 0.95}})
+    told = {}
+    for team in (None, "research", "interns", "sure"):
+        headers = new_key(stack, keys, team=team, scopes={Scope.USE, Scope.OBSERVE})
+        told[team] = [
+            (await ask(stack, headers, text)).headers["x-lethe-verdict"] for text in ("books", "potter", "hi")
+        ]
+    assert told == {
+        None: ["corrupt books", "corrupt books", "pass"],
+        "research": ["observe books", "observe books", "pass"],
+        "interns": ["refuse books", "refuse books", "pass"],
+        "sure": ["pass", "corrupt books", "pass"],
+    }
+
+
+async def test_a_key_may_ask_for_what_both_it_and_its_team_may(stack: Stack, keys: Path) -> None:
+    set_team(keys, "research", models=[MODEL])
+    set_team(keys, "sales", models=["another"])
+    assert (await ask(stack, new_key(stack, keys, team="research", models=[MODEL]))).status_code == 200
+    for fields in ({"team": "sales", "models": [MODEL]}, {"team": "research", "models": ["another"]}):
+        assert (await ask(stack, new_key(stack, keys, **fields))).status_code == 404
 
 
 @pytest.mark.parametrize("path", [path for path in BODIES if path != "/admin/reload"])

@@ -1,5 +1,6 @@
 """Keys are kept in a file without their secrets, and what is wrong with the file is told."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from lethe.server.access.key_file import create_key, read_keys, revoke_key
-from lethe.server.access.keys import KeyRing, Scope, digest_of
+from lethe.server.access.key_file import (
+    change_key,
+    create_key,
+    read_clients,
+    read_keys,
+    remove_team,
+    revoke_key,
+    set_team,
+)
+from lethe.server.access.keys import KeyAction, KeyRing, Scope, digest_of
 from lethe.server.errors import OperatorError
 
 
@@ -65,7 +74,7 @@ def test_every_key_is_read_as_it_was_made_and_the_file_is_made_with_the_first(ke
     ("field", "value"), [("concurrency", 0), ("requests_per_minute", -1), ("scopes", ["root"]), ("colour", 1)]
 )
 def test_what_no_key_may_have_is_told_and_nothing_is_kept(keys: Path, field: str, value: Any) -> None:
-    with pytest.raises(OperatorError, match=f"^{field}: "):
+    with pytest.raises(OperatorError, match=f"^{field}[.:]"):
         create_key(keys, **{field: value})
     assert not keys.exists()
 
@@ -92,6 +101,94 @@ def test_commands_at_once_keep_each_others_keys(keys: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = {key.id for key, _ in pool.map(lambda _: create_key(keys), range(16))}
     assert {key.id for key in read_keys(keys)} == made
+
+
+@pytest.fixture
+def research(keys: Path) -> Path:
+    """A file with a team that has one valid key and one revoked."""
+    set_team(keys, "research", models=["small"], targets={"books": {"action": "refuse"}}, concurrency=2)
+    create_key(keys, team="research")
+    revoke_key(keys, create_key(keys, team="research", name="gone")[0].id)
+    return keys
+
+
+def test_a_key_is_read_with_its_team_and_written_with_its_name(research: Path) -> None:
+    [key, revoked] = read_keys(research)
+    assert key.team == revoked.team == read_clients(research).team("research")
+    assert key.how("books").action is KeyAction.REFUSE
+    assert not key.may_ask({"large"})
+    written = yaml.safe_load(research.read_text())
+    assert {each["team"] for each in written["keys"]} == {"research"}
+    assert written["teams"] == [
+        {
+            "name": "research",
+            "targets": {"books": {"action": "refuse"}},
+            "models": ["small"],
+            "concurrency": 2,
+        }
+    ]
+
+
+def test_a_changed_team_changes_its_keys_and_what_is_not_named_stays(research: Path) -> None:
+    set_team(research, "research", models=None, requests_per_minute=6)
+    [key, _] = read_keys(research)
+    assert key.may_ask({"large"})
+    assert key.how("books").action is KeyAction.REFUSE
+    assert [(each.requests_per_minute, each.concurrency) for each in key.quotas] == [(None, None), (6, 2)]
+
+
+def test_a_key_is_changed_and_put_into_another_team(research: Path) -> None:
+    set_team(research, "sales")
+    [key, _] = read_keys(research)
+    changed = change_key(research, key.id, team="sales", targets={"books": {"threshold": 0.9}})
+    assert changed.team is not None
+    assert (changed.team.name, changed.thresholds) == ("sales", {"books": 0.9})
+    assert (changed.sha256, changed.created) == (key.sha256, key.created)
+    assert change_key(research, key.id, team=None).team is None
+
+
+def test_a_team_with_a_valid_key_is_not_removed(research: Path) -> None:
+    [key, _] = read_keys(research)
+    with pytest.raises(OperatorError, match=f"team research has the keys {key.id};"):
+        remove_team(research, "research")
+    revoke_key(research, key.id)
+    remove_team(research, "research")
+    assert read_clients(research).teams == {}
+    assert [each.team for each in read_keys(research)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda file: create_key(file, team="none"), "team: .*there is no team none"),
+        (lambda file: change_key(file, "unknown", name="a"), "no key unknown"),
+        (lambda file: remove_team(file, "none"), "no team none"),
+        (lambda file: set_team(file, "Research and sales"), "name: "),
+        (
+            lambda file: set_team(file, "sales", targets={"books": {"threshold": 0}}),
+            "targets.books.threshold: ",
+        ),
+        (
+            lambda file: set_team(file, "sales", targets={"books": {"action": "pass"}}),
+            "targets.books.action: ",
+        ),
+        (lambda file: set_team(file, "sales", scopes=["admin"]), "scopes: "),
+    ],
+)
+def test_what_no_client_may_have_is_told_and_nothing_is_changed(
+    research: Path, change: Callable[[Path], object], message: str
+) -> None:
+    before = research.read_bytes()
+    with pytest.raises(OperatorError, match=message):
+        change(research)
+    assert research.read_bytes() == before
+
+
+def test_a_file_whose_key_names_no_team_is_told(research: Path) -> None:
+    document = yaml.safe_load(research.read_text())
+    research.write_text(yaml.safe_dump({"keys": document["keys"]}))
+    with pytest.raises(OperatorError, match=r"keys\.0\.team: .*there is no team research"):
+        read_keys(research)
 
 
 @pytest.mark.parametrize("kind", ["id", "sha256"])

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lethe.server.access.keys import Quota
 from lethe.server.access.limits import LimitReached, LocalLimits
-from tests.server.stack import api_key
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ async def test_a_bucket_fills_evenly() -> None:
 
     async def wait() -> float:
         try:
-            await limits.admit(api_key("a", requests_per_minute=2))
+            await limits.admit(Quota("a", requests_per_minute=2))
         except LimitReached as reached:
             return reached.retry_after_s
         return 0
@@ -38,7 +38,7 @@ async def test_in_no_stretch_of_time_does_more_pass_than_a_full_bucket_and_what_
     per_minute: int, waits: list[float]
 ) -> None:
     now, passed = 0.0, list[float]()
-    limits, key = LocalLimits(lambda: now), api_key("a", requests_per_minute=per_minute)
+    limits, key = LocalLimits(lambda: now), Quota("a", requests_per_minute=per_minute)
     for wait in waits:
         now += wait
         try:
@@ -57,7 +57,7 @@ async def test_in_no_stretch_of_time_does_more_pass_than_a_full_bucket_and_what_
 async def test_no_more_are_in_flight_than_may_be_and_every_end_makes_room(
     most: int, begins: list[bool]
 ) -> None:
-    limits, key = LocalLimits(lambda: 0.0), api_key("a", concurrency=most)
+    limits, key = LocalLimits(lambda: 0.0), Quota("a", concurrency=most)
     in_flight = []
     for begin in begins:
         if not begin:
@@ -73,7 +73,7 @@ async def test_no_more_are_in_flight_than_may_be_and_every_end_makes_room(
 
 async def test_a_request_that_the_rate_keeps_out_takes_no_place() -> None:
     limits, now = LocalLimits(lambda: now), 0.0
-    key = api_key("a", requests_per_minute=1, concurrency=1)
+    key = Quota("a", requests_per_minute=1, concurrency=1)
     (await limits.admit(key))()
     for _ in range(3):
         with pytest.raises(LimitReached, match="rate"):
@@ -84,7 +84,7 @@ async def test_a_request_that_the_rate_keeps_out_takes_no_place() -> None:
 
 async def test_a_request_for_which_there_is_no_place_costs_nothing_of_the_rate() -> None:
     limits = LocalLimits(lambda: 0.0)
-    key = api_key("a", requests_per_minute=2, concurrency=1)
+    key = Quota("a", requests_per_minute=2, concurrency=1)
     release = await limits.admit(key)
     for _ in range(3):
         with pytest.raises(LimitReached, match="concurrency"):
@@ -96,14 +96,14 @@ async def test_a_request_for_which_there_is_no_place_costs_nothing_of_the_rate()
 async def test_keys_are_counted_apart_and_one_without_limits_is_not_counted() -> None:
     limits = LocalLimits(lambda: 0.0)
     for name in ("a", "b"):
-        await limits.admit(api_key(name, requests_per_minute=1, concurrency=1))
+        await limits.admit(Quota(name, requests_per_minute=1, concurrency=1))
     for _ in range(100):
-        await limits.admit(api_key("c"))
+        await limits.admit(Quota("c"))
 
 
 async def test_a_limit_that_is_lowered_holds_at_once() -> None:
     limits = LocalLimits(lambda: 0.0)
-    await limits.admit(api_key("a", requests_per_minute=100))
-    await limits.admit(api_key("a", requests_per_minute=1))
+    await limits.admit(Quota("a", requests_per_minute=100))
+    await limits.admit(Quota("a", requests_per_minute=1))
     with pytest.raises(LimitReached):
-        await limits.admit(api_key("a", requests_per_minute=1))
+        await limits.admit(Quota("a", requests_per_minute=1))

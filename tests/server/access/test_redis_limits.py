@@ -14,13 +14,14 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 
 from lethe.server.access.key_file import create_key
+from lethe.server.access.keys import Quota
 from lethe.server.access.limits import KeyLimits, LimitReached
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.errors import OperatorError
 from lethe.server.metrics import Metrics
 from tests.programs import program
-from tests.server.stack import Stack, api_key, chat, error_of
+from tests.server.stack import Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +78,7 @@ def events(logged: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 async def admitted(limits: KeyLimits, *, key: str, **fields: int) -> str:
     """What becomes of a request that does not end."""
     try:
-        await limits.admit(api_key(key, **fields))
+        await limits.admit(Quota(key, **fields))
     except LimitReached as reached:
         return reached.limit
     return "admitted"
@@ -90,7 +91,7 @@ async def test_replicas_share_a_rate(redis_url: str) -> None:
         ]
         assert seen == ["admitted"] * 3 + ["rate"] * 2
         with pytest.raises(LimitReached) as reached:
-            await other.admit(api_key("r", requests_per_minute=3))
+            await other.admit(Quota("r", requests_per_minute=3))
         assert 10 < reached.value.retry_after_s <= 20
         assert await admitted(one, key="another", requests_per_minute=3) == "admitted"
 
@@ -98,7 +99,7 @@ async def test_replicas_share_a_rate(redis_url: str) -> None:
 async def test_a_shared_bucket_fills_evenly(redis_url: str) -> None:
     async with replica(redis_url) as limits:
         for _ in range(600):
-            await limits.admit(api_key("f", requests_per_minute=600))
+            await limits.admit(Quota("f", requests_per_minute=600))
         taken = 0
         async with asyncio.timeout(10):
             while taken < 3:
@@ -108,7 +109,7 @@ async def test_a_shared_bucket_fills_evenly(redis_url: str) -> None:
 
 async def test_replicas_share_places_and_give_them_back(redis_url: str) -> None:
     async with replica(redis_url) as one, replica(redis_url) as other:
-        key = api_key("c", concurrency=2)
+        key = Quota("c", concurrency=2)
         leave_one, leave_other = await one.admit(key), await other.admit(key)
         assert await admitted(one, key="c", concurrency=2) == "concurrency"
         leave_other()
@@ -125,12 +126,12 @@ async def test_a_client_that_asks_one_thing_after_another_never_meets_its_own_la
 ) -> None:
     async with replica(redis_url) as limits:
         for _ in range(200):
-            (await limits.admit(api_key("s", concurrency=1)))()
+            (await limits.admit(Quota("s", concurrency=1)))()
 
 
 async def test_a_request_that_its_rate_refuses_takes_no_place(redis_url: str) -> None:
     async with replica(redis_url) as limits:
-        key = api_key("b", concurrency=2, requests_per_minute=1)
+        key = Quota("b", concurrency=2, requests_per_minute=1)
         await limits.admit(key)
         for _ in range(3):
             assert await admitted(limits, key="b", concurrency=2, requests_per_minute=1) == "rate"
@@ -141,8 +142,8 @@ async def test_the_places_of_a_replica_that_died_come_back_and_those_of_one_that
 ) -> None:
     async with replica(redis_url, lease_s=0.3) as alive:
         died = RedisLimits(redis_url, timeout_s=1, lease_s=0.3)
-        await died.admit(api_key("d", concurrency=2))
-        await alive.admit(api_key("d", concurrency=2))
+        await died.admit(Quota("d", concurrency=2))
+        await alive.admit(Quota("d", concurrency=2))
         assert await admitted(alive, key="d", concurrency=2) == "concurrency"
         await asyncio.sleep(0.7)
         assert await admitted(alive, key="d", concurrency=2) == "admitted"
@@ -153,7 +154,7 @@ async def test_the_places_of_a_replica_that_died_come_back_and_those_of_one_that
 async def test_a_replica_that_stops_gives_its_places_back(redis_url: str) -> None:
     async with replica(redis_url) as stays:
         async with replica(redis_url) as stops:
-            release = await stops.admit(api_key("e", concurrency=1))
+            release = await stops.admit(Quota("e", concurrency=1))
             release()
         assert await admitted(stays, key="e", concurrency=1) == "admitted"
 

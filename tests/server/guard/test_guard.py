@@ -1,7 +1,7 @@
 """The targets in force are swapped as one, and a request ends on those that it began with."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,12 @@ class SlowClassifier(KeywordClassifier):
         self.closed = False
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         await self.go_on.wait()
         assert not self.closed

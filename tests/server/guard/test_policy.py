@@ -1,5 +1,6 @@
 """What is decided where bundles were made for another model than the one served, and which bundles those are."""
 
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from lethe.bundle.manifest import BaseModelEntry
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption import Corruption
 from lethe.corruption.positions import MessageSpan
-from lethe.server.access.keys import ANYONE, ApiKey
+from lethe.server.access.keys import ANYONE, ApiKey, ClientTarget, KeyAction, Team
 from lethe.server.engines.fitness import describe_unfit
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.judging import Finding, Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
 from lethe.server.settings import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
+from lethe.server.targets.rollout import AnswerPolicy
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Composition, Target, TargetMeans, TargetSet
 from tests.server.stack import MODEL, api_key
@@ -217,6 +219,87 @@ class TestScope:
         return decide(judgements, targets, policy or PolicySettings(), ANYONE)
 
 
+class TestClient:
+    """What follows for one key from what it and its team are held to; all else is as for others."""
+
+    @pytest.mark.parametrize(
+        ("deployed", "percent", "client", "outcome"),
+        [
+            (Action.CORRUPT, 100, {}, Outcome.CORRUPT),
+            (Action.CORRUPT, 0, {}, Outcome.OBSERVE),
+            (Action.CORRUPT, 100, {"own": "refuse"}, Outcome.REFUSE),
+            (Action.CORRUPT, 100, {"own": "observe"}, Outcome.OBSERVE),
+            (Action.CORRUPT, 0, {"own": "act"}, Outcome.CORRUPT),
+            (Action.ADAPTER, 0, {"own": "act"}, Outcome.ADAPTER),
+            (Action.REFUSE, 100, {"own": "observe"}, Outcome.OBSERVE),
+            # A target in shadow has no action of its own to take.
+            (Action.OBSERVE, 100, {"own": "act"}, Outcome.OBSERVE),
+            (Action.OBSERVE, 100, {"own": "refuse"}, Outcome.REFUSE),
+            (Action.CORRUPT, 100, {"team": "refuse"}, Outcome.REFUSE),
+            (Action.CORRUPT, 100, {"team": "observe"}, Outcome.OBSERVE),
+            (Action.CORRUPT, 0, {"team": "act"}, Outcome.CORRUPT),
+            (Action.CORRUPT, 100, {"own": "act", "team": "refuse"}, Outcome.CORRUPT),
+            (Action.CORRUPT, 100, {"own": "refuse", "team": "observe"}, Outcome.REFUSE),
+            (Action.CORRUPT, 100, {"exempt": {"books"}}, Outcome.OBSERVE),
+            (Action.CORRUPT, 100, {"exempt": {"books"}, "own": "refuse"}, Outcome.OBSERVE),
+            (Action.CORRUPT, 100, {"team_exempt": {"books"}}, Outcome.OBSERVE),
+            (Action.CORRUPT, 100, {"exempt": {"films"}}, Outcome.CORRUPT),
+        ],
+    )
+    def test_what_a_key_says_counts_before_what_its_team_says_and_that_before_the_share(
+        self, deployed: Action, percent: float, client: dict[str, Any], outcome: Outcome
+    ) -> None:
+        targets = TargetSet([target("books", deployed, fits=True, percent=percent)])
+        assert decide([flagging("books")], targets, PolicySettings(), member(**client)).outcome is outcome
+
+    def test_it_says_nothing_of_other_targets(self) -> None:
+        targets = TargetSet([target(name, Action.CORRUPT, fits=True) for name in ("books", "films")])
+        key = member(own="observe")
+        assert decide([flagging("films")], targets, PolicySettings(), key).outcome is Outcome.CORRUPT
+        both = decide([flagging("books", "films")], targets, PolicySettings(), key)
+        assert [each.target for each in both.corruptions] == ["films"]
+
+    def test_answers_that_are_only_observed_stay_so(self) -> None:
+        observed = Target(bundle("books", fits=True), Action.CORRUPT, answers=AnswerPolicy.OBSERVE)
+        for_answers = TargetSet([observed]).for_answers
+        decision = decide([flagging("books")], for_answers, PolicySettings(), member(own="refuse"))
+        assert decision.outcome is Outcome.OBSERVE
+
+    @pytest.mark.parametrize("fallback", [Fallback.CORRUPT, Fallback.BLOCK])
+    def test_who_is_refused_is_shown_no_more_where_nothing_is_known(self, fallback: Fallback) -> None:
+        targets = TargetSet([target(name, Action.CORRUPT, fits=True) for name in ("books", "films")])
+        policy = PolicySettings(on_error=fallback)
+        by_others = decide_without_verdict(targets, policy, api_key("a"))
+        assert decide_without_verdict(targets, policy, member(own="refuse")) == by_others
+
+    @pytest.mark.parametrize(
+        ("own", "team", "threshold"),
+        [(None, None, None), (0.8, None, 0.8), (None, 0.7, 0.7), (0.8, 0.7, 0.8)],
+    )
+    def test_a_threshold_is_the_keys_own_or_else_its_teams(
+        self, own: float | None, team: float | None, threshold: float | None
+    ) -> None:
+        group = Team(name="research", targets={"books": ClientTarget(threshold=team)})
+        key = api_key("a", targets={"books": ClientTarget(threshold=own)}, team=group)
+        assert key.thresholds.get("books") == threshold
+        assert key.how("books").action is None
+
+
+def member(
+    own: str | None = None,
+    team: str | None = None,
+    exempt: Set[str] = frozenset(),
+    team_exempt: Set[str] = frozenset(),
+) -> ApiKey:
+    """A key of a team, with what each of them says of the target ``books``."""
+    group = Team(name="research", exempt=frozenset(team_exempt), targets=_saying(team))
+    return api_key("a", exempt=frozenset(exempt), targets=_saying(own), team=group)
+
+
+def _saying(action: str | None) -> dict[str, ClientTarget]:
+    return {"books": ClientTarget(action=KeyAction(action))} if action else {}
+
+
 _PROTECTION = {
     Outcome.PASS: 0,
     Outcome.OBSERVE: 0,
@@ -275,6 +358,33 @@ def test_nothing_gets_further_because_a_bundle_does_not_fit(
     assert {placed.target for placed in decision.corruptions} <= fit
     if decision.adapter is not None:
         assert decision.adapter.target in fit | ({"both"} if composed else set())
+
+
+@given(
+    shapes=st.tuples(_TARGET, _TARGET, _TARGET),
+    verdict=st.none() | _VERDICT,
+    demand=st.none() | _VERDICT,
+    policy=_POLICY,
+    refused=st.frozensets(st.sampled_from(_NAMES)),
+)
+def test_nothing_gets_further_because_a_client_is_to_be_refused(
+    shapes: tuple[tuple[Action, bool, int], ...],
+    verdict: Judgement | None,
+    demand: Judgement | None,
+    policy: PolicySettings,
+    refused: frozenset[str],
+) -> None:
+    targets = TargetSet([target(name, *shape) for name, shape in zip(_NAMES, shapes, strict=True)])
+    fitted = targets.fitted(SERVED, OnUnfit.REFUSE)
+
+    def protected(targets: dict[str, ClientTarget]) -> int:
+        key = api_key("someone", targets=targets)
+        if verdict is None:
+            return _PROTECTION[decide_without_verdict(fitted, policy, key).outcome]
+        return _PROTECTION[decide([verdict], fitted, policy, key, demand and demand.verdict).outcome]
+
+    refusing = {name: ClientTarget(action=KeyAction.REFUSE) for name in refused}
+    assert protected(refusing) >= protected({})
 
 
 def test_the_operator_is_told_what_to_type() -> None:

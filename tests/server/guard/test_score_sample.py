@@ -1,7 +1,7 @@
 """A sample of scores holds no text, is bounded, and is of what clients ask alone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,12 @@ class Noting(KeywordClassifier):
     whole: list[bool]
 
     async def classify(
-        self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
+        self,
+        conversation: Conversation,
+        *,
+        spans: bool | None = None,
+        whole: bool = False,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         self.whole = [*getattr(self, "whole", []), whole]
         return await super().classify(conversation)
