@@ -18,7 +18,7 @@ _TRIES, _PAUSE_S = 10, 0.2
 
 
 @contextlib.contextmanager
-def recorded_command(event: str, target: str) -> Iterator[dict[str, Any]]:
+def recorded_command(event: str, target: str | None = None) -> Iterator[dict[str, Any]]:
     """Write an entry when the block ends well, where an audit log is kept; gives the entry, to add to.
 
     Raises
@@ -28,7 +28,7 @@ def recorded_command(event: str, target: str) -> Iterator[dict[str, Any]]:
     """
     from lethe.server.settings import load_settings
 
-    entry: dict[str, Any] = {"event": event, "target": target}
+    entry: dict[str, Any] = {"event": event} | ({"target": target} if target else {})
     settings = load_settings().audit
     if settings.folder is None:
         yield entry

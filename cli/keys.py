@@ -1,14 +1,16 @@
-"""`lethe keys`: make, show and revoke API keys; a running proxy takes every change up by itself."""
+"""`lethe keys`: make, show, change and revoke API keys; a running proxy takes every change up by itself."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said
+from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
-from lethe.cli.target_option import checked
+from lethe.cli.options import with_options
 
-app = typer.Typer(help="Make, show and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, show, change and revoke API keys.", no_args_is_help=True)
 
 File = Annotated[
     Path | None,
@@ -16,28 +18,19 @@ File = Annotated[
 ]
 
 
+Team = Annotated[str | None, typer.Option(help="The team that it belongs to; see `lethe teams`.")]
+
+
 @app.command("create")
+@with_options(POLICY_FLAGS)
 def create(
+    policy: PolicyOptions,
     name: Annotated[str, typer.Option(help="Whose it is, for people.")] = "",
     scope: Annotated[
         list[str] | None,
         typer.Option(help="use, check, observe or admin; may be repeated; use if not given."),
     ] = None,
-    exempt: Annotated[
-        list[str] | None,
-        typer.Option(
-            callback=lambda names: [checked(name) for name in names or ()],
-            help="A target that does not apply to the key; may be repeated.",
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A model that it may ask for, by any of its names; may be repeated; all if not given."
-        ),
-    ] = None,
-    requests_per_minute: Annotated[int | None, typer.Option(help="Rate limit.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Requests in flight at a time.")] = None,
+    team: Team = None,
     days: Annotated[float | None, typer.Option(min=0, help="How long it is valid.")] = None,
     keys: File = None,
 ) -> None:
@@ -47,19 +40,35 @@ def create(
     from lethe.server.access.key_file import create_key
 
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days is not None else None
-    with reported():
+    with reported(), recorded_command("key_created") as entry:
         key, secret = create_key(
-            _file(keys),
+            keys_file(keys),
             name=name,
             scopes=scope or ["use"],
-            exempt=exempt or [],
-            models=model or None,
-            requests_per_minute=requests_per_minute,
-            concurrency=concurrency,
+            team=team,
             expires=expires,
+            **policy.fields(),
         )
+        entry |= {"changed": key.id, "scopes": sorted(key.scopes), "policy": said(policy, team)}
     typer.echo(f"key {key.id}; it is shown only now:", err=True)
     typer.echo(secret)
+
+
+@app.command("set")
+@with_options(POLICY_FLAGS)
+def set_key(
+    key: Annotated[str, typer.Argument(help="The key's id.")],
+    policy: PolicyOptions,
+    team: Team = None,
+    keys: File = None,
+) -> None:
+    """Hold a key to what is given here, and to nothing of before; scopes and validity stay."""
+    from lethe.server.access.key_file import change_key
+
+    with reported(), recorded_command("key_changed") as entry:
+        change_key(keys_file(keys), key, team=team, **policy.fields())
+        entry |= {"changed": key, "policy": said(policy, team)}
+    typer.echo(f"{key} changed")
 
 
 @app.command("list")
@@ -74,18 +83,19 @@ def list_keys(keys: File = None) -> None:
 
     with reported():
         table = Table(
-            "key", "name", "scopes", "exempt", "models", "a minute", "at a time", "created", "state"
+            "key", "name", "team", "scopes", "targets", "models", "a minute", "at a time", "created", "state"
         )
         now = datetime.now(UTC)
-        for key in read_keys(_file(keys)):
+        for key in read_keys(keys_file(keys)):
             state = "valid" if key.valid_at(now) else "revoked" if key.revoked else "expired"
             if state == "valid" and key.expires:
                 state = f"until {key.expires:%Y-%m-%d}"
             table.add_row(
                 key.id,
                 key.name,
+                key.team.name if key.team else "",
                 " ".join(sorted(key.scopes)),
-                " ".join(sorted(key.exempt)),
+                in_words(key),
                 " ".join(sorted(key.models)) if key.models is not None else "all",
                 str(key.requests_per_minute or ""),
                 str(key.concurrency or ""),
@@ -100,12 +110,14 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File
     """Refuse a key from now on."""
     from lethe.server.access.key_file import revoke_key
 
-    with reported():
-        revoke_key(_file(keys), key)
-        typer.echo(f"{key} revoked")
+    with reported(), recorded_command("key_revoked") as entry:
+        revoke_key(keys_file(keys), key)
+        entry["changed"] = key
+    typer.echo(f"{key} revoked")
 
 
-def _file(keys: Path | None) -> Path:
+def keys_file(keys: Path | None) -> Path:
+    """The file of keys: the one that is named, or the proxy's."""
     from lethe.server.errors import OperatorError
     from lethe.server.settings import load_settings
 

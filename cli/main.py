@@ -24,6 +24,7 @@ from lethe.cli import (
     target,
     target_erase,
     targets,
+    teams,
 )
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ app.add_typer(adapter.app, name="adapter")
 app.add_typer(recover.app, name="recover")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(teams.app, name="teams")
 app.add_typer(target.app, name="target")
 app.add_typer(targets.app, name="targets")
 app.add_typer(feedback.app, name="feedback")

@@ -19,6 +19,7 @@ from lethe.server.access.client_address import ClientAddresses
 from lethe.server.access.keys import Scope
 from lethe.server.admin import add_admin_routes
 from lethe.server.audit.log import Audit
+from lethe.server.clients import ClientRoutes
 from lethe.server.console import add_console_routes
 from lethe.server.drain import Drain
 from lethe.server.endpoints import GUARDED
@@ -160,6 +161,7 @@ def create_app(
     app.get("/metrics/engine", tags=[Scope.OBSERVE], **page)(service.engine_metrics_page)
     admin = APIRouter(tags=[Scope.ADMIN], dependencies=keyed, responses=_ERRORS)
     add_admin_routes(admin, settings, models, guard, access, bodies, reload)
+    ClientRoutes(settings, access, audit).add_to(admin)
     console = APIRouter(tags=[CONSOLE], dependencies=keyed, responses=_ERRORS)
     if settings.console.enabled:
         add_console_routes(

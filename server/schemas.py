@@ -1,5 +1,6 @@
 """The shapes of answers that are not the model's, as the OpenAPI document describes them."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -158,6 +159,74 @@ class TargetsInForce(_Shape):
     """Every target in force; where several models are served, once for each."""
 
     targets: list[TargetInForce]
+
+
+class TargetForClient(_Shape):
+    """How a target applies to a client, where that is not as to others."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    action: Annotated[
+        Literal["act", "refuse", "observe"] | None,
+        Field(description="What a flagged request leads to."),
+    ] = None
+    threshold: Annotated[
+        float | None, Field(gt=0, le=1, description="The probability from which a prompt is flagged.")
+    ] = None
+
+
+class PolicyBody(_Shape):
+    """What a client may ask for, and how targets apply to it."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    exempt: Annotated[list[str], Field(description="Targets that do not apply: they only observe.")] = []
+    targets: Annotated[
+        dict[str, TargetForClient],
+        Field(
+            description="By target, how it applies otherwise than to others: an `action` (`act` is the target's own, `refuse` and "
+            "`observe` stand in its place), a `threshold` from which on prompts are flagged, or both."
+        ),
+    ] = {}
+    models: Annotated[
+        list[str] | None,
+        Field(description="The models that may be asked for, by any of their names; null for all."),
+    ] = None
+    requests_per_minute: Annotated[int | None, Field(ge=1, description="Null for no limit.")] = None
+    concurrency: Annotated[
+        int | None, Field(ge=1, description="Requests in flight at a time; null for no limit.")
+    ] = None
+
+
+class KeyBody(PolicyBody):
+    """What a key is held to, and the team that it belongs to."""
+
+    team: Annotated[str | None, Field(description="The team that it belongs to; null for none.")] = None
+
+
+class ClientKey(PolicyBody):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    team: str | None
+    scopes: list[str]
+    state: Literal["valid", "revoked", "expired"]
+    expires: datetime | None
+
+
+class ClientTeam(PolicyBody):
+    """A team; its limits count for all its keys together."""
+
+    name: str
+    keys: Annotated[list[str], Field(description="The ids of its keys, also of the revoked ones.")]
+
+
+class Clients(_Shape):
+    """Every key and every team."""
+
+    keys: list[ClientKey]
+    teams: list[ClientTeam]
 
 
 class Tokens(_Shape):

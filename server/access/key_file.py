@@ -49,6 +49,10 @@ class UnknownClient(OperatorError):
     """A file of keys holds no key, or no team, of this name."""
 
 
+class TeamInUse(OperatorError):
+    """A valid key is in the team, and would be held to less without it."""
+
+
 def read_keys(path: Path) -> list[ApiKey]:
     """Read every key, also the revoked ones, each with its team; see `read_clients`."""
     return list(read_clients(path).keys)
@@ -85,7 +89,9 @@ def _read(path: Path, section: str, kind: type[_Section], document: Any, **conte
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise OperatorError(f"{path}: {section}.{place}: {first['msg']}") from None
+        raise OperatorError(
+            f"{path}: {section}.{place}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def _no_two_alike(path: Path, section: str, values: Sequence[str], kind: str) -> None:
@@ -180,15 +186,15 @@ def remove_team(path: Path, name: str) -> None:
     ------
     UnknownClient
         There is no such team.
-    OperatorError
-        A valid key is in it, which would be held to less without it.
+    TeamInUse
+        A valid key is in it.
     """
 
     def removed(clients: Clients) -> Clients:
         clients.team(name)
         members = [key for key in clients.keys if key.team and key.team.name == name]
         if valid := [key.id for key in members if key.valid_at(_now())]:
-            raise OperatorError(
+            raise TeamInUse(
                 f"team {name} has the keys {', '.join(valid)}; put them into another, or revoke them"
             )
         keys = tuple(key.model_copy(update={"team": None}) if key in members else key for key in clients.keys)
@@ -203,7 +209,7 @@ def _valid(kind: type[_Section], fields: Mapping[str, Any], clients: Clients) ->
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise OperatorError(f"{place}: {first['msg']}") from None
+        raise OperatorError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _change(path: Path, change: Callable[[Clients], Clients]) -> Clients:

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from lethe.bundle import Bundle, DamagedBundle, survey_bundles
 from lethe.classifier.encoders.files import find_encoder
-from lethe.server.access.key_file import read_keys
+from lethe.server.access.key_file import read_clients
 from lethe.server.access.keys import administrators
 from lethe.server.audit.files import last_link, read_key, verify
 from lethe.server.diagnosis.check import Observation, doubtful, faulty, looked, well
@@ -82,8 +82,8 @@ def _keys(settings: Settings) -> Observation:
         local = settings.unix_socket is not None or settings.host in ("127.0.0.1", "localhost", "::1")
         words = f"none, so everybody who reaches {where} is served and nobody may administer"
         return well("keys", words) if local else doubtful("keys", words)
-    keys = read_keys(path)
-    now = datetime.now(UTC)
+    clients = read_clients(path)
+    keys, now = clients.keys, datetime.now(UTC)
     valid = [key for key in keys if key.valid_at(now)]
     if not valid:
         return faulty("keys", f"{path} holds no valid key, so nobody is served; make one: lethe keys create")
@@ -93,6 +93,13 @@ def _keys(settings: Settings) -> Observation:
         return doubtful("keys", f"{words}; others may write {path}: chmod go-w {path}")
     if soon:
         return doubtful("keys", f"{words}; within {_EXPIRES_SOON_DAYS} days expire: {', '.join(soon)}")
+    there = {each.name for each in survey_bundles(settings.targets)}
+    named = {name for each in (*valid, *clients.teams.values()) for name in (*each.exempt, *each.targets)}
+    if absent := sorted(named - there):
+        return doubtful(
+            "keys",
+            f"{words}; keys or teams are held to something for targets that there are not: {', '.join(absent)}",
+        )
     return well("keys", words)
 
 

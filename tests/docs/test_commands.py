@@ -20,7 +20,7 @@ from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 PARSERS = {endpoint.path: endpoint.parse for endpoint in (*GUARDED, CheckRequest)}
 OTHER_ROUTES = {
     "/ready", "/health", "/metrics", "/metrics/engine", "/admin/targets", "/admin/reload", "/tokenize", "/detokenize",
-    "/v1/models",
+    "/v1/models", "/admin/clients", "/admin/teams/interns",
 }  # fmt: skip
 LETHE: Any = typer.main.get_command(app)
 # Of commands, of other programs, or of what the tests run against.

@@ -38,6 +38,9 @@ export const getBlob = async (path) => (await ask(path)).blob();
 export const post = async (path, body = {}, signal) =>
   (await ask(path, { method: "POST", body: JSON.stringify(body), signal })).json();
 
+export const put = async (path, body) => (await ask(path, { method: "PUT", body: JSON.stringify(body) })).json();
+export const remove = async (path) => (await ask(path, { method: "DELETE" })).json();
+
 /** Ask for a streamed chat completion; gives the text as it comes, and tells the request's id. */
 export async function* stream(path, body, signal, onId) {
   const answer = await ask(path, { method: "POST", body: JSON.stringify(body), signal });

@@ -1,5 +1,6 @@
 // The page's beginning: its key, its sections, its theme.
 import { forgetKey, hasKey, openSession, Fault } from "./api.js";
+import { openClients, setClientsSession } from "./clients.js";
 import { startLive, stopLive } from "./live.js";
 import { openMaking, setMakingSession, stopWatching } from "./making.js";
 import { openPlayground, setSession, stopAsking } from "./playground.js";
@@ -7,7 +8,7 @@ import { openTargets, setTargetsSession } from "./targets.js";
 import { openTrial } from "./trial.js";
 
 const element = (id) => document.getElementById(id);
-const SECTIONS = { playground: openPlayground, targets: openTargets, making: openMaking, live: startLive, data: openTrial };
+const SECTIONS = { playground: openPlayground, targets: openTargets, making: openMaking, clients: openClients, live: startLive, data: openTrial };
 
 function show(name) {
   stopLive();
@@ -34,6 +35,7 @@ async function enter(key) {
   setSession(session);
   setTargetsSession(session);
   setMakingSession(session);
+  setClientsSession(session);
   follow();
 }
 

@@ -22,7 +22,7 @@ export function draw(tag, fields = {}, ...children) {
 }
 
 export function badge(action) {
-  const kind = { pass: "", enabled: "", ok: "", built: "", data: "off", disabled: "off", reject: "off", shadow: "off" }[action] ?? "acts";
+  const kind = { pass: "", enabled: "", ok: "", built: "", valid: "", data: "off", revoked: "off", expired: "off", disabled: "off", reject: "off", shadow: "off" }[action] ?? "acts";
   return make("span", { class: `badge ${kind}` }, action);
 }
 

@@ -125,7 +125,7 @@ async function loadFigure(image, target) {
 
 byId("reload").addEventListener("click", () =>
   guarded(async () => {
-    await post("/admin/reload");
+    await post("admin/reload");
     show(await get("console/api/targets"));
   }, "Reloaded."),
 );

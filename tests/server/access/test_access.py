@@ -146,7 +146,7 @@ async def test_the_openapi_document_says_which_routes_need_a_key_and_what_they_r
     routes = [(path, *item) for path, methods in document["paths"].items() for item in methods.items()]
     for path, method, route in routes:
         assert route.get("security") == (None if OPEN in route["tags"] else either), path
-        assert ("requestBody" in route) == (method == "post" and path != "/admin/reload"), path
+        assert ("requestBody" in route) == (method in ("post", "put") and path != "/admin/reload"), path
         assert "ErrorAnswer" in str(route["responses"]["default"]), path
 
 

@@ -160,7 +160,7 @@ def test_a_team_with_a_valid_key_is_not_removed(research: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda file: create_key(file, team="none"), "team: .*there is no team none"),
+        (lambda file: create_key(file, team="none"), "team: there is no team none"),
         (lambda file: change_key(file, "unknown", name="a"), "no key unknown"),
         (lambda file: remove_team(file, "none"), "no team none"),
         (lambda file: set_team(file, "Research and sales"), "name: "),
@@ -187,7 +187,7 @@ def test_what_no_client_may_have_is_told_and_nothing_is_changed(
 def test_a_file_whose_key_names_no_team_is_told(research: Path) -> None:
     document = yaml.safe_load(research.read_text())
     research.write_text(yaml.safe_dump({"keys": document["keys"]}))
-    with pytest.raises(OperatorError, match=r"keys\.0\.team: .*there is no team research"):
+    with pytest.raises(OperatorError, match=r"keys\.0\.team: there is no team research"):
         read_keys(research)
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from lethe.bundle import keep_version, update_bundle
 from lethe.classifier.feedback import FeedbackFile, FeedbackState
-from lethe.server.access.key_file import create_key
+from lethe.server.access.key_file import create_key, read_keys
 from tests.programs import program
 from tests.server.answers import chat_stream
 from tests.server.stack import Stack, write_target
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.settings(console=
 PIECE = 'data: {{"choices":[{{"delta":{{"content":"{}"}}}}]}}\n\n'
 DONE = b"data: [DONE]\n\n"
 HARRY = ["who", "is", "harry", "potter"]
-SECTIONS = ("playground", "targets", "live", "data")
+SECTIONS = ("playground", "targets", "clients", "live", "data")
 
 
 @pytest.fixture(scope="module")
@@ -403,5 +403,35 @@ async def test_nothing_keeps_anybody_out(
         if section == "targets":
             await page.get_by_role("button", name="Model card").first.click()
             await expect(page.locator("#target-card")).to_be_visible()
+        if section == "clients":
+            await page.get_by_role("button", name="Change").first.click()
+            await expect(page.locator("#client-edit")).to_be_visible()
         found = await Axe().run(page)
         assert not found.response["violations"], f"{section}: {found.generate_report()}"
+
+
+async def test_a_team_is_made_and_a_key_is_put_into_it(
+    page: Page, secrets: dict[str, str], keys: Path, stack: Stack
+) -> None:
+    await enter(page, secrets)
+    await page.get_by_role("link", name="Keys").click()
+    await page.get_by_label("Name of a new team").fill("research")
+    await page.get_by_role("button", name="Make it").click()
+    await expect(page.locator("#client-title")).to_have_text("Team research")
+    await page.get_by_label("What is flagged for books").select_option("refuse")
+    await page.get_by_label("Flagged for films from").fill("0.9")
+    await page.get_by_label("Requests a minute").fill("60")
+    await page.get_by_role("button", name="Hold it to this").click()
+    await expect(page.locator("#team-list")).to_contain_text("books refuse, films from 0.9")
+    [use] = [key for key in read_keys(keys) if key.name == "use"]
+    await page.get_by_role("button", name=f"Change {use.id}").click()
+    await page.locator("#client-team").select_option("research")
+    await page.get_by_label("What is flagged for films").select_option("exempt")
+    await page.get_by_role("button", name="Hold it to this").click()
+    await expect(page.locator("#key-list")).to_contain_text("films exempt")
+    [use] = [key for key in read_keys(keys) if key.name == "use"]
+    assert use.team is not None
+    assert (use.team.requests_per_minute, use.how("books").action, use.exempt) == (60, "refuse", {"films"})
+    await page.get_by_role("button", name="Change research").click()
+    await page.get_by_role("button", name="Remove the team").click()
+    await expect(page.get_by_role("alert")).to_contain_text("put them into another")

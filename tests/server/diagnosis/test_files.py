@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lethe.bundle import Action
-from lethe.server.access.key_file import create_key, revoke_key
+from lethe.server.access.key_file import create_key, revoke_key, set_team
 from lethe.server.audit.files import audit_files
 from lethe.server.audit.log import AuditLog
 from lethe.server.diagnosis.check import Health, Observation
@@ -55,6 +55,16 @@ def test_a_damaged_bundle_is_a_fault_until_it_is_disabled(targets: Path) -> None
 def test_without_keys_an_open_address_is_worth_a_look_and_loopback_is_not(targets: Path) -> None:
     assert found(with_settings(targets), "keys").health is Health.WELL
     assert found(with_settings(targets, host="0.0.0.0"), "keys").health is Health.DOUBTFUL
+
+
+def test_a_policy_for_a_target_that_there_is_not_is_worth_a_look(targets: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.yaml"
+    create_key(keys, exempt={"books"})
+    assert found(with_settings(targets, keys=keys), "keys").health is Health.WELL
+    set_team(keys, "research", targets={"book": {"action": "refuse"}})
+    check = found(with_settings(targets, keys=keys), "keys")
+    assert check.health is Health.DOUBTFUL
+    assert check.words.endswith("for targets that there are not: book")
 
 
 def test_a_file_without_a_valid_key_is_a_fault(targets: Path, tmp_path: Path) -> None:
