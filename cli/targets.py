@@ -16,6 +16,7 @@ from lethe.cli.targets_folder import (
 )
 
 if TYPE_CHECKING:
+    from lethe.bundle import Bundle
     from lethe.server.targets.rollout import TargetDeployment
 
 app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
@@ -57,21 +58,77 @@ def list_targets(targets: TargetsFolder = None) -> None:
         Console().print(table)
 
 
+Reference = Annotated[
+    str, typer.Argument(help="REGISTRY/REPOSITORY:TAG, or with @sha256:... in place of the tag.")
+]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="Without encryption, for a registry on this machine.")
+]
+
+
+@app.command("push")
+def push(
+    name: TargetArgument, reference: Reference, plain_http: PlainHttp = False, targets: TargetsFolder = None
+) -> None:
+    """Put a target's bundle, as it is, into an OCI registry, logged into as docker is."""
+    from lethe.bundle import load_bundle
+    from lethe.bundle.registry import push_bundle
+
+    with reported():
+        bundle = load_bundle(bundle_folder(targets_folder(targets), name))
+        with recorded_command("target_pushed", name) as entry:
+            digest = push_bundle(bundle, reference, plain_http=plain_http)
+            entry |= {"version": bundle.version, "reference": reference, "digest": digest}
+        typer.echo(f"{name} {bundle.version} is {digest} at {reference}")
+
+
+@app.command("pull")
+def pull(
+    reference: Reference,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="Believe whoever brought it there, where no signers are set.")
+    ] = False,
+    plain_http: PlainHttp = False,
+    targets: TargetsFolder = None,
+) -> None:
+    """Fetch a bundle from an OCI registry, verify who signed it, and add it as `add` does."""
+    from tempfile import TemporaryDirectory
+
+    from lethe.bundle import BundleError
+    from lethe.bundle.registry import pull_bundle
+    from lethe.server.settings import load_settings
+
+    with reported():
+        folder = targets_folder(targets)
+        if load_settings().signers is None and not unsigned:
+            raise BundleError(
+                "the setting signers names nobody whose bundles are believed; set it, or say --unsigned"
+            )
+        with TemporaryDirectory(prefix="lethe-pull-") as fetched:
+            bundle = signed(pull_bundle(reference, Path(fetched), plain_http=plain_http))
+            _add(bundle, folder, reference=reference)
+
+
 @app.command("add")
 def add(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: TargetsFolder = None
 ) -> None:
     """Verify a bundle and copy it in, in the place of an older one of the same name, which is kept."""
-    from lethe.bundle import install_bundle, keep_version, load_bundle
+    from lethe.bundle import load_bundle
 
     with reported():
-        name = signed(load_bundle(bundle)).name
-        folder = targets_folder(targets) / name
-        with recorded_command("target_added", name) as entry:
-            keep_version(folder)
-            added = install_bundle(bundle, folder)
-            entry["version"] = added.version
-        typer.echo(f"{added.name} {added.version} added")
+        _add(signed(load_bundle(bundle)), targets_folder(targets))
+
+
+def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
+    from lethe.bundle import install_bundle, keep_version
+
+    folder = targets / bundle.name
+    with recorded_command("target_added", bundle.name) as entry:
+        keep_version(folder)
+        added = install_bundle(bundle.folder, folder)
+        entry |= {"version": added.version, **told}
+    typer.echo(f"{added.name} {added.version} added")
 
 
 @app.command("versions")
