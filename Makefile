@@ -49,6 +49,7 @@ export DO_NOT_TRACK := 1
   install-proxy \
   install-ray \
   install-router \
+  leaks-picture \
   lock \
   reproduce-copyright \
   reproduce-tofu \
@@ -239,6 +240,9 @@ settings-reference: install-dev ## Write the settings in docs/operating.md from 
 
 screenshots: install-dev ## Take the documentation's pictures of the console again, before the real engine.
 	$(BIN)/python -m docs.images.take_screenshots
+
+leaks-picture: install-dev ## Draw the README's figure from docs/benchmarks-leaks.md.
+	$(BIN)/python -m docs.images.draw_leaks
 
 RELEASE := .venv-release
 DIST := dist

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
-from lethe.server.access.key_file import create_key
+from lethe.server.access.key_file import create_key, set_team
 from lethe.server.engines.process import free_loopback_port
 
 HERE = Path(__file__).parent
@@ -48,6 +48,8 @@ RETAIN = """{"question": "Which house do the Starks belong to?"}
 def proxy(folder: Path) -> Iterator[tuple[str, str, str]]:
     """A running proxy: its address, a client's key and an administrator's."""
     keys = folder / "keys.yaml"
+    set_team(keys, "interns", targets={"harry-potter": {"action": "refuse"}}, requests_per_minute=600)
+    create_key(keys, name="bob", team="interns")
     _, client = create_key(keys, name="chat-app")
     _, administrator = create_key(keys, name="me", scopes={"admin"})
     port = free_loopback_port()
@@ -116,6 +118,12 @@ def take_all(page: Page, url: str, client: str, administrator: str) -> None:
     page.get_by_role("button", name="Judge").click()
     page.locator("#trial-detail").wait_for(timeout=60_000)
     take(page, "data")
+
+    page.get_by_role("link", name="Keys").click()
+    page.get_by_role("button", name="Change interns").click()
+    page.locator("#client-edit").wait_for()
+    page.evaluate("document.activeElement.blur()")
+    take(page, "keys")
 
     page.get_by_role("link", name="Targets").click()
     page.get_by_role("button", name="Model card").click()

@@ -71,7 +71,7 @@ function edit(kind, client) {
   const named = [...new Set([...targets, ...client.exempt, ...Object.keys(client.targets)])];
   byId("client-targets").replaceChildren(table(["Target", "What is flagged", "Flagged from"], named.map((name) => targetRow(name, client))));
   byId("client-models").value = client.models?.join(" ") ?? "";
-  byId("client-models").placeholder = `all of ${models.join(" ")}`;
+  byId("client-models").placeholder = models.length ? `all of ${models.join(" ")}` : "all";
   byId("client-rate").value = client.requests_per_minute ?? "";
   byId("client-places").value = client.concurrency ?? "";
   byId("client-remove").hidden = kind !== "team";
