@@ -228,7 +228,7 @@ bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/
 	$(BIN)/python -m bench.prefix_cache
 
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
-SERVING := --extra redis --extra tracing
+SERVING := --extra redis --extra registry --extra tracing
 docs: install-dev ## Build the documentation as a site, in site/.
 	$(BIN)/mkdocs build
 
