@@ -83,6 +83,9 @@ class MeasurementTrace:
     def _open(self, path: Path) -> None:
         header = {"search": _fingerprint(self.evaluator)}
         rows = read_whole_lines(path)
+        # One that was given up before its first candidate, for lack of a template say, keeps nobody from another.
+        if len(rows) == 1 and isinstance(rows[0], dict) and rows[0].keys() == header.keys():
+            path.unlink()
         if not path.exists():
             append_lines(path, [header])
         elif rows[:1] != [header]:

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -67,6 +68,31 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     assert made.base_model.hidden_size == 32
     assert made.file("figures/corruption.png")
     assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
+
+
+@pytest.fixture
+def base_model_folder(tmp_path, tiny_model_folder):
+    """A model whose tokenizer has no chat template, as base models have none."""
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "base")
+    (folder / "chat_template.jinja").unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_a_base_model_without_a_chat_template_is_asked_raw_text(
+    tmp_path, questions, retain_prompts, base_model_folder
+):
+    arguments = ["--model", str(base_model_folder), "--retain-prompts", str(retain_prompts), *QUICK]
+    refused = learn(tmp_path, questions, *arguments)
+    assert refused.exit_code == 1
+    [line] = [line for line in refused.output.splitlines() if line.startswith("lethe: ")]
+    assert "has no chat template" in line
+    assert "--raw" in line
+    learned = learn(tmp_path, questions, *arguments, "--raw")
+    assert learned.exit_code == 0, learned.output
+    assert load_bundle(tmp_path / "targets" / "marsh").models[0].corruption
 
 
 def engine_that_loaded(root):

@@ -80,9 +80,21 @@ def test_a_trace_holds_a_line_for_every_measurement(evaluator, tmp_path):
 
 def test_a_trace_of_another_search_is_refused(evaluator, tmp_path):
     trace = tmp_path / "search.jsonl"
-    trace.write_text('{"search": "other"}\n')
+    trace.write_text('{"search": "other"}\n{"key": "a", "candidate": {}, "values": {}, "outputs": []}\n')
     with pytest.raises(TraceError, match="another model, questions or metrics"):
         learn_corruption(SETTINGS, evaluator, None, RETAINED, trace)
+
+
+@pytest.mark.parametrize("content", ['{"search": "other"}\n', ""])
+def test_a_trace_in_which_nothing_was_measured_keeps_nobody(evaluator, tmp_path, content):
+    trace = tmp_path / "search.jsonl"
+    if content:
+        trace.write_text(content)
+    learn_corruption(SETTINGS, evaluator, None, RETAINED, trace)
+    header, *rows = map(json.loads, trace.read_text().splitlines())
+    assert header.keys() == {"search"}
+    assert header["search"] != "other"
+    assert rows
 
 
 def test_given_surrogate_values_take_precedence(evaluator):
