@@ -82,6 +82,8 @@ class Record:
     def admitted(self, key: ApiKey) -> None:
         """Who asks is known, and may."""
         self._key = key
+        if key.team is not None:
+            self._entry["team"] = key.team.name
 
     def parsed(self, request: GuardedRequest) -> None:
         """What the client asks of whom."""

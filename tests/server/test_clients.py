@@ -163,3 +163,15 @@ async def test_nobody_else_sees_or_changes_clients(
 ) -> None:
     answer = await admin.request(method, path, json={}, headers=client_key[1])
     assert answer.status_code == 403
+
+
+async def test_a_requests_entry_names_the_team(
+    admin: httpx.AsyncClient, stack: Stack, client_key: tuple[str, dict[str, str]], log: Path
+) -> None:
+    identity, headers = client_key
+    await verdict(stack, headers)
+    await admin.put(f"/admin/keys/{identity}", json={})
+    await verdict(stack, headers)
+    await stack.audited(3)
+    asked = [each for each in read_entries(log) if each["key"] == identity]
+    assert [each.get("team") for each in asked] == ["research", None]
