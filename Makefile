@@ -40,6 +40,7 @@ export DO_NOT_TRACK := 1
   demo \
   docs \
   format \
+  engine-soak \
   fuzz \
   help \
   image-test \
@@ -217,6 +218,9 @@ bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough a
 
 fuzz: install-dev ## Send 10,000 requests made from the OpenAPI document; writes docs/fuzzing.md.
 	$(BIN)/python -m bench.fuzz $(ARGS)
+
+engine-soak: install-dev ## Ask the proxy before two engines on CPU for an hour, with reloads and killed engines; writes docs/benchmarks.md. ARGS="--minutes 10"
+	$(BIN)/python -m bench.engine_soak $(ARGS)
 
 soak: install-dev ## Ask the proxy all kinds of things for a quarter of an hour; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.soak $(ARGS)
