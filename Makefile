@@ -65,6 +65,7 @@ export DO_NOT_TRACK := 1
   serve \
   settings-reference \
   soak \
+  stack-test \
   target-harry-potter \
   test \
   test-engine \
@@ -144,6 +145,9 @@ test-engine: install-dev ## Run the end-to-end tests on the real engine.
 
 image-test: ## Build the proxy's image and run it, by Docker or, as root on Debian, by one made for it.
 	tests/deploy/image/docker-engine tests/deploy/image/proxy-image
+
+stack-test: ## Build proxy, router and engine-cpu and run the compose stack, in the same way; half an hour and 15 GB.
+	tests/deploy/image/docker-engine tests/deploy/image/build-images --apart tests/deploy/image/compose-stack
 
 check: install-dev ## Lint, check formatting and types.
 	$(BIN)/ruff check .
