@@ -61,7 +61,8 @@ class CheckHandler:
             in_detail = Scope.ADMIN in key.scopes
             prompt = await self._prompt_verdict(asked, key, record, in_detail)
             answer = await self._answer_verdict(asked, record, in_detail)
-            exempt = {each.target for each in prompt.targets if key.is_exempt(each.target)}
+            judged = (*prompt.targets, *(answer.targets if answer else ()))
+            exempt = {each.target for each in judged if key.is_exempt(each.target)}
             return Findings(prompt, answer, exempt, in_detail).response()
 
     def _quotas(self, key: ApiKey) -> Iterator[Quota]:
