@@ -51,7 +51,6 @@ def running_registry() -> Iterator[Registry]:
             expected = b64encode(":".join(kept.login).encode()).decode()
             if self.headers.get("Authorization") == f"Basic {expected}":
                 return True
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.answer(401, WWW_Authenticate='Basic realm="registry"')
             return False
 
@@ -66,6 +65,7 @@ def running_registry() -> Iterator[Registry]:
             self.answer(404) if found is None else self.answer(200, found)
 
         def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.let_in():
                 self.answer(202, Location=f"{self.path}session?state=begun")
 
