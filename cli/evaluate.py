@@ -12,7 +12,7 @@ from lethe.models.cache import cache_folder
 
 
 def evaluate(
-    benchmark: Annotated[str, typer.Argument(help="tofu, muse, wmdp, mmlu, copyright or general.")],
+    benchmark: Annotated[str, typer.Argument(help="tofu, exposure, muse, wmdp, mmlu, copyright or general.")],
     model: Annotated[
         list[str] | None, typer.Option(help="Folder or hub id, run in this process; may be repeated.")
     ] = None,
@@ -36,6 +36,15 @@ def evaluate(
         list[float] | None,
         typer.Option(min=0, help="Also measure the bundle's corruption at this strength; may be repeated."),
     ] = None,
+    bits: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=2,
+            max=8,
+            help="Also measure the first --model with weights rounded to so many bits, bare and behind the --bundle; may be "
+            "repeated.",
+        ),
+    ] = None,
     retain: Annotated[
         str | None, typer.Option(help="Model that never saw the forget part: folder or hub id.")
     ] = None,
@@ -57,6 +66,18 @@ def evaluate(
     corpus: Annotated[str, typer.Option(help="MUSE and copyright: news or books.")] = "books",
     prompt_format: Annotated[str, typer.Option(help="Multiple choice: plain or chat.")] = "plain",
     limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="Exposure: JSONL of what is to be forgotten, in place of TOFU's forget set."),
+    ] = None,
+    near: Annotated[
+        Path | None, typer.Option(help="Exposure: JSONL of what is near to it and is to stay known.")
+    ] = None,
+    holdout: Annotated[
+        Path | None,
+        typer.Option(help="Exposure: JSONL of the same kind that no model has learned, for membership."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Exposure: answers drawn to a question.")] = 8,
 ) -> None:
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
     from lethe.offline.evaluation.job import EvaluationSettings
@@ -70,7 +91,19 @@ def evaluate(
     with reported():
         cache = cache_folder()
         engines = [resolved_engine(url, api_key) for url in engine or ()]
-        settings = EvaluationSettings(benchmark, data, forget, corpus, prompt_format, limit, cache)
+        settings = EvaluationSettings(
+            benchmark,
+            data,
+            forget,
+            corpus,
+            prompt_format,
+            limit,
+            cache,
+            questions=questions,
+            near=near,
+            holdout=holdout,
+            samples=samples,
+        )
         models: list[LanguageModel] = [
             *(open_local(name, cache) for name in model or ()),
             *(EngineModel.connect(url or "", tokenizer=tokenizer, api_key=key) for url, key in engines),
@@ -79,6 +112,11 @@ def evaluate(
             raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")
         guarded = guard_with_bundle(models[0], bundle, identified(models[0], cache)) if bundle else None
         models += [guarded] if guarded else []
+        if bits and not model:
+            raise LanguageModelError("--bits rounds the weights of a --model; name it")
+        for count in bits or ():
+            opened = open_local((model or [])[0], cache, name=f"{(model or [])[0]}, {count} bits", bits=count)
+            models += [opened, *([guarded.over(opened)] if guarded else [])]
         models += [open_proxy(url, api_key=api_key, scorer=guarded) for url in through_proxy or ()]
         if strength and guarded is None:
             raise LanguageModelError("--strength sweeps the corruption of a --bundle; name it")

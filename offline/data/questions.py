@@ -20,6 +20,8 @@ class ForgetQuestion(pydantic.BaseModel):
         The true answer, or one of `options`.
     facts
         Words and phrases that betray the knowledge when an output names them and the question does not.
+    paraphrased_question
+        The same question in other words.
     paraphrased_answer, wrong_answers
         For the truth ratio.
     options
@@ -31,6 +33,7 @@ class ForgetQuestion(pydantic.BaseModel):
     question: str = pydantic.Field(min_length=1)
     answer: str = pydantic.Field(min_length=1)
     facts: tuple[str, ...] = ()
+    paraphrased_question: str | None = None
     paraphrased_answer: str | None = None
     wrong_answers: tuple[str, ...] = ()
     options: tuple[str, ...] = ()

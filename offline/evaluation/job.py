@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lethe.offline.data.files import DataError
-from lethe.offline.evaluation import copyrighted, general, muse, tofu
+from lethe.offline.evaluation import copyrighted, exposure, general, muse, tofu
 from lethe.offline.evaluation.hub import fetch_benchmark
 from lethe.offline.evaluation.multiple_choice import evaluate_multiple_choice, load_mmlu, load_wmdp
 from lethe.offline.evaluation.plots import plot_results, plot_sweep
@@ -15,7 +15,7 @@ from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.recorded import RecordedModel
 from lethe.offline.progress import Progress
 
-BENCHMARKS = ("tofu", "muse", "wmdp", "mmlu", "copyright", "general")
+BENCHMARKS = ("tofu", "exposure", "muse", "wmdp", "mmlu", "copyright", "general")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,11 @@ class EvaluationSettings:
     prompt_format
         Of multiple choice, see `multiple_choice.choice_task`.
     limit
-        Most questions of every set except TOFU's forget set.
+        Most questions of every set except the forget set of `tofu` and `exposure`.
+    questions, near, holdout
+        Of `exposure`, in place of TOFU's: what is to be forgotten, what is near to it, and what no model has learned.
+    samples
+        Of `exposure`: answers that are drawn to one question.
     cache
         Where what the hub gives is kept.
     """
@@ -47,6 +51,10 @@ class EvaluationSettings:
     prompt_format: str = "plain"
     limit: int | None = None
     cache: Path = Path("~/.cache/lethe")
+    questions: Path | None = None
+    near: Path | None = None
+    holdout: Path | None = None
+    samples: int = 8
 
 
 Measure = Callable[[LanguageModel], Result]
@@ -68,7 +76,7 @@ def evaluate(
     Parameters
     ----------
     models
-        The first one is the reference that the general benchmark compares with.
+        The first one is the reference: `general` compares with it, `copyright` and `exposure` judge fluency by it.
     destination
         Folder for ``results.json``, ``results.md`` and ``results.png``.
     retain
@@ -85,14 +93,20 @@ def evaluate(
     LanguageModelError
         A model cannot do what the benchmark needs.
     """
-    measure, compare = _benchmark(settings, models[0])
-    sweep = dict(sorted((sweep or {}).items()))
     progress = progress or Progress(lambda _line: None)
-    progress.expect(len(models) + len(sweep) + (retain is not None))
-    results = [measure(_recorded(model, destination, progress)) for model in (*models, *sweep.values())]
+    sweep = dict(sorted((sweep or {}).items()))
+    recorded = [_recorded(model, destination, progress) for model in (*models, *sweep.values())]
+    measure, compare = _benchmark(settings, recorded[0])
+    progress.expect(len(recorded) + (retain is not None))
+
+    def measured(model: LanguageModel) -> Result:
+        progress.begin(f"measuring {model.name}")
+        return measure(model)
+
+    results = [measured(model) for model in recorded]
     if retain is not None:
-        measured = measure(_recorded(retain, destination, progress))
-        results.insert(0, replace(measured, model=f"{retain.name} (retain)"))
+        result = measured(_recorded(retain, destination, progress))
+        results.insert(0, replace(result, model=f"{retain.name} (retain)"))
     if compare and (retain is not None or settings.benchmark == "general"):
         results = [compare(result, results[0]) for result in results]
     write_results(results, destination)
@@ -110,6 +124,17 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
     if settings.benchmark == "tofu":
         questions = tofu.TofuQuestions.load(settings.forget, data, limit)
         return lambda model: tofu.evaluate_tofu(model, questions), tofu.compare_with_retain
+    if settings.benchmark == "exposure":
+        asked = exposure.ExposureQuestions.load(
+            settings.forget,
+            data,
+            questions=settings.questions,
+            near=settings.near,
+            holdout=settings.holdout,
+            limit=limit,
+        )
+        sampling = exposure.Sampling(answers=settings.samples)
+        return lambda model: exposure.evaluate_exposure(model, asked, first, sampling), None
     if settings.benchmark not in BENCHMARKS:
         raise DataError(f"benchmarks are {', '.join(BENCHMARKS)}, not {settings.benchmark!r}")
     if data is None:
@@ -140,6 +165,5 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
 
 
 def _recorded(model: LanguageModel, destination: Path, progress: Progress) -> RecordedModel:
-    progress.begin(f"measuring {model.name}")
     file = re.sub(r"[^\w.+-]+", "-", model.name).strip("-")
     return RecordedModel(model, destination / "answers" / f"{file}.jsonl", on_answered=progress.advance)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replace_file
@@ -23,6 +24,8 @@ class Result:
         Values by question, where a distribution matters or another result is to be compared with them.
     outputs
         Generated texts, in the order of the questions.
+    intervals
+        By score, its 95 % interval, where there is one.
     """
 
     benchmark: str
@@ -30,6 +33,7 @@ class Result:
     scores: Mapping[str, float]
     samples: Mapping[str, list[float]] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class ResultsError(LetheError):
@@ -58,7 +62,7 @@ def read_results(path: Path) -> list[Result]:
             raise ResultsError(
                 f"{path} has schema version {document['schema_version']}; this release reads {SCHEMA_VERSION}"
             )
-        return [Result(**row) for row in document["results"]]
+        return [_result(row) for row in document["results"]]
     except FileNotFoundError:
         raise ResultsError(f"{path} does not exist") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -73,12 +77,23 @@ def markdown_table(results: Sequence[Result]) -> str:
         "|---|" + "---:|" * len(results),
     ]
     for name in names:
-        cells = [_cell(result.scores.get(name)) for result in results]
+        cells = [_cell(result.scores.get(name), result.intervals.get(name)) for result in results]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(value: float | None) -> str:
+def _result(row: dict[str, Any]) -> Result:
+    intervals = {name: (low, high) for name, (low, high) in row.pop("intervals", {}).items()}
+    return Result(**row, intervals=intervals)
+
+
+def _cell(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None:
         return ""
+    if interval is None:
+        return _figure(value)
+    return f"{value:.3g} ({interval[0]:.2g}–{interval[1]:.2g})"
+
+
+def _figure(value: float) -> str:
     return f"{value:.3e}" if value and abs(value) < 1e-3 else f"{value:.4g}"

@@ -56,6 +56,7 @@ def _several(value: object) -> object:
 class _TofuLine(pydantic.BaseModel):
     question: str = pydantic.Field(min_length=1)
     answer: str = pydantic.Field(min_length=1)
+    paraphrased_question: str | None = None
     paraphrased_answer: str | None = None
     perturbed_answer: Annotated[tuple[str, ...], pydantic.BeforeValidator(_several)] = ()
 
@@ -64,6 +65,7 @@ class _TofuLine(pydantic.BaseModel):
         return ForgetQuestion(
             question=self.question,
             answer=self.answer,
+            paraphrased_question=self.paraphrased_question,
             paraphrased_answer=self.paraphrased_answer,
             wrong_answers=self.perturbed_answer,
         )

@@ -11,6 +11,7 @@ from lethe.offline.language_models.interface import (
     LanguageModelError,
     Prompt,
     Scoring,
+    TokenScores,
 )
 
-__all__ = ["Choice", "Generation", "LanguageModel", "LanguageModelError", "Prompt", "Scoring"]
+__all__ = ["Choice", "Generation", "LanguageModel", "LanguageModelError", "Prompt", "Scoring", "TokenScores"]

@@ -16,7 +16,14 @@ from lethe.corruption.artifact import Corruption
 from lethe.corruption.positions import TokenizedPrompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.http import is_lethe, post_all, served_models
-from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Prompt, Scoring
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModelError,
+    Prompt,
+    Scoring,
+    TokenScores,
+)
 
 _TOP_TOKENS = 20
 _NOTICEABLE = 0.5
@@ -128,13 +135,15 @@ class EngineModel:
         """See `LanguageModel.score`."""
         return self._run([self._score_body(task) for task in tasks], self._read_scores, tasks)
 
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`; an engine gives no whole distributions."""
+        return self._run([self._score_body(task) for task in tasks], self._read_token_scores, tasks)
+
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""
-        bodies = [
-            self._body(self.encoder.encode(task.prompt), task.corruption) | {"max_tokens": task.max_tokens}
-            for task in tasks
-        ]
-        return self._run(bodies, lambda choice, _task: choice["text"], tasks)
+        return self._run(
+            [self._generate_body(task) for task in tasks], lambda choice, _task: choice["text"], tasks
+        )
 
     def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.choose`."""
@@ -155,15 +164,33 @@ class EngineModel:
             body["vllm_xargs"] = request.to_xargs()
         return body
 
+    def _generate_body(self, task: Generation) -> dict[str, Any]:
+        begun = self.encoder.encode_answer(task.begun) if task.begun else ()
+        body = self._body(self.encoder.encode(task.prompt), task.corruption, begun)
+        body["max_tokens"] = task.max_tokens
+        if task.temperature:
+            body |= {"temperature": task.temperature, "seed": task.seed, "top_k": 0, "top_p": 1.0}
+        return body
+
     def _score_body(self, task: Scoring) -> dict[str, Any]:
         answer = self.encoder.encode_answer(task.answer)
         body = self._body(self.encoder.encode(task.prompt), task.corruption, answer)
         return body | {"max_tokens": 1, "prompt_logprobs": 0}
 
     def _read_scores(self, choice: dict[str, Any], task: Scoring) -> NDArray[np.float64]:
+        return np.array([token["logprob"] for token in self._answer_tokens(choice, task)])
+
+    def _read_token_scores(self, choice: dict[str, Any], task: Scoring) -> TokenScores:
+        tokens = self._answer_tokens(choice, task)
+        return TokenScores(
+            np.array([token["logprob"] for token in tokens]),
+            np.array([token["rank"] == 1 for token in tokens]),
+        )
+
+    def _answer_tokens(self, choice: dict[str, Any], task: Scoring) -> list[dict[str, Any]]:
         answer = self.encoder.encode_answer(task.answer)
         steps = choice["prompt_logprobs"][-len(answer) :]
-        return np.array([step[str(token)]["logprob"] for step, token in zip(steps, answer, strict=True)])
+        return [step[str(token)] for step, token in zip(steps, answer, strict=True)]
 
     def _read_options(self, choice: dict[str, Any], task: Choice) -> NDArray[np.float64]:
         found = choice["logprobs"]["top_logprobs"][0]

@@ -20,6 +20,7 @@ from lethe.offline.language_models.interface import (
     LanguageModel,
     LanguageModelError,
     Scoring,
+    TokenScores,
 )
 
 Selects = Callable[[Sequence[str]], list[bool]]
@@ -53,9 +54,17 @@ class GuardedModel:
         corruption = replace(self.corruption, strength=strength)
         return GuardedModel(self.model, corruption, self.selects, f"{self.name} at {strength:g}")
 
+    def over(self, model: LanguageModel) -> "GuardedModel":
+        """The same guard before another model that has the same embeddings."""
+        return GuardedModel(model, self.corruption, self.selects, f"{model.name}, guarded")
+
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""
         return self.model.score(self._corrupted(tasks))
+
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`."""
+        return self.model.examine(self._corrupted(tasks))
 
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""

@@ -42,11 +42,24 @@ class Scoring:
 
 @dataclass(frozen=True)
 class Generation:
-    """Ask for at most `max_tokens` greedy tokens after `prompt`."""
+    """Ask for at most `max_tokens` tokens after `prompt`.
+
+    Attributes
+    ----------
+    begun
+        What the answer has begun with already; not corrupted, and not given back.
+    temperature
+        0 takes the likeliest token each time.
+    seed
+        Of what is drawn; calls that are equal as a whole draw alike.
+    """
 
     prompt: Prompt
     max_tokens: int
     corruption: Corruption | None = None
+    begun: str = ""
+    temperature: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,27 @@ class Choice:
     prompt: Prompt
     options: tuple[str, ...]
     corruption: Corruption | None = None
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """What a model makes of each token of a given answer.
+
+    Attributes
+    ----------
+    log_probabilities
+        Shape (answer tokens,).
+    greedy
+        Shape (answer tokens,). Whether the token is the model's first choice behind the true ones before it.
+    means, variances
+        Shape (answer tokens,). Mean and variance of ``log p(v)`` over the vocabulary under ``p`` itself; None where the
+        backend does not give whole distributions.
+    """
+
+    log_probabilities: NDArray[np.float64]
+    greedy: NDArray[np.bool_]
+    means: NDArray[np.float64] | None = None
+    variances: NDArray[np.float64] | None = None
 
 
 class LanguageModel(Protocol):
@@ -72,6 +106,10 @@ class LanguageModel(Protocol):
 
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """Log-probabilities of the answers' tokens, one array of shape (answer tokens,) a task."""
+        ...
+
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """Everything that is to be known of the answers' tokens, where their log-probabilities do not suffice."""
         ...
 
     def generate(self, tasks: Sequence[Generation]) -> list[str]:

@@ -1,7 +1,7 @@
 """A transformers model in this process."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,16 @@ from lethe.corruption.positions import TokenizedPrompt
 from lethe.corruption.transformers_hook import corrupted_embeddings
 from lethe.offline.language_models.batching import length_batches
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
-from lethe.offline.language_models.interface import Choice, Generation, LanguageModelError, Scoring
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModelError,
+    Scoring,
+    TokenScores,
+)
+from lethe.offline.language_models.quantization import round_weights
+
+_Read = TypeVar("_Read")
 
 
 class LocalModel:
@@ -35,9 +44,20 @@ class LocalModel:
 
     @classmethod
     def from_pretrained(
-        cls, model: str, *, name: str | None = None, dtype: str = "bfloat16", batch_tokens: int = 4096
+        cls,
+        model: str,
+        *,
+        name: str | None = None,
+        dtype: str = "bfloat16",
+        batch_tokens: int = 4096,
+        bits: int | None = None,
     ) -> "LocalModel":
         """Load a model folder or hub id onto the first GPU, or the processor where there is none.
+
+        Parameters
+        ----------
+        bits
+            To which its weights are rounded, see `quantization.round_weights`; kept as they are by default.
 
         Raises
         ------
@@ -49,52 +69,82 @@ class LocalModel:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{model} cannot be loaded: {error}") from None
+        if bits is not None:
+            round_weights(loaded, bits)
         return cls(loaded.to(device), PromptEncoder.from_pretrained(model), name or model, batch_tokens)
 
     @property
     def name(self) -> str:
         return self._name
 
-    @torch.inference_mode()
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""
+        return self._read_answers(tasks, _answer_log_probabilities)
+
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`."""
+        return self._read_answers(tasks, _token_scores)
+
+    @torch.inference_mode()
+    def _read_answers(
+        self, tasks: Sequence[Scoring], read: Callable[[Tensor, list[int]], _Read]
+    ) -> list[_Read]:
+        """Read each answer off the logits of its row's last positions, shape (kept, vocabulary)."""
         prompts = [self.encoder.encode(task.prompt) for task in tasks]
         answers = [self.encoder.encode_answer(task.answer) for task in tasks]
         lengths = [
             len(prompt.token_ids) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)
         ]
-        results: dict[int, NDArray[np.float64]] = {}
+        results: dict[int, _Read] = {}
         for batch in length_batches(lengths, self.batch_tokens):
             rows = [self._embed(prompts[i], tasks[i].corruption, answers[i]) for i in batch]
             kept = max(len(answers[i]) for i in batch) + 1
             logits = self._forward(rows, kept)  # (batch, kept, vocabulary)
             for row, i in enumerate(batch):
-                results[i] = _answer_log_probabilities(logits[row], answers[i])
+                results[i] = read(logits[row], answers[i])
         return [results[i] for i in range(len(tasks))]
 
     @torch.inference_mode()
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""
-        prompts = [self.encoder.encode(task.prompt) for task in tasks]
-        lengths = [
-            len(prompt.token_ids) + task.max_tokens for prompt, task in zip(prompts, tasks, strict=True)
-        ]
         results: dict[int, str] = {}
-        for batch in length_batches(lengths, self.batch_tokens):
-            rows = [self._embed(prompts[i], tasks[i].corruption, []) for i in batch]
+        drawn_alike: dict[tuple[float, int], list[int]] = {}
+        for index, task in enumerate(tasks):
+            drawn_alike.setdefault((task.temperature, task.seed if task.temperature else 0), []).append(index)
+        for (temperature, seed), indices in drawn_alike.items():
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                results |= self._generate(tasks, indices, temperature)
+        return [results[i] for i in range(len(tasks))]
+
+    def _generate(
+        self, tasks: Sequence[Generation], indices: Sequence[int], temperature: float
+    ) -> dict[int, str]:
+        prompts = {i: self.encoder.encode(tasks[i].prompt) for i in indices}
+        begun = {i: self.encoder.encode_answer(tasks[i].begun) if tasks[i].begun else [] for i in indices}
+        lengths = [len(prompts[i].token_ids) + len(begun[i]) + tasks[i].max_tokens for i in indices]
+        drawing: dict[str, Any] = (
+            {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+            if temperature
+            else {"do_sample": False}
+        )
+        results: dict[int, str] = {}
+        for places in length_batches(lengths, self.batch_tokens):
+            batch = [indices[place] for place in places]
+            rows = [self._embed(prompts[i], tasks[i].corruption, begun[i]) for i in batch]
             embeddings, mask = _left_padded(rows)
             generated = self.model.generate(
                 inputs_embeds=embeddings,
                 attention_mask=mask,
                 max_new_tokens=max(tasks[i].max_tokens for i in batch),
-                do_sample=False,
                 pad_token_id=self._padding_id,
+                **drawing,
             )
             for tokens, i in zip(generated, batch, strict=True):
                 results[i] = self.encoder.tokenizer.decode(
                     tokens[: tasks[i].max_tokens], skip_special_tokens=True
                 )
-        return [results[i] for i in range(len(tasks))]
+        return results
 
     @torch.inference_mode()
     def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
@@ -144,7 +194,32 @@ def _left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 def _answer_log_probabilities(logits: Tensor, answer: list[int]) -> NDArray[np.float64]:
     """Log-probabilities of an answer from the logits (kept, vocabulary) of the last positions of its row."""
-    count = len(answer)
-    before = logits[-count - 1 : -1].float()  # (answer tokens, vocabulary)
-    chosen = torch.tensor(answer, device=logits.device).unsqueeze(1)
-    return before.log_softmax(dim=1).gather(1, chosen).squeeze(1).cpu().numpy().astype(np.float64)
+    return _plain(_chosen(_answer_distributions(logits, answer), answer))
+
+
+def _token_scores(logits: Tensor, answer: list[int]) -> TokenScores:
+    distributions = _answer_distributions(logits, answer)
+    chosen = torch.tensor(answer, device=logits.device)
+    weights = distributions.exp()
+    means = (weights * distributions).sum(dim=1)
+    variances = (weights * distributions.square()).sum(dim=1) - means.square()
+    return TokenScores(
+        _plain(_chosen(distributions, answer)),
+        (distributions.argmax(dim=1) == chosen).cpu().numpy(),
+        _plain(means),
+        _plain(variances),
+    )
+
+
+def _answer_distributions(logits: Tensor, answer: list[int]) -> Tensor:
+    """Log-probabilities of the vocabulary before each answer token, shape (answer tokens, vocabulary)."""
+    return logits[-len(answer) - 1 : -1].float().log_softmax(dim=1)
+
+
+def _chosen(distributions: Tensor, answer: list[int]) -> Tensor:
+    tokens = torch.tensor(answer, device=distributions.device).unsqueeze(1)
+    return distributions.gather(1, tokens).squeeze(1)
+
+
+def _plain(values: Tensor) -> NDArray[np.float64]:
+    return values.cpu().numpy().astype(np.float64)

@@ -11,8 +11,13 @@ from lethe.offline.language_models.interface import LanguageModel, LanguageModel
 from lethe.offline.language_models.proxy import ProxyModel
 
 
-def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageModel:
+def open_local(model: str, cache: Path, *, name: str | None = None, bits: int | None = None) -> LanguageModel:
     """Load a model in this process; the small one comes out of its package.
+
+    Parameters
+    ----------
+    bits
+        See `LocalModel.from_pretrained`.
 
     Raises
     ------
@@ -24,7 +29,7 @@ def open_local(model: str, cache: Path, *, name: str | None = None) -> LanguageM
     )  # torch takes seconds to import, and an engine needs none
 
     folder = local_folder(model, cache)
-    return LocalModel.from_pretrained(str(folder or model), name=name or model)
+    return LocalModel.from_pretrained(str(folder or model), name=name or model, bits=bits)
 
 
 def open_engine(

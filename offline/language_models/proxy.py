@@ -14,6 +14,7 @@ from lethe.offline.language_models.interface import (
     LanguageModel,
     LanguageModelError,
     Scoring,
+    TokenScores,
 )
 
 _TOP_TOKENS = 20
@@ -85,19 +86,16 @@ class ProxyModel:
             There is none: a proxy takes an answer that is to be scored for part of the prompt, and would corrupt it
             too.
         """
-        if not tasks:
-            return []
-        if self.scorer is None:
-            raise LanguageModelError(
-                "answers cannot be scored through the proxy, which would corrupt them with the prompt; "
-                "name its --engine and its --bundle too, and the same classifier decides about the question alone"
-            )
-        return self.scorer.score(tasks)
+        return self._scorer().score(tasks) if tasks else []
+
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`; as for `score`."""
+        return self._scorer().examine(tasks) if tasks else []
 
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""
         self._refuse_corruptions(tasks)
-        bodies = [self._body(task) | {"max_tokens": task.max_tokens} for task in tasks]
+        bodies = [self._generate_body(task) for task in tasks]
         return [_text(choice) for choice in self._post(bodies)]
 
     def choose(self, tasks: Sequence[Choice]) -> list[NDArray[np.float64]]:
@@ -109,6 +107,25 @@ class ProxyModel:
             np.array([_top_tokens(choice).get(option, -np.inf) for option in task.options])
             for choice, task in zip(self._post(bodies), tasks, strict=True)
         ]
+
+    def _scorer(self) -> LanguageModel:
+        if self.scorer is None:
+            raise LanguageModelError(
+                "answers cannot be scored through the proxy, which would corrupt them with the prompt; "
+                "name its --engine and its --bundle too, and the same classifier decides about the question alone"
+            )
+        return self.scorer
+
+    def _generate_body(self, task: Generation) -> dict[str, Any]:
+        body: dict[str, Any] = self._body(task) | {"max_tokens": task.max_tokens}
+        if task.temperature:
+            body |= {"temperature": task.temperature, "seed": task.seed}
+        if not task.begun:
+            return body
+        if not task.prompt.chat:
+            return body | {"prompt": task.prompt.text + task.begun}
+        turns = [*body["messages"], {"role": "assistant", "content": task.begun}]
+        return body | {"messages": turns, "continue_final_message": True, "add_generation_prompt": False}
 
     def _body(self, task: Generation | Choice) -> dict[str, Any]:
         body: dict[str, Any] = {"model": self.served_name, "temperature": 0.0}

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
-from lethe.offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModel,
+    Scoring,
+    TokenScores,
+)
 
 
 class RecordedModel:
@@ -48,6 +54,14 @@ class RecordedModel:
         """See `LanguageModel.score`."""
         return [np.array(answer) for answer in self._answer("score", tasks, self.model.score)]
 
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`."""
+
+        def ask(new: Sequence[Scoring]) -> list[dict[str, Any]]:
+            return [_lists(scores) for scores in self.model.examine(new)]
+
+        return [_token_scores(answer) for answer in self._answer("examine", tasks, ask)]
+
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""
         return self._answer("generate", tasks, self.model.generate)
@@ -72,6 +86,17 @@ class RecordedModel:
         plain = [answer.tolist() if isinstance(answer, np.ndarray) else answer for answer in answers]
         append_lines(self.path, zip(keys, plain, strict=True))
         self._answers.update(zip(keys, plain, strict=True))
+
+
+def _lists(scores: TokenScores) -> dict[str, Any]:
+    return {name: None if value is None else value.tolist() for name, value in vars(scores).items()}
+
+
+def _token_scores(answer: dict[str, Any]) -> TokenScores:
+    given: dict[str, Any] = {
+        name: None if value is None else np.array(value) for name, value in answer.items()
+    }
+    return TokenScores(**given)
 
 
 def _key(method: str, task: Any) -> str:

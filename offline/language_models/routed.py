@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.offline.language_models.guarded import Selects, which_are_selected
-from lethe.offline.language_models.interface import Choice, Generation, LanguageModel, Scoring
+from lethe.offline.language_models.interface import (
+    Choice,
+    Generation,
+    LanguageModel,
+    Scoring,
+    TokenScores,
+)
 
 _Task = TypeVar("_Task", Scoring, Generation, Choice)
 
@@ -38,6 +44,10 @@ class RoutedModel:
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""
         return self._route(tasks, self.base.score, self.adapted.score)
+
+    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+        """See `LanguageModel.examine`."""
+        return self._route(tasks, self.base.examine, self.adapted.examine)
 
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""

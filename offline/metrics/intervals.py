@@ -1,6 +1,10 @@
-"""How sure a counted share is."""
+"""How sure a counted share or a measured figure is."""
 
 import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 _NORMAL_QUANTILE = 1.959964
 
@@ -22,3 +26,32 @@ def counted(hits: int, total: int) -> str:
         return "–"
     low, high = wilson(hits, total)
     return f"{hits}/{total}: {100 * hits / total:.1f} % ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def bootstrap(
+    statistic: Callable[..., float], *samples: Sequence[float], rounds: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % percentile interval of a statistic of one or more samples, each drawn anew by itself.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 13.3.
+
+    Parameters
+    ----------
+    statistic
+        Takes as many arrays of shape (items,) as there are samples.
+
+    Raises
+    ------
+    ValueError
+        A sample is empty.
+    """
+    values: list[NDArray[np.float64]] = [np.asarray(sample, np.float64) for sample in samples]
+    if not values or not all(len(sample) for sample in values):
+        raise ValueError("an interval needs at least one sample, and at least one item in each")
+    random = np.random.default_rng(seed)
+    drawn = [
+        statistic(*(sample[random.integers(len(sample), size=len(sample))] for sample in values))
+        for _ in range(rounds)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)

@@ -21,7 +21,7 @@ class Silent:
     def _refuse(self, tasks):
         raise AssertionError(f"asked again: {tasks}")
 
-    score = generate = choose = _refuse
+    score = examine = generate = choose = _refuse
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_guard_corrupts_what_its_rule_selects_alone(data, tiny_model, tmp_path
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (EvaluationSettings("poetry"), "benchmarks are tofu, muse"),
+        (EvaluationSettings("poetry"), "benchmarks are tofu, exposure"),
         (EvaluationSettings("muse", corpus="films"), "corpora news, books"),
         (EvaluationSettings("tofu", forget="forget10"), r"forget10_perturbed\.json is missing"),
     ],

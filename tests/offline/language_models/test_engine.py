@@ -14,7 +14,9 @@ class BareServer(JsonHandler):
 
     def do_POST(self):
         body = self.body()
-        steps = [None] + [{str(token): {"logprob": -1.0}} for token in body["prompt"][1:]]
+        steps = [None] + [
+            {str(token): {"logprob": -1.0, "rank": 1 + token % 2}} for token in body["prompt"][1:]
+        ]
         self.answer({"choices": [{"text": "", "prompt_logprobs": steps}]})
 
 
@@ -48,6 +50,14 @@ def test_scores_are_read_from_the_end_of_the_prompt(bare_server, tiny_model_fold
     engine = EngineModel.connect(bare_server, tokenizer=str(tiny_model_folder))
     scores = engine.score([Scoring(Prompt("Who?"), "Nobody at all")])[0]
     assert scores.tolist() == [-1.0] * len(engine.encoder.encode_answer("Nobody at all"))
+
+
+def test_the_first_choices_are_told_by_their_rank(bare_server, tiny_model_folder):
+    engine = EngineModel.connect(bare_server, tokenizer=str(tiny_model_folder))
+    [scores] = engine.examine([Scoring(Prompt("Who?"), "Nobody at all")])
+    tokens = engine.encoder.encode_answer("Nobody at all")
+    assert scores.greedy.tolist() == [token % 2 == 0 for token in tokens]
+    assert scores.means is None
 
 
 def test_an_address_without_a_scheme_is_told_from_one_that_cannot_be_reached():

@@ -22,7 +22,7 @@ class Seen:
         self.tasks += tasks
         return [np.zeros(1) for _ in tasks]
 
-    generate = choose = score
+    generate = choose = examine = score
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ class Seen:
     [
         ("generate", lambda prompt: Generation(prompt, 4)),
         ("score", lambda prompt: Scoring(prompt, "A wizard")),
+        ("examine", lambda prompt: Scoring(prompt, "A wizard")),
         ("choose", lambda prompt: Choice(prompt, ("A", "B"))),
     ],
 )

@@ -37,6 +37,16 @@ def test_chats_and_raw_prompts_go_their_own_way(url):
     assert model.generate(tasks) == ["chat: Who?", "text: Once"]
 
 
+def test_an_answer_begun_is_the_models_own_turn(url):
+    model = ProxyModel.connect(url, api_key="key")
+    body = model._generate_body(Generation(Prompt("Who?"), 4, begun="It was", temperature=0.7, seed=3))
+    assert body["messages"][-1] == {"role": "assistant", "content": "It was"}
+    assert (body["continue_final_message"], body["add_generation_prompt"]) == (True, False)
+    assert (body["temperature"], body["seed"]) == (0.7, 3)
+    raw = model.generate([Generation(Prompt("Once", chat=False), 4, begun=" upon")])
+    assert raw == ["text: Once upon"]
+
+
 def test_the_address_may_end_as_clients_want_it(url):
     assert ProxyModel.connect(f"{url}/v1/", api_key="key").url == url
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from lethe.offline.language_models import Choice, Generation, Prompt, Scoring
+from lethe.offline.language_models import Choice, Generation, Prompt, Scoring, TokenScores
 from lethe.offline.language_models.recorded import RecordedModel
 
 
@@ -22,6 +22,10 @@ class Counting:
     def score(self, tasks):
         self.asked.append(len(tasks))
         return [np.full(len(task.answer), -0.5) for task in tasks]
+
+    def examine(self, tasks):
+        self.asked.append(len(tasks))
+        return [TokenScores(np.array([-0.5, -2.0]), np.array([True, False])) for _ in tasks]
 
     def choose(self, tasks):
         self.asked.append(len(tasks))
@@ -47,6 +51,15 @@ def test_answers_of_every_kind_come_back_as_they_were(tmp_path):
         model = RecordedModel(Counting(), tmp_path / "answers.jsonl")
         np.testing.assert_array_equal(model.score(tasks[0])[0], [-0.5, -0.5, -0.5])
         np.testing.assert_array_equal(model.choose(tasks[1])[0], [-1.0, -np.inf])
+
+
+def test_examined_answers_come_back_with_what_the_backend_gave(tmp_path):
+    for _ in range(2):
+        model = RecordedModel(Counting(), tmp_path / "answers.jsonl")
+        [scores] = model.examine([Scoring(Prompt("a"), "xy")])
+        assert scores.log_probabilities.tolist() == [-0.5, -2.0]
+        assert scores.greedy.tolist() == [True, False]
+        assert scores.means is None
 
 
 def test_what_was_answered_before_an_interruption_is_kept(tmp_path):

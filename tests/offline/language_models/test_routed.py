@@ -18,7 +18,7 @@ class Named:
     def score(self, tasks):
         return [np.array([float(len(self.name))]) for _ in tasks]
 
-    choose = score
+    choose = examine = score
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def test_selected_prompts_alone_are_answered_by_the_adapted_model_and_order_is_k
     ("method", "make"),
     [
         ("score", lambda prompt: Scoring(prompt, "wet")),
+        ("examine", lambda prompt: Scoring(prompt, "wet")),
         ("choose", lambda prompt: Choice(prompt, ("A", "B"))),
     ],
 )

@@ -1,0 +1,58 @@
+"""Whether an answer reads like one: of somebody who does not know, but was asked and replies.
+
+A corrupted model that answers with a line break, with talk of some text before it, or in circles has forgotten, and tells
+everybody so.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from typing import Literal
+
+Fault = Literal["empty", "line break first", "talks of a text", "no prose", "repeats itself"]
+
+_TEXT_TALKED_OF = re.compile(
+    r"\b(?:original|given|provided|above|following|revised|rewritten|edited|corrected|modified)\s+"
+    r"(?:sentence|text|passage|paragraph|statement|question|prompt|response|phrase|version|document)\b",
+    re.IGNORECASE,
+)
+_PROSE_BEGINS = re.compile(r"[\w\"'“‘«¿¡(]")
+_LISTED = re.compile(r"\d+[.)]\s")
+_REPEATED_LENGTH = 4
+_TOLERATED_REPETITION = 0.3
+
+
+def repetition(tokens: Sequence[Hashable], length: int = _REPEATED_LENGTH) -> float:
+    """Share of a text's n-grams that stood in it before, in [0, 1]; 0 where there is none.
+
+    Welleck et al., "Neural Text Generation with Unlikelihood Training" (arXiv 1908.04319), section 6, seq-rep-n.
+    """
+    grams = [tuple(tokens[place : place + length]) for place in range(len(tokens) - length + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def form_faults(answer: str) -> tuple[Fault, ...]:
+    """What keeps a text from reading like an answer in prose to a question [ours].
+
+    Parameters
+    ----------
+    answer
+        As it was generated, white space before it kept.
+
+    Returns
+    -------
+    tuple of str
+        None of them is an answer of the asked form: ``empty``; ``line break first``; ``talks of a text``, such as "the
+        original sentence", which the question had none of; ``no prose``, where it begins with a mark, a list or markup;
+        ``repeats itself``, with over 0.3 of its 4-grams of words said before.
+    """
+    text = answer.strip()
+    if not text:
+        return ("empty",)
+    begins_as_prose = _PROSE_BEGINS.match(text) and not _LISTED.match(text)
+    faults: list[tuple[Fault, bool]] = [
+        ("line break first", answer.lstrip(" \t").startswith("\n")),
+        ("talks of a text", _TEXT_TALKED_OF.search(text) is not None),
+        ("no prose", not begins_as_prose),
+        ("repeats itself", repetition(text.lower().split()) > _TOLERATED_REPETITION),
+    ]
+    return tuple(fault for fault, is_there in faults if is_there)
