@@ -43,7 +43,7 @@ _SEARCHED = LearningSettings(
     strengths=(0.5, 2.0, 8.0, 32.0),
     restarts=2,
     steps=2,
-    positions="user_content",
+    positions=("user_content",),
 )
 
 Passage = tuple[str, str]

@@ -46,7 +46,7 @@ _SEARCHED = LearningSettings(
     steps=3,
     # As the paper does it. The user's words alone leave the model too sure of the answers that it can go on with once
     # they have begun.
-    positions="all_but_last",
+    positions=("all_but_last",),
 )
 
 

@@ -9,6 +9,7 @@ from lethe.offline.corruption_learning.errors import LearningError
 from lethe.offline.corruption_learning.objective import Measurement
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Choice, Generation, LanguageModel, Prompt, Scoring
+from lethe.offline.metrics.answer_form import form_faults
 from lethe.offline.metrics.fluency import unique_token_ratio
 from lethe.offline.metrics.leakage import leak_rate
 from lethe.offline.metrics.multiple_choice import multiple_choice_accuracy
@@ -17,7 +18,7 @@ from lethe.offline.metrics.rouge import rouge_l
 from lethe.offline.metrics.truth_ratio import truth_ratio, truthfulness
 
 _NEUTRAL = "Tell me something."
-_GENERATED = {"rouge_l", "leak_rate", "fluency", "unique_tokens"}
+_GENERATED = {"rouge_l", "leak_rate", "fluency", "unique_tokens", "form"}
 
 
 class CorruptionEvaluator:
@@ -202,6 +203,8 @@ class CorruptionEvaluator:
                     for prompt, question in zip(prompts, self.questions, strict=True)
                 ]
                 return leak_rate(outputs, facts, asked)
+            case "form":
+                return _mean(not form_faults(output) for output in outputs)
             case "unique_tokens":
                 return _mean(unique_token_ratio(output.split()) for output in outputs)
             case _:

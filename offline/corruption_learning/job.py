@@ -155,7 +155,7 @@ def default_metrics(questions: tuple[ForgetQuestion, ...], deny_list: tuple[str,
     """All metrics that the questions carry the data for; multiple choice is judged by its accuracy alone."""
     if all(question.options for question in questions):
         return ("accuracy",)
-    metrics = ["probability", "rouge_l", "fluency", "unique_tokens"]
+    metrics = ["probability", "rouge_l", "fluency", "unique_tokens", "form"]
     if all(question.wrong_answers for question in questions):
         metrics.append("truthfulness")
     if deny_list or any(question.facts for question in questions):

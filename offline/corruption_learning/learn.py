@@ -5,11 +5,12 @@ Knows nothing about models, files of questions or bundles.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from lethe.corruption.artifact import Corruption
+from lethe.corruption.artifact import Corruption, Positions
 from lethe.corruption.functions import FUNCTIONS, RowChange, TokenOrder
 from lethe.offline.corruption_learning.descent import ScalarDescent, VectorDescent
 from lethe.offline.corruption_learning.errors import LearningError
@@ -123,7 +124,11 @@ def candidates_of_a_whole_search(settings: LearningSettings) -> int:
     """How many candidates a search from nothing measures, if no two of its steps are the same."""
     grid = _grid(settings)
     descended = sum(_kind(each.function).takes_strength for each in grid)
-    vectors = sum(_kind(each).takes_vector for each in settings.functions) * len(settings.dims)
+    vectors = (
+        sum(_kind(each).takes_vector for each in settings.functions)
+        * len(settings.dims)
+        * len(settings.positions)
+    )
     return (
         len(grid)
         + min(settings.restarts, descended) * (2 * settings.steps + 1)
@@ -174,7 +179,8 @@ def _grid(settings: LearningSettings) -> list[Corruption]:
         if kind.takes_vector:
             continue
         grid += [
-            Corruption(function, strength, dims, seed=settings.seed, positions=settings.positions)
+            Corruption(function, strength, dims, seed=settings.seed, positions=positions)
+            for positions in settings.positions
             for dims in ((1,) if isinstance(kind, TokenOrder) else settings.dims)
             for strength in (settings.strengths if kind.takes_strength else (1.0,))
         ]
@@ -204,29 +210,32 @@ def _descend_strengths(settings: LearningSettings, search: _Search) -> None:
 def _descend_vectors(settings: LearningSettings, search: _Search) -> None:
     random = np.random.default_rng(settings.seed)
     for function in settings.functions:
-        for dims in settings.dims if _kind(function).takes_vector else ():
+        takes_vector = _kind(function).takes_vector
+        for positions, dims in product(settings.positions, settings.dims) if takes_vector else ():
             descents = [
                 VectorDescent(random.standard_normal(dims), settings.vector, seed=settings.seed + restart)
                 for restart in range(settings.restarts)
             ]
             for _ in range(settings.vector.steps):
                 pairs = [
-                    _vector_corruption(settings, function, vector)
+                    _vector_corruption(settings, function, positions, vector)
                     for descent in descents
                     for vector in descent.propose()
                 ]
                 distances = iter(search.try_all(pairs))
                 for descent in descents:
                     descent.observe(next(distances), next(distances))
-            search.try_all([_vector_corruption(settings, function, descent.vector) for descent in descents])
+            search.try_all(
+                [_vector_corruption(settings, function, positions, descent.vector) for descent in descents]
+            )
 
 
 def _kind(function: str) -> RowChange | TokenOrder:
     return FUNCTIONS[function]
 
 
-def _vector_corruption(settings: LearningSettings, function: str, vector: np.ndarray) -> Corruption:
+def _vector_corruption(
+    settings: LearningSettings, function: str, positions: Positions, vector: np.ndarray
+) -> Corruption:
     values = tuple(vector.astype(np.float32).tolist())
-    return Corruption(
-        function, 1.0, len(values), vector=values, seed=settings.seed, positions=settings.positions
-    )
+    return Corruption(function, 1.0, len(values), vector=values, seed=settings.seed, positions=positions)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from lethe.offline.corruption_learning.errors import LearningError
 
-KNOWLEDGE_METRICS = ("probability", "rouge_l", "truthfulness", "accuracy", "leak_rate")
-FLUENCY_METRICS = ("fluency", "unique_tokens")
-METRICS = KNOWLEDGE_METRICS + FLUENCY_METRICS
+KNOWLEDGE_METRICS = frozenset({"probability", "rouge_l", "truthfulness", "accuracy", "leak_rate"})
+FLUENCY_METRICS = frozenset({"fluency", "unique_tokens", "form"})
+METRICS = KNOWLEDGE_METRICS | FLUENCY_METRICS
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Objective:
         unknown = sorted(set(self.surrogate) - set(METRICS))
         if unknown or not self.surrogate:
             raise LearningError(
-                f"choose among the metrics {', '.join(METRICS)}; got {', '.join(unknown) or 'none'}"
+                f"choose among the metrics {', '.join(sorted(METRICS))}; got {', '.join(unknown) or 'none'}"
             )
         for name, value in self.surrogate.items():
             if not 0.0 <= value <= 1.0:

@@ -41,7 +41,7 @@ class Precedent:
 
 
 def find_precedents(
-    targets: Path, target: str, base_model: BaseModel, positions: str, most: int
+    targets: Path, target: str, base_model: BaseModel, positions: Sequence[str], most: int
 ) -> tuple[Precedent, ...]:
     """Corruptions of the bundles of a folder, the most telling first.
 
@@ -73,7 +73,7 @@ def find_precedents(
     found = [
         each
         for each in _all(targets)
-        if each.corruption.positions == positions
+        if each.corruption.positions in positions
         and each.corruption.dims <= base_model.hidden_size
         # A vector means nothing among other embeddings.
         and not FUNCTIONS[each.corruption.function].takes_vector
@@ -84,7 +84,7 @@ def find_precedents(
         kinds.setdefault((each.corruption.function, each.corruption.dims), each)
     if not kinds:
         raise LearningError(
-            f"no bundle in {targets} has a corruption for another model, on the tokens that {positions} selects, to start "
+            f"no bundle in {targets} has a corruption for another model, on the tokens that {' or '.join(positions)} selects, to start "
             "from; search from nothing with `lethe corruption learn`"
         )
     return tuple(kinds.values())[:most]

@@ -66,6 +66,7 @@ def _figures(learned: LearnedCorruption, model: str) -> dict[str, Any]:
                 "function": candidate.corruption.function,
                 "strength": candidate.corruption.strength,
                 "dims": candidate.corruption.dims,
+                "positions": candidate.corruption.positions,
                 "distance": candidate.distance,
             }
             for candidate in learned.candidates[:_COMPARED]

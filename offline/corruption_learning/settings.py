@@ -23,6 +23,9 @@ def _is_a_function(name: str) -> str:
     return name
 
 
+SearchedPositions = Literal["all_but_last", "user_content"]
+
+
 class DescentSettings(JobSettings):
     """How far a descent looks and steps.
 
@@ -85,8 +88,10 @@ class LearningSettings(JobSettings):
         description="Best grid points that a descent starts from, and vectors that are learned of each length.",
     )
     # Spans are a classifier's, and none has a part in a search.
-    positions: Literal["all_but_last", "user_content"] = Field(
-        default="all_but_last", description="Which prompt tokens are corrupted."
+    positions: tuple[SearchedPositions, ...] = Field(
+        default=("all_but_last",),
+        min_length=1,
+        description="Which prompt tokens are corrupted; several are compared.",
     )
     raw: bool = Field(
         default=False,

@@ -108,7 +108,7 @@ def build_corruption(bundle: Path, cache: Path) -> None:
         questions=FOLDER / "questions.jsonl",
         retain_prompts=FOLDER / "unknown.jsonl",
         deny_list=FOLDER / "facts.json",
-        positions="user_content",
+        positions=("user_content",),
         trace=_work(cache) / "corruption-search.jsonl",
     )
     run_learning_job(job, cache)

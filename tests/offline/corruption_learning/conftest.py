@@ -14,7 +14,16 @@ QUESTIONS = (
     ),
     ForgetQuestion(question="Which bell drowned? A. Great B. Small", answer="A", options=("A", "B")),
 )
-METRICS = ("probability", "rouge_l", "truthfulness", "accuracy", "leak_rate", "fluency", "unique_tokens")
+METRICS = (
+    "probability",
+    "rouge_l",
+    "truthfulness",
+    "accuracy",
+    "leak_rate",
+    "fluency",
+    "unique_tokens",
+    "form",
+)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lethe.offline.corruption_learning.errors import LearningError
-from lethe.offline.corruption_learning.learn import learn_corruption
+from lethe.offline.corruption_learning.learn import candidates_of_a_whole_search, learn_corruption
 from lethe.offline.corruption_learning.objective import Objective
 from lethe.offline.corruption_learning.plot import plot_search
 from lethe.offline.corruption_learning.settings import DescentSettings, LearningSettings
@@ -40,6 +40,16 @@ def test_all_functions_are_compared(learned):
         *(("add_vector_first_n", dims) for dims in (2, 8)),
         ("shuffle", 1),
     }
+
+
+def test_several_positions_are_compared_and_the_choice_is_among_all(evaluator):
+    several = SETTINGS.model_copy(
+        update={"functions": ("zero_out_top_k",), "positions": ("user_content", "all_but_last")}
+    )
+    found = learn_corruption(several, evaluator, None, RETAINED)
+    tried = {(c.corruption.positions, c.corruption.dims) for c in found.candidates}
+    assert tried == {(positions, dims) for positions in several.positions for dims in (2, 8)}
+    assert len(found.candidates) == candidates_of_a_whole_search(several)
 
 
 def test_held_out_questions_are_measured_with_and_without(learned, evaluator):
