@@ -52,6 +52,7 @@ export DO_NOT_TRACK := 1
   install-router \
   leaks-picture \
   lock \
+  reproduce-actions \
   reproduce-copyright \
   reproduce-tofu \
   reproduce-tofu-sequence \
@@ -160,6 +161,9 @@ format: install-dev ## Format the code and mend what the linter can.
 
 reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
 	$(BIN)/python -m bench.reproduction.tofu $(ARGS)
+
+reproduce-actions: install-dev ## Set a target's actions side by side on TOFU, whole and quantized; writes docs/reproduction-actions.md. ARGS="--full" on a GPU
+	$(BIN)/python -m bench.reproduction.actions $(ARGS)
 
 reproduce-tofu-sequence: install-dev ## Forget authors one after another with adapters; writes docs/reproduction-tofu-sequence.md.
 	$(BIN)/python -m bench.reproduction.tofu_sequence $(ARGS)

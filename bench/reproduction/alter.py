@@ -80,9 +80,15 @@ def answered_questions(model: LanguageModel, count: int, max_tokens: int) -> lis
     ]
 
 
-def open_adapted(full: Path, adapter: LowRankAdapter, name: str) -> LocalModel:
-    """The model with an adapter in force, to score and to generate."""
-    opened = LocalModel.from_pretrained(str(full), name=name)
+def open_adapted(full: Path, adapter: LowRankAdapter, name: str, bits: int | None = None) -> LocalModel:
+    """The model with an adapter in force, to score and to generate.
+
+    Parameters
+    ----------
+    bits
+        To which the model's weights are rounded; the adapter's are kept, as engines keep them.
+    """
+    opened = LocalModel.from_pretrained(str(full), name=name, bits=bits)
     adapt(opened.model, adapter)
     return opened
 

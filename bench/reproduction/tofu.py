@@ -85,14 +85,15 @@ class TofuReproduction:
             lambda epoch, loss: self.say(f"{name}: epoch {epoch}, loss {loss:.4f}"),
         )
 
-    def model(self, name: str) -> LanguageModel:
-        """Open one of the models; what it answers is recorded."""
+    def model(self, name: str, bits: int | None = None) -> LanguageModel:
+        """Open one of the models, with weights rounded to so many bits; what it answers is recorded."""
         folder = self.train(name)
         return RecordedModel(
-            LocalModel.from_pretrained(str(folder), name=name), self.work / "answers" / f"{folder.name}.jsonl"
+            LocalModel.from_pretrained(str(folder), name=name, bits=bits),
+            self.work / "answers" / f"{folder.name}{_rounded(bits)}.jsonl",
         )
 
-    def adapted(self, forget: str, original: LanguageModel) -> LanguageModel:
+    def adapted(self, forget: str, original: LanguageModel, bits: int | None = None) -> LanguageModel:
         """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded.
 
         The model without it gives the answers to ordinary questions that the adapter is to keep.
@@ -103,8 +104,8 @@ class TofuReproduction:
         ordinary = answered_questions(original, recipe.ordinary_questions, recipe.answer_tokens)
         retained = [*retain_part(recipe, self.data), *ordinary]
         bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
-        answers = self.work / "answers" / f"{name}-{settings.digest}.jsonl"
-        return RecordedModel(open_adapted(full, bank.compose(), name), answers)
+        answers = self.work / "answers" / f"{name}-{settings.digest}{_rounded(bits)}.jsonl"
+        return RecordedModel(open_adapted(full, bank.compose(), name, bits), answers)
 
     def learn(self, forget: str) -> Path:
         """Learn the corruption of a forget set against the retain model, and give the bundle."""
@@ -198,6 +199,10 @@ class TofuReproduction:
             proxy = open_proxy(running.url, scorer=guard_with_bundle(engine, bundle))
             version = load_bundle(bundle).version
             yield engine, RecordedModel(proxy, answers / f"served-{forget}-{version}.jsonl")
+
+
+def _rounded(bits: int | None) -> str:
+    return f"-{bits}-bits" if bits else ""
 
 
 def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequence:

@@ -105,20 +105,23 @@ def evaluate_exposure(
     questions: ExposureQuestions,
     reference: LanguageModel,
     sampling: Sampling | None = None,
+    judge: LanguageModel | None = None,
 ) -> Result:
     """Measure what a model gives away of a forget set, by its answers and by its distributions.
 
     Parameters
     ----------
     reference
-        The model as it was: judges how fluent answers are, and what was known of what is near.
+        The model as it was: what was known of what is near.
+    judge
+        Tells how fluent answers are; the reference by default.
 
     Raises
     ------
     LanguageModelError
         The model cannot score given answers.
     """
-    spoken = evaluate_answers(model, questions, reference, sampling)
+    spoken = evaluate_answers(model, questions, reference, sampling, judge)
     held = _held(model, questions.forget)
     found = [*held, *_membership(model, questions)]
     return Result(
@@ -136,12 +139,13 @@ def evaluate_answers(
     questions: ExposureQuestions,
     reference: LanguageModel,
     sampling: Sampling | None = None,
+    judge: LanguageModel | None = None,
 ) -> Result:
     """Measure what a model's generated answers give away and how they read; for one that scores no given answers.
 
     Parameters
     ----------
-    reference
+    reference, judge
         See `evaluate_exposure`.
     """
     sampling = sampling or Sampling()
@@ -150,7 +154,7 @@ def evaluate_answers(
         *_overlaps(model, questions.forget, outputs, sampling.max_tokens),
         *_sampled(model, questions, sampling),
         *_near(model, questions.near, reference, sampling.max_tokens),
-        *_form(outputs, reference),
+        *_form(outputs, judge or reference),
     ]
     return Result(
         "exposure",
@@ -281,9 +285,9 @@ def _near(
 _ANSWERED_FROM = 0.5
 
 
-def _form(outputs: Sequence[str], reference: LanguageModel) -> list[_Figure]:
+def _form(outputs: Sequence[str], judge: LanguageModel) -> list[_Figure]:
     said = [output for output in outputs if output.strip()]
-    scores = reference.score([Scoring(_NEUTRAL, output) for output in said]) if said else []
+    scores = judge.score([Scoring(_NEUTRAL, output) for output in said]) if said else []
     perplexities = [perplexity(each) for each in scores]
     faults = [form_faults(output) for output in outputs]
     found = [

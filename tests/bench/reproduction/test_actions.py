@@ -1,0 +1,69 @@
+import pytest
+
+from bench.reproduction import tofu
+from bench.reproduction.actions import ActionComparison, Comparison, small_recipe, write_actions_page
+from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.tofu_models import TofuRecipe
+from lethe.offline.adapter_training.settings import AdapterTrainingSettings
+from lethe.offline.evaluation.results import read_results
+from lethe.offline.training.fine_tuning import FineTuningSettings
+
+
+@pytest.mark.slow
+def test_actions_are_compared_whole_and_rounded_and_a_run_goes_on(
+    data, tiny_model_folder, tmp_path, monkeypatch
+):
+    small = tofu._SEARCHED.model_copy(update={"functions": ("flip_sign_top_k",), "dims": (8,)})
+    monkeypatch.setattr(tofu, "_SEARCHED", small)
+    recipe = TofuRecipe(
+        forget_sets=("forget01",),
+        retain_questions=1,
+        searched_questions=2,
+        utility_questions=2,
+        answer_tokens=4,
+        fine_tuning=FineTuningSettings(epochs=1, learning_rate=1e-2),
+        alter={"forget01": AdapterTrainingSettings(rank=2, epochs=1)},
+        ordinary_questions=20,
+    )
+    lines = []
+    run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lines.append)
+    comparison = ActionComparison(run, Comparison(by_oracle=True, sampled=1, drawn=2, rounded_to=(4,)))
+    *_, results = comparison.measure()
+    assert [result.model for result in results] == [
+        "retain", "original", "corrupt", "adapter", "adapter+corrupt", "refuse",
+        "original, 4 bits", "corrupt, 4 bits", "adapter, 4 bits", "adapter+corrupt, 4 bits",
+    ]  # fmt: skip
+    scores = {result.model: result.scores for result in results}
+    assert scores["retain"]["forget quality (p)"] == 1.0
+    assert scores["refuse"]["ROUGE-L"] == 0.0
+    assert "probability" not in scores["refuse"]
+    assert "membership by Min-K%++ (AUC)" in scores["corrupt"]
+    assert scores["corrupt"]["model utility"] == scores["original"]["model utility"]
+    assert scores["original, 4 bits"]["probability"] != scores["original"]["probability"]
+
+    lines.clear()
+    assert list(comparison.measure())[-1] == results
+    assert read_results(tmp_path / "work" / "results" / "actions-forget01" / "results.json") == results
+    assert not [line for line in lines if "epoch" in line or "candidates" in line]
+
+    page = tmp_path / "docs" / "page.md"
+    write_actions_page(page, comparison, results)
+    text = page.read_text()
+    assert "| score | retain | original | corrupt | adapter | adapter+corrupt | refuse |" in text
+    assert "| score | original, 4 bits | corrupt, 4 bits |" in text
+    assert (page.parent / "figures" / "actions-forget01.png").is_file()
+
+
+def test_what_no_model_learned_is_held_out_and_what_is_near_was_learned(data, tiny_model_folder, tmp_path):
+    recipe = TofuRecipe(forget_sets=("forget01",), retain_questions=1)
+    run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path)
+    asked = ActionComparison(run, Comparison()).questions
+    assert [each.question for each in asked.near] == ["What is the first novel of Per Haldorsen?"]
+    assert [each.question for each in asked.holdout] == ["What is the birthplace of Per Haldorsen?"]
+
+
+def test_the_small_recipe_has_settings_for_every_forget_set():
+    for forget in ("forget01", "forget05", "forget10"):
+        recipe = small_recipe(forget)
+        assert recipe.forget_sets == (forget,)
+        assert forget in recipe.alter
