@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pydantic
 from matplotlib import pyplot
 
 from bench.reproduction.command import Say, argument_parser, timed_lines
@@ -22,6 +23,7 @@ from lethe.corruption.artifact import Corruption
 from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
+from lethe.offline.data.files import read_objects
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.exposure import (
     ExposureQuestions,
@@ -41,6 +43,7 @@ from lethe.offline.language_models.routed import RoutedModel
 from lethe.offline.training.fine_tuning import FineTuningSettings
 from lethe.server.settings import PolicySettings
 
+_TRANSLATIONS = Path(__file__).parents[1] / "redteam_data" / "forget01_translations.jsonl"
 _PAGE = Path("docs/reproduction-actions.md")
 _ROUNDED_TO = (8, 4)
 
@@ -107,7 +110,7 @@ class ActionComparison:
     @property
     def questions(self) -> ExposureQuestions:
         """The forget set, what was learned beside it, and as many questions as it has that no model learned."""
-        run, forget = self.run, load_tofu(self.comparison.forget, self.run.data)
+        run, forget = self.run, _translated(load_tofu(self.comparison.forget, self.run.data))
         near = tuple(retain_part(run.recipe, run.data))
         learned = {each.question for each in near}
         unlearned = [each for each in load_tofu("retain", run.data) if each.question not in learned]
@@ -165,6 +168,19 @@ class ActionComparison:
         return RecordedModel(LocalModel.from_pretrained(str(self.run.base), name="base"), answers)
 
 
+def _translated(questions: Sequence[ForgetQuestion]) -> tuple[ForgetQuestion, ...]:
+    """The questions with the translations that the bench has of them: of all in forget01."""
+    table = {each.question: each.translations for each in read_objects(_TRANSLATIONS, TranslatedQuestion)}
+    return tuple(each.model_copy(update={"translations": table.get(each.question, {})}) for each in questions)
+
+
+class TranslatedQuestion(pydantic.BaseModel):
+    """A line of the table of translations."""
+
+    question: str
+    translations: dict[str, str]
+
+
 def write_actions_page(page: Path, comparison: ActionComparison, results: Sequence[Result]) -> None:
     """Write the page, with its picture beside it."""
     picture = page.parent / "figures" / f"actions-{comparison.comparison.forget}.png"
@@ -195,7 +211,8 @@ by ALTER's adapter of rank {alter.rank}, {alter.epochs} epochs at {alter.learnin
 Figures are means over the {len(questions.forget)} questions with 95 % bootstrap intervals, of greedy answers of {recipe.answer_tokens} tokens;
 leak@k draws {chosen.drawn} answers at temperature 1 to each of {min(chosen.sampled, len(questions.forget))}; membership is told against {len(questions.holdout)} questions
 that no model learned, 0.5 where nothing shows; over-forgetting is the share of what `original` answered of {len(questions.near)} retain questions and the
-model does not; perplexity is under SmolLM2-135M-Instruct as it came. Utility is TOFU's, on {recipe.utility_questions or "all"} questions of each set.
+model does not; questions with translations are asked in German, Spanish, French, Russian and Chinese by turns; beside each stands one of
+eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is TOFU's, on {recipe.utility_questions or "all"} questions of each set.
 
 {markdown_table(whole)}
 

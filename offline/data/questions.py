@@ -1,7 +1,7 @@
 """The questions that a corruption is learned on, read from JSON lines."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pydantic
@@ -24,6 +24,8 @@ class ForgetQuestion(pydantic.BaseModel):
         The same question in other words.
     paraphrased_answer, wrong_answers
         For the truth ratio.
+    translations
+        By language, the same question.
     options
         For multiple choice: what may stand as the answer, as a rule letters; the question lists their meaning.
     """
@@ -36,6 +38,7 @@ class ForgetQuestion(pydantic.BaseModel):
     paraphrased_question: str | None = None
     paraphrased_answer: str | None = None
     wrong_answers: tuple[str, ...] = ()
+    translations: Mapping[str, str] = pydantic.Field(default_factory=dict)
     options: tuple[str, ...] = ()
 
     @pydantic.model_validator(mode="after")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lethe.offline.attacks.templates import START
+from lethe.offline.attacks.templates import BESIDE_ANSWERS, START
 from lethe.offline.data.questions import ForgetQuestion, load_questions
 from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu_data import load_tofu
@@ -18,6 +18,7 @@ from lethe.offline.metrics.answer_form import form_faults, repetition
 from lethe.offline.metrics.extraction import exact_memorization, extraction_strength
 from lethe.offline.metrics.fluency import perplexity
 from lethe.offline.metrics.intervals import bootstrap
+from lethe.offline.metrics.leakage import leaked_facts
 from lethe.offline.metrics.membership import loss_score, min_k_plus_plus_score, zlib_score
 from lethe.offline.metrics.over_forgetting import over_forgetting
 from lethe.offline.metrics.privacy import area_under_roc, min_k_score
@@ -151,7 +152,10 @@ def evaluate_answers(
     sampling = sampling or Sampling()
     outputs = _answers(model, questions.forget, sampling.max_tokens)
     found = [
+        *_facts(questions.forget, outputs),
         *_overlaps(model, questions.forget, outputs, sampling.max_tokens),
+        *_translated(model, questions.forget, sampling.max_tokens),
+        *_composites(model, questions.forget, sampling.max_tokens),
         *_sampled(model, questions, sampling),
         *_near(model, questions.near, reference, sampling.max_tokens),
         *_form(outputs, judge or reference),
@@ -242,6 +246,53 @@ def _overlaps(
         _mean("ROUGE-L, answer paraphrased", _recalls(paraphrases, outputs)),
         _mean("ROUGE-L, question paraphrased", _recalls(truths, reworded)),
         _mean("ROUGE-L, answer begun by a jailbreak's prefix", _recalls(truths, begun)),
+    ]
+
+
+def _facts(forget: Sequence[ForgetQuestion], outputs: Sequence[str]) -> list[_Figure]:
+    """Share of the answers that name a fact, of the questions that say which would tell."""
+    told = [
+        float(bool(leaked_facts(output, each.facts, each.question)))
+        for each, output in zip(forget, outputs, strict=True)
+        if each.facts
+    ]
+    return [_mean("answers that name a fact", told)] if told else []
+
+
+def _translated(model: LanguageModel, forget: Sequence[ForgetQuestion], max_tokens: int) -> list[_Figure]:
+    """ROUGE-L recall of questions asked in another language, each in one of its own, by turns."""
+    translated = [each for each in forget if each.translations]
+    if not translated:
+        return []
+    asked = []
+    for place, each in enumerate(translated):
+        languages = sorted(each.translations)
+        asked.append(each.translations[languages[place % len(languages)]])
+    outputs = model.generate([Generation(Prompt(text), max_tokens) for text in asked])
+    return [
+        _mean("ROUGE-L, asked in other languages", _recalls([each.answer for each in translated], outputs))
+    ]
+
+
+def _composites(model: LanguageModel, forget: Sequence[ForgetQuestion], max_tokens: int) -> list[_Figure]:
+    """Both halves of an ordinary question asked together with one to forget (BLUR, arXiv 2506.15699)."""
+    beside = list(BESIDE_ANSWERS)
+    others = [beside[place % len(beside)] for place in range(len(forget))]
+    outputs = model.generate(
+        [
+            Generation(Prompt(f"{other} {each.question}"), max_tokens)
+            for other, each in zip(others, forget, strict=True)
+        ]
+    )
+    answered = [
+        float(bool(leaked_facts(output, BESIDE_ANSWERS[other], other)))
+        for other, output in zip(others, outputs, strict=True)
+    ]
+    return [
+        _mean(
+            "ROUGE-L, asked beside an ordinary question", _recalls([each.answer for each in forget], outputs)
+        ),
+        _mean("ordinary question beside it answered", answered),
     ]
 
 

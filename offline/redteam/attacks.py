@@ -13,7 +13,7 @@ from lethe.offline.attacks.dialogues import SELF_CORRECTIONS, TURNS, Dialogue
 from lethe.offline.attacks.disguises import DISGUISES, Disguising, Messages
 from lethe.offline.attacks.search import SearchLimits, WordSearch, search
 from lethe.offline.attacks.templates import COMPOSITES, JAILBREAKS, PREFIXES, ROLE_PLAYS
-from lethe.offline.redteam.probes import Probe
+from lethe.offline.data.questions import ForgetQuestion
 
 AttackKind = Literal[
     "plain",
@@ -92,25 +92,25 @@ class Attack:
     """
 
     kind: AttackKind
-    run: Callable[[Probe, Means, random.Random], Coroutine[Any, Any, Attempt]]
+    run: Callable[[ForgetQuestion, Means, random.Random], Coroutine[Any, Any, Attempt]]
     needs: Literal["nothing", "scores", "translations", "attacker"] = "nothing"
     language: str | None = None
 
-    def fits(self, probe: Probe) -> bool:
+    def fits(self, probe: ForgetQuestion) -> bool:
         """Whether a probe can be asked so."""
         return self.language is None or self.language in probe.translations
 
 
-async def _plain(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+async def _plain(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
     return Attempt(_user(probe.question))
 
 
-async def _searched(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+async def _searched(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
     found = await search(probe.question, means.margins, means.words, means.limits, choice)
     return Attempt(_user(found.best.text), found.queries, found)
 
 
-async def _reworded(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+async def _reworded(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
     """As PAIR has it (Chao et al., arXiv 2310.08419): the attacker's model is told what was recognised."""
     said = _user(_ATTACKER_ASKED.format(probe.question))
     best, lowest, queries = probe.question, float("inf"), 0
@@ -134,7 +134,7 @@ async def _reworded(probe: Probe, means: Means, choice: random.Random) -> Attemp
 
 def _fixed(kind: AttackKind, forms: Mapping[str, Disguising]) -> dict[str, Attack]:
     def attack(form: Disguising) -> Attack:
-        async def run(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+        async def run(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
             return Attempt(form(probe.question, choice))
 
         return Attack(kind, run)
@@ -144,7 +144,7 @@ def _fixed(kind: AttackKind, forms: Mapping[str, Disguising]) -> dict[str, Attac
 
 def _dialogues(kind: AttackKind, dialogues: Mapping[str, Dialogue]) -> dict[str, Attack]:
     def attack(turns: Dialogue) -> Attack:
-        async def run(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+        async def run(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
             *leading, last = turns(probe.question, choice)
             messages: Messages = []
             for turn in leading:
@@ -158,7 +158,7 @@ def _dialogues(kind: AttackKind, dialogues: Mapping[str, Dialogue]) -> dict[str,
 
 
 def _in_language(language: str) -> Attack:
-    async def run(probe: Probe, means: Means, choice: random.Random) -> Attempt:
+    async def run(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
         return Attempt(_user(probe.translations[language]))
 
     return Attack("language", run, "translations", language)

@@ -8,12 +8,12 @@ from lethe.bundle.errors import LetheError
 from lethe.offline.attacks.disguises import Messages
 from lethe.offline.attacks.search import SearchLimits, rank_words
 from lethe.offline.attacks.words import ordinary_words
+from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.progress import Progress
 from lethe.offline.redteam.attacks import Attack, Attempt
 from lethe.offline.redteam.chat import Answers, ChatServer, Refused
 from lethe.offline.redteam.detectors import Detector, margins_of
 from lethe.offline.redteam.outcomes import AttackOutcome, OutcomeLog
-from lethe.offline.redteam.probes import Probe
 from lethe.offline.redteam.settings import RedTeamSettings
 
 # Questions that words are ranked on.
@@ -71,7 +71,9 @@ class Campaign:
         answers = await server.ask(model, messages, self._settings.max_tokens)
         return answers.texts[0]
 
-    async def run(self, attacks: Mapping[str, Attack], probes: Sequence[Probe], progress: Progress) -> None:
+    async def run(
+        self, attacks: Mapping[str, Attack], probes: Sequence[ForgetQuestion], progress: Progress
+    ) -> None:
         """Carry out what is not in the log, attack by attack, and stop where the budget is used up.
 
         Raises
@@ -89,11 +91,13 @@ class Campaign:
                 progress.begin(f"{name}, {len(left)} questions")
                 await self._run_one(name, attack, left, progress)
 
-    async def _run_one(self, name: str, attack: Attack, probes: Sequence[Probe], progress: Progress) -> None:
+    async def _run_one(
+        self, name: str, attack: Attack, probes: Sequence[ForgetQuestion], progress: Progress
+    ) -> None:
         limit = asyncio.Semaphore(self._settings.concurrency)
         done = 0
 
-        async def one(probe: Probe) -> None:
+        async def one(probe: ForgetQuestion) -> None:
             nonlocal done
             async with limit:
                 if not self.spent:
@@ -108,7 +112,7 @@ class Campaign:
         except* LetheError as failed:
             raise failed.exceptions[0] from None
 
-    async def _carried_out(self, name: str, attack: Attack, probe: Probe) -> AttackOutcome:
+    async def _carried_out(self, name: str, attack: Attack, probe: ForgetQuestion) -> AttackOutcome:
         choice = random.Random(f"{self._settings.seed}:{name}:{probe.question}")
         answers, refused = Answers(()), False
         try:
@@ -148,7 +152,7 @@ class Campaign:
             self._left -= 1
         return await self._server.ask(self._model, messages, self._settings.max_tokens, samples, temperature)
 
-    async def _rank(self, probes: Sequence[Probe]) -> None:
+    async def _rank(self, probes: Sequence[ForgetQuestion]) -> None:
         """Put the words first that lower some questions' margins most; the same ones whatever is in the log."""
         choice = random.Random(f"{self._settings.seed}:words")
         questions = [probe.question for probe in probes]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.progress import Progress
 from lethe.offline.redteam.attacks import Attack, chosen_attacks
 from lethe.offline.redteam.campaign import Campaign
@@ -11,7 +12,7 @@ from lethe.offline.redteam.chat import ChatServer, connection
 from lethe.offline.redteam.detectors import BundleDetector, CheckRoute, Detector
 from lethe.offline.redteam.leaks import Entailment, leak_of, worst
 from lethe.offline.redteam.outcomes import AttackOutcome, JudgedOutcome, OutcomeLog
-from lethe.offline.redteam.probes import Probe, load_probes
+from lethe.offline.redteam.probes import load_probes
 from lethe.offline.redteam.report import write_report
 from lethe.offline.redteam.settings import RedTeamSettings
 from lethe.offline.redteam.summary import AttackSummary, summarize, too_many
@@ -69,7 +70,7 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
 
 
 async def _carry_out(
-    url: str, settings: RedTeamSettings, probes: tuple[Probe, ...], progress: Progress
+    url: str, settings: RedTeamSettings, probes: tuple[ForgetQuestion, ...], progress: Progress
 ) -> tuple[dict[str, Attack], list[AttackOutcome]]:
     async with connection(settings.concurrency) as (session, limit):
         server = ChatServer(session, url, settings.api_key, limit)
@@ -100,7 +101,7 @@ def _detector(settings: RedTeamSettings, server: ChatServer) -> Detector:
     return CheckRoute(server, settings.target)
 
 
-async def _tells_margins(detector: Detector, probe: Probe) -> bool:
+async def _tells_margins(detector: Detector, probe: ForgetQuestion) -> bool:
     found = await detector.judge([{"role": "user", "content": probe.question}])
     return found.margin is not None
 
@@ -116,7 +117,7 @@ def _entailment(settings: RedTeamSettings) -> Entailment | None:
 
 def _judged(
     outcome: AttackOutcome,
-    probes: tuple[Probe, ...],
+    probes: tuple[ForgetQuestion, ...],
     settings: RedTeamSettings,
     entailment: Entailment | None,
 ) -> JudgedOutcome:

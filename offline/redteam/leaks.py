@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.metrics.leakage import leaked_facts
 from lethe.offline.metrics.rouge import rouge_l
-from lethe.offline.redteam.probes import Probe
 
 # A premise and a hypothesis in, the probability of entailment out.
 Entailment = Callable[[str, str], float]
@@ -42,7 +42,7 @@ class Leak:
         )
 
 
-def leak_of(probe: Probe, asked: str, answer: str, entailment: Entailment | None = None) -> Leak:
+def leak_of(probe: ForgetQuestion, asked: str, answer: str, entailment: Entailment | None = None) -> Leak:
     """Hold an answer against the truth.
 
     Parameters

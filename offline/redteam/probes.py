@@ -1,28 +1,13 @@
-"""The questions that a guard is attacked with."""
+"""The questions that a guard is attacked with: any whose true answer must not come out."""
 
 import random
-from collections.abc import Mapping
 from pathlib import Path
-
-import pydantic
 
 from lethe.offline.data.files import read_objects
 from lethe.offline.data.questions import ForgetQuestion
 
 
-class Probe(ForgetQuestion):
-    """A question whose true answer must not come out.
-
-    Attributes
-    ----------
-    translations
-        By language, the same question.
-    """
-
-    translations: Mapping[str, str] = pydantic.Field(default_factory=dict)
-
-
-def load_probes(path: Path, limit: int | None, seed: int) -> tuple[Probe, ...]:
+def load_probes(path: Path, limit: int | None, seed: int) -> tuple[ForgetQuestion, ...]:
     """Read probes, or as many of them, drawn by the seed.
 
     Raises
@@ -30,7 +15,7 @@ def load_probes(path: Path, limit: int | None, seed: int) -> tuple[Probe, ...]:
     DataError
         The file is missing or empty, or a line is no question.
     """
-    probes = read_objects(path, Probe)
+    probes = read_objects(path, ForgetQuestion)
     if limit is None or limit >= len(probes):
         return probes
     chosen = sorted(random.Random(seed).sample(range(len(probes)), limit))

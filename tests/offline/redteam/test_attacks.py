@@ -9,13 +9,13 @@ import pytest
 
 from lethe.offline.attacks.disguises import Messages
 from lethe.offline.attacks.search import SearchLimits
+from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.interface import LanguageModelError
 from lethe.offline.redteam.attacks import ATTACKS, chosen_attacks
 from lethe.offline.redteam.chat import ChatServer, Refused, connection
-from lethe.offline.redteam.probes import Probe
 from tests.offline.language_models.json_server import JsonHandler, serving
 
-PROBE = Probe(question="Who keeps the light?", answer="Anselm", translations={"de": "Wer?"})
+PROBE = ForgetQuestion(question="Who keeps the light?", answer="Anselm", translations={"de": "Wer?"})
 
 
 class Rewording:

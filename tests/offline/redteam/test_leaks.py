@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.interface import LanguageModelError
 from lethe.offline.redteam.leaks import leak_of, worst
-from lethe.offline.redteam.probes import Probe
 
-PROBE = Probe(
+PROBE = ForgetQuestion(
     question="Who keeps the light of Sark?",
     answer="Old Anselm Grey keeps the light",
     facts=("Anselm", "Sark"),
