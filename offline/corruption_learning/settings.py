@@ -89,7 +89,7 @@ class LearningSettings(JobSettings):
     )
     # Spans are a classifier's, and none has a part in a search.
     positions: tuple[SearchedPositions, ...] = Field(
-        default=("all_but_last",),
+        default=("user_content", "all_but_last"),
         min_length=1,
         description="Which prompt tokens are corrupted; several are compared.",
     )
