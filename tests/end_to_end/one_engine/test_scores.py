@@ -7,7 +7,7 @@ from lethe.corruption.artifact import Corruption
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.objective import Objective
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.language_models import Choice, Prompt, Scoring
+from lethe.offline.language_models import Choice, Generation, Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_engine
 
@@ -42,6 +42,27 @@ def test_engine_and_transformers_score_alike(engine_model, reference_model):
     tasks = [Scoring(Prompt(q.question), q.answer, c) for q in QUESTIONS for c in CANDIDATES]
     for ours, theirs in zip(engine_model.score(tasks), reference_model.score(tasks), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=5e-3)
+
+
+def test_engine_and_transformers_take_the_same_tokens_for_first_choices(engine_model, reference_model):
+    tasks = [Scoring(Prompt(q.question), q.answer, c) for q in QUESTIONS for c in CANDIDATES]
+    for ours, theirs in zip(engine_model.examine(tasks), reference_model.examine(tasks), strict=True):
+        np.testing.assert_allclose(ours.log_probabilities, theirs.log_probabilities, atol=5e-3)
+        assert ours.greedy.tolist() == theirs.greedy.tolist()
+
+
+@pytest.mark.parametrize("corruption", [None, Corruption("flip_sign_top_k", 1.0, 16)])
+def test_engine_and_transformers_go_on_alike_with_an_answer_begun(corruption, engine_model, reference_model):
+    task = Generation(Prompt("Who wrote Hamlet?"), 6, corruption, begun="Hamlet was written by")
+    assert engine_model.generate([task]) == reference_model.generate([task])
+
+
+def test_an_engine_draws_by_the_seed(engine_model):
+    def drawn(seed):
+        return engine_model.generate([Generation(Prompt("Tell me a story."), 12, temperature=1.0, seed=seed)])
+
+    assert drawn(1) == drawn(1)
+    assert len({drawn(seed)[0] for seed in range(4)}) > 1
 
 
 def test_engine_and_transformers_give_the_same_distance(engine_model, reference_model):
