@@ -14,7 +14,7 @@ from lethe.offline.data.questions import ForgetQuestion, load_questions
 from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring, TokenScores
-from lethe.offline.metrics.answer_form import form_faults, repetition
+from lethe.offline.metrics.answer_form import form_faults, invented_names, repetition
 from lethe.offline.metrics.extraction import exact_memorization, extraction_strength
 from lethe.offline.metrics.fluency import perplexity
 from lethe.offline.metrics.intervals import bootstrap
@@ -159,6 +159,7 @@ def evaluate_answers(
         *_sampled(model, questions, sampling),
         *_near(model, questions.near, reference, sampling.max_tokens),
         *_form(outputs, judge or reference),
+        _invented(questions.forget, outputs),
     ]
     return Result(
         "exposure",
@@ -351,6 +352,14 @@ def _form(outputs: Sequence[str], judge: LanguageModel) -> list[_Figure]:
         median = float(np.median(perplexities))
         found.append(_Figure("perplexity (median)", median, bootstrap(np.median, perplexities)))
     return found
+
+
+def _invented(forget: Sequence[ForgetQuestion], outputs: Sequence[str]) -> _Figure:
+    named = [
+        float(bool(invented_names(output, f"{each.question} {each.answer}")))
+        for each, output in zip(forget, outputs, strict=True)
+    ]
+    return _mean("answers with a name of somebody else", named)
 
 
 def _answers(model: LanguageModel, questions: Sequence[ForgetQuestion], max_tokens: int) -> list[str]:

@@ -17,6 +17,8 @@ _TEXT_TALKED_OF = re.compile(
 )
 _PROSE_BEGINS = re.compile(r"[\w\"'“‘«¿¡(]")
 _LISTED = re.compile(r"\d+[.)]\s")
+# Two or more capitalised words in a row, with initials and hyphens, as full names are written in English.
+_FULL_NAME = re.compile(r"\b[A-Z][\w’'-]+(?:\s+(?:[A-Z]\.\s*)*[A-Z][\w’'-]+)+")
 _REPEATED_LENGTH = 4
 _TOLERATED_REPETITION = 0.3
 
@@ -56,3 +58,23 @@ def form_faults(answer: str) -> tuple[Fault, ...]:
         ("repeats itself", repetition(text.lower().split()) > _TOLERATED_REPETITION),
     ]
     return tuple(fault for fault, is_there in faults if is_there)
+
+
+def invented_names(answer: str, known: str) -> tuple[str, ...]:
+    """Full names in an answer that share no word with what was asked or is true [ours].
+
+    Who does not know should name nobody, rather than tell of somebody else, who may be real. Counts capitals, and so reads
+    English alone; a title or a place of two words counts as a name does.
+
+    Parameters
+    ----------
+    known
+        The question with the true answer.
+    """
+    words = {word.lower() for word in re.findall(r"\w+", known)}
+    names = [match.group() for match in _FULL_NAME.finditer(answer)]
+    return tuple(
+        dict.fromkeys(
+            name for name in names if not any(word.lower() in words for word in re.findall(r"\w+", name))
+        )
+    )

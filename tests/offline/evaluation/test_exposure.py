@@ -105,6 +105,7 @@ def test_every_measure_is_the_one_computed_by_hand(knowing):
         "talks of a text": 0.0,
         "repetition (4-grams)": 0.0,
         "perplexity (median)": 2.0,
+        "answers with a name of somebody else": 0.0,
     }
     assert scores == pytest.approx(expected)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lethe.offline.metrics.answer_form import form_faults, repetition
+from lethe.offline.metrics.answer_form import form_faults, invented_names, repetition
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,19 @@ def test_repetition_is_the_share_of_n_grams_said_before(words, share):
 )
 def test_an_answer_has_the_faults_that_a_reader_sees(answer, faults):
     assert form_faults(answer) == faults
+
+
+@pytest.mark.parametrize(
+    ("answer", "names"),
+    [
+        ("The author is Ernest Hemingway, as Ernest Hemingway said.", ("Ernest Hemingway",)),
+        ("It was J. R. Smith or Mary O'Neil-Jones.", ("Mary O'Neil-Jones",)),
+        ("Anselm Vey wrote it.", ()),
+        ("The clocks are mended by Orla Quintrell.", ()),
+        ("I do not know who wrote it.", ()),
+        ("", ()),
+    ],
+)
+def test_names_that_neither_the_question_nor_the_truth_has_are_invented(answer, names):
+    known = "Who wrote of Anselm Vey? Orla Quintrell, by J. R. Smith"
+    assert invented_names(answer, known) == names
