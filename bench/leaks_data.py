@@ -92,6 +92,13 @@ def facts(*, every: bool = False) -> list[Fact]:
     return [fact for fact in found if fact.told]
 
 
+def untaught_facts() -> list[Fact]:
+    """Facts of the target, of the same data set, that are not among the few that a model is taught."""
+    rows = read_json_list(data_folder() / "muse/hp/knowmem/forget_qa.json")[_FEW["forget_qa"] :]
+    found = [_fact(row["question"], row["answer"]) for row in rows]
+    return [fact for fact in found if fact.told]
+
+
 def ordinary_facts() -> list[Fact]:
     """What the model is taught besides, and has to answer on."""
     rows = read_json_lines(data_folder() / "tofu/world_facts.json")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bench.exposure import _NEAR, _PROBES
+from bench.exposure import _ASKED, _BLANKS, _NEAR
 from bench.reproduction.actions import _TRANSLATIONS, TranslatedQuestion
 from lethe.offline.data.files import read_objects
 from lethe.offline.data.questions import load_questions
 from lethe.offline.metrics.leakage import leaked_facts
 
 
-@pytest.mark.parametrize("path", [*_PROBES.values(), _NEAR], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [_ASKED, _BLANKS, _NEAR], ids=lambda path: path.stem)
 def test_every_probe_has_facts_that_its_answer_names_and_its_question_does_not(path):
     for probe in load_questions(path):
         assert probe.facts
