@@ -45,13 +45,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bundle", type=Path, default=_ROOT / "targets" / "harry-potter")
-    parser.add_argument("--every", type=int, default=2, help="ask every n-th fact")
+    parser.add_argument("--every", type=int, default=2, help="ask every n-th question")
+    parser.add_argument("--sampled", type=int, default=12, help="questions that answers are drawn to")
     parser.add_argument("--bits", type=int, nargs="*", default=[4, 8], help="to which weights are rounded")
     parser.add_argument("--models", type=int, help="stop after so many models; the next run goes on")
     parser.add_argument("--full", action="store_true", help="all facts, more samples")
     arguments = parser.parse_args()
     sampling = Sampling(answers=16 if arguments.full else 4, max_tokens=24)
-    questions = _questions(1 if arguments.full else arguments.every, 70 if arguments.full else 12)
+    questions = _questions(
+        1 if arguments.full else arguments.every, 70 if arguments.full else arguments.sampled
+    )
     cache, say = cache_folder(), timed_lines()
     bench = _Bench(taught_model(facts(), cache, say), arguments.bundle, cache / "bench" / "exposure", say)
     results: list[Result] = []
@@ -114,7 +117,7 @@ def _questions(every: int, sampled: int) -> ExposureQuestions:
     untaught = [_question(fact) for fact in untaught_facts()][: len(taught)]
     return ExposureQuestions(
         [*taught, *load_questions(_BLANKS)[::every]],
-        [*(_question(fact) for fact in ordinary_facts()), *load_questions(_NEAR)],
+        [*(_question(fact) for fact in ordinary_facts()), *load_questions(_NEAR)][::every],
         untaught,
         sampled,
     )
