@@ -1,9 +1,10 @@
-"""A model folder with quantized weights, in the form that vLLM loads (compressed-tensors), its CPU build too.
+"""A model folder with quantized weights, in the form that vLLM loads (compressed-tensors): ``python -m bench.quantized_folder``.
 
 Round to nearest without calibration, so that nothing but the rounding is new: eight bits a weight with one scale a row, and
 activations rounded token by token as the engine runs (W8A8); or four bits with one scale for 64 weights (W4A16).
 """
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -97,3 +98,19 @@ def _packed(whole: Tensor) -> Tensor:
     raised = (whole.to(torch.int64) + 8).reshape(rows, columns // _PER_WORD, _PER_WORD)
     words = (raised << (4 * torch.arange(_PER_WORD))).sum(dim=2)
     return torch.where(words >= 2**31, words - 2**32, words).to(torch.int32)
+
+
+def main() -> None:
+    """Write a quantized copy of a model folder, to be served."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", type=Path)
+    parser.add_argument("destination", type=Path)
+    parser.add_argument("--bits", type=int, choices=sorted(_FORMS), default=4)
+    arguments = parser.parse_args()
+    print(write_quantized(arguments.source, arguments.destination, arguments.bits))
+
+
+if __name__ == "__main__":
+    main()
