@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.offline.attacks.templates import BESIDE_ANSWERS, START
 from lethe.offline.data.questions import ForgetQuestion, load_questions
@@ -218,6 +219,13 @@ def _membership(model: LanguageModel, questions: ExposureQuestions) -> list[_Fig
     return found
 
 
+def _min_k(log_probabilities: NDArray[np.float64]) -> float:
+    """Min-K%; of an answer too short for it, its least likely token."""
+    if len(log_probabilities) * _LEAST_LIKELY < 1:
+        return float(log_probabilities.min())
+    return min_k_score(log_probabilities, _LEAST_LIKELY)
+
+
 def _plus_plus(scores: TokenScores, _answer: str) -> float | None:
     if scores.means is None or scores.variances is None:
         return None
@@ -227,7 +235,7 @@ def _plus_plus(scores: TokenScores, _answer: str) -> float | None:
 _ATTACKS: Mapping[str, Callable[[TokenScores, str], float | None]] = {
     "loss": lambda scores, _answer: loss_score(scores.log_probabilities),
     "zlib": lambda scores, answer: zlib_score(scores.log_probabilities, answer),
-    "Min-K%": lambda scores, _answer: min_k_score(scores.log_probabilities, _LEAST_LIKELY),
+    "Min-K%": lambda scores, _answer: _min_k(scores.log_probabilities),
     "Min-K%++": _plus_plus,
 }
 

@@ -145,3 +145,17 @@ def test_answers_alone_can_be_measured_where_nothing_scores(knowing):
     result = evaluate_answers(refusing, ExposureQuestions(FORGET), knowing, SAMPLING)
     assert result.scores["ROUGE-L"] == 0.0
     assert "probability" not in result.scores
+
+
+def test_answers_of_a_word_are_told_apart_too():
+    class Short(Told):
+        def score(self, tasks):
+            return [np.log([self._probability(task)]) for task in tasks]
+
+        def examine(self, tasks):
+            return [TokenScores(scores, np.array([True])) for scores in self.score(tasks)]
+
+    knowing = Short({}, held=("Orla",))
+    asked = [ForgetQuestion(question="Who mends the clocks?", answer="Orla")]
+    scores = evaluate_exposure(knowing, ExposureQuestions(asked, (), HOLDOUT), knowing, SAMPLING).scores
+    assert scores["membership by Min-K% (AUC)"] == 1.0
