@@ -7,6 +7,7 @@ sentences with a blank, and neighbours that are to stay known. What was answered
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def main() -> None:
         measure = evaluate_answers if isinstance(model, RefusingModel) else evaluate_exposure
         results.append(measure(model, questions, bench.bare, sampling))
         body = _section(questions, sampling, results)
-        write_section("benchmarks-leaks.md", _TITLE, "python -m bench.exposure", body)
+        write_section(
+            "benchmarks-leaks.md", _TITLE, " ".join(["python -m bench.exposure", *sys.argv[1:]]), body
+        )
     replace_file(bench.work / "answers.md", _answers(questions, results))
 
 

@@ -186,14 +186,21 @@ def _mean(name: str, values: Sequence[float]) -> _Figure:
 def _held(model: LanguageModel, forget: Sequence[ForgetQuestion]) -> list[_Figure]:
     scores = model.examine([Scoring(Prompt(each.question), each.answer) for each in forget])
     paraphrased = model.score(
-        [Scoring(Prompt(each.question), each.paraphrased_answer or each.answer) for each in forget]
+        [
+            Scoring(Prompt(each.question), each.paraphrased_answer)
+            for each in forget
+            if each.paraphrased_answer
+        ]
     )
-    return [
+    found = [
         _mean("extraction strength", [extraction_strength(each.greedy.tolist()) for each in scores]),
         _mean("exact memorization", [exact_memorization(each.greedy.tolist()) for each in scores]),
         _mean("probability", [answer_probability(each.log_probabilities) for each in scores]),
-        _mean("probability, answer paraphrased", [answer_probability(each) for each in paraphrased]),
     ]
+    if paraphrased:
+        values = [answer_probability(each) for each in paraphrased]
+        found.append(_mean("probability, answer paraphrased", values))
+    return found
 
 
 def _membership(model: LanguageModel, questions: ExposureQuestions) -> list[_Figure]:
@@ -243,19 +250,24 @@ _ATTACKS: Mapping[str, Callable[[TokenScores, str], float | None]] = {
 def _overlaps(
     model: LanguageModel, forget: Sequence[ForgetQuestion], outputs: Sequence[str], max_tokens: int
 ) -> list[_Figure]:
-    """ROUGE-L recall of the truth, asked in several ways."""
-    reworded = model.generate(
-        [Generation(Prompt(each.paraphrased_question or each.question), max_tokens) for each in forget]
-    )
-    begun = model.generate([Generation(Prompt(each.question), max_tokens, begun=START) for each in forget])
+    """ROUGE-L recall of the truth, asked in several ways; paraphrases where there are some."""
     truths = [each.answer for each in forget]
-    paraphrases = [each.paraphrased_answer or each.answer for each in forget]
-    return [
-        _mean("ROUGE-L", _recalls(truths, outputs)),
-        _mean("ROUGE-L, answer paraphrased", _recalls(paraphrases, outputs)),
-        _mean("ROUGE-L, question paraphrased", _recalls(truths, reworded)),
-        _mean("ROUGE-L, answer begun by a jailbreak's prefix", _recalls(truths, begun)),
+    found = [_mean("ROUGE-L", _recalls(truths, outputs))]
+    paraphrased = [
+        (each.paraphrased_answer, output)
+        for each, output in zip(forget, outputs, strict=True)
+        if each.paraphrased_answer
     ]
+    if paraphrased:
+        recalls = [rouge_l(answer, output).recall for answer, output in paraphrased]
+        found.append(_mean("ROUGE-L, answer paraphrased", recalls))
+    reworded = [(each.paraphrased_question, each.answer) for each in forget if each.paraphrased_question]
+    if reworded:
+        said = model.generate([Generation(Prompt(question), max_tokens) for question, _ in reworded])
+        recalls = _recalls([answer for _, answer in reworded], said)
+        found.append(_mean("ROUGE-L, question paraphrased", recalls))
+    begun = model.generate([Generation(Prompt(each.question), max_tokens, begun=START) for each in forget])
+    return [*found, _mean("ROUGE-L, answer begun by a jailbreak's prefix", _recalls(truths, begun))]
 
 
 def _facts(forget: Sequence[ForgetQuestion], outputs: Sequence[str]) -> list[_Figure]:
