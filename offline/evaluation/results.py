@@ -92,7 +92,7 @@ def _cell(value: float | None, interval: tuple[float, float] | None) -> str:
         return ""
     if interval is None:
         return _figure(value)
-    return f"{value:.3g} ({interval[0]:.2g}–{interval[1]:.2g})"
+    return f"{value:.3g} ({interval[0]:.3g}–{interval[1]:.3g})"
 
 
 def _figure(value: float) -> str:
