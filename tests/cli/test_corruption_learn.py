@@ -207,7 +207,7 @@ def test_a_corruption_is_carried_over_to_one_more_model(
     )
     assert result.exit_code == 0, result.output
     assert "started from marsh for org/other\n" in result.stdout
-    assert "6 candidates measured, where a whole search measures 18: 12 saved" in result.stdout
+    assert "6 candidates measured, where a whole search measures 30: 24 saved" in result.stdout
     other, mine = load_bundle(folder).models
     assert other.base_model.id == "org/other"
     assert mine.corruption
@@ -224,7 +224,7 @@ def test_a_corruption_is_carried_over_to_one_more_model(
         questions,
         *("--model", str(tiny_model_folder), "--retain-prompts", str(retain_prompts), "--max-tokens", "4"),
         *("--function", "rand_noise_first_n", "--dims", "2", "--steps", "0", "--restarts", "1"),
-        *("--strength", str(found.strength)),
+        *("--strength", str(found.strength), "--positions", found.positions),
     )
     assert learned.exit_code == 0, learned.output
     assert len(next(folder.parent.glob(".marsh-*-search.jsonl")).read_text().splitlines()) == before
