@@ -129,7 +129,9 @@ class NumberLists:
 
     def _best(self, lists: list[tuple[int, list[str]]]) -> str | None:
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]
-        texts = [text.strip() for read in readings if read is not None and (text := text_in(bytes_of(read)))]
+        read = [text_in(bytes_of(reading)) for reading in readings if reading is not None]
+        # Nothing but spaces, as a column of 32s is, is no text.
+        texts = [text for each in read if each and (text := each.strip())]
         best = max(texts, key=self._likeness, default=None)
         if best is None:
             return None

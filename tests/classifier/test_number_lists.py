@@ -40,6 +40,7 @@ def test_a_list_of_numbers_is_read(codes: NumberLists, listed: str) -> None:
         "2026-11-29T12:30:45.123 10.0.0.1 8080 443",
         "0x00 0x01 0xff 0xfe 0x80 0x90 0xa0",
         "3f2504e04f8911d39a0c0305e82c3301",
+        " ".join(["32"] * 40),
         "TheLongestIdentifierOfAllThatStandsHere",
     ],
 )
