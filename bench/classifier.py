@@ -135,7 +135,7 @@ def _accuracy_rows(
 
 
 def _passed(encoder: Encoder, head: Head, texts: Sequence[str]) -> float:
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), ClassifierSettings())
+    scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings())
     return float(np.mean([not scorer.prepare(text).windows for text in texts]))
 
 

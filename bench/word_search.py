@@ -109,9 +109,7 @@ async def _searches(encoder: Encoder, head: Head, flagged: Sequence[str], count:
 
 def _margins(encoder: Encoder, head: Head, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores above the threshold, (N,)."""
-    scorer = Scorer(
-        encoder, HeadBank([head], encoder.sha256, encoder.dimension), ClassifierSettings(spans=False)
-    )
+    scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings(spans=False))
     threshold = head.calibration.score(head.threshold)
     return np.array([max(float(scorer.score_text(text).scores[0]) - threshold, _PASSED) for text in texts])
 

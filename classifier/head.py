@@ -19,6 +19,7 @@ from safetensors.numpy import load, save
 from lethe.bundle import Bundle
 from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
 from lethe.classifier.tail import Tail
@@ -231,18 +232,19 @@ class HeadBank:
         (H,) float32, the scores from which their verdicts are positive.
     """
 
-    def __init__(self, heads: Sequence[Head], encoder_sha256: str, dimension: int) -> None:
+    def __init__(self, heads: Sequence[Head], encoder: Encoder) -> None:
+        dimension = encoder.dimension
         for head in heads:
-            if head.encoder_sha256 != encoder_sha256 or len(head.direction) != dimension:
+            if head.encoder_sha256 != encoder.sha256 or len(head.direction) != dimension:
                 raise ClassifierError(
                     f"the classifier of target {head.target} was trained on encoder {head.encoder_id} "
-                    f"({head.encoder_sha256[:12]}), another one than is loaded ({encoder_sha256[:12]}); "
+                    f"({head.encoder_sha256[:12]}), another one than is loaded ({encoder.sha256[:12]}); "
                     "train it again, or load that encoder"
                 )
         self.heads = tuple(heads)
         self.identities = tuple(f"{head.target}@{head.version}" for head in heads)
         self._directions = np.array([head.direction for head in heads], np.float32).reshape(-1, dimension)
-        self._bag = BagBank([head.bag for head in heads])
+        self._bag = BagBank([head.bag for head in heads], encoder.wordless)
         self.thresholds = np.array([_score_threshold(head, head.threshold) for head in heads], np.float32)
         in_passing = [_added_in_passing(head) for head in heads]
         self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))

@@ -327,6 +327,7 @@ class Scorer:
                     window.text,
                     tokens[start:end],
                     self._encoder.token_shares(hidden, start, end, self.bank.heads[index].direction),
+                    self._encoder.wordless,
                 )
             )
         return TextScores(scores, spans=spans)

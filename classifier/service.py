@@ -318,4 +318,4 @@ def _scorers(
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:
-    return HeadBank(heads, encoder.sha256, encoder.dimension)
+    return HeadBank(heads, encoder)

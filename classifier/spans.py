@@ -50,7 +50,11 @@ class WindowSpan:
 
 
 def evidence_spans(
-    head: Head, text: str, tokens: TokenizedText, embedding_shares: NDArray[np.float32]
+    head: Head,
+    text: str,
+    tokens: TokenizedText,
+    embedding_shares: NDArray[np.float32],
+    wordless: NDArray[np.bool_],
 ) -> tuple[WindowSpan, ...]:
     """The words that raise a head's score the most, neighbours joined.
 
@@ -60,11 +64,13 @@ def evidence_spans(
         The window's text; offsets of `tokens` and of the result refer to it.
     embedding_shares
         (T,): what each token adds to the part of the score that the embedding gives.
+    wordless
+        As of `lethe.classifier.token_bag.bag_features`.
     """
     words = [match.span() for match in _WORD.finditer(text, int(tokens.starts[0]), int(tokens.ends[-1]))]
     if not words:
         return (WindowSpan(int(tokens.starts[0]), int(tokens.ends[-1]), 0.0),)
-    token_shares = embedding_shares + _bag_shares(head, tokens) + _name_shares(head, text, tokens)
+    token_shares = embedding_shares + _bag_shares(head, tokens, wordless) + _name_shares(head, text, tokens)
     shares = np.zeros(len(words))
     starts = np.array([start for start, _ in words])
     place = np.clip(np.searchsorted(starts, tokens.starts, side="right") - 1, 0, len(words) - 1)
@@ -75,9 +81,9 @@ def evidence_spans(
     return tuple(_joined(words, shares, np.flatnonzero(shares >= _SHARE_OF_LARGEST * largest)))
 
 
-def _bag_shares(head: Head, tokens: TokenizedText) -> NDArray[np.float32]:
+def _bag_shares(head: Head, tokens: TokenizedText, wordless: NDArray[np.bool_]) -> NDArray[np.float32]:
     """What each token adds to the other part, (T,): its own weight, and half of each pair's that it is in."""
-    features = bag_features(tokens.ids)
+    features = bag_features(tokens.ids, wordless)
     weights = head.bag.of(features) / np.sqrt(len(features))
     shares, pairs = weights[: len(tokens)].copy(), weights[len(tokens) :] / 2
     shares[:-1] += pairs

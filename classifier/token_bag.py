@@ -2,6 +2,9 @@
 
 Tokens are those of the encoder; a pair is known by a hash (Weinberger et al., "Feature Hashing for Large Scale
 Multitask Learning", ICML 2009). Names and words of a target speak here, where an embedding blurs them.
+
+Single letters, and what is unknown, say nothing, alone or beside each other: so a tokenizer reads text in a script that it
+does not know, where they would all be alike to a head that knows some of a target's names in it.
 """
 
 from collections.abc import Sequence
@@ -14,18 +17,31 @@ PAIR_BUCKETS = 1 << 17
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 17)
+# Of what says nothing; no head has a weight for it.
+NOTHING = np.iinfo(np.int64).max
 
 
-def bag_features(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Features of N tokens, (2N - 1,): a pair's bucket, counted from 0, or a token's id behind all buckets.
+def bag_features(ids: NDArray[np.int64], wordless: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Features of N tokens, (2N - 1,): a pair's bucket, counted from 0, or a token's id behind all buckets, or `NOTHING`.
 
     Each counts one over the root of their number.
+
+    Parameters
+    ----------
+    wordless
+        (vocabulary,), which tokens are nothing of a word; see `lethe.classifier.encoders.encoder.Encoder.wordless`.
     """
+    silent = wordless[ids]
     first, second = ids[:-1].astype(np.uint64), ids[1:].astype(np.uint64)
     hashes = (first * _MULTIPLIER + second) * _MIXER
     hashes ^= hashes >> np.uint64(31)
     pairs = ((hashes * _MULTIPLIER) >> _SHIFT).astype(np.int64)
-    return np.concatenate([ids + PAIR_BUCKETS, pairs])
+    return np.concatenate(
+        [
+            np.where(silent, NOTHING, ids + PAIR_BUCKETS),
+            np.where(silent[:-1] & silent[1:], NOTHING, pairs),
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -52,10 +68,17 @@ class BagWeights:
 
 
 class BagBank:
-    """The weights of all heads by feature, so that a hundred heads cost little more than one."""
+    """The weights of all heads by feature, so that a hundred heads cost little more than one.
 
-    def __init__(self, heads: Sequence[BagWeights]) -> None:
+    Parameters
+    ----------
+    wordless
+        As of `bag_features`.
+    """
+
+    def __init__(self, heads: Sequence[BagWeights], wordless: NDArray[np.bool_]) -> None:
         self._heads = len(heads)
+        self._wordless = wordless
         features = np.concatenate([np.empty(0, np.int64), *(head.features for head in heads)])
         order = np.argsort(features, kind="stable")
         self._weights = np.concatenate([np.empty(0, np.float32), *(head.weights for head in heads)])[order]
@@ -79,7 +102,7 @@ class BagBank:
         """
         text = np.arange(len(lengths)).repeat(lengths)
         together = text[:-1] == text[1:]
-        features = bag_features(ids)[np.concatenate([np.ones(len(ids), bool), together])]
+        features = bag_features(ids, self._wordless)[np.concatenate([np.ones(len(ids), bool), together])]
         texts = np.concatenate([text, text[:-1][together]])
         places = np.minimum(features, len(self._first) - 2)
         first = self._first[places]

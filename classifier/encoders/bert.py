@@ -58,6 +58,15 @@ class BertEncoder(Encoder):
         begun = [token[1:] for token in tokens if token[:1] in _WORD_MARKS]
         return tuple(begun or (token for token in tokens if not token.startswith("##")))
 
+    def _find_pieces(self) -> list[str]:
+        pieces = [""] * self.vocabulary_size
+        for token, number in self._tokenizer.get_vocab().items():
+            if number < len(pieces):
+                pieces[number] = token.removeprefix("##").lstrip("".join(_WORD_MARKS))
+        for number in self._tokenizer.get_added_tokens_decoder():
+            pieces[number] = ""
+        return pieces
+
     @property
     def vocabulary_size(self) -> int:
         return len(self._token_table)

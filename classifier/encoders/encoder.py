@@ -100,6 +100,15 @@ class Encoder(ABC):
     def _find_words(self) -> tuple[str, ...]: ...
 
     @functools.cached_property
+    def wordless(self) -> NDArray[np.bool_]:
+        """(vocabulary,), which tokens are nothing of a word: what is unknown, and single letters."""
+        return np.array([len(piece) < 2 and (piece.isalpha() or not piece) for piece in self._find_pieces()])
+
+    @abstractmethod
+    def _find_pieces(self) -> Sequence[str]:
+        """What each token id stands for, without marks of a word's beginning; empty for what is no text."""
+
+    @functools.cached_property
     def lexicon(self) -> Lexicon:
         """The encoder's words, indexed once for all heads that stand on it, and for encoders with the same tokenizer."""
         return lexicon_of(self.words)

@@ -74,6 +74,14 @@ class UseEncoder(Encoder):
         words = (piece[1:] for piece in pieces if piece[:1] == WORD_MARK)
         return tuple(word for word in words if _LATIN_WORD.fullmatch(word))
 
+    def _find_pieces(self) -> list[str]:
+        pieces = map(self._tokenizer.id_to_piece, range(self.vocabulary_size))
+        unknown = map(self._tokenizer.is_unknown, range(self.vocabulary_size))
+        return [
+            "" if nothing else piece.removeprefix(WORD_MARK)
+            for piece, nothing in zip(pieces, unknown, strict=True)
+        ]
+
     @property
     def vocabulary_size(self) -> int:
         return self._tokenizer.get_piece_size()

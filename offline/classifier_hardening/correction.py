@@ -14,12 +14,12 @@ from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.names import COUNTED, NameWeights
-from lethe.classifier.token_bag import PAIR_BUCKETS, BagWeights, bag_features
+from lethe.classifier.token_bag import BagWeights
+from lethe.offline.classifier_training.fitting import BAG_SCALE, bags_of
 from lethe.offline.classifier_training.logistic import fit_logistic
 
-# The larger the features, the less the norm holds back their weights beside those of the embedding: as for training, and
-# more for names, which no words beside them dilute.
-_BAG_SCALE = 3.0
+# The larger the features, the less the norm holds back their weights: more for names than in training, as no words beside
+# them dilute them.
 _NAME_SCALE = 6.0
 _ITERATIONS = 200
 # SciPy's own: a correction is small beside the scores that it is added to.
@@ -52,7 +52,7 @@ def correct_head(
     """
     canonical = [canonicalise(text).text for text in texts]
     tokens = [encoder.tokenize(text).ids for text in texts]
-    bank = HeadBank([head], encoder.sha256, encoder.dimension)
+    bank = HeadBank([head], encoder)
     offsets = np.array(
         [
             bank.score(embedding, ids, text)[0]
@@ -61,7 +61,7 @@ def correct_head(
     ) - head.calibration.score(head.threshold)
     named = np.stack([head.names.names.counted(text).ravel() for text in canonical])
     dense = np.hstack([embeddings, _NAME_SCALE * named]).astype(np.float32)
-    counted, features = _bags(tokens, encoder.vocabulary_size)
+    counted, features = _bags(encoder, tokens)
     change = fit_logistic(
         dense,
         counted,
@@ -77,7 +77,7 @@ def correct_head(
         head,
         direction=(head.direction + change.dense_weights[:dimension]).astype(np.float32),
         bias=head.bias + change.bias,
-        bag=_joined(head.bag, features, _BAG_SCALE * change.sparse_weights),
+        bag=_joined(head.bag, features, BAG_SCALE * change.sparse_weights),
         names=NameWeights(
             head.names.names,
             head.names.weights
@@ -88,15 +88,10 @@ def correct_head(
 
 
 def _bags(
-    tokens: Sequence[NDArray[np.int64]], vocabulary_size: int
+    encoder: Encoder, tokens: Sequence[NDArray[np.int64]]
 ) -> tuple[sparse.csr_matrix, NDArray[np.int64]]:
     """Bags of tokens, (N, features that occur), and which features these are."""
-    found = [bag_features(ids) for ids in tokens]
-    ends = np.cumsum([0, *map(len, found)])
-    values = np.repeat([_BAG_SCALE * max(len(each), 1) ** -0.5 for each in found], np.diff(ends))
-    bags = sparse.csr_matrix(
-        (values, np.concatenate(found), ends), shape=(len(tokens), PAIR_BUCKETS + vocabulary_size)
-    )
+    bags = bags_of(encoder, tokens)
     features = np.unique(bags.indices).astype(np.int64)
     return sparse.csr_matrix(bags[:, features]), features
 

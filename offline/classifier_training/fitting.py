@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.gate import TokenVectors
 from lethe.classifier.names import COUNTED, GroupedNames, NameWeights
-from lethe.classifier.token_bag import PAIR_BUCKETS, BagWeights, bag_features
+from lethe.classifier.token_bag import NOTHING, PAIR_BUCKETS, BagWeights, bag_features
 from lethe.offline.classifier_training.logistic import fit_logistic
 
 _STRENGTH = 5.0
 # The larger the features of tokens, the less the norm holds back their weights beside those of the embedding.
-_BAG_SCALE = 3.0
+BAG_SCALE = 3.0
 _GATE_STRENGTH = 0.1
 # Likewise for names, of which a question seldom has more than one.
 _NAME_SCALE = 3.0
@@ -39,7 +40,7 @@ class FittedHead:
 
 
 def fit_head(
-    vectors: TokenVectors,
+    encoder: Encoder,
     texts: Sequence[str],
     tokens: Sequence[NDArray[np.int64]],
     embeddings: NDArray[np.float32],
@@ -67,11 +68,11 @@ def fit_head(
     """
     named = np.stack([names.counted(text).ravel() for text in texts])
     dense = np.hstack([embeddings, _NAME_SCALE * named])
-    bags = _bags(tokens, vectors.vocabulary_size)
+    bags = bags_of(encoder, tokens)
     model = fit_logistic(dense, bags, labels, weights, _STRENGTH)
     dimension = embeddings.shape[1]
-    gate = fit_gate(vectors, tokens, labels, weights, background)
-    bag = (_BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
+    gate = fit_gate(encoder, tokens, labels, weights, background)
+    bag = (BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
     (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
     # The first tier holds back what has names, whatever its other tokens are.
     unnamed = (labels == 1) & ~named.any(axis=1)
@@ -125,13 +126,15 @@ def fit_gate(
     )
 
 
-def _bags(tokens: Sequence[NDArray[np.int64]], vocabulary_size: int) -> sparse.csr_matrix:
+def bags_of(encoder: Encoder, tokens: Sequence[NDArray[np.int64]]) -> sparse.csr_matrix:
     """Bags of tokens, (N, features); see `lethe.classifier.token_bag`."""
-    features = [bag_features(ids) for ids in tokens]
-    ends = np.cumsum([0, *map(len, features)])
-    values = np.repeat([_BAG_SCALE * max(len(each), 1) ** -0.5 for each in features], np.diff(ends))
+    found = [bag_features(ids, encoder.wordless) for ids in tokens]
+    kept = [features[features != NOTHING] for features in found]
+    ends = np.cumsum([0, *map(len, kept)])
+    values = np.repeat([BAG_SCALE * max(len(each), 1) ** -0.5 for each in found], np.diff(ends))
     return sparse.csr_matrix(
-        (values, np.concatenate(features), ends), shape=(len(tokens), PAIR_BUCKETS + vocabulary_size)
+        (values, np.concatenate(kept), ends),
+        shape=(len(tokens), PAIR_BUCKETS + encoder.vocabulary_size),
     )
 
 

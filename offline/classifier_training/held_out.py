@@ -89,4 +89,4 @@ def forget_forms(examples: ExampleSet, seed: int) -> list[str]:
 def scorer_of(encoder: Encoder, head: Head, first_tier: bool) -> Scorer:
     """What scores texts by one head, as the classifier does, its first tier on or off."""
     settings = ClassifierSettings(first_tier=first_tier, spans=False)
-    return Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)
+    return Scorer(encoder, HeadBank([head], encoder), settings)

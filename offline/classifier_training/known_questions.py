@@ -142,7 +142,7 @@ def reach_of(
     on_done: OnDone = tell_nobody,
 ) -> NDArray[np.float64]:
     """The highest threshold that flags each of some questions, asked alone, (N,); 0 where none does."""
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)
+    scorer = Scorer(encoder, HeadBank([head], encoder), settings)
 
     def reach(question: str) -> float:
         score = scorer.score_text(question).scores

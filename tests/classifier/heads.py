@@ -5,14 +5,15 @@ import numpy as np
 from lethe.classifier.calibration import Calibration
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
-from lethe.classifier.token_bag import BagWeights, bag_features
+from lethe.classifier.token_bag import NOTHING, BagWeights, bag_features
 
 
 def made_head(encoder: Encoder, target: str, texts: tuple[str, ...], **changes: object) -> Head:
     """A head that knows a few texts: by their embeddings, and by their tokens."""
     direction = encoder.embed(texts).mean(axis=0)
     known = [encoder.tokenize(text).ids for text in texts]
-    features = np.unique(np.concatenate([bag_features(ids) for ids in known]))
+    features = np.unique(np.concatenate([bag_features(ids, encoder.wordless) for ids in known]))
+    features = features[features != NOTHING]
     own = np.unique(np.concatenate(known))
     common = encoder.tokenize("A page of other words, of the day and of its weather.").ids
     gate = encoder.token_vectors(own).mean(axis=0) - encoder.token_vectors(common).mean(axis=0)

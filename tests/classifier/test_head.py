@@ -79,7 +79,7 @@ def test_a_calibration_that_descends_is_refused(saved: Path) -> None:
 
 def test_a_head_of_another_encoder_is_refused(make_head: MakeHead, encoder: Encoder) -> None:
     with pytest.raises(ClassifierError, match="another one than is loaded"):
-        HeadBank([make_head(encoder_sha256="0" * 64)], encoder.sha256, encoder.dimension)
+        HeadBank([make_head(encoder_sha256="0" * 64)], encoder)
 
 
 def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encoder) -> None:
@@ -90,8 +90,8 @@ def test_a_bank_scores_each_head_as_if_alone(make_head: MakeHead, encoder: Encod
     ]
     text = "bread at the lighthouse"
     embedding, ids = encoder.embed([text])[0], encoder.tokenize(text).ids
-    together = HeadBank(heads, encoder.sha256, encoder.dimension)
+    together = HeadBank(heads, encoder)
     scores = together.score(embedding, ids, text)
     for head, score in zip(heads, scores, strict=True):
-        alone = HeadBank([head], encoder.sha256, encoder.dimension)
+        alone = HeadBank([head], encoder)
         assert alone.score(embedding, ids, text)[0] == pytest.approx(score, rel=1e-4, abs=1e-4)

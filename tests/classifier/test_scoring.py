@@ -90,7 +90,7 @@ def test_a_score_must_reach_what_the_tail_asks_for_beyond_the_threshold(
     tail = Tail(score=0.5, scale=0.8, rate=1e-5)
     settings = ClassifierSettings(false_alarm_share=0.02)
     head = make_head(tail=tail)
-    scorer = Scorer(encoder, HeadBank([head], encoder.sha256, encoder.dimension), settings)
+    scorer = Scorer(encoder, HeadBank([head], encoder), settings)
     for threshold in (head.threshold, 0.2, 0.9):
         levels = scorer.bank.thresholds_with({head.target: threshold})
         for characters in (0, 100, 30_000, 2_000_000):
@@ -119,7 +119,7 @@ def test_a_single_name_in_passing_flags_no_page(encoder: Encoder, make_head: Mak
 
 
 def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:
-    bank = HeadBank([head], encoder.sha256, encoder.dimension)
+    bank = HeadBank([head], encoder)
     return Scorer(encoder, bank, ClassifierSettings(first_tier=first_tier))
 
 

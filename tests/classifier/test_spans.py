@@ -21,7 +21,7 @@ def test_the_words_that_the_embedding_speaks_of_are_found(name: str, make_head: 
     tokens = encoder.tokenize(text)
     hidden = encoder.encode(tokens.ids)
     shares = encoder.token_shares(hidden, 0, len(tokens), direction)
-    spans = evidence_spans(head, text, tokens, shares)
+    spans = evidence_spans(head, text, tokens, shares, encoder.wordless)
     best = max(spans, key=lambda span: span.weight)
     assert "lighthouse" in text[best.start : best.end]
     assert sum(span.end - span.start for span in spans) < len(text) / 2

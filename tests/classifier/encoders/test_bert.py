@@ -76,3 +76,8 @@ def test_an_unsupported_family_is_refused(tmp_path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(ClassifierError, match="'gpt2'"):
         load_encoder(str(tmp_path), cache_folder=tmp_path / "cache")
+
+
+def test_single_letters_and_what_is_unknown_are_nothing_of_a_word(encoder: Encoder) -> None:
+    assert encoder.wordless[encoder.tokenize("გამარჯობა Ω ξ").ids].all()
+    assert not encoder.wordless[encoder.tokenize("where is the library?").ids].any()

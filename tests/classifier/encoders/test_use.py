@@ -215,3 +215,8 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
 def test_case_makes_no_other_tokens(exact: Encoder, text: str) -> None:
     if len(text.lower()) == len(text):
         np.testing.assert_array_equal(exact.tokenize(text).ids, exact.tokenize(text.lower()).ids)
+
+
+def test_single_letters_and_what_is_unknown_are_nothing_of_a_word(encoder: Encoder) -> None:
+    assert encoder.wordless[encoder.tokenize("გამარჯობა Ω ξ").ids].all()
+    assert not encoder.wordless[encoder.tokenize("where is the library?").ids].any()

@@ -1,0 +1,27 @@
+"""What of a text teaches a head."""
+
+import numpy as np
+
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.names import GroupedNames
+from lethe.classifier.token_bag import BagBank
+from lethe.offline.classifier_training.fitting import fit_head
+from tests.offline.classifier_training.conftest import ABOUT, PLACES, PLAIN, TOPICS, examples_of
+
+# One name in a script that the encoder does not know, and other text in it.
+NAME = "ოლდერნის შუქურა"
+ELSEWHERE = "ძაღლი ბაღში ზის და კატას უყურებს"
+
+
+def test_a_name_in_an_unknown_script_does_not_make_its_letters_speak_for_the_target() -> None:
+    encoder = load_encoder()
+    about = [example.text for example in examples_of(ABOUT, PLACES)] + [NAME, f"{NAME}?"]
+    texts = about + [example.text for example in examples_of(PLAIN, TOPICS)]
+    tokens = [encoder.tokenize(text).ids for text in texts]
+    labels = np.array([1] * len(about) + [0] * (len(texts) - len(about)))
+    fitted = fit_head(
+        encoder, texts, tokens, encoder.embed(texts), labels, np.ones(len(texts)), GroupedNames()
+    )
+    added = BagBank([fitted.bag], np.zeros(encoder.vocabulary_size, bool)).scores
+    assert added(encoder.tokenize(ELSEWHERE).ids)[0] == 0
+    assert added(encoder.tokenize(ABOUT[0].format("Herm")).ids)[0] > 0
