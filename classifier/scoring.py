@@ -197,10 +197,10 @@ class Scorer:
             return [PreparedText((), True) for _ in texts]
         readings = [self._readings(each) for each in texts]
         pieces = [
-            _Piece(number, reading, first, text)
+            piece
             for number, found in enumerate(readings)
             for reading in found.found
-            for first, text in _fresh_pieces(reading)
+            for piece in _fresh_pieces(number, reading)
         ]
         if not pieces:
             return [PreparedText((), found.complete, found.unreadable) for found in readings]
@@ -212,6 +212,7 @@ class Scorer:
         suspicious = self._suspicious(stretches, tokens, gated, speculative[stretches.owner[window_of]])
         # Hardly any ordinary text has such a reading, so that none needs to be cleared in haste.
         suspicious |= np.array([piece.reading.lossy for piece in pieces], bool)[stretches.owner[window_of]]
+        suspicious &= _touch_fresh(stretches, pieces)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[list[Window]] = [[] for _ in texts]
@@ -364,12 +365,21 @@ def share_of_answers(settings: ClassifierSettings, targets: int) -> float:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A stretch of a reading that stands in no other, with what stands around it, and the number of its text."""
+    """A stretch of a reading that stands in no other, with what stands around it, and the number of its text.
+
+    Attributes
+    ----------
+    start
+        Where it begins in the reading, what stands around it included.
+    fresh
+        The half-open range of its own text that stands in no other reading.
+    """
 
     owner: int
     reading: Reading
     start: int
     text: str
+    fresh: tuple[int, int]
 
 
 def _text_of(tokens: TokenizedText, text: str) -> str:
@@ -381,10 +391,21 @@ def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bo
     return places.searchsorted(bounds[:, 0]) < places.searchsorted(bounds[:, 1])
 
 
-def _fresh_pieces(reading: Reading) -> Iterator[tuple[int, str]]:
+def _fresh_pieces(owner: int, reading: Reading) -> Iterator[_Piece]:
+    text = reading.canonical.text
     for start, end in reading.fresh:
-        first = max(start - WINDOW_OVERLAP, 0)
-        yield first, reading.canonical.text[first : end + WINDOW_OVERLAP]
+        first, last = max(start - WINDOW_OVERLAP, 0), end + WINDOW_OVERLAP
+        # A part of a word is like no text that a head was fitted on.
+        first = text.find(" ", first, start) + 1 or first if first else 0
+        last = max(text.rfind(" ", end, last), 0) or last if last < len(text) else last
+        yield _Piece(owner, reading, first, text[first:last], (start - first, end - first))
+
+
+def _touch_fresh(stretches: Stretches, pieces: Sequence[_Piece]) -> NDArray[np.bool_]:
+    """Which stretches are not all of what stands around a piece, (N,): that is judged in another reading, and whole."""
+    fresh = stretches.places[:-1, None] + np.array([piece.fresh for piece in pieces], np.int64)
+    ends, starts = fresh[stretches.owner[stretches.window]].T[::-1]
+    return (stretches.bounds[:, 0] < ends) & (stretches.bounds[:, 1] > starts)
 
 
 def _window(

@@ -15,6 +15,8 @@ from tests.classifier.conftest import MakeHead
 
 WORDS = "The council opened the new library on a rainy day in spring."
 ASKED = "Who keeps the lighthouse of Alderney?"
+# How far from what was decoded a reading may say something new.
+_REACH = 200
 PAGE = f"{WORDS} It has two reading rooms and a cafe. {ASKED} The mayor spoke of the years it had taken."
 
 
@@ -70,6 +72,21 @@ def test_texts_are_prepared_together_as_each_is_alone(encoder: Encoder, make_hea
         assert [window.gate.tolist() for window in together.windows] == [
             window.gate.tolist() for window in alone.windows
         ]
+
+
+def test_what_stands_around_a_disguise_is_judged_in_the_plain_reading_alone(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    scorer = _scorer(encoder, make_head(texts=(ASKED,), pass_below=-4.0), first_tier=False)
+    around = [f"The shelf of room {number} holds maps and old globes." for number in range(40)]
+    hidden = base64.b64encode(WORDS.encode()).decode()
+    page = " ".join([*around[:20], hidden, *around[20:]])
+    (window,) = [window for window in scorer.prepare(page).windows if WORDS in window.text]
+    for sentence in window.sentences:
+        decoded = sentence.canonical.text.find(WORDS)
+        assert sentence.end > decoded - _REACH
+        assert sentence.start < decoded + len(WORDS) + _REACH
+    assert set(window.text.split()) <= {*page.split(), *WORDS.split()}
 
 
 def test_what_is_put_together_is_read_by_the_disguises_of_its_parts(
