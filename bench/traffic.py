@@ -40,7 +40,7 @@ from bench.traffic_requests import (
 from bench.traffic_time import time_requests, time_tables
 from lethe.classifier.conversation import Conversation
 from lethe.models.cache import cache_folder
-from lethe.offline.data.ordinary_text import machine_folders
+from lethe.offline.data.ordinary_text import machine_folders, part_of
 from lethe.offline.metrics.intervals import counted
 
 _PAGE = "benchmarks-traffic.md"
@@ -157,10 +157,25 @@ def _ordinary(bench: Bench) -> None:
     some = everything[:: max(1, round(1 / bench.share))]
     cell = f"data sets' own requests, share {bench.share:g}"
     as_they_are = cell_outcomes(bench.record, cell, len(some), lambda: iter(some), ask)
-    _write(bench, "False alarms", "ordinary", _ordinary_body(by_length, as_they_are))
+    _write(bench, "False alarms", "ordinary", _ordinary_body(bench.sources.folders, by_length, as_they_are))
 
 
-def _ordinary_body(by_length: dict[int, Sequence[Outcome]], as_they_are: Sequence[Outcome]) -> str:
+def _read_from(folders: Sequence[Path]) -> str:
+    """Of which packages text is, beside those that every machine has others of."""
+    given = sorted(set(folders) - set(machine_folders()))
+    names = sorted(
+        package.name
+        for folder in given
+        for package in folder.iterdir()
+        if package.is_dir() and part_of(package.name) == "test"
+    )
+    more = f", and of these, which `--ordinary` named: {', '.join(names)}" if names else ""
+    return f"Text is of the packages that this machine has and training leaves alone{more}."
+
+
+def _ordinary_body(
+    folders: Sequence[Path], by_length: dict[int, Sequence[Outcome]], as_they_are: Sequence[Outcome]
+) -> str:
     kinds = sorted({each.kind for outcomes in by_length.values() for each in outcomes})
     rows = [["**all**", *(_alarms(by_length[length]) for length in LENGTHS)]]
     rows += [
@@ -179,7 +194,8 @@ def _ordinary_body(by_length: dict[int, Sequence[Outcome]], as_they_are: Sequenc
     return (
         "Requests have nothing to do with the target: a stretch of that many characters of one document, or of neighbouring "
         "documents of one package, as a user's turn, a tool's result or a system text in turns; definitions of many tools; records "
-        "that an agent looked up. Those that hold one of the target's names are left out. In parentheses: the 95 % Wilson interval.\n\n"
+        f"that an agent looked up. Those that hold one of the target's names are left out. {_read_from(folders)} In parentheses: the "
+        "95 % Wilson interval.\n\n"
         + table(["kind", *(f"{length:,} characters" for length in LENGTHS)], rows)
         + f"\n\nUp to 8,000 characters, data sets' own requests included: {_alarms(everything)}.\n\n"
         "Requests of data sets as they are:\n\n"
