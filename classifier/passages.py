@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lethe.classifier.conversation import Conversation, Message
+from lethe.classifier.windows import gap_after, gap_before
 
 # How much of each side of a seam is read together; both fit one window.
 _SEAM_CHARACTERS = 240
+# Where a message is cut for it, this many characters are given up to cut between words: a part of one may be a name.
+_TO_A_GAP = 40
 _SHORT_TURN_CHARACTERS = 64
 # How much of joined turns is read together, and how much of it the next stretch repeats.
 _JOINED_CHARACTERS = 1024
@@ -129,15 +132,26 @@ def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
 def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Passage]:
     for place in range(1, len(messages)):
         index, message = messages[place]
-        stretches = [(index, message.text[:_SEAM_CHARACTERS], 0)]
+        stretches = [(index, _beginning(message.text), 0)]
         wanted = _SEAM_CHARACTERS
         for earlier_index, earlier in reversed(messages[:place]):
-            if wanted <= 0:
-                break
-            tail = earlier.text[-wanted:]
+            tail = _end(earlier.text, wanted)
             stretches.insert(0, (earlier_index, tail, len(earlier.text) - len(tail)))
             wanted -= len(tail) + len(separator)
+            if wanted <= 0 or len(tail) < len(earlier.text):
+                break
         yield join_stretches(stretches, separator)
+
+
+def _beginning(text: str) -> str:
+    if len(text) <= _SEAM_CHARACTERS:
+        return text
+    return text[: gap_before(text, _SEAM_CHARACTERS, _SEAM_CHARACTERS - _TO_A_GAP)]
+
+
+def _end(text: str, length: int) -> str:
+    start = len(text) - length
+    return text if start <= 0 else text[gap_after(text, start, min(start + _TO_A_GAP, len(text))) :]
 
 
 def join_stretches(stretches: Sequence[tuple[int, str, int]], separator: str) -> Passage:

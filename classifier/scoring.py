@@ -23,7 +23,7 @@ from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.stretches import Stretches, cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP
+from lethe.classifier.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP, gap_after, gap_before
 
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.
@@ -394,10 +394,10 @@ def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bo
 def _fresh_pieces(owner: int, reading: Reading) -> Iterator[_Piece]:
     text = reading.canonical.text
     for start, end in reading.fresh:
-        first, last = max(start - WINDOW_OVERLAP, 0), end + WINDOW_OVERLAP
         # A part of a word is like no text that a head was fitted on.
-        first = text.find(" ", first, start) + 1 or first if first else 0
-        last = max(text.rfind(" ", end, last), 0) or last if last < len(text) else last
+        first = gap_after(text, start - WINDOW_OVERLAP, start) if start > WINDOW_OVERLAP else 0
+        last = end + WINDOW_OVERLAP
+        last = gap_before(text, last, end) if last < len(text) else len(text)
         yield _Piece(owner, reading, first, text[first:last], (start - first, end - first))
 
 

@@ -21,12 +21,18 @@ def split_windows(
         if end >= len(text):
             windows.append((start, len(text)))
             return windows
-        end = _gap_before(text, end, start + size // 2)
+        end = gap_before(text, end, start + size // 2)
         windows.append((start, end))
-        start = _gap_before(text, end - overlap, max(start + 1, end - 2 * overlap))
+        start = gap_before(text, end - overlap, max(start + 1, end - 2 * overlap))
 
 
-def _gap_before(text: str, place: int, earliest: int) -> int:
+def gap_after(text: str, place: int, latest: int) -> int:
+    """The first place after a space in ``[place, latest]``, or `place` itself."""
+    gaps = [gap for gap in (text.find(" ", place, latest), text.find("\n", place, latest)) if gap >= 0]
+    return min(gaps) + 1 if gaps else place
+
+
+def gap_before(text: str, place: int, earliest: int) -> int:
     """The last place after a space in ``[earliest, place]``, or `place` itself."""
     gap = max(text.rfind(" ", earliest, place), text.rfind("\n", earliest, place))
     return gap + 1 if gap >= 0 else place

@@ -27,6 +27,15 @@ def test_a_question_is_read_in_its_context() -> None:
     assert any("island" in passage.text and "light" in passage.text for passage in passages)
 
 
+def test_a_long_message_is_cut_between_words_where_it_meets_another() -> None:
+    page = " ".join(f"Chapter{number} overviews" for number in range(40))
+    passages = _passages(("system", page), ("assistant", page), ("user", page))
+    meeting = [passage for passage in passages if "\n" in passage.text]
+    assert meeting
+    assert all(len(passage.pieces) == 2 for passage in meeting)
+    assert {word for passage in meeting for word in passage.text.split()} <= set(page.split())
+
+
 def test_pieces_of_a_word_over_user_turns_are_joined() -> None:
     passages = _passages(
         ("user", "the light"),
