@@ -1,6 +1,6 @@
 """Measures false alarms on ordinary requests of every length, and what is found in them; writes docs/benchmarks-traffic.md.
 
-``python -m bench.traffic [ordinary|hidden|languages|time ...] [--share 0.1] [--ordinary FOLDER ...] [--bundle FOLDER ...]``,
+``python -m bench.traffic [ordinary|hidden|languages|time ...] [--share 0.1] [--recorded] [--ordinary FOLDER ...] [--bundle FOLDER ...]``,
 all parts by default. Needs LETHE_DATA_DIR. Outcomes are kept, so a run that was cut off goes on, as one with a larger share
 goes on from one with a smaller.
 """
@@ -8,7 +8,7 @@ goes on from one with a smaller.
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -67,11 +67,14 @@ class Bench:
         The first one's target is measured; the others stand beside it where times are taken.
     share
         Of the requests of a full run.
+    more
+        Whether anything is asked that earlier runs did not.
     """
 
     bundles: tuple[Path, ...]
     sources: Sources
     share: float
+    more: bool = True
 
     @cached_property
     def target(self) -> str:
@@ -122,6 +125,7 @@ def main() -> None:
         "parts", nargs="*", metavar="PART", help=f"some of {', '.join(_PARTS)}; all by default"
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the requests of a full run")
+    parser.add_argument("--recorded", action="store_true", help="ask nothing more; write what is recorded")
     parser.add_argument("--ordinary", type=Path, nargs="+", metavar="FOLDER", help="folders of ordinary text")
     parser.add_argument(
         "--bundle", type=Path, nargs="+", default=[_SHIPPED], help="the target; more for times"
@@ -130,7 +134,7 @@ def main() -> None:
     if unknown := [part for part in chosen.parts if part not in _PARTS]:
         parser.error(f"{unknown[0]} is none of {', '.join(_PARTS)}")
     folders = tuple(chosen.ordinary or machine_folders())
-    bench = Bench(tuple(chosen.bundle), Sources(folders, data_folder()), chosen.share)
+    bench = Bench(tuple(chosen.bundle), Sources(folders, data_folder()), chosen.share, not chosen.recorded)
     for part in chosen.parts or _PARTS:
         _PARTS[part](bench)
 
@@ -149,6 +153,7 @@ def _ordinary(bench: Bench) -> None:
             bench.part(count),
             lambda length=length: requests_of_length(bench.sources, length),
             ask,
+            more=bench.more,
         )
         for length, count in _ORDINARY.items()
     }
@@ -156,8 +161,8 @@ def _ordinary(bench: Bench) -> None:
     # A quick run takes them from all the sets.
     some = everything[:: max(1, round(1 / bench.share))]
     cell = f"data sets' own requests, share {bench.share:g}"
-    as_they_are = cell_outcomes(bench.record, cell, len(some), lambda: iter(some), ask)
-    _write(bench, "False alarms", "ordinary", _ordinary_body(bench.sources.folders, by_length, as_they_are))
+    as_they_are = cell_outcomes(bench.record, cell, len(some), lambda: iter(some), ask, more=bench.more)
+    _write(bench, "False alarms", "ordinary", _ordinary_body(bench, by_length, as_they_are))
 
 
 def _read_from(folders: Sequence[Path]) -> str:
@@ -173,8 +178,20 @@ def _read_from(folders: Sequence[Path]) -> str:
     return f"Text is of the packages that this machine has and training leaves alone{more}."
 
 
+def _still_missing(bench: Bench, asked: Mapping[int, Sequence[Outcome]], wanted: Mapping[int, int]) -> str:
+    """Where a run that was cut off has asked fewer requests than it was to."""
+    if bench.more:
+        return ""
+    missing = [
+        f"{count} of {bench.part(wanted[length])} at {length:,} characters"
+        for length, outcomes in asked.items()
+        if (count := sum(not each.left_out for each in outcomes)) < bench.part(wanted[length])
+    ]
+    return f" The run was cut off: {', '.join(missing)}." if missing else ""
+
+
 def _ordinary_body(
-    folders: Sequence[Path], by_length: dict[int, Sequence[Outcome]], as_they_are: Sequence[Outcome]
+    bench: Bench, by_length: dict[int, Sequence[Outcome]], as_they_are: Sequence[Outcome]
 ) -> str:
     kinds = sorted({each.kind for outcomes in by_length.values() for each in outcomes})
     rows = [["**all**", *(_alarms(by_length[length]) for length in LENGTHS)]]
@@ -194,8 +211,8 @@ def _ordinary_body(
     return (
         "Requests have nothing to do with the target: a stretch of that many characters of one document, or of neighbouring "
         "documents of one package, as a user's turn, a tool's result or a system text in turns; definitions of many tools; records "
-        f"that an agent looked up. Those that hold one of the target's names are left out. {_read_from(folders)} In parentheses: the "
-        "95 % Wilson interval.\n\n"
+        f"that an agent looked up. Those that hold one of the target's names are left out. {_read_from(bench.sources.folders)} In "
+        f"parentheses: the 95 % Wilson interval.{_still_missing(bench, by_length, _ORDINARY)}\n\n"
         + table(["kind", *(f"{length:,} characters" for length in LENGTHS)], rows)
         + f"\n\nUp to 8,000 characters, data sets' own requests included: {_alarms(everything)}.\n\n"
         "Requests of data sets as they are:\n\n"
@@ -236,9 +253,17 @@ def _hidden(bench: Bench) -> None:
     body = (
         f"{len(questions)} questions that are flagged alone, each on a line of its own at a random place of an ordinary text, or asked "
         "after it. Found: how many of these requests are flagged. Last: how many of those found are flagged without the question, too, "
-        "by length.\n\n" + table(header, rows)
+        f"by length.{_still_missing(bench, _by_length(columns), _HIDDEN)}\n\n" + table(header, rows)
     )
     _write(bench, "Hidden questions", "hidden", body)
+
+
+def _by_length(columns: Mapping[tuple[str, int], Sequence[Outcome]]) -> dict[int, Sequence[Outcome]]:
+    """Of each length the cell that is shortest."""
+    shortest: dict[int, Sequence[Outcome]] = {}
+    for (_, length), outcomes in columns.items():
+        shortest[length] = min(shortest.get(length, outcomes), outcomes, key=len)
+    return shortest
 
 
 def _flagged_alone(bench: Bench) -> list[str]:
@@ -261,7 +286,12 @@ def _hidden_cell(
 
     cell = f"hidden in a {place}, {length:,} characters"
     return cell_outcomes(
-        bench.record, cell, count, lambda: enumerate(texts_of_length(bench.sources, length)), ask
+        bench.record,
+        cell,
+        count,
+        lambda: enumerate(texts_of_length(bench.sources, length)),
+        ask,
+        more=bench.more,
     )
 
 
@@ -273,7 +303,12 @@ def _newest_turns(bench: Bench, questions: Sequence[str], count: int) -> Sequenc
 
     cell = f"asked after {_CONTEXT:,} characters"
     return cell_outcomes(
-        bench.record, cell, count, lambda: enumerate(texts_of_length(bench.sources, _CONTEXT)), ask
+        bench.record,
+        cell,
+        count,
+        lambda: enumerate(texts_of_length(bench.sources, _CONTEXT)),
+        ask,
+        more=bench.more,
     )
 
 

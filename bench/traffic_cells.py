@@ -17,6 +17,8 @@ def cell_outcomes(
     wanted: int,
     requests: Callable[[], Iterator[_Request]],
     ask: Callable[[_Request], Outcome],
+    *,
+    more: bool = True,
 ) -> Sequence[Outcome]:
     """What became of so many requests of a cell, beside those left out; fewer where there are no more.
 
@@ -24,9 +26,11 @@ def cell_outcomes(
     ----------
     requests
         All of the cell, in the same order every time; those that have an outcome are passed over.
+    more
+        Whether any are asked that have no outcome yet.
     """
     told = time.monotonic()
-    if _asked(record.outcomes(cell)) < wanted and not record.ended(cell):
+    if more and _asked(record.outcomes(cell)) < wanted and not record.ended(cell):
         for request in islice(requests(), len(record.outcomes(cell)), None):
             record.add(cell, ask(request))
             if _asked(record.outcomes(cell)) >= wanted:

@@ -61,6 +61,14 @@ def test_requests_that_have_ended_are_not_sought_again(path):
     assert len(found) == 3
 
 
+def test_what_is_recorded_is_given_without_asking_more(path):
+    asked = Asked(20)
+    cell_outcomes(Record(path), "cell", 2, Asked(20).requests, Asked(20).ask)
+    found = cell_outcomes(Record(path), "cell", 9, asked.requests, asked.ask, more=False)
+    assert asked.numbers == []
+    assert len(found) == 2
+
+
 def test_cells_do_not_mix(path):
     cell_outcomes(Record(path), "one", 2, Asked(9).requests, Asked(9).ask)
     assert Record(path).outcomes("two") == []
