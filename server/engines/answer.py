@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
 import orjson
-from multidict import CIMultiDictProxy
+
+from lethe.server.engines.http_client import HttpAnswer
 
 
 class EngineAnswer:
@@ -14,15 +14,15 @@ class EngineAnswer:
     Attributes
     ----------
     status, headers
-        Of its head.
+        Of its head; the headers by their names in small letters.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: HttpAnswer) -> None:
         self._response = response
         self._renaming: Renaming | None = None
         self._at_close: list[Callable[[], None]] = []
         self.status = response.status
-        self.headers: CIMultiDictProxy[str] = response.headers
+        self.headers = response.headers
 
     def rename(self, old: str, new: str) -> None:
         """Have one name stand for another wherever it occurs in the answer's JSON.
@@ -38,7 +38,7 @@ class EngineAnswer:
     @property
     def is_stream(self) -> bool:
         """Whether it comes as events."""
-        return self.headers.get("Content-Type", "").startswith("text/event-stream")
+        return self.headers.get("content-type", "").startswith("text/event-stream")
 
     def at_close(self, callback: Callable[[], None]) -> None:
         """Have something called once, when the answer is closed."""
@@ -49,7 +49,7 @@ class EngineAnswer:
 
         Raises
         ------
-        aiohttp.ClientError, TimeoutError
+        BrokenOff, TimeoutError
             The engine broke off.
         """
         content = await self._response.read()
@@ -64,8 +64,7 @@ class EngineAnswer:
 
         A wait for the next piece may be given up, and it be waited for again.
         """
-        pieces = self._response.content.iter_any()
-        return RenamedPieces(self._renaming, pieces) if self._renaming else pieces
+        return RenamedPieces(self._renaming, self._response) if self._renaming else self._response
 
     def close(self) -> None:
         """Let go of the connection, which makes the engine stop if it has not ended."""

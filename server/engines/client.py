@@ -15,8 +15,8 @@ import orjson
 
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.connections import EngineConnector
 from lethe.server.engines.errors import REFUSED_KEY
+from lethe.server.engines.http_client import BrokenOff, HttpAnswer, HttpClient, NotConnected, Waits
 from lethe.server.engines.plugin import EnginePlugin, read_plugin
 from lethe.server.errors import (
     APIError,
@@ -136,10 +136,10 @@ class EngineClient:
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
-        self._timeout = aiohttp.ClientTimeout(
-            total=total_timeout_s, sock_connect=connect_timeout_s, sock_read=read_timeout_s
-        )
+        self._waits = Waits(connect_timeout_s, read_timeout_s, total_timeout_s)
         self._health_timeout = aiohttp.ClientTimeout(total=health_timeout_s)
+        self._http: HttpClient | None = None
+        # For all but the requests that clients wait for.
         self._session: aiohttp.ClientSession | None = None
 
     @property
@@ -164,23 +164,22 @@ class EngineClient:
 
     async def open(self) -> None:
         """Open the connection pool; must run inside the event loop."""
-        self._session = self._make_session(EngineConnector(limit=0, keepalive_timeout=_KEEPALIVE_S))
-        self._new_connection = self._make_session(aiohttp.TCPConnector(limit=0, force_close=True))
-
-    def _make_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=connector,
+        self._http = HttpClient(self._headers, self._waits, _KEEPALIVE_S)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
             headers=self._headers,
-            timeout=self._timeout,
+            timeout=aiohttp.ClientTimeout(
+                total=self._waits.total_s, sock_connect=self._waits.connect_s, sock_read=self._waits.read_s
+            ),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
+        if self._http is not None and self._session is not None:
+            self._http.close()
             await self._session.close()
-            await self._new_connection.close()
 
     async def post(
         self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None
@@ -219,7 +218,7 @@ class EngineClient:
         if answer.status in REFUSED_KEY:
             self._refused_key(answer.status)
         try:
-            self._check_coding(answer.headers)
+            self._check_coding(answer.headers.get("content-encoding"))
         except EngineFailed:
             answer.close()
             raise
@@ -239,43 +238,40 @@ class EngineClient:
     def _closed(self) -> None:
         self.in_flight -= 1
 
-    def _check_coding(self, headers: Mapping[str, str]) -> None:
-        coding = headers.get("Content-Encoding", "identity").strip().lower()
-        if coding != "identity":
+    def _check_coding(self, coding: str | None) -> None:
+        if coding is not None and (coding := coding.strip().lower()) != "identity":
             raise EngineFailed(
                 f"The engine's answer is compressed ({coding}), which was not asked for; "
                 f"switch compression off in what stands before {self.label}."
             )
 
-    async def _post(
-        self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None
-    ) -> aiohttp.ClientResponse:
-        content, address = orjson.dumps(body), self.base_url + path
+    async def _post(self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None) -> HttpAnswer:
+        if self._http is None:
+            raise RuntimeError("EngineClient.open has not been called")
+        address, content, headers = self.base_url + path, orjson.dumps(body), headers or {}
         began = time.monotonic()
         try:
             try:
-                answer = await self._pool.post(address, data=content, headers=headers, allow_redirects=False)
+                answer = await self._http.post(address, content, headers)
                 if not await _stops(answer):
                     return answer
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            except BrokenOff as error:
                 if not _left_unread(error, time.monotonic() - began):
                     raise
-            # Other connections of the pool may be no better; behind a service a new one leads to another engine.
-            answer = await self._new_connection.post(
-                address, data=content, headers=headers, allow_redirects=False
-            )
+            # Other kept connections may be no better; behind a service a new one leads to another engine.
+            answer = await self._http.post(address, content, headers, anew=True)
             if await _stops(answer):
                 raise EngineNotReached(
                     "The model is not ready: its engine stops.", retry_after_s=_RETRY_AFTER_S
                 )
             return answer
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        except NotConnected:
             raise EngineNotReached(
                 "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
             ) from None
         except TimeoutError:
             raise EngineTimeout("The engine did not answer in time.") from None
-        except aiohttp.ClientError:
+        except BrokenOff:
             raise EngineFailed("The engine broke off before it answered.") from None
 
     async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
@@ -291,7 +287,7 @@ class EngineClient:
             async with self._pool.post(
                 self.base_url + path, data=orjson.dumps(body), timeout=timeout
             ) as response:
-                self._check_coding(response.headers)
+                self._check_coding(response.headers.get("Content-Encoding"))
                 return response.status, await response.text()
         except aiohttp.ClientConnectorError:
             raise EngineNotReached(f"{self.label} refuses connections") from None
@@ -350,7 +346,7 @@ class EngineClient:
             async with self._pool.get(
                 self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
             ) as response:
-                self._check_coding(response.headers)
+                self._check_coding(response.headers.get("Content-Encoding"))
                 return response.status, await response.text()
         except (aiohttp.ClientError, TimeoutError):
             raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
@@ -369,7 +365,7 @@ class EngineClient:
             ) as response:
                 if response.status in (401, 403):
                     raise OperatorError(f"{self.base_url} refuses the engine's key; set engine.api_key")
-                self._check_coding(response.headers)
+                self._check_coding(response.headers.get("Content-Encoding"))
                 document = orjson.loads(await response.read())
             base = tuple(model for model in document["data"] if not model.get("parent"))
             names = [str(model["id"]) for model in base]
@@ -407,18 +403,16 @@ class EngineClient:
         return self._session
 
 
-async def _stops(answer: aiohttp.ClientResponse) -> bool:
+async def _stops(answer: HttpAnswer) -> bool:
     """Whether an engine has answered so because it is stopping; what it answers otherwise can still be read."""
     return answer.status == 500 and _ENGINE_STOPS in await answer.read()
 
 
-def _left_unread(error: aiohttp.ClientError, seconds: float) -> bool:
+def _left_unread(error: BrokenOff, seconds: float) -> bool:
     """Whether the engine broke off without having read the request, so far as that shows.
 
     It then had closed the connection while it was idle, or reset it as it woke up to find it idle for too long. What
     it read and then died of must not go to another engine, which may stand behind the same address.
     """
-    if isinstance(error, aiohttp.ClientConnectorError) or not EngineConnector.reused():
-        return False
     # An engine resets what it has not read, and closes quietly what it has.
-    return not isinstance(error, aiohttp.ServerDisconnectedError) or seconds < _ROUND_TRIP_S
+    return error.reused and (error.by_reset or seconds < _ROUND_TRIP_S)

@@ -11,10 +11,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-import aiohttp
 import orjson
 
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.http_client import BrokenOff
 from lethe.server.errors import (
     APIError,
     BadRequest,
@@ -58,7 +58,7 @@ async def engine_error(answer: EngineAnswer, path: str) -> APIError:
     finally:
         answer.close()
     kind, words = _kind_and_words(answer.status, path)
-    retry_after_s = _seconds(answer.headers.get("Retry-After"))
+    retry_after_s = _seconds(answer.headers.get("retry-after"))
     if issubclass(kind, Unavailable) and retry_after_s is None:
         retry_after_s = _RETRY_AFTER_S
     if said is None or answer.status in REFUSED_KEY:
@@ -90,7 +90,7 @@ def _kind_and_words(status: int, path: str) -> tuple[type[APIError], str]:
 async def _whole(answer: EngineAnswer) -> bytes:
     try:
         return await answer.read()
-    except (aiohttp.ClientError, TimeoutError):
+    except (BrokenOff, TimeoutError):
         return b""
 
 

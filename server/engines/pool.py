@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import aiohttp
 import orjson
 
 from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.client import EngineClient, EngineFacts
 from lethe.server.engines.errors import engine_error
+from lethe.server.engines.http_client import BrokenOff
 from lethe.server.engines.metrics_pages import merge_pages
 from lethe.server.engines.routing import in_order_of_choice
 from lethe.server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, NotFound, Unavailable
@@ -45,6 +45,8 @@ class EnginePool:
     @property
     def facts(self) -> EngineFacts | None:
         """What those that were asked say of the model."""
+        if len(self.clients) == 1:
+            return self.clients[0].facts
         known = [client for client in self.clients if client.facts]
         # One that is ready was checked last.
         return max(known, key=lambda client: client.ready).facts if known else None
@@ -165,7 +167,7 @@ class EnginePool:
             raise BadRequest("Token ids cannot be decoded here; send the prompt as text.") from None
         try:
             text = (await answer.json())["prompt"]
-        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError, LookupError, TypeError):
+        except (BrokenOff, TimeoutError, orjson.JSONDecodeError, LookupError, TypeError):
             text = None
         finally:
             answer.close()

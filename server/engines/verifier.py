@@ -9,9 +9,9 @@ import asyncio
 import re
 from typing import Any
 
-import aiohttp
 import orjson
 
+from lethe.server.engines.http_client import BrokenOff
 from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import EngineFailed
 
@@ -57,7 +57,7 @@ class EngineVerifier:
         try:
             said = (await answer.json())["choices"][0]["message"]["content"].strip()
         except (
-            aiohttp.ClientError,
+            BrokenOff,
             TimeoutError,
             orjson.JSONDecodeError,
             LookupError,

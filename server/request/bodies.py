@@ -10,6 +10,9 @@ from lethe.server.errors import Unavailable
 from lethe.server.request.relay import cancelled_on_disconnect
 from lethe.server.settings import LimitSettings
 
+# Soon enough for a client that goes, and later than most of what is decided at once.
+_LEFT_TO_END_S = 0.005
+
 
 class Bodies:
     """Reads bodies.
@@ -42,7 +45,7 @@ class Bodies:
         """
         with self._held() as take:
             body = await read_body(request, self._max_bytes, self._timeout_s, take)
-            async with cancelled_on_disconnect(request.receive):
+            async with cancelled_on_disconnect(request.receive, _LEFT_TO_END_S):
                 yield body
 
     @contextmanager

@@ -69,7 +69,7 @@ class Events:
 
         Raises
         ------
-        aiohttp.ClientError, TimeoutError
+        BrokenOff, TimeoutError
             The engine broke off.
         EngineFailed
             What it sends cannot be read.

@@ -53,7 +53,7 @@ class JudgedStream:
 
         Raises
         ------
-        aiohttp.ClientError, TimeoutError
+        BrokenOff, TimeoutError
             The engine broke off.
         APIError
             What it sends cannot be read or judged, or it cannot be asked anew.

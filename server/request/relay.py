@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import Any, Protocol
 
-import aiohttp
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.http_client import BrokenOff
 from lethe.server.error_forms import ErrorForm
 from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
 
@@ -30,16 +30,22 @@ class ClientGone(Exception):
 
 
 @asynccontextmanager
-async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
+async def cancelled_on_disconnect(receive: Receive, after_s: float = 0) -> AsyncIterator[None]:
     """Cancel what runs inside when the client disconnects, as `asyncio.timeout` does at its deadline.
+
+    Parameters
+    ----------
+    after_s
+        What takes no longer than that is left to end: to listen takes a task of its own.
 
     Raises
     ------
     ClientGone
         The client disconnected.
     """
-    task = asyncio.current_task()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
+    watcher: asyncio.Task[None] | None = None
     gone = False
 
     async def watch() -> None:
@@ -49,7 +55,11 @@ async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
         gone = True
         task.cancel()
 
-    watcher = asyncio.get_running_loop().create_task(watch())
+    def begin() -> None:
+        nonlocal watcher
+        watcher = loop.create_task(watch())
+
+    beginning = loop.call_later(after_s, begin) if after_s else loop.call_soon(begin)
     try:
         yield
     except asyncio.CancelledError:
@@ -57,7 +67,9 @@ async def cancelled_on_disconnect(receive: Receive) -> AsyncIterator[None]:
             raise ClientGone from None
         raise
     finally:
-        watcher.cancel()
+        beginning.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
 async def buffered(upstream: EngineAnswer) -> Response:
@@ -70,11 +82,11 @@ async def buffered(upstream: EngineAnswer) -> Response:
     """
     try:
         content = await upstream.read()
-    except (aiohttp.ClientError, TimeoutError):
+    except (BrokenOff, TimeoutError):
         raise EngineFailed(_BROKEN_OFF) from None
     finally:
         upstream.close()
-    if not _may_be_answer(content, upstream.headers.get("Content-Type", "")):
+    if not _may_be_answer(content, upstream.headers.get("content-type", "")):
         raise EngineFailed("The engine answered what is not JSON.")
     return Response(content, upstream.status, headers=_passed_headers(upstream))
 
@@ -138,7 +150,7 @@ class Stream(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
     def pieces(self) -> AsyncIterator[bytes]:
-        """Its body; raises ``aiohttp.ClientError``, ``TimeoutError`` or `APIError` where it breaks off."""
+        """Its body; raises ``BrokenOff``, ``TimeoutError`` or `APIError` where it breaks off."""
         ...
 
     def close(self) -> None:
@@ -189,7 +201,7 @@ class StreamedResponse(Response):
                         more, finished = bool(piece), StreamEnd.COMPLETE
                         if more:
                             last.append(piece)
-                    except (aiohttp.ClientError, TimeoutError):
+                    except (BrokenOff, TimeoutError):
                         # The status line is long gone, so the error has to travel as an event, as vLLM's do.
                         piece, more = self._errors.event(EngineFailed(_BROKEN_OFF)), False
                         finished = StreamEnd.ENGINE_FAILED

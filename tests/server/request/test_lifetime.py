@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import contextmanager
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -13,6 +12,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.http_client import HttpClient, Waits
 from lethe.server.errors import BadRequest, EngineFailed, EngineTimeout, ServerStopping, TooManyRequests
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.relay import ClientGone, StreamedResponse
@@ -64,13 +64,14 @@ async def engine() -> AsyncIterator[RecordingEngine]:
 @pytest.fixture
 async def asked(engine: RecordingEngine) -> AsyncIterator[Callable[[bool], Awaitable[EngineAnswer]]]:
     """Asks the engine, for a stream or not."""
-    async with aiohttp.ClientSession() as session:
+    client = HttpClient({"Content-Type": "application/json"}, Waits(5, 5), 5)
 
-        async def ask(stream: bool) -> EngineAnswer:
-            url = f"{engine.url}/v1/chat/completions"
-            return EngineAnswer(await session.post(url, json={"stream": stream}))
+    async def ask(stream: bool) -> EngineAnswer:
+        body = orjson.dumps({"stream": stream})
+        return EngineAnswer(await client.post(f"{engine.url}/v1/chat/completions", body, {}))
 
-        yield ask
+    yield ask
+    client.close()
 
 
 async def failing(error: BaseException) -> Response:

@@ -4,14 +4,12 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
+from typing import Any
 
-import aiohttp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from multidict import CIMultiDict
 
-from lethe.server.engines.answer import EngineAnswer
+from lethe.server.engines.http_client import BrokenOff
 from lethe.server.error_forms import OPENAI_ERRORS
 from lethe.server.request.relay import StreamedResponse, StreamEnd
 
@@ -21,21 +19,20 @@ EVENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",
 
 
 class EngineResponse:
-    """What aiohttp gives of an engine's answer whose pieces are known."""
+    """An engine's answer whose pieces are known."""
 
     def __init__(self, pieces: Sequence[bytes], end: StreamEnd) -> None:
         self.status = 200
-        self.headers = CIMultiDict({"Content-Type": "text/event-stream"})
-        self.content = self
+        self.headers = {"content-type": "text/event-stream"}
         self.closed = 0
         self._pieces = pieces
         self._end = end
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
             yield piece
         if self._end is StreamEnd.ENGINE_FAILED:
-            raise aiohttp.ClientPayloadError
+            raise BrokenOff(reused=False)
         if self._end is StreamEnd.PROXY_STOPPED:
             task = asyncio.current_task()
             assert task is not None
@@ -64,8 +61,7 @@ def relayed(pieces: Sequence[bytes], end: StreamEnd = StreamEnd.COMPLETE) -> tup
         assert last == b"".join(sent[-4:])
 
     async def main() -> None:
-        answer = EngineAnswer(cast(aiohttp.ClientResponse, upstream))
-        await StreamedResponse(answer, 60, OPENAI_ERRORS, ended)({"type": "http"}, receive, send)
+        await StreamedResponse(upstream, 60, OPENAI_ERRORS, ended)({"type": "http"}, receive, send)
 
     asyncio.run(main())
     assert upstream.closed == 1
