@@ -46,8 +46,12 @@ def judge_conversation(
     thresholds
         By target, the probability from which it is flagged, where that is not the target's own.
     """
-    judged = _by_length(scorer, scored, scorer.bank.thresholds_with(thresholds))
-    return _judge(scorer, judged, _reached(scorer, scored), conversation, spans, thresholds)
+    heard = [(passage, found) for passage, found in scored if found.is_heard]
+    if not heard:
+        return _judge(scorer, (), None, conversation, spans, thresholds)
+    lengths = _lengths(scored)
+    judged = _by_length(scorer, heard, lengths, scorer.bank.thresholds_with(thresholds))
+    return _judge(scorer, judged, _reached(scorer, heard, lengths), conversation, spans, thresholds)
 
 
 def judge_answer(
@@ -70,11 +74,11 @@ def _judge(
     scores = scorer.nothing_found()
     for each in judged:
         np.maximum(scores, each.lowered, out=scores)
-    probabilities = scorer.probability(scores)
-    reach = np.zeros(len(probabilities)) if reached is None else _reach(scorer, reached)
+    probabilities = scorer.probability(scores).tolist()
+    reach = [0.0] * len(probabilities) if reached is None else _reach(scorer, reached)
     for index, (head, probability) in enumerate(zip(scorer.bank.heads, probabilities, strict=True)):
         threshold = thresholds.get(head.target, head.threshold)
-        verdict = TargetVerdict(head.target, float(probability), threshold, reach=float(reach[index]))
+        verdict = TargetVerdict(head.target, probability, threshold, reach=reach[index])
         if verdict.flagged:
             carrying = [each for each in judged if each.carries(each.found.scores)[index]]
             spans = _evidence(carrying, index) + (_entities(named, head) if named else ())
@@ -135,12 +139,11 @@ class _Judged:
         return scores - self.raised >= self.thresholds
 
 
-def _by_length(scorer: Scorer, scored: ScoredPassages, thresholds: NDArray[np.float32]) -> list[_Judged]:
+def _by_length(
+    scorer: Scorer, heard: ScoredPassages, lengths: Mapping[bool, int], thresholds: NDArray[np.float32]
+) -> list[_Judged]:
     """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
-    heard = _heard(scored)
-    if not heard:
-        return []
-    raised = {asks: scorer.raised(length, thresholds) for asks, length in _lengths(scored).items()}
+    raised = {asks: scorer.raised(length, thresholds) for asks, length in lengths.items()}
     return [_Judged(passage, found, thresholds, raised[passage.asks]) for passage, found in heard]
 
 
@@ -174,25 +177,21 @@ def _alike(conversation: Conversation, messages: Set[int]) -> tuple[int, ...]:
     return tuple(index for index, message in enumerate(conversation.messages) if message.text in texts)
 
 
-def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.where(np.isfinite(reached), scorer.probability(reached), 0.0)
+def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> list[float]:
+    probabilities = scorer.probability(reached).tolist()
+    return [
+        0.0 if score == -np.inf else probability
+        for score, probability in zip(reached.tolist(), probabilities, strict=True)
+    ]
 
 
-def _reached(scorer: Scorer, scored: ScoredPassages) -> NDArray[np.float32]:
+def _reached(scorer: Scorer, heard: ScoredPassages, lengths: Mapping[bool, int]) -> NDArray[np.float32]:
     """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
-    reached, heard = scorer.nothing_found(), _heard(scored)
-    if not heard:
-        return reached
-    needed = {asks: scorer.needed(length) for asks, length in _lengths(scored).items()}
+    reached = scorer.nothing_found()
     for passage, found in heard:
-        enough = np.where(found.scores >= needed[passage.asks], found.scores, -np.inf)
-        np.maximum(reached, enough, out=reached)
+        enough = found.scores >= scorer.needed(lengths[passage.asks])
+        np.maximum(reached, found.scores, out=reached, where=enough)
     return reached
-
-
-def _heard(scored: ScoredPassages) -> list[tuple[Passage, TextScores]]:
-    """The passages that have scores: most of what is read is cleared by the first tier."""
-    return [(passage, found) for passage, found in scored if found.scores.max(initial=-np.inf) > -np.inf]
 
 
 def _lengths(scored: ScoredPassages) -> dict[bool, int]:

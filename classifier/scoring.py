@@ -7,7 +7,7 @@ calibrated is what runs.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ _SPECULATIVE_NEEDED = 0.8
 _LONGEST_QUESTION = 240
 # What was found in texts up to this length is remembered, for those that they are part of.
 _LONGEST_PART, _PARTS_REMEMBERED = 512, 256
+_LENGTHS_REMEMBERED, _SCORES_REMEMBERED = 1024, 4096
 # Log-odds that a question loses on the whole with its capitals, marks and some of its letters.
 _LOST = 2.0
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
@@ -133,6 +134,11 @@ class TextScores:
     spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
     unreadable: tuple[tuple[int, int], ...] = ()
 
+    @cached_property
+    def is_heard(self) -> bool:
+        """Whether there is any score: most of what is read is cleared by the first tier."""
+        return bool(self.scores.max(initial=-np.inf) > -np.inf)
+
 
 class Scorer:
     """Scores texts with one encoder and a bank of heads. Safe to share between threads.
@@ -163,6 +169,9 @@ class Scorer:
         # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
         self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
         self._tail_scales = np.array([tail.scale if tail else 0.0 for tail in tails])
+        # What is asked again and again of texts that are in the cache.
+        self.needed = lru_cache(_LENGTHS_REMEMBERED)(self._needed)
+        self._probability = lru_cache(_SCORES_REMEMBERED)(self._probability_of)
         self._settled_from = self._score_thresholds + self.raised(
             settings.maximum_characters, bank.thresholds
         )
@@ -170,7 +179,7 @@ class Scorer:
         self._lexicon = encoder.lexicon.with_names(names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
-        nothing = np.full(len(bank), -np.inf, np.float32)
+        nothing = self._nothing_found = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
 
@@ -178,7 +187,7 @@ class Scorer:
         """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
-    def needed(self, characters: int) -> NDArray[np.float32]:
+    def _needed(self, characters: int) -> NDArray[np.float32]:
         """The score that a target must reach at any threshold, (H,), where this much is read."""
         needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
         return needed.astype(np.float32)
@@ -278,7 +287,7 @@ class Scorer:
         return suspicious
 
     def nothing_found(self) -> NDArray[np.float32]:
-        return np.full(len(self.bank), -np.inf, np.float32)
+        return self._nothing_found.copy()
 
     def score_window(self, window: Window, *, spans: bool) -> TextScores:
         """Encode one window and score it and its sentences; spans, if wanted, are in the original's characters."""
@@ -345,11 +354,12 @@ class Scorer:
 
     def probability(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         """(H,) scores as calibrated probabilities."""
-        return np.array(
-            [
-                head.passed_probability if score == -np.inf else float(head.calibration.probability(score))
-                for head, score in zip(self.bank.heads, scores, strict=True)
-            ]
+        return np.array([self._probability(*each) for each in enumerate(scores.tolist())])
+
+    def _probability_of(self, index: int, score: float) -> float:
+        head = self.bank.heads[index]
+        return (
+            head.passed_probability if score == -math.inf else float(head.calibration.probability(score))
         )
 
 

@@ -100,6 +100,11 @@ class Verdict:
     def flagged(self) -> tuple[TargetVerdict, ...]:
         return tuple(target for target in self.targets if target.flagged)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was read, and no target found."""
+        return self.status == "ok" and not any(target.flagged for target in self.targets)
+
 
 def _log_odds(probability: float) -> float:
     inside = min(max(probability, 1e-12), 1 - 1e-12)

@@ -79,6 +79,7 @@ class _InForce:
         self.classifier = classifier
         self.scopes = scopes
         self._fitted: dict[ServedModel | None, TargetSet] = {}
+        self._judges: dict[frozenset[str], Judge] = {}
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -98,6 +99,16 @@ class _InForce:
         if model not in self._fitted:
             self._fitted[model] = self.targets.fitted(model, on_unfit)
         return self._fitted[model]
+
+    def judge(self, key: ApiKey) -> Judge:
+        """What judges a key's requests."""
+        hiding = frozenset(target.name for target in self.targets.corrupting_for(key))
+        classify = self.classifier.classify
+        if key.thresholds:
+            return Judge(partial(classify, thresholds=key.thresholds), self.scopes, hiding)
+        if hiding not in self._judges:
+            self._judges[hiding] = Judge(classify, self.scopes, hiding)
+        return self._judges[hiding]
 
     async def retire(self) -> None:
         """Release the classifier once the requests that began with it are decided."""
@@ -139,7 +150,7 @@ class Guard:
         self._host = host
         self._policy = policy
         self._verification = Verification(policy, metrics)
-        self._classify_seconds = metrics.histogram(
+        classify_seconds = metrics.histogram(
             "lethe_classify_seconds",
             "Time to a verdict: on a request's prompts, or at one look on the answer so far.",
             _BY_STAGE,
@@ -150,8 +161,8 @@ class Guard:
             "Verdicts, on prompts or answers, that failed or were not ready in time.",
             _BY_STAGE,
         )
+        self._classify_seconds = {stage: classify_seconds.labels(stage) for stage in (_PROMPT, _ANSWER)}
         for stage in (_PROMPT, _ANSWER):
-            self._classify_seconds.labels(stage)
             self._classifier_errors.labels(stage)
         self._reloads = metrics.counter("lethe_reloads", "Reloads of the bundles, by result.", ("result",))
         # A series that is born with its first count shows no rise.
@@ -278,7 +289,7 @@ class Guard:
         started = time.perf_counter()
         with self._in_force as in_force:
             try:
-                judge = self._judge(in_force, key)
+                judge = in_force.judge(key)
                 verified = generates and self._verification.concerns(in_force.targets, served.verifier)
                 spans = True if explain or verified else None
                 judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
@@ -287,7 +298,7 @@ class Guard:
                 self._classifier_errors.labels(_PROMPT).inc()
                 decision = decide_without_verdict(self._fitted(in_force, served), self._policy, key, unjudged)
                 return decision if pooled is None else without_corruption(decision, pooled)
-            self._classify_seconds.labels(_PROMPT).observe(time.perf_counter() - started)
+            self._classify_seconds[_PROMPT].observe(time.perf_counter() - started)
             if drawn:
                 verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
                 self._sample.take(in_force.targets, conversations, verdicts)
@@ -342,7 +353,7 @@ class Guard:
                 self._classifier_errors.labels(_ANSWER).inc()
                 verdicts = None
             else:
-                self._classify_seconds.labels(_ANSWER).observe(time.perf_counter() - started)
+                self._classify_seconds[_ANSWER].observe(time.perf_counter() - started)
             targets = self._fitted(in_force, served).for_answers
         return decide_answer(verdicts, targets, self._policy, key, may_be_made_anew, unreadable)
 
@@ -355,13 +366,6 @@ class Guard:
                 return await in_force.classifier.classify_answer(exchange, spans=explain)
             except ClassifierError:
                 return None
-
-    def _judge(self, in_force: _InForce, key: ApiKey) -> Judge:
-        hiding = {target.name for target in in_force.targets.corrupting_for(key)}
-        classify = in_force.classifier.classify
-        if key.thresholds:
-            classify = partial(classify, thresholds=key.thresholds)
-        return Judge(classify, in_force.scopes, hiding)
 
 
 def _in_short(targets: TargetSet) -> str:

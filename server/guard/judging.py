@@ -84,6 +84,8 @@ class Judge:
         self.classify = classify
         self._scopes = scopes
         self._hiding = hiding
+        skipped = [scope.skipped for scope in scopes.values()]
+        self._skipped = frozenset.intersection(*skipped) if skipped else frozenset[ScopeKind]()
 
     async def judge(
         self, conversation: Conversation, *, spans: bool | None = None, whole: bool = False
@@ -102,12 +104,13 @@ class Judge:
         ClassifierError
             As of the classifier.
         """
-        kinds = kinds_of(conversation)
-        skipped = [scope.skipped for scope in self._scopes.values()]
-        read = without_kinds(
-            conversation, kinds, frozenset.intersection(*skipped) if skipped else frozenset()
-        )
+        read = conversation
+        if self._skipped:
+            read = without_kinds(conversation, kinds_of(conversation), self._skipped)
         verdict = await self.classify(read, spans=spans, whole=whole)
+        if not verdict.flagged:
+            return Judgement(verdict)
+        kinds = kinds_of(conversation)
         by_let_through: dict[frozenset[ScopeKind], list[TargetVerdict]] = defaultdict(list)
         for part in verdict.flagged:
             if part.target in self._scopes:

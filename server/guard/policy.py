@@ -77,6 +77,9 @@ def decide(
     unjudged
         What no verdict speaks of.
     """
+    verdicts = tuple(each.verdict for each in judgements)
+    if not unjudged and all(each.is_clean for each in (*verdicts, *([demand] if demand else ()))):
+        return Decision(Outcome.PASS, verdicts=verdicts)
     demands = [Judgement(demand)] if demand else []
     flagged = _flagged([*judgements, *demands], targets, key)
     outcomes = [_OUTCOME_OF_ACTION[each.action] for each in flagged]
@@ -94,7 +97,6 @@ def decide(
         if each.fallback is Fallback.CORRUPT:
             corrupted, hidden = _all_corruptions(targets, key), {}
         reason = each.reason
-    verdicts = tuple(each.verdict for each in judgements)
     return _decision(outcomes, flagged, corrupted, adapter, reason, verdicts, hidden)
 
 

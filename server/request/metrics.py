@@ -1,44 +1,63 @@
 """What Prometheus is told of requests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+from prometheus_client.metrics import MetricWrapperBase
 
 from lethe.server.guard.decision import Decision
 from lethe.server.metrics import FAST, Metrics
 
 NO_TARGET = "none"
 _BY_ENDPOINT = ("endpoint", "model")
+_SERIES_REMEMBERED = 1024
+
+
+_Metric = TypeVar("_Metric", bound=MetricWrapperBase)
+
+
+def _series(metric: _Metric) -> Callable[..., _Metric]:
+    """Gives the series of a metric by its labels, of which there are few."""
+    return lru_cache(_SERIES_REMEMBERED)(metric.labels)
 
 
 class RequestMetrics:
     """Counts and times requests; by model where several are served."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._requests = metrics.counter(
+        requests = metrics.counter(
             "lethe_requests",
             "Requests by endpoint, flagged target, action and HTTP status; one count for each flagged target.",
             ("endpoint", "model", "target", "action", "status"),
         )
-        self._outcomes = metrics.counter(
+        outcomes = metrics.counter(
             "lethe_outcomes",
             "Requests by endpoint, action and HTTP status; one count for each request.",
             ("endpoint", "model", "action", "status"),
         )
-        self._first_byte_seconds = metrics.histogram(
+        first_byte_seconds = metrics.histogram(
             "lethe_upstream_first_byte_seconds",
             "Time from sending a request to the engine to the head of its answer.",
             _BY_ENDPOINT,
         )
-        self._request_seconds = metrics.histogram(
+        request_seconds = metrics.histogram(
             "lethe_request_seconds", "Time from the head of a request to the end of its answer.", _BY_ENDPOINT
         )
+        # Finding a series by its labels costs as much as counting in it.
+        self._requests = _series(requests)
+        self._outcomes = _series(outcomes)
+        self._first_byte_seconds = _series(first_byte_seconds)
+        self._request_seconds = _series(request_seconds)
         self._client_disconnects = metrics.counter(
             "lethe_client_disconnects", "Requests whose client went away before the end of the answer."
         )
-        self._answers = metrics.counter(
+        answers = metrics.counter(
             "lethe_answers",
             "Judged answers by endpoint, flagged target and action; one count for each flagged target.",
             ("endpoint", "model", "target", "action"),
         )
+        self._answers = _series(answers)
         self._made_anew = metrics.counter(
             "lethe_answers_made_anew", "Answers for which the engine was asked once more.", _BY_ENDPOINT
         )
@@ -64,7 +83,7 @@ class RequestMetrics:
 
     def first_byte(self, endpoint: str, model: str, seconds: float) -> None:
         """The engine's answer began, so long after it was asked."""
-        self._first_byte_seconds.labels(endpoint, model).observe(seconds)
+        self._first_byte_seconds(endpoint, model).observe(seconds)
 
     def disconnected(self) -> None:
         """A client went away."""
@@ -86,13 +105,13 @@ class RequestMetrics:
     def answered(self, endpoint: str, model: str, targets: Sequence[str], action: str) -> None:
         """An answer was judged to its end, or to where it was ended."""
         for target in targets or (NO_TARGET,):
-            self._answers.labels(endpoint, model, target, action).inc()
+            self._answers(endpoint, model, target, action).inc()
 
     def end(self, endpoint: str, model: str, decision: Decision | None, status: int, seconds: float) -> None:
         """Count a request that has ended; without a decision it was turned away before one was made."""
         self._in_flight -= 1
         action = decision.outcome.value if decision else "reject"
         for target in (decision.targets if decision else ()) or (NO_TARGET,):
-            self._requests.labels(endpoint, model, target, action, str(status)).inc()
-        self._outcomes.labels(endpoint, model, action, str(status)).inc()
-        self._request_seconds.labels(endpoint, model).observe(seconds)
+            self._requests(endpoint, model, target, action, str(status)).inc()
+        self._outcomes(endpoint, model, action, str(status)).inc()
+        self._request_seconds(endpoint, model).observe(seconds)
