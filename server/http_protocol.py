@@ -22,9 +22,18 @@ class _TunnelRefused(Exception):
     pass
 
 
+class _NoSingleHost(Exception):
+    pass
+
+
 _REASONS = {
     _HeadTooLarge: (431, "Request Header Fields Too Large", "the headers are larger than this server reads"),
     _TunnelRefused: (400, "Bad Request", "this server makes no tunnels; do not send CONNECT"),
+    _NoSingleHost: (
+        400,
+        "Bad Request",
+        "a request of HTTP/1.1 must have a Host header, and no more than one",
+    ),
 }
 _MALFORMED = (
     400,
@@ -109,6 +118,8 @@ class _BoundedProtocol(HttpToolsProtocol):
                 self._refuse(_TunnelRefused)
             self._without_offer = self._head_without_offer()
             return
+        if not self._names_one_host():
+            self._refuse(_NoSingleHost)
         self._in_head = False
         self._undelivered_bytes = 0
         self._stop_head_timer()
@@ -173,6 +184,12 @@ class _BoundedProtocol(HttpToolsProtocol):
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 self.parser.feed_data(head)
+
+    def _names_one_host(self) -> bool:
+        """Whether a request says which host it is meant for, as one of HTTP/1.1 must (RFC 9112, 3.2)."""
+        assert self.parser is not None
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        return hosts == 1 or (hosts == 0 and self.parser.get_http_version() == "1.0")
 
     def _head_without_offer(self) -> bytes:
         assert self.parser is not None

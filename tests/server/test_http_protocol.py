@@ -58,9 +58,9 @@ async def test_a_client_that_does_not_finish_its_head_is_closed(stack: Stack, pi
     [
         [b""],
         [b"\r\n"],
-        [b"GET /health HTTP/1.1\r\n\r\n"],
-        [b"GET /health HTTP/1.1\r\n\r\n", b"\r\n"],
-        [b"POST /health HTTP/1.1\r\nContent-Length: 9\r\n\r\n", b"{"],
+        [b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"],
+        [b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n"],
+        [b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", b"{"],
     ],
     ids=["nothing", "blank", "answered", "answered-blank", "answered-early"],
 )
@@ -74,7 +74,7 @@ async def test_a_connection_without_a_request_is_closed_after_its_time(
 async def test_a_connection_may_be_opened_long_before_it_is_used(stack: Stack) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
     await asyncio.sleep(0.4)
-    writer.write(b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n")
+    writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
@@ -185,7 +185,7 @@ async def test_what_comes_after_an_offer_is_guarded_too(stack: Stack) -> None:
     body = json.dumps(chat("potter")).encode()
     offer = OFFER.replace(b"Upgrade, ", b"Upgrade, close, ")
     ask = HEAD + offer + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    await exchange(stack, b"GET /health HTTP/1.1\r\n" + OFFER + b"\r\n" + ask)
+    await exchange(stack, b"GET /health HTTP/1.1\r\nHost: x\r\n" + OFFER + b"\r\n" + ask)
     [(_, sent)] = stack.engine.requests
     assert "vllm_xargs" in sent
 
@@ -316,6 +316,13 @@ async def test_a_client_of_http_1_0_gets_no_chunks(stack: Stack, stream: bool) -
 
 async def test_http_1_0_needs_no_host(stack: Stack) -> None:
     assert (await exchange(stack, b"GET /health HTTP/1.0\r\n\r\n")).endswith(b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhost: a\r\n"])
+async def test_a_request_of_http_1_1_without_one_host_is_refused(stack: Stack, hosts: bytes) -> None:
+    answer = await exchange(stack, b"GET /health HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"must have a Host header" in answer
 
 
 async def test_a_client_that_waits_to_be_told_is_told_to_go_on(stack: Stack) -> None:
