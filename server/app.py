@@ -1,6 +1,6 @@
 """The HTTP surface: its routes, and what becomes of every error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -24,7 +24,7 @@ from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.checks import CheckRequest
 from lethe.server.engines.models import Models
 from lethe.server.error_forms import ANTHROPIC_ERRORS, error_form, error_form_of
-from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping, UnknownModel
+from lethe.server.errors import APIError, Misdirected, ServerFailed, ServerStopping
 from lethe.server.guard.guard import Guard
 from lethe.server.media.reader import MediaReader
 from lethe.server.methods import HeadAsGet, allowed_methods
@@ -212,17 +212,12 @@ class _ServiceRoutes:
 
     async def models(self, request: Request) -> Response:
         """The base models, once for each of their names, as vLLM describes them; adapters are not shown."""
-        return JSONResponse({"object": "list", "data": list(self._cards(request).values())})
+        cards = self._models.cards(self._access.identify(request.headers, Scope.USE))
+        return JSONResponse({"object": "list", "data": [*cards.values()]})
 
     async def model(self, request: Request, model: str) -> Response:
         """A base model under one of its names, as vLLM describes it."""
-        cards = self._cards(request)
-        if model not in cards:
-            raise UnknownModel(model, cards)
-        return JSONResponse(cards[model])
-
-    def _cards(self, request: Request) -> Mapping[str, Mapping[str, Any]]:
-        return self._models.cards(self._access.identify(request.headers, Scope.USE))
+        return JSONResponse(self._models.card(model, self._access.identify(request.headers, Scope.USE)))
 
     async def health(self) -> Alive:
         """Whether the proxy itself lives."""

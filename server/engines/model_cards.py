@@ -1,6 +1,7 @@
 """What clients are told of the model: the engine's own words, but for where it keeps the weights."""
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,20 @@ def public_cards(cards: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]
         See `lethe.server.engines.client.EngineFacts`.
     """
     return {str(card["id"]): {**card, "root": _public_root(card)} for card in cards}
+
+
+def bare_card(name: str) -> dict[str, Any]:
+    """The entry of a model that is served under a name, and of which no more is known yet."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(time.time()),
+        "owned_by": "vllm",
+        "root": name,
+        "parent": None,
+        "max_model_len": None,
+        "permission": [],
+    }
 
 
 def _public_root(card: Mapping[str, Any]) -> str:

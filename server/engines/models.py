@@ -6,7 +6,7 @@ from typing import Any
 
 from lethe.server.access.keys import ApiKey
 from lethe.server.engines.metrics_pages import merge_pages
-from lethe.server.engines.model_cards import public_cards
+from lethe.server.engines.model_cards import bare_card, public_cards
 from lethe.server.engines.served import Served
 from lethe.server.errors import APIError, BadRequest, Unavailable, UnknownModel
 
@@ -72,8 +72,7 @@ class Models:
             raise BadRequest(
                 f"model must be named, since several are served here: {_listed(allowed)}", param="model"
             )
-        if unknown := [each for each in self._served if each.engines.facts is None]:
-            raise unknown[0].engines.unavailable()
+        self._require_names_known()
         raise UnknownModel(name or "", (each for one in allowed for each in one.names))
 
     def named(self, name: str | None, key: ApiKey) -> Served | None:
@@ -87,21 +86,46 @@ class Models:
     def cards(self, key: ApiKey) -> Mapping[str, Mapping[str, Any]]:
         """What engines say of the models that a key may ask for, by all their names.
 
+        Of a model whose engines have not answered yet, the names that the settings give it are there: clients keep the
+        list that they get first.
+
         Raises
         ------
         Unavailable
             None has said anything yet.
         """
         allowed = self.of(key)
-        known = [(each, facts) for each in allowed if (facts := each.engines.facts) is not None]
-        if not known and any(each.engines.facts is None for each in self._served):
-            raise self.unavailable()
+        if not any(each.engines.facts for each in allowed):
+            self._require_names_known()
         cards: dict[str, Mapping[str, Any]] = {}
-        for each, facts in known:
-            own = public_cards(facts.cards)
-            further = each.names - own.keys()
-            cards |= own | {name: {**own[facts.name], "id": name} for name in sorted(further)}
+        for each in allowed:
+            facts = each.engines.facts
+            own = public_cards(facts.cards) if facts else {}
+            further = sorted(each.names - own.keys())
+            cards |= own | {
+                name: {**own[facts.name], "id": name} if facts else bare_card(name) for name in further
+            }
         return cards
+
+    def card(self, name: str, key: ApiKey) -> Mapping[str, Any]:
+        """What engines say of a model that a key may ask for.
+
+        Raises
+        ------
+        UnknownModel
+            None has this name.
+        Unavailable
+            None has this name, but not all names are known yet.
+        """
+        cards = self.cards(key)
+        if name in cards:
+            return cards[name]
+        self._require_names_known()
+        raise UnknownModel(name, cards)
+
+    def _require_names_known(self) -> None:
+        if unknown := [each for each in self._served if each.engines.facts is None]:
+            raise unknown[0].engines.unavailable()
 
     def unavailable(self) -> Unavailable:
         """The error that says why none can answer now."""

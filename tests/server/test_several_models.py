@@ -133,10 +133,13 @@ class TestListed:
             assert answer.status_code == 503
             assert int(answer.headers["retry-after"]) > 0
         assert (await stack.client.post(PATH, json=chat("hi"))).status_code == 200
-        assert {each["id"] for each in (await stack.client.get("/v1/models")).json()["data"]} == {
-            MODEL,
-            "small",
-        }
+        listed = {each["id"]: each for each in (await stack.client.get("/v1/models")).json()["data"]}
+        assert listed.keys() == {MODEL, "small", "big", "fast"}
+        assert listed["fast"].keys() == listed["small"].keys()
+        statuses = [
+            (await stack.client.get(f"/v1/models/{name}")).status_code for name in ("fast", OTHER, "whatever")
+        ]
+        assert statuses == [200, 503, 503]
         assert (await stack.client.get("/ready")).status_code == 200
 
 
