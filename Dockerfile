@@ -33,7 +33,9 @@ COPY Makefile ./
 COPY requirements requirements
 
 FROM builder AS proxy-build
-RUN --mount=type=cache,target=/var/cache/pip make requirements-proxy VENV=/opt/lethe
+# Not empty for a proxy that reads pictures and documents.
+ARG WITH_MEDIA=
+RUN --mount=type=cache,target=/var/cache/pip make requirements-proxy VENV=/opt/lethe MEDIA=${WITH_MEDIA}
 COPY . .
 RUN --mount=type=cache,target=/var/cache/pip make install-proxy VENV=/opt/lethe EDITABLE=
 

