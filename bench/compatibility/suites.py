@@ -194,7 +194,13 @@ class VllmSuite(PytestSuite):
         (site / "engine.pth").write_text(sysconfig.get_path("purelib") + "\n")
         # pip asks a source package for its metadata before it gives it out, and vLLM's own build has to tell them.
         self._pip(
-            "install", *_PYTEST, *self._packages, "setuptools>=80", "setuptools-scm", "setuptools-rust", "wheel"
+            "install",
+            *_PYTEST,
+            *self._packages,
+            "setuptools>=80",
+            "setuptools-scm",
+            "setuptools-rust",
+            "wheel",
         )
         build = {"VLLM_TARGET_DEVICE": "empty", "VLLM_VERSION_OVERRIDE": self._version}
         options = ("--no-deps", "--no-build-isolation", "--no-binary", "vllm", "--dest", str(self._folder))
