@@ -6,11 +6,14 @@ Each proxy has one core to itself; the mock engine and the load share another.
 import contextlib
 import json
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from bench.load import LoadResult, run_load
 from bench.page import machine, table, write_section
@@ -37,6 +40,18 @@ LITELLM_CASE = "LiteLLM, `--num_workers 1`"
 
 
 @dataclass(frozen=True)
+class Round:
+    """What one run of a load saw, and the processor time of the server, in seconds."""
+
+    load: LoadResult
+    processor_s: float
+
+    @property
+    def processor_per_request(self) -> float:
+        return self.processor_s / len(self.load.latencies)
+
+
+@dataclass(frozen=True)
 class Case:
     """A server and what it is asked, with the key that it wants."""
 
@@ -48,7 +63,7 @@ class Case:
 def main() -> None:
     os.sched_setaffinity(0, {int(LOAD_CORE)})
     others = os.getloadavg()[0]
-    results: dict[tuple[str, int], LoadResult] = {}
+    results: dict[tuple[str, int], list[Round]] = {}
     with tempfile.TemporaryDirectory() as name, mock_engine() as engine:
         folder = Path(name)
         with light(engine, folder) as cases:
@@ -59,14 +74,15 @@ def main() -> None:
             for connections in (1, 32):
                 results |= _interleaved({LITELLM_CASE: Case(port)}, connections)
     rows = [
-        _row(name, connections, result, results[BARE, connections].quantile(0.5))
-        for (name, connections), result in sorted(results.items(), key=lambda item: item[0][1])
+        _row(name, connections, rounds, results[BARE, connections])
+        for (name, connections), rounds in sorted(results.items(), key=lambda item: item[0][1])
     ]
-    header = ["", "connections", "p50 ms", "p99 ms", "p50 added ms", "requests/s"]
+    header = ["", "connections", "p50 ms", "p99 ms", "p50 added ms", "requests/s", "processor ms"]
     explanation = (
         f"{machine('uvicorn', 'fastapi', 'aiohttp', 'uvloop')}; {LITELLM}. Each proxy runs alone on one core; the "
         "mock engine, which answers at once, and the load share the other. Lethe classifies every prompt, whose "
-        f"verdict is cached. Medians by p50 of {ROUNDS} interleaved rounds of {SECONDS} s. "
+        f"verdict is cached. Medians by p50 of {ROUNDS} interleaved rounds of {SECONDS} s; the last column is the server's "
+        "processor time for a request, which other load on the machine changes least. "
         f"Load average of the machine before: {others:.1f}."
     )
     write_section(
@@ -94,32 +110,47 @@ def light(engine: int, folder: Path) -> Iterator[dict[str, Case]]:
         if installed_nginx():
             cases["nginx"] = Case(stack.enter_context(nginx(engine, folder / "nginx")))
         cases["FastAPI and aiohttp, bare passthrough"] = Case(stack.enter_context(passthrough(engine)))
+        (folder / "none").mkdir()
+        unguarded = stack.enter_context(lethe(engine, folder / "none"))
         guarded = stack.enter_context(lethe(engine, targets))
         audited = stack.enter_context(lethe(engine, targets, recorded))
         yield cases | {
+            "Lethe, no targets": Case(unguarded),
             "Lethe, clean prompt": Case(guarded),
             "Lethe, flagged prompt": Case(guarded, FLAGGED),
             "Lethe, clean prompt, keys and audit": Case(audited, CLEAN, key),
         }
 
 
-def _interleaved(cases: dict[str, Case], connections: int) -> dict[tuple[str, int], LoadResult]:
-    results: dict[str, list[LoadResult]] = {name: [] for name in cases}
+def _interleaved(cases: dict[str, Case], connections: int) -> dict[tuple[str, int], list[Round]]:
+    rounds: dict[str, list[Round]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
         for name, case in cases.items():
             messages = [{"role": "user", "content": case.prompt}]
             body = json.dumps({"model": "mock", "messages": messages}).encode()
+            server = _server(case.port)
             run_load(case.port, PATH, body, connections, 0.5, case.key)
-            results[name].append(run_load(case.port, PATH, body, connections, SECONDS, case.key))
-    return {
-        (name, connections): sorted(rounds, key=lambda result: result.quantile(0.5))[ROUNDS // 2]
-        for name, rounds in results.items()
-    }
+            before = _processor_s(server)
+            load = run_load(case.port, PATH, body, connections, SECONDS, case.key)
+            rounds[name].append(Round(load, _processor_s(server) - before))
+    return {(name, connections): of_case for name, of_case in rounds.items()}
 
 
-def _row(name: str, connections: int, result: LoadResult, bare_p50: float) -> list[str]:
+def _server(port: int) -> psutil.Process:
+    """The process that listens on a port."""
+    listening = (each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN)
+    return psutil.Process(next(each.pid for each in listening if each.laddr and each.laddr.port == port))
+
+
+def _processor_s(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return times.user + times.system
+
+
+def _row(name: str, connections: int, rounds: list[Round], bare: list[Round]) -> list[str]:
+    result = _median(rounds)
     p50, p99 = result.quantile(0.5), result.quantile(0.99)
-    added = "" if name == BARE else f"{1000 * (p50 - bare_p50):.3f}"
+    added = "" if name == BARE else f"{1000 * (p50 - _median(bare).quantile(0.5)):.3f}"
     return [
         name,
         str(connections),
@@ -127,7 +158,12 @@ def _row(name: str, connections: int, result: LoadResult, bare_p50: float) -> li
         f"{1000 * p99:.3f}",
         added,
         f"{result.rate:,.0f}",
+        f"{1000 * statistics.median(each.processor_per_request for each in rounds):.3f}",
     ]
+
+
+def _median(rounds: list[Round]) -> LoadResult:
+    return sorted((each.load for each in rounds), key=lambda result: result.quantile(0.5))[ROUNDS // 2]
 
 
 if __name__ == "__main__":
