@@ -90,6 +90,8 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     passages = [_whole(index, message) for index, message in spoken]
+    if len(spoken) == 1 and len(spoken[0][1].parts) == 1:
+        return [replace(passages[0], asks=True)] if spoken[0][1].role == "user" else passages
     passages += [passage for index, message in spoken for passage in _joined_parts(index, message)]
     user = [(index, message) for index, message in spoken if message.role == "user"]
     passages += _seams(spoken, "\n")
@@ -103,7 +105,7 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     for passage in passages:
         asks = passage.pieces[-1].message == newest
         if asks or passage.text not in unique:
-            unique[passage.text] = replace(passage, asks=asks)
+            unique[passage.text] = replace(passage, asks=True) if asks else passage
     return sorted(unique.values(), key=lambda passage: -passage.pieces[-1].message)
 
 

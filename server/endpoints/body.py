@@ -78,5 +78,4 @@ def parse_body(raw: bytes, shape: type[pydantic.BaseModel]) -> dict[str, Any]:
     except pydantic.ValidationError as error:
         raise invalid_body(error) from None
     # A switch goes on as it was understood here, however it was written.
-    switches = ((name, getattr(checked, name)) for name in shape.model_fields)
-    return body | {name: value for name, value in switches if isinstance(value, bool)}
+    return body | {name: value for name, value in vars(checked).items() if isinstance(value, bool)}

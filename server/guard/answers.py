@@ -72,7 +72,8 @@ def decide_answer(
 
 
 def _judged(verdict: Verdict, among: Collection[str], unreadable: str) -> Verdict:
-    verdict = replace(verdict, targets=tuple(part for part in verdict.targets if part.target in among))
+    if not all(part.target in among for part in verdict.targets):
+        verdict = replace(verdict, targets=tuple(part for part in verdict.targets if part.target in among))
     if unreadable and verdict.status == "ok":
         return replace(verdict, status="unclassifiable", reasons=(unreadable,))
     return verdict

@@ -70,8 +70,6 @@ def kinds_of(conversation: Conversation) -> Kinds:
 
 def without_kinds(conversation: Conversation, kinds: Kinds, taken: Set[ScopeKind]) -> Conversation:
     """What is left of a conversation without the texts of some kinds."""
-    if not taken:
-        return conversation
     stretches = list(_stretches(conversation, kinds, taken))
     return conversation.without(stretches) if stretches else conversation
 
