@@ -60,7 +60,13 @@ class Suite(ABC):
         (self._folder / "complete").touch()
 
     def run(
-        self, url: str, model: str, model_folder: Path, only: Collection[str] | None = None
+        self,
+        url: str,
+        model: str,
+        model_folder: Path,
+        only: Collection[str] | None = None,
+        *,
+        key: str = "none",
     ) -> dict[str, bool]:
         """Which tests pass at an address, by name; those that are skipped are left out.
 
@@ -70,11 +76,14 @@ class Suite(ABC):
             What is served there, and where its tokenizer is.
         only
             The tests to run; all by default.
+        key
+            What is asked with; vLLM's own tests have one of theirs.
         """
         report = self._folder / "report.xml"
         report.unlink(missing_ok=True)
         told = {
             "COMPATIBILITY_URL": url,
+            "COMPATIBILITY_KEY": key,
             "COMPATIBILITY_MODEL": model,
             "COMPATIBILITY_TOKENIZER": str(model_folder),
             "HF_HUB_OFFLINE": "1",
@@ -236,18 +245,22 @@ class NodeSuite(Suite):
         return ["node", "--test", f"--test-timeout={1000 * _TEST_S}", *reporter, *chosen, self.FILE]
 
 
+def openai_python(cache: Path) -> PytestSuite:
+    """What OpenAI's Python client is used for."""
+    return PytestSuite("openai-python 3.57.0", ("openai==3.57.0",), cache, "openai_python.py")
+
+
 def all_suites(cache: Path) -> list[Suite]:
     """Every suite, with the versions that are asked."""
-    release = importlib.metadata.version(vllm_distribution())
     return [
-        VllmSuite(release, cache),
+        VllmSuite(importlib.metadata.version(vllm_distribution()), cache),
         PytestSuite(
             "LangChain, standard tests 1.1.9 of langchain-openai 1.7.4",
             ("langchain-openai==1.7.4", "langchain-tests==1.1.9"),
             cache,
             "langchain_standard.py",
         ),
-        PytestSuite("openai-python 3.57.0", ("openai==3.57.0",), cache, "openai_python.py"),
+        openai_python(cache),
         NodeSuite("openai-node 7.59.0", ("openai@7.59.0",), cache),
     ]
 

@@ -19,10 +19,10 @@ class TestChatOpenAI(ChatModelIntegrationTests):
     def chat_model_params(self) -> dict[str, Any]:
         return {
             "base_url": f"{os.environ['COMPATIBILITY_URL']}/v1",
-            "api_key": "none",
+            "api_key": os.environ.get("COMPATIBILITY_KEY", "none"),
             "model": os.environ["COMPATIBILITY_MODEL"],
             "temperature": 0,
-            "max_tokens": 32,
+            "max_tokens": 96,
             "max_retries": 0,
             "stream_usage": True,
         }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import OpenAI from "openai";
 
 const model = process.env.COMPATIBILITY_MODEL;
-const options = { baseURL: `${process.env.COMPATIBILITY_URL}/v1`, apiKey: "none", maxRetries: 0, timeout: 60_000 };
+const options = { baseURL: `${process.env.COMPATIBILITY_URL}/v1`, apiKey: process.env.COMPATIBILITY_KEY ?? "none", maxRetries: 0, timeout: 60_000 };
 const client = new OpenAI(options);
 const fields = { model, messages: [{ role: "user", content: "Name a colour." }], max_tokens: 8, temperature: 0 };
 const parameters = { type: "object", properties: { city: { enum: ["Rome", "Oslo"] } }, required: ["city"] };

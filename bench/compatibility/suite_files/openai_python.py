@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
 MODEL = os.environ["COMPATIBILITY_MODEL"]
+KEY = os.environ.get("COMPATIBILITY_KEY", "none")
 URL = f"{os.environ['COMPATIBILITY_URL']}/v1"
 ASKED: list[Any] = [{"role": "user", "content": "Name a colour."}]
 TOOL: dict[str, Any] = {
@@ -34,7 +35,7 @@ class Colour(BaseModel):
 
 @pytest.fixture
 def client() -> Iterator[OpenAI]:
-    with OpenAI(base_url=URL, api_key="none", max_retries=0, timeout=60) as client:
+    with OpenAI(base_url=URL, api_key=KEY, max_retries=0, timeout=60) as client:
         yield client
 
 
@@ -193,7 +194,7 @@ def test_pictures_are_no_error_of_the_server(client: OpenAI) -> None:
 async def test_many_at_once() -> None:
     import asyncio
 
-    async with AsyncOpenAI(base_url=URL, api_key="none", max_retries=0, timeout=60) as client:
+    async with AsyncOpenAI(base_url=URL, api_key=KEY, max_retries=0, timeout=60) as client:
         answers = await asyncio.gather(*(client.chat.completions.create(**FIELDS) for _ in range(8)))
         assert all(answer.choices[0].message.content for answer in answers)
         stream = await client.chat.completions.create(**FIELDS, stream=True)
