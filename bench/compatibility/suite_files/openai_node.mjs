@@ -7,8 +7,10 @@ const model = process.env.COMPATIBILITY_MODEL;
 const options = { baseURL: `${process.env.COMPATIBILITY_URL}/v1`, apiKey: process.env.COMPATIBILITY_KEY ?? "none", maxRetries: 0, timeout: 60_000 };
 const client = new OpenAI(options);
 const fields = { model, messages: [{ role: "user", content: "Name a colour." }], max_tokens: 8, temperature: 0 };
-const parameters = { type: "object", properties: { city: { enum: ["Rome", "Oslo"] } }, required: ["city"] };
-const tools = [{ type: "function", function: { name: "weather", parameters } }];
+const city = { type: "string", enum: ["Rome", "Oslo"] };
+const parameters = { type: "object", properties: { city }, required: ["city"], additionalProperties: false };
+// A model this small needs to be held to the form.
+const tools = [{ type: "function", function: { name: "weather", strict: true, parameters } }];
 const tool_choice = { type: "function", function: { name: "weather" } };
 
 test("a chat", async () => {
