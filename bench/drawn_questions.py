@@ -36,6 +36,7 @@ def main() -> None:
     asked = _short(harry_potter_questions())
     typed = [question for question, found in zip(asked, flagged(asked), strict=True) if found]
     ordinary = _short(harry_potter_negatives())
+    wrongly = sum(flagged([text for number, _ in enumerate(DRAWINGS) for text in _some(ordinary, number)]))
     seconds: list[float] = []
     rows: list[list[str]] = []
     totals = np.zeros(4, int)
@@ -51,7 +52,7 @@ def main() -> None:
     explanation = (
         f"{machine('rapidocr-onnxruntime', 'onnxruntime', 'pillow')}. Questions of MUSE-Books that are found as text "
         f"({len(typed)} of {len(asked)}), and prompts that have nothing to do with the books, all of {_LONGEST} characters at "
-        f"most; {_EACH} of both are drawn in each way, and what the OCR reads is judged as a prompt. A way that differs from *as a screenshot* "
+        f"most, of which {wrongly} are flagged as text; {_EACH} of both are drawn in each way, and what the OCR reads is judged as a prompt. A way that differs from *as a screenshot* "
         "(black on white, 28 pixels) does so in what its name says. In parentheses: the 95 % interval. A picture took "
         f"{np.median(milliseconds):.0f} ms of processor time in the median, {np.quantile(milliseconds, 0.99):.0f} ms at the "
         f"99th percentile ({len(seconds)} pictures)."

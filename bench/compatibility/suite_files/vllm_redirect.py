@@ -9,8 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from vllm import distributed
 
 URL, TOKENIZER = os.environ["COMPATIBILITY_URL"], os.environ["COMPATIBILITY_TOKENIZER"]
+
+
+# After each test, for a model in the tests' own process: there is none.
+distributed.cleanup_dist_env_and_memory = lambda *_, **__: None
 
 
 class _Running:
