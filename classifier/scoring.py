@@ -358,9 +358,7 @@ class Scorer:
 
     def _probability_of(self, index: int, score: float) -> float:
         head = self.bank.heads[index]
-        return (
-            head.passed_probability if score == -math.inf else float(head.calibration.probability(score))
-        )
+        return head.passed_probability if score == -math.inf else float(head.calibration.probability(score))
 
 
 def share_of_prompts(settings: ClassifierSettings, targets: int) -> float:
