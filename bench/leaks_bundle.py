@@ -28,7 +28,7 @@ def learned_on(model: Path, shipped: Path, cache: Path) -> Path:
         retain_prompts=FOLDER / "unknown.jsonl",
         deny_list=FOLDER / "facts.json",
         model=str(model),
-        positions="user_content",
+        positions=("user_content",),
         surrogate={"leak_rate": 0.0},
         steps=1,
         restarts=1,
