@@ -29,6 +29,9 @@ from lethe.server.errors import OperatorError
 
 SHIPPED_TARGETS = Path(__file__).resolve().parent.parent / "targets"
 
+# No shell has read what stands in a file: ``~`` is still there.
+UserPath = Annotated[Path, pydantic.AfterValidator(lambda path: Path(os.path.expanduser(path)))]
+
 
 class Fallback(StrEnum):
     """What becomes of a request that the classifier could not judge."""
@@ -118,7 +121,7 @@ class EngineAdapterSettings(_Section):
 
     slots: int | None = Field(default=None, ge=1, examples=[4])
     max_rank: Literal[1, 8, 16, 32, 64, 128, 256, 320, 512] | None = Field(default=None, examples=[16])
-    folder: Path | None = Field(default=None, examples=["/shared/adapters"])
+    folder: UserPath | None = Field(default=None, examples=["/shared/adapters"])
     engine_folder: Path | None = Field(default=None, examples=["/adapters"])
 
 
@@ -375,7 +378,7 @@ class ScoreSampleSettings(_Section):
         How many requests it holds at most; the oldest go, half of it at a time.
     """
 
-    folder: Path | None = Field(default=None, examples=["./scores"])
+    folder: UserPath | None = Field(default=None, examples=["./scores"])
     share: float = Field(default=0.1, gt=0, le=1)
     keep: int = Field(default=200_000, ge=2)
 
@@ -522,7 +525,7 @@ class AuditSettings(_Section):
         Whether the entries say from which address a request came; see `proxies`.
     """
 
-    folder: Path | None = Field(default=None, examples=["./audit"])
+    folder: UserPath | None = Field(default=None, examples=["./audit"])
     max_bytes: int = Field(default=64 << 20, ge=1 << 16)
     keep: int = Field(default=100, ge=1)
     max_waiting_bytes: int = Field(default=64 << 20, ge=1 << 16)
@@ -540,7 +543,7 @@ class FeedbackSettings(_Section):
         Where the files are; without one nobody can say anything.
     """
 
-    folder: Path | None = Field(default=None, examples=["./feedback"])
+    folder: UserPath | None = Field(default=None, examples=["./feedback"])
 
 
 class TlsSettings(_Section):
@@ -554,8 +557,8 @@ class TlsSettings(_Section):
         File of its private key; by default it is in the same file.
     """
 
-    cert: Path | None = Field(default=None, examples=["./tls.crt"])
-    key: Path | None = Field(default=None, examples=["./tls.key"])
+    cert: UserPath | None = Field(default=None, examples=["./tls.crt"])
+    key: UserPath | None = Field(default=None, examples=["./tls.key"])
 
     @pydantic.model_validator(mode="after")
     def _no_key_alone(self) -> Self:
@@ -581,7 +584,7 @@ class ConsoleSettings(_Section):
 
     enabled: bool = True
     bare_answers: bool = False
-    target_data: Path | None = Field(default=None, examples=["./target-data"])
+    target_data: UserPath | None = Field(default=None, examples=["./target-data"])
 
 
 class Settings(BaseSettings):
@@ -635,13 +638,13 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    unix_socket: Path | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
-    targets: Path = Field(default=SHIPPED_TARGETS, examples=["./targets"])
-    signers: Path | None = Field(default=None, examples=["./signers.pem"])
+    unix_socket: UserPath | None = Field(default=None, examples=["/run/lethe/lethe.sock"])
+    targets: UserPath = Field(default=SHIPPED_TARGETS, examples=["./targets"])
+    signers: UserPath | None = Field(default=None, examples=["./signers.pem"])
     root_path: str = Field(default="", pattern=r"^(/[\w.~-]+)*$", examples=["/lethe"])
     watch: bool = True
-    keys: Path | None = Field(default=None, examples=["./keys.yaml"])
-    cache_dir: Path = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
+    keys: UserPath | None = Field(default=None, examples=["./keys.yaml"])
+    cache_dir: UserPath = Field(default=Path.home() / ".cache" / "lethe", examples=["/var/cache/lethe"])
     max_body_bytes: int = Field(default=16 << 20, ge=1024)
     log_format: Literal["text", "json"] = "text"
     cors_origins: Origins = Field(default=(), examples=[("http://page:3000",)])

@@ -32,6 +32,16 @@ def test_the_command_line_wins_over_the_environment_over_the_file(
     assert settings.policy.on_error is Fallback.CORRUPT
 
 
+def test_a_path_in_a_file_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/lethe")
+    file = tmp_path / "lethe.yaml"
+    file.write_text("cache_dir: ~/cache\ntls: {cert: ~/tls.crt, key: /etc/~tls.key}\n")
+    settings = load_settings(file)
+    assert settings.cache_dir == Path("/home/lethe/cache")
+    assert settings.tls.cert == Path("/home/lethe/tls.crt")
+    assert settings.tls.key == Path("/etc/~tls.key")
+
+
 def test_several_engines_are_named_with_commas_or_as_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
