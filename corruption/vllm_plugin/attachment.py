@@ -79,13 +79,19 @@ def require_supported_layout(config: VllmConfig) -> None:
     Raises
     ------
     EngineRefusal
-        The engine splits steps into micro-batches, or prefills across ranks, or serves an encoder-decoder.
+        The engine splits steps into micro-batches, prefills across ranks, lays drafts out on the device, or serves an
+        encoder-decoder.
     """
     if config.parallel_config.use_ubatching:
         raise EngineRefusal("micro-batching is on, which corruption does not support; leave --enable-dbo out")
     if config.parallel_config.prefill_context_parallel_size > 1:
         raise EngineRefusal(
             "prefill context parallelism is on, which corruption does not support; set it to 1"
+        )
+    if config.speculative_config is not None and config.speculative_config.enable_adaptive_verification:
+        raise EngineRefusal(
+            "adaptive verification of drafts is on, which corruption does not support; set enable_adaptive_verification "
+            "to false"
         )
     if config.model_config.is_encoder_decoder:
         raise EngineRefusal("the model is an encoder-decoder, which corruption does not support")

@@ -27,6 +27,14 @@ logger = init_logger("vllm.lethe.prefix_cache")
 _EXTRA_KEYS = "generate_block_hash_extra_keys"
 _KEPT_ON_REQUEST = "lethe_block_keys"
 _NAMED_BY_TOKENS_ALONE = {"ExampleConnector", "HF3FSKVConnector"}
+# Of prompts that one engine computes and another continues.
+_BETWEEN_ENGINES = {
+    "MooncakeConnector",
+    "MoRIIOConnector",
+    "NixlConnector",
+    "NixlPullConnector",
+    "NixlPushConnector",
+}
 _BLOCK = 2
 
 
@@ -76,14 +84,21 @@ def require_blocks_apart() -> None:
 
 
 def require_blocks_apart_outside(config: KVTransferConfig | None) -> None:
-    """Refuse connectors that keep blocks outside the engine by their tokens alone, without extra keys or salt.
+    """Refuse connectors by which a corrupted block would be another's, or be continued without its corruption.
 
     Raises
     ------
     EngineRefusal
-        One of them is configured, by itself or among several.
+        One that names blocks by their tokens alone, without extra keys or salt, is configured, by itself or among several;
+        or one that hands prompts from engine to engine, or the engine does a half of requests.
     """
     connectors = _connectors(config and {**vars(config)})
+    halves = {"kv_producer", "kv_consumer"} & {str(config and config.kv_role)}
+    if split := halves | (_BETWEEN_ENGINES & connectors):
+        raise EngineRefusal(
+            f"prefill and decode would be on different engines ({', '.join(sorted(split))}), which corruption does not "
+            "support; have each engine answer whole requests"
+        )
     if unsafe := _NAMED_BY_TOKENS_ALONE & connectors:
         raise EngineRefusal(
             f"{', '.join(sorted(unsafe))} names cached blocks by their tokens alone; corrupted ones would be "

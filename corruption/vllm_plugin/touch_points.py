@@ -33,6 +33,7 @@ _POINTS: Mapping[str, Sequence[str]] = {
         "GPUModelRunner.execute_model",
     ),
     "v1/worker/cpu_model_runner.py": ("CPUModelRunner",),
+    "v1/worker/gpu/input_batch.py": ("InputBatch",),
     "v1/worker/gpu/model_runner.py": (
         "GPUModelRunner._remove_request",
         "GPUModelRunner.add_requests",
@@ -42,6 +43,9 @@ _POINTS: Mapping[str, Sequence[str]] = {
     "v1/worker/gpu/model_states/interface.py": ("ModelState",),
     "v1/worker/gpu/model_states/default.py": ("DefaultModelState",),
     "model_executor/layers/vocab_parallel_embedding.py": ("VocabParallelEmbedding.forward",),
+    "model_executor/models/interfaces.py": ("requires_raw_input_tokens",),
+    "model_executor/models/transformers/base.py": ("Base.embed_input_ids", "Base.forward"),
+    "model_executor/models/transformers/utils.py": ("replace_embedding_class",),
     "lora/layers/vocab_parallel_embedding.py": ("VocabParallelEmbeddingWithLoRA",),
     "lora/ops/torch_ops/lora_ops.py": ("bgmv_expand", "bgmv_expand_slice"),
     "lora/punica_wrapper/punica_cpu.py": ("PunicaWrapperCPU",),

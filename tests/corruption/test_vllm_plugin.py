@@ -487,16 +487,30 @@ class TestCacheRefusals:
             require_blocks_apart()
 
     @pytest.mark.parametrize(
-        ("connector", "inner", "refused"),
+        ("connector", "inner", "role", "refusal"),
         [
-            ("ExampleConnector", [], True),
-            ("MultiConnector", ["NixlConnector", "HF3FSKVConnector"], True),
-            ("MultiConnector", ["NixlConnector", "OffloadingConnector"], False),
-            ("LMCacheMPConnector", [], False),
+            ("ExampleConnector", [], "kv_both", "by their tokens alone"),
+            (
+                "MultiConnector",
+                ["OffloadingConnector", "HF3FSKVConnector"],
+                "kv_both",
+                "by their tokens alone",
+            ),
+            ("NixlConnector", [], "kv_both", r"on different engines \(NixlConnector\)"),
+            (
+                "MultiConnector",
+                ["MooncakeConnector", "OffloadingConnector"],
+                "kv_both",
+                "on different engines",
+            ),
+            ("LMCacheMPConnector", [], "kv_producer", r"on different engines \(kv_producer\)"),
+            ("LMCacheMPConnector", [], "kv_consumer", r"on different engines \(kv_consumer\)"),
+            ("MultiConnector", ["SimpleCPUOffloadConnector", "OffloadingConnector"], "kv_both", None),
+            ("LMCacheMPConnector", [], "kv_both", None),
         ],
     )
-    def test_a_cache_outside_that_knows_tokens_alone_stops_the_start(
-        self, connector: str, inner: list[str], refused: bool
+    def test_blocks_that_would_be_taken_for_others_or_continued_elsewhere_stop_the_start(
+        self, connector: str, inner: list[str], role: Any, refusal: str | None
     ) -> None:
         from vllm.config import KVTransferConfig
 
@@ -505,11 +519,10 @@ class TestCacheRefusals:
         require_blocks_apart_outside(None)
         config = KVTransferConfig(
             kv_connector=connector,
-            kv_role="kv_both",
+            kv_role=role,
             kv_connector_extra_config={"connectors": [{"kv_connector": name} for name in inner]},
         )
-        expected = pytest.raises(EngineRefusal, match="by their tokens alone") if refused else nullcontext()
-        with expected:
+        with pytest.raises(EngineRefusal, match=refusal) if refusal else nullcontext():
             require_blocks_apart_outside(config)
 
 
@@ -532,6 +545,7 @@ class TestCompatibility:
         [
             ({"use_ubatching": True}, "micro-batching"),
             ({"prefill_context_parallel_size": 2}, "context parallelism"),
+            ({"enable_adaptive_verification": True}, "enable_adaptive_verification to false"),
             ({"is_encoder_decoder": True}, "encoder-decoder"),
         ],
     )
@@ -541,12 +555,14 @@ class TestCompatibility:
         fields = {
             "use_ubatching": False,
             "prefill_context_parallel_size": 1,
+            "enable_adaptive_verification": False,
             "is_encoder_decoder": False,
             **changes,
         }
-        both = SimpleNamespace(**fields)
+        part = SimpleNamespace(**fields)
+        config = SimpleNamespace(parallel_config=part, speculative_config=part, model_config=part)
         with pytest.raises(EngineRefusal, match=message):
-            require_supported_layout(SimpleNamespace(parallel_config=both, model_config=both))  # type: ignore[arg-type]
+            require_supported_layout(config)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
