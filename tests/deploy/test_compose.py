@@ -19,6 +19,7 @@ STACKS = {
     "base": ("docker-compose.yml",),
     "cpu": ("docker-compose.yml", "deploy/compose/cpu.yml"),
     "tensor-parallel": ("docker-compose.yml", "deploy/compose/tensor-parallel.yml"),
+    "parallel": ("docker-compose.yml", "deploy/compose/parallel.yml"),
     "replicas": ("docker-compose.yml", "deploy/compose/replicas.yml"),
     "two-models": ("docker-compose.yml", "deploy/compose/two-models.yml"),
     "adapters": ("docker-compose.yml", "deploy/compose/adapters.yml"),
@@ -232,7 +233,7 @@ def test_gpus_are_reserved_where_there_are_any(stacks: Mapping[str, dict[str, An
         for service in stacks[name]["services"].values()
         if (reserved := service["deploy"]["resources"].get("reservations", {}).get("devices"))
     ]
-    expected = {"cpu": [], "tensor-parallel": [[2]], "replicas": [[["0"]], [["1"]]]}
+    expected = {"cpu": [], "tensor-parallel": [[2]], "parallel": [[2]], "replicas": [[["0"]], [["1"]]]}
     expected["two-models"] = expected["replicas"]
     assert holders == expected.get(WITH_ADAPTERS.get(name, name), [[1]])
 
@@ -242,6 +243,36 @@ def test_tensor_parallel_engine_gets_the_gpus_that_it_splits_the_model_over(repo
     engine = stack["services"]["engine"]
     assert engine["command"][-2:] == ["--tensor-parallel-size", "4"]
     assert [d["count"] for d in engine["deploy"]["resources"]["reservations"]["devices"]] == [4]
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "gpus"),
+    [
+        ({}, ["1", "1", "2", "--no-enable-expert-parallel"], 2),
+        (
+            {
+                "LETHE_GPUS": "8",
+                "LETHE_TENSOR_PARALLEL": "2",
+                "LETHE_PIPELINE_PARALLEL": "2",
+                "LETHE_EXPERT_PARALLEL": "--enable-expert-parallel",
+            },
+            ["2", "2", "2", "--enable-expert-parallel"],
+            8,
+        ),
+    ],
+)
+def test_parallel_engine_is_split_as_the_variables_say(
+    repository: Path, given: dict[str, str], arguments: list[str], gpus: int
+) -> None:
+    engine = read_stack(repository, "parallel", LETHE_MODEL="org/model", **given)["services"]["engine"]
+    tensor, pipeline, data, experts = arguments
+    assert engine["command"][2:] == [
+        *("--tensor-parallel-size", tensor),
+        *("--pipeline-parallel-size", pipeline),
+        *("--data-parallel-size", data),
+        experts,
+    ]
+    assert [d["count"] for d in engine["deploy"]["resources"]["reservations"]["devices"]] == [gpus]
 
 
 @pytest.mark.parametrize("name", GUARDED)

@@ -48,6 +48,16 @@ VALUES: dict[str, dict[str, Any]] = {
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
         },
     },
+    "eight GPUs, split three ways": {
+        **OPEN,
+        "engine": {
+            "replicas": 1,
+            "model": "org/mixture",
+            "gpus": 8,
+            "parallel": {"pipeline": 2, "data": 2, "experts": True},
+            "adapters": {"enabled": True, "existingClaim": "adapters"},
+        },
+    },
     "adapters": {
         **OPEN,
         "engine": {
@@ -427,6 +437,20 @@ def test_engine_splits_its_model_over_its_gpus(render: Render) -> None:
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 4
 
 
+def test_engine_splits_its_model_over_stages_and_copies(render: Render) -> None:
+    (container,) = pod_of(the(render(VALUES["eight GPUs, split three ways"]), "StatefulSet", "engine"))[
+        "containers"
+    ]
+    assert container["args"][2:10] == [
+        *("--tensor-parallel-size", "2"),
+        *("--pipeline-parallel-size", "2"),
+        *("--data-parallel-size", "2"),
+        *("--api-server-count", "1"),
+    ]
+    assert container["args"][10] == "--enable-expert-parallel"
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == 8
+
+
 def test_engine_has_room_for_adapters_and_reads_them_where_proxies_put_them(render: Render) -> None:
     objects = render(VALUES["adapters"])
     settings = yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
@@ -510,6 +534,8 @@ def test_engines_that_cannot_be_reached_are_not_scraped(render: Render) -> None:
         ({"proxy": {"keys": {"existingSecret": "k"}}, "monitoring": {"enabled": True}}, "scope observe"),
         ({"proxy": {"keys": {"open": True}, "audit": {"existingClaim": "c"}}}, "proxy.audit.enabled"),
         ({**OPEN, "engine": {"gpus": -1}}, "gpus"),
+        ({**OPEN, "engine": {"gpus": 6, "parallel": {"data": 4}}}, r"gpus \(6\) is no multiple"),
+        ({**OPEN, "engine": {"gpus": 0, "parallel": {"pipeline": 2}}}, r"gpus \(0\) is no multiple"),
         ({**OPEN, "engine": {"adapters": {"enabled": True}}}, "engine.adapters.existingClaim"),
         ({**OPEN, "engine": {"adapters": {"maxRank": 24}}}, "maxRank"),
         ({**OPEN, "engines": {}}, "engines"),
