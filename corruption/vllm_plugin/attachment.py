@@ -5,6 +5,7 @@ model has not run. Both are methods of the runner's own objects.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vllm.config import VllmConfig
@@ -165,22 +166,41 @@ def attach_v2(runner: Any) -> None:
 
         return remove_and_forget
 
+    waiting: list[Callable[[], None]] = []
+
     def preprocessing(preprocess_state: Callable[..., None]) -> Callable[..., None]:
         def corrupt_then_preprocess(input_batch: Any, *args: Any, **kwargs: Any) -> None:
             # The forward pass may be the replay of a graph, with nothing to hook after it.
             embedding.clear()
+            waiting.clear()
             step = prompts.step(
                 input_batch.req_ids, input_batch.num_computed_tokens_np, input_batch.query_start_loc_np
             )
             if step is not None:
-                embedding.fill(step, input_batch.input_ids[: input_batch.num_tokens])
+                waiting.append(partial(embedding.fill, step, input_batch.input_ids[: input_batch.num_tokens]))
+            if not runner.lora_config:
+                fill_waiting()
             preprocess_state(input_batch, *args, **kwargs)
 
         return corrupt_then_preprocess
 
+    # Until then, the adapters on the embedding's rows are those of the step before.
+    def activating(set_active_loras: Callable[..., None]) -> Callable[..., None]:
+        def activate_then_corrupt(*args: Any, **kwargs: Any) -> None:
+            set_active_loras(*args, **kwargs)
+            fill_waiting()
+
+        return activate_then_corrupt
+
+    def fill_waiting() -> None:
+        while waiting:
+            waiting.pop()()
+
     replace_method(state, "add_request", adding)
     replace_method(state, "remove_request", removing)
     replace_method(state, "preprocess_state", preprocessing)
+    if runner.lora_config:
+        replace_method(runner, "_set_active_loras", activating)
     logger.info("Corruption is attached to the V2 model runner.")
 
 

@@ -42,6 +42,7 @@ _POINTS: Mapping[str, Sequence[str]] = {
     ),
     "v1/worker/gpu/model_states/interface.py": ("ModelState",),
     "v1/worker/gpu/model_states/default.py": ("DefaultModelState",),
+    "v1/worker/lora_model_runner_mixin.py": ("LoRAModelRunnerMixin._set_active_loras",),
     "model_executor/layers/vocab_parallel_embedding.py": ("VocabParallelEmbedding.forward",),
     "model_executor/models/interfaces.py": ("requires_raw_input_tokens",),
     "model_executor/models/transformers/base.py": ("Base.embed_input_ids", "Base.forward"),

@@ -804,6 +804,9 @@ class TestV2Runner:
 
     @pytest.fixture
     def runner(self, model: nn.Module) -> Any:
+        return self.attached(model)
+
+    def attached(self, model: nn.Module, **changes: Any) -> Any:
         from vllm.v1.worker.gpu.model_states.interface import ModelState
 
         from lethe.corruption.vllm_plugin.attachment import attach_v2
@@ -824,13 +827,16 @@ class TestV2Runner:
 
             def prepare_attn(self, *args: Any, **kwargs: Any) -> Any: ...
 
-        runner = SimpleNamespace(
-            model=model,
-            model_state=State(),
-            model_config=model_config(),
-            max_num_tokens=32,
-            device=torch.device("cpu"),
-        )
+        fields = {
+            "model": model,
+            "model_state": State(),
+            "model_config": model_config(),
+            "max_num_tokens": 32,
+            "device": torch.device("cpu"),
+            "lora_config": None,
+            **changes,
+        }
+        runner = SimpleNamespace(**fields)
         attach_v2(runner)
         return runner
 
@@ -852,6 +858,8 @@ class TestV2Runner:
             [token for part in tokens for token in part], dtype=torch.int32
         )
         runner.model_state.preprocess_state(batch, (), None, None)
+        if runner.lora_config:
+            runner._set_active_loras()
         return list(runner.model(batch.input_ids[: batch.num_tokens]).split(counts))
 
     @pytest.mark.parametrize("function", ["rand_noise_first_n", "shuffle", "add_vector_first_n"])
@@ -887,6 +895,17 @@ class TestV2Runner:
             runner.model_state.remove_request("r")
         (rows,) = self.forward(runner, ["r"], [0], [PROMPT])
         assert torch.equal(rows, table[PROMPT])
+
+    def test_rows_are_looked_up_with_the_adapters_of_their_own_step(self, model: nn.Module) -> None:
+        table, request = model.get_parameter("embed_tokens.weight").data, a_request()
+
+        def set_active_loras() -> None:
+            table.mul_(2)
+
+        runner = self.attached(model, lora_config=object(), _set_active_loras=set_active_loras)
+        self.add(runner, "flagged", request, PROMPT)
+        (rows,) = self.forward(runner, ["flagged"], [0], [PROMPT])
+        assert torch.equal(rows, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
 
     def test_a_fault_in_a_corruption_blanks_the_prompt_and_spares_the_engine(
         self, runner: Any, monkeypatch: pytest.MonkeyPatch
