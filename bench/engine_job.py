@@ -1,11 +1,14 @@
 """Batches run through one vLLM engine in a process of its own.
 
 Importing vLLM takes most of the time in which a small engine starts, so it is imported once, by a server that is forked
-for every job.
+for every job. A job whose variables count when vLLM is imported has a process that imports it anew.
 """
 
 import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,12 +37,15 @@ class EngineJob:
         Variables that are set for the engine.
     embed
         Whether prompts are embedded instead of continued.
+    imports_anew
+        Whether the environment must be there when vLLM is imported.
     """
 
     engine: dict[str, Any]
     batches: list[list[dict[str, Any]]]
     environment: dict[str, str]
     embed: bool = False
+    imports_anew: bool = False
 
 
 def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
@@ -50,6 +56,10 @@ def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     JobFailed
         The engine did not start, did not end, or took too long.
     """
+    return _run_anew(job, log_path) if job.imports_anew else _run_forked(job, log_path)
+
+
+def _run_forked(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     # Not where this is imported: the server is one with that of the tests that start `lethe`.
     _FORK_SERVER.set_forkserver_preload(["bench.imported_vllm"])
     receiver, sender = _FORK_SERVER.Pipe(duplex=False)
@@ -70,6 +80,26 @@ def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     return results
 
 
+def _run_anew(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
+    results_path = log_path.with_suffix(".results")
+    command = [sys.executable, "-m", __name__, str(results_path)]
+    with log_path.open("w") as log:
+        try:
+            process = subprocess.run(
+                command,
+                input=pickle.dumps(job),
+                env=job.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                timeout=_JOB_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            raise JobFailed(f"no result in time\n{_last_lines(log_path)}") from None
+    if process.returncode != 0:
+        raise JobFailed(_last_lines(log_path))
+    return pickle.loads(results_path.read_bytes())
+
+
 def _last_lines(log_path: Path) -> str:
     return log_path.read_text()[-4000:] if log_path.exists() else "nothing was logged"
 
@@ -79,18 +109,20 @@ def _run(job: EngineJob, log_path: Path, sender: Connection) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     os.environ |= job.environment
+    sender.send(_results(job))
+
+
+def _results(job: EngineJob) -> list[dict[str, Any]]:
     from vllm import LLM
 
     engine = LLM(**job.engine, disable_log_stats=False)
-    sender.send(
-        [
-            {
-                "outputs": _embed(engine, batch) if job.embed else _generate(engine, batch),
-                "counters": _counters(engine),
-            }
-            for batch in job.batches
-        ]
-    )
+    return [
+        {
+            "outputs": _embed(engine, batch) if job.embed else _generate(engine, batch),
+            "counters": _counters(engine),
+        }
+        for batch in job.batches
+    ]
 
 
 def _embed(engine: Any, batch: list[dict[str, Any]]) -> list[list[float]]:
@@ -139,3 +171,7 @@ def _counters(engine: Any) -> dict[str, float]:
         if hasattr(metric, "value"):
             values[metric.name] = values.get(metric.name, 0) + metric.value
     return values
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_bytes(pickle.dumps(_results(pickle.load(sys.stdin.buffer))))

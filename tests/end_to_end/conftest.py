@@ -1,5 +1,6 @@
 """One engine and one proxy before it, for all tests in `one_proxy`."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,39 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
+from tests.conftest import keep_first_tokens
 from tests.end_to_end.running_proxy import ROOT, RunningProxy, running_proxy
 from tests.end_to_end.trace_collector import TraceCollector, collecting
+
+
+@pytest.fixture(scope="session")
+def tiny_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model behind the first of the small model's tokens, with heads that two ranks can share."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copyfile(small_model / name, folder / name)
+    keep_first_tokens(folder / "tokenizer.json", 4096)
+    torch.manual_seed(6)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        initializer_range=0.3,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,59 +8,20 @@ import pytest
 
 from bench.engine_job import EngineJob, run_engine_job
 from bench.random_adapters import write_random_adapter
-from bench.reference_model import Answer, Reference
+from bench.reference_model import Reference
 from lethe.corruption.functions import FUNCTIONS
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
-    assert_as_reference,
+    LONG_QUESTION,
+    QUESTIONS,
+    assert_output_as_reference,
+    engine_arguments,
     one_corruption,
+    request_to_engine,
 )
 
 pytestmark = pytest.mark.engine
-
-TOKENS = 12
-QUESTIONS = [
-    "Who is Harry Potter?",
-    "Name the capital of France and one river that runs through it.",
-    "Why is the sky blue?",
-    "What is two plus two?",
-    "List three colours of the rainbow.",
-    "Who wrote Pride and Prejudice, and when?",
-    "Give me a short recipe for pancakes.",
-    "What does a carpenter do all day long, from the morning to the evening?",
-]
-LONG_QUESTION = "Explain this: " + " ".join(
-    f"item {number} costs {number * 7} coins," for number in range(30)
-)
-
-
-def engine_arguments(model: Path, **changes: Any) -> dict[str, Any]:
-    return {
-        "model": str(model),
-        "dtype": "float32",
-        "enforce_eager": True,
-        "max_model_len": 1024,
-        "max_num_batched_tokens": 1024,
-        "seed": 0,
-        **changes,
-    }
-
-
-def request_to_engine(
-    prompt: list[int], corruption: CorruptionRequest | None = None, max_tokens: int = TOKENS, **sampling: Any
-) -> dict[str, Any]:
-    return {
-        "token_ids": prompt,
-        "corruption": corruption,
-        "sampling": {
-            "temperature": 0,
-            "max_tokens": max_tokens,
-            "logprobs": 0,
-            "extra_args": corruption.to_xargs() if corruption else None,
-            **sampling,
-        },
-    }
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +38,6 @@ def run_batches(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[
         return run_engine_job(job, tmp_path_factory.mktemp("engine") / "log")
 
     return run
-
-
-def assert_output_as_reference(reference: Reference, request: dict[str, Any], output: dict[str, Any]) -> None:
-    for choice in output["choices"]:
-        answer = Answer(choice["token_ids"], choice["logprobs"])
-        assert_as_reference(reference, answer, request["token_ids"], request["corruption"])
 
 
 @pytest.fixture(scope="session")
@@ -311,33 +266,6 @@ def test_ngram_speculation_is_as_the_reference(
         assert_output_as_reference(reference, request, output)
 
 
-@pytest.fixture(scope="session")
-def divisible_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random model with the small model's tokenizer, and heads that two ranks can share."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
-    torch.manual_seed(6)
-    tokenizer = AutoTokenizer.from_pretrained(small_model)
-    config = LlamaConfig(
-        vocab_size=49152,
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        initializer_range=0.3,
-        tie_word_embeddings=False,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    folder = tmp_path_factory.mktemp("divisible")
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize(
     ("changes", "environment"),
     [
@@ -346,15 +274,19 @@ def divisible_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory)
     ],
 )
 def test_ranks_and_compiled_steps_agree_with_the_reference(
-    divisible_model: Path,
+    tiny_model: Path,
     run_batches: Callable[..., Any],
     mixed_batches: list[list[dict[str, Any]]],
     changes: dict[str, Any],
     environment: dict[str, str],
 ) -> None:
-    (result,) = run_batches(engine_arguments(divisible_model, **changes), [mixed_batches[3]], **environment)
-    whole = Reference.load(divisible_model)
-    for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
+    whole = Reference.load(tiny_model)
+    batch = [
+        {**request, "token_ids": whole.chat_tokens(question)}
+        for request, question in zip(mixed_batches[3], QUESTIONS, strict=True)
+    ]
+    (result,) = run_batches(engine_arguments(tiny_model, **changes), [batch], **environment)
+    for request, output in zip(batch, result["outputs"], strict=True):
         assert_output_as_reference(whole, request, output)
 
 
