@@ -1,5 +1,6 @@
 """OpenAI messages as text to classify. Knows the request's shapes; knows nothing about models or targets."""
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -84,12 +85,16 @@ class Message:
 
     def without(self, stretches: Iterable[tuple[int, int]]) -> "Message":
         """What is left of it without some stretches of its text, half-open; its offsets are others then."""
-        taken = sorted(stretches)
+        taken = _joined(stretches)
+        ends = [end for _, end in taken]
         texts: list[str] = []
         parts: list[Part] = []
         length = 0
         for part in self.parts:
-            left = (self.text[start:end] for start, end in _left(part.start, part.end, taken))
+            left = (
+                self.text[start:end]
+                for start, end in _left(part.start, part.end, taken, bisect_right(ends, part.start))
+            )
             text = _PART_SEPARATOR.join(stretch for stretch in left if stretch.strip())
             if not text:
                 continue
@@ -170,12 +175,25 @@ class Conversation:
         return replace(self, messages=tuple(messages))
 
 
-def _left(start: int, end: int, taken: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What of a range is left without others, which ascend."""
-    for first, last in taken:
-        if start < first and start < end:
-            yield start, min(first, end)
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open ranges in their order, those that overlap or touch as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _left(start: int, end: int, taken: Sequence[tuple[int, int]], place: int) -> Iterator[tuple[int, int]]:
+    """What of a range is left without others, which ascend and do not meet; the first that may touch it has this place."""
+    while place < len(taken) and taken[place][0] < end:
+        first, last = taken[place]
+        if start < first:
+            yield start, first
         start = max(start, last)
+        place += 1
     if start < end:
         yield start, end
 

@@ -134,15 +134,16 @@ def _joined_turns(turns: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
 def _seams(messages: Sequence[tuple[int, Message]], separator: str) -> Iterator[Passage]:
     for place in range(1, len(messages)):
         index, message = messages[place]
-        stretches = [(index, _beginning(message.text), 0)]
+        backwards = [(index, _beginning(message.text), 0)]
         wanted = _SEAM_CHARACTERS
-        for earlier_index, earlier in reversed(messages[:place]):
+        for earlier_place in range(place - 1, -1, -1):
+            earlier_index, earlier = messages[earlier_place]
             tail = _end(earlier.text, wanted)
-            stretches.insert(0, (earlier_index, tail, len(earlier.text) - len(tail)))
+            backwards.append((earlier_index, tail, len(earlier.text) - len(tail)))
             wanted -= len(tail) + len(separator)
             if wanted <= 0 or len(tail) < len(earlier.text):
                 break
-        yield join_stretches(stretches, separator)
+        yield join_stretches(backwards[::-1], separator)
 
 
 def _beginning(text: str) -> str:

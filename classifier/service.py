@@ -1,9 +1,9 @@
 """The classifier as the server uses it: conversations and answers in, verdicts out, off the event loop."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
@@ -24,6 +24,10 @@ from lethe.classifier.workers import Job, WorkerPool
 _Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
+# From so many messages on, reading them may take more than some milliseconds by itself; so many characters count as one.
+_MANY, _LONG = 128, 1000
+
+_Done = TypeVar("_Done")
 
 
 class ClassifierService:
@@ -142,16 +146,21 @@ class ClassifierService:
         ClassifierClosed
             The service was closed.
         """
-        passages, all_within = self._within_limit(conversation_passages(conversation))
+        passages, all_within = await _aside(
+            len(conversation.messages), lambda: self._within_limit(conversation_passages(conversation))
+        )
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._scorers, "prompt", passages, spans or whole or bool(thresholds))
-        judged = {
-            verdict.target: verdict
-            for scorer, scored in zip(self._scorers, found, strict=True)
-            for verdict in judge_conversation(
-                scorer, scored, conversation, spans=spans, thresholds=thresholds or {}
-            )
-        }
+        judged = await _aside(
+            len(passages) + sum(len(message.text) for message in conversation.messages) // _LONG,
+            lambda: {
+                verdict.target: verdict
+                for scorer, scored in zip(self._scorers, found, strict=True)
+                for verdict in judge_conversation(
+                    scorer, scored, conversation, spans=spans, thresholds=thresholds or {}
+                )
+            },
+        )
         targets = tuple(judged[head.target] for head in self._heads)
         disguised = unreadable_stretches(found[0]) if found else ()
         if not (all_within and _all_read(found)):
@@ -233,8 +242,7 @@ class ClassifierService:
         heads = scorer.bank.identities
         # What a text is as an answer says nothing of it as a prompt, and a short answer is both in turn.
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
-        keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
-        known = [self.cache.get(key, heads) for key in keys]
+        keys, known = await _aside(len(passages), lambda: self._known(passages, scored_by, heads))
         unread = [
             # No disguise goes on from what is asked into what is answered.
             UnreadText(passage.text, passage.parts if kind == "answer" else ())
@@ -250,6 +258,13 @@ class ClassifierService:
                     self.cache.put(key, heads, scores)
             scored.append((passage, scores))
         return scored
+
+    def _known(
+        self, passages: Sequence[Passage], scored_by: str, heads: tuple[str, ...]
+    ) -> tuple[list[bytes], list[TextScores | None]]:
+        """The passages' keys, and what the cache has of them."""
+        keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
+        return keys, [self.cache.get(key, heads) for key in keys]
 
     async def _score(self, scorer: Scorer, texts: Sequence[UnreadText], spans: bool) -> list[TextScores]:
         loop = asyncio.get_running_loop()
@@ -281,6 +296,11 @@ class ClassifierService:
             ) from None
         finally:
             job.cancelled = True
+
+
+async def _aside(number: int, work: Callable[[], _Done]) -> _Done:
+    """Do what takes as long as there are many messages or passages: beside the event loop, if that is long."""
+    return await asyncio.to_thread(work) if number > _MANY else work()
 
 
 def _load_heads(folders: Mapping[str, Path]) -> list[Head]:

@@ -100,13 +100,7 @@ class TokenizedPrompt:
         if None in places:
             return None
         bounds = [place for place in places if place]
-        common = [
-            (max(start, first), min(end, last))
-            for start, end in found
-            for first, last in bounds
-            if max(start, first) < min(end, last)
-        ]
-        return self._cover(common or bounds)
+        return self._cover(_common(_merged(found), _merged(bounds)) or bounds)
 
     def _locate(self, span: MessageSpan) -> tuple[int, int] | None:
         if not 0 <= span.message < len(self.chat.contents):
@@ -206,3 +200,18 @@ def _merged(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
+
+
+def _common(some: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where intervals of both overlap, each half-open, ascending and apart from the next."""
+    common: list[tuple[int, int]] = []
+    place = 0
+    for start, end in some:
+        while place < len(others) and others[place][1] <= start:
+            place += 1
+        next_place = place
+        while next_place < len(others) and others[next_place][0] < end:
+            first, last = others[next_place]
+            common.append((max(start, first), min(end, last)))
+            next_place += 1
+    return common

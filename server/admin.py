@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from lethe.server.access.access import Access
 from lethe.server.access.keys import Scope
 from lethe.server.endpoints.endpoint import EngineRequest
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.endpoints.tokenizer import DetokenizeRequest, TokenizeRequest
 from lethe.server.engines.models import Models
@@ -15,7 +16,7 @@ from lethe.server.errors import Conflict
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
-from lethe.server.request.bodies import Bodies
+from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
 from lethe.server.settings import Settings
@@ -48,13 +49,15 @@ def add_admin_routes(
             raise Conflict(f"What was in force stays: {error}") from None
         return _in_force(guard)
 
+    most = Lengths.of(settings.limits)
+
     def tokenizer(asked: type[EngineRequest]) -> Callable[[Request], Awaitable[Response]]:
         async def ask(request: Request, lifetime: RequestLifetime) -> Response:
             key = access.identify(request.headers, Scope.ADMIN)
             for quota in key.quotas:
                 lifetime.hold(await access.admit(quota))
             async with bodies.read(request) as raw:
-                parsed = asked.parse(raw)
+                parsed = await aside(raw, lambda: asked.parse(raw, most))
                 served = models.asked(parsed.model, key)
                 if not served.engines.ready:
                     raise served.engines.unavailable()

@@ -459,6 +459,9 @@ class LimitSettings(_Section):
     max_bodies_bytes
         What their bodies may take up together, as they came, until the engine has answered or begun a stream, or
         ended one that is judged; more are told to come back.
+    max_messages, max_parts, max_prompts
+        What one request may have: of messages, input items, tools or documents, each; of their parts, blocks and tool calls
+        together; of prompts, or texts to embed, score or label. Each takes time of its own, however short it is.
     checks_per_minute
         How often a key may ask for a verdict alone; counted apart from its other requests.
     """
@@ -470,6 +473,9 @@ class LimitSettings(_Section):
     stall_timeout_s: float = Field(default=60, gt=0)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
+    max_messages: int = Field(default=20_000, ge=1)
+    max_parts: int = Field(default=20_000, ge=1)
+    max_prompts: int = Field(default=16_384, ge=1)
     checks_per_minute: int = Field(default=120, ge=1)
 
 

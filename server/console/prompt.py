@@ -8,6 +8,7 @@ from fastapi import Request
 from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.endpoints.field_kinds import invalid_body
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.settings import Settings
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
@@ -34,8 +35,8 @@ class PlaygroundBody(pydantic.BaseModel):
         }
 
 
-def parse_playground(raw: bytes) -> ChatRequest:
-    """Read a body of the playground as the chat request that it stands for.
+def parse_playground(raw: bytes, most: Lengths | None = None) -> ChatRequest:
+    """Read a body of the playground as the chat request that it stands for: one message, which is always few enough.
 
     Raises
     ------

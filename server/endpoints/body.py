@@ -13,6 +13,7 @@ from fastapi import Request
 from lethe.server.endpoints.content_coding import decoder
 from lethe.server.endpoints.exact_json import parse_object
 from lethe.server.endpoints.field_kinds import invalid_body
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.errors import PayloadTooLarge, RequestTimeout, UnsupportedMediaType
 
 
@@ -64,15 +65,23 @@ async def read_body(
     return b"".join(chunks)
 
 
-def parse_body(raw: bytes, shape: type[pydantic.BaseModel]) -> dict[str, Any]:
+def parse_body(raw: bytes, shape: type[pydantic.BaseModel], most: Lengths | None = None) -> dict[str, Any]:
     """Parse a body and check the fields that its shape has.
+
+    Parameters
+    ----------
+    most
+        How much it may have; None for whatever fits its bytes.
 
     Raises
     ------
     BadRequest
-        It is not a JSON object, one of them is missing or of the wrong type, or a number would not be kept.
+        It is not a JSON object, one of them is missing or of the wrong type, it has more than it may, or a number would not
+        be kept.
     """
     body = parse_object(raw)
+    if most is not None:
+        most.check(body)
     try:
         checked = shape.model_validate(body)
     except pydantic.ValidationError as error:

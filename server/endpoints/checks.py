@@ -13,6 +13,7 @@ from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.server.endpoints.body import parse_body
 from lethe.server.endpoints.field_kinds import Objects, TextOrObject
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.endpoints.messages import ChatMessage, check_message, check_messages, leftovers
 
 
@@ -52,15 +53,21 @@ class CheckRequest:
     Body = CheckBody
 
     @classmethod
-    def parse(cls, raw: bytes) -> Self:
+    def parse(cls, raw: bytes, most: Lengths | None = None) -> Self:
         """Parse a body.
+
+        Parameters
+        ----------
+        most
+            How much it may have; None for whatever fits its bytes.
 
         Raises
         ------
         BadRequest
-            It is not a JSON object, a field is missing, unknown or of the wrong type, or a message carries what is no text.
+            It is not a JSON object, has more than it may, a field is missing, unknown or of the wrong type, or a message
+            carries what is no text.
         """
-        request = cls(parse_body(raw, CheckBody))
+        request = cls(parse_body(raw, CheckBody, most))
         check_messages(request.body["messages"], "messages")
         if request._answer:
             check_message(request._answer, "answer")

@@ -18,6 +18,7 @@ from lethe.classifier.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.errors import BadRequest
 
 _FREE_FORMATS = ("text", "json_object")
@@ -65,9 +66,9 @@ class EngineRequest:
     body: dict[str, Any]
 
     @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """Parse a body; see `parse_body` for errors."""
-        return cls(parse_body(raw, cls.Body))
+    def parse(cls, raw: bytes, most: Lengths | None = None) -> Self:
+        """Parse a body; see `parse_body`."""
+        return cls(parse_body(raw, cls.Body, most))
 
     @property
     def model(self) -> str | None:

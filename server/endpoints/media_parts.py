@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -129,18 +130,24 @@ def media_parts(body: Mapping[str, Any], fields: Sequence[str]) -> Iterator[Medi
 
 
 def with_parts(body: dict[str, Any], parts: Mapping[Path, Mapping[str, Any]]) -> dict[str, Any]:
-    """The body with other parts in some places; what is not on the way to them is shared with it."""
+    """The body with other parts in some places; what is not on the way to them is shared with it.
+
+    Parameters
+    ----------
+    parts
+        By their places; none stands within another.
+    """
+    # A list is copied once, however many of its parts are others.
+    copies: dict[Path, Any] = {(): dict(body)}
     for path, part in parts.items():
-        body = _with(body, path, part)
-    return body
-
-
-def _with(value: Any, path: Path, part: Mapping[str, Any]) -> Any:
-    if not path:
-        return part
-    changed: Any = dict(value) if isinstance(value, Mapping) else list(value)
-    changed[path[0]] = _with(value[path[0]], path[1:], part)
-    return changed
+        holder = copies[()]
+        for end in range(1, len(path)):
+            way = path[:end]
+            if way not in copies:
+                copies[way] = holder[way[-1]] = copy(holder[way[-1]])
+            holder = copies[way]
+        holder[path[-1]] = part
+    return copies[()]
 
 
 def _within(message: Mapping[str, Any], path: Path) -> Iterator[MediaPart]:

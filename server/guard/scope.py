@@ -62,10 +62,7 @@ Kinds = tuple[tuple[ScopeKind, ...], ...]
 def kinds_of(conversation: Conversation) -> Kinds:
     """The kinds of a conversation's texts, for each message one a part."""
     newest = _newest_turn(conversation.messages)
-    return tuple(
-        tuple(_kind(message, part, index in newest) for part in message.parts)
-        for index, message in enumerate(conversation.messages)
-    )
+    return tuple(_kinds(message, index in newest) for index, message in enumerate(conversation.messages))
 
 
 def without_kinds(conversation: Conversation, kinds: Kinds, taken: Set[ScopeKind]) -> Conversation:
@@ -83,13 +80,19 @@ def _stretches(
                 yield index, part.start, part.end
 
 
-def _kind(message: Message, part: Part, newest: bool) -> ScopeKind:
+def _kinds(message: Message, newest: bool) -> tuple[ScopeKind, ...]:
+    # Of all its parts, so not to be looked for at each.
+    content_end = message.content_end
+    return tuple(_kind(message, part, newest, content_end) for part in message.parts)
+
+
+def _kind(message: Message, part: Part, newest: bool, content_end: int) -> ScopeKind:
     if message.role == BESIDE:
         return _BESIDE.get(part.kind, "newest_turn")
     if newest:
         return "newest_turn"
     # What stands amid the content has its place in the prompt, and is one with it.
-    if message.role == "assistant" and part.kind == "reasoning" and part.start >= message.content_end:
+    if message.role == "assistant" and part.kind == "reasoning" and part.start >= content_end:
         return "reasoning"
     # A role that is not known is read as a user's.
     return _of_role(message.role) or "earlier_turns"

@@ -1,7 +1,9 @@
 """Bodies on their way in: bounded each, and in what all requests in flight hold together."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from fastapi import Request
 
@@ -12,6 +14,15 @@ from lethe.server.settings import LimitSettings
 
 # Soon enough for a client that goes, and later than most of what is decided at once.
 _LEFT_TO_END_S = 0.005
+# From so many bytes on, a body of nothing but short messages takes more than some milliseconds to read.
+_LARGE = 64 << 10
+
+_Read = TypeVar("_Read")
+
+
+async def aside(body: bytes, read: Callable[[], _Read]) -> _Read:
+    """Do what takes the longer the larger a body is: beside the event loop, if that may be long."""
+    return await asyncio.to_thread(read) if len(body) > _LARGE else read()
 
 
 class Bodies:

@@ -7,14 +7,16 @@ from dataclasses import replace
 from fastapi import Request
 from fastapi.responses import Response
 
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Quota, Scope
 from lethe.server.endpoints.checks import CheckRequest, Findings
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.engines.models import Models
 from lethe.server.errors import Unavailable
 from lethe.server.guard.guard import Guard
-from lethe.server.request.bodies import Bodies
+from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
 from lethe.server.settings import Settings
@@ -34,6 +36,7 @@ class CheckHandler:
     ) -> None:
         self._settings = settings
         self._models = models
+        self._most = Lengths.of(settings.limits)
         self._guard = guard
         self._access = access
         self._bodies = bodies
@@ -55,11 +58,12 @@ class CheckHandler:
         for quota in self._quotas(key):
             lifetime.hold(await self._access.admit(quota))
         async with self._bodies.read(request) as raw:
-            asked = CheckRequest.parse(raw)
+            asked = await aside(raw, lambda: CheckRequest.parse(raw, self._most))
             if self._settings.audit.required and self._recorders.audit.failing:
                 raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
             in_detail = Scope.ADMIN in key.scopes
-            prompt = await self._prompt_verdict(asked, key, record, in_detail)
+            conversation = await aside(raw, lambda: asked.conversation)
+            prompt = await self._prompt_verdict(conversation, asked.model, key, record, in_detail)
             answer = await self._answer_verdict(asked, record, in_detail)
             judged = (*prompt.targets, *(answer.targets if answer else ()))
             exempt = {each.target for each in judged if key.is_exempt(each.target)}
@@ -76,12 +80,11 @@ class CheckHandler:
             yield replace(quota, name=f"{quota.name}:check", requests_per_minute=allowed)
 
     async def _prompt_verdict(
-        self, asked: CheckRequest, key: ApiKey, record: Record, in_detail: bool
+        self, conversation: Conversation, model: str | None, key: ApiKey, record: Record, in_detail: bool
     ) -> Verdict:
-        conversation = asked.conversation
         started = time.perf_counter()
         # A gateway's own model may have any name; where it is none of ours, the first is as good as another.
-        served = self._models.named(asked.model, key)
+        served = self._models.named(model, key)
         if served is not None:
             record.routed(served.name)
         decision = await self._guard.decide([conversation], key, served=served, explain=in_detail)

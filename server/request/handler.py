@@ -11,6 +11,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Scope
 from lethe.server.endpoints.endpoint import GuardedRequest
+from lethe.server.endpoints.lengths import Lengths
 from lethe.server.endpoints.scrub import scrub
 from lethe.server.engines.models import Models
 from lethe.server.engines.served import Served
@@ -23,7 +24,7 @@ from lethe.server.request.accepted import Accepted
 from lethe.server.request.answer_guard import AnswerGuard
 from lethe.server.request.attachments import Attachments, Seen
 from lethe.server.request.blocked import blocked
-from lethe.server.request.bodies import Bodies
+from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
 from lethe.server.settings import OnPooled, ServerTools, Settings
@@ -38,7 +39,7 @@ class GuardedRoute:
     path
         Names it in metrics, traces and the audit log.
     parse
-        Reads a body.
+        Reads a body, which may have so much.
     scope
         What a key must have to ask here.
     id_headers
@@ -48,7 +49,7 @@ class GuardedRoute:
     """
 
     path: str
-    parse: Callable[[bytes], GuardedRequest]
+    parse: Callable[[bytes, Lengths], GuardedRequest]
     scope: Scope = Scope.USE
     id_headers: Sequence[str] = ("x-request-id",)
     on_record: Callable[[Record], None] = lambda record: None
@@ -69,6 +70,7 @@ class RequestHandler:
         recorders: Recorders,
     ) -> None:
         self._settings = settings
+        self._most = Lengths.of(settings.limits)
         self._models = models
         self._guard = guard
         self._access = access
@@ -104,7 +106,7 @@ class RequestHandler:
         for quota in key.quotas:
             lifetime.hold(await self._access.admit(quota))
         async with self._bodies.read(request) as raw:
-            parsed = route.parse(raw)
+            parsed = await aside(raw, lambda: route.parse(raw, self._most))
             record.parsed(parsed)
             served = self._models.asked(parsed.model, key)
             record.routed(served.name)
@@ -113,7 +115,7 @@ class RequestHandler:
                 parsed = parsed.without_server_tools()
             parsed = scrub(await self._attachments.files_as_text(parsed), served.names)
             seen = await self._attachments.seen(parsed)
-            conversations = await self._conversations(seen.request, served)
+            conversations = await self._conversations(seen.request, raw, served)
             decision = await self._decide(seen, conversations, key, served, record)
             if decision.outcome is Outcome.BLOCK:
                 raise blocked(decision)
@@ -156,6 +158,6 @@ class RequestHandler:
         # A count says nothing of what is counted.
         return self._settings.policy.on_pooled if parsed.pooled else OnPooled.OBSERVE
 
-    async def _conversations(self, parsed: GuardedRequest, served: Served) -> list[Conversation]:
+    async def _conversations(self, parsed: GuardedRequest, raw: bytes, served: Served) -> list[Conversation]:
         decoded = [await served.engines.detokenize(ids) for ids in parsed.token_id_prompts()]
-        return list(parsed.conversations(decoded))
+        return await aside(raw, lambda: list(parsed.conversations(decoded)))

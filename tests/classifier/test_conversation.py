@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.conversation import Conversation, content_text
+from lethe.classifier.conversation import Conversation, Message, content_text
+from tests.growth import LINEAR, growth
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -104,3 +105,19 @@ def test_parts_stand_where_they_say_after_something_was_taken(
     left = message.without((min(each), max(each)) for each in taken)
     assert "\n".join(left.text[part.start : part.end] for part in left.parts) == left.text
     assert set(left.text) <= {*message.text, "\n"}
+
+
+def test_what_is_taken_out_of_many_parts_takes_as_long_as_they_are_many() -> None:
+    def message(number: int) -> Message:
+        parts = [{"type": "text", "text": "ab"}] * number
+        return Conversation.from_openai_messages([{"role": "user", "content": parts}]).messages[0]
+
+    def take(given: Message) -> None:
+        assert given.without((part.start, part.start + 1) for part in given.parts).text.startswith("b\nb")
+
+    assert growth(message, take, 500) < LINEAR
+
+
+def test_stretches_that_overlap_are_taken_out_once() -> None:
+    (message,) = Conversation.from_openai_messages([{"role": "user", "content": "abcdefgh"}]).messages
+    assert message.without([(3, 4), (1, 5), (2, 3), (6, 7)]).text == "a\nf\nh"

@@ -4,6 +4,7 @@ import pytest
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.passages import conversation_passages
+from tests.growth import LINEAR, growth
 
 
 def _passages(*turns: tuple[str, str]):
@@ -122,3 +123,12 @@ def test_messages_of_the_system_are_read_without_a_gap_too(letters: int) -> None
     ]
     texts = [passage.text for passage in _passages(*turns)]
     assert any("the lighthouse of Alderney in winter" in text for text in texts)
+
+
+def test_many_messages_take_as_long_as_they_are_many() -> None:
+    def conversation(number: int) -> Conversation:
+        return Conversation.from_openai_messages(
+            [{"role": "user", "content": f"{turn:250}"} for turn in range(number)]
+        )
+
+    assert growth(conversation, conversation_passages, 3000) < LINEAR

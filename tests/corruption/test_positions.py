@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
-from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError
+from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError, ContentPlace, RenderedChat
 from lethe.corruption.positions import MessageSpan, PromptTokenizer, TokenizedPrompt
+from tests.growth import LINEAR, growth
 
 TEMPLATES = Path(__file__).parent / "chat_templates"
 FAMILIES = ["chatml", "llama3", "gemma", "mistral"]
@@ -173,3 +174,17 @@ def test_the_small_models_tokens_are_those_of_transformers(small_model: Path) ->
     assert prompt.chat.text == expected
     assert list(prompt.token_ids) == reference(expected, add_special_tokens=False)["input_ids"]
     assert selected_text(prompt, prompt.ranges("entities", [MessageSpan(1, 7, 19)])) == [" Harry Potter"]
+
+
+def test_many_spans_within_many_stretches_take_as_long_as_they_are_many() -> None:
+    def prompt(number: int) -> tuple[TokenizedPrompt, list[MessageSpan]]:
+        offsets = [(place, place + 1) for place in range(3 * number)]
+        chat = RenderedChat("a" * len(offsets), (ContentPlace(0, len(offsets), 0),), True)
+        spans = [MessageSpan(0, place, place + 2) for place in range(0, 3 * number, 3)]
+        return TokenizedPrompt(tuple(range(len(offsets))), tuple(offsets), chat), spans
+
+    def place(given: tuple[TokenizedPrompt, list[MessageSpan]]) -> None:
+        prompt, spans = given
+        assert prompt.ranges("entities", spans, spans) == tuple((span.start, span.end) for span in spans)
+
+    assert growth(prompt, place, 200) < LINEAR

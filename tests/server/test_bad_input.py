@@ -9,6 +9,7 @@ from aiohttp import web
 
 from lethe.bundle import Action
 from lethe.server.endpoints.scrub import DENIED
+from lethe.server.settings import LimitSettings
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_target
 
 pytestmark = pytest.mark.anyio
@@ -290,4 +291,26 @@ async def test_no_other_route_leads_to_the_engine(stack: Stack, method: str, pat
     response = await stack.client.request(method, path, json=chat("hi"))
     assert response.status_code == status
     error_of(response)
+    assert stack.engine.requests == []
+
+
+@pytest.mark.settings(limits=LimitSettings(max_messages=2, max_parts=3, max_prompts=2))
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}] * 3}, "messages"),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": ["hi"] * 4}]}, "messages"),
+        ("/v1/completions", {"prompt": ["hi"] * 3}, "prompt"),
+        ("/v1/responses", {"input": [{"role": "user", "content": "hi"}] * 3}, "input"),
+        ("/v1/embeddings", {"input": ["hi"] * 3}, "input"),
+        ("/rerank", {"query": "hi", "documents": ["hi"] * 3}, "documents"),
+    ],
+)
+async def test_a_body_with_more_than_may_be_is_a_400(
+    stack: Stack, path: str, body: dict[str, Any], param: str
+) -> None:
+    response = await stack.client.post(path, json=body)
+    assert response.status_code == 400
+    assert error_of(response)["param"] == param
+    assert error_of(response)["code"] == "array_above_max_length"
     assert stack.engine.requests == []

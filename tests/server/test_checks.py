@@ -10,6 +10,7 @@ import pytest
 from lethe.bundle import Action
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
+from lethe.server.settings import LimitSettings
 from tests.server.stack import Stack, error_of, write_target
 
 pytestmark = pytest.mark.anyio
@@ -163,3 +164,11 @@ async def test_checks_are_in_the_audit_log(audited: Path, stack: Stack, keys: Pa
     assert entry["endpoint"] == PATH
     assert entry["action"] == "corrupt"
     assert entry["answer_flagged"] == ["books"]
+
+
+@pytest.mark.settings(limits=LimitSettings(max_messages=2))
+async def test_a_conversation_of_more_messages_than_may_be_is_not_judged(stack: Stack, keys: Path) -> None:
+    response = await check(stack, keys, {Scope.CHECK}, messages=ASKED * 3)
+    assert response.status_code == 400
+    assert error_of(response)["code"] == "array_above_max_length"
+    assert stack.classifiers[0].seen == []

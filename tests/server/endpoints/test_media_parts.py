@@ -7,6 +7,7 @@ import pytest
 
 from lethe.server.endpoints.media_parts import media_parts, with_parts
 from lethe.server.errors import BadRequest
+from tests.growth import LINEAR, growth
 
 READ, OTHER = base64.b64encode(b"read").decode(), base64.b64encode(b"other").decode()
 
@@ -92,3 +93,13 @@ def test_a_body_with_other_parts_leaves_the_first_as_it_was() -> None:
     assert changed == {"messages": [{"content": [{"type": "text"}, "b"]}, {"content": "c"}]}
     assert body["messages"][0]["content"] == [{"type": "file"}, "b"]
     assert changed["messages"][1] is body["messages"][1]
+
+
+def test_many_parts_take_as_long_as_they_are_many() -> None:
+    def body(number: int) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": [{"type": "image"}] * number}]}
+
+    def change(given: dict[str, Any]) -> None:
+        with_parts(given, {part.path: part.as_text("") for part in media_parts(given, ("messages",))})
+
+    assert growth(body, change, 2000) < LINEAR

@@ -7,6 +7,7 @@ import pytest
 from lethe.classifier.conversation import Conversation
 from lethe.server.guard.scope import TargetScope, kinds_of, without_kinds
 from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
+from tests.growth import LINEAR, growth
 
 USER = {"role": "user", "content": "a"}
 ANSWER = {"role": "assistant", "content": "b"}
@@ -81,3 +82,13 @@ def test_a_target_may_have_other_scopes_and_the_strongest_counts() -> None:
     assert scope.let_through == {"system", "tool_results"}
     assert scope.strongest(["system", "tool_results"]) is Consequence.OBSERVE
     assert scope.strongest(["newest_turn", "documents"]) is Consequence.REFUSE
+
+
+def test_the_kinds_of_many_parts_take_as_long_as_they_are_many() -> None:
+    def conversation(number: int) -> Conversation:
+        thoughts = [{"type": "thinking", "thinking": "a"}] * number
+        return Conversation.from_openai_messages(
+            [{"role": "assistant", "content": thoughts}, {"role": "user", "content": "b"}]
+        )
+
+    assert growth(conversation, kinds_of, 500) < LINEAR
