@@ -5,7 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,6 +78,15 @@ class EngineFacts:
         """The base model."""
         called = min(self.roots, default=self.name)
         return ServedModel(called, self.names | self.roots, self.embedding_sha256)
+
+    def is_alike(self, other: "EngineFacts") -> bool:
+        """Whether an engine of these facts may be that of others, by its names and its plugin."""
+        return (self.name, self.names, self.roots, self.plugin) == (
+            other.name,
+            other.names,
+            other.roots,
+            other.plugin,
+        )
 
 
 class EngineClient:
@@ -359,6 +368,16 @@ class EngineClient:
         OperatorError
             It asks for another key, its answers are compressed, or what answers is no vLLM.
         """
+        facts = await self._said_facts()
+        digest = await asyncio.to_thread(digest_at_hand, facts.roots) if self._is_local else None
+        self.facts = replace(facts, embedding_sha256=digest)
+
+    async def is_as_learned(self) -> bool:
+        """Whether the engine says of itself what `facts` say, but for its adapters; raises as `learn_facts` does."""
+        facts = await self._said_facts()
+        return self.facts is not None and facts.is_alike(self.facts)
+
+    async def _said_facts(self) -> EngineFacts:
         try:
             async with self._pool.get(
                 self.base_url + "/v1/models", timeout=aiohttp.ClientTimeout(total=10)
@@ -374,8 +393,7 @@ class EngineClient:
             # Of an engine without the page, which some routers hide, no plugin is known.
             _, metrics = await self._metrics_page()
             plugin = read_plugin(metrics)
-            digest = await asyncio.to_thread(digest_at_hand, roots) if self._is_local else None
-            facts = EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base, digest)
+            return EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base)
         except EngineFailed as error:
             raise OperatorError(f"{self.base_url}: {error.message}") from None
         except (
@@ -390,7 +408,6 @@ class EngineClient:
             raise OperatorError(
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"
             ) from None
-        self.facts = facts
 
     @property
     def _is_local(self) -> bool:

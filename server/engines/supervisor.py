@@ -270,7 +270,7 @@ class Supervisor:
         failed_checks = 0
         reported = ""
         while True:
-            healthy = await client.healthy()
+            healthy = await client.healthy() and await self._answers_for_itself(client)
             failed_checks = 0 if healthy else failed_checks + 1
             if failed_checks == _FAILED_CHECKS_TO_CLOSE:
                 _LOGGER.error("engine: %s does not answer, and is asked nothing", client.base_url)
@@ -288,6 +288,23 @@ class Supervisor:
                         reported = str(error)
                         _LOGGER.error("engine: %s", error)
             await asyncio.sleep(self._settings.engine.health_interval_s)
+
+    async def _answers_for_itself(self, client: EngineClient) -> bool:
+        """Whether an engine says what it is; one that is asked, and is another by now, is asked no longer.
+
+        What stands behind an address can be exchanged between two looks at its health, which then knows of nothing. An
+        engine without the plugin would answer flagged prompts as they are.
+        """
+        if not client.ready:
+            return True
+        try:
+            if not await client.is_as_learned():
+                client.mark_unavailable("its engine is another than before")
+                _LOGGER.warning("engine: %s is another than before, and is looked at anew", client.base_url)
+        except OperatorError as error:
+            client.ailment = str(error)
+            return False
+        return True
 
 
 def _capacity(settings: Settings, adapters: Sequence[Adapter]) -> AdapterCapacity | None:

@@ -152,6 +152,45 @@ async def test_an_engine_that_goes_as_it_is_fitted_is_asked_once_it_is_back(
     assert len(stack.engines[1].adapters) == 1
 
 
+async def test_an_engine_that_loses_the_plugin_while_it_is_well_is_asked_no_longer(stack: Stack) -> None:
+    flagged = chat("potter")
+    assert (await stack.client.post(PATH, json=flagged)).status_code == 200
+    for engine in stack.engines:
+        engine.metrics_page = "vllm:num_requests_running 0.0\n"
+    await until(lambda: not any(client.ready for client in stack.clients))
+    sent = sum(asked(stack))
+    assert (await stack.client.post(PATH, json=flagged)).status_code == 503
+    assert sum(asked(stack)) == sent
+    for engine in stack.engines:
+        engine.metrics_page = 'lethe_plugin_info{version="1"} 1.0\n'
+    await until(lambda: all(client.ready for client in stack.clients))
+
+
+async def test_an_engine_that_is_another_model_by_now_is_asked_no_longer(
+    stack: Stack, logged: pytest.LogCaptureFixture
+) -> None:
+    stack.engines[1].root = "org/other"
+    await until(lambda: "another than before" in logged.text)
+    await until(lambda: (facts := stack.clients[1].facts) is not None and facts.roots == {"org/other"})
+
+
+async def test_an_engine_that_does_not_say_what_it_is_is_asked_no_longer(stack: Stack) -> None:
+    stack.engines[1].compresses = "always"
+    await until(lambda: stack.clients[1].unavailable_because == "its engine does not answer")
+    stack.engines[1].compresses = "never"
+    await until(lambda: stack.clients[1].ready)
+
+
+async def test_an_engine_with_other_adapters_is_still_the_same(
+    stack: Stack, logged: pytest.LogCaptureFixture
+) -> None:
+    stack.engines[1].adapters["by-hand"] = "/lora"
+    looked = len(stack.engines[1].accepted)
+    await until(lambda: len(stack.engines[1].accepted) > looked + 9)
+    assert stack.clients[1].ready
+    assert "another than before" not in logged.text
+
+
 async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack: Stack) -> None:
     stack.engines[0].aborts = True
     answers = [await stack.client.post(PATH, json=chat(f"{number}")) for number in range(60)]
