@@ -64,7 +64,9 @@ def add_admin_routes(
                 body = scrub(parsed, served.names).body
                 if model := served.engine_name(parsed.model):
                     body["model"] = model
-                return await lifetime.relay(await served.engines.post(asked.path, body))
+                upstream = await served.engines.post(asked.path, body)
+                lifetime.hold(upstream.close)
+                return await lifetime.relay(upstream)
 
         async def answer(request: Request) -> Response:
             lifetime = RequestLifetime(settings.limits.stall_timeout_s)

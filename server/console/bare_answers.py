@@ -79,6 +79,7 @@ class BareAnswers:
             if model := served.engine_name(body.model):
                 content["model"] = model
             upstream = await served.engines.post(ChatRequest.path, content, {"X-Request-Id": request_id})
+            lifetime.hold(upstream.close)
             response = await lifetime.relay(upstream)
             response.headers["x-request-id"] = request_id
             return response

@@ -422,7 +422,11 @@ class EngineClient:
 
 async def _stops(answer: HttpAnswer) -> bool:
     """Whether an engine has answered so because it is stopping; what it answers otherwise can still be read."""
-    return answer.status == 500 and _ENGINE_STOPS in await answer.read()
+    try:
+        return answer.status == 500 and _ENGINE_STOPS in await answer.read()
+    except BaseException:
+        answer.close()
+        raise
 
 
 def _left_unread(error: BrokenOff, seconds: float) -> bool:

@@ -42,7 +42,10 @@ class Asking:
         self._asked = 0
 
     async def ask(self, decision: Decision) -> EngineAnswer:
-        """Ask, with what a decision applies; see `EnginePool.post` for errors."""
+        """Ask, with what a decision applies; see `EnginePool.post` for errors.
+
+        The answer is closed with the request at the latest.
+        """
         # Before anything is waited for, or targets that change meanwhile could take the adapter away.
         uses = decision.adapter and self._served.engines.adapters.in_use(decision.adapter)
         adapter = uses and self._lifetime.keep(uses)
@@ -57,6 +60,8 @@ class Asking:
             body = self._request.for_judging(body)
         headers = {"X-Request-Id": engine_id, **self._record.asked(self._request)}
         upstream = await self._served.engines.post(self._request.path, body, headers, decision.adapter)
+        # Whatever comes before somebody reads it: the client may go while what it has begun is judged.
+        self._lifetime.hold(upstream.close)
         self._record.first_byte()
         return upstream
 

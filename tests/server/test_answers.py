@@ -1,5 +1,6 @@
 """Whole answers are judged before they go out, and made anew where they tell what is to be forgotten."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -375,3 +376,23 @@ class TestRecord:
         assert (made_anew["action"], made_anew["looks"], made_anew["made_anew"]) == ("corrupt", 2, True)
         assert made_anew["discarded_tokens"] == 2
         assert (left["action"], left["looks"], left["made_anew"], left["flagged"]) == ("pass", 1, False, [])
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_while_what_it_began_is_judged_ends_the_engines_work(
+    stack: Stack, stream: bool
+) -> None:
+    stack.classifiers[0].holds_answers = asyncio.Event()
+    stack.engine.holds = stream
+    body = chat("potter", stream=stream)
+    body["messages"].append({"role": "assistant", "content": "He is"})
+    asking = asyncio.create_task(stack.client.post(CHAT, json=body))
+    async with asyncio.timeout(20):
+        while not stack.classifiers[0].answers:
+            await asyncio.sleep(0.01)
+        assert stack.upstream.in_flight == 1
+        asking.cancel()
+        while stack.upstream.in_flight or await stack.metric("lethe_requests_in_flight"):
+            await asyncio.sleep(0.01)
+        if stream:
+            await stack.engine.cancelled.wait()

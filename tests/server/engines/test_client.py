@@ -1,5 +1,8 @@
 """What engines are asked for on every call: answers as they are, without a content coding."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from lethe.server.engines.client import EngineClient
@@ -79,3 +82,26 @@ async def test_an_engine_may_be_at_an_address_of_ipv6() -> None:
     assert client.facts is not None
     assert client.facts.name == MODEL
     assert client.label.startswith("[::1]:")
+
+
+async def test_an_error_that_nobody_waits_for_any_longer_is_let_go() -> None:
+    left = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 100\r\n\r\n{")
+        with suppress(ConnectionError):
+            while await reader.read(1024):
+                pass
+        left.set()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        client = EngineClient(url, None, connect_timeout_s=5, read_timeout_s=60)
+        await client.open()
+        client.mark_ready()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.post(PATH, {}), 0.5)
+        await asyncio.wait_for(left.wait(), 10)
+        assert client.in_flight == 0
+        await client.close()
