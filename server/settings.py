@@ -312,6 +312,9 @@ class PolicySettings(_Section):
 
     Attributes
     ----------
+    decision_timeout_s
+        How long it may take to decide on one request with all its prompts; then what the classifier has not judged counts as
+        failed, and what was not looked at again by `verify` stands.
     on_error
         The classifier failed, or had too much to read to come to this request in time. Here and below, ``corrupt`` is
         with every target's corruption.
@@ -349,6 +352,7 @@ class PolicySettings(_Section):
         How long that may take; then the verdict stands.
     """
 
+    decision_timeout_s: float = Field(default=60, gt=0)
     on_error: Fallback = Fallback.BLOCK
     on_unclassifiable: Fallback = Fallback.BLOCK
     parts: PartSettings = PartSettings()

@@ -6,6 +6,7 @@ Knows nothing about HTTP.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from lethe.server.access.keys import ANYONE, ApiKey
 from lethe.server.guard.answers import AnswerWatch, decide_answer, watch
 from lethe.server.guard.decision import Decision
 from lethe.server.guard.host import AskedModel, Host
-from lethe.server.guard.judging import Judge
+from lethe.server.guard.judging import Judge, Judgement
 from lethe.server.guard.policy import Unjudged, decide, decide_without_verdict, without_corruption
 from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
@@ -110,6 +111,11 @@ class _InForce:
             self._judges[hiding] = Judge(classify, self.scopes, hiding)
         return self._judges[hiding]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being decided by it."""
+        return not self._in_flight
+
     async def retire(self) -> None:
         """Release the classifier once the requests that began with it are decided."""
         await self._idle.wait()
@@ -181,6 +187,8 @@ class Guard:
         )
         self._in_force: _InForce | None = None
         self._loading = asyncio.Lock()
+        # What was in force and still decides; the engines keep what all of these need.
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def targets(self) -> TargetSet:
@@ -213,6 +221,8 @@ class Guard:
     async def load(self) -> None:
         """Load the bundles and put them in force, all together.
 
+        What was in force is released once the requests that began with it are decided, which is not waited for.
+
         Raises
         ------
         BundleError
@@ -223,13 +233,32 @@ class Guard:
                 loaded = await self._load()
             except BundleError:
                 self._reloads.labels("error").inc()
-                await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
+                await self._settle()
                 raise
             retired, self._in_force = self._in_force, loaded
             self._reloads.labels("ok").inc()
-            if retired is not None:
-                await retired.retire()
-            await self._host.settle(loaded.targets)
+            if retired is None or retired.is_idle:
+                await self._release(retired)
+                return
+            releasing = asyncio.create_task(self._release_later(retired))
+            self._retiring.add(releasing)
+            releasing.add_done_callback(self._retiring.discard)
+
+    async def _release(self, retired: _InForce | None) -> None:
+        if retired is not None:
+            await retired.retire()
+        await self._settle()
+
+    async def _release_later(self, retired: _InForce) -> None:
+        await retired.retire()
+        async with self._loading:
+            self._retiring.discard(asyncio.current_task())
+            await self._settle()
+
+    async def _settle(self) -> None:
+        """Leave the engines with what is in force, once nothing is decided by what was."""
+        if not self._retiring:
+            await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
 
     async def _load(self) -> _InForce:
         targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
@@ -242,7 +271,8 @@ class Guard:
         return _InForce(targets, classifier, scopes)
 
     async def close(self) -> None:
-        """Release the classifier."""
+        """Release the classifier, and those of what was in force before."""
+        await asyncio.gather(*self._retiring)
         if self._in_force is not None:
             await self._in_force.retire()
 
@@ -287,14 +317,21 @@ class Guard:
         generates = pooled is None
         drawn = sampled and generates and self._sample.draws()
         started = time.perf_counter()
+        deadline = asyncio.get_running_loop().time() + self._policy.decision_timeout_s
         with self._in_force as in_force:
             try:
                 judge = in_force.judge(key)
                 verified = generates and self._verification.concerns(in_force.targets, served.verifier)
                 spans = True if explain or verified else None
-                judgements = [await judge.judge(each, spans=spans, whole=drawn) for each in conversations]
-                demand = await judge.classify(demanded, whole=drawn) if demanded else None
-            except ClassifierError:
+                judgements: list[Judgement] = []
+                async with asyncio.timeout_at(deadline):
+                    for each in conversations:
+                        if judgements:
+                            # Others take their turns, also where all that is asked has been judged before.
+                            await asyncio.sleep(0)
+                        judgements.append(await judge.judge(each, spans=spans, whole=drawn))
+                    demand = await judge.classify(demanded, whole=drawn) if demanded else None
+            except (ClassifierError, TimeoutError):
                 self._classifier_errors.labels(_PROMPT).inc()
                 decision = decide_without_verdict(self._fitted(in_force, served), self._policy, key, unjudged)
                 return decision if pooled is None else without_corruption(decision, pooled)
@@ -303,11 +340,13 @@ class Guard:
                 verdicts = [*(each.verdict for each in judgements), *([demand] if demand else [])]
                 self._sample.take(in_force.targets, conversations, verdicts)
             if verified:
-                look = self._verification.of
-                judgements = [
-                    replace(each, verdict=await look(each.verdict, in_force.targets, served.verifier))
-                    for each in judgements
-                ]
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        for index, each in enumerate(judgements):
+                            verdict = await self._verification.of(
+                                each.verdict, in_force.targets, served.verifier
+                            )
+                            judgements[index] = replace(each, verdict=verdict)
             # What is served is asked only now: an engine with another model may have come meanwhile.
             decision = decide(judgements, self._fitted(in_force, served), self._policy, key, demand, unjudged)
             return decision if pooled is None else without_corruption(decision, pooled)

@@ -14,9 +14,12 @@ from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
 from lethe.server.settings import PolicySettings
+from lethe.server.targets.targets import TargetSet
 from tests.server.stack import KeywordClassifier, write_target
 
 pytestmark = pytest.mark.anyio
+
+DECISION_S = 2.0
 
 
 class SlowClassifier(KeywordClassifier):
@@ -25,6 +28,7 @@ class SlowClassifier(KeywordClassifier):
     def __init__(self, targets: Sequence[str]) -> None:
         super().__init__(targets)
         self.go_on = asyncio.Event()
+        self.takes_s = 0.0
         self.closed = False
 
     async def classify(
@@ -36,6 +40,7 @@ class SlowClassifier(KeywordClassifier):
         thresholds: Mapping[str, float] | None = None,
     ) -> Verdict:
         await self.go_on.wait()
+        await asyncio.sleep(self.takes_s)
         assert not self.closed
         return await super().classify(conversation)
 
@@ -43,25 +48,108 @@ class SlowClassifier(KeywordClassifier):
         self.closed = True
 
 
-async def test_a_request_in_flight_ends_on_the_targets_that_it_began_with(targets: Path) -> None:
-    built: list[SlowClassifier] = []
+class Classifiers:
+    """Those that were built, in order."""
 
-    async def build(bundles: Sequence[Bundle]) -> SlowClassifier:
-        built.append(SlowClassifier([bundle.name for bundle in bundles]))
-        return built[-1]
+    def __init__(self) -> None:
+        self.built: list[SlowClassifier] = []
 
-    guard = Guard(targets, build, NoEngines(), PolicySettings(), Metrics())
+    async def build(self, bundles: Sequence[Bundle]) -> SlowClassifier:
+        self.built.append(SlowClassifier([bundle.name for bundle in bundles]))
+        return self.built[-1]
+
+
+class Engines(NoEngines):
+    """Notes what they are left with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled: list[list[str]] = []
+
+    async def settle(self, targets: TargetSet) -> None:
+        self.settled.append([target.name for target in targets])
+
+
+@pytest.fixture
+def classifiers() -> Classifiers:
+    return Classifiers()
+
+
+@pytest.fixture
+def engines() -> Engines:
+    return Engines()
+
+
+@pytest.fixture
+def guard(targets: Path, classifiers: Classifiers, engines: Engines) -> Guard:
+    return Guard(
+        targets, classifiers.build, engines, PolicySettings(decision_timeout_s=DECISION_S), Metrics()
+    )
+
+
+TWO_PROMPTS = [Conversation.from_prompt("nothing"), Conversation.from_prompt("potter")]
+
+
+async def test_a_request_in_flight_ends_on_the_targets_that_it_began_with(
+    targets: Path, classifiers: Classifiers, guard: Guard
+) -> None:
     await guard.load()
-    two_prompts = [Conversation.from_prompt("nothing"), Conversation.from_prompt("potter")]
-    deciding = asyncio.create_task(guard.decide(two_prompts))
+    deciding = asyncio.create_task(guard.decide(TWO_PROMPTS))
     await asyncio.sleep(0)
     write_target(targets, "books", Action.REFUSE)
-    reloading = asyncio.create_task(guard.load())
-    await asyncio.sleep(0.05)
-    assert not reloading.done()
-    built[0].go_on.set()
+    await guard.load()
+    assert not classifiers.built[0].closed
+    classifiers.built[0].go_on.set()
     assert (await deciding).outcome is Outcome.CORRUPT
-    await reloading
-    assert built[0].closed
-    built[1].go_on.set()
-    assert (await guard.decide(two_prompts)).outcome is Outcome.REFUSE
+    classifiers.built[1].go_on.set()
+    assert (await guard.decide(TWO_PROMPTS)).outcome is Outcome.REFUSE
+    await guard.close()
+    assert classifiers.built[0].closed
+
+
+async def test_what_comes_into_force_waits_for_no_request_and_engines_are_left_with_the_last(
+    targets: Path, classifiers: Classifiers, engines: Engines, guard: Guard
+) -> None:
+    await guard.load()
+    deciding = asyncio.create_task(guard.decide(TWO_PROMPTS))
+    await asyncio.sleep(0)
+    for name in ("films", "songs"):
+        write_target(targets, name)
+        await guard.load()
+    assert [target.name for target in guard.targets] == ["books", "films", "songs"]
+    # What decides still may ask for what it was loaded with.
+    assert engines.settled == [["books"]]
+    classifiers.built[0].go_on.set()
+    await deciding
+    await guard.close()
+    assert [each.closed for each in classifiers.built] == [True, True, True]
+    assert engines.settled == [["books"], ["books", "films", "songs"]]
+
+
+async def test_all_prompts_of_a_request_have_one_deadline(classifiers: Classifiers, guard: Guard) -> None:
+    await guard.load()
+    classifiers.built[0].go_on.set()
+    classifiers.built[0].takes_s = 0.7 * DECISION_S
+    assert (await guard.decide(TWO_PROMPTS[:1])).outcome is Outcome.PASS
+    decision = await guard.decide(TWO_PROMPTS)
+    assert decision.outcome is Outcome.BLOCK
+    assert not decision.judged
+
+
+async def test_many_prompts_that_were_judged_before_leave_others_their_turn(
+    classifiers: Classifiers, guard: Guard
+) -> None:
+    await guard.load()
+    classifiers.built[0].go_on.set()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(others())
+    await guard.decide(TWO_PROMPTS * 10)
+    counting.cancel()
+    assert turns >= 19
