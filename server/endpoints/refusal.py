@@ -14,7 +14,7 @@ from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.errors import BadRequest
 
 FINISH_REASON = "content_filter"
-# As many as vLLM gives of one prompt, unless told otherwise.
+# As many as vLLM gives of one prompt, unless told otherwise. All of a refusal's are held at once.
 _MOST_CHOICES = 16384
 # As the engine reads them, words and all.
 _NUMBER, _SWITCH = pydantic.TypeAdapter(int | None), pydantic.TypeAdapter(bool | None)
@@ -63,7 +63,12 @@ def refuse_choices(
     BadRequest
         The request asks for no number of answers, or for too many.
     """
-    number = number_of_choices(request, prompts)
+    number = (_choices_of_prompt(request) or 0) * prompts
+    if not 1 <= number <= _MOST_CHOICES:
+        raise BadRequest(
+            f"n must be a whole number from 1 on, and ask for at most {_MOST_CHOICES} answers in all",
+            param="n",
+        )
     base: dict[str, Any] = {
         "id": choices.prefix + uuid.uuid4().hex,
         "created": int(time.time()),
@@ -80,24 +85,17 @@ def refuse_choices(
 
 
 def number_of_choices(request: GuardedRequest, prompts: int) -> int:
-    """How many answers a request asks for, to all its prompts.
+    """How many answers a request asks for, to all its prompts; how many are too many, the engine has said."""
+    return max(_choices_of_prompt(request) or 1, 1) * prompts
 
-    Raises
-    ------
-    BadRequest
-        For none, or for too many.
-    """
+
+def _choices_of_prompt(request: GuardedRequest) -> int | None:
+    """How many answers to each prompt; None for no number."""
     try:
         each = _NUMBER.validate_python(request.body.get("n"))
     except pydantic.ValidationError:
-        each = 0
-    number = (1 if each is None else each) * prompts
-    if not 1 <= number <= _MOST_CHOICES:
-        raise BadRequest(
-            f"n must be a whole number from 1 on, and ask for at most {_MOST_CHOICES} answers in all",
-            param="n",
-        )
-    return number
+        return None
+    return 1 if each is None else each
 
 
 def streams_with(request: GuardedRequest, option: str) -> bool:

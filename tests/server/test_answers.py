@@ -396,3 +396,10 @@ async def test_a_client_that_leaves_while_what_it_began_is_judged_ends_the_engin
             await asyncio.sleep(0.01)
         if stream:
             await stack.engine.cancelled.wait()
+
+
+async def test_more_answers_than_one_prompt_may_have_are_judged_over_many(stack: Stack) -> None:
+    stack.engine.answer = {"choices": [{"index": 0, "text": UNTOLD, "finish_reason": "stop"}]}
+    response = await stack.client.post(COMPLETIONS, json={"prompt": ["hi"] * 20, "n": 1000})
+    assert response.status_code == 200
+    assert response.json() == stack.engine.answer

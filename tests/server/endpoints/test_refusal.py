@@ -8,6 +8,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError
 
 from lethe.bundle import Action
+from lethe.server.endpoints import CompletionRequest
 from tests.server.stack import MODEL, Stack, chat, error_of, write_target
 
 pytestmark = pytest.mark.anyio
@@ -111,3 +112,10 @@ async def test_a_refused_response_tells_its_usage(client: AsyncOpenAI) -> None:
         assert response.usage is not None
         assert response.usage.total_tokens == 0
         assert response.usage.input_tokens_details.cached_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "choices"), [(None, 20), (1000, 20_000), ("3", 60), (0, 20), (-1, 20), ("many", 20), ({}, 20)]
+)
+def test_how_many_answers_there_are_is_counted_whatever_the_engine_makes_of_it(n: Any, choices: int) -> None:
+    assert CompletionRequest({"prompt": ["hi"] * 20, "n": n}).choices == choices
