@@ -9,6 +9,14 @@ class OperatorError(LetheError):
     """The proxy cannot start or go on; the message is one line for the operator."""
 
 
+_LONGEST_SHOWN = 200
+
+
+def shortened(text: str, most: int = _LONGEST_SHOWN) -> str:
+    """What a client sent, as much of it as is to be repeated or written down."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 class APIError(Exception):
     """An answer that says what is wrong; `lethe.server.error_forms` puts it in the form of the route.
 
@@ -75,7 +83,7 @@ class UnknownModel(NotFound):
 
     def __init__(self, name: str, served: Iterable[str]) -> None:
         super().__init__(
-            f"The model `{name}` does not exist; served here: {', '.join(sorted(served)) or 'none for this key'}",
+            f"The model `{shortened(name)}` does not exist; served here: {', '.join(sorted(served)) or 'none for this key'}",
             param="model",
             code="model_not_found",
         )

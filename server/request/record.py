@@ -15,11 +15,15 @@ from lethe.server.access.client_address import ClientAddresses
 from lethe.server.access.keys import ANYONE, ApiKey, Scope
 from lethe.server.audit.log import Audit
 from lethe.server.endpoints.endpoint import GuardedRequest
+from lethe.server.errors import shortened
 from lethe.server.guard.decision import Decision
 from lethe.server.request.answer_record import AnswerRecord
 from lethe.server.request.lifetime import CLIENT_CLOSED_REQUEST
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.tracing import Tracing
+
+# It has a line for each part that could not be read, and names in it that the client gave.
+_LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Record:
 
     def parsed(self, request: GuardedRequest) -> None:
         """What the client asks of whom."""
-        self._entry |= {"model": request.model, "stream": request.stream}
+        self._entry |= {"model": request.model and shortened(request.model), "stream": request.stream}
 
     def routed(self, model: str) -> None:
         """Which of several models it goes to; empty where there is one alone."""
@@ -124,7 +128,7 @@ class Record:
         if cleared:
             self._entry["cleared"] = cleared
         if decision.reason:
-            self._entry["reason"] = decision.reason
+            self._entry["reason"] = shortened(decision.reason, _LONGEST_REASON)
         if self._text_share and random.random() < self._text_share:
             self._entry["text"] = [
                 [{"role": message.role, "text": message.text} for message in each.messages]
