@@ -65,8 +65,7 @@ class MediaReader:
         if found is None:
             if until is not None and asyncio.get_running_loop().time() > until:
                 raise Unread(f"comes after others that took {self._timeout_s:g} s to read")
-            found = await self._read(kind, content)
-            self._keep(digest, found)
+            found = await self._read(kind, content, digest)
         else:
             self._kept.move_to_end(digest)
         if isinstance(found, Unread):
@@ -102,7 +101,7 @@ class MediaReader:
                 process.kill()
             await process.wait()
 
-    async def _read(self, kind: Readable, content: bytes) -> str | Unread:
+    async def _read(self, kind: Readable, content: bytes, digest: bytes) -> str | Unread:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._free.acquire()
@@ -111,6 +110,20 @@ class MediaReader:
                 "Too many pictures and documents wait to be read.", code="overloaded", retry_after_s=1
             ) from None
         try:
+            # Another request may have had the same read meanwhile.
+            if digest not in self._kept:
+                self._keep(digest, await self._ask_once(kind, content))
+            return self._kept[digest]
+        except asyncio.CancelledError:
+            # Its answer would be taken for that to the next.
+            await self.close()
+            raise
+        finally:
+            self._free.release()
+
+    async def _ask_once(self, kind: Readable, content: bytes) -> str | Unread:
+        """What there is to read, or why nothing can be."""
+        try:
             return await self._ask(kind, content)
         except TimeoutError:
             await self.close()
@@ -118,12 +131,6 @@ class MediaReader:
         except (OSError, EOFError, ValueError):
             await self.close()
             return Unread("cannot be read")
-        except asyncio.CancelledError:
-            # Its answer would be taken for that to the next.
-            await self.close()
-            raise
-        finally:
-            self._free.release()
 
     async def _ask(self, kind: Readable, content: bytes) -> str | Unread:
         process = await self._running()

@@ -107,3 +107,11 @@ def test_what_is_missing_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch) -
     check_media_packages(PartSettings(image=OnPart.BLOCK))
     with pytest.raises(OperatorError, match=r"policy\.parts\.image.*lethegate\[media\]"):
         check_media_packages(PartSettings(image=OnPart.READ))
+
+
+async def test_what_several_ask_for_at_once_is_read_and_counted_once(reader: MediaReader) -> None:
+    for number in range(3):
+        document = f"{number} ".encode() * 100
+        await asyncio.gather(*(reader.text("file", document) for _ in range(4)))
+    assert len(reader._kept) == 3
+    assert reader._kept_bytes == 3 * (200 + 2 * 199)
