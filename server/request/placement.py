@@ -15,7 +15,7 @@ import orjson
 from lethe.classifier.verdict import Span, Verdict
 from lethe.corruption.chat_template import ChatTemplateError
 from lethe.corruption.positions import SPAN_KINDS, MessageSpan, PromptTokenizer, TokenizedPrompt
-from lethe.corruption.request import CorruptionRequest, PlacedCorruption
+from lethe.corruption.request import CorruptionRequest, CorruptionRequestError, PlacedCorruption
 from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.engines.tokenizer import ServedTokenizer
 from lethe.server.guard.decision import Decision
@@ -118,7 +118,11 @@ def _tokenize(tokenizer: PromptTokenizer, request: GuardedRequest) -> TokenizedP
 def _with_ranges(placed: PlacedCorruption, prompt: TokenizedPrompt, decision: Decision) -> PlacedCorruption:
     positions = placed.corruption.positions
     spans = _spans(placed.target, decision.verdicts, SPAN_KINDS.get(positions))
-    return replace(placed, ranges=prompt.ranges(positions, spans, decision.hidden.get(placed.target)))
+    try:
+        return replace(placed, ranges=prompt.ranges(positions, spans, decision.hidden.get(placed.target)))
+    except CorruptionRequestError:
+        # More ranges than an engine takes.
+        return placed
 
 
 def _spans(target: str, verdicts: Sequence[Verdict], kind: str | None) -> Iterable[MessageSpan]:

@@ -9,7 +9,8 @@ import pytest
 
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption import Corruption, CorruptionRequest, PlacedCorruption, Positions, prompt_digest
-from lethe.corruption.positions import MessageSpan
+from lethe.corruption.chat_template import ContentPlace, RenderedChat
+from lethe.corruption.positions import MessageSpan, PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints import ChatRequest, CompletionRequest, MessagesRequest
 from lethe.server.engines.tokenizer import ServedTokenizer
 from lethe.server.guard.decision import Decision, Outcome
@@ -198,3 +199,23 @@ async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.placement", logging.WARNING)
     assert "whole prompts are corrupted" in line
+
+
+class ManyTurns(ChatRequest):
+    """One of more turns than there may be ranges, a token each."""
+
+    def tokenized(self, tokenizer: PromptTokenizer) -> TokenizedPrompt:
+        places = range(0, 2 * 65_537, 2)
+        chat = RenderedChat(
+            "u." * len(places), tuple(ContentPlace(place, place + 1, 0) for place in places), True
+        )
+        offsets = tuple((place, place + 1) for place in range(len(chat.text)))
+        return TokenizedPrompt(tuple(range(len(offsets))), offsets, chat)
+
+
+async def test_more_ranges_than_an_engine_takes_become_the_whole_prompt(model_folder: str) -> None:
+    metrics = Metrics()
+    tokenizer = ServedTokenizer(lambda: model_folder)
+    request = await Placer(metrics).place(ManyTurns(CHAT), decision("user_content"), tokenizer)
+    assert request.placed[0].ranges is None
+    assert whole_prompts(metrics)[WholePrompt.NOT_LOCATED.value] == 1
