@@ -45,7 +45,7 @@ class GuardedRoute:
     id_headers
         The headers in which clients look for the request's id.
     on_record
-        Told of each request's record as it begins.
+        Told of each request's record once it is known that its key may ask here.
     """
 
     path: str
@@ -84,7 +84,6 @@ class RequestHandler:
 
         async def answer(request: Request) -> Response:
             record = Record(route.path, self._recorders, request)
-            route.on_record(record)
             lifetime = RequestLifetime(
                 self._settings.limits.stall_timeout_s, record.finished, error_form(route.path)
             )
@@ -103,6 +102,7 @@ class RequestHandler:
         self._require_room(record)
         key = self._access.identify(request.headers, route.scope)
         record.admitted(key)
+        route.on_record(record)
         for quota in key.quotas:
             lifetime.hold(await self._access.admit(quota))
         async with self._bodies.read(request) as raw:

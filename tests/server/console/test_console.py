@@ -357,3 +357,14 @@ async def test_a_switch_that_cannot_come_into_force_is_taken_back(
     assert answer.status_code == 409
     assert (targets / "deployment.yaml").read_text() == ""
     assert len(stack.guard.targets) == 2
+
+
+async def test_requests_without_the_key_make_no_answer_forgotten(
+    admin: httpx.AsyncClient, stack: Stack
+) -> None:
+    given = await admin.post(f"{API}/guarded", json={"prompt": "hi"})
+    for _ in range(70):
+        stranger = await admin.post(f"{API}/guarded", json={}, headers={"Authorization": "Bearer none"})
+        assert stranger.status_code == 401
+    answered = await admin.get(f"{API}/answered/{given.headers['x-request-id']}")
+    assert answered.status_code == 200
