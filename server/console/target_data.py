@@ -158,12 +158,14 @@ class TargetDataRoutes:
     async def shadow(self, name: str, request: Request) -> dict[str, Any]:
         """Put what was built among the bundles in force, where it only observes."""
         key = administrator(request, self._access)
+        name = self._data(name).name
         built, target = self._folder / _BUILT / name, self._settings.targets / name
         if not built.is_dir():
             raise NotFound(f"{name} was not built yet")
         deployment = self._settings.targets / DEPLOYMENT_NAME
         how = deployment.read_text() if deployment.exists() else ""
         before = await asyncio.to_thread(_version_of, target)
+        bundle = None
         try:
             await asyncio.to_thread(
                 change_deployment, self._settings.targets, name, enabled=True, action="observe"
@@ -172,7 +174,8 @@ class TargetDataRoutes:
             bundle = await asyncio.to_thread(install_bundle, built, target)
             await self._reload.try_all()
         except (BundleError, OSError, ReloadError) as error:
-            await asyncio.to_thread(_put_back, target, before)
+            if bundle is not None:
+                await asyncio.to_thread(_put_back, target, before)
             if how or deployment.exists():
                 await asyncio.to_thread(replace_file, deployment, how)
             raise Conflict(f"what was in force stays; {name} cannot be put in shadow: {error}") from None
@@ -219,7 +222,11 @@ class TargetDataRoutes:
 
 
 def _version_of(target: Path) -> str | None:
-    return load_bundle(target).version if target.exists() else None
+    """The version that stands somewhere; None for nothing, or for what is damaged: neither can be put back."""
+    try:
+        return load_bundle(target).version
+    except BundleError:
+        return None
 
 
 def _put_back(target: Path, version: str | None) -> None:

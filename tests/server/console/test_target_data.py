@@ -75,6 +75,9 @@ async def test_a_target_is_made_and_its_data_are_changed(data: Path, admin: http
         ("/fens/files/forget.txt", {"text": ""}, 404, "no data of a target fens"),
         ("/fens/build", {}, 404, "no data of a target fens"),
         ("/marsh/shadow", {}, 404, "was not built yet"),
+        ("/fens/shadow", {}, 404, "no data of a target fens"),
+        ("/%2e%2e/shadow", {}, 404, ""),
+        ("/.bundles/shadow", {}, 404, "no data of a target .bundles"),
     ],
 )
 async def test_what_cannot_be_is_refused(
@@ -127,6 +130,31 @@ async def test_what_cannot_come_into_force_leaves_all_as_it_was(
     assert not (targets / "marsh").exists()
     assert "marsh" not in read_deployment(targets)
     assert {target.name for target in stack.guard.targets} == {"books", "films"}
+
+
+async def test_what_is_damaged_is_replaced(
+    data: Path, admin: httpx.AsyncClient, marsh: Path, targets: Path, stack: Stack
+) -> None:
+    (data / ".bundles").mkdir()
+    write_target(data / ".bundles", "marsh")
+    write_target(targets, "marsh")
+    (targets / "marsh" / "classifier" / "head.json").write_text("damaged")
+    answer = await admin.post(f"{API}/marsh/shadow")
+    assert answer.status_code == 200, answer.text
+    assert load_bundle(targets / "marsh").version == load_bundle(data / ".bundles" / "marsh").version
+    assert "marsh" in {target.name for target in stack.guard.targets}
+
+
+async def test_what_is_damaged_is_left_where_nothing_can_replace_it(
+    data: Path, admin: httpx.AsyncClient, marsh: Path, targets: Path, stack: Stack
+) -> None:
+    (data / ".bundles").mkdir()
+    for folder in (data / ".bundles", targets):
+        write_target(folder, "marsh")
+        (folder / "marsh" / "classifier" / "head.json").write_text("damaged")
+    answer = await admin.post(f"{API}/marsh/shadow")
+    assert answer.status_code == 409
+    assert (targets / "marsh" / "classifier" / "head.json").read_text() == "damaged"
 
 
 async def test_other_keys_and_proxies_without_the_setting_have_none_of_it(
