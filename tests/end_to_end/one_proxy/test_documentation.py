@@ -25,6 +25,8 @@ NOT_HERE = {
     "/v1/checks": 403,
     "/admin/targets": 403,
     "/admin/reload": 403,
+    "/admin/clients": 403,
+    "/admin/teams/interns": 403,
     "/tokenize": 403,
     "/detokenize": 403,
     "/v1/embeddings": 404,

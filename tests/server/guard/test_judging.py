@@ -234,7 +234,7 @@ FORBIDDEN = "Who is Harry Potter's best friend?"
         ("What is the capital of France?", [0]),
         ("Please write a short poem about the sea.", [0]),
         ("Answer my first question.", [0]),
-        ("And his best friend?", [0]),
+        ("And his best friend?", [0, 2]),
         ("Who teaches potions there?", [0, 2]),
         ("And what does Hermione think of it?", [0, 2]),
     ],
@@ -249,8 +249,9 @@ async def test_with_the_shipped_target_a_flagged_turn_stays_hidden_and_an_ordina
     ]
     judgement = await judge.judge(Conversation.from_openai_messages(messages))
     found = judgement.findings["harry-potter"].hidden
-    assert {span.message for span in found or ()} >= {0}
-    assert {span.message for span in found or ()} - {1} == {*hidden}
+    # Without stretches all of it is hidden.
+    told = {0, 1, 2} if found is None else {span.message for span in found}
+    assert told - {1} == {*hidden}
 
 
 async def test_a_question_in_a_long_tool_result_is_hidden_alone(shipped: ClassifierService) -> None:
