@@ -19,7 +19,7 @@ from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import load_head
 from lethe.offline.metrics.intervals import counted
 from lethe.server.media.images import image_text, load_models
-from lethe.server.settings import MediaSettings
+from lethe.server.settings.reading import MediaSettings
 
 _HEAD = Path(__file__).resolve().parent.parent / "targets" / "harry-potter" / "classifier"
 _EACH = 12

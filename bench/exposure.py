@@ -30,7 +30,7 @@ from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.recorded import RecordedModel
 from lethe.offline.language_models.refusing import RefusingModel
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DATA = Path(__file__).parent / "exposure_data"

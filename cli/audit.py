@@ -111,7 +111,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _folder(folder: Path | None) -> Path:
     from lethe.server.errors import OperatorError
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         found = folder or load_settings().audit.folder

@@ -119,7 +119,7 @@ def measure(
     """Measure a bundle's classifier on texts of your own: what it flags, how long it takes, what other thresholds bring."""
     from lethe.bundle import load_bundle
     from lethe.offline.classifier_testing.job import run_classifier_test
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         loaded = load_bundle(bundle)
@@ -170,7 +170,7 @@ def calibrate_threshold(
     """Set a bundle's threshold at the share of requests that may be flagged, by what is really asked."""
     from lethe.bundle import load_bundle
     from lethe.offline.classifier_calibration.job import apply_calibration, calibrate
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         loaded = load_bundle(bundle)

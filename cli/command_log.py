@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lethe.server.audit.log import AuditLog
-    from lethe.server.settings import AuditSettings
+    from lethe.server.settings.records import AuditSettings
 
 # A proxy that runs holds its own log.
 _FOLDER = "commands"
@@ -26,7 +26,7 @@ def recorded_command(event: str, target: str | None = None) -> Iterator[dict[str
     OperatorError
         The log cannot be written, or another command writes there; nothing of the block is done then.
     """
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     entry: dict[str, Any] = {"event": event} | ({"target": target} if target else {})
     settings = load_settings().audit

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lethe.server.demo import Comparison
     from lethe.server.engines.address import EngineAddress
-    from lethe.server.settings import Settings
+    from lethe.server.settings.settings import Settings
 
 _READY_MARK = "ready after"
 
@@ -42,7 +42,7 @@ def demo(
     from lethe.server.demo import QUESTIONS, compare
     from lethe.server.engines.address import EngineAddress
     from lethe.server.errors import OperatorError
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         settings = load_settings()

@@ -36,7 +36,7 @@ def support_bundle(
 
     from lethe.server.diagnosis.support_bundle import write_support_bundle
     from lethe.server.errors import OperatorError
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     checks = asyncio.run(_checks(config, shown=False))
     try:

@@ -111,7 +111,7 @@ def _speaker() -> tuple[str, int]:
     """
     from lethe.server.access.key_file import read_keys
     from lethe.server.access.keys import KeyRing
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     file = load_settings().keys
     if file is None:
@@ -131,7 +131,7 @@ def _speaker() -> tuple[str, int]:
 def _file(folder: Path | None, name: str) -> "FeedbackFile":
     from lethe.bundle import check_target_name
     from lethe.classifier.feedback import FeedbackFile
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     check_target_name(name)
     found = folder or load_settings().feedback.folder

@@ -18,7 +18,7 @@ File = Annotated[
 ]
 
 
-Team = Annotated[str | None, typer.Option(help="The team that it belongs to; see `lethe teams`.")]
+TeamName = Annotated[str | None, typer.Option(help="The team that it belongs to; see `lethe teams`.")]
 
 
 @app.command("create")
@@ -30,7 +30,7 @@ def create(
         list[str] | None,
         typer.Option(help="use, check, observe or admin; may be repeated; use if not given."),
     ] = None,
-    team: Team = None,
+    team: TeamName = None,
     days: Annotated[float | None, typer.Option(min=0, help="How long it is valid.")] = None,
     keys: File = None,
 ) -> None:
@@ -59,7 +59,7 @@ def create(
 def set_key(
     key: Annotated[str, typer.Argument(help="The key's id.")],
     policy: PolicyOptions,
-    team: Team = None,
+    team: TeamName = None,
     keys: File = None,
 ) -> None:
     """Hold a key to what is given here, and to nothing of before; scopes and validity stay."""
@@ -119,7 +119,7 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File
 def keys_file(keys: Path | None) -> Path:
     """The file of keys: the one that is named, or the proxy's."""
     from lethe.server.errors import OperatorError
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         file = keys or load_settings().keys

@@ -18,7 +18,7 @@ def resolved_engine(engine: str | None, api_key: str | None) -> tuple[str | None
     if engine is None or engine.partition(":")[0] != EMBEDDED:
         return engine, api_key
     from lethe.server.engines.address import find_engine_address, published_ports
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     folder: Path = load_settings().cache_dir
     ports = published_ports(folder)

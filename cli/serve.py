@@ -10,7 +10,7 @@ from lethe.cli.errors import reported
 
 if TYPE_CHECKING:
     from lethe.server.engines.served import EmbeddedModel
-    from lethe.server.settings import Settings
+    from lethe.server.settings.settings import Settings
 
 
 def serve(
@@ -33,7 +33,7 @@ def serve(
     # What it asks to have read anew has not been read yet, and the imports below take a while.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from lethe.server.serve import run
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         engine = _given(url=engine_url, model=model)

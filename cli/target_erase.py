@@ -12,7 +12,7 @@ from lethe.cli.targets_folder import TargetsFolder, targets_folder
 from lethe.models.cache import cache_folder
 
 if TYPE_CHECKING:
-    from lethe.server.settings import Settings
+    from lethe.server.settings.settings import Settings
 
 
 def erase(
@@ -27,7 +27,7 @@ def erase(
     from lethe.offline.target_building.data import OPTIONS
     from lethe.offline.target_building.erasure import TargetTraces, remaining
     from lethe.offline.target_building.erasure import erase as run
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         settings = load_settings()

@@ -96,7 +96,7 @@ def pull(
 
     from lethe.bundle import BundleError
     from lethe.bundle.registry import pull_bundle
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         folder = targets_folder(targets)

@@ -19,7 +19,7 @@ TargetsFolder = Annotated[
 
 def targets_folder(targets: Path | None) -> Path:
     """The folder that is named, or the one of the settings."""
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         return load_settings(None, {"targets": targets} if targets else None).targets
@@ -50,7 +50,7 @@ def signed(bundle: "Bundle") -> "Bundle":
     BundleError
         It is not.
     """
-    from lethe.server.settings import load_settings
+    from lethe.server.settings.loading import load_settings
 
     with reported():
         if signers := load_settings().signers:

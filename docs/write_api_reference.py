@@ -20,7 +20,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 PAGE = Path(__file__).parent / "api-reference.md"
 _HEAD = """# Routes

@@ -16,7 +16,7 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 PAGE = Path(__file__).parent / "operating.md"
 _WIDTH = 110

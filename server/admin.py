@@ -19,7 +19,7 @@ from lethe.server.reload import Reload, ReloadError
 from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.schemas import Detokenized, TargetInForce, TargetsInForce, Tokens
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 def add_admin_routes(

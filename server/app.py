@@ -49,7 +49,7 @@ from lethe.server.schemas import (
     ModelEntry,
     Ready,
 )
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.straight_posts import StraightPosts
 
 OPEN = "open"

@@ -27,8 +27,8 @@ from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.field_kinds import invalid_body
 from lethe.server.errors import BadRequest, Conflict, NotFound, OperatorError
 from lethe.server.openapi import body_schema
-from lethe.server.schemas import ClientKey, Clients, ClientTeam, KeyBody, PolicyBody
-from lethe.server.settings import Settings
+from lethe.server.schemas import ClientEntries, ClientKey, ClientTeam, KeyBody, PolicyBody
+from lethe.server.settings.settings import Settings
 
 _Body = TypeVar("_Body", bound=PolicyBody)
 
@@ -49,12 +49,12 @@ class ClientRoutes:
         router.put("/admin/teams/{team}", openapi_extra=body_schema(PolicyBody))(self.put_team)
         router.delete("/admin/teams/{team}")(self.remove_team)
 
-    async def clients(self, request: Request) -> Clients:
+    async def clients(self, request: Request) -> ClientEntries:
         """Every key and team, and what each is held to; no secrets, which are kept nowhere."""
         self._access.identify(request.headers, Scope.ADMIN)
         return await asyncio.to_thread(self._clients)
 
-    async def put_key(self, key: str, request: Request) -> Clients:
+    async def put_key(self, key: str, request: Request) -> ClientEntries:
         """Hold a key to what is named, and to nothing else: its team and its own policy. Scopes and validity stay."""
         by = self._access.identify(request.headers, Scope.ADMIN)
         body = await self._read(request, KeyBody)
@@ -62,7 +62,7 @@ class ClientRoutes:
         self._record("key_changed", by, changed=key, policy=_said(body))
         return await asyncio.to_thread(self._clients)
 
-    async def put_team(self, team: str, request: Request) -> Clients:
+    async def put_team(self, team: str, request: Request) -> ClientEntries:
         """Make a team, or hold one to what is named, and to nothing else."""
         by = self._access.identify(request.headers, Scope.ADMIN)
         body = await self._read(request, PolicyBody)
@@ -72,7 +72,7 @@ class ClientRoutes:
         )
         return await asyncio.to_thread(self._clients)
 
-    async def remove_team(self, team: str, request: Request) -> Clients:
+    async def remove_team(self, team: str, request: Request) -> ClientEntries:
         """Take a team out; `409` while a valid key is in it."""
         by = self._access.identify(request.headers, Scope.ADMIN)
         await self._change(partial(remove_team, name=team))
@@ -123,9 +123,9 @@ class ClientRoutes:
         assert self._settings.keys is not None
         return self._settings.keys
 
-    def _clients(self) -> Clients:
+    def _clients(self) -> ClientEntries:
         clients, now = read_clients(self._file), datetime.now(UTC)
-        return Clients(
+        return ClientEntries(
             keys=[_key(key, now) for key in clients.keys],
             teams=[
                 ClientTeam(name=team.name, keys=_members(team, clients.keys), **_policy(team))

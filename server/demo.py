@@ -15,7 +15,7 @@ from lethe.server.guard.decision import Decision
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines, Unasked
 from lethe.server.metrics import Metrics
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.served_model import ServedModel
 
 QUESTIONS = (

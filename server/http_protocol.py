@@ -11,7 +11,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lethe.server.drain import Drain
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 
 
 class _HeadTooLarge(Exception):

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lethe.server.errors import OperatorError
-from lethe.server.settings import Settings, TlsSettings
+from lethe.server.settings.connections import TlsSettings
+from lethe.server.settings.settings import Settings
 
 
 @contextlib.contextmanager

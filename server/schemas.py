@@ -222,7 +222,7 @@ class ClientTeam(PolicyBody):
     keys: Annotated[list[str], Field(description="The ids of its keys, also of the revoked ones.")]
 
 
-class Clients(_Shape):
+class ClientEntries(_Shape):
     """Every key and every team."""
 
     keys: list[ClientKey]

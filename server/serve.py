@@ -38,7 +38,7 @@ from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing, Tracing
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.watch import Watch
 
 _LOGGER = logging.getLogger("lethe.serve")

@@ -41,7 +41,7 @@ from lethe.offline.language_models.recorded import RecordedModel
 from lethe.offline.language_models.refusing import RefusingModel
 from lethe.offline.language_models.routed import RoutedModel
 from lethe.offline.training.fine_tuning import FineTuningSettings
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 
 _TRANSLATIONS = Path(__file__).parents[1] / "redteam_data" / "forget01_translations.jsonl"
 _PAGE = Path("docs/reproduction-actions.md")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from lethe.models.smollm2 import SMOLLM2
 from lethe.offline.settings import BundleJob, JobSettings, NamedValues
@@ -88,7 +88,11 @@ class LearningSettings(JobSettings):
         description="Best grid points that a descent starts from, and vectors that are learned of each length.",
     )
     # Spans are a classifier's, and none has a part in a search.
-    positions: tuple[SearchedPositions, ...] = Field(
+    positions: Annotated[
+        tuple[SearchedPositions, ...],
+        # A target's file may name one as it is.
+        BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    ] = Field(
         default=("user_content", "all_but_last"),
         min_length=1,
         description="Which prompt tokens are corrupted; several are compared.",

@@ -14,7 +14,7 @@ from lethe.offline.attacks.templates import BESIDE_ANSWERS, START
 from lethe.offline.data.questions import ForgetQuestion, load_questions
 from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring, TokenScores
+from lethe.offline.language_models import Examination, Generation, LanguageModel, Prompt, Scoring
 from lethe.offline.metrics.answer_form import form_faults, invented_names, repetition
 from lethe.offline.metrics.extraction import exact_memorization, extraction_strength
 from lethe.offline.metrics.fluency import perplexity
@@ -233,13 +233,13 @@ def _min_k(log_probabilities: NDArray[np.float64]) -> float:
     return min_k_score(log_probabilities, _LEAST_LIKELY)
 
 
-def _plus_plus(scores: TokenScores, _answer: str) -> float | None:
+def _plus_plus(scores: Examination, _answer: str) -> float | None:
     if scores.means is None or scores.variances is None:
         return None
     return min_k_plus_plus_score(scores.log_probabilities, scores.means, scores.variances, _LEAST_LIKELY)
 
 
-_ATTACKS: Mapping[str, Callable[[TokenScores, str], float | None]] = {
+_ATTACKS: Mapping[str, Callable[[Examination, str], float | None]] = {
     "loss": lambda scores, _answer: loss_score(scores.log_probabilities),
     "zlib": lambda scores, answer: zlib_score(scores.log_probabilities, answer),
     "Min-K%": lambda scores, _answer: _min_k(scores.log_probabilities),

@@ -6,12 +6,12 @@
 
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     LanguageModelError,
     Prompt,
     Scoring,
-    TokenScores,
 )
 
-__all__ = ["Choice", "Generation", "LanguageModel", "LanguageModelError", "Prompt", "Scoring", "TokenScores"]
+__all__ = ["Choice", "Examination", "Generation", "LanguageModel", "LanguageModelError", "Prompt", "Scoring"]

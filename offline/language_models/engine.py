@@ -18,11 +18,11 @@ from lethe.offline.language_models.encoding import PromptEncoder, corruption_req
 from lethe.offline.language_models.http import is_lethe, post_all, served_models
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModelError,
     Prompt,
     Scoring,
-    TokenScores,
 )
 
 _TOP_TOKENS = 20
@@ -135,7 +135,7 @@ class EngineModel:
         """See `LanguageModel.score`."""
         return self._run([self._score_body(task) for task in tasks], self._read_scores, tasks)
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`; an engine gives no whole distributions."""
         return self._run([self._score_body(task) for task in tasks], self._read_token_scores, tasks)
 
@@ -180,9 +180,9 @@ class EngineModel:
     def _read_scores(self, choice: dict[str, Any], task: Scoring) -> NDArray[np.float64]:
         return np.array([token["logprob"] for token in self._answer_tokens(choice, task)])
 
-    def _read_token_scores(self, choice: dict[str, Any], task: Scoring) -> TokenScores:
+    def _read_token_scores(self, choice: dict[str, Any], task: Scoring) -> Examination:
         tokens = self._answer_tokens(choice, task)
-        return TokenScores(
+        return Examination(
             np.array([token["logprob"] for token in tokens]),
             np.array([token["rank"] == 1 for token in tokens]),
         )

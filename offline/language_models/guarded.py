@@ -16,11 +16,11 @@ from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     LanguageModelError,
     Scoring,
-    TokenScores,
 )
 
 Selects = Callable[[Sequence[str]], list[bool]]
@@ -62,7 +62,7 @@ class GuardedModel:
         """See `LanguageModel.score`."""
         return self.model.score(self._corrupted(tasks))
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`."""
         return self.model.examine(self._corrupted(tasks))
 

@@ -72,7 +72,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class TokenScores:
+class Examination:
     """What a model makes of each token of a given answer.
 
     Attributes
@@ -108,7 +108,7 @@ class LanguageModel(Protocol):
         """Log-probabilities of the answers' tokens, one array of shape (answer tokens,) a task."""
         ...
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """Everything that is to be known of the answers' tokens, where their log-probabilities do not suffice."""
         ...
 

@@ -17,10 +17,10 @@ from lethe.offline.language_models.batching import length_batches
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModelError,
     Scoring,
-    TokenScores,
 )
 from lethe.offline.language_models.quantization import round_weights
 
@@ -81,7 +81,7 @@ class LocalModel:
         """See `LanguageModel.score`."""
         return self._read_answers(tasks, _answer_log_probabilities)
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`."""
         return self._read_answers(tasks, _token_scores)
 
@@ -197,13 +197,13 @@ def _answer_log_probabilities(logits: Tensor, answer: list[int]) -> NDArray[np.f
     return _plain(_chosen(_answer_distributions(logits, answer), answer))
 
 
-def _token_scores(logits: Tensor, answer: list[int]) -> TokenScores:
+def _token_scores(logits: Tensor, answer: list[int]) -> Examination:
     distributions = _answer_distributions(logits, answer)
     chosen = torch.tensor(answer, device=logits.device)
     weights = distributions.exp()
     means = (weights * distributions).sum(dim=1)
     variances = (weights * distributions.square()).sum(dim=1) - means.square()
-    return TokenScores(
+    return Examination(
         _plain(_chosen(distributions, answer)),
         (distributions.argmax(dim=1) == chosen).cpu().numpy(),
         _plain(means),

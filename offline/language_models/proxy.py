@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from lethe.offline.language_models.http import post_all, served_models
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     LanguageModelError,
     Scoring,
-    TokenScores,
 )
 
 _TOP_TOKENS = 20
@@ -88,7 +88,7 @@ class ProxyModel:
         """
         return self._scorer().score(tasks) if tasks else []
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`; as for `score`."""
         return self._scorer().examine(tasks) if tasks else []
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     Scoring,
-    TokenScores,
 )
 
 
@@ -54,7 +54,7 @@ class RecordedModel:
         """See `LanguageModel.score`."""
         return [np.array(answer) for answer in self._answer("score", tasks, self.model.score)]
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`."""
 
         def ask(new: Sequence[Scoring]) -> list[dict[str, Any]]:
@@ -88,15 +88,15 @@ class RecordedModel:
         self._answers.update(zip(keys, plain, strict=True))
 
 
-def _lists(scores: TokenScores) -> dict[str, Any]:
+def _lists(scores: Examination) -> dict[str, Any]:
     return {name: None if value is None else value.tolist() for name, value in vars(scores).items()}
 
 
-def _token_scores(answer: dict[str, Any]) -> TokenScores:
+def _token_scores(answer: dict[str, Any]) -> Examination:
     given: dict[str, Any] = {
         name: None if value is None else np.array(value) for name, value in answer.items()
     }
-    return TokenScores(**given)
+    return Examination(**given)
 
 
 def _key(method: str, task: Any) -> str:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from lethe.offline.language_models.guarded import Selects, which_are_selected
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     LanguageModelError,
     Scoring,
-    TokenScores,
 )
 
 _Task = TypeVar("_Task", Scoring, Choice)
@@ -49,7 +49,7 @@ class RefusingModel:
         self._refuse_to_score(tasks)
         return self.model.score(tasks)
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`; raises as `score` does."""
         self._refuse_to_score(tasks)
         return self.model.examine(tasks)

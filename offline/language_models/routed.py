@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from lethe.offline.language_models.guarded import Selects, which_are_selected
 from lethe.offline.language_models.interface import (
     Choice,
+    Examination,
     Generation,
     LanguageModel,
     Scoring,
-    TokenScores,
 )
 
 _Task = TypeVar("_Task", Scoring, Generation, Choice)
@@ -45,7 +45,7 @@ class RoutedModel:
         """See `LanguageModel.score`."""
         return self._route(tasks, self.base.score, self.adapted.score)
 
-    def examine(self, tasks: Sequence[Scoring]) -> list[TokenScores]:
+    def examine(self, tasks: Sequence[Scoring]) -> list[Examination]:
         """See `LanguageModel.examine`."""
         return self._route(tasks, self.base.examine, self.adapted.examine)
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from fastapi import Request
 
-from lethe.server.settings import ForwardedHeader, TrustedProxySettings
+from lethe.server.settings.connections import ForwardedHeader, TrustedProxySettings
 
 _Address = IPv4Address | IPv6Address
 # An element is pairs with semicolons between them; what ends it is a comma (RFC 7239, 4).

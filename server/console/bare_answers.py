@@ -25,7 +25,7 @@ from lethe.server.errors import Unavailable, UnknownModel
 from lethe.server.metrics import Metrics
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.lifetime import RequestLifetime
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 class BareAnswers:

@@ -21,7 +21,7 @@ from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.request.placement import Placer, tokenized
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.targets import TargetSet
 
 # A page sends what it has in parts, so that no request takes long and its progress can be shown.

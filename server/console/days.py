@@ -13,7 +13,7 @@ from lethe.server.audit.files import last_entries
 from lethe.server.audit.summary import summarize_days
 from lethe.server.console.auth import administrator
 from lethe.server.guard.guard import Guard
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 _ENTRIES, _BYTES = 100_000, 32 << 20
 

@@ -18,7 +18,7 @@ from lethe.server.console.auth import administrator
 from lethe.server.console.prompt import read_request
 from lethe.server.errors import BadRequest, Conflict, NotFound
 from lethe.server.openapi import body_schema
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 # The page shows the newest; `lethe feedback list` shows all.
 _SHOWN = 200

@@ -19,7 +19,7 @@ from lethe.server.engines.served import Served
 from lethe.server.errors import APIError
 from lethe.server.metrics import Metrics
 from lethe.server.request.metrics import NO_TARGET
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 _DECISIONS, _DECISIONS_BYTES = 50, 256 << 10
 _CACHE_SHARE = "vllm:kv_cache_usage_perc"

@@ -9,7 +9,7 @@ from lethe.server.endpoints.body import read_body
 from lethe.server.endpoints.chat import ChatRequest
 from lethe.server.endpoints.field_kinds import invalid_body
 from lethe.server.endpoints.lengths import Lengths
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 

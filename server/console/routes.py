@@ -24,7 +24,7 @@ from lethe.server.reload import Reload
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.handler import GuardedRoute, RequestHandler
 from lethe.server.request.placement import Placer
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 def add_console_routes(

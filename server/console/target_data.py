@@ -30,7 +30,7 @@ from lethe.server.console.prompt import read_request
 from lethe.server.errors import BadRequest, Conflict, NotFound
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, change_deployment
 
 # What people write of a target. Not target.yaml, whose addresses a build connects to: that is its operator's.

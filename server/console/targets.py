@@ -28,7 +28,7 @@ from lethe.server.errors import BadRequest, Conflict, NotFound
 from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
 from lethe.server.targets.targets import Target
 

@@ -8,7 +8,8 @@ from lethe.server.diagnosis.check import Health, Observation, doubtful, faulty, 
 from lethe.server.diagnosis.engines import check_engines
 from lethe.server.diagnosis.files import check_files
 from lethe.server.errors import OperatorError
-from lethe.server.settings import Settings, load_settings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.settings import Settings
 
 _PREFIX = "LETHE_"
 # Variables that commands and scripts read, and no setting has.

@@ -17,7 +17,8 @@ from lethe.server.engines.client import EngineClient
 from lethe.server.engines.fitness import check_plugin
 from lethe.server.engines.tokenizer import tokenizer_folder
 from lethe.server.errors import OperatorError
-from lethe.server.settings import EngineGroupSettings, Settings
+from lethe.server.settings.engines import EngineGroupSettings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.targets import TargetSet, load_targets
 
 # Seconds. Keys expire and entries are dated by the clock; a Date header has whole seconds.

@@ -15,7 +15,7 @@ from lethe.server.access.keys import administrators
 from lethe.server.audit.files import last_link, read_key, verify
 from lethe.server.diagnosis.check import Observation, doubtful, faulty, looked, well
 from lethe.server.listening import Certificate
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.rollout import read_deployment
 from lethe.server.targets.targets import load_targets
 

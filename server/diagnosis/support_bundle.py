@@ -20,7 +20,7 @@ from lethe.bundle.files import replace_file
 from lethe.server.audit.files import read_entries
 from lethe.server.audit.summary import NO_TARGET, summarize
 from lethe.server.diagnosis.check import Observation
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
 _WORD = r"(?<![\w-]){}(?![\w-])"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lethe.server.errors import BadRequest
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 
 # The fields of a message, an item, a block or a tool that may hold several of what it is made of.
 _HOLDING = ("content", "output", "summary", "tool_calls", "tools")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lethe.bundle import Bundle, BundleError
 from lethe.server.engines.client import EngineFacts
-from lethe.server.settings import OnUnfit
+from lethe.server.settings.policy import OnUnfit
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet
 

@@ -8,7 +8,7 @@ from lethe.server.engines.models import Models
 from lethe.server.engines.served import EmbeddedModel, Served
 from lethe.server.engines.supervisor import Supervisor
 from lethe.server.metrics import Kind, Metrics
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.targets import TargetSet
 
 

@@ -11,7 +11,8 @@ from lethe.server.engines.pool import EnginePool
 from lethe.server.engines.process import free_loopback_port, new_engine_key
 from lethe.server.engines.tokenizer import ServedTokenizer
 from lethe.server.engines.verifier import EngineVerifier
-from lethe.server.settings import EngineGroupSettings, Settings
+from lethe.server.settings.engines import EngineGroupSettings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.adapter import AdapterCopies
 from lethe.server.targets.served_model import ServedModel
 

@@ -19,7 +19,8 @@ from lethe.server.engines.models import Models
 from lethe.server.engines.process import AdapterCapacity, EngineProcess, engine_command
 from lethe.server.engines.served import EmbeddedModel, Served
 from lethe.server.errors import EngineNotReached, OperatorError
-from lethe.server.settings import OnUnfit, Settings
+from lethe.server.settings.policy import OnUnfit
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet

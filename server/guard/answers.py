@@ -10,7 +10,7 @@ from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.judging import Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 from lethe.server.targets.targets import TargetSet
 
 MADE_ANEW = (Outcome.CORRUPT, Outcome.ADAPTER)

@@ -15,7 +15,7 @@ from lethe.corruption.artifact import load_corruption
 from lethe.corruption.positions import SPAN_KINDS
 from lethe.server.guard.guard import Classifier
 from lethe.server.metrics import Metrics
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 class ClassifierFactory:

@@ -27,7 +27,7 @@ from lethe.server.guard.scope import TargetScope
 from lethe.server.guard.score_sample import NoScoreSample, ScoreSample
 from lethe.server.guard.verification import Verification
 from lethe.server.metrics import FAST, Metrics
-from lethe.server.settings import OnPooled, OnUnfit, PolicySettings
+from lethe.server.settings.policy import OnPooled, OnUnfit, PolicySettings
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import Target, TargetSet, load_targets
 

@@ -14,7 +14,7 @@ from lethe.classifier.sentences import split_sentences
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.server.guard.scope import Kinds, TargetScope, kinds_of, without_kinds
-from lethe.server.settings import Consequence, ScopeKind
+from lethe.server.settings.policy import Consequence, ScopeKind
 
 # Characters from which on the flagged sentences of a message are hidden alone, where a scope says so. A shorter one is about
 # what its flagged sentences are about.

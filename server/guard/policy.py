@@ -10,7 +10,7 @@ from lethe.corruption.request import PlacedCorruption
 from lethe.server.access.keys import ApiKey
 from lethe.server.guard.decision import Decision, FlaggedTarget, Outcome
 from lethe.server.guard.judging import Judgement
-from lethe.server.settings import Consequence, Fallback, OnPooled, PolicySettings, SeveralAdapters
+from lethe.server.settings.policy import Consequence, Fallback, OnPooled, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.targets import Target, TargetSet
 

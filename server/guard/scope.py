@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from lethe.classifier.conversation import BESIDE, Conversation, Message, Part
-from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
+from lethe.server.settings.policy import Consequence, ScopeKind, ScopeSettings
 
 _STRENGTH = (
     Consequence.SKIP,

@@ -19,7 +19,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.sampled_scores import PATTERN, SampledScores, SampledTarget, scoring_head
 from lethe.classifier.verdict import Status, Verdict
 from lethe.server.errors import OperatorError
-from lethe.server.settings import ScoreSampleSettings
+from lethe.server.settings.reading import ScoreSampleSettings
 from lethe.server.targets.targets import TargetSet
 
 _LOGGER = logging.getLogger("lethe.guard")

@@ -17,7 +17,7 @@ from lethe.classifier.head import head_folder, load_head
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.server.errors import APIError, EngineTimeout, Unavailable
 from lethe.server.metrics import SLOW, Metrics
-from lethe.server.settings import PolicySettings, Verify
+from lethe.server.settings.policy import PolicySettings, Verify
 from lethe.server.targets.targets import TargetSet
 
 _MOST_EXCERPTS = 4

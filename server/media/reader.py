@@ -11,7 +11,8 @@ from typing import Literal
 
 from lethe.server.errors import OperatorError, Unavailable
 from lethe.server.media.errors import Unread
-from lethe.server.settings import MediaSettings, OnPart, PartSettings
+from lethe.server.settings.policy import OnPart, PartSettings
+from lethe.server.settings.reading import MediaSettings
 
 Readable = Literal["image", "file"]
 

@@ -13,7 +13,7 @@ from lethe.server.request.judged_stream import JudgedStream, ObservedStream
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.placement import Placer
 from lethe.server.request.record import Record
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 class AnswerGuard:

@@ -9,7 +9,7 @@ from lethe.server.errors import BadRequest
 from lethe.server.guard.policy import Unjudged
 from lethe.server.media.errors import Unread
 from lethe.server.media.reader import MediaReader
-from lethe.server.settings import Fallback, OnPart, PolicySettings
+from lethe.server.settings.policy import Fallback, OnPart, PolicySettings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from fastapi import Request
 from lethe.server.endpoints.body import read_body
 from lethe.server.errors import Unavailable
 from lethe.server.request.relay import cancelled_on_disconnect
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 
 # Soon enough for a client that goes, and later than most of what is decided at once.
 _LEFT_TO_END_S = 0.005

@@ -19,7 +19,7 @@ from lethe.server.guard.guard import Guard
 from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 
 class CheckHandler:

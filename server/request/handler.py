@@ -27,7 +27,8 @@ from lethe.server.request.blocked import blocked
 from lethe.server.request.bodies import Bodies, aside
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.record import Record, Recorders
-from lethe.server.settings import OnPooled, ServerTools, Settings
+from lethe.server.settings.policy import OnPooled, ServerTools
+from lethe.server.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lethe.server.request.blocked import blocked
 from lethe.server.request.events import Event, Events
 from lethe.server.request.seamless import SeamlessStream
 from lethe.server.request.waiting import Waiting
-from lethe.server.settings import AnswerSettings
+from lethe.server.settings.reading import AnswerSettings
 
 _LEFT_ALONE = (Outcome.PASS, Outcome.OBSERVE)
 

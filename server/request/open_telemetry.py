@@ -25,7 +25,7 @@ from lethe.server.endpoints.endpoint import GuardedRequest
 from lethe.server.guard.decision import Decision
 from lethe.server.request.answer_record import AnswerRecord
 from lethe.server.request.tracing import RequestTrace
-from lethe.server.settings import TracingSettings
+from lethe.server.settings.records import TracingSettings
 
 _NUMBERS = {
     "frequency_penalty": "gen_ai.request.frequency_penalty",

@@ -4,7 +4,7 @@ import time
 
 from lethe.server.errors import EngineFailed
 from lethe.server.request.events import Event
-from lethe.server.settings import AnswerSettings
+from lethe.server.settings.reading import AnswerSettings
 
 _MOST_BYTES = 16 << 20
 

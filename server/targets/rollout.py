@@ -14,7 +14,7 @@ from pydantic import Field
 
 from lethe.bundle import Action, BundleError
 from lethe.bundle.files import replace_file
-from lethe.server.settings import Consequence, ScopeKind
+from lethe.server.settings.policy import Consequence, ScopeKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
 

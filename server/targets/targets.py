@@ -11,7 +11,7 @@ from lethe.bundle.manifest import BaseModelReference
 from lethe.bundle.signature import Signers
 from lethe.corruption.artifact import Corruption, CorruptionError, load_corruption
 from lethe.server.access.keys import ANYONE, ApiKey, KeyAction
-from lethe.server.settings import Consequence, OnUnfit, ScopeKind
+from lethe.server.settings.policy import Consequence, OnUnfit, ScopeKind
 from lethe.server.targets.adapter import Adapter, read_adapter
 from lethe.server.targets.rollout import DEPLOYMENT_NAME, AnswerPolicy, TargetDeployment, read_deployment
 from lethe.server.targets.served_model import ServedModel

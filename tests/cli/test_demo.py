@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from lethe.cli.demo import proxy_address
 from lethe.cli.main import app
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 

@@ -13,7 +13,9 @@ import pydantic
 import pytest
 import yaml
 
-from lethe.server.settings import LimitSettings, Settings, load_settings
+from lethe.server.settings.connections import LimitSettings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.settings import Settings
 
 STACKS = {
     "base": ("docker-compose.yml",),

@@ -11,7 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from lethe.server.settings import Settings, load_settings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.settings import Settings
 
 Objects = list[dict[str, Any]]
 Render = Callable[..., Objects]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 # Reads its configuration as supervisord does, and runs nothing.
 SUPERVISORD = f"""#!{sys.executable}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lethe.corruption.vllm_plugin.releases import known_releases
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 
 SERVING = ("proxy", "engine-cpu", "engine-gpu")
 IMAGES = (*SERVING, "offline")

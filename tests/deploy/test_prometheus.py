@@ -24,7 +24,7 @@ from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
 from lethe.server.request.metrics import RequestMetrics
 from lethe.server.request.placement import Placer
-from lethe.server.settings import Settings
+from lethe.server.settings.settings import Settings
 from tests.programs import program
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}

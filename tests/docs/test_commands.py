@@ -14,7 +14,8 @@ import yaml
 from lethe.cli.main import app
 from lethe.server.endpoints import GUARDED
 from lethe.server.endpoints.checks import CheckRequest
-from lethe.server.settings import Settings, load_settings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.settings import Settings
 from tests.docs.pages import PAGES, ROOT, Command, blocks, commands
 
 PARSERS = {endpoint.path: endpoint.parse for endpoint in (*GUARDED, CheckRequest)}

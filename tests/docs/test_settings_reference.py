@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from docs.write_settings import PAGE, settings_block, with_settings
-from lethe.server.settings import load_settings
+from lethe.server.settings.loading import load_settings
 
 
 def test_the_page_is_what_would_be_written_now() -> None:

@@ -32,7 +32,7 @@ from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
         (LearningSettings, {"functions": ()}, "functions: .* at least 1 item"),
         (LearningSettings, {"surrogate": ["leak_rate"]}, "surrogate: a value is given as NAME=VALUE"),
         (LearningSettings, {"surrogate": ["leak_rate=low"]}, "surrogate.leak_rate: .* valid number"),
-        (LearningSettings, {"positions": "entities"}, "positions: .* 'all_but_last' or 'user_content'"),
+        (LearningSettings, {"positions": "entities"}, "positions.0: .* 'all_but_last' or 'user_content'"),
         (RollbackSettings, {"shares": ()}, "shares: .* at least 1 item"),
         (RollbackSettings, {"strengths": (0.5, 1.5)}, "strengths.1: .* equal to 1, not 1.5"),
         (RollbackSettings, {"keep": -0.1}, "keep: .* equal to 0, not -0.1"),

@@ -113,7 +113,7 @@ def proxy_before(engine: str, environment: Path) -> Iterator[str]:
     run(
         environment / "bin" / "python",
         "-c",
-        "import shutil, sys; from lethe.server.settings import SHIPPED_TARGETS as s; shutil.copytree(s, sys.argv[1])",
+        "import shutil, sys; from lethe.server.settings.settings import SHIPPED_TARGETS as s; shutil.copytree(s, sys.argv[1])",
         targets,
         cwd=environment,
     )

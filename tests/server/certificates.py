@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lethe.server.settings import TlsSettings
+from lethe.server.settings.connections import TlsSettings
 
 WriteCertificate = Callable[[str], TlsSettings]
 

@@ -31,7 +31,8 @@ from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload
 from lethe.server.request.placement import Placer
 from lethe.server.request.tracing import NoTracing, Tracing
-from lethe.server.settings import EngineAdapterSettings, EngineGroupSettings, Settings
+from lethe.server.settings.engines import EngineAdapterSettings, EngineGroupSettings
+from lethe.server.settings.settings import Settings
 from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_target
 
 

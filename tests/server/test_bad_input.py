@@ -9,7 +9,7 @@ from aiohttp import web
 
 from lethe.bundle import Action
 from lethe.server.endpoints.scrub import DENIED
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 from tests.server.stack import MODEL, Stack, chat, error_answer, error_of, write_target
 
 pytestmark = pytest.mark.anyio

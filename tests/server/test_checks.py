@@ -10,7 +10,7 @@ import pytest
 from lethe.bundle import Action
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 from tests.server.stack import Stack, error_of, write_target
 
 pytestmark = pytest.mark.anyio

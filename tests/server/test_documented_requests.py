@@ -11,6 +11,7 @@ from tests.server.stack import Stack
 pytestmark = pytest.mark.anyio
 
 EXAMPLE = "http://127.0.0.1:8000"
+SHIPPED, HERE = "harry-potter", "books"
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def keys(tmp_path: Path) -> Path:
 async def typed(command: Command, stack: Stack, key: str) -> str:
     """The status of what one command sends, with a key where the page has one."""
     words = [word.replace(EXAMPLE, str(stack.client.base_url).rstrip("/")) for word in command.words]
-    words = [word.replace("Bearer KEY", f"Bearer {key}") for word in words]
+    words = [word.replace("Bearer KEY", f"Bearer {key}").replace(SHIPPED, HERE) for word in words]
     if not any(key in word for word in words):
         words += ["-H", f"Authorization: Bearer {key}"]
     process = await asyncio.create_subprocess_exec(

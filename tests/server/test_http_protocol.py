@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 from tests.server.stack import Stack, chat
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,8 @@ from cryptography.x509.oid import NameOID
 
 from lethe.server.errors import OperatorError
 from lethe.server.listening import Certificate, listening, shown_address
-from lethe.server.settings import Settings, TlsSettings
+from lethe.server.settings.connections import TlsSettings
+from lethe.server.settings.settings import Settings
 from tests.server.certificates import WriteCertificate, write_certificate
 
 __all__ = ["write_certificate"]

@@ -19,7 +19,7 @@ from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
 from lethe.server.reload import Reload, ReloadError
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 from tests.server.stack import KeywordClassifier, corruption_file, write_target
 
 pytestmark = pytest.mark.anyio

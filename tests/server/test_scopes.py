@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lethe.bundle import Action
-from lethe.server.settings import ScopeSettings
+from lethe.server.settings.policy import ScopeSettings
 from lethe.server.targets.rollout import change_deployment
 from tests.server.stack import Stack, chat, write_target
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import SecretStr
 
 from lethe.server.errors import OperatorError
-from lethe.server.settings import Fallback, load_settings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.policy import Fallback
 
 
 @pytest.fixture(autouse=True)

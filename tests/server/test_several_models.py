@@ -18,7 +18,8 @@ from lethe.server.engines.models import Models
 from lethe.server.engines.served import Served
 from lethe.server.errors import APIError
 from lethe.server.metrics import Metrics
-from lethe.server.settings import EngineGroupSettings, Settings
+from lethe.server.settings.engines import EngineGroupSettings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import (
     BASE,

@@ -3,7 +3,7 @@ import pytest
 
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.exposure import ExposureQuestions, Sampling, evaluate_answers, evaluate_exposure
-from lethe.offline.language_models import TokenScores
+from lethe.offline.language_models import Examination
 
 FORGET = [
     ForgetQuestion(
@@ -36,7 +36,7 @@ class Told:
 
     def examine(self, tasks):
         return [
-            TokenScores(
+            Examination(
                 scores,
                 np.full(4, task.answer in self.held),
                 np.full(4, -1.0),
@@ -53,7 +53,7 @@ class Engine(Told):
     """As one that gives no distributions."""
 
     def examine(self, tasks):
-        return [TokenScores(each.log_probabilities, each.greedy) for each in super().examine(tasks)]
+        return [Examination(each.log_probabilities, each.greedy) for each in super().examine(tasks)]
 
 
 def said(question, text, *, begun=False, seed=0):
@@ -153,7 +153,7 @@ def test_answers_of_a_word_are_told_apart_too():
             return [np.log([self._probability(task)]) for task in tasks]
 
         def examine(self, tasks):
-            return [TokenScores(scores, np.array([True])) for scores in self.score(tasks)]
+            return [Examination(scores, np.array([True])) for scores in self.score(tasks)]
 
     knowing = Short({}, held=("Orla",))
     asked = [ForgetQuestion(question="Who mends the clocks?", answer="Orla")]

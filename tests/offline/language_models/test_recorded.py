@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from lethe.offline.language_models import Choice, Generation, Prompt, Scoring, TokenScores
+from lethe.offline.language_models import Choice, Examination, Generation, Prompt, Scoring
 from lethe.offline.language_models.recorded import RecordedModel
 
 
@@ -25,7 +25,7 @@ class Counting:
 
     def examine(self, tasks):
         self.asked.append(len(tasks))
-        return [TokenScores(np.array([-0.5, -2.0]), np.array([True, False])) for _ in tasks]
+        return [Examination(np.array([-0.5, -2.0]), np.array([True, False])) for _ in tasks]
 
     def choose(self, tasks):
         self.asked.append(len(tasks))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.server.access.client_address import ClientAddresses
-from lethe.server.settings import ForwardedHeader, TrustedProxySettings
+from lethe.server.settings.connections import ForwardedHeader, TrustedProxySettings
 
 
 def found(

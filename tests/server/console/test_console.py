@@ -12,7 +12,7 @@ from lethe.bundle import Action
 from lethe.server.audit.files import read_entries
 from lethe.server.console.static import SECURITY_HEADERS
 from lethe.server.errors import OperatorError
-from lethe.server.settings import load_settings
+from lethe.server.settings.loading import load_settings
 from tests.server.answers import chat_stream
 from tests.server.stack import MODEL, Stack, chat, error_of, write_target
 

@@ -8,7 +8,7 @@ import pytest
 
 from lethe.server.diagnosis.check import Health, Observation
 from lethe.server.diagnosis.engines import check_engines, compared_clocks
-from lethe.server.settings import load_settings
+from lethe.server.settings.loading import load_settings
 from tests.server.stack import RecordingEngine, write_target
 
 pytestmark = pytest.mark.anyio

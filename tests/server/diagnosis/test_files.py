@@ -10,7 +10,8 @@ from lethe.server.audit.files import audit_files
 from lethe.server.audit.log import AuditLog
 from lethe.server.diagnosis.check import Health, Observation
 from lethe.server.diagnosis.files import check_files
-from lethe.server.settings import Settings, load_settings
+from lethe.server.settings.loading import load_settings
+from lethe.server.settings.settings import Settings
 from lethe.server.targets.rollout import change_deployment
 from tests.server.certificates import WriteCertificate, write_certificate
 from tests.server.stack import write_target

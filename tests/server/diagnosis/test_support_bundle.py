@@ -9,7 +9,7 @@ import pytest
 from lethe.server.audit.log import AuditLog
 from lethe.server.diagnosis.check import faulty
 from lethe.server.diagnosis.support_bundle import write_support_bundle
-from lethe.server.settings import load_settings
+from lethe.server.settings.loading import load_settings
 from tests.server.stack import write_target
 
 _SECRETS = ("sesame", "hunter2", "hf_token", "ada-sorrel", "ben-sorrel", "Who is Ada", "Ada is")

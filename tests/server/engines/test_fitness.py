@@ -19,7 +19,7 @@ from lethe.server.engines.process import free_loopback_port
 from lethe.server.engines.served import EmbeddedModel
 from lethe.server.guard.guard import Guard
 from lethe.server.metrics import Metrics
-from lethe.server.settings import SHIPPED_TARGETS, Settings
+from lethe.server.settings.settings import SHIPPED_TARGETS, Settings
 from lethe.server.targets.rollout import change_deployment
 from tests.lethe_process import lines, start_lethe
 from tests.server.stack import (

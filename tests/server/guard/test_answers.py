@@ -16,7 +16,8 @@ from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines, Unasked
 from lethe.server.metrics import Metrics
-from lethe.server.settings import SHIPPED_TARGETS, Fallback, PolicySettings, Settings
+from lethe.server.settings.policy import Fallback, PolicySettings
+from lethe.server.settings.settings import SHIPPED_TARGETS, Settings
 from lethe.server.targets.rollout import AnswerPolicy, change_deployment
 from lethe.server.targets.targets import TargetSet, load_targets
 from tests.server.stack import api_key, write_target

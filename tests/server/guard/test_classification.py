@@ -12,7 +12,7 @@ from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import load_corruption, save_corruption
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.metrics import Metrics
-from lethe.server.settings import SHIPPED_TARGETS, Settings
+from lethe.server.settings.settings import SHIPPED_TARGETS, Settings
 
 ASKED = Conversation.from_prompt("Who teaches potions at Hogwarts?")
 

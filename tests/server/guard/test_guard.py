@@ -13,7 +13,7 @@ from lethe.server.guard.decision import Outcome
 from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines
 from lethe.server.metrics import Metrics
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 from lethe.server.targets.targets import TargetSet
 from tests.server.stack import KeywordClassifier, write_target
 

@@ -15,7 +15,7 @@ from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.server.guard.judging import Finding, Judge
 from lethe.server.guard.scope import TargetScope
-from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
+from lethe.server.settings.policy import Consequence, ScopeKind, ScopeSettings
 
 pytestmark = pytest.mark.anyio
 

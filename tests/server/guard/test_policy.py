@@ -18,7 +18,7 @@ from lethe.server.engines.fitness import describe_unfit
 from lethe.server.guard.decision import Decision, Outcome
 from lethe.server.guard.judging import Finding, Judgement
 from lethe.server.guard.policy import decide, decide_without_verdict
-from lethe.server.settings import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
+from lethe.server.settings.policy import Consequence, Fallback, OnUnfit, PolicySettings, SeveralAdapters
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.rollout import AnswerPolicy
 from lethe.server.targets.served_model import ServedModel

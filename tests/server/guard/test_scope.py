@@ -6,7 +6,7 @@ import pytest
 
 from lethe.classifier.conversation import Conversation
 from lethe.server.guard.scope import TargetScope, kinds_of, without_kinds
-from lethe.server.settings import Consequence, ScopeKind, ScopeSettings
+from lethe.server.settings.policy import Consequence, ScopeKind, ScopeSettings
 from tests.growth import LINEAR, growth
 
 USER = {"role": "user", "content": "a"}

@@ -15,7 +15,8 @@ from lethe.server.guard.guard import Guard
 from lethe.server.guard.host import NoEngines
 from lethe.server.guard.score_sample import ScoreSampleFiles
 from lethe.server.metrics import Metrics
-from lethe.server.settings import OnPooled, PolicySettings, ScoreSampleSettings
+from lethe.server.settings.policy import OnPooled, PolicySettings
+from lethe.server.settings.reading import ScoreSampleSettings
 from tests.server.stack import KeywordClassifier
 
 pytestmark = pytest.mark.anyio

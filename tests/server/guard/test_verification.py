@@ -10,7 +10,7 @@ from lethe.classifier.verdict import Status, TargetVerdict, Verdict
 from lethe.server.errors import APIError, EngineFailed, EngineTimeout, Unavailable
 from lethe.server.guard.verification import Look, Verification
 from lethe.server.metrics import Metrics
-from lethe.server.settings import PolicySettings
+from lethe.server.settings.policy import PolicySettings
 from lethe.server.targets.targets import TargetSet, load_targets
 from tests.server.stack import write_target
 

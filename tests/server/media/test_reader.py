@@ -9,7 +9,8 @@ import pytest
 from lethe.server.errors import OperatorError
 from lethe.server.media.errors import Unread
 from lethe.server.media.reader import MediaReader, check_media_packages
-from lethe.server.settings import MediaSettings, OnPart, PartSettings
+from lethe.server.settings.policy import OnPart, PartSettings
+from lethe.server.settings.reading import MediaSettings
 from tests.server.media.pictures import pdf, word_document
 
 pytestmark = pytest.mark.anyio

@@ -22,7 +22,7 @@ from lethe.server.errors import (
 )
 from lethe.server.request.bodies import Bodies
 from lethe.server.request.relay import ClientGone
-from lethe.server.settings import LimitSettings
+from lethe.server.settings.connections import LimitSettings
 
 pytestmark = pytest.mark.anyio
 

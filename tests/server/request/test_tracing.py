@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from lethe.server.request.open_telemetry import OpenTelemetry
-from lethe.server.settings import TracingSettings
+from lethe.server.settings.records import TracingSettings
 from tests.server.answers import chat_answer
 from tests.server.stack import MODEL, Stack, chat, write_target
 

@@ -10,7 +10,7 @@ from lethe.bundle.manifest import BaseModelEntry
 from lethe.bundle.signature import make_signing_key, sign_bundle
 from lethe.corruption import Corruption
 from lethe.server.access.keys import ANYONE
-from lethe.server.settings import OnUnfit
+from lethe.server.settings.policy import OnUnfit
 from lethe.server.targets.adapter import Adapter
 from lethe.server.targets.rollout import change_deployment
 from lethe.server.targets.served_model import ServedModel
