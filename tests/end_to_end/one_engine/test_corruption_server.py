@@ -1,7 +1,6 @@
 """The plugin behind vLLM's own HTTP server: what a caller without the proxy could do to it."""
 
 import concurrent.futures
-import http.client
 import json
 import socket
 import subprocess
@@ -9,72 +8,21 @@ import sys
 import time
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
-from bench.reference_model import Answer, Reference
+from bench.reference_model import Reference
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     assert_as_reference,
     one_corruption,
 )
-from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL
+from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL, TOKENS, Server, completion_body
 
 pytestmark = pytest.mark.engine
-
-TOKENS = 10
-
-
-class Server:
-    """A client of one engine."""
-
-    def __init__(self, port: int):
-        self.port = port
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, self._headers)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    _headers = {"Content-Type": "application/json"}  # noqa: RUF012
-
-    def complete(self, prompt: list[int], request: CorruptionRequest | None = None, **fields: Any) -> Answer:
-        status, text = self.call("POST", "/v1/completions", completion_body(prompt, request, **fields))
-        assert status == 200, text
-        choice = json.loads(text)["choices"][0]
-        return Answer(choice["token_ids"], choice["logprobs"]["token_logprobs"])
-
-    def metric(self, name: str) -> float:
-        families = text_string_to_metric_families(self.call("GET", "/metrics")[1])
-        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
-
-    def healthy(self) -> bool:
-        try:
-            return self.call("GET", "/health")[0] == 200
-        except OSError:
-            return False
-
-
-def completion_body(prompt: list[int], request: CorruptionRequest | None, **fields: Any) -> dict[str, Any]:
-    return {
-        "model": MODEL,
-        "prompt": prompt,
-        "temperature": 0,
-        "max_tokens": TOKENS,
-        "logprobs": 0,
-        "return_token_ids": True,
-        **({"vllm_xargs": request.to_xargs()} if request else {}),
-        **fields,
-    }
 
 
 @pytest.fixture(scope="module")
