@@ -204,6 +204,7 @@ class EngineProcess:
         self._log = log
         self._startup_timeout_s = startup_timeout_s
         self._stop_timeout_s = stop_timeout_s
+        self._loaded = False
         self._check_interval_s = check_interval_s
         self._failed_checks_to_restart = failed_checks_to_restart
         self._on_restart = on_restart
@@ -225,6 +226,7 @@ class EngineProcess:
             It died or was not healthy in time; the message carries its own last error.
         """
         self._lines.clear()
+        self._loaded = False
         self._process = await asyncio.create_subprocess_exec(
             *self._command.argv,
             env=os.environ | self._command.environment,
@@ -249,6 +251,7 @@ class EngineProcess:
                     f"raise engine.startup_timeout_s or see {self._log.path}"
                 )
             await asyncio.sleep(_HEALTH_INTERVAL_S)
+        self._loaded = True
 
     async def watch(self, accept: Callable[[], Awaitable[None]]) -> None:
         """Restart the child whenever it dies or stops answering, waiting longer after each failure in a row.
@@ -296,7 +299,9 @@ class EngineProcess:
             # It tells those that it started itself, once they are not needed any longer.
             process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), drain_s + self._stop_timeout_s)
+                # One that still loads has nothing in flight, and hears of nothing until it has loaded.
+                wait_s = drain_s + self._stop_timeout_s if self._loaded else self._stop_timeout_s
+                await asyncio.wait_for(process.wait(), wait_s)
         # The group outlives its leader when a worker hangs.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
