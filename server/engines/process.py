@@ -300,8 +300,8 @@ class EngineProcess:
             process.terminate()
             with contextlib.suppress(TimeoutError):
                 # One that still loads has nothing in flight, and hears of nothing until it has loaded.
-                wait_s = drain_s + self._stop_timeout_s if self._loaded else self._stop_timeout_s
-                await asyncio.wait_for(process.wait(), wait_s)
+                in_flight_s = drain_s if self._loaded else 0
+                await asyncio.wait_for(process.wait(), in_flight_s + self._stop_timeout_s)
         # The group outlives its leader when a worker hangs.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -48,6 +48,15 @@ signal.signal(signal.SIGTERM, drain)
 """
 
 
+# Hears of nothing while it loads, which it never ends.
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(600)
+"""
+
+
 @pytest.fixture
 def port() -> int:
     return free_loopback_port()
@@ -147,6 +156,19 @@ async def test_what_lasts_longer_is_killed(start: Callable[..., EngineProcess], 
     await process.start()
     await process.stop()
     assert "drained" not in (tmp_path / "logs" / "engine.log").read_text()
+
+
+async def test_an_engine_that_still_loads_is_given_no_time_for_requests(
+    start: Callable[..., EngineProcess], tmp_path: Path
+) -> None:
+    process = start(DEAF, stop_timeout_s=0.1)
+    starting = asyncio.create_task(process.start())
+    log = tmp_path / "logs" / "engine.log"
+    while not (log.exists() and "deaf" in log.read_text()):
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    async with asyncio.timeout(20):
+        await process.stop(drain_s=600)
 
 
 async def test_slowness_at_start_is_told_and_leaves_nothing_running(
