@@ -67,9 +67,7 @@ class ClientRoutes:
         by = self._access.identify(request.headers, Scope.ADMIN)
         body = await self._read(request, PolicyBody)
         await self._change(partial(set_team, name=team, **body.model_dump(mode="json")))
-        self._record(
-            "team_changed", by, team=team, policy=body.model_dump(mode="json", exclude_defaults=True)
-        )
+        self._record("team_changed", by, team=team, policy=_said(body))
         return await asyncio.to_thread(self._clients)
 
     async def remove_team(self, team: str, request: Request) -> ClientEntries:
@@ -138,7 +136,7 @@ class ClientRoutes:
 
 
 def _said(body: PolicyBody) -> dict[str, Any]:
-    return body.model_dump(exclude_defaults=True)
+    return body.model_dump(mode="json", exclude_defaults=True)
 
 
 def _key(key: ApiKey, now: datetime) -> ClientKey:

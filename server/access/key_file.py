@@ -87,11 +87,7 @@ def _read(path: Path, section: str, kind: type[_Section], document: Any, **conte
     try:
         return pydantic.TypeAdapter(kind).validate_python(document, context=context)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise OperatorError(
-            f"{path}: {section}.{place}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        raise OperatorError(f"{path}: {section}.{_first_fault(error)}") from None
 
 
 def _no_two_alike(path: Path, section: str, values: Sequence[str], kind: str) -> None:
@@ -207,9 +203,13 @@ def _valid(kind: type[_Section], fields: Mapping[str, Any], clients: Clients) ->
     try:
         return pydantic.TypeAdapter(kind).validate_python(dict(fields), context={"teams": clients.teams})
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise OperatorError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise OperatorError(_first_fault(error)) from None
+
+
+def _first_fault(error: pydantic.ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _change(path: Path, change: Callable[[Clients], Clients]) -> Clients:

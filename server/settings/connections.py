@@ -5,18 +5,12 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 from pydantic import Field
-from pydantic_settings import (
-    NoDecode,
-)
+from pydantic_settings import NoDecode
 
 from lethe.server.settings.section import COMMAS, Section, UserPath
 
 ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
-
-
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
-
-
 Networks = Annotated[tuple[Network, ...], COMMAS, NoDecode]
 
 

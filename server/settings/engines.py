@@ -5,9 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
-from pydantic_settings import (
-    NoDecode,
-)
+from pydantic_settings import NoDecode
 
 from lethe.server.settings.section import COMMAS, SHELL_WORDS, Section, UserPath
 
@@ -44,18 +42,10 @@ def _without_more(url: pydantic.AnyHttpUrl) -> pydantic.AnyHttpUrl:
 
 
 EngineUrl = Annotated[pydantic.AnyHttpUrl, pydantic.AfterValidator(_without_more)]
-
-
 Addresses = Annotated[tuple[EngineUrl, ...], COMMAS, NoDecode]
-
-
 Arguments = Annotated[tuple[str, ...], SHELL_WORDS, NoDecode]
-
-
 # As it stands in a label of metrics, in keys and in addresses.
 ModelName = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$")]
-
-
 Names = Annotated[tuple[ModelName, ...], COMMAS, NoDecode]
 
 

@@ -37,6 +37,4 @@ def _between_commas(value: str) -> list[str]:
 
 
 COMMAS = _list_from(_between_commas, "its parts with commas between them")
-
-
 SHELL_WORDS = _list_from(shlex.split, "words as in a shell")

@@ -5,11 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lethe.server.settings.connections import LimitSettings, RedisSettings, TlsSettings, TrustedProxySettings
 from lethe.server.settings.engines import OF_ONE_MODEL, EngineGroupSettings, EngineSettings, ModelName
@@ -19,8 +15,6 @@ from lethe.server.settings.records import AuditSettings, ConsoleSettings, Feedba
 from lethe.server.settings.section import COMMAS, UserPath
 
 SHIPPED_TARGETS = Path(__file__).resolve().parents[2] / "targets"
-
-
 Origins = Annotated[tuple[str, ...], COMMAS, NoDecode]
 
 
