@@ -202,8 +202,13 @@ def _all_corruptions(targets: TargetSet, key: ApiKey) -> list[Target]:
     wanting = [each for each in targets if each.in_place_of and each.in_place_of.corrupts]
     if any(each.action_for(key) is Action.REFUSE for each in wanting):
         return []
-    # Who is refused what is flagged is shown no more, where nothing is known, than who is answered by a corruption.
-    return [each for each in targets if each.corruption and each.action_for(key) is not Action.OBSERVE]
+    return [each for each in targets if each.corruption and _acts_unread(each, key)]
+
+
+def _acts_unread(target: Target, key: ApiKey) -> bool:
+    """Whether a target acts where nothing is known: for who is refused what is flagged just as for others."""
+    action = target.action_for(key)
+    return (target.action_by_share(key) if action is Action.REFUSE else action) is not Action.OBSERVE
 
 
 def _decision(

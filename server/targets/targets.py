@@ -115,6 +115,10 @@ class Target:
             return self.action
         if how is not None:
             return Action(how.value)
+        return self.action_by_share(key)
+
+    def action_by_share(self, key: ApiKey) -> Action:
+        """The same for a client of whom nothing is said but which share of the keys it is in."""
         if self.percent >= 100 or key is ANYONE:
             return self.action
         digest = hashlib.sha256(f"{self.name}\0{key.id}".encode()).digest()

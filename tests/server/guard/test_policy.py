@@ -265,9 +265,12 @@ class TestClient:
         decision = decide([flagging("books")], for_answers, PolicySettings(), member(own="refuse"))
         assert decision.outcome is Outcome.OBSERVE
 
+    @pytest.mark.parametrize("percent", [0, 100])
     @pytest.mark.parametrize("fallback", [Fallback.CORRUPT, Fallback.BLOCK])
-    def test_who_is_refused_is_shown_no_more_where_nothing_is_known(self, fallback: Fallback) -> None:
-        targets = TargetSet([target(name, Action.CORRUPT, fits=True) for name in ("books", "films")])
+    def test_who_is_refused_is_shown_no_more_where_nothing_is_known(
+        self, fallback: Fallback, percent: float
+    ) -> None:
+        targets = TargetSet([target(name, Action.CORRUPT, True, percent) for name in ("books", "films")])
         policy = PolicySettings(on_error=fallback)
         by_others = decide_without_verdict(targets, policy, api_key("a"))
         assert decide_without_verdict(targets, policy, member(own="refuse")) == by_others
