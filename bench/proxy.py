@@ -28,7 +28,9 @@ from bench.servers import (
     passthrough,
     targets_for_the_mock,
 )
+from lethe.bundle import load_bundles
 from lethe.server.access.key_file import create_key
+from lethe.server.targets.rollout import AnswerPolicy, change_deployment
 
 SECONDS = 2.5
 ROUNDS = 3
@@ -114,8 +116,13 @@ def light(engine: int, folder: Path) -> Iterator[dict[str, Case]]:
         unguarded = stack.enter_context(lethe(engine, folder / "none"))
         guarded = stack.enter_context(lethe(engine, targets))
         audited = stack.enter_context(lethe(engine, targets, recorded))
+        prompts_alone = targets_for_the_mock(folder / "prompts-alone")
+        for bundle in load_bundles(prompts_alone):
+            change_deployment(prompts_alone, bundle.name, answers=AnswerPolicy.OFF)
+        passing_answers = stack.enter_context(lethe(engine, prompts_alone))
         yield cases | {
             "Lethe, no targets": Case(unguarded),
+            "Lethe, clean prompt, answers not judged": Case(passing_answers),
             "Lethe, clean prompt": Case(guarded),
             "Lethe, flagged prompt": Case(guarded, FLAGGED),
             "Lethe, clean prompt, keys and audit": Case(audited, CLEAN, key),
