@@ -73,6 +73,7 @@ export DO_NOT_TRACK := 1
   test \
   test-engine \
   test-fast \
+  test-laws \
   vllm-release \
   wheel
 
@@ -147,6 +148,10 @@ test-fast: install-dev ## Run the tests that need no engine.
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(PYTEST) -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
+
+test-laws: install-dev ## Look for what breaks the laws that the tests state, by twenty times as many examples, and others each time.
+	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" --hypothesis-profile search $(ARGS) \
+	  $$(grep -rlE --include="test_*.py" "^from hypothesis" tests)
 
 image-test: ## Build the proxy's image and run it, by Docker or, as root on Debian, by one made for it.
 	tests/deploy/image/docker-engine tests/deploy/image/proxy-image
