@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pydantic
@@ -124,6 +124,16 @@ class Manifest(_Frozen):
             if len({getattr(each, key) for each in models}) < len(models):
                 raise ValueError(f"two of them have the same {key}")
         return models
+
+    @pydantic.field_validator("files")
+    @classmethod
+    def _files_lie_inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            # One way to say where a file is: it is copied to the same place of another folder.
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or str(path) != name or not path.name:
+                raise ValueError(f"{name!r} is no path inside the bundle's folder")
+        return files
 
 
 def check_target_name(name: str) -> None:

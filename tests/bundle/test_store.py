@@ -69,6 +69,22 @@ def test_what_was_made_for_each_model_stands_beside_the_others(folder: Path) -> 
     assert bundle.manifest.metrics == {}
 
 
+@pytest.mark.parametrize("name", ["../{}/head.json", "x/../../{}/head.json", "./head.json", "x//head.json", "{}"])
+def test_a_file_that_is_named_by_a_way_around_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """Whoever names another bundle's folder so would have it written into when theirs is added."""
+    brought, targets = tmp_path / "brought" / "poems", tmp_path / "targets"
+    poems = update_bundle(targets / "poems", {"classifier/head.json": b"{}"})
+    update_bundle(brought, {"head.json": b"{}", "x/head.json": b"{}"}, name="books")
+    manifest = json.loads((brought / "target.json").read_text())
+    named = name.format("poems") if "/" in name else str(brought / "head.json")
+    manifest["files"][named] = hashlib.sha256(b"{}").hexdigest()
+    (brought / "target.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="is no path inside"):
+        install_bundle(brought, targets / "books")
+    assert not (targets / "poems" / "head.json").exists()
+    assert load_bundle(targets / "poems") == poems
+
+
 def test_two_models_of_one_digest_are_one(folder: Path) -> None:
     update_bundle(folder, {}, Made(_MINE, _CORRUPTION))
     renamed = BaseModel("another/name", 8, _MINE.embedding_sha256)
