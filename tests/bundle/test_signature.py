@@ -80,6 +80,23 @@ def test_a_signature_of_another_bundle_or_a_damaged_one_is_refused(bundle: Bundl
         believed(key).verify(other)
 
 
+def test_what_is_put_beside_a_signed_head_is_not_loaded_with_it(bundle: Bundle, key: Path) -> None:
+    """How an encoder makes one vector of many, a file of its own says that most encoders do without."""
+    sign_bundle(bundle.folder, key)
+    put = bundle.folder / "classifier" / "encoder" / "1_Pooling" / "config.json"
+    put.parent.mkdir(parents=True)
+    put.write_text('{"pooling_mode_cls_token": true}')
+    with pytest.raises(BundleError, match=r"1_Pooling/config\.json is not in its manifest"):
+        load_bundle(bundle.folder)
+
+
+def test_what_is_hidden_or_beside_nothing_that_is_read_does_no_harm(bundle: Bundle) -> None:
+    for name in (".DS_Store", "classifier/.DS_Store", "classifier/..data/head.json", "notes.txt"):
+        (bundle.folder / name).parent.mkdir(exist_ok=True)
+        (bundle.folder / name).write_text("")
+    assert load_bundle(bundle.folder) == bundle
+
+
 def test_files_that_hold_no_key_of_ours_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     other = generate_private_key(65537, 2048).public_key()
     for content in (b"", other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)):
