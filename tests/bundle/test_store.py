@@ -69,7 +69,9 @@ def test_what_was_made_for_each_model_stands_beside_the_others(folder: Path) -> 
     assert bundle.manifest.metrics == {}
 
 
-@pytest.mark.parametrize("name", ["../{}/head.json", "x/../../{}/head.json", "./head.json", "x//head.json", "{}"])
+@pytest.mark.parametrize(
+    "name", ["../{}/head.json", "x/../../{}/head.json", "./head.json", "x//head.json", "{}"]
+)
 def test_a_file_that_is_named_by_a_way_around_its_folder_is_refused(tmp_path: Path, name: str) -> None:
     """Whoever names another bundle's folder so would have it written into when theirs is added."""
     brought, targets = tmp_path / "brought" / "poems", tmp_path / "targets"
