@@ -155,19 +155,36 @@ def check_target_name(name: str) -> None:
 
 
 def read_manifest(bundle_folder: Path) -> Manifest:
-    """Read and check a bundle's manifest.
+    """Read and check a bundle's manifest; see `manifest_of` for errors."""
+    return manifest_of(manifest_bytes(bundle_folder), bundle_folder)
+
+
+def manifest_bytes(bundle_folder: Path) -> bytes:
+    """A bundle's manifest as it is written.
 
     Raises
     ------
     BundleError
-        There is none, it is not JSON, or a field is missing, unknown or of the wrong form.
+        There is none.
+    """
+    try:
+        return (bundle_folder / MANIFEST_NAME).read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
+
+
+def manifest_of(written: bytes, bundle_folder: Path) -> Manifest:
+    """Check a bundle's manifest.
+
+    Raises
+    ------
+    BundleError
+        It is not JSON, or a field is missing, unknown or of the wrong form.
     """
     path = bundle_folder / MANIFEST_NAME
     try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
-    except ValueError as error:
+        document = json.loads(written)
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON: {error}") from None
     if isinstance(document, dict):
         version = document.get("schema_version")

@@ -19,6 +19,8 @@ from lethe.bundle.manifest import (
     Action,
     BaseModelEntry,
     Manifest,
+    manifest_bytes,
+    manifest_of,
     read_manifest,
 )
 
@@ -156,7 +158,9 @@ def load_bundle(folder: Path) -> Bundle:
     BundleError
         The manifest cannot be read, a file is missing, a hash differs, or a file lies beside a head's that is not listed.
     """
-    manifest = read_manifest(folder)
+    # Read once: what is parsed is what the version, and so a signature, speaks of.
+    written = manifest_bytes(folder)
+    manifest = manifest_of(written, folder)
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
@@ -173,7 +177,7 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"bundle {manifest.name}: {folder / unlisted} is not in its manifest; take it out, or make the bundle again"
         )
-    version = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:12]
+    version = hashlib.sha256(written).hexdigest()[:12]
     return Bundle(folder, manifest, version)
 
 

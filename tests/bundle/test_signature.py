@@ -1,7 +1,10 @@
 """A bundle's signature vouches for every byte of it, by the keys that are believed, until it is changed."""
 
+import hashlib
+import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -88,6 +91,26 @@ def test_what_is_put_beside_a_signed_head_is_not_loaded_with_it(bundle: Bundle, 
     put.write_text('{"pooling_mode_cls_token": true}')
     with pytest.raises(BundleError, match=r"1_Pooling/config\.json is not in its manifest"):
         load_bundle(bundle.folder)
+
+
+def test_a_manifest_that_is_put_back_before_it_is_verified_is_not_believed(
+    bundle: Bundle, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_bundle(bundle.folder, key)
+    path = bundle.folder / "target.json"
+    signed, of_file = path.read_text(), hashlib.file_digest
+    path.write_text(json.dumps(json.loads(signed) | {"threshold": 1.0}))
+
+    def putting_back(*arguments: Any) -> Any:
+        path.write_text(signed)
+        return of_file(*arguments)
+
+    # While the files of the other are read.
+    monkeypatch.setattr(hashlib, "file_digest", putting_back)
+    loaded = load_bundle(bundle.folder)
+    assert loaded.manifest.threshold == 1.0
+    with pytest.raises(BundleError, match="was changed while it was read"):
+        believed(key).verify(loaded)
 
 
 def test_what_is_hidden_or_beside_nothing_that_is_read_does_no_harm(bundle: Bundle) -> None:
