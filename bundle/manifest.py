@@ -165,12 +165,15 @@ def manifest_bytes(bundle_folder: Path) -> bytes:
     Raises
     ------
     BundleError
-        There is none.
+        There is none, or it cannot be read.
     """
+    path = bundle_folder / MANIFEST_NAME
     try:
-        return (bundle_folder / MANIFEST_NAME).read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def manifest_of(written: bytes, bundle_folder: Path) -> Manifest:

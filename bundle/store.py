@@ -156,7 +156,7 @@ def load_bundle(folder: Path) -> Bundle:
     Raises
     ------
     BundleError
-        The manifest cannot be read, a file is missing, a hash differs, or a file lies beside a head's that is not listed.
+        A file is missing or cannot be read, a hash differs, or a file lies beside a head's that is not listed.
     """
     # Read once: what is parsed is what the version, and so a signature, speaks of.
     written = manifest_bytes(folder)
@@ -167,7 +167,10 @@ def load_bundle(folder: Path) -> Bundle:
             raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
         if not path.is_file():
             raise BundleError(f"bundle {manifest.name}: {path} is missing")
-        found = sha256_of(path)
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
         if found != expected:
             raise BundleError(
                 f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "

@@ -96,6 +96,21 @@ def test_two_models_of_one_digest_are_one(folder: Path) -> None:
     assert made.corruption.read_bytes() == b"y"
 
 
+def test_a_file_that_cannot_be_read_is_a_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one that is removed while it is looked at."""
+
+    def gone(file: object, algorithm: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    (folder.parent / "poems" / "target.json").mkdir(parents=True)
+    monkeypatch.setattr(hashlib, "file_digest", gone)
+    books, poems = survey_bundles(folder.parent)
+    assert isinstance(books, DamagedBundle)
+    assert isinstance(poems, DamagedBundle)
+    assert "cannot be read: No such file" in str(books.fault)
+    assert "cannot be read: Is a directory" in str(poems.fault)
+
+
 @pytest.mark.parametrize("name", ["a/b", "/the/model", "..", "Ω", "", "a b:c@d", "x" * 300])
 def test_a_model_has_a_folder_whatever_its_name(folder: Path, name: str) -> None:
     if len(name) > 200:
