@@ -131,7 +131,8 @@ class Manifest(_Frozen):
         for name in files:
             # One way to say where a file is: it is copied to the same place of another folder.
             path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts or str(path) != name or not path.name:
+            plain = str(path) == name and name.isprintable()
+            if path.is_absolute() or ".." in path.parts or not path.name or not plain:
                 raise ValueError(f"{name!r} is no path inside the bundle's folder")
         return files
 
@@ -187,6 +188,8 @@ def manifest_of(written: bytes, bundle_folder: Path) -> Manifest:
     path = bundle_folder / MANIFEST_NAME
     try:
         document = json.loads(written)
+        # JSON can say halves of characters, which nothing that shows them can write.
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON: {error}") from None
     if isinstance(document, dict):

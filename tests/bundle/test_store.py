@@ -96,6 +96,24 @@ def test_two_models_of_one_digest_are_one(folder: Path) -> None:
     assert made.corruption.read_bytes() == b"y"
 
 
+@pytest.mark.parametrize(
+    "changes", [{"files": {"a\0b": "0" * 64}}, {"description": "\ud800"}, {"metrics": {"\udfff": 1}}]
+)
+def test_a_manifest_that_says_what_cannot_be_written_is_a_damage(
+    folder: Path, changes: dict[str, object]
+) -> None:
+    path = folder / "target.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    [found] = survey_bundles(folder.parent)
+    assert isinstance(found, DamagedBundle)
+
+
+def test_a_manifest_that_nests_without_end_is_a_damage(folder: Path) -> None:
+    (folder / "target.json").write_text("[" * 100_000)
+    [found] = survey_bundles(folder.parent)
+    assert isinstance(found, DamagedBundle)
+
+
 def test_a_file_that_cannot_be_read_is_a_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one that is removed while it is looked at."""
 
