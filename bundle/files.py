@@ -90,5 +90,9 @@ def _exchange(staging: Path, folder: Path) -> None:
     # A folder cannot be renamed over one that is not empty, so the old one steps aside first.
     retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     os.replace(folder, retired)
-    os.replace(staging, folder)
+    try:
+        os.replace(staging, folder)
+    except BaseException:
+        os.replace(retired, folder)
+        raise
     shutil.rmtree(retired)

@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pydantic
@@ -125,6 +125,17 @@ class Manifest(_Frozen):
                 raise ValueError(f"two of them have the same {key}")
         return models
 
+    @pydantic.field_validator("files")
+    @classmethod
+    def _files_lie_inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            # One way to say where a file is: it is copied to the same place of another folder.
+            path = PurePosixPath(name)
+            plain = str(path) == name and name.isprintable()
+            if path.is_absolute() or ".." in path.parts or not path.name or not plain:
+                raise ValueError(f"{name!r} is no path inside the bundle's folder")
+        return files
+
 
 def check_target_name(name: str) -> None:
     """Check that a target can be named so, before any work for it is begun.
@@ -145,19 +156,41 @@ def check_target_name(name: str) -> None:
 
 
 def read_manifest(bundle_folder: Path) -> Manifest:
-    """Read and check a bundle's manifest.
+    """Read and check a bundle's manifest; see `manifest_of` for errors."""
+    return manifest_of(manifest_bytes(bundle_folder), bundle_folder)
+
+
+def manifest_bytes(bundle_folder: Path) -> bytes:
+    """A bundle's manifest as it is written.
 
     Raises
     ------
     BundleError
-        There is none, it is not JSON, or a field is missing, unknown or of the wrong form.
+        There is none, or it cannot be read.
     """
     path = bundle_folder / MANIFEST_NAME
     try:
-        document = json.loads(path.read_text())
+        return path.read_bytes()
     except FileNotFoundError:
         raise BundleError(f"{bundle_folder} is not a bundle: it has no {MANIFEST_NAME}") from None
-    except ValueError as error:
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def manifest_of(written: bytes, bundle_folder: Path) -> Manifest:
+    """Check a bundle's manifest.
+
+    Raises
+    ------
+    BundleError
+        It is not JSON, or a field is missing, unknown or of the wrong form.
+    """
+    path = bundle_folder / MANIFEST_NAME
+    try:
+        document = json.loads(written)
+        # JSON can say halves of characters, which nothing that shows them can write.
+        json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is not valid JSON: {error}") from None
     if isinstance(document, dict):
         version = document.get("schema_version")

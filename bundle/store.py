@@ -1,6 +1,7 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ from lethe.bundle.manifest import (
     Action,
     BaseModelEntry,
     Manifest,
+    manifest_bytes,
+    manifest_of,
     read_manifest,
 )
 
 CORRUPTION = "corruption.safetensors"
+_HEADS = ("classifier", "answer_classifier")
 # Of the pictures at the top of an earlier release's bundle, those that are about its base model.
 _FIGURES_OF_MODELS = ("figures/corruption", "figures/adapter")
 
@@ -152,23 +156,48 @@ def load_bundle(folder: Path) -> Bundle:
     Raises
     ------
     BundleError
-        The manifest cannot be read, a file is missing, or a hash differs.
+        A file is missing or cannot be read, a hash differs, or a file lies beside a head's that is not listed.
     """
-    manifest = read_manifest(folder)
+    # Read once: what is parsed is what the version, and so a signature, speaks of.
+    written = manifest_bytes(folder)
+    manifest = manifest_of(written, folder)
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
         if not path.is_file():
             raise BundleError(f"bundle {manifest.name}: {path} is missing")
-        found = sha256_of(path)
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
         if found != expected:
             raise BundleError(
                 f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
                 "restore the file or make the bundle again"
             )
-    version = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()[:12]
+    if unlisted := _unlisted(folder, manifest):
+        raise BundleError(
+            f"bundle {manifest.name}: {folder / unlisted} is not in its manifest; take it out, or make the bundle again"
+        )
+    version = hashlib.sha256(written).hexdigest()[:12]
     return Bundle(folder, manifest, version)
+
+
+def _unlisted(folder: Path, manifest: Manifest) -> str | None:
+    """A file beside a head's that the manifest does not list, by path inside the folder; None if there is none.
+
+    An encoder is read by whatever files it finds, and what nobody has listed nobody has vouched for.
+    """
+    for head in _HEADS:
+        for place, folders, names in os.walk(folder / head, followlinks=True):
+            # What is hidden is read by nobody, and some systems put it everywhere.
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            for name in names:
+                inside = (Path(place) / name).relative_to(folder).as_posix()
+                if not name.startswith(".") and inside not in manifest.files:
+                    return inside
+    return None
 
 
 def action_given(folder: Path, made: Action) -> Action:

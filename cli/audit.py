@@ -26,7 +26,9 @@ def verify(folder: AuditFolder = None) -> None:
     with reported():
         found = _folder(folder)
         last = audit_files.verify(found, audit_files.read_key(found))
-        typer.echo(f"{last.number} entries, last seal {last.seal}")
+        first = min(map(audit_files.first_number, audit_files.audit_files(found)), default=1)
+        entries = f"{last.number} entries" if first == 1 else f"entries {first} to {last.number}"
+        typer.echo(f"{entries}, last seal {last.seal}")
 
 
 @app.command("tail")
@@ -45,9 +47,9 @@ def tail(
     from lethe.server.audit.files import follow_entries, last_entries
 
     found = _folder(folder)
-    newest_first = last_entries(found, count)
-    last = newest_first[0]["number"] if newest_first else 0
-    with suppress(KeyboardInterrupt):
+    with reported(), suppress(KeyboardInterrupt):
+        newest_first = last_entries(found, count)
+        last = newest_first[0]["number"] if newest_first else 0
         for entry in chain(reversed(newest_first), follow_entries(found, last) if follow else ()):
             typer.echo(json.dumps(entry, ensure_ascii=False))
 
@@ -62,7 +64,9 @@ def stats(folder: AuditFolder = None) -> None:
     from lethe.server.audit.summary import summarize
 
     table = Table("target", "action", "requests", "keys", "statuses", "median ms", "99 % ms")
-    for row in summarize(read_entries(_folder(folder))):
+    with reported():
+        rows = summarize(read_entries(_folder(folder)))
+    for row in rows:
         statuses = " ".join(f"{status}:{count}" for status, count in row.statuses.items())
         table.add_row(
             row.target,
@@ -90,8 +94,9 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
     with reported():
         bundles = survey_bundles(targets_folder(targets))
         actions = {each.name: each.manifest.action.value for each in bundles if isinstance(each, Bundle)}
+        rows = summarize_days(read_entries(found), actions)
     table = Table("day", "target", "requests", "flagged", "share", "done", "would have", "keys")
-    for row in summarize_days(read_entries(found), actions):
+    for row in rows:
         table.add_row(
             row.day,
             row.target,

@@ -1,14 +1,17 @@
 """`lethe keys`: make, show, change and revoke API keys; a running proxy takes every change up by itself."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said
 from lethe.cli.command_log import recorded_command
-from lethe.cli.errors import reported
+from lethe.cli.errors import UsageError, reported
 from lethe.cli.options import with_options
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 app = typer.Typer(help="Make, show, change and revoke API keys.", no_args_is_help=True)
 
@@ -35,11 +38,10 @@ def create(
     keys: File = None,
 ) -> None:
     """Make a key and print it, once: only its digest is kept."""
-    from datetime import UTC, datetime, timedelta
-
     from lethe.server.access.key_file import create_key
 
-    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days) if days is not None else None
+    with reported():
+        expires = None if days is None else _in_days(days)
     with reported(), recorded_command("key_created") as entry:
         key, secret = create_key(
             keys_file(keys),
@@ -114,6 +116,15 @@ def revoke(key: Annotated[str, typer.Argument(help="The key's id.")], keys: File
         revoke_key(keys_file(keys), key)
         entry["changed"] = key
     typer.echo(f"{key} revoked")
+
+
+def _in_days(days: float) -> "datetime":
+    from datetime import UTC, datetime, timedelta
+
+    try:
+        return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    except OverflowError:
+        raise UsageError(f"a key cannot be valid for {days:g} days; leave --days out for ever") from None
 
 
 def keys_file(keys: Path | None) -> Path:

@@ -106,8 +106,8 @@ def sign(
     from lethe.bundle.signature import sign_bundle
 
     with reported():
-        signer = sign_bundle(bundle, key)
         signed = load_bundle(bundle)
         with recorded_command("target_signed", signed.name) as entry:
+            signer = sign_bundle(bundle, key)
             entry |= {"version": signed.version, "signer": signer}
     typer.echo(f"{signed.name} {signed.version} signed by {signer}")

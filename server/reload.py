@@ -54,7 +54,8 @@ class Reload:
             for load in self._load_first:
                 load()
             await self._guard.load()
-        except (BundleError, OperatorError) as error:
+        # Whoever watches folders takes no further change up where anything else comes of one.
+        except (BundleError, OperatorError, OSError) as error:
             raise ReloadError(str(error)) from None
         self.record_versions()
         _LOGGER.info("reloaded: %s", self._guard.describe())

@@ -4,13 +4,13 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
-from lethe.server.audit.chain import Link, read_link, verify_lines
+from lethe.server.audit.chain import ChainError, Link, read_link, verify_lines
 from lethe.server.errors import OperatorError
 
 _KEY_NAME = "key"
@@ -65,8 +65,16 @@ def last_link(folder: Path) -> tuple[Link, int]:
     return Link(), unfinished
 
 
+def first_number(path: Path) -> int:
+    """The number of the entry that a file begins with, as its name says; raises `ChainError` where it says none."""
+    number = path.stem.removeprefix("audit-")
+    if not number.isdecimal():
+        raise ChainError(f"{path} is no file of an audit log")
+    return int(number)
+
+
 def verify(folder: Path, key: bytes) -> Link:
-    """Check a whole log; the last entry.
+    """Check a whole log; the last entry. An unfinished last line is left out.
 
     Raises
     ------
@@ -74,17 +82,25 @@ def verify(folder: Path, key: bytes) -> Link:
         An entry was changed, or one is missing.
     """
     last = None
-    for path in audit_files(folder):
-        with path.open("rb") as lines:
-            last = verify_lines(lines, key, last)
+    files = audit_files(folder)
+    for path in files:
+        with path.open("rb") as file:
+            lines = file if path != files[-1] else (line for line in file if line.endswith(b"\n"))
+            first = next(iter(lines), None)
+            if first is None:
+                continue
+            # Where older files are gone, nothing else says what the first entry must follow.
+            if (number := read_link(first).number) != first_number(path):
+                raise ChainError(f"{path.name} begins with entry {number}: entries are missing")
+            last = verify_lines(chain([first], lines), key, last)
     return last or Link()
 
 
 def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every entry, oldest first; an unfinished last line is left out."""
+    """Every entry, oldest first; an unfinished last line is left out; raises `ChainError` for what is none."""
     for path in audit_files(folder):
         with path.open("rb") as lines:
-            yield from (orjson.loads(line) for line in lines if line.endswith(b"\n"))
+            yield from (_entry(line) for line in lines if line.endswith(b"\n"))
 
 
 def last_entries(folder: Path, count: int, max_bytes: int | None = None) -> list[dict[str, Any]]:
@@ -101,7 +117,7 @@ def last_entries(folder: Path, count: int, max_bytes: int | None = None) -> list
         size += len(line)
         if len(found) == count or (found and max_bytes is not None and size > max_bytes):
             break
-        found.append(orjson.loads(line))
+        found.append(_entry(line))
     return found
 
 
@@ -115,8 +131,15 @@ def follow_entries(folder: Path, number: int) -> Iterator[dict[str, Any]]:
 
 
 def _entries_after(folder: Path, number: int) -> Iterator[dict[str, Any]]:
-    entries: Iterator[dict[str, Any]] = map(orjson.loads, _newest_lines(folder))
+    entries: Iterator[dict[str, Any]] = map(_entry, _newest_lines(folder))
     return reversed(list(takewhile(lambda entry: entry["number"] > number, entries)))
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise ChainError(f"not an entry of an audit log: {line[:80]!r}") from None
 
 
 def _newest_lines(folder: Path) -> Iterator[bytes]:

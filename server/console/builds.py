@@ -18,6 +18,7 @@ from lethe.server.errors import Conflict
 
 _LETHE = (sys.executable, "-m", "lethe")
 _KEPT_LINES = 200
+_LONGEST_LINE = 1 << 16
 _NICENESS = 10
 _PR_SET_PDEATHSIG = 1
 
@@ -100,9 +101,19 @@ async def _started(
 
 async def _read(build: _Build) -> None:
     assert build.process.stdout is not None
-    async for line in build.process.stdout:
-        build.lines.append(line.decode(errors="replace").rstrip())
+    rest = b""
+    while piece := await build.process.stdout.read(_LONGEST_LINE):
+        # Whatever writes a bar over itself ends no line for as long as it takes.
+        *lines, rest = (rest[-_LONGEST_LINE:] + piece).split(b"\n")
+        build.lines.extend(map(_as_shown, lines))
+    if rest:
+        build.lines.append(_as_shown(rest))
     await build.process.wait()
+
+
+def _as_shown(line: bytes) -> str:
+    """What a terminal would leave of a line in the end."""
+    return line[-_LONGEST_LINE:].decode(errors="replace").rstrip().rpartition("\r")[2]
 
 
 def _yield_to_the_proxy() -> None:

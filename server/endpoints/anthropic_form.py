@@ -77,7 +77,7 @@ class MessageForm(AnswerForm):
 
 def _texts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Texts with their places: of a whole message, of a block as it begins, of a piece of it, and what it stopped at."""
-    texts = list(texts_of(document.get("content")))
+    texts = list(texts_of(_with_calls_as_written(document.get("content"))))
     index = document.get("index")
     for name in ("content_block", "delta"):
         if isinstance(said := document.get(name), dict):
@@ -88,3 +88,15 @@ def _texts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     if isinstance(stop := document.get("stop_sequence"), str):
         texts.append((".stop_sequence", stop))
     return texts
+
+
+def _with_calls_as_written(content: Any) -> Any:
+    """Blocks with what tools are called with as one text, which is what streams show: its fields have the model's own names."""
+    if not isinstance(content, list):
+        return content
+    return [
+        block | {"input": orjson.dumps(block["input"]).decode()}
+        if isinstance(block, dict) and block.get("input")
+        else block
+        for block in content
+    ]

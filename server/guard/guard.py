@@ -231,7 +231,7 @@ class Guard:
         async with self._loading:
             try:
                 loaded = await self._load()
-            except BundleError:
+            except (BundleError, OSError):
                 self._reloads.labels("error").inc()
                 await self._settle()
                 raise

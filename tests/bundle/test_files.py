@@ -1,3 +1,4 @@
+import os
 import stat
 import threading
 from pathlib import Path
@@ -61,6 +62,27 @@ def test_a_folder_stays_as_it_was_when_filling_fails(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="power"):
         fail()
+    assert names(tmp_path) == ["adapter"]
+    assert names(folder) == ["first"]
+
+
+def test_a_folder_whose_place_another_cannot_take_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A target that were gone would be guarded no more."""
+    folder = tmp_path / "adapter"
+    with replaced_folder(folder) as staging:
+        (staging / "first").touch()
+    replace = os.replace
+
+    def fail_for_the_new(source: Path, target: Path) -> None:
+        if (source / "second").exists():
+            raise OSError("not now")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_for_the_new)
+    with pytest.raises(OSError, match="not now"), replaced_folder(folder) as staging:
+        (staging / "second").touch()
     assert names(tmp_path) == ["adapter"]
     assert names(folder) == ["first"]
 

@@ -1,7 +1,10 @@
 """A bundle's signature vouches for every byte of it, by the keys that are believed, until it is changed."""
 
+import hashlib
+import json
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -78,6 +81,43 @@ def test_a_signature_of_another_bundle_or_a_damaged_one_is_refused(bundle: Bundl
     (other.folder / SIGNATURE_NAME).write_bytes(signature[:40])
     with pytest.raises(BundleError, match="is damaged"):
         believed(key).verify(other)
+
+
+def test_what_is_put_beside_a_signed_head_is_not_loaded_with_it(bundle: Bundle, key: Path) -> None:
+    """How an encoder makes one vector of many, a file of its own says that most encoders do without."""
+    sign_bundle(bundle.folder, key)
+    put = bundle.folder / "classifier" / "encoder" / "1_Pooling" / "config.json"
+    put.parent.mkdir(parents=True)
+    put.write_text('{"pooling_mode_cls_token": true}')
+    with pytest.raises(BundleError, match=r"1_Pooling/config\.json is not in its manifest"):
+        load_bundle(bundle.folder)
+
+
+def test_a_manifest_that_is_put_back_before_it_is_verified_is_not_believed(
+    bundle: Bundle, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_bundle(bundle.folder, key)
+    path = bundle.folder / "target.json"
+    signed, of_file = path.read_text(), hashlib.file_digest
+    path.write_text(json.dumps(json.loads(signed) | {"threshold": 1.0}))
+
+    def putting_back(*arguments: Any) -> Any:
+        path.write_text(signed)
+        return of_file(*arguments)
+
+    # While the files of the other are read.
+    monkeypatch.setattr(hashlib, "file_digest", putting_back)
+    loaded = load_bundle(bundle.folder)
+    assert loaded.manifest.threshold == 1.0
+    with pytest.raises(BundleError, match="was changed while it was read"):
+        believed(key).verify(loaded)
+
+
+def test_what_is_hidden_or_beside_nothing_that_is_read_does_no_harm(bundle: Bundle) -> None:
+    for name in (".DS_Store", "classifier/.DS_Store", "classifier/..data/head.json", "notes.txt"):
+        (bundle.folder / name).parent.mkdir(exist_ok=True)
+        (bundle.folder / name).write_text("")
+    assert load_bundle(bundle.folder) == bundle
 
 
 def test_files_that_hold_no_key_of_ours_are_refused(bundle: Bundle, tmp_path: Path) -> None:

@@ -69,6 +69,24 @@ def test_what_was_made_for_each_model_stands_beside_the_others(folder: Path) -> 
     assert bundle.manifest.metrics == {}
 
 
+@pytest.mark.parametrize(
+    "name", ["../{}/head.json", "x/../../{}/head.json", "./head.json", "x//head.json", "{}"]
+)
+def test_a_file_that_is_named_by_a_way_around_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+    """Whoever names another bundle's folder so would have it written into when theirs is added."""
+    brought, targets = tmp_path / "brought" / "poems", tmp_path / "targets"
+    poems = update_bundle(targets / "poems", {"classifier/head.json": b"{}"})
+    update_bundle(brought, {"head.json": b"{}", "x/head.json": b"{}"}, name="books")
+    manifest = json.loads((brought / "target.json").read_text())
+    named = name.format("poems") if "/" in name else str(brought / "head.json")
+    manifest["files"][named] = hashlib.sha256(b"{}").hexdigest()
+    (brought / "target.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="is no path inside"):
+        install_bundle(brought, targets / "books")
+    assert not (targets / "poems" / "head.json").exists()
+    assert load_bundle(targets / "poems") == poems
+
+
 def test_two_models_of_one_digest_are_one(folder: Path) -> None:
     update_bundle(folder, {}, Made(_MINE, _CORRUPTION))
     renamed = BaseModel("another/name", 8, _MINE.embedding_sha256)
@@ -76,6 +94,39 @@ def test_two_models_of_one_digest_are_one(folder: Path) -> None:
     assert made.base_model.id == "another/name"
     assert made.corruption is not None
     assert made.corruption.read_bytes() == b"y"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"files": {"a\0b": "0" * 64}}, {"description": "\ud800"}, {"metrics": {"\udfff": 1}}]
+)
+def test_a_manifest_that_says_what_cannot_be_written_is_a_damage(
+    folder: Path, changes: dict[str, object]
+) -> None:
+    path = folder / "target.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    [found] = survey_bundles(folder.parent)
+    assert isinstance(found, DamagedBundle)
+
+
+def test_a_manifest_that_nests_without_end_is_a_damage(folder: Path) -> None:
+    (folder / "target.json").write_text("[" * 100_000)
+    [found] = survey_bundles(folder.parent)
+    assert isinstance(found, DamagedBundle)
+
+
+def test_a_file_that_cannot_be_read_is_a_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one that is removed while it is looked at."""
+
+    def gone(file: object, algorithm: str) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    (folder.parent / "poems" / "target.json").mkdir(parents=True)
+    monkeypatch.setattr(hashlib, "file_digest", gone)
+    books, poems = survey_bundles(folder.parent)
+    assert isinstance(books, DamagedBundle)
+    assert isinstance(poems, DamagedBundle)
+    assert "cannot be read: No such file" in str(books.fault)
+    assert "cannot be read: Is a directory" in str(poems.fault)
 
 
 @pytest.mark.parametrize("name", ["a/b", "/the/model", "..", "Ω", "", "a b:c@d", "x" * 300])

@@ -128,6 +128,24 @@ def test_by_day_it_is_told_what_a_target_in_shadow_would_have_done(
     assert cells == ["1970-01-01", "books", "4", "1", "25.00 %", "", "corrupt:1", "1"]
 
 
+def test_a_log_whose_beginning_was_removed_says_where_it_begins(folder: Path) -> None:
+    [path] = audit_files(folder)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    path.rename(path.with_name("audit-000000000002.jsonl"))
+    assert lethe("verify").output.startswith("entries 2 to 4, last seal ")
+
+
+@pytest.mark.parametrize("verb", ["verify", "tail", "stats", "days"])
+def test_a_damaged_log_is_one_line(folder: Path, tmp_path: Path, verb: str) -> None:
+    [path] = audit_files(folder)
+    path.write_bytes(path.read_bytes() + b"something else\n")
+    (tmp_path / "targets").mkdir()
+    result = lethe(verb, *(("--targets", tmp_path / "targets") if verb == "days" else ()))
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert "not an entry of an audit log" in line
+
+
 @pytest.mark.parametrize("verb", ["verify", "tail", "stats", "days"])
 def test_a_missing_log_is_one_line(folder: Path, verb: str) -> None:
     result = lethe(verb, "--folder", "/nowhere")

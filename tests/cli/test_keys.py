@@ -99,6 +99,7 @@ def test_changes_of_keys_and_teams_are_written_down_without_secrets(
         (("revoke", "nokey"), "no key nokey"),
         (("create", "--scope", "root"), "scopes"),
         (("create", "--concurrency", 0), "concurrency"),
+        (("create", "--days", 10**9), "cannot be valid for 1e+09 days"),
         (("list", "--keys", "/nowhere/keys.yaml"), "no file of keys"),
     ],
 )

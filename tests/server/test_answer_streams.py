@@ -676,3 +676,17 @@ async def test_a_body_of_messages_is_judged(stack: Stack) -> None:
     stack.engine.next_answers = [message(TOLD, 1), message(UNTOLD, 2)]
     response = await stack.client.post("/v1/messages", json=MESSAGE | {"stream": False})
     assert response.json() == message(UNTOLD, 1)
+
+
+@pytest.mark.parametrize("called_with", [{"type": TOLD}, {"a": [{"status": TOLD}]}, {TOLD: 1}, {"x": TOLD}])
+async def test_all_that_a_message_calls_a_tool_with_is_judged(
+    stack: Stack, called_with: dict[str, Any]
+) -> None:
+    def message(block: dict[str, Any]) -> dict[str, Any]:
+        return {"id": "msg_1", "type": "message", "content": [block], "stop_sequence": None}
+
+    call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": called_with}
+    good = message({"type": "text", "text": UNTOLD})
+    stack.engine.next_answers = [message(call), good]
+    response = await stack.client.post("/v1/messages", json=MESSAGE | {"stream": False})
+    assert response.json() == good

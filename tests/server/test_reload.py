@@ -134,3 +134,19 @@ async def test_every_version_that_comes_into_force_is_written_down_whoever_made_
         (None, first),
         (first, guard.targets["books"].version),
     ]
+
+
+async def test_what_cannot_be_read_ends_no_watch(
+    reload: Reload, access: Access, targets: Path, keys: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    """A folder that is watched is loaded while it is written into, and with what rights a file comes nobody knows."""
+    (targets / "films" / "target.json").mkdir(parents=True)
+    key, secret = create_key(keys)
+    await reload()
+    assert lets_in(access, secret)
+    assert "target.json cannot be read" in logged.text
+    targets.rename(targets.with_name("elsewhere"))
+    targets.write_text("no folder")
+    revoke_key(keys, key.id)
+    await reload()
+    assert not lets_in(access, secret)

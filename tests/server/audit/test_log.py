@@ -105,6 +105,27 @@ def test_a_missing_file_in_the_middle_is_found(tmp_path: Path) -> None:
         verify(tmp_path, read_key(tmp_path))
 
 
+def test_entries_missing_where_the_log_begins_are_found(tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    [path] = audit_files(tmp_path)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[2:]))
+    with pytest.raises(ChainError, match="begins with entry 3: entries are missing"):
+        verify(tmp_path, read_key(tmp_path))
+
+
+def test_an_entry_that_is_being_written_is_none_yet(tmp_path: Path) -> None:
+    for _ in range(2):
+        write(tmp_path, 600)
+    *_, older, newest = audit_files(tmp_path)
+    with newest.open("ab") as file:
+        file.write(b'{"number":1201,"half')
+    assert verify(tmp_path, read_key(tmp_path)).number == 1200
+    with older.open("ab") as file:
+        file.write(b'{"number":1201,"half')
+    with pytest.raises(ChainError):
+        verify(tmp_path, read_key(tmp_path))
+
+
 def test_another_key_verifies_nothing(tmp_path: Path) -> None:
     write(tmp_path, 1)
     with pytest.raises(ChainError, match="the key is another"):
