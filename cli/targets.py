@@ -30,7 +30,7 @@ Percent = Annotated[
 def list_targets(targets: TargetsFolder = None) -> None:
     """Show every bundle and how it is in force, or what is wrong with it."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.bundle import DamagedBundle, survey_bundles
     from lethe.server.targets.rollout import TargetDeployment, read_deployment
@@ -38,7 +38,8 @@ def list_targets(targets: TargetsFolder = None) -> None:
     with reported():
         folder = targets_folder(targets)
         deployment = read_deployment(folder)
-        table = Table("target", "version", "action", "percent", "answers", "base models", "description")
+        names = (Column(name, no_wrap=True) for name in ("target", "version"))
+        table = Table(*names, "action", "percent", "answers", "base models", "description")
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
