@@ -50,7 +50,7 @@ NOT_TYPED = {
     "lethe redteam": "needs a proxy that runs: tests/server/test_red_team.py has one",
     **dict.fromkeys(
         ("lethe targets push", "lethe targets pull"),
-        "needs a registry: tests/cli/test_targets_registry.py has one",
+        "needs a registry or a hub: tests/cli/test_targets_registry.py has one",
     ),
     "lethe classifier harden": "attacks and trains, for minutes: "
     "tests/offline/classifier_hardening/test_harden.py hardens a small one",
