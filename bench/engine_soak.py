@@ -95,7 +95,9 @@ class Engine:
             *("--model", str(self._model), "--served-model-name", SMOLLM2, "--port", str(self.port)),
             *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "2048"),
         ]
-        environment = os.environ | {"VLLM_API_KEY": ENGINE_KEY, "VLLM_CPU_KVCACHE_SPACE": "1"}
+        # Without a compiler, as the image for CPUs is.
+        own = {"VLLM_API_KEY": ENGINE_KEY, "VLLM_CPU_KVCACHE_SPACE": "1", "TORCHDYNAMO_DISABLE": "1"}
+        environment = os.environ | own
         # Its worker is of its group, and goes with it.
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -131,8 +133,8 @@ class Seen:
     ----------
     outcomes
         By kind of request and how it ended.
-    unguarded
-        Answers to flagged prompts that were not corrupted.
+    unguarded, corrupted
+        Whole answers to flagged prompts: those that were not corrupted, and how many were.
     events
         Seconds and words of what was done to the stack.
     """
@@ -179,13 +181,15 @@ class Clients:
             kind = self._random.choice(list(self._kinds))
             try:
                 end, verdict = await self._kinds[kind]()
-            except (aiohttp.ClientError, TimeoutError) as error:
+            # An error in another shape than OpenAI's is none that a client is told.
+            except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
                 end, verdict = f"{LOST}: {type(error).__name__}", ""
             self._seen.outcomes[kind, end] += 1
-            if verdict.startswith("corrupt"):
-                self._seen.corrupted += 1
-            if kind.startswith("flagged") and end == "200" and not verdict.startswith("corrupt"):
-                self._seen.unguarded.append(f"{kind}: {verdict}")
+            if kind.startswith("flagged") and end == "200":
+                if verdict.startswith("corrupt"):
+                    self._seen.corrupted += 1
+                else:
+                    self._seen.unguarded.append(f"{kind}: {verdict}")
             if end == "503":
                 # As clients do that are told to come back.
                 await asyncio.sleep(1)
@@ -301,8 +305,8 @@ async def _soak(url: str, engines: list[Engine], keys: Mapping[str, str], minute
                 group.create_task(clients.ask_until(began + 60 * minutes))
         for task in beside:
             # What one met is not to be overheard.
-            if task.done():
-                task.result()
+            if task.done() and (error := task.exception()):
+                seen.unguarded.append(f"not watched to the end: {error!r}")
             task.cancel()
     return seen
 
@@ -348,18 +352,26 @@ def _draw(seen: Seen, path: Path) -> None:
     minutes = [each.second / 60 for each in seen.readings]
     memory.plot(minutes, [each.resident_bytes / 2**20 for each in seen.readings])
     memory.set_ylabel("proxy, resident MiB")
-    memory.set_ylim(bottom=0)
-    per_minute = 60 / READ_EVERY_S
-    requests.plot(minutes, [each.answered * per_minute for each in seen.readings], label="answered")
-    requests.plot(minutes, [each.failed * per_minute for each in seen.readings], label="told an error")
+    memory.set_ylim(0, 1.2 * max(each.resident_bytes for each in seen.readings) / 2**20)
+    by_minute = {label: Counter[int]() for label in ("answered", "told an error")}
+    for each in seen.readings:
+        by_minute["answered"][int(each.second // 60)] += each.answered
+        by_minute["told an error"][int(each.second // 60)] += each.failed
+    for label, counts in by_minute.items():
+        requests.step(
+            range(len(counts)), [counts[minute] for minute in range(len(counts))], where="post", label=label
+        )
     requests.set_ylabel("requests a minute")
     requests.legend()
     held.plot(minutes, [each.in_flight for each in seen.readings], label="in flight")
     held.plot(minutes, [each.open_files for each in seen.readings], label="open files")
     held.set_ylabel("count")
-    held.set_xlabel("minutes; dashed: an engine is killed")
+    held.set_xlabel("minutes; dashed: an engine is killed; grey: no engine is ready")
     held.legend()
     for axes in (memory, requests, held):
+        for each in seen.readings:
+            if not each.ready:
+                axes.axvspan(each.second / 60, (each.second + READ_EVERY_S) / 60, color="0.85", linewidth=0)
         for second, what in seen.events:
             if what == "engine killed":
                 axes.axvline(second / 60, color="grey", linestyle="--", linewidth=0.8)

