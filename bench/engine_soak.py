@@ -37,8 +37,11 @@ from lethe.server.access.keys import Scope
 from lethe.server.audit import files as audit_files
 from lethe.server.engines.process import free_loopback_port
 
-CLIENTS = 4
-RELOAD_EVERY_S, KILL_EVERY_S, READ_EVERY_S = 60, 240, 10
+RELOAD_EVERY_S, READ_EVERY_S = 60, 10
+# Longer than anything takes on a machine that others use too: what is lost is to be told from what is slow.
+PATIENCE_S = 1200
+# Blocks of the engine's cache, 128 tokens each: enough for these requests, and a quarter of a GiB.
+BLOCKS = 80
 TOKENS = 24
 ENGINE_KEY = "soak"
 PICTURE = "engine-soak.png"
@@ -94,6 +97,7 @@ class Engine:
             *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"),
             *("--model", str(self._model), "--served-model-name", SMOLLM2, "--port", str(self.port)),
             *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "2048"),
+            *("--num-gpu-blocks-override", str(BLOCKS)),
         ]
         # Without a compiler, as the image for CPUs is.
         own = {"VLLM_API_KEY": ENGINE_KEY, "VLLM_CPU_KVCACHE_SPACE": "1", "TORCHDYNAMO_DISABLE": "1"}
@@ -242,11 +246,16 @@ class Clients:
 
 
 async def _disturb(
-    engines: list[Engine], session: aiohttp.ClientSession, admin: str, seen: Seen, began: float
+    engines: list[Engine],
+    session: aiohttp.ClientSession,
+    admin: str,
+    seen: Seen,
+    began: float,
+    kill_every_s: float,
 ) -> None:
     """Load the bundles anew and kill engines in turn, until cancelled."""
     turn = itertools.cycle(engines)
-    next_reload, next_kill = RELOAD_EVERY_S, KILL_EVERY_S
+    next_reload, next_kill = RELOAD_EVERY_S, kill_every_s
     while True:
         await asyncio.sleep(1)
         passed = time.monotonic() - began
@@ -256,7 +265,7 @@ async def _disturb(
             async with session.post("/admin/reload", headers=headers) as answer:
                 seen.events.append((passed, f"reload: {answer.status}"))
         if passed >= next_kill:
-            next_kill += KILL_EVERY_S
+            next_kill += kill_every_s
             engine = next(turn)
             await asyncio.to_thread(engine.kill)
             engine.start()
@@ -288,21 +297,23 @@ async def _read(session: aiohttp.ClientSession, observer: str, seen: Seen, began
         await asyncio.sleep(READ_EVERY_S)
 
 
-async def _soak(url: str, engines: list[Engine], keys: Mapping[str, str], minutes: float) -> Seen:
+async def _soak(
+    url: str, engines: list[Engine], keys: Mapping[str, str], options: argparse.Namespace
+) -> Seen:
     seen, began = Seen(), time.monotonic()
-    timeout = aiohttp.ClientTimeout(total=300)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
         )
         beside = [
-            asyncio.create_task(_disturb(engines, session, keys["admin"], seen, began)),
+            asyncio.create_task(_disturb(engines, session, keys["admin"], seen, began, options.kill_every)),
             asyncio.create_task(_read(session, keys["observe"], seen, began)),
         ]
         clients = Clients(session, keys["use"], seen)
         async with asyncio.TaskGroup() as group:
-            for _ in range(CLIENTS):
-                group.create_task(clients.ask_until(began + 60 * minutes))
+            for _ in range(options.clients):
+                group.create_task(clients.ask_until(began + 60 * options.minutes))
         for task in beside:
             # What one met is not to be overheard.
             if task.done() and (error := task.exception()):
@@ -378,7 +389,7 @@ def _draw(seen: Seen, path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _write(seen: Seen, entries: int, minutes: float) -> None:
+def _write(seen: Seen, entries: int, options: argparse.Namespace) -> None:
     _draw(seen, DOCS / "figures" / PICTURE)
     settled = [each for each in seen.readings if each.second >= 60] or seen.readings
     grown = (settled[-1].resident_bytes - settled[0].resident_bytes) / 2**20
@@ -388,7 +399,7 @@ def _write(seen: Seen, entries: int, minutes: float) -> None:
     kinds = sorted({kind for kind, _ in seen.outcomes})
     ends = sorted({end for _, end in seen.outcomes})
     body = (
-        f"{machine('onnxruntime', 'aiohttp', vllm_distribution())}. {CLIENTS} clients for {minutes:g} minutes, each asking when its "
+        f"{machine('onnxruntime', 'aiohttp', vllm_distribution())}. {options.clients} clients for {options.minutes:g} minutes, each asking when its "
         f"last request has ended, {TOKENS} tokens an answer; SmolLM2-135M on two engines; answers judged. "
         f"{seen.outcomes.total():,} requests; {kills} times an engine was killed and started anew, "
         f"{sum(reloads.values())} reloads, answered with {', '.join(sorted(reloads))}. "
@@ -406,14 +417,18 @@ def _write(seen: Seen, entries: int, minutes: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument(
+        "--kill-every", type=float, default=240, help="seconds from one killed engine to the next"
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with _stack(folder) as (url, engines, keys):
-            seen = asyncio.run(_soak(url, engines, keys, minutes))
+            seen = asyncio.run(_soak(url, engines, keys, options))
         audit = folder / "audit"
         entries = audit_files.verify(audit, audit_files.read_key(audit)).number
-    _write(seen, entries, minutes)
+    _write(seen, entries, options)
     lost = [f"{kind}: {end}" for kind, end in seen.outcomes if end.startswith(LOST)]
     if faults := [*seen.unguarded, *lost]:
         raise SystemExit("\n".join(faults))
