@@ -99,9 +99,14 @@ class Engine:
             *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "2048"),
             *("--num-gpu-blocks-override", str(BLOCKS)),
         ]
-        # Without a compiler, as the image for CPUs is.
-        own = {"VLLM_API_KEY": ENGINE_KEY, "VLLM_CPU_KVCACHE_SPACE": "1", "TORCHDYNAMO_DISABLE": "1"}
-        environment = os.environ | own
+        environment = os.environ | {
+            "VLLM_API_KEY": ENGINE_KEY,
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            # Without a compiler, as the image for CPUs is.
+            "TORCHDYNAMO_DISABLE": "1",
+            # Each would bind itself to the same core.
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        }
         # Its worker is of its group, and goes with it.
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
