@@ -72,6 +72,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libnuma1 \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=cpu-build /opt/lethe /opt/lethe
+# For an answer with log-probabilities vLLM has PyTorch compile a function even with --enforce-eager, and here is no compiler.
+ENV TORCHDYNAMO_DISABLE=1
 USER 10001:10001
 VOLUME /var/cache/lethe
 EXPOSE 8000
@@ -81,7 +83,9 @@ ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
 
 FROM ${VLLM_IMAGE} AS engine-gpu
+# What PyTorch compiles is loaded as programs are, which a /tmp in memory does not allow.
 ENV HOME=/var/cache/lethe \
+    TORCHINDUCTOR_CACHE_DIR=/var/cache/lethe/torchinductor \
     PIP_BREAK_SYSTEM_PACKAGES=1 \
     DO_NOT_TRACK=1 \
     ORT_DISABLE_TELEMETRY=1

@@ -37,8 +37,11 @@ from lethe.server.access.keys import Scope
 from lethe.server.audit import files as audit_files
 from lethe.server.engines.process import free_loopback_port
 
-CLIENTS = 4
-RELOAD_EVERY_S, KILL_EVERY_S, READ_EVERY_S = 60, 240, 10
+RELOAD_EVERY_S, READ_EVERY_S = 60, 10
+# Longer than anything takes on a machine that others use too: what is lost is to be told from what is slow.
+PATIENCE_S = 1200
+# Blocks of the engine's cache, 128 tokens each: enough for these requests, and a quarter of a GiB.
+BLOCKS = 80
 TOKENS = 24
 ENGINE_KEY = "soak"
 PICTURE = "engine-soak.png"
@@ -94,8 +97,16 @@ class Engine:
             *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"),
             *("--model", str(self._model), "--served-model-name", SMOLLM2, "--port", str(self.port)),
             *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "2048"),
+            *("--num-gpu-blocks-override", str(BLOCKS)),
         ]
-        environment = os.environ | {"VLLM_API_KEY": ENGINE_KEY, "VLLM_CPU_KVCACHE_SPACE": "1"}
+        environment = os.environ | {
+            "VLLM_API_KEY": ENGINE_KEY,
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            # Without a compiler, as the image for CPUs is.
+            "TORCHDYNAMO_DISABLE": "1",
+            # Each would bind itself to the same core.
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        }
         # Its worker is of its group, and goes with it.
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -131,8 +142,8 @@ class Seen:
     ----------
     outcomes
         By kind of request and how it ended.
-    unguarded
-        Answers to flagged prompts that were not corrupted.
+    unguarded, corrupted
+        Whole answers to flagged prompts: those that were not corrupted, and how many were.
     events
         Seconds and words of what was done to the stack.
     """
@@ -179,13 +190,15 @@ class Clients:
             kind = self._random.choice(list(self._kinds))
             try:
                 end, verdict = await self._kinds[kind]()
-            except (aiohttp.ClientError, TimeoutError) as error:
+            # An error in another shape than OpenAI's is none that a client is told.
+            except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
                 end, verdict = f"{LOST}: {type(error).__name__}", ""
             self._seen.outcomes[kind, end] += 1
-            if verdict.startswith("corrupt"):
-                self._seen.corrupted += 1
-            if kind.startswith("flagged") and end == "200" and not verdict.startswith("corrupt"):
-                self._seen.unguarded.append(f"{kind}: {verdict}")
+            if kind.startswith("flagged") and end == "200":
+                if verdict.startswith("corrupt"):
+                    self._seen.corrupted += 1
+                else:
+                    self._seen.unguarded.append(f"{kind}: {verdict}")
             if end == "503":
                 # As clients do that are told to come back.
                 await asyncio.sleep(1)
@@ -238,11 +251,16 @@ class Clients:
 
 
 async def _disturb(
-    engines: list[Engine], session: aiohttp.ClientSession, admin: str, seen: Seen, began: float
+    engines: list[Engine],
+    session: aiohttp.ClientSession,
+    admin: str,
+    seen: Seen,
+    began: float,
+    kill_every_s: float,
 ) -> None:
     """Load the bundles anew and kill engines in turn, until cancelled."""
     turn = itertools.cycle(engines)
-    next_reload, next_kill = RELOAD_EVERY_S, KILL_EVERY_S
+    next_reload, next_kill = RELOAD_EVERY_S, kill_every_s
     while True:
         await asyncio.sleep(1)
         passed = time.monotonic() - began
@@ -252,7 +270,7 @@ async def _disturb(
             async with session.post("/admin/reload", headers=headers) as answer:
                 seen.events.append((passed, f"reload: {answer.status}"))
         if passed >= next_kill:
-            next_kill += KILL_EVERY_S
+            next_kill += kill_every_s
             engine = next(turn)
             await asyncio.to_thread(engine.kill)
             engine.start()
@@ -284,25 +302,27 @@ async def _read(session: aiohttp.ClientSession, observer: str, seen: Seen, began
         await asyncio.sleep(READ_EVERY_S)
 
 
-async def _soak(url: str, engines: list[Engine], keys: Mapping[str, str], minutes: float) -> Seen:
+async def _soak(
+    url: str, engines: list[Engine], keys: Mapping[str, str], options: argparse.Namespace
+) -> Seen:
     seen, began = Seen(), time.monotonic()
-    timeout = aiohttp.ClientTimeout(total=300)
+    timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
         )
         beside = [
-            asyncio.create_task(_disturb(engines, session, keys["admin"], seen, began)),
+            asyncio.create_task(_disturb(engines, session, keys["admin"], seen, began, options.kill_every)),
             asyncio.create_task(_read(session, keys["observe"], seen, began)),
         ]
         clients = Clients(session, keys["use"], seen)
         async with asyncio.TaskGroup() as group:
-            for _ in range(CLIENTS):
-                group.create_task(clients.ask_until(began + 60 * minutes))
+            for _ in range(options.clients):
+                group.create_task(clients.ask_until(began + 60 * options.minutes))
         for task in beside:
             # What one met is not to be overheard.
-            if task.done():
-                task.result()
+            if task.done() and (error := task.exception()):
+                seen.unguarded.append(f"not watched to the end: {error!r}")
             task.cancel()
     return seen
 
@@ -348,25 +368,33 @@ def _draw(seen: Seen, path: Path) -> None:
     minutes = [each.second / 60 for each in seen.readings]
     memory.plot(minutes, [each.resident_bytes / 2**20 for each in seen.readings])
     memory.set_ylabel("proxy, resident MiB")
-    memory.set_ylim(bottom=0)
-    per_minute = 60 / READ_EVERY_S
-    requests.plot(minutes, [each.answered * per_minute for each in seen.readings], label="answered")
-    requests.plot(minutes, [each.failed * per_minute for each in seen.readings], label="told an error")
+    memory.set_ylim(0, 1.2 * max(each.resident_bytes for each in seen.readings) / 2**20)
+    by_minute = {label: Counter[int]() for label in ("answered", "told an error")}
+    for each in seen.readings:
+        by_minute["answered"][int(each.second // 60)] += each.answered
+        by_minute["told an error"][int(each.second // 60)] += each.failed
+    for label, counts in by_minute.items():
+        requests.step(
+            range(len(counts)), [counts[minute] for minute in range(len(counts))], where="post", label=label
+        )
     requests.set_ylabel("requests a minute")
     requests.legend()
     held.plot(minutes, [each.in_flight for each in seen.readings], label="in flight")
     held.plot(minutes, [each.open_files for each in seen.readings], label="open files")
     held.set_ylabel("count")
-    held.set_xlabel("minutes; dashed: an engine is killed")
+    held.set_xlabel("minutes; dashed: an engine is killed; grey: no engine is ready")
     held.legend()
     for axes in (memory, requests, held):
+        for each in seen.readings:
+            if not each.ready:
+                axes.axvspan(each.second / 60, (each.second + READ_EVERY_S) / 60, color="0.85", linewidth=0)
         for second, what in seen.events:
             if what == "engine killed":
                 axes.axvline(second / 60, color="grey", linestyle="--", linewidth=0.8)
     figure.savefig(path, dpi=100)
 
 
-def _write(seen: Seen, entries: int, minutes: float) -> None:
+def _write(seen: Seen, entries: int, options: argparse.Namespace) -> None:
     _draw(seen, DOCS / "figures" / PICTURE)
     settled = [each for each in seen.readings if each.second >= 60] or seen.readings
     grown = (settled[-1].resident_bytes - settled[0].resident_bytes) / 2**20
@@ -376,7 +404,7 @@ def _write(seen: Seen, entries: int, minutes: float) -> None:
     kinds = sorted({kind for kind, _ in seen.outcomes})
     ends = sorted({end for _, end in seen.outcomes})
     body = (
-        f"{machine('onnxruntime', 'aiohttp', vllm_distribution())}. {CLIENTS} clients for {minutes:g} minutes, each asking when its "
+        f"{machine('onnxruntime', 'aiohttp', vllm_distribution())}. {options.clients} clients for {options.minutes:g} minutes, each asking when its "
         f"last request has ended, {TOKENS} tokens an answer; SmolLM2-135M on two engines; answers judged. "
         f"{seen.outcomes.total():,} requests; {kills} times an engine was killed and started anew, "
         f"{sum(reloads.values())} reloads, answered with {', '.join(sorted(reloads))}. "
@@ -394,14 +422,18 @@ def _write(seen: Seen, entries: int, minutes: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument(
+        "--kill-every", type=float, default=240, help="seconds from one killed engine to the next"
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with _stack(folder) as (url, engines, keys):
-            seen = asyncio.run(_soak(url, engines, keys, minutes))
+            seen = asyncio.run(_soak(url, engines, keys, options))
         audit = folder / "audit"
         entries = audit_files.verify(audit, audit_files.read_key(audit)).number
-    _write(seen, entries, minutes)
+    _write(seen, entries, options)
     lost = [f"{kind}: {end}" for kind, end in seen.outcomes if end.startswith(LOST)]
     if faults := [*seen.unguarded, *lost]:
         raise SystemExit("\n".join(faults))

@@ -58,12 +58,14 @@ def tail(
 def stats(folder: AuditFolder = None) -> None:
     """Count requests by target and action."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.server.audit.files import read_entries
     from lethe.server.audit.summary import summarize
 
-    table = Table("target", "action", "requests", "keys", "statuses", "median ms", "99 % ms")
+    table = Table(
+        Column("target", no_wrap=True), "action", "requests", "keys", "statuses", "median ms", "99 % ms"
+    )
     with reported():
         rows = summarize(read_entries(_folder(folder)))
     for row in rows:
@@ -84,7 +86,7 @@ def stats(folder: AuditFolder = None) -> None:
 def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
     """Count by day and target what was done, and what targets that are only observed would have done."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.bundle import Bundle, survey_bundles
     from lethe.server.audit.files import read_entries
@@ -95,7 +97,8 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
         bundles = survey_bundles(targets_folder(targets))
         actions = {each.name: each.manifest.action.value for each in bundles if isinstance(each, Bundle)}
         rows = summarize_days(read_entries(found), actions)
-    table = Table("day", "target", "requests", "flagged", "share", "done", "would have", "keys")
+    names = (Column(name, no_wrap=True) for name in ("day", "target"))
+    table = Table(*names, "requests", "flagged", "share", "done", "would have", "keys")
     for row in rows:
         table.add_row(
             row.day,

@@ -64,10 +64,10 @@ def list_feedback(name: TargetArgument, folder: FeedbackFolder = None) -> None:
     """Show what was said of a target, and what of it counts in the next training."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     with reported():
-        table = Table("id", "day", "by", "verdict", "state", "version", "text")
+        table = Table(Column("id", no_wrap=True), "day", "by", "verdict", "state", "version", "text")
         for each in _file(folder, name).read():
             state = each.state.value + (f" ({each.decided_by})" if each.decided_by else "")
             table.add_row(

@@ -79,14 +79,14 @@ def list_keys(keys: File = None) -> None:
     from datetime import UTC, datetime
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.server.access.key_file import read_keys
 
     with reported():
-        table = Table(
-            "key", "name", "team", "scopes", "targets", "models", "a minute", "at a time", "created", "state"
-        )
+        others = ("name", "team", "scopes", "targets", "models", "a minute", "at a time", "created", "state")
+        # Whatever the terminal's width: who revokes a key needs its whole id.
+        table = Table(Column("key", no_wrap=True), *others)
         now = datetime.now(UTC)
         for key in read_keys(keys_file(keys)):
             state = "valid" if key.valid_at(now) else "revoked" if key.revoked else "expired"

@@ -13,7 +13,7 @@ def resolved_engine(engine: str | None, api_key: str | None) -> tuple[str | None
     Raises
     ------
     UsageError
-        No proxy here started an engine, or several did.
+        No proxy runs here, or several do.
     """
     if engine is None or engine.partition(":")[0] != EMBEDDED:
         return engine, api_key
@@ -27,13 +27,13 @@ def resolved_engine(engine: str | None, api_key: str | None) -> tuple[str | None
         ports = [port for port in ports if str(port) == wanted]
     if len(ports) > 1:
         raise UsageError(
-            f"several proxies here started an engine; name one by its port, as in {EMBEDDED}:{ports[0]} "
+            f"several proxies run here; name one by its port, as in {EMBEDDED}:{ports[0]} "
             f"(there are {', '.join(map(str, ports))})"
         )
     address = find_engine_address(folder, ports[0]) if ports else None
     if address is None:
         raise UsageError(
-            f"no lethe serve{f' on port {wanted}' if wanted else ''} that started an engine runs here as this user with the "
-            f"cache {folder}; start one, or give the engine's address"
+            f"no lethe serve{f' on port {wanted}' if wanted else ''} runs here as this user with the cache {folder}; start one, or "
+            "give the engine's address"
         )
     return address.url, address.api_key

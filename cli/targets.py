@@ -30,7 +30,7 @@ Percent = Annotated[
 def list_targets(targets: TargetsFolder = None) -> None:
     """Show every bundle and how it is in force, or what is wrong with it."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.bundle import DamagedBundle, survey_bundles
     from lethe.server.targets.rollout import TargetDeployment, read_deployment
@@ -38,7 +38,8 @@ def list_targets(targets: TargetsFolder = None) -> None:
     with reported():
         folder = targets_folder(targets)
         deployment = read_deployment(folder)
-        table = Table("target", "version", "action", "percent", "answers", "base models", "description")
+        names = (Column(name, no_wrap=True) for name in ("target", "version"))
+        table = Table(*names, "action", "percent", "answers", "base models", "description")
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
@@ -59,7 +60,11 @@ def list_targets(targets: TargetsFolder = None) -> None:
 
 
 Reference = Annotated[
-    str, typer.Argument(help="REGISTRY/REPOSITORY:TAG, or with @sha256:... in place of the tag.")
+    str,
+    typer.Argument(
+        help="REGISTRY/REPOSITORY:TAG, or with @sha256:... in place of the tag; or hf://OWNER/REPOSITORY on the "
+        "Hugging Face hub, to pull also with @ and a commit, branch or tag."
+    ),
 ]
 PlainHttp = Annotated[
     bool, typer.Option("--plain-http", help="Without encryption, for a registry on this machine.")
@@ -70,14 +75,18 @@ PlainHttp = Annotated[
 def push(
     name: TargetArgument, reference: Reference, plain_http: PlainHttp = False, targets: TargetsFolder = None
 ) -> None:
-    """Put a target's bundle, as it is, into an OCI registry, logged into as docker is."""
+    """Put a target's bundle, as it is, into an OCI registry, logged into as docker is, or into the hub."""
     from lethe.bundle import load_bundle
+    from lethe.bundle.hub import SCHEME, push_to_hub
     from lethe.bundle.registry import push_bundle
 
     with reported():
         bundle = load_bundle(bundle_folder(targets_folder(targets), name))
         with recorded_command("target_pushed", name) as entry:
-            digest = push_bundle(bundle, reference, plain_http=plain_http)
+            if reference.startswith(SCHEME):
+                digest = push_to_hub(bundle, reference)
+            else:
+                digest = push_bundle(bundle, reference, plain_http=plain_http)
             entry |= {"version": bundle.version, "reference": reference, "digest": digest}
         typer.echo(f"{name} {bundle.version} is {digest} at {reference}")
 
@@ -91,10 +100,11 @@ def pull(
     plain_http: PlainHttp = False,
     targets: TargetsFolder = None,
 ) -> None:
-    """Fetch a bundle from an OCI registry, verify who signed it, and add it as `add` does."""
+    """Fetch a bundle from an OCI registry or the hub, verify who signed it, and add it as `add` does."""
     from tempfile import TemporaryDirectory
 
     from lethe.bundle import BundleError
+    from lethe.bundle.hub import SCHEME, pull_from_hub
     from lethe.bundle.registry import pull_bundle
     from lethe.server.settings.loading import load_settings
 
@@ -105,8 +115,11 @@ def pull(
                 "the setting signers names nobody whose bundles are believed; set it, or say --unsigned"
             )
         with TemporaryDirectory(prefix="lethe-pull-") as fetched:
-            bundle = signed(pull_bundle(reference, Path(fetched), plain_http=plain_http))
-            _add(bundle, folder, reference=reference)
+            if reference.startswith(SCHEME):
+                bundle = pull_from_hub(reference, Path(fetched))
+            else:
+                bundle = pull_bundle(reference, Path(fetched), plain_http=plain_http)
+            _add(signed(bundle), folder, reference=reference)
 
 
 @app.command("add")

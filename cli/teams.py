@@ -21,13 +21,13 @@ def list_teams(keys: File = None) -> None:
     from datetime import UTC, datetime
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from lethe.server.access.key_file import read_clients
 
     with reported():
         clients, now = read_clients(keys_file(keys)), datetime.now(UTC)
-        table = Table("team", "targets", "models", "a minute", "at a time", "keys")
+        table = Table(Column("team", no_wrap=True), "targets", "models", "a minute", "at a time", "keys")
         for team in clients.teams.values():
             members = [key.id for key in clients.keys if key.team == team and key.valid_at(now)]
             table.add_row(

@@ -12,7 +12,7 @@ from lethe.bundle import Bundle, DamagedBundle, survey_bundles
 from lethe.classifier.encoders.files import find_encoder
 from lethe.server.access.key_file import read_clients
 from lethe.server.access.keys import administrators
-from lethe.server.audit.files import last_link, read_key, verify
+from lethe.server.audit.files import audit_files, last_link, read_key, verify
 from lethe.server.diagnosis.check import Observation, doubtful, faulty, looked, well
 from lethe.server.listening import Certificate
 from lethe.server.settings.settings import Settings
@@ -106,9 +106,11 @@ def _keys(settings: Settings) -> Observation:
 def _audit(folder: Path | None) -> Observation:
     if folder is None:
         return doubtful("audit", "no log of decisions is kept; audit.folder names a folder for one")
-    if not folder.is_dir():
-        return doubtful("audit", f"{folder} is not there yet; a proxy makes it when it starts")
-    size = sum(path.stat().st_size for path in folder.glob("audit-*.jsonl"))
+    files = audit_files(folder)
+    if not files:
+        # Commands may have a log of their own in it before any proxy has started.
+        return doubtful("audit", f"{folder} holds no decisions yet; a proxy writes them from its start on")
+    size = sum(path.stat().st_size for path in files)
     key = read_key(folder)
     if size > _MOST_VERIFIED:
         last, _ = last_link(folder)

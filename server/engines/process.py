@@ -146,6 +146,8 @@ def engine_command(
         # Compiling takes longer than a small model saves by it; a cache of 1 GiB leaves room on small machines.
         argv.append("--enforce-eager")
         environment["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1")
+        # PyTorch would still compile what log-probabilities need, for which many a machine has no compiler.
+        environment["TORCHDYNAMO_DISABLE"] = os.environ.get("TORCHDYNAMO_DISABLE", "1")
     if adapters is not None:
         argv += [
             "--enable-lora",

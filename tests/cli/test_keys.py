@@ -43,6 +43,15 @@ def test_a_key_is_made_shown_once_and_revoked(file: Path) -> None:
     assert KeyRing(read_keys(file)).find(secret) is None
 
 
+def test_the_id_that_revokes_a_key_is_whole_in_a_narrow_terminal(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lethe("create", "--name", "a name that takes room", "--scope", "use", "--scope", "admin")
+    [key] = read_keys(file)
+    assert key.id in lethe("list").output
+
+
 def test_a_key_is_held_to_its_team_and_to_what_is_given_last(file: Path) -> None:
     assert lethe_teams(
         "set", "research", "--act", "books", "--threshold", "films=0.9", "--model", "small"

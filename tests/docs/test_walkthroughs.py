@@ -50,7 +50,7 @@ NOT_TYPED = {
     "lethe redteam": "needs a proxy that runs: tests/server/test_red_team.py has one",
     **dict.fromkeys(
         ("lethe targets push", "lethe targets pull"),
-        "needs a registry: tests/cli/test_targets_registry.py has one",
+        "needs a registry or a hub: tests/cli/test_targets_registry.py has one",
     ),
     "lethe classifier harden": "attacks and trains, for minutes: "
     "tests/offline/classifier_hardening/test_harden.py hardens a small one",
@@ -296,7 +296,7 @@ def test_incidents_and_an_upgrade_are_gone_through(
         )
     log.close()
     monkeypatch.setenv("LETHE_FEEDBACK__FOLDER", "feedback")
-    create_key(desk / "keys.yaml", scopes={"use"})
+    reader.replaced["KEY"] = create_key(desk / "keys.yaml", scopes={"use"})[0].id
     reader.added = {"calibrate": ("--rate", "0.25")}
     typed: list[str] = []
     for command in to_type("incidents.md"):
@@ -308,6 +308,7 @@ def test_incidents_and_an_upgrade_are_gone_through(
     assert "books enabled for 10 % of the keys\n" in typed
     assert "books observed\n" in typed
     assert any("is version" in printed for printed in typed)
+    assert [key.requests_per_minute for key in read_keys(desk / "keys.yaml")] == [60]
     assert any("ok    bundles" in printed for printed in reader.follow("upgrading.md"))
 
 

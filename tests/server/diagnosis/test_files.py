@@ -88,6 +88,17 @@ def test_a_broken_seal_of_the_log_is_a_fault(targets: Path, tmp_path: Path) -> N
     assert found(settings, "audit").health is Health.FAULTY
 
 
+def test_a_log_that_commands_alone_have_written_is_no_fault(targets: Path, tmp_path: Path) -> None:
+    settings = with_settings(targets, audit={"folder": tmp_path / "audit"})
+    assert found(settings, "audit").health is Health.DOUBTFUL
+    log = AuditLog(tmp_path / "audit" / "commands", max_bytes=1 << 20, keep=2)
+    log.record({"event": "key_created"})
+    log.close()
+    check = found(settings, "audit")
+    assert check.health is Health.DOUBTFUL
+    assert "no decisions yet" in check.words
+
+
 def test_a_certificate_that_expires_soon_is_worth_a_look(
     targets: Path, write_certificate: WriteCertificate
 ) -> None:

