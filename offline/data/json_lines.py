@@ -7,15 +7,18 @@ from typing import Any
 
 
 def append_lines(path: Path, values: Iterable[Any]) -> None:
-    """Append values, on lines of their own even behind a line that was cut short."""
+    """Append values, on lines of their own even behind a line that was cut short.
+
+    In one write, so that several processes may append to a file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
+    lines = b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
+    with path.open("ab+", buffering=0) as file:
         if file.tell() > 0:
             file.seek(-1, 2)
             if file.read(1) != b"\n":
-                file.write(b"\n")
-        for value in values:
-            file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+                lines = b"\n" + lines
+        file.write(lines)
 
 
 def read_whole_lines(path: Path) -> list[Any]:

@@ -320,20 +320,18 @@ def _composites(model: LanguageModel, forget: Sequence[ForgetQuestion], max_toke
 def _sampled(model: LanguageModel, questions: ExposureQuestions, sampling: Sampling) -> list[_Figure]:
     step = max(1, len(questions.forget) // questions.sampled)
     asked = questions.forget[::step][: questions.sampled]
-    drawn = [
-        model.generate(
-            [
-                Generation(
-                    Prompt(each.question), sampling.max_tokens, temperature=sampling.temperature, seed=seed
-                )
-                for each in asked
-            ]
-        )
-        for seed in range(sampling.answers)
-    ]
+    drawn = model.generate(
+        [
+            Generation(
+                Prompt(each.question), sampling.max_tokens, temperature=sampling.temperature, seed=seed
+            )
+            for each in asked
+            for seed in range(sampling.answers)
+        ]
+    )
     leaks = [
-        _recalls([question.answer] * sampling.answers, answers)
-        for question, answers in zip(asked, zip(*drawn, strict=True), strict=True)
+        _recalls([question.answer] * sampling.answers, drawn[start : start + sampling.answers])
+        for question, start in zip(asked, range(0, len(drawn), sampling.answers), strict=True)
     ]
     return [
         _mean(f"leak@{k} (ROUGE-L)", [leak_at_k(each, k) for each in leaks])

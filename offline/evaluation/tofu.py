@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
 from lethe.offline.metrics.forget_quality import forget_quality
+from lethe.offline.metrics.intervals import bootstrap
 from lethe.offline.metrics.model_utility import UTILITY_SETS, UtilityScores, model_utility
 from lethe.offline.metrics.probability import mean_log_probability, normalized_probability
 from lethe.offline.metrics.rouge import rouge_l
@@ -48,18 +50,24 @@ def evaluate_tofu(model: LanguageModel, questions: TofuQuestions, max_tokens: in
         name: _score_set(model, questions.utility[name], shares=name != "retain", max_tokens=max_tokens)
         for name in UTILITY_SETS
     }
-    scores = {
-        "forget probability": forget.utility.probability,
-        "forget ROUGE-L": forget.utility.rouge_l,
-        "forget truth ratio (mean)": float(np.mean(forget.ratios)),
-        "model utility": model_utility({name: scored.utility for name, scored in sets.items()}),
+    by_question = {
+        "forget probability": forget.probabilities,
+        "forget ROUGE-L": forget.overlaps,
+        "forget truth ratio (mean)": forget.ratios,
     }
     for name, scored in sets.items():
         label = name.replace("_", " ")
-        scores[f"{label} probability"] = scored.utility.probability
-        scores[f"{label} ROUGE-L"] = scored.utility.rouge_l
-        scores[f"{label} truthfulness"] = scored.utility.truthfulness
-    return Result("tofu", model.name, scores, {TRUTH_RATIOS: forget.ratios}, forget.outputs)
+        by_question[f"{label} probability"] = scored.probabilities
+        by_question[f"{label} ROUGE-L"] = scored.overlaps
+        by_question[f"{label} truthfulness"] = scored.truths
+    utility = model_utility({name: scored.means() for name, scored in sets.items()})
+    means = {name: float(np.mean(values)) for name, values in by_question.items()}
+    # The forget set's first, then what sums up the others.
+    forgotten = {name: value for name, value in means.items() if name.startswith("forget")}
+    scores = {**forgotten, "model utility": utility, **means}
+    intervals = {name: bootstrap(np.mean, values) for name, values in by_question.items()}
+    intervals["model utility"] = _utility_interval(sets)
+    return Result("tofu", model.name, scores, {TRUTH_RATIOS: forget.ratios}, forget.outputs, intervals)
 
 
 def compare_with_retain(result: Result, retain: Result) -> Result:
@@ -71,9 +79,38 @@ def compare_with_retain(result: Result, retain: Result) -> Result:
 
 @dataclass(frozen=True)
 class _SetScores:
-    utility: UtilityScores
+    """Of one set, each by question."""
+
+    probabilities: list[float]
+    overlaps: list[float]
     ratios: list[float]
     outputs: list[str]
+
+    @property
+    def truths(self) -> list[float]:
+        return [truthfulness(ratio) for ratio in self.ratios]
+
+    def means(self, chosen: NDArray[np.int_] | slice = slice(None)) -> UtilityScores:
+        """Over the chosen questions, all by default."""
+        by_question = np.array([self.probabilities, self.overlaps, self.truths])  # (3, questions)
+        return UtilityScores(*by_question[:, chosen].mean(axis=1).tolist())
+
+
+def _utility_interval(sets: Mapping[str, _SetScores], rounds: int = 1000) -> tuple[float, float]:
+    """The 95 % percentile interval of the model utility, the questions of every set drawn anew; see `metrics.intervals`."""
+    random = np.random.default_rng(0)
+    counts = {name: len(scored.ratios) for name, scored in sets.items()}
+    drawn = [
+        model_utility(
+            {
+                name: scored.means(random.integers(counts[name], size=counts[name]))
+                for name, scored in sets.items()
+            }
+        )
+        for _ in range(rounds)
+    ]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def _score_set(
@@ -89,21 +126,12 @@ def _score_set(
     for group in tasks:
         true, paraphrased, *wrong = [mean_log_probability(next(scores)) for _ in group]
         alternatives = np.exp(wrong).tolist()
-        probabilities.append(
-            normalized_probability(float(np.exp(true)), alternatives) if shares else np.exp(true)
-        )
+        probability = float(np.exp(true))
+        probabilities.append(normalized_probability(probability, alternatives) if shares else probability)
         ratios.append(truth_ratio(paraphrased, wrong))
     outputs = model.generate([Generation(Prompt(question.question), max_tokens) for question in questions])
     overlaps = [rouge_l(q.answer, output).recall for q, output in zip(questions, outputs, strict=True)]
-    return _SetScores(
-        UtilityScores(
-            probability=float(np.mean(probabilities)),
-            rouge_l=float(np.mean(overlaps)),
-            truthfulness=float(np.mean([truthfulness(ratio) for ratio in ratios])),
-        ),
-        ratios,
-        outputs,
-    )
+    return _SetScores(probabilities, overlaps, ratios, outputs)
 
 
 def _answers(question: ForgetQuestion) -> list[str]:

@@ -26,6 +26,9 @@ from lethe.offline.language_models.quantization import round_weights
 
 _Read = TypeVar("_Read")
 
+# Padded tokens of one pass: a GPU is idle in smaller ones, a processor gains nothing by larger ones.
+_BATCH_TOKENS = {"cuda": 24576, "cpu": 4096}
+
 
 class LocalModel:
     """Scores and generates with a transformers model.
@@ -49,13 +52,15 @@ class LocalModel:
         *,
         name: str | None = None,
         dtype: str = "bfloat16",
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         bits: int | None = None,
     ) -> "LocalModel":
         """Load a model folder or hub id onto the first GPU, or the processor where there is none.
 
         Parameters
         ----------
+        batch_tokens
+            Padded tokens of one pass; as many as suit the device by default.
         bits
             To which its weights are rounded, see `quantization.round_weights`; kept as they are by default.
 
@@ -71,7 +76,8 @@ class LocalModel:
             raise LanguageModelError(f"{model} cannot be loaded: {error}") from None
         if bits is not None:
             round_weights(loaded, bits)
-        return cls(loaded.to(device), PromptEncoder.from_pretrained(model), name or model, batch_tokens)
+        tokens = batch_tokens or _BATCH_TOKENS[device]
+        return cls(loaded.to(device), PromptEncoder.from_pretrained(model), name or model, tokens)
 
     @property
     def name(self) -> str:
@@ -96,8 +102,9 @@ class LocalModel:
             len(prompt.token_ids) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)
         ]
         results: dict[int, _Read] = {}
+        embed = _Embedding(self.model)
         for batch in length_batches(lengths, self.batch_tokens):
-            rows = [self._embed(prompts[i], tasks[i].corruption, answers[i]) for i in batch]
+            rows = embed([(prompts[i], tasks[i].corruption, answers[i]) for i in batch])
             kept = max(len(answers[i]) for i in batch) + 1
             logits = self._forward(rows, kept)  # (batch, kept, vocabulary)
             for row, i in enumerate(batch):
@@ -108,12 +115,12 @@ class LocalModel:
     def generate(self, tasks: Sequence[Generation]) -> list[str]:
         """See `LanguageModel.generate`."""
         results: dict[int, str] = {}
-        drawn_alike: dict[tuple[float, int], list[int]] = {}
+        drawn_alike: dict[float, list[int]] = {}
         for index, task in enumerate(tasks):
-            drawn_alike.setdefault((task.temperature, task.seed if task.temperature else 0), []).append(index)
-        for (temperature, seed), indices in drawn_alike.items():
+            drawn_alike.setdefault(task.temperature, []).append(index)
+        for temperature, indices in drawn_alike.items():
             with torch.random.fork_rng():
-                torch.manual_seed(seed)
+                torch.manual_seed(hash(tuple(tasks[i].seed for i in indices)) % 2**63)
                 results |= self._generate(tasks, indices, temperature)
         return [results[i] for i in range(len(tasks))]
 
@@ -129,9 +136,10 @@ class LocalModel:
             else {"do_sample": False}
         )
         results: dict[int, str] = {}
+        embed = _Embedding(self.model)
         for places in length_batches(lengths, self.batch_tokens):
             batch = [indices[place] for place in places]
-            rows = [self._embed(prompts[i], tasks[i].corruption, begun[i]) for i in batch]
+            rows = embed([(prompts[i], tasks[i].corruption, begun[i]) for i in batch])
             embeddings, mask = _left_padded(rows)
             generated = self.model.generate(
                 inputs_embeds=embeddings,
@@ -151,8 +159,9 @@ class LocalModel:
         """See `LanguageModel.choose`."""
         prompts = [self.encoder.encode(task.prompt) for task in tasks]
         results: dict[int, NDArray[np.float64]] = {}
+        embed = _Embedding(self.model)
         for batch in length_batches([len(prompt.token_ids) for prompt in prompts], self.batch_tokens):
-            logits = self._forward([self._embed(prompts[i], tasks[i].corruption, []) for i in batch], kept=1)
+            logits = self._forward(embed([(prompts[i], tasks[i].corruption, []) for i in batch]), kept=1)
             for row, i in enumerate(batch):
                 options = [self.encoder.encode_option(option) for option in tasks[i].options]
                 results[i] = (
@@ -165,13 +174,6 @@ class LocalModel:
         tokenizer = self.encoder.tokenizer
         return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
-    def _embed(self, prompt: TokenizedPrompt, corruption: Corruption | None, answer: list[int]) -> Tensor:
-        """Embeddings of one prompt and answer, shape (tokens, d), the prompt corrupted."""
-        token_ids = torch.tensor([*prompt.token_ids, *answer], device=self.model.device)
-        if corruption is None:
-            return self.model.get_input_embeddings()(token_ids)
-        return corrupted_embeddings(self.model, token_ids, corruption_request(prompt, corruption, answer))
-
     def _forward(self, rows: list[Tensor], kept: int) -> Tensor:
         embeddings, mask = _left_padded(rows)
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
@@ -183,6 +185,34 @@ class LocalModel:
             use_cache=False,
         )
         return output.logits
+
+
+class _Embedding:
+    """Embeds prompts with answers behind them; a prompt that several answers follow is corrupted once."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._corrupted: dict[tuple[tuple[int, ...], Corruption], Tensor] = {}
+
+    def __call__(self, rows: Sequence[tuple[TokenizedPrompt, Corruption | None, list[int]]]) -> list[Tensor]:
+        """Embeddings of every row, shape (tokens, d), its prompt corrupted."""
+        token_ids = [[*prompt.token_ids, *answer] for prompt, _, answer in rows]
+        flat = torch.tensor([token for row in token_ids for token in row], device=self.model.device)
+        embedded = self.model.get_input_embeddings()(flat).split([len(row) for row in token_ids])
+        return [
+            clean
+            if corruption is None
+            else torch.cat([self._corrupt(prompt, corruption), clean[len(prompt.token_ids) :]])
+            for clean, (prompt, corruption, _) in zip(embedded, rows, strict=True)
+        ]
+
+    def _corrupt(self, prompt: TokenizedPrompt, corruption: Corruption) -> Tensor:
+        key = (prompt.token_ids, corruption)
+        if key not in self._corrupted:
+            token_ids = torch.tensor(prompt.token_ids, device=self.model.device)
+            request = corruption_request(prompt, corruption)
+            self._corrupted[key] = corrupted_embeddings(self.model, token_ids, request)
+        return self._corrupted[key]
 
 
 def _left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:

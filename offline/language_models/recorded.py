@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
+from lethe.offline.language_models.guarded import Selects
 from lethe.offline.language_models.interface import (
     Choice,
     Examination,
@@ -86,6 +87,29 @@ class RecordedModel:
         plain = [answer.tolist() if isinstance(answer, np.ndarray) else answer for answer in answers]
         append_lines(self.path, zip(keys, plain, strict=True))
         self._answers.update(zip(keys, plain, strict=True))
+
+
+def recorded_selects(open_selects: Callable[[], Selects], path: Path) -> Selects:
+    """Recall from a file which prompts were selected before, and ask about the rest, recording each.
+
+    Parameters
+    ----------
+    open_selects
+        Called where there is a rest, such as to load a classifier.
+    path
+        JSON lines; appended to. It belongs to this rule.
+    """
+    known: dict[str, bool] = dict(read_whole_lines(path))
+
+    def selects(texts: Sequence[str]) -> list[bool]:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            judged = list(zip(new, open_selects()(new), strict=True))
+            append_lines(path, judged)
+            known.update(judged)
+        return [known[text] for text in texts]
+
+    return selects
 
 
 def _lists(scores: Examination) -> dict[str, Any]:

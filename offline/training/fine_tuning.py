@@ -128,8 +128,8 @@ def train(
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            losses.append(loss.item())
-        on_epoch(epoch + 1, sum(losses) / len(losses))
+            losses.append(loss.detach())
+        on_epoch(epoch + 1, float(torch.stack(losses).mean()))
         if time.monotonic() - saved > _SAVE_INTERVAL_S and epoch + 1 < settings.epochs:
             save_state(model, optimizer, epoch + 1, state_file)
             saved = time.monotonic()
@@ -147,11 +147,13 @@ def answer_scores(
     Half precision runs the pass in bfloat16, else it runs in the weights' own precision.
     """
     device = model.device
-    token_ids, mask = (part.to(device) for part in padded([example.token_ids for example in examples]))
-    begins = torch.tensor([[example.answer] for example in examples], device=device)
-    is_answer = mask.bool() & (torch.arange(token_ids.shape[1], device=device) >= begins)
+    token_ids, mask = padded([example.token_ids for example in examples])
+    begins = torch.tensor([[example.answer] for example in examples])
+    is_answer = mask.bool() & (torch.arange(token_ids.shape[1]) >= begins)
+    # Found on the processor: asked of a GPU, it would have to end the step before first.
+    kept = is_answer.any(dim=0).nonzero().squeeze(1)
+    token_ids, mask, is_answer, kept = (part.to(device) for part in (token_ids, mask, is_answer, kept))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision):
-        kept = is_answer.any(dim=0).nonzero().squeeze(1)
         logits = model(
             input_ids=token_ids, attention_mask=mask, logits_to_keep=kept - 1, use_cache=False
         ).logits

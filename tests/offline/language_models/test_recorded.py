@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lethe.offline.language_models import Choice, Examination, Generation, Prompt, Scoring
-from lethe.offline.language_models.recorded import RecordedModel
+from lethe.offline.language_models.recorded import RecordedModel, recorded_selects
 
 
 class Counting:
@@ -90,3 +90,22 @@ def test_other_lengths_prompts_and_methods_are_other_tasks(tmp_path):
         [Generation(Prompt("a"), 4), Generation(Prompt("a"), 5), Generation(Prompt("a", chat=False), 4)]
     )
     assert model.model.asked == [3]
+
+
+def test_a_rule_is_opened_only_for_prompts_that_it_has_not_judged(tmp_path):
+    asked = []
+
+    def open_rule():
+        def selects(texts):
+            asked.append(list(texts))
+            return ["marsh" in text for text in texts]
+
+        return selects
+
+    def unopened():
+        raise AssertionError("everything was judged before")
+
+    path = tmp_path / "verdicts.jsonl"
+    assert recorded_selects(open_rule, path)(["the marsh", "bread", "the marsh"]) == [True, False, True]
+    assert asked == [["the marsh", "bread"]]
+    assert recorded_selects(unopened, path)(["bread", "the marsh"]) == [False, True]
