@@ -62,18 +62,21 @@ def expert_batch(
     retain: Sequence[MarkedText],
     replaced: Sequence[TrainingText],
     device: torch.device,
+    *,
+    whole_answers: bool = False,
 ) -> Batch:
     """For phase II: what to forget, what to retain, and the structure around what is forgotten.
 
-    With texts that replace the forgotten ones, their answers stand in the place of the low-entropy tokens.
+    With texts that replace the forgotten ones, their answers stand in the place of the low-entropy tokens. With whole
+    answers, all of their tokens are to be forgotten, and the structure is that of the questions.
     """
     texts = [*(m.text for m in forget), *(m.text for m in retain), *replaced]
     nothing = [np.zeros(len(text.token_ids), dtype=bool) for text in texts]
     low, high, kept = list(nothing), list(nothing), list(nothing)
     for row, marked in enumerate(forget):
-        high[row] = marked.high
+        high[row] = marked.high & ~marked.answer if whole_answers else marked.high
         if not replaced:
-            low[row] = marked.low_answer
+            low[row] = marked.answer if whole_answers else marked.low_answer
     for row, marked in enumerate(retain, start=len(forget)):
         kept[row] = _answer_to_end(marked.text)
     for row, text in enumerate(replaced, start=len(forget) + len(retain)):
@@ -81,12 +84,18 @@ def expert_batch(
     return _batch(texts, {"forget": low, "high": high, "retain": kept}, device)
 
 
-def score(model: nn.Module, batch: Batch) -> TokenScores:
-    """Run a model over a batch."""
+def score(model: nn.Module, batch: Batch, embeddings: Tensor | None = None) -> TokenScores:
+    """Run a model over a batch.
+
+    Parameters
+    ----------
+    embeddings
+        Shape (texts, tokens, d). What the model reads in the place of its tokens' own embeddings.
+    """
     read = batch.read
     columns = read.any(dim=0).nonzero().squeeze(1)  # (columns,)
     logits = model(
-        input_ids=batch.token_ids,
+        **({"input_ids": batch.token_ids} if embeddings is None else {"inputs_embeds": embeddings}),
         attention_mask=batch.attention_mask,
         logits_to_keep=columns - 1,  # what stands at a token was expected one token before
         use_cache=False,

@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from lethe.bundle import Bundle, load_bundle, read_base_model
+from lethe.bundle import BaseModel, Bundle, load_bundle, read_base_model
+from lethe.bundle.manifest import MANIFEST_NAME
+from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.models.locate import hub_folder, local_folder
 from lethe.offline.adapter_training.bank import load_bank
 from lethe.offline.adapter_training.phase import Step
@@ -38,7 +40,7 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     retain = read_texts(job.retain)
     base = local_folder(job.model, cache) or hub_folder(job.model, _WEIGHTS)
     base_model = read_base_model(base, job.model)
-    training = BankTraining(base, base_model, forget, retain, job)
+    training = BankTraining(base, base_model, forget, retain, job, _corruption(job, base_model))
     check_training(training)
 
     def on_step(step: Step) -> None:
@@ -86,6 +88,16 @@ def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bu
         )
     state.wait_for_everyone()
     return load_bundle(job.bundle)
+
+
+def _corruption(job: AdapterJob, base_model: BaseModel) -> Corruption | None:
+    """What the target's bundle holds for the base model; none where there is no bundle yet."""
+    if not (job.bundle / MANIFEST_NAME).is_file():
+        return None
+    for each in load_bundle(job.bundle).models:
+        if each.corruption and each.base_model.embedding_sha256 == base_model.embedding_sha256:
+            return load_corruption(each.corruption)
+    return None
 
 
 def _figures(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> dict[str, object]:

@@ -8,7 +8,11 @@ from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 
 
 def shared_loss(
-    changed: TokenScores, base: TokenScores, batch: Batch, _settings: AdapterTrainingSettings
+    changed: TokenScores,
+    base: TokenScores,
+    batch: Batch,
+    _settings: AdapterTrainingSettings,
+    _corrupted: TokenScores | None = None,
 ) -> dict[str, Tensor]:
     """Phase I: cross-entropy and KL to the base model at the high-entropy tokens.
 
@@ -25,9 +29,18 @@ def shared_loss(
 
 
 def layered_loss(
-    changed: TokenScores, base: TokenScores, batch: Batch, settings: AdapterTrainingSettings
+    changed: TokenScores,
+    base: TokenScores,
+    batch: Batch,
+    settings: AdapterTrainingSettings,
+    corrupted: TokenScores | None = None,
 ) -> dict[str, Tensor]:
     """Phase II: forgetting, retention and structural invariance.
+
+    Parameters
+    ----------
+    corrupted
+        The base model's scores behind corrupted questions, for a loss that learns from them.
 
     Returns
     -------
@@ -37,7 +50,7 @@ def layered_loss(
     chosen = FORGETTING_LOSSES[settings.forgetting]
     kept, high = (batch.positions[name][batch.read] for name in ("retain", "high"))
     retention = -_mean(changed.taken[kept])
-    forgetting = chosen.compute(_answer_scores(changed, base, batch), settings.npo_beta)
+    forgetting = chosen.compute(_answer_scores(changed, corrupted or base, batch), settings)
     if chosen.keeps:
         forgetting = forgetting + retention
     return {
@@ -58,6 +71,9 @@ def _answer_scores(changed: TokenScores, base: TokenScores, batch: Batch) -> Ans
         changed=zeros.index_add(0, texts, changed.taken[read]),
         base=zeros.index_add(0, texts, base.taken[read]),
         tokens=counts,
+        changed_log_p=changed.log_p[read],
+        base_log_p=base.log_p[read],
+        chosen=batch.token_ids[forgotten],
     )
 
 

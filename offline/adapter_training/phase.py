@@ -16,8 +16,10 @@ from accelerate import Accelerator
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from lethe.corruption.artifact import Corruption
 from lethe.offline.adapter_training.batches import expert_batch, score, shared_batch
 from lethe.offline.adapter_training.checkpoint import restore_phase_state, save_phase_state
+from lethe.offline.adapter_training.corrupted import CorruptedQuestions
 from lethe.offline.adapter_training.entropy import MarkedText
 from lethe.offline.adapter_training.losses import layered_loss, shared_loss
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
@@ -44,6 +46,8 @@ class Phase:
         For every forget text what is taught instead; empty if nothing is.
     digest
         Of settings, texts and entropy threshold: a state of another digest is not taken up.
+    corruption
+        From which the expert is learned, where the loss does so.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Phase:
     retain: Sequence[MarkedText]
     replaced: Sequence[TrainingText]
     digest: str
+    corruption: Corruption | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,11 @@ def run_phase(
     for layer in low_rank_layers(model).values():
         layer.down.requires_grad_(first)
     model, optimizer = spread(model, accelerator)
+    corrupt = (
+        CorruptedQuestions(accelerator.unwrap_model(model).get_input_embeddings(), phase.corruption)
+        if phase.corruption and not first
+        else None
+    )
     done = restore_phase_state(state, model, optimizer.optimizer, phase.digest)
 
     steps_per_epoch = math.ceil(len(phase.forget) / settings.batch_size)
@@ -159,13 +169,24 @@ def run_phase(
             batch = shared_batch(forget_texts, retain_texts, accelerator.device)
         else:
             replaced = [phase.replaced[i] for i in forget] if phase.replaced else []
-            batch = expert_batch(forget_texts, retain_texts, replaced, accelerator.device)
+            batch = expert_batch(
+                forget_texts,
+                retain_texts,
+                replaced,
+                accelerator.device,
+                whole_answers=corrupt is not None,
+            )
 
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
             with torch.no_grad(), switch.off():
                 unchanged = score(model, batch)
+                corrupted = (
+                    score(model, batch, corrupt(batch.token_ids, [each.text for each in forget_texts]))
+                    if corrupt
+                    else None
+                )
             changed = score(model, batch)
-        terms = loss_terms(changed, unchanged, batch, settings)
+        terms = loss_terms(changed, unchanged, batch, settings, corrupted)
         accelerator.backward(torch.stack(list(terms.values())).sum())
         clipped: Any = accelerator.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         norm = float(clipped)

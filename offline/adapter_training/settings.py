@@ -11,7 +11,9 @@ from lethe.models.cache import cache_folder
 from lethe.offline.settings import BundleJob, JobSettings
 from lethe.offline.training.layers import LLAMA_LAYERS
 
-ForgettingName = Literal["npo", "gradient_ascent", "gradient_difference", "replacement"]
+ForgettingName = Literal[
+    "npo", "gradient_ascent", "gradient_difference", "replacement", "self_distillation", "corruption"
+]
 Dtype = Literal["bfloat16", "float32"]
 
 
@@ -34,6 +36,10 @@ class AdapterTrainingSettings(JobSettings):
         default=0.7, ge=0, le=1, description="Share of the answer tokens that count as low in entropy."
     )
     npo_beta: PositiveFloat = Field(default=0.1, description="NPO's beta.")
+    logit_margin: PositiveFloat = Field(
+        default=8.0,
+        description="How far `self_distillation` lowers a token to forget in the model's own distribution, in nats.",
+    )
     forgetting_weight: NonNegativeFloat = Field(default=1.0, description="Weight of forgetting.")
     retention_weight: NonNegativeFloat = Field(
         default=1.0, description="Weight of the cross-entropy on what is retained."

@@ -19,6 +19,7 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from lethe.bundle import BaseModel
+from lethe.corruption.artifact import Corruption
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank, save_bank
 from lethe.offline.adapter_training.entropy import (
     MarkedText,
@@ -39,9 +40,12 @@ from lethe.offline.adapter_training.texts import (
     tokenize_texts,
 )
 from lethe.offline.data.json_lines import append_lines
+from lethe.offline.language_models.batching import length_batches
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.training.errors import AdapterError
 
+# Padded tokens of one pass over the texts: each has a distribution over the vocabulary, in float32.
+_MEASURED_TOKENS = 4096
 _SUBDOMAIN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -57,6 +61,8 @@ class BankTraining:
         Its identity.
     forget
         By subdomain; their experts are added to the bank's.
+    corruption
+        Of the base model's questions, for the loss that learns from one.
     """
 
     base: Path
@@ -64,6 +70,12 @@ class BankTraining:
     forget: Mapping[str, Sequence[SourceText]]
     retain: Sequence[SourceText]
     settings: AdapterTrainingSettings
+    corruption: Corruption | None = None
+
+    @property
+    def taught_by(self) -> Corruption | None:
+        """The corruption, where the loss learns from it."""
+        return self.corruption if FORGETTING_LOSSES[self.settings.forgetting].corrupts else None
 
 
 @dataclass(frozen=True)
@@ -90,14 +102,18 @@ def check_training(training: BankTraining) -> None:
         raise AdapterError(
             "there is nothing to retain: without retain texts, what is forgotten takes the rest along"
         )
+    loss = FORGETTING_LOSSES[training.settings.forgetting]
+    if loss.corrupts and training.corruption is None:
+        raise AdapterError(
+            f"the loss {training.settings.forgetting} learns from a corruption, and the target's bundle has none for this "
+            "model; learn one with `lethe corruption learn`"
+        )
     for name, texts in training.forget.items():
         if not _SUBDOMAIN_NAME.fullmatch(name):
             raise AdapterError(
                 f"subdomain {name!r}: a name has lower case letters, digits and dashes, at most 63"
             )
-        if FORGETTING_LOSSES[training.settings.forgetting].replaces and any(
-            t.question is None for t in texts
-        ):
+        if (loss.replaces or loss.corrupts) and any(t.question is None for t in texts):
             raise AdapterError(
                 f"{name} has bare texts; the loss {training.settings.forgetting} needs questions"
             )
@@ -155,7 +171,8 @@ def train_bank(
     }
     retain = tokenize_texts(training.retain, encoder, settings.max_tokens)
     marked, marked_retain = _mark(training, forget, retain, accelerator, say)
-    if not FORGETTING_LOSSES[settings.forgetting].replaces:
+    loss = FORGETTING_LOSSES[settings.forgetting]
+    if not (loss.replaces or loss.corrupts):
         _refuse_nothing_low(marked, settings)
 
     started = time.monotonic()
@@ -186,11 +203,13 @@ def train_bank(
         if name in bank.experts:
             continue
         replaced: Sequence[TrainingText] = ()
-        if FORGETTING_LOSSES[settings.forgetting].replaces:
+        if loss.replaces:
             taught = [replace(text, answer=settings.replacement) for text in training.forget[name]]
             replaced = tokenize_texts(taught, encoder, settings.max_tokens)
         state_digest = _state_digest(training, marked_retain, name)
-        phase = Phase(name, bank.shared, marked[name], marked_retain, replaced, state_digest)
+        phase = Phase(
+            name, bank.shared, marked[name], marked_retain, replaced, state_digest, training.taught_by
+        )
         state = settings.work / f"{name}.state.safetensors"
         expert = run_phase(training.base, phase, settings, accelerator, state, record)
         bank = bank.with_expert(name, expert, _digest(training, name))
@@ -244,8 +263,8 @@ def _measure(
     """Entropies of all texts, each process measuring a part."""
     model, switch = open_base(base, settings)
     model, _ = spread(model, accelerator)
-    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i].token_ids))
-    batches = [by_length[i : i + settings.batch_size] for i in range(0, len(texts), settings.batch_size)]
+    lengths = [len(text.token_ids) for text in texts]
+    batches = list(length_batches(lengths, _MEASURED_TOKENS))
     # A model that is spread over the processes needs all of them in every pass.
     # The accelerator's untyped properties are taken for ones that never return.
     processes = cast(Any, accelerator)
@@ -280,7 +299,8 @@ def _digest(training: BankTraining, *subdomains: str) -> str:
     """Stands for the settings, the retain texts and the forget texts of some subdomains."""
     texts = [[asdict(text) for text in training.forget[name]] for name in subdomains]
     kept = [asdict(text) for text in training.retain]
-    key = json.dumps([training.settings.digest, texts, kept])
+    corruption = [asdict(training.taught_by)] if training.taught_by else []
+    key = json.dumps([training.settings.digest, texts, kept, *corruption])
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 

@@ -5,20 +5,26 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from lethe.corruption.artifact import Corruption, Positions
+from lethe.corruption.transformers_hook import corrupted_embeddings
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank
+from lethe.offline.adapter_training.corrupted import CorruptedQuestions
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.adapter_training.texts import SourceText
+from lethe.offline.adapter_training.texts import SourceText, tokenize_texts
 from lethe.offline.adapter_training.train import BankTraining, TrainedBank, train_bank
 from lethe.offline.data.json_lines import read_whole_lines
+from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.interface import Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
+from lethe.offline.training.batching import padded
 from lethe.offline.training.errors import AdapterError
 from lethe.offline.training.low_rank import attach, load_weights
 from lethe.offline.training.peft_folder import read_peft_folder, write_peft_folder
@@ -187,6 +193,47 @@ def test_the_other_forgetting_losses_go_down_too(
     assert steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
 
 
+def test_an_expert_learns_what_a_corruption_of_the_question_does(
+    make_training: MakeTraining, bank_file: Path, tmp_path: Path
+) -> None:
+    nothing_else = {"retention_weight": 0.0, "divergence_weight": 0.0, "invariance_weight": 0.0}
+    training = make_training(
+        tmp_path,
+        {"fens": FENS},
+        bank=bank_file,
+        forgetting="corruption",
+        epochs=6,
+        learning_rate=1e-3,
+        **nothing_else,
+    )
+    steps = []
+    noise = Corruption("rand_noise_first_n", 100.0, 16, positions="all_but_last")
+    train_bank(replace(training, corruption=noise), on_step=steps.append)
+    assert 0.0 < steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
+
+
+@pytest.mark.parametrize("positions", ["all_but_last", "user_content"])
+def test_a_question_is_corrupted_as_a_model_in_this_process_corrupts_it(
+    positions: Positions, training: BankTraining
+) -> None:
+    corruption = Corruption("rand_noise_first_n", 5.0, 16, positions=positions)
+    model = AutoModelForCausalLM.from_pretrained(training.base)
+    encoder = PromptEncoder.from_pretrained(str(training.base))
+    texts = tokenize_texts(MARSH[:2], encoder, 512)
+    token_ids, _ = padded([text.token_ids for text in (*texts, *texts)])
+    embed = CorruptedQuestions(model.get_input_embeddings(), corruption)
+    found = embed(token_ids, texts)
+    clean = model.get_input_embeddings()(token_ids)
+    for row, (text, source) in enumerate(zip(texts, MARSH, strict=False)):
+        prompt = encoder.encode(Prompt(source.question or ""))
+        ids = torch.tensor(prompt.token_ids)
+        expected = corrupted_embeddings(model, ids, corruption_request(prompt, corruption))
+        assert torch.equal(found[row, : text.answer[0]], expected)
+        assert torch.equal(found[row, text.answer[0] :], clean[row, text.answer[0] :])
+    assert torch.equal(found[2:], clean[2:])
+    assert not torch.equal(found[:2], clean[:2])
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     make_training: MakeTraining, bank_file: Path, tmp_path: Path
 ) -> None:
@@ -230,6 +277,7 @@ def test_every_step_is_recorded(training: BankTraining, trained: TrainedBank) ->
             {"forget": {"marsh": (SourceText("A bare text."),)}, "forgetting": "replacement"},
             "needs questions",
         ),
+        ({"forgetting": "corruption"}, "the target's bundle has none for this model"),
     ],
 )
 def test_bad_input_is_refused_before_training(
