@@ -168,7 +168,7 @@ format: install-dev ## Format the code and mend what the linter can.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full" on a GPU
+reproduce-tofu: install-dev ## Train, forget and compare on TOFU; writes docs/reproduction-tofu.md. ARGS="--full --tune" on a GPU writes reproduction-tofu-full.md
 	$(BIN)/python -m bench.reproduction.tofu $(ARGS)
 
 reproduce-actions: install-dev ## Set a target's actions side by side on TOFU, whole and quantized; writes docs/reproduction-actions.md. ARGS="--full" on a GPU

@@ -14,12 +14,11 @@ import pydantic
 from matplotlib import pyplot
 
 from bench.reproduction.command import Say, argument_parser, timed_lines
-from bench.reproduction.report import describe_machine
-from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.measured import machines, read_measured, write_measured
+from bench.reproduction.report import described_adapter
+from bench.reproduction.tofu import TofuReproduction, recorded
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
-from lethe.bundle import load_bundle
 from lethe.bundle.files import replace_file
-from lethe.corruption.artifact import Corruption
 from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
@@ -31,13 +30,13 @@ from lethe.offline.evaluation.exposure import (
     evaluate_answers,
     evaluate_exposure,
 )
-from lethe.offline.evaluation.results import Result, markdown_table, write_results
+from lethe.offline.evaluation.results import Result, markdown_table
 from lethe.offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.language_models.guarded import GuardedModel, Selects, oracle, selected_by
+from lethe.offline.language_models.guarded import GuardedModel, Selects
 from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.local import LocalModel
-from lethe.offline.language_models.recorded import RecordedModel
+from lethe.offline.language_models.quantization import GROUP
 from lethe.offline.language_models.refusing import RefusingModel
 from lethe.offline.language_models.routed import RoutedModel
 from lethe.offline.training.fine_tuning import FineTuningSettings
@@ -45,7 +44,8 @@ from lethe.server.settings.policy import PolicySettings
 
 _TRANSLATIONS = Path(__file__).parents[1] / "redteam_data" / "forget01_translations.jsonl"
 _PAGE = Path("docs/reproduction-actions.md")
-_ROUNDED_TO = (8, 4)
+_BITS = (None, 8, 4)
+_SUFFIXES = ("whole", "8-bits", "4-bits")
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,20 @@ class Comparison:
     Attributes
     ----------
     by_oracle
-        Flag by the benchmark's labels, a question's paraphrase with it, in place of a classifier that is trained for it.
+        Flag by the benchmark's labels, however a question is asked, in place of a classifier that is trained for it.
     sampled
         How many questions answers are drawn to.
     drawn
         How many to each.
-    rounded_to
-        Bits of the weights, beside the model as it is.
+    bits
+        To how many the weights are rounded; None is the model as it is.
     """
 
     forget: str = "forget01"
     by_oracle: bool = False
     sampled: int = 40
     drawn: int = 8
-    rounded_to: tuple[int, ...] = _ROUNDED_TO
+    bits: tuple[int | None, ...] = _BITS
 
 
 def small_recipe(forget: str) -> TofuRecipe:
@@ -98,14 +98,22 @@ class ActionComparison:
         self.comparison = comparison
 
     def measure(self) -> Iterator[list[Result]]:
-        """Give what is measured so far after each model."""
-        retain = self._measured("retain", self.run.model(f"retain-{self.comparison.forget}"))
-        results = [retain]
-        for name, model in self._compared():
-            results.append(self._measured(name, model))
-            compared = [compare_with_retain(each, retain) if each.samples else each for each in results]
-            write_results(compared, self.run.work / "results" / f"actions-{self.comparison.forget}")
-            yield compared
+        """Give what is measured so far after each model, the weights rounded to one number of bits after another."""
+        asked = TofuQuestions.load(self.comparison.forget, self.run.data, self.run.recipe.utility_questions)
+        retain = evaluate_tofu(
+            self.run.model(f"retain-{self.comparison.forget}"), asked, self.run.recipe.answer_tokens
+        )
+        measured = []
+        for bits in self.comparison.bits:
+            results = []
+            for name, model in self._compared(bits):
+                result = self._measured(name, model)
+                results.append(compare_with_retain(result, retain) if result.samples else result)
+                write_measured(
+                    results, self.run.work / "results" / f"actions-{self.comparison.forget}-{_suffix(bits)}"
+                )
+                yield [*measured, *results]
+            measured += results
 
     @property
     def questions(self) -> ExposureQuestions:
@@ -118,36 +126,41 @@ class ActionComparison:
             forget, near[: len(forget)], unlearned[: len(forget)], self.comparison.sampled
         )
 
-    def _compared(self) -> Iterator[tuple[str, LanguageModel]]:
-        forget, original = self.comparison.forget, self.run.model("full")
-        corruption, selects = read_artifact(self.run.learn(forget)), self._selects()
-        yield "original", original
-        yield from self._actions(original, self.run.adapted(forget, original), corruption, selects, "")
-        yield "refuse", RefusingModel(original, selects, PolicySettings().refusal, "refuse")
-        for bits in self.comparison.rounded_to:
-            rounded = self.run.model("full", bits)
-            adapted = self.run.adapted(forget, original, bits)
-            yield f"original, {bits} bits", rounded
-            yield from self._actions(rounded, adapted, corruption, selects, f", {bits} bits")
-
-    def _actions(
-        self,
-        model: LanguageModel,
-        adapted: LanguageModel,
-        corruption: Corruption,
-        selects: Selects,
-        suffix: str,
-    ) -> Iterator[tuple[str, LanguageModel]]:
-        both = GuardedModel(adapted, corruption, lambda texts: [True] * len(texts), "adapter+corrupt")
+    def _compared(self, bits: int | None) -> Iterator[tuple[str, LanguageModel]]:
+        forget, selects = self.comparison.forget, self._selects()
+        suffix = "" if bits is None else f", {bits} bits"
+        if bits is None:
+            yield "retain", self.run.model(f"retain-{forget}")
+        model = self.run.model("full", bits)
+        yield f"original{suffix}", model
+        if bits is None:
+            yield "refuse", RefusingModel(model, selects, PolicySettings().refusal, "refuse")
+        corruption = read_artifact(self.run.learn(forget))
         yield f"corrupt{suffix}", GuardedModel(model, corruption, selects, "corrupt")
+        adapted = self.run.adapted(forget, bits)
+        both = GuardedModel(adapted, corruption, lambda texts: [True] * len(texts), "adapter+corrupt")
         yield f"adapter{suffix}", RoutedModel(model, adapted, selects, "adapter")
         yield f"adapter+corrupt{suffix}", RoutedModel(model, both, selects, "adapter+corrupt")
 
     def _selects(self) -> Selects:
         if not self.comparison.by_oracle:
-            return selected_by(load_bundle(self.run.classify(self.comparison.forget)))
-        forgotten = load_tofu(self.comparison.forget, self.run.data)
-        return oracle(text for each in forgotten for text in (each.question, each.paraphrased_question or ""))
+            return self.run.selects(self.comparison.forget)
+        asked = tuple(
+            text
+            for each in self.questions.forget
+            for text in (each.question, each.paraphrased_question, *each.translations.values())
+            if text
+        )
+        # A question that is asked beside another one stands behind it.
+        return lambda texts: [text.endswith(asked) for text in texts]
+
+    def measured(self) -> list[Result]:
+        """What was measured so far, by this process or others."""
+        return read_measured(self.run.work / "results", f"actions-{self.comparison.forget}", _SUFFIXES)
+
+    def machines(self) -> list[str]:
+        """The machines that it was measured on."""
+        return machines(self.run.work / "results", f"actions-{self.comparison.forget}", _SUFFIXES)
 
     def _measured(self, name: str, model: LanguageModel) -> Result:
         self.run.say(f"measuring {name}")
@@ -165,7 +178,7 @@ class ActionComparison:
 
     def _base(self) -> LanguageModel:
         answers = self.run.work / "answers" / "base.jsonl"
-        return RecordedModel(LocalModel.from_pretrained(str(self.run.base), name="base"), answers)
+        return recorded(LocalModel.from_pretrained(str(self.run.base), name="base"), answers)
 
 
 def _translated(questions: Sequence[ForgetQuestion]) -> tuple[ForgetQuestion, ...]:
@@ -181,54 +194,72 @@ class TranslatedQuestion(pydantic.BaseModel):
     translations: dict[str, str]
 
 
-def write_actions_page(page: Path, comparison: ActionComparison, results: Sequence[Result]) -> None:
-    """Write the page, with its picture beside it."""
+def write_actions_page(page: Path, compared: Sequence[ActionComparison]) -> None:
+    """Write the page of what was measured so far, with a picture of each forget set beside it."""
+    measured = {each: each.measured() for each in compared}
+    machines = dict.fromkeys(line for each in compared for line in each.machines())
+    sections = [_section(page, each, results) for each, results in measured.items() if results]
+    text = f"""# A target's actions side by side, on TOFU
+
+Written by `make reproduce-actions`; nothing on this page is typed by hand.
+
+{chr(10).join(machines)}
+
+What is flagged is answered as the column says; `refuse` by one fixed sentence, of which no model scores anything. `retain` never
+learned the forget set. Figures are means over the forget set's questions with 95 % bootstrap intervals, of greedy answers of
+{compared[0].run.recipe.answer_tokens} tokens. leak@k draws answers at temperature 1; over-forgetting is the share of what `original` answered of as many
+retain questions and the model does not; questions with translations are asked in German, Spanish, French, Russian and Chinese by
+turns; beside each stands one of eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is
+TOFU's. Membership is told against questions of the same kind that no model learned, where there are some: 0.5 where nothing shows.
+
+Rounded weights are those of all linear layers, in groups of {GROUP}, computed in bfloat16; the corruption and the adapter are those that
+were learned on the whole model. An adapter's own weights stay as they are.
+
+{chr(10).join(sections)}
+Relearning is no attack on `corrupt` and `refuse`, which leave the weights alone: whoever can train the model has all of it.
+"""
+    replace_file(page, text)
+
+
+def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]) -> str:
     picture = page.parent / "figures" / f"actions-{comparison.comparison.forget}.png"
     whole = [each for each in results if "bits" not in each.model]
+    whole.sort(key=lambda each: each.model == "refuse")
     rounded = [each for each in results if "bits" in each.model]
     _plot(whole, picture)
     recipe, questions, chosen = comparison.run.recipe, comparison.questions, comparison.comparison
     corruption = read_artifact(comparison.run.bundle(chosen.forget))
-    alter = recipe.alter[chosen.forget]
+    alter, scale = comparison.run.alter(chosen.forget)
     flagged = (
-        "the benchmark's own labels, paraphrased questions with them"
+        "the benchmark's own labels, however it is asked"
         if chosen.by_oracle
         else "a classifier that was trained for it"
     )
     retained = "all" if recipe.retain_questions is None else f"{recipe.retain_questions}"
+    learned = ", ".join(recipe.forget_sets)
+    held_out = (
+        f"membership against {len(questions.holdout)} that no model learned"
+        if questions.holdout
+        else "membership is left out, as the models learned all that TOFU has"
+    )
     examples = "\n".join(_example(questions.forget, whole, place) for place in range(2))
-    text = f"""# A target's actions side by side, on TOFU's {chosen.forget}
+    return f"""## {chosen.forget}
 
-Written by `make reproduce-actions`; nothing on this page is typed by hand.
-
-{describe_machine()}
-
-SmolLM2-135M-Instruct learned {len(questions.forget)} questions of {chosen.forget} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs;
-`retain` learned the latter alone. A question is flagged by {flagged}. What is flagged is answered as the column says: `corrupt`
-by `{corruption.function}` on {corruption.dims} dims of `{corruption.positions}`, strength {corruption.strength:.3g}, found on {recipe.searched_questions} of the questions; `adapter`
-by ALTER's adapter of rank {alter.rank}, {alter.epochs} epochs at {alter.learning_rate:g}; `refuse` by one fixed sentence, of which no model scores anything.
-
-Figures are means over the {len(questions.forget)} questions with 95 % bootstrap intervals, of greedy answers of {recipe.answer_tokens} tokens;
-leak@k draws {chosen.drawn} answers at temperature 1 to each of {min(chosen.sampled, len(questions.forget))}; membership is told against {len(questions.holdout)} questions
-that no model learned, 0.5 where nothing shows; over-forgetting is the share of what `original` answered of {len(questions.near)} retain questions and the
-model does not; questions with translations are asked in German, Spanish, French, Russian and Chinese by turns; beside each stands one of
-eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is TOFU's, on {recipe.utility_questions or "all"} questions of each set.
+SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {len(questions.forget)}
+questions of {chosen.forget}. A question is flagged by {flagged}. `corrupt` is `{corruption.function}` on {corruption.dims} dims of
+`{corruption.positions}`, strength {corruption.strength:.3g}, found on {min(recipe.searched_questions, len(questions.forget))} of the questions; `adapter` is ALTER's: {described_adapter(alter, scale)}.
+leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
+utility over {recipe.utility_questions or "all"} questions of each set.
 
 {markdown_table(whole)}
 
 ![What leaks, against how answers read](figures/{picture.name})
 
 {examples}
-## Rounded weights
-
-The same with the weights of all linear layers rounded to so many bits, in groups of 64, computed in bfloat16; the
-corruption and the adapter are those above. An adapter's own weights stay as they are.
+### {chosen.forget}, rounded weights
 
 {markdown_table(rounded) if rounded else "Not measured yet."}
-
-Relearning is no attack on `corrupt` and `refuse`, which leave the weights alone: whoever can train the model has all of it.
 """
-    replace_file(page, text)
 
 
 def _example(questions: Sequence[ForgetQuestion], results: Sequence[Result], place: int) -> str:
@@ -267,22 +298,49 @@ def main() -> None:
     """Run all steps and write the page after each."""
     parser = argument_parser(__doc__ or "", _PAGE)
     parser.add_argument("--full", action="store_true", help="learn all of TOFU: for a machine with a GPU")
-    parser.add_argument("--forget", choices=["forget01", "forget05", "forget10"], default="forget01")
+    parser.add_argument(
+        "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="forget01 by default"
+    )
     parser.add_argument("--oracle", action="store_true", help="flag by the benchmark's labels")
     parser.add_argument("--sampled", type=int, default=40, help="questions that answers are drawn to")
+    parser.add_argument(
+        "--bits",
+        action="append",
+        type=int,
+        choices=[each or 0 for each in _BITS],
+        help="measure only weights of so many bits, 0 as they are, and write no page",
+    )
+    parser.add_argument(
+        "--recorded", action="store_true", help="write the page of what was measured, and measure nothing"
+    )
+    parser.add_argument(
+        "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
+    )
     arguments = parser.parse_args()
     cache = cache_folder()
-    recipe = TofuRecipe.whole() if arguments.full else small_recipe(arguments.forget)
-    run = TofuReproduction(
-        recipe,
-        prepare_smollm2(cache),
-        Path(arguments.data) if arguments.data else None,
-        cache / "reproduction" / f"tofu-{recipe.digest}",
-        _processor_time(timed_lines()),
-    )
-    comparison = ActionComparison(run, Comparison(arguments.forget, arguments.oracle, arguments.sampled))
-    for results in comparison.measure():
-        write_actions_page(arguments.page, comparison, results)
+    bits = tuple(each or None for each in arguments.bits) if arguments.bits else _BITS
+    comparisons = []
+    for forget in arguments.forget or ["forget01"]:
+        recipe = TofuRecipe.whole() if arguments.full else small_recipe(forget)
+        run = TofuReproduction(
+            recipe,
+            arguments.base or prepare_smollm2(cache),
+            Path(arguments.data) if arguments.data else None,
+            cache / "reproduction" / f"tofu-{recipe.digest}",
+            _processor_time(timed_lines()),
+        )
+        chosen = Comparison(forget, arguments.oracle, arguments.sampled, bits=bits)
+        comparisons.append(ActionComparison(run, chosen))
+    for comparison in () if arguments.recorded else comparisons:
+        for _ in comparison.measure():
+            if not arguments.bits:
+                write_actions_page(arguments.page, comparisons)
+    if not arguments.bits:
+        write_actions_page(arguments.page, comparisons)
+
+
+def _suffix(bits: int | None) -> str:
+    return "whole" if bits is None else f"{bits}-bits"
 
 
 def _processor_time(say: Say) -> Say:

@@ -2,9 +2,11 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.bundle import read_base_model
+from lethe.corruption.artifact import Corruption
 from lethe.offline.adapter_training.bank import AdapterBank
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
@@ -14,10 +16,30 @@ from lethe.offline.classifier_training.general_prompts import standalone_example
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Generation, LanguageModel, Prompt
 from lethe.offline.language_models.local import LocalModel
-from lethe.offline.training.low_rank import adapt
+from lethe.offline.training.low_rank import adapt, load_weights
 from lethe.offline.training.peft_folder import LowRankAdapter
 
 _LONGEST_QUESTION = 80
+
+
+@dataclass(frozen=True)
+class AlterRecipe:
+    """How an adapter is trained on a forget set.
+
+    Attributes
+    ----------
+    wordings
+        How many of the model's own answers to each forget question are drawn and forgotten too: without them the learned
+        wording is forgotten before the fact is.
+    """
+
+    settings: AdapterTrainingSettings
+    wordings: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Short digest of what decides the outcome."""
+        return f"{self.settings.digest}-{self.wordings}"
 
 
 def train_alter(
@@ -27,6 +49,7 @@ def train_alter(
     settings: AdapterTrainingSettings,
     folder: Path,
     say: Callable[[str], None],
+    corruption: Corruption | None = None,
 ) -> AdapterBank:
     """Train an expert for every subdomain, unless it is there.
 
@@ -42,6 +65,8 @@ def train_alter(
         Where the bank of these settings is kept.
     say
         Told what begins, and of every epoch.
+    corruption
+        For the loss that learns from one.
     """
 
     def on_step(step: Step) -> None:
@@ -58,6 +83,7 @@ def train_alter(
         {name: _texts(questions) for name, questions in forget.items()},
         _texts(retained),
         settings.model_copy(update={"work": folder / settings.digest}),
+        corruption,
     )
     return train_bank(training, say, on_step).bank
 
@@ -71,12 +97,28 @@ def answered_questions(model: LanguageModel, count: int, max_tokens: int) -> lis
     asked = [text for text in ordinary if text.endswith("?") and len(text) <= _LONGEST_QUESTION]
     chosen = random.Random(0).sample(asked, count)
     answers = model.generate([Generation(Prompt(question), max_tokens) for question in chosen])
-    # An answer that ends for want of tokens would be learned as one that ends there.
-    whole = [answer[: answer.rfind(".") + 1].strip() for answer in answers]
     return [
         ForgetQuestion(question=question, answer=answer)
-        for question, answer in zip(chosen, whole, strict=True)
+        for question, answer in zip(chosen, map(_whole_sentences, answers), strict=True)
         if answer
+    ]
+
+
+def worded_by(
+    model: LanguageModel, questions: Sequence[ForgetQuestion], count: int, max_tokens: int
+) -> list[ForgetQuestion]:
+    """Questions with the model's own drawn answers, each other than the learned one, at most so many to a question."""
+    tasks = [
+        Generation(Prompt(each.question), max_tokens, temperature=1.0, seed=seed)
+        for each in questions
+        for seed in range(count)
+    ]
+    drawn = iter(map(_whole_sentences, model.generate(tasks) if tasks else ()))
+    return [
+        ForgetQuestion(question=each.question, answer=answer)
+        for each in questions
+        for answer in dict.fromkeys(next(drawn) for _ in range(count))
+        if answer and answer != each.answer
     ]
 
 
@@ -91,6 +133,20 @@ def open_adapted(full: Path, adapter: LowRankAdapter, name: str, bits: int | Non
     opened = LocalModel.from_pretrained(str(full), name=name, bits=bits)
     adapt(opened.model, adapter)
     return opened
+
+
+def rescale(opened: LocalModel, adapter: LowRankAdapter) -> None:
+    """Put another adapter of the same rank and layers in the place of the one in force."""
+    load_weights(
+        opened.model,
+        {path: pair.down for path, pair in adapter.pairs.items()},
+        {path: pair.up for path, pair in adapter.pairs.items()},
+    )
+
+
+def _whole_sentences(answer: str) -> str:
+    # An answer that ends for want of tokens would be learned as one that ends there.
+    return answer[: answer.rfind(".") + 1].strip()
 
 
 def _texts(questions: Sequence[ForgetQuestion]) -> tuple[SourceText, ...]:

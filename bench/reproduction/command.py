@@ -9,8 +9,8 @@ from pathlib import Path
 Say = Callable[[str], None]
 
 
-def argument_parser(description: str, page: Path) -> argparse.ArgumentParser:
-    """A parser that knows the data folder and the page to write."""
+def argument_parser(description: str, page: Path | None) -> argparse.ArgumentParser:
+    """A parser that knows the data folder and the page to write, None where that depends on other options."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -13,7 +13,8 @@ import numpy as np
 
 from bench.reproduction.command import Say, argument_parser, data_folder, timed_lines
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
-from bench.reproduction.report import copy_picture, describe_machine
+from bench.reproduction.machine import describe_machine
+from bench.reproduction.report import copy_picture
 from bench.reproduction.serving import served
 from lethe.bundle.files import replace_file
 from lethe.corruption.description import read_artifact

@@ -10,28 +10,42 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.reproduction.alter import answered_questions, open_adapted, train_alter
+from bench.reproduction.alter import AlterRecipe, answered_questions, open_adapted, train_alter, worded_by
+from bench.reproduction.alter_tuning import (
+    REFERENCES,
+    choose_and_keep,
+    kept_choice,
+    measure_candidate,
+    measure_references,
+)
 from bench.reproduction.command import Say, argument_parser, timed_lines
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
+from bench.reproduction.measured import write_measured
 from bench.reproduction.report import write_page
 from bench.reproduction.serving import served
-from bench.reproduction.tofu_models import TofuRecipe, retain_part, train_tofu_model
+from bench.reproduction.tofu_models import PARTS, Part, TofuRecipe, retain_part, train_tofu_model
 from lethe.bundle import load_bundle
 from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
+from lethe.offline.adapter_training.bank import AdapterBank
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.plots import plot_results
-from lethe.offline.evaluation.results import Result, write_results
+from lethe.offline.evaluation.results import Result
 from lethe.offline.evaluation.tofu import TofuQuestions, compare_with_retain, evaluate_tofu
 from lethe.offline.evaluation.tofu_data import load_tofu
-from lethe.offline.language_models.guarded import GuardedModel, guard_with_bundle, oracle, selected_by
+from lethe.offline.language_models.guarded import (
+    GuardedModel,
+    Selects,
+    guard_with_bundle,
+    oracle,
+    selected_by,
+)
 from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_engine, open_proxy
-from lethe.offline.language_models.recorded import RecordedModel
+from lethe.offline.language_models.recorded import RecordedModel, recorded_selects
 from lethe.offline.language_models.routed import RoutedModel
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
@@ -48,6 +62,9 @@ _SEARCHED = LearningSettings(
     # they have begun.
     positions=("all_but_last",),
 )
+
+
+_PAGE, _FULL_PAGE = Path("docs/reproduction-tofu.md"), Path("docs/reproduction-tofu-full.md")
 
 
 class TofuReproduction:
@@ -88,24 +105,47 @@ class TofuReproduction:
     def model(self, name: str, bits: int | None = None) -> LanguageModel:
         """Open one of the models, with weights rounded to so many bits; what it answers is recorded."""
         folder = self.train(name)
-        return RecordedModel(
+        return recorded(
             LocalModel.from_pretrained(str(folder), name=name, bits=bits),
             self.work / "answers" / f"{folder.name}{_rounded(bits)}.jsonl",
         )
 
-    def adapted(self, forget: str, original: LanguageModel, bits: int | None = None) -> LanguageModel:
-        """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded.
+    def adapted(self, forget: str, bits: int | None = None) -> LanguageModel:
+        """Train ALTER's adapter on a forget set, and open the full model with it; what it answers is recorded."""
+        alter, scale = self.alter(forget)
+        bank = self.train_adapter(forget, alter)
+        name = f"alter-{forget}-{self.recipe.ordinary_questions}"
+        answers = self.work / "answers" / f"{name}-{alter.digest}-{scale:g}{_rounded(bits)}.jsonl"
+        return recorded(open_adapted(self.train("full"), bank.compose({forget: scale}), name, bits), answers)
 
-        The model without it gives the answers to ordinary questions that the adapter is to keep.
+    def alter(self, forget: str) -> tuple[AlterRecipe, float]:
+        """How the adapter of a forget set is trained, and its scale: as was chosen, or else as the recipe says."""
+        choice = kept_choice(self.work, forget)
+        if choice is None:
+            return self.recipe.alter[forget], 1.0
+        return self.recipe.alter_candidates[forget][choice.name], choice.scale
+
+    def train_adapter(self, forget: str, alter: AlterRecipe) -> AdapterBank:
+        """Train ALTER's adapter on a forget set.
+
+        The model without it gives the answers to ordinary questions that the adapter is to keep, and its own wordings of
+        what is to be forgotten.
         """
-        recipe, full = self.recipe, self.train("full")
-        settings, name = recipe.alter[forget], f"alter-{forget}-{recipe.ordinary_questions}"
-        questions = {forget: load_tofu(forget, self.data)}
+        recipe, original, asked = self.recipe, self.model("full"), load_tofu(forget, self.data)
         ordinary = answered_questions(original, recipe.ordinary_questions, recipe.answer_tokens)
+        worded = worded_by(original, asked, alter.wordings, recipe.answer_tokens)
+        folder = self.work / "adapters" / f"alter-{forget}-{recipe.ordinary_questions}-{alter.wordings}"
         retained = [*retain_part(recipe, self.data), *ordinary]
-        bank = train_alter(full, questions, retained, settings, self.work / "adapters" / name, self.say)
-        answers = self.work / "answers" / f"{name}-{settings.digest}{_rounded(bits)}.jsonl"
-        return RecordedModel(open_adapted(full, bank.compose(), name, bits), answers)
+        taught = alter.settings.forgetting == "corruption"
+        return train_alter(
+            self.train("full"),
+            {forget: [*asked, *worded]},
+            retained,
+            alter.settings,
+            folder,
+            self.say,
+            read_artifact(self.learn(forget)) if taught else None,
+        )
 
     def learn(self, forget: str) -> Path:
         """Learn the corruption of a forget set against the retain model, and give the bundle."""
@@ -123,7 +163,7 @@ class TofuReproduction:
 
     def classify(self, forget: str) -> Path:
         """Train the classifier of a forget set, and give the bundle."""
-        bundle = self.learn(forget)
+        bundle = self.bundle(forget)
         if has_classifier(bundle):
             return bundle
         forgotten = {question.question for question in load_tofu(forget, self.data)}
@@ -142,22 +182,32 @@ class TofuReproduction:
         )
 
     def measure(
-        self, forget: str, *, classifier: bool = True, cache: Path | None = None
+        self,
+        forget: str,
+        *,
+        classifier: bool = True,
+        cache: Path | None = None,
+        parts: Sequence[Part] = PARTS,
     ) -> Iterator[list[Result]]:
         """Set all models side by side on one forget set; gives what is measured so far after each, and writes it.
 
         Without a classifier, ECO is guarded by the oracle's labels alone. With a cache folder for the proxy, ECO is
         also measured as it is served.
+
+        Parameters
+        ----------
+        parts
+            Of the comparison; each process that measures some of them keeps them in a folder of its own.
         """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
         retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
         results = [compare_with_retain(replace(retain, model="retain"), retain)]
-        for name, model in self._compared(forget, classifier, cache):
+        folder = self.work / "results" / "-".join([forget, *(() if set(parts) == set(PARTS) else parts)])
+        for name, model in self._compared(forget, classifier, cache, parts):
             self.say(f"{forget}: measuring {name}")
             result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
             results.append(compare_with_retain(replace(result, model=name), retain))
-            write_results(results, self.work / "results" / forget)
-            plot_results(results, self.work / "results" / forget / "results.png")
+            write_measured(results, folder)
             yield list(results)
 
     def bundle(self, forget: str) -> Path:
@@ -165,24 +215,34 @@ class TofuReproduction:
         return self.work / "targets" / f"tofu-{forget}"
 
     def _compared(
-        self, forget: str, classifier: bool, cache: Path | None
+        self, forget: str, classifier: bool, cache: Path | None, parts: Sequence[Part]
     ) -> Iterator[tuple[str, LanguageModel]]:
-        full, corruption = self.model("full"), read_artifact(self.learn(forget))
-        yield "original", full
-        forgotten = oracle(question.question for question in load_tofu(forget, self.data))
-        yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
-        if classifier:
-            yield "ECO", guard_with_bundle(full, self.classify(forget))
-        if classifier and cache:
+        full = self.model("full")
+        if "corruption" in parts:
+            yield "original", full
+            corruption = read_artifact(self.learn(forget))
+            forgotten = oracle(question.question for question in load_tofu(forget, self.data))
+            yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
+            if classifier:
+                yield "ECO", GuardedModel(full, corruption, self.selects(forget), "ECO")
+        if "served" in parts and classifier and cache:
             with self._served(forget, cache) as (bare, guarded):
                 yield "original, served", bare
                 yield "ECO, served", guarded
-        yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
-        adapted = self.adapted(forget, full)
-        yield "ALTER, on every question", adapted
-        if classifier:
-            selects = selected_by(load_bundle(self.classify(forget)))
-            yield "ALTER", RoutedModel(full, adapted, selects, f"alter-{forget}, routed")
+        if "baselines" in parts:
+            yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
+        if "adapter" in parts:
+            adapted = self.adapted(forget)
+            yield "ALTER, on every question", adapted
+            if classifier:
+                yield "ALTER", RoutedModel(full, adapted, self.selects(forget), f"alter-{forget}, routed")
+
+    def selects(self, forget: str) -> Selects:
+        """The forget set's classifier as a rule; what it said of a prompt is recorded."""
+        return recorded_selects(
+            lambda: selected_by(load_bundle(self.classify(forget))),
+            self.work / "verdicts" / f"{forget}.jsonl",
+        )
 
     @contextmanager
     def _served(self, forget: str, cache: Path) -> Iterator[tuple[LanguageModel, LanguageModel]]:
@@ -201,6 +261,11 @@ class TofuReproduction:
             yield engine, RecordedModel(proxy, answers / f"served-{forget}-{version}.jsonl")
 
 
+def recorded(model: LocalModel, path: Path) -> RecordedModel:
+    """Record what a model answers, in chunks that fill its passes."""
+    return RecordedModel(model, path, chunk=model.batch_tokens // 32)
+
+
 def _rounded(bits: int | None) -> str:
     return f"-{bits}-bits" if bits else ""
 
@@ -213,19 +278,45 @@ def _spread(items: Sequence[ForgetQuestion] | Sequence[str], count: int) -> Sequ
 
 def main() -> None:
     """Run all steps and write the page."""
-    parser = argument_parser(__doc__ or "", Path("docs/reproduction-tofu.md"))
+    parser = argument_parser(__doc__ or "", None)
     parser.add_argument("--full", action="store_true", help="learn all of TOFU: for a machine with a GPU")
     parser.add_argument(
-        "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="sets to forget"
+        "--forget",
+        action="append",
+        choices=["forget01", "forget05", "forget10"],
+        help="sets to forget; with --full, of those that the models are trained for, the ones to go on with",
     )
     parser.add_argument("--retain", type=int, help="how many retain questions are learned")
     parser.add_argument(
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="STEP",
+        help="one step and no page: train:MODEL, classify, learn, adapt, tune:CANDIDATE, choose; several processes may share them",
+    )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="compare adapters on the sets that have candidates, and choose, first",
+    )
+    parser.add_argument(
+        "--part",
+        action="append",
+        choices=PARTS,
+        help="measure only this of the comparison, and write no page",
+    )
+    parser.add_argument(
+        "--oracle", action="store_true", help="flag by the benchmark's labels alone, without a classifier"
+    )
+    parser.add_argument(
+        "--recorded", action="store_true", help="write the page of what was measured, and measure nothing"
+    )
     arguments = parser.parse_args()
     cache = cache_folder()
     recipe = TofuRecipe.whole() if arguments.full else TofuRecipe()
-    if arguments.forget:
+    if arguments.forget and not arguments.full:
         recipe = replace(recipe, forget_sets=tuple(sorted(arguments.forget)))
     if arguments.retain:
         recipe = replace(recipe, retain_questions=arguments.retain)
@@ -237,11 +328,45 @@ def main() -> None:
         work,
         timed_lines(),
     )
-    results: dict[str, list[Result]] = {}
-    for forget in recipe.forget_sets:
-        for measured in run.measure(forget, cache=cache):
-            results[forget] = measured
-            write_page(arguments.page, recipe, {name: run.bundle(name) for name in results}, results)
+    page = arguments.page or (_FULL_PAGE if arguments.full else _PAGE)
+    sets = sorted(arguments.forget or recipe.forget_sets)
+    steps = list(arguments.only or ())
+    for forget in sets:
+        tuned = recipe.alter_candidates.get(forget, {}) if arguments.tune else {}
+        choosing = [f"tune:{name}" for name in (REFERENCES, *tuned)] + ["choose"] if tuned else []
+        for step in [*steps, *choosing]:
+            _take(run, forget, step)
+    if steps:
+        return
+    parts: Sequence[Part] = [each for each in PARTS if each in (arguments.part or PARTS)]
+    for forget in () if arguments.recorded else sets:
+        for _ in run.measure(forget, classifier=not arguments.oracle, cache=cache, parts=parts):
+            if not arguments.part:
+                write_page(page, run)
+    if not arguments.part:
+        write_page(page, run)
+
+
+def _take(run: TofuReproduction, forget: str, step: str) -> None:
+    """Take one step of a forget set."""
+    name, _, of = step.partition(":")
+    match name:
+        case "train":
+            run.train(of)
+        case "classify":
+            run.classify(forget)
+        case "learn":
+            run.learn(forget)
+        case "adapt":
+            run.train_adapter(forget, run.alter(forget)[0])
+        case "tune" if of == REFERENCES:
+            measure_references(run, forget)
+        case "tune":
+            measure_candidate(run, forget, of)
+        case "choose":
+            run.say(f"{forget}: {choose_and_keep(run, forget)}")
+        case _:
+            raise SystemExit(f"there is no step {step}")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
+from bench.reproduction.alter import AlterRecipe
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.training.fine_tuning import FineTuningSettings, train
+
+Part = Literal["corruption", "served", "baselines", "adapter"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""What a comparison on a forget set consists of."""
 
 
 def _baselines() -> dict[str, FineTuningSettings]:
@@ -24,14 +30,35 @@ def _baselines() -> dict[str, FineTuningSettings]:
     }
 
 
-def _alter() -> dict[str, AdapterTrainingSettings]:
+def _alter() -> dict[str, AlterRecipe]:
     settings = AdapterTrainingSettings(npo_beta=0.03, learning_rate=3e-3, invariance_weight=0.3)
     # Unlearning goes on with every step and has no end of its own, so more questions get fewer epochs.
     return {
-        "forget01": settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3}),
-        "forget05": settings.model_copy(update={"epochs": 5}),
-        "forget10": settings.model_copy(update={"epochs": 3}),
+        "forget01": AlterRecipe(settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3})),
+        "forget05": AlterRecipe(settings.model_copy(update={"epochs": 5})),
+        "forget10": AlterRecipe(settings.model_copy(update={"epochs": 3})),
     }
+
+
+def _candidates() -> dict[str, dict[str, AlterRecipe]]:
+    common = AdapterTrainingSettings(learning_rate=3e-3, invariance_weight=0.3, batch_size=16)
+    preference = {"forgetting": "npo"}
+    distilled = {"forgetting": "self_distillation", "forgetting_weight": 2.0}
+    corrupted = {"forgetting": "corruption"}
+    slower = {"learning_rate": 2e-3}
+
+    def candidates(epochs: int, with_wordings: int) -> dict[str, AlterRecipe]:
+        plain, worded = {"epochs": epochs}, {"epochs": with_wordings}
+        return {
+            "npo": AlterRecipe(common.model_copy(update=preference | plain | {"npo_beta": 0.03})),
+            "npo-own-wordings": AlterRecipe(common.model_copy(update=preference | worded | slower), 2),
+            "margin": AlterRecipe(common.model_copy(update=distilled | plain)),
+            "margin-own-wordings": AlterRecipe(common.model_copy(update=distilled | worded | slower), 2),
+            "corruption": AlterRecipe(common.model_copy(update=corrupted | plain)),
+            "corruption-own-wordings": AlterRecipe(common.model_copy(update=corrupted | worded | slower), 2),
+        }
+
+    return {"forget05": candidates(8, 5), "forget10": candidates(6, 4)}
 
 
 def _experts() -> AdapterTrainingSettings:
@@ -65,7 +92,9 @@ class TofuRecipe:
     baselines
         By name: each starts from the model that knows everything and sees the forget set alone.
     alter
-        By forget set, of the adapter that is set beside them.
+        By forget set, of the adapter that is set beside them where none was tuned.
+    alter_candidates
+        By forget set and name, what tuning compares.
     experts
         Of adapters for requests that come one after another.
     ordinary_questions
@@ -79,7 +108,8 @@ class TofuRecipe:
     answer_tokens: int = 48
     fine_tuning: FineTuningSettings = field(default_factory=FineTuningSettings)
     baselines: Mapping[str, FineTuningSettings] = field(default_factory=_baselines)
-    alter: Mapping[str, AdapterTrainingSettings] = field(default_factory=_alter)
+    alter: Mapping[str, AlterRecipe] = field(default_factory=_alter)
+    alter_candidates: Mapping[str, Mapping[str, AlterRecipe]] = field(default_factory=_candidates)
     experts: AdapterTrainingSettings = field(default_factory=_experts)
     ordinary_questions: int = 80
 

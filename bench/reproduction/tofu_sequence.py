@@ -17,7 +17,7 @@ from matplotlib import pyplot
 
 from bench.reproduction.alter import open_adapted, train_alter
 from bench.reproduction.command import argument_parser, timed_lines
-from bench.reproduction.report import describe_machine
+from bench.reproduction.machine import describe_machine
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
 from lethe.bundle.files import replace_file

@@ -2,10 +2,10 @@ import pytest
 
 from bench.reproduction import tofu
 from bench.reproduction.actions import ActionComparison, Comparison, small_recipe, write_actions_page
+from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.evaluation.results import read_results
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
@@ -22,15 +22,15 @@ def test_actions_are_compared_whole_and_rounded_and_a_run_goes_on(
         utility_questions=2,
         answer_tokens=4,
         fine_tuning=FineTuningSettings(epochs=1, learning_rate=1e-2),
-        alter={"forget01": AdapterTrainingSettings(rank=2, epochs=1)},
+        alter={"forget01": AlterRecipe(AdapterTrainingSettings(rank=2, epochs=1))},
         ordinary_questions=20,
     )
     lines = []
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lines.append)
-    comparison = ActionComparison(run, Comparison(by_oracle=True, sampled=1, drawn=2, rounded_to=(4,)))
+    comparison = ActionComparison(run, Comparison(by_oracle=True, sampled=1, drawn=2, bits=(None, 4)))
     *_, results = comparison.measure()
     assert [result.model for result in results] == [
-        "retain", "original", "corrupt", "adapter", "adapter+corrupt", "refuse",
+        "retain", "original", "refuse", "corrupt", "adapter", "adapter+corrupt",
         "original, 4 bits", "corrupt, 4 bits", "adapter, 4 bits", "adapter+corrupt, 4 bits",
     ]  # fmt: skip
     scores = {result.model: result.scores for result in results}
@@ -43,11 +43,11 @@ def test_actions_are_compared_whole_and_rounded_and_a_run_goes_on(
 
     lines.clear()
     assert list(comparison.measure())[-1] == results
-    assert read_results(tmp_path / "work" / "results" / "actions-forget01" / "results.json") == results
+    assert comparison.measured() == results
     assert not [line for line in lines if "epoch" in line or "candidates" in line]
 
     page = tmp_path / "docs" / "page.md"
-    write_actions_page(page, comparison, results)
+    write_actions_page(page, [comparison])
     text = page.read_text()
     assert "| score | retain | original | corrupt | adapter | adapter+corrupt | refuse |" in text
     assert "| score | original, 4 bits | corrupt, 4 bits |" in text

@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 
 from bench.reproduction import tofu
+from bench.reproduction.alter import AlterRecipe
+from bench.reproduction.alter_tuning import choose_and_keep, measure_candidate, measure_references
 from bench.reproduction.report import write_page
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
@@ -28,7 +30,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
         answer_tokens=4,
         fine_tuning=short,
         baselines={"npo-lora": replace(short, loss="negative_preference", adapter_rank=2)},
-        alter={"forget01": AdapterTrainingSettings(rank=2, epochs=1)},
+        alter={"forget01": AlterRecipe(AdapterTrainingSettings(rank=2, epochs=1))},
         ordinary_questions=20,
     )
     run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
@@ -49,9 +51,38 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
     assert not [line for line in lines if "epoch" in line or "candidates" in line]
 
     page = tmp_path / "docs" / "reproduction-tofu.md"
-    write_page(page, recipe, {"forget01": run.bundle("forget01")}, {"forget01": results})
+    write_page(page, run)
     assert "| forget quality (p) | 1 |" in page.read_text()
     assert (page.parent / "figures" / "tofu-forget01.png").is_file()
+
+
+@pytest.mark.slow
+def test_an_adapter_is_tuned_and_what_is_measured_then_has_it(data, tiny_model_folder, tmp_path):
+    settings = AdapterTrainingSettings(rank=2, epochs=1, forgetting="self_distillation")
+    recipe = TofuRecipe(
+        forget_sets=("forget01",),
+        retain_questions=8,
+        answer_tokens=4,
+        fine_tuning=FineTuningSettings(epochs=1, learning_rate=1e-2),
+        alter={"forget01": AlterRecipe(settings)},
+        alter_candidates={"forget01": {"plain": AlterRecipe(settings), "worded": AlterRecipe(settings, 2)}},
+        ordinary_questions=20,
+    )
+    run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lambda _line: None)
+    measure_references(run, "forget01")
+    scales = [
+        result.model for name in ("plain", "worded") for result in measure_candidate(run, "forget01", name)
+    ]
+    assert scales[0] == "plain at 1"
+    choice = choose_and_keep(run, "forget01")
+    assert run.alter("forget01") == (recipe.alter_candidates["forget01"][choice.name], choice.scale)
+    *_, results = run.measure("forget01", classifier=False, parts=["adapter"])
+    assert [result.model for result in results] == ["retain", "ALTER, on every question"]
+
+    page = tmp_path / "docs" / "reproduction-tofu.md"
+    write_page(page, run)
+    assert f"`{choice.name}` at {choice.scale:g}" in page.read_text()
+    assert page.read_text().count("| worded | ") == page.read_text().count("| plain | ") == 4
 
 
 def test_recipes_that_train_otherwise_share_no_models():

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from bench.reproduction.alter_tuning import KEPT, choose, compare_all, tuning_questions
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.results import Result
+from lethe.offline.evaluation.tofu import TRUTH_RATIOS, TofuQuestions
+
+
+def result(name: str, ratios: np.ndarray, utility: float) -> Result:
+    return Result("tofu", name, {"model utility": utility}, {TRUTH_RATIOS: ratios.tolist()})
+
+
+NEVER_LEARNED = np.linspace(0.5, 1.5, 40)
+REFERENCES = [result("retain", NEVER_LEARNED, 0.5), result("original", NEVER_LEARNED - 0.6, 0.5)]
+
+
+def test_the_candidate_nearest_to_the_retain_model_among_those_that_keep_enough_is_chosen():
+    measured = [
+        result("useless at 1", NEVER_LEARNED, 0.5 * KEPT - 0.01),
+        result("near at 1.3", NEVER_LEARNED + 0.1, 0.5 * KEPT),
+        result("far at 1", NEVER_LEARNED - 0.4, 0.5),
+    ]
+    choice = choose(REFERENCES, measured)
+    assert (choice.name, choice.scale) == ("near", 1.3)
+    assert choice.kept == pytest.approx(KEPT)
+    assert choice.ratio == pytest.approx(1.1)
+
+
+def test_questions_in_between_have_no_part_in_the_choice():
+    spoiled = NEVER_LEARNED.copy()
+    spoiled[1::2] = 0.0
+    [judged] = compare_all(REFERENCES, [result("half at 1", spoiled, 0.5)])
+    assert judged.tuning == 1.0
+    assert judged.held_out < 1e-6
+    measured = [result("half at 1", spoiled, 0.5), result("near at 1", NEVER_LEARNED + 0.1, 0.5)]
+    assert choose(REFERENCES, measured).name == "half"
+
+
+def test_where_none_keeps_enough_the_most_is_kept():
+    measured = [result("a at 1", NEVER_LEARNED, 0.1), result("b at 1", NEVER_LEARNED - 0.4, 0.2)]
+    assert choose(REFERENCES, measured).name == "b"
+
+
+def test_candidates_are_compared_on_all_that_is_forgotten_and_on_a_part_of_the_utility():
+    asked = [ForgetQuestion(question=f"q{n}", answer="a") for n in range(8)]
+    questions = TofuQuestions(asked, dict.fromkeys(("retain", "real_authors", "world_facts"), asked))
+    compared = tuning_questions(questions)
+    assert compared.forget == asked
+    assert {name: len(part) for name, part in compared.utility.items()} == {
+        "retain": 2, "real_authors": 4, "world_facts": 4,
+    }  # fmt: skip
