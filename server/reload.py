@@ -40,6 +40,9 @@ class Reload:
             await self.try_all()
         except ReloadError as error:
             _LOGGER.error("reload failed, what was in force stays: %s", error)
+        except Exception:
+            # A fault of the program's: whoever watches must go on all the same, or no key could be revoked any more.
+            _LOGGER.exception("reload failed, what was in force stays")
 
     async def try_all(self) -> None:
         """Load everything.

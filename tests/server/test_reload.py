@@ -150,3 +150,16 @@ async def test_what_cannot_be_read_ends_no_watch(
     revoke_key(keys, key.id)
     await reload()
     assert not lets_in(access, secret)
+
+
+async def test_a_fault_of_the_programs_ends_no_watch(
+    targets: Path, access: Access, keys: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:
+        raise ArithmeticError("nobody thought of this")
+
+    reload = Reload(Guard(targets, build, NoEngines(), PolicySettings(), Metrics()), access.load)
+    _, secret = create_key(keys)
+    await reload()
+    assert lets_in(access, secret)
+    assert "nobody thought of this" in logged.text
