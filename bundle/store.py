@@ -180,8 +180,19 @@ def load_bundle(folder: Path) -> Bundle:
         raise BundleError(
             f"bundle {manifest.name}: {folder / unlisted} is not in its manifest; take it out, or make the bundle again"
         )
-    version = hashlib.sha256(written).hexdigest()[:12]
-    return Bundle(folder, manifest, version)
+    return Bundle(folder, manifest, _version(written))
+
+
+def is_in_place(bundle: Bundle) -> bool:
+    """Whether it is still this version that lies in its folder."""
+    try:
+        return _version(manifest_bytes(bundle.folder)) == bundle.version
+    except BundleError:
+        return False
+
+
+def _version(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()[:12]
 
 
 def _unlisted(folder: Path, manifest: Manifest) -> str | None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from lethe.bundle import Bundle, BundleError
+from lethe.bundle import Bundle, BundleError, is_in_place
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.exchange import Exchange
@@ -58,6 +58,8 @@ class Classifier(Protocol):
     async def close(self) -> None: ...
 
 
+# To load what is changed meanwhile.
+_TRIES = 3
 _BY_STAGE = ("stage",)
 _PROMPT, _ANSWER = "prompt", "answer"
 
@@ -261,6 +263,17 @@ class Guard:
             await self._host.settle(self._in_force.targets if self._in_force else TargetSet([]))
 
     async def _load(self) -> _InForce:
+        for _ in range(_TRIES):
+            loaded = await self._load_once()
+            # Heads and corruptions are read after the hashes: another version may have come into their place by then.
+            if await asyncio.to_thread(_are_in_place, loaded.targets.bundles):
+                return loaded
+            await loaded.classifier.close()
+        raise BundleError(
+            f"the bundles in {self._folder} were changed again and again while they were loaded"
+        )
+
+    async def _load_once(self) -> _InForce:
         targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
         await self._host.install(targets)
         try:
@@ -405,6 +418,10 @@ class Guard:
                 return await in_force.classifier.classify_answer(exchange, spans=explain)
             except ClassifierError:
                 return None
+
+
+def _are_in_place(bundles: Sequence[Bundle]) -> bool:
+    return all(map(is_in_place, bundles))
 
 
 def _in_short(targets: TargetSet) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lethe.bundle import Action, Bundle
+from lethe.bundle import Action, Bundle, BundleError
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.verdict import Verdict
 from lethe.server.guard.decision import Outcome
@@ -105,6 +105,30 @@ async def test_a_request_in_flight_ends_on_the_targets_that_it_began_with(
     assert (await guard.decide(TWO_PROMPTS)).outcome is Outcome.REFUSE
     await guard.close()
     assert classifiers.built[0].closed
+
+
+@pytest.mark.parametrize("times", [1, 99])
+async def test_what_is_changed_while_it_is_loaded_is_loaded_again(targets: Path, times: int) -> None:
+    """Or one version would be in force with another's head."""
+    built: list[SlowClassifier] = []
+
+    async def build(bundles: Sequence[Bundle]) -> SlowClassifier:
+        if len(built) < times:
+            write_target(targets, "books", description=f"version {len(built)}")
+        built.append(SlowClassifier([bundle.name for bundle in bundles]))
+        return built[-1]
+
+    guard = Guard(targets, build, NoEngines(), PolicySettings(), Metrics())
+    if times > 1:
+        with pytest.raises(BundleError, match="again and again"):
+            await guard.load()
+        assert all(each.closed for each in built)
+        return
+    await guard.load()
+    [books] = guard.targets
+    assert books.bundle.manifest.description == "version 0"
+    assert [each.closed for each in built] == [True, False]
+    await guard.close()
 
 
 async def test_what_comes_into_force_waits_for_no_request_and_engines_are_left_with_the_last(
