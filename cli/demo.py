@@ -128,4 +128,4 @@ def _show(comparisons: "list[Comparison]") -> None:
                 "the same" if each.guarded.text == each.bare.text else each.guarded.text, each.guarded.seconds
             ),
         )
-    Console().print(table)
+    Console(markup=False).print(table)

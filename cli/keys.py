@@ -104,7 +104,7 @@ def list_keys(keys: File = None) -> None:
                 f"{key.created:%Y-%m-%d}",
                 state,
             )
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 @app.command("revoke")

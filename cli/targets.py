@@ -56,7 +56,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 ", ".join(each.id for each in bundle.manifest.models),
                 bundle.manifest.description,
             )
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 Reference = Annotated[
@@ -161,7 +161,7 @@ def versions(name: TargetArgument, targets: TargetsFolder = None) -> None:
             if kept.version != now.version:
                 threshold = load_bundle(kept.folder).manifest.threshold
                 table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", f"{threshold:g}")
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 @app.command("rollback")

@@ -38,7 +38,7 @@ def list_teams(keys: File = None) -> None:
                 str(team.concurrency or ""),
                 " ".join(members),
             )
-        Console().print(table)
+        Console(markup=False).print(table)
 
 
 @app.command("set")

@@ -51,6 +51,11 @@ def test_a_proxy_that_asks_for_keys_is_given_the_clients(demo: list[str]) -> Non
     assert "bare" in shown.output
 
 
+def test_a_prompt_is_shown_as_it_is_asked(demo: list[str]) -> None:
+    demo[demo.index("--prompt") + 1] = "[/INST] hi"
+    assert "[/INST] hi" in lethe(*demo, "--key", "client").output
+
+
 def test_the_address_may_end_as_clients_want_it(demo: list[str]) -> None:
     proxy = demo.index("--url") + 1
     demo[proxy] += "/v1/"

@@ -43,6 +43,13 @@ def test_a_key_is_made_shown_once_and_revoked(file: Path) -> None:
     assert KeyRing(read_keys(file)).find(secret) is None
 
 
+def test_a_name_hides_no_key_from_who_would_revoke_it(file: Path) -> None:
+    lethe("create", "--name", "ci [/x]")
+    [key] = read_keys(file)
+    [line] = [line for line in lethe("list").output.splitlines() if key.id in line]
+    assert "ci [/x]" in line
+
+
 def test_the_id_that_revokes_a_key_is_whole_in_a_narrow_terminal(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

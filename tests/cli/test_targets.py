@@ -45,6 +45,11 @@ def test_the_list_shows_each_bundle_and_how_it_is_in_force(folder: Path) -> None
     assert "disabled" in films
 
 
+def test_a_description_is_shown_as_it_is_written(folder: Path) -> None:
+    write_target(folder, "books", description="about [red]books[/b]")
+    assert "about [red]books[/b]" in lethe("list").output
+
+
 def test_a_target_is_disabled_shadowed_and_enabled_again(folder: Path) -> None:
     version = load_bundle(folder / "books").version
     assert lethe("shadow", "books").output == "books observed\n"
