@@ -33,6 +33,11 @@ def redteam(
         typer.echo(f"\n{found.report}", err=True)
         for line in found.over:
             typer.echo(f"lethe: {line}", err=True)
+        if found.recalled:
+            typer.echo(
+                f"lethe: {found.recalled} outcomes are of an earlier run, and were not asked for anew; name another --out for that",
+                err=True,
+            )
         if not found.complete:
             typer.echo("lethe: the budget is used up; the same command goes on", err=True)
         if found.over:

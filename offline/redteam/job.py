@@ -26,11 +26,15 @@ class RedTeamResult:
     ----------
     complete
         Whether all that was to be tried was.
+    recalled
+        How many outcomes are of an earlier run into the same folder: what has changed behind the address since then, they
+        do not know.
     """
 
     rows: tuple[AttackSummary, ...]
     over: tuple[str, ...]
     complete: bool
+    recalled: int
     report: Path
 
 
@@ -55,7 +59,7 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
     """
     probes = load_probes(settings.questions, settings.limit, settings.seed)
     entailment = _entailment(settings)
-    attacks, outcomes = asyncio.run(_carry_out(url.rstrip("/"), settings, probes, progress))
+    attacks, outcomes, recalled = asyncio.run(_carry_out(url.rstrip("/"), settings, probes, progress))
     judged = [_judged(outcome, probes, settings, entailment) for outcome in outcomes]
     rows = summarize(judged)
     complete = all(
@@ -66,12 +70,12 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
     )
     over = too_many(rows, settings.max_bypass, settings.max_leak)
     report = write_report(settings.out, url, settings, rows, judged, over)
-    return RedTeamResult(tuple(rows), tuple(over), complete, report)
+    return RedTeamResult(tuple(rows), tuple(over), complete, recalled, report)
 
 
 async def _carry_out(
     url: str, settings: RedTeamSettings, probes: tuple[ForgetQuestion, ...], progress: Progress
-) -> tuple[dict[str, Attack], list[AttackOutcome]]:
+) -> tuple[dict[str, Attack], list[AttackOutcome], int]:
     async with connection(settings.concurrency) as (session, limit):
         server = ChatServer(session, url, settings.api_key, limit)
         model = settings.model or await server.first_model()
@@ -89,10 +93,12 @@ async def _carry_out(
             own = ChatServer(session, settings.attacker_url, settings.attacker_key, limit)
             attacker = own, settings.attacker_model or await own.first_model()
         log = OutcomeLog(settings.out, settings.decisive() | {"url": url, "model": model})
+        keys = [(name, probe.question) for name in attacks for probe in probes]
+        recalled = len(log.of(keys))
         progress.expect(len(attacks))
         campaign = Campaign(settings, server, model, detector, log, attacker)
         await campaign.run(attacks, probes, progress)
-        return attacks, log.of((name, probe.question) for name in attacks for probe in probes)
+        return attacks, log.of(keys), recalled
 
 
 def _detector(settings: RedTeamSettings, server: ChatServer) -> Detector:

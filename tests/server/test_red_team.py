@@ -97,7 +97,10 @@ async def test_turns_lead_through_the_model_s_own_answers(attacked, stack: Stack
 async def test_a_second_run_asks_nothing_anew_and_a_changed_one_is_refused(attacked, stack: Stack) -> None:
     first = await attacked("plain")
     asked = len(stack.engine.requests)
-    assert (await attacked("plain")).rows == first.rows
+    second = await attacked("plain")
+    assert second.rows == first.rows
+    # Whoever has changed the guard meanwhile is told.
+    assert (first.recalled, second.recalled) == (0, 2)
     assert len(stack.engine.requests) == asked
     with pytest.raises(RedTeamError, match="another seed; name another --out"):
         await attacked("plain", seed=1)
@@ -109,6 +112,7 @@ async def test_a_budget_ends_a_run_and_the_next_one_goes_on(attacked) -> None:
     assert row(first, "plain").leaked.total == 1
     second = await attacked("plain", budget=1)
     assert second.complete
+    assert second.recalled == 1
     assert row(second, "plain").leaked.total == 2
 
 
