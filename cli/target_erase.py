@@ -32,14 +32,13 @@ def erase(
     with reported():
         settings = load_settings()
         folder = data or Path(name)
-        feedback = settings.feedback.folder / f"{name}.jsonl" if settings.feedback.folder else None
         traces = TargetTraces(
             name,
             # Another folder of that name is none of ours.
             folder if (folder / OPTIONS).is_file() else None,
             targets_folder(targets) / name,
             cache_folder(),
-            [feedback] if feedback else [],
+            [*_of_feedback(settings, name), *_of_console(settings, name)],
         )
         found = traces.found()
         typer.echo("this is removed:" if found else "nothing of it is found here")
@@ -52,6 +51,25 @@ def erase(
         typer.echo("this remains:")
         for line in [*remaining(bundle), *_in_log(settings, name)]:
             typer.echo(f"  {line}")
+
+
+def _of_feedback(settings: "Settings", name: str) -> list[tuple[Path, str]]:
+    folder = settings.feedback.folder
+    return [] if folder is None else [(folder / f"{name}.jsonl", "what people said of its verdicts")]
+
+
+def _of_console(settings: "Settings", name: str) -> list[tuple[Path, str]]:
+    """What administrators have written of a target in the console, and what was built of it there."""
+    from lethe.offline.target_building.data import OPTIONS
+    from lethe.offline.target_building.erasure import DATA, beside_bundle
+    from lethe.server.console.target_data import BUILT
+
+    folder = settings.console.target_data
+    if folder is None:
+        return []
+    written = [(folder / name, DATA)] if (folder / name / OPTIONS).is_file() else []
+    built = folder / BUILT
+    return [*written, (built / name, "the bundle that the console built of it"), *beside_bundle(built, name)]
 
 
 def _in_log(settings: "Settings", name: str) -> list[str]:

@@ -12,6 +12,8 @@ from lethe.bundle import Bundle, forget_versions, load_bundle, read_manifest, up
 from lethe.offline.classifier_training.known_questions import KNOWN_FILE
 from lethe.offline.model_card import write_card
 
+DATA = "prompts, questions and answers, and all that was made of them"
+
 
 @dataclass(frozen=True)
 class TargetTraces:
@@ -26,35 +28,42 @@ class TargetTraces:
     cache
         The folder of all jobs' caches.
     others
-        Further files that are of this target alone.
+        Further files and folders that are of this target alone, and what they are.
     """
 
     name: str
     data: Path | None
     bundle: Path
     cache: Path
-    others: Sequence[Path] = ()
+    others: Sequence[tuple[Path, str]] = ()
 
     def found(self) -> list[tuple[Path, str]]:
         """What is there and will be removed, and what it is."""
         training = self.cache / "training"
         candidates = [
-            (self.data, "prompts, questions and answers, and all that was made of them"),
-            (self.bundle.parent / f".{self.name}-search.jsonl", "record of the search for its corruption"),
+            (self.data, DATA),
+            *beside_bundle(self.bundle.parent, self.name),
             (Path("reports") / self.name, "reports of its trainings"),
-            (self.bundle.parent / ".versions" / self.name, "earlier versions of its bundle"),
             (
                 training / "embeddings.sqlite",
                 "embeddings of all targets' prompts; they are made anew in minutes",
             ),
             (training / "unfinished", "what interrupted trainings came to, of all targets"),
             (training / "encoders", "encoders that were fine-tuned, of all targets"),
-            *((path, "what people said of its verdicts") for path in self.others),
+            *self.others,
         ]
         found = [(path, what) for path, what in candidates if path is not None and path.exists()]
         if known_questions(self.bundle):
             found.append((self.bundle / KNOWN_FILE, "its known questions, in the bundle; the bundle stays"))
         return found
+
+
+def beside_bundle(folder: Path, name: str) -> list[tuple[Path, str]]:
+    """What may stand beside a target's bundle in a folder of bundles, and what it is."""
+    return [
+        (folder / f".{name}-search.jsonl", "record of the search for its corruption"),
+        (folder / ".versions" / name, "earlier versions of its bundle"),
+    ]
 
 
 def known_questions(bundle: Path) -> bool:

@@ -38,7 +38,7 @@ FILES = (
     "forget.txt", "near.txt", "names.txt", "questions.yaml", "unknown.txt", "facts.txt", "ordinary.txt", "answers.yaml",
     "near_answers.yaml",
 )  # fmt: skip
-_BUILT = ".bundles"
+BUILT = ".bundles"
 _OPTIONS = "target.yaml"
 
 
@@ -140,7 +140,7 @@ class TargetDataRoutes:
             "build",
             str(folder),
             "--targets",
-            str(self._folder / _BUILT),
+            str(self._folder / BUILT),
             "--engine",
             address,
         ]
@@ -159,7 +159,7 @@ class TargetDataRoutes:
         """Put what was built among the bundles in force, where it only observes."""
         key = administrator(request, self._access)
         name = self._data(name).name
-        built, target = self._folder / _BUILT / name, self._settings.targets / name
+        built, target = self._folder / BUILT / name, self._settings.targets / name
         if not built.is_dir():
             raise NotFound(f"{name} was not built yet")
         deployment = self._settings.targets / DEPLOYMENT_NAME
@@ -199,7 +199,7 @@ class TargetDataRoutes:
         return sorted(path.parent for path in self._folder.glob(f"[!.]*/{_OPTIONS}"))
 
     def _overview(self) -> dict[str, Any]:
-        staged = self._folder / _BUILT
+        staged = self._folder / BUILT
         built = {
             each.name: each.version
             for each in (survey_bundles(staged) if staged.is_dir() else ())

@@ -72,6 +72,29 @@ def test_nothing_of_the_data_is_left_and_the_bundle_still_guards(desk: Path) -> 
     assert "goes on guarding" in result.output
 
 
+def test_what_was_written_and_built_in_the_console_goes_too(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LETHE_CONSOLE__TARGET_DATA", "target-data")
+    (desk / "target-data").mkdir()
+    for name in ("orla", "other"):
+        (make_folder(desk / "target-data" / name) / "forget.txt").write_text(_SECRET)
+        for path in (
+            f"{name}/classifier/known.jsonl",
+            f".{name}-search.jsonl",
+            f".versions/{name}/1/target.json",
+        ):
+            (desk / "target-data/.bundles" / path).parent.mkdir(parents=True, exist_ok=True)
+            (desk / "target-data/.bundles" / path).write_text(_SECRET)
+    assert lethe("orla", "--yes").exit_code == 0
+    assert sorted(holding(desk)) == [
+        "target-data/.bundles/.other-search.jsonl",
+        "target-data/.bundles/.versions/other/1/target.json",
+        "target-data/.bundles/other/classifier/known.jsonl",
+        "target-data/other/forget.txt",
+    ]
+
+
 def test_it_is_shown_and_asked_for_before_anything_is_removed(desk: Path) -> None:
     result = lethe("orla", answer="n\n")
     assert result.exit_code == 1
