@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.bundle import Bundle, forget_versions, load_bundle, read_manifest, update_bundle
+from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.offline.classifier_training.known_questions import KNOWN_FILE
 from lethe.offline.model_card import write_card
 
@@ -60,8 +61,17 @@ class TargetTraces:
 
 def beside_bundle(folder: Path, name: str) -> list[tuple[Path, str]]:
     """What may stand beside a target's bundle in a folder of bundles, and what it is."""
+    records = sorted(folder.glob(f".{name}-*search.jsonl"))
+    # A record has its model's name too; what a name begins that is another target's is that one's.
+    longer = tuple(
+        f".{other.name}-" for other in folder.glob(f"{name}-*") if (other / MANIFEST_NAME).is_file()
+    )
     return [
-        (folder / f".{name}-search.jsonl", "record of the search for its corruption"),
+        *(
+            (path, "record of a search for its corruption")
+            for path in records
+            if not path.name.startswith(longer)
+        ),
         (folder / ".versions" / name, "earlier versions of its bundle"),
     ]
 

@@ -95,6 +95,17 @@ def test_what_was_written_and_built_in_the_console_goes_too(
     ]
 
 
+def test_the_record_of_a_search_on_any_model_goes_and_that_of_another_target_stays(desk: Path) -> None:
+    write_target(desk / "targets", "orla-quintrell")
+    for record in ("orla-smollm2-135m", "orla-quintrell", "orla-quintrell-smollm2-135m"):
+        (desk / f"targets/.{record}-search.jsonl").write_text(_SECRET)
+    lethe("orla", "--yes")
+    assert sorted(holding(desk)) == [
+        "targets/.orla-quintrell-search.jsonl",
+        "targets/.orla-quintrell-smollm2-135m-search.jsonl",
+    ]
+
+
 def test_it_is_shown_and_asked_for_before_anything_is_removed(desk: Path) -> None:
     result = lethe("orla", answer="n\n")
     assert result.exit_code == 1
