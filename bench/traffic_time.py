@@ -1,5 +1,6 @@
 """How long ordinary requests take and how much memory, by the number of targets."""
 
+import gc
 import math
 import multiprocessing
 import re
@@ -83,6 +84,9 @@ def _timing(sources: Sources, bundles: tuple[Path, ...], count: int, share: floa
         heads = heads_of(bundles, count, Path(folder))
         with Judge(heads) as judge:
             judge.verdict(next(requests_of_length(sources, LENGTHS[0])).conversation, spans=True)
+            # As the proxy does once it is ready.
+            gc.collect()
+            gc.freeze()
             timed = [each for length in LENGTHS for each in _of_length(judge, sources, length, share)]
     for length, found in groupby(timed, key=lambda each: each.length):
         median = 1000 * float(np.median([each.seconds for each in found]))

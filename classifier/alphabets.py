@@ -21,6 +21,8 @@ _LETTERS = string.ascii_lowercase
 _FEWEST = 6
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
+# The same of a long one with its words apart: questions have -3.9 and more, lists of versions up to -4.4.
+_LONG, _LONG_LANGUAGE = 32, -4.3
 _MOST_GROUPS = 4096
 # Characters of a run of numbers that show what they may be.
 _FIRST_NUMBERS = 48
@@ -46,6 +48,7 @@ _SIGN_WORDS = re.compile(r"[ \t]*[/|\n][/|\n \t]*|[ \t]{2,}")
 _SHORT_SIGN = re.compile(r"[.·•∙*]")
 _LONG_SIGN = re.compile(r"[\-–—−_]")
 _NUMBER = re.compile(r"\d+")
+_LATIN = re.compile(r"[A-Za-z]")
 _SPOKEN_GATE = (
     "charlie",
     "foxtrot",
@@ -156,9 +159,10 @@ class Alphabets:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for start, end in number_runs(text):
-            # Most numbers are no letters, and the first few show it; the last of these may be cut.
+            # Most numbers are no letters, and the first few show it; the last of these may be cut. Versions, hashes and
+            # packed tables have letters among them.
             first = _NUMBER.findall(text, start, min(start + _FIRST_NUMBERS, end))[:-1]
-            if not _NUMBERS_OF_LETTERS.issuperset(first):
+            if not _NUMBERS_OF_LETTERS.issuperset(first) or _LATIN.search(text, start, end):
                 continue
             numbers = set(_NUMBER.findall(text, start, end))
             if not any(alphabet.keys() >= numbers for alphabet in _NUMBERED):
@@ -197,7 +201,9 @@ class Alphabets:
         best = max(readings, key=self._statistics.of_text, default=None)
         if best is None or len(best) < _FEWEST:
             return None
-        enough = _LANGUAGE if " " in best else _LANGUAGE_UNPARTED
+        enough = _LANGUAGE_UNPARTED
+        if " " in best:
+            enough = _LANGUAGE if len(best) < _LONG else _LONG_LANGUAGE
         return best if self._statistics.of_text(best) >= enough and len(set(best)) >= _FEWEST - 1 else None
 
     def _joined(self, run: _Groups, alphabet: Mapping[str, str]) -> str:

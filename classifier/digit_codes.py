@@ -6,6 +6,7 @@ hexadecimal, which stand in ordinary text everywhere, have readers of their own.
 
 import functools
 import itertools
+import operator
 import re
 import string
 from collections.abc import Callable, Iterator
@@ -203,17 +204,22 @@ def _coded_lines(scan: Scan) -> Iterator[tuple[str, Callable[[str], str | None]]
     if not _may_be_measured(scan):
         return
     marks = scan.signs.translate(_IN_MEASURED).split(_END_OF_LINE)
-    lines = zip(marks, text.split("\n"), strict=True)
-    for may_be, group in itertools.groupby(lines, key=lambda line: _may_end_measured(*line)):
-        if may_be:
+    lines = text.split("\n")
+    # Few lines end so.
+    may_be = [
+        mark.endswith(_SHORTEST_MEASURED) and _may_end_measured(mark, line)
+        for mark, line in zip(marks, lines, strict=True)
+    ]
+    if not any(may_be):
+        return
+    for measured, group in itertools.groupby(zip(may_be, lines, strict=True), key=operator.itemgetter(0)):
+        if measured:
             together = "\n".join(line for _, line in group)
             yield from ((found, _from_measured) for found in _MEASURED_RUN.findall(together))
 
 
 def _may_end_measured(marks: bytes, line: str) -> bool:
-    """Whether a line may be measured, or what stands behind a label in it: all from there on is of these characters."""
-    if not marks.endswith(_SHORTEST_MEASURED):
-        return False
+    """Whether a line whose end may be is measured, or what stands behind a label in it: all from there on is of these characters."""
     behind = marks.rfind(_NOT_MEASURED) + 1
     return not behind or line.find(": ", behind) >= 0
 

@@ -1,8 +1,10 @@
 """Letters that are drawn by several marks each, as in heavy leetspeak."""
 
 import re
+from itertools import takewhile
 
-from lethe.classifier.aligned_text import AlignedText, substitute
+from lethe.classifier.aligned_text import AlignedText, replaced
+from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.points import translated
 from lethe.classifier.reader import Reader
 from lethe.classifier.scan import Scan
@@ -18,7 +20,12 @@ _DRAWN_WORD, _OF_DRAWN = (
     re.compile(r"[|\\(]|[0-9][a-z]|[a-z][0-9]|^[0-9]+$"),
 )
 _DRAWN_DIGITS = bytes.maketrans(b"0123456789@$!", b"olzeasbtbgasi")
-_FEWEST_DRAWN = 6
+# So many in so many characters, as no program and no table has them, and how far around them other words are read.
+_FEWEST_DRAWN, _TOGETHER, _AROUND = 6, 300, 160
+# Bits a letter of the words that they make, and the share of these that are letters: of code at most -5.5 and 0.3, of
+# questions at least -4.7 and 0.8.
+_LANGUAGE, _SHARE_OF_LETTERS = -5.2, 0.6
+_STATISTICS = LetterStatistics.load()
 
 
 def _may_be_drawn(scan: Scan) -> bool:
@@ -29,15 +36,46 @@ def _may_be_drawn(scan: Scan) -> bool:
 
 def read_drawn(text: str) -> AlignedText | None:
     """The text with letters that are drawn by several marks each, as in heavy leetspeak, the digits for the others too."""
-    if len(_DRAWN.findall(text)) < _FEWEST_DRAWN:
-        return None
+    found: list[tuple[int, int, str]] = []
+    for start, end in _drawn_stretches(text):
+        behind = takewhile(
+            lambda word, last=end + _AROUND: word.start() < last,
+            _DRAWN_WORD.finditer(text, max(start - _AROUND, 0)),
+        )
+        words = list(behind)
+        drawn = " ".join(_read(word[0]) for word in words if _DRAWN.search(word[0]))
+        if not _is_language(drawn):
+            continue
+        done = found[-1][1] if found else 0
+        found += (
+            (*word.span(), _read(word[0]))
+            for word in words
+            if word.start() >= done and _OF_DRAWN.search(word[0])
+        )
+    return replaced(text, found)
 
-    def read(word: str) -> str | None:
-        if _OF_DRAWN.search(word) is None:
-            return None
-        return translated(_ANY_DRAWN.sub(lambda mark: _DRAWINGS[mark[0]], word), _DRAWN_DIGITS)
 
-    return substitute(_DRAWN_WORD, text, read)
+def _drawn_stretches(text: str) -> list[tuple[int, int]]:
+    """Half-open stretches with many drawn letters, from the first to the last of them."""
+    places = [match.span() for match in _DRAWN.finditer(text)]
+    stretches: list[tuple[int, int]] = []
+    for (start, _), (last, end) in zip(places, places[_FEWEST_DRAWN - 1 :], strict=False):
+        if last - start <= _TOGETHER:
+            if stretches and start <= stretches[-1][1]:
+                start, _ = stretches.pop()
+            stretches.append((start, end))
+    return stretches
+
+
+def _is_language(read: str) -> bool:
+    return (
+        sum(map(str.isalpha, read)) >= _SHARE_OF_LETTERS * len(read) > 0
+        and _STATISTICS.of_text(read) >= _LANGUAGE
+    )
+
+
+def _read(word: str) -> str:
+    return translated(_ANY_DRAWN.sub(lambda mark: _DRAWINGS[mark[0]], word), _DRAWN_DIGITS)
 
 
 DRAWN = Reader("drawn letters", _may_be_drawn, read_drawn)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lethe.classifier.encoders.encoder import TokenizedText
+from lethe.classifier.points import ranges
 
 # What the tokens of a long text add to many heads would take gigabytes; of these it takes megabytes.
 _HEADS_AT_ONCE = 64
@@ -18,6 +19,9 @@ _EDGES_AT_ONCE = 1 << 9
 # Of so many heads what each token adds is summed up faster than stretches are.
 _FEW_HEADS = 8
 _TOKENS_AT_ONCE = 1 << 12
+# Of more heads than a token's vector has numbers the vectors are added up, and weighed for all heads in one product; what each
+# token adds to each head would be a table of gigabytes.
+_MANY_HEADS = 256
 
 
 class TokenVectors(Protocol):
@@ -48,6 +52,11 @@ class Gate:
         self, vectors: TokenVectors, directions: NDArray[np.float32], bias: NDArray[np.float32]
     ) -> None:
         self._bias = bias
+        self._vectors, self._directions = vectors, directions
+        # The sum of these numbers says which tokens a stretch has.
+        self._hashes = np.random.default_rng(0).integers(0, 1 << 63, vectors.vocabulary_size, np.uint64)
+        if len(directions) > _MANY_HEADS:
+            return
         # What a token adds to each head's score, (vocabulary, heads), some heads at a time.
         self._shares = [
             np.empty((vectors.vocabulary_size, len(directions[start : start + _HEADS_AT_ONCE])), np.float32)
@@ -69,21 +78,76 @@ class Gate:
         """
         bounds = np.array(stretches, np.int64).reshape(-1, 2)
         first, last = tokens.ranges(bounds)
-        scale = 1 / np.sqrt(np.maximum(last - first, 1))
-        scores = np.empty((len(bounds), len(self._bias)), np.float32)
         if len(self._bias) <= _FEW_HEADS:
-            begins, ends = first, last
-            edges = np.arange(len(tokens))
-        else:
-            # Between two of these no stretch begins or ends, so what stands there is added up once.
-            edges = np.union1d(first, last)
-            edges = edges[edges < len(tokens)]
-            begins, ends = edges.searchsorted(first), edges.searchsorted(last)
+            return self._sums(tokens.ids, np.arange(len(tokens)), first, last) + self._bias
+        # Most sentences of a reading stand in another one too: those of the same tokens are weighed once.
+        so_far = np.zeros(len(tokens) + 1, np.uint64)
+        np.cumsum(self._hashes.take(tokens.ids), out=so_far[1:])
+        _, chosen, same = np.unique(so_far[last] - so_far[first], return_index=True, return_inverse=True)
+        ids, edges, first, last = _between_edges(tokens.ids, first[chosen], last[chosen])
+        summed = self._by_vectors if len(self._bias) > _MANY_HEADS else self._sums
+        return (summed(ids, edges, first, last) + self._bias)[same]
+
+    def _sums(
+        self,
+        ids: NDArray[np.int64],
+        edges: NDArray[np.int64],
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """What tokens add to each head's score between some of the edges, (N, H), as a table says it of each token."""
+        scores = np.empty((len(first), len(self._bias)), np.float32)
+        scale = self._scale(edges, first, last, len(ids))
         for number, shares in enumerate(self._shares):
-            running = _running(shares, tokens.ids, edges)
+            running = _running(shares, ids, edges)
             heads = slice(number * _HEADS_AT_ONCE, number * _HEADS_AT_ONCE + shares.shape[1])
-            scores[:, heads] = (running[ends] - running[begins]) * scale[:, None]
-        return scores + self._bias
+            scores[:, heads] = (running[last] - running[first]) * scale
+        return scores
+
+    def _by_vectors(
+        self,
+        ids: NDArray[np.int64],
+        edges: NDArray[np.int64],
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """As `_sums`, from the sums of the tokens' vectors."""
+        distinct, places = np.unique(ids, return_inverse=True)
+        running = _running(self._vectors.token_vectors(distinct), places, edges)
+        summed = (running[last] - running[first]) * self._scale(edges, first, last, len(ids))
+        return summed.astype(np.float32) @ self._directions.T
+
+    @staticmethod
+    def _scale(
+        edges: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64], count: int
+    ) -> NDArray[np.float64]:
+        """One over the root of how many tokens stand between edges, (N, 1)."""
+        places = np.append(edges, count)
+        return 1 / np.sqrt(np.maximum(places[last] - places[first], 1))[:, None]
+
+
+def _between_edges(
+    ids: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The tokens that stand in stretches, given by their half-open ranges, and where stretches begin and end among them.
+
+    Returns
+    -------
+    ids
+        Without those that stand in no stretch.
+    edges
+        (E,), between two of which no stretch begins or ends, so what stands there is added up once.
+    first, last
+        (N,) each, the edges that each stretch reaches from and to.
+    """
+    places = np.union1d(first, last)
+    begins, ends = places.searchsorted(first), places.searchsorted(last)
+    opened = np.bincount(begins, minlength=len(places)) - np.bincount(ends, minlength=len(places))
+    inside = opened.cumsum() > 0
+    lengths = np.diff(places, append=places[-1:])[inside]
+    number = np.concatenate([[0], inside.cumsum()])
+    edges = lengths.cumsum() - lengths
+    return ids[ranges(places[inside], lengths)], edges, number[begins], number[ends]
 
 
 def _running(
@@ -99,6 +163,7 @@ def _running(
         end = edges[start + len(some)] if start + len(some) < len(edges) else len(ids)
         added = shares.take(ids[some[0] : end], axis=0)
         so_far = running[start + 1 : start + len(some) + 1]
-        np.cumsum(np.add.reduceat(added, some - some[0], axis=0, dtype=np.float64), axis=0, out=so_far)
+        # Few tokens stand between two edges, so single precision adds them up well, and in a fraction of the time.
+        np.cumsum(np.add.reduceat(added, some - some[0], axis=0), axis=0, dtype=np.float64, out=so_far)
         so_far += running[start]
     return running

@@ -18,7 +18,7 @@ from lethe.classifier.points import points_of
 TABLE = Path(__file__).with_name("letter_statistics.npy")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # What begins and ends a word, and the letters.
-_KINDS = 27
+KINDS = 27
 _KIND_OF_BYTE = bytes(
     point - 96 if 97 <= point <= 122 else point - 64 if 65 <= point <= 90 else 0 for point in range(256)
 )
@@ -61,10 +61,10 @@ class LetterStatistics:
             if word.isascii() and word.isalpha()
         ]
         weights = [(rank + _FIRST_RANKS) ** -_FLATTER for rank, _ in plain]
-        counts = np.zeros(_KINDS**3)
+        counts = np.zeros(KINDS**3)
         repeated = np.repeat(weights, [len(word) + 1 for _, word in plain])
         np.add.at(counts, _triples(kinds_of("".join(f"{word} " for _, word in plain))), repeated)
-        counts = counts.reshape(_KINDS, _KINDS, _KINDS)
+        counts = counts.reshape(KINDS, KINDS, KINDS)
         total = counts.sum()
         alone = counts.sum(axis=(0, 1)) / total
         pairs = counts.sum(axis=0)
@@ -156,7 +156,7 @@ def _triples(kinds: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """For each character, which three kinds end with it, (..., N)."""
     padded = np.zeros((*kinds.shape[:-1], kinds.shape[-1] + 2), np.uint16)
     padded[..., 2:] = kinds
-    return padded[..., :-2] * np.uint16(_KINDS**2) + padded[..., 1:-1] * np.uint16(_KINDS) + padded[..., 2:]
+    return padded[..., :-2] * np.uint16(KINDS**2) + padded[..., 1:-1] * np.uint16(KINDS) + padded[..., 2:]
 
 
 def _counted(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:

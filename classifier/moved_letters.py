@@ -12,8 +12,10 @@ from lethe.classifier.orders import keyed_orders, orders
 from lethe.classifier.scrambled_words import LEAST_KNOWN
 from lethe.classifier.sense import GAIN, LANGUAGE, LONGEST, STRETCHES_REMEMBERED, SURE_LANGUAGE, SURELY_KNOWN
 
-# Characters by which the likeliest of thousands of orders are found, and how many of these are tried.
+# Characters by which the likeliest of thousands of orders are found, and how many of these are tried; the same of those that
+# need no key, where a stretch is long.
 _BEGINNING, _LIKELIEST = 40, 64
+_LONG, _BEGINNING_OF_LONG, _LIKELIEST_OF_LONG = 96, 64, 16
 # Bits a letter alone: moved letters are as frequent as they were.
 _MOVED, MOVED_UNLIKE, _KEYED_UNLIKE = -4.75, -4.1, -4.6
 # Fewer characters come out as language in some order by accident; and few words of a text stay words.
@@ -76,6 +78,9 @@ class MovedLetters:
         """The likeliest of the orders that need no key, and the likeness of what is read by it."""
         kinds = kinds_of(stretch)
         found = orders(len(kinds))
+        if len(kinds) > _LONG:
+            likeness = self._statistics.likeness(kinds[found[:, :_BEGINNING_OF_LONG]])
+            found = found[np.argsort(-likeness, kind="stable")[:_LIKELIEST_OF_LONG]]
         likeness = self._statistics.likeness(kinds[found])
         best = int(likeness.argmax())
         return found[best].astype(np.int64), float(likeness[best])

@@ -38,8 +38,9 @@ _LONGEST_QUESTION = 240
 # What was found in texts up to this length is remembered, for those that they are part of.
 _LONGEST_PART, _PARTS_REMEMBERED = 512, 256
 _LENGTHS_REMEMBERED, _SCORES_REMEMBERED = 1024, 4096
-# Log-odds that a question loses on the whole with its capitals, marks and some of its letters.
-_LOST = 2.0
+# Log-odds that a question loses on the whole with its capitals, marks and some of its letters; what it may lose of the first
+# tier's score, and what its tokens and pairs must add all the same.
+_LOST, _LOST_TO_GATE, _LOSSY_NEEDED = 2.0, 5.0, 0.0
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
 
@@ -217,10 +218,10 @@ class Scorer:
         tokens = self._encoder.tokenize(stretches.text)
         gated = self._gate.scores(tokens, stretches.bounds)
         window_of = stretches.window
-        speculative = np.array([piece.reading.speculative for piece in pieces], bool)
-        suspicious = self._suspicious(stretches, tokens, gated, speculative[stretches.owner[window_of]])
-        # Hardly any ordinary text has such a reading, so that none needs to be cleared in haste.
-        suspicious |= np.array([piece.reading.lossy for piece in pieces], bool)[stretches.owner[window_of]]
+        owner = stretches.owner[window_of]
+        speculative = np.array([piece.reading.speculative for piece in pieces], bool)[owner]
+        lossy = np.array([piece.reading.lossy for piece in pieces], bool)[owner]
+        suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy)
         suspicious &= _touch_fresh(stretches, pieces)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
@@ -265,15 +266,18 @@ class Scorer:
         tokens: TokenizedText,
         gated: NDArray[np.float32],
         speculative: NDArray[np.bool_],
+        lossy: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Which stretches the first tier cannot clear, (N,): by the sum of their tokens' vectors, by tokens and pairs, by names.
 
         Parameters
         ----------
-        speculative
-            (N,), which are of readings that are mostly nonsense.
+        speculative, lossy
+            (N,) each, which are of readings that are mostly nonsense, and which of those in which something was lost.
         """
         held = gated >= self._pass_below
+        (some,) = lossy.nonzero()
+        held[some] = gated[some] >= self._pass_below - _LOST_TO_GATE
         rows = np.asarray(held.any(axis=1)).nonzero()[0]
         suspicious = _hold(self.bank.names.places(stretches.text, _NAMED), stretches.bounds)
         if not len(rows):
@@ -282,7 +286,10 @@ class Scorer:
         lexical = self.bank.lexical(tokens.ids[ranges(first, last - first)], last - first)
         # Nonsense is unlike any training text, so its score means little: it must speak for the target before the encoder is
         # asked.
-        needed = np.where(speculative[rows, None], _SPECULATIVE_NEEDED, self._lexical_below)
+        needed = np.where(
+            lossy[rows, None], np.minimum(self._lexical_below, _LOSSY_NEEDED), self._lexical_below
+        )
+        needed[speculative[rows]] = _SPECULATIVE_NEEDED
         suspicious[rows] |= np.any(held[rows] & (lexical >= needed), axis=1)
         return suspicious
 

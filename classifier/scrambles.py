@@ -5,17 +5,19 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.frames import SHARE_OF_FRAME, frames
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.moved_letters import MOVED_UNLIKE, MovedLetters
+from lethe.classifier.points import points_of
 from lethe.classifier.replaced_letters import ReplacedLetters
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
@@ -41,10 +43,12 @@ _FEWEST_LETTERS = 12
 # Words in a row, shorter ones between them left out, and how many of them are unknown where they may be scrambled.
 _WORDS_TOGETHER, _UNKNOWN_OF_THEM = 4, 3
 _SHORT_WORD = 3
-_WORDS_ALONE = bytes(point if point < 128 and chr(point).isalnum() else 32 for point in range(256))
 _SHARE_OF_LETTERS = 0.8
 _NO_LETTER = re.compile(r"[\W\d_]+")
 _OF_CODE = re.compile(r"[_(){}\[\]=<>/\\|@#$%^&*+~]")
+# Those of ASCII that are no letter, and that are none of code.
+_NO_LETTERS = bytes(point for point in range(128) if not chr(point).isalpha())
+_NO_CODE = bytes(point for point in range(128) if not _OF_CODE.match(chr(point)))
 # Characters of text for each of these.
 _CODE_APART = 24
 _EDGE = 48
@@ -66,8 +70,8 @@ class Unscrambler:
     ----------
     words
         Known words.
-    unknown_words
-        Gives the runs of letters and digits of a text that are no known words, as they are written.
+    words_of
+        Gives the runs of letters and digits of a text, as half-open stretches, (words,) each, and which are no known words.
     parted
         Parts words that were run together; None where they are one word.
     """
@@ -76,11 +80,11 @@ class Unscrambler:
         self,
         statistics: LetterStatistics,
         words: ScrambledWords,
-        unknown_words: Callable[[str], Collection[str]],
+        words_of: Callable[[str], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]],
         parted: Callable[[str], str | None],
     ) -> None:
         self.statistics = statistics
-        self._unknown_words = unknown_words
+        self._words_of = words_of
         self._parted = parted
         self.words = words
         self._known = words.known
@@ -141,20 +145,13 @@ class Unscrambler:
         """Half-open stretches in which nearly every longer word is unknown, whatever its letters are like."""
         if not text.isascii() and 2 * np.count_nonzero(kinds_of(text)) < len(text):
             return []
-        if len(unknown_words := self._unknown_words(text)) < _UNKNOWN_OF_THEM:
-            return []
-        spaced = (text.encode() if text.isascii() else text.encode("latin-1", "replace")).translate(
-            _WORDS_ALONE
-        )
-        inside = np.zeros(len(spaced) + 2, bool)
-        np.not_equal(np.frombuffer(spaced, np.uint8), 32, out=inside[1:-1])
-        edges = (inside[1:] != inside[:-1]).nonzero()[0]
-        starts, ends = edges[::2], edges[1::2]
-        # Short words are known by accident in some language.
-        long = ends - starts > _SHORT_WORD
-        words = compress(spaced.decode().split(), long.tolist())
-        starts, ends = starts[long], ends[long]
-        unknown = np.fromiter(map(unknown_words.__contains__, words), np.int8, len(starts))
+        starts, ends, unknown = self._words_of(text)
+        # Short words are known by accident in some language, and those of other scripts stand in no list.
+        told = ends - starts > _SHORT_WORD
+        if not text.isascii():
+            foreign = np.concatenate([[0], (points_of(text) >= 128).cumsum()])
+            told &= foreign[starts] == foreign[ends]
+        starts, ends, unknown = starts[told], ends[told], unknown[told].view(np.int8)
         if np.count_nonzero(unknown) < _UNKNOWN_OF_THEM:
             return []
         together = min(_WORDS_TOGETHER, len(starts))
@@ -299,11 +296,15 @@ def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _is_written(stretch: str) -> bool:
     """Whether a stretch has the shape of a sentence: letters and spaces, and few other characters, fewer still of code."""
-    letters = len(_NO_LETTER.sub("", stretch))
+    if stretch.isascii():
+        raw = stretch.encode()
+        letters, of_code = len(raw.translate(None, _NO_LETTERS)), len(raw.translate(None, _NO_CODE))
+    else:
+        letters, of_code = len(_NO_LETTER.sub("", stretch)), len(_OF_CODE.findall(stretch))
     return (
         letters >= _FEWEST_LETTERS
         and letters + stretch.count(" ") >= _SHARE_OF_LETTERS * len(stretch)
-        and len(_OF_CODE.findall(stretch)) * _CODE_APART <= len(stretch)
+        and of_code * _CODE_APART <= len(stretch)
     )
 
 

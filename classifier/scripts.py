@@ -17,7 +17,7 @@ from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.canonical import canonicalise, lookalike
 from lethe.classifier.letter_choice import LetterChoice
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.points import distinct_points, points_of
+from lethe.classifier.points import points_of
 from lethe.classifier.scrambled_words import ScrambledWords
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
@@ -32,7 +32,8 @@ _WORTH_WEIGHING, _LEAST_KNOWN = 0.3, 0.6
 _LIKELY_ENOUGH = -4.5
 # Bits a letter, and the share of known words, that a text has whose signs were moved to another place.
 _LANGUAGE, _KNOWN_MOVED = -4.4, 0.4
-_LEAST_LETTERS = 0.6
+# Of signs that were moved, how many are letters then, and the bits that these have each, whatever their order.
+_LEAST_LETTERS, _LETTERS_ALONE = 0.6, -5.0
 _PRINTABLE = range(32, 127)
 _NAME = re.compile(r"(?:LETTER|SIGN|SYLLABLE|PATTERN) (?:.* )?([A-Z]+)")
 _DIGRAPHS = ("SH", "ZH", "CH", "TS", "TH", "PH", "PS", "KH", "GH", "YU", "YA")
@@ -108,7 +109,9 @@ class Scripts:
         shifts = np.arange(high - _PRINTABLE[-1], low - _PRINTABLE[0] + 1)
         # A text in signs of its own has letters nearly throughout; those of a run are all in its signs.
         letters = np.correlate(_IS_LETTER, np.bincount(signs - low, minlength=high - low + 1))[::-1]
-        shifts = shifts[letters >= _LEAST_LETTERS * len(points)]
+        # Most shifts make letters of it that are seldom those of language, in whatever order.
+        alone = np.correlate(_BITS_ALONE, np.bincount(signs - low, minlength=high - low + 1))[::-1]
+        shifts = shifts[(letters >= _LEAST_LETTERS * len(points)) & (alone >= _LETTERS_ALONE * letters)]
         if not len(shifts):
             return None
         moved = np.where(points >= 128, points - shifts[:, None], points)
@@ -127,7 +130,7 @@ class Scripts:
     def _named(self, run: str) -> str | None:
         """Letters read by what each of them may stand for."""
         sample = run[:_FIRST].lower()
-        signs = [chr(point) for point in distinct_points(points_of(sample)) if point >= 128]
+        signs = [sign for sign in sorted(set(sample)) if sign > "\x7f"]
         if len(signs) > 40:
             return None
         candidates = {sign: found for sign in signs if (found := _candidates(sign))}
@@ -177,4 +180,8 @@ def _candidates(sign: str) -> tuple[str, ...]:
 
 
 _KINDS = kinds_of("".join(map(chr, range(128))))
+# (95,), of each sign that can be printed the bits that its letter has alone.
+_BITS_ALONE = np.append(np.float32(0), LetterStatistics.load().letters)[
+    _KINDS[_PRINTABLE[0] : _PRINTABLE[-1] + 1]
+]
 _IS_LETTER = (_KINDS[_PRINTABLE[0] : _PRINTABLE[-1] + 1] > 0).astype(np.int64)

@@ -8,7 +8,7 @@ logs and tables, and so what is none of them, whatever it is written in. Knows n
 import functools
 import re
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,30 +119,69 @@ class SignStatistics:
         bits = np.minimum(-np.log2(after_two), _MOST_BITS)
         return cls(np.rint(_EIGHTHS * bits).astype(np.uint8).reshape(-1))
 
-    def odd(self, text: str, levels: Iterable[Level]) -> list[tuple[int, int]]:
-        """Half-open stretches that are as odd as one of some levels says, in no order; some may overlap."""
+    def odd(self, text: str, levels: Sequence[Level]) -> list[tuple[int, int]]:
+        """As `WeighedSigns.odd`."""
+        return self.weighed(text).odd(levels)
+
+    def weighed(self, text: str) -> "WeighedSigns":
+        """The signs of a text with what each says against ordinary text."""
         kinds = kinds_of_signs(text)
         surprise = self.surprise.take(_triples(kinds)).astype(np.int32)
-        quiet = np.zeros(len(kinds), bool)
-        if not text.isascii():
-            # What stands in a script, and what follows it.
-            quiet = _IN_SCRIPT.take(kinds)
-            quiet[1:] |= quiet[:-1].copy()
-            quiet[1:] |= quiet[:-1].copy()
+        if text.isascii():
+            return WeighedSigns(text, surprise, None)
+        # What stands in a script, and what follows it.
+        quiet = _IN_SCRIPT.take(kinds)
+        quiet[1:] |= quiet[:-1].copy()
+        quiet[1:] |= quiet[:-1].copy()
+        return WeighedSigns(text, surprise, quiet)
+
+
+@dataclass(frozen=True, eq=False)
+class WeighedSigns:
+    """The signs of a text.
+
+    Attributes
+    ----------
+    surprise
+        (N,) int32, how unlikely each is, in eighths of a bit.
+    quiet
+        (N,), which say nothing against it; None where all may.
+    """
+
+    text: str
+    surprise: NDArray[np.int32]
+    quiet: NDArray[np.bool_] | None
+
+    def odd(self, levels: Sequence[Level]) -> list[tuple[int, int]]:
+        """Half-open stretches that are as odd as one of some levels says, in no order; some may overlap."""
+        # Few texts come near to any of them, and what stays below the least of each does so to all.
+        least = Level(min(level.bits for level in levels), min(level.enough for level in levels))
+        if _highest(self._above(least, self.quiet)) < round(_EIGHTHS * least.enough):
+            return []
         found: list[tuple[int, int]] = []
-        told = False
+        quiet, told = self.quiet, False
         for level in levels:
-            above = surprise - round(_EIGHTHS * level.bits)
-            above[quiet] = np.minimum(above[quiet], 0)
-            enough = round(_EIGHTHS * level.enough)
+            above, enough = self._above(level, quiet), round(_EIGHTHS * level.enough)
             if not told and _highest(above) >= enough:
-                # Few texts come so far.
-                for match in _LONG_WORD.finditer(text):
-                    quiet[match.start() : match.end() + 1] = True
-                told = True
-                above[quiet] = np.minimum(above[quiet], 0)
+                quiet, told = self._with_long_words, True
+                above = self._above(level, quiet)
             found += _excursions(above, enough)
         return found
+
+    @functools.cached_property
+    def _with_long_words(self) -> NDArray[np.bool_]:
+        """(N,), which signs say nothing, those of long words among them."""
+        quiet = np.zeros(len(self.surprise), bool) if self.quiet is None else self.quiet.copy()
+        for match in _LONG_WORD.finditer(self.text):
+            quiet[match.start() : match.end() + 1] = True
+        return quiet
+
+    def _above(self, level: Level, quiet: NDArray[np.bool_] | None) -> NDArray[np.int32]:
+        """By how much each sign says more against the text than a level lets it."""
+        above = self.surprise - np.int32(round(_EIGHTHS * level.bits))
+        if quiet is not None:
+            above[quiet] = np.minimum(above[quiet], 0)
+        return above
 
 
 def kinds_of_signs(text: str) -> NDArray[np.uint8]:

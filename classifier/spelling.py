@@ -36,10 +36,14 @@ _SHORTEST_RUN_READ = 3
 # What is noted of a word.
 _UNKNOWN, _JOINED, _MISSPELT = 1, 2, 4
 _TURNED = {name: 8 << place for place, name in enumerate(TURNS)}
+# A turned word so long tells by itself; in a text that is longer than this, a shorter one does where another stands near.
+_TELLING, _NEAR, _SHORT_TEXT = 5, 24, 1000
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
 _LONG_RUN = 16
 _LONG_RUN_WITH_DIGITS = 12
 _DIGIT = re.compile(r"\d")
+# Bits a letter from which on words run together are like language: names in code are, encodings are not.
+_LIKE_LANGUAGE = -4.6
 _PARTS_REMEMBERED = 256
 _LONGEST_PART = 1 << 15
 _LONG_TEXTS_REMEMBERED = 4
@@ -137,7 +141,8 @@ class Lexicon:
         turn
             A name in `TURNS`.
         """
-        return self._noted(text).places(_TURNED[turn])
+        places = self._noted(text).places(_TURNED[turn])
+        return places if len(text) <= _SHORT_TEXT else _with_others(places)
 
     def respell(self, text: str) -> AlignedText | None:
         """The text with every unknown word that is one slip away from a known one read as that; None if none is."""
@@ -160,9 +165,10 @@ class Lexicon:
         ]
         return replaced(text, found)
 
-    def _unknown(self, text: str) -> frozenset[str]:
-        """Unbroken runs of letters and digits that are no known words."""
-        return self._noted(text).having(_UNKNOWN)
+    def _unknown(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Where unbroken runs of letters and digits stand, and which of them are no known words, (words,) each."""
+        noted = self._noted(text)
+        return noted.starts, noted.ends, (noted.notes & _UNKNOWN).astype(bool)
 
     def _noted(self, text: str) -> NotedText:
         return (self._noted_part if len(text) <= _LONGEST_PART else self._noted_long)(text)
@@ -174,10 +180,13 @@ class Lexicon:
         unknown = [word for word in unknown if word.lower() not in known]
         notes = dict.fromkeys(unknown, _UNKNOWN)
         lowered = list(map(str.lower, unknown))
+        long = list(filter(_is_long, unknown))
         for turn, note in _TURNED.items():
             for word, back in zip(unknown, turned(turn, lowered), strict=True):
-                if back in known or (_is_long(word) and TURNS[turn](word) != word):
+                if back in known:
                     notes[word] |= note
+            for word in self._better_turned(long, turn):
+                notes[word] |= note
         for word in unknown:
             if len(word) >= _SHORTEST_RUN and any(
                 self._parting(run) is not None for run in _RUN.findall(word)
@@ -193,6 +202,20 @@ class Lexicon:
             if not corrections.keys().isdisjoint(lows):
                 notes[word] |= _MISSPELT
         return (notes.get(word, 0) for word in words)
+
+    def _better_turned(self, words: Sequence[str], turn: str) -> Iterator[str]:
+        """Those of some words that may be words or a code when they are turned: what is like language is less so then."""
+        if not words:
+            return iter(())
+        back = turned(turn, words)
+        statistics = self.unscrambler.statistics
+        (as_it_is, _), (after, _) = statistics.likeness_of(words), statistics.likeness_of(back)
+        better = (as_it_is < _LIKE_LANGUAGE) | (after >= as_it_is)
+        return (
+            word
+            for word, read, may_be in zip(words, back, better.tolist(), strict=True)
+            if may_be and read != word
+        )
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""
@@ -274,6 +297,18 @@ class Lexicon:
 def lexicon_of(words: tuple[str, ...]) -> Lexicon:
     """The lexicon of some words; it takes a second and tens of megabytes, so all who ask share it."""
     return Lexicon(words)
+
+
+def _with_others(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of some words that are long, or near another one: some short word is a known one turned by accident everywhere."""
+    if not places:
+        return places
+    starts, ends = np.array(places, np.int64).T
+    near = starts[1:] - ends[:-1] <= _NEAR
+    kept = ends - starts >= _TELLING
+    kept[1:] |= near
+    kept[:-1] |= near
+    return [place for place, told in zip(places, kept.tolist(), strict=True) if told]
 
 
 def _misspelt(words: Iterable[str], known: Container[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lethe.classifier.letter_statistics import KINDS, kinds_of
 from lethe.classifier.points import points_of
 
 _REPEATED = re.compile(r"([A-Za-z])\1*")
@@ -27,8 +28,11 @@ def thinned(stretch: str) -> Iterator[str]:
     repeated = _without_repeats(stretch)
     if repeated is not None:
         yield repeated
-    yield from _without_fillers(stretch)
-    yield from _without_echoes(stretch)
+    most_often, echoes = _repeats(stretch)
+    if max(count * length for length, count in enumerate(most_often, 1)) >= _SHARE_OF_FILLER * len(stretch):
+        yield from _without_fillers(stretch, most_often)
+    if echoes >= _SHARE_OF_ECHOES * len(stretch):
+        yield from _without_echoes(stretch)
 
 
 def every_few(stretch: str) -> Iterator[str]:
@@ -57,23 +61,35 @@ def _without_echoes(stretch: str) -> Iterator[str]:
             yield re.sub(rf"([a-z]){letter}\1", r"\1", stretch, flags=re.IGNORECASE)
 
 
-def _most_often(text: str) -> tuple[int, int, int]:
-    """How often a letter, a pair and a triple of them stand in a text at most; of triples no more than of pairs."""
-    characters = sorted(set(text))
-    points = points_of(text)
-    kinds = points_of("".join(characters)).searchsorted(points)
-    letters = np.array([character.isalpha() for character in characters])
-    counts = np.bincount(kinds) * letters if len(characters) else np.zeros(1, np.int64)
-    pairs = (kinds[:-1] * len(characters) + kinds[1:])[letters[kinds[:-1]] & letters[kinds[1:]]]
-    of_pairs = int(np.bincount(pairs).max(initial=0))
-    return int(counts.max()), of_pairs, of_pairs
+def _repeats(text: str) -> tuple[tuple[int, int, int], int]:
+    """How often a letter, a pair and a triple of them stand in a text at most, and how often a letter between two that are the same.
+
+    Of triples no more than of pairs is said.
+    """
+    if text.isascii():
+        kinds = kinds_of(text)
+        size, letters = KINDS, kinds > 0
+    else:
+        lowered = text.lower()
+        characters = sorted(set(lowered))
+        kinds = points_of("".join(characters)).searchsorted(points_of(lowered))
+        size, letters = len(characters), np.array([character.isalpha() for character in characters])[kinds]
+    if not letters.any():
+        return (0, 0, 0), 0
+    both = letters[:-1] & letters[1:]
+    pairs = kinds[:-1].astype(np.int64) * size + kinds[1:]
+    of_pairs = int(np.bincount(pairs[both]).max(initial=0))
+    echoed = (kinds[:-2] == kinds[2:]) & both[:-1] & both[1:]
+    between = kinds[1:-1][echoed]
+    return (int(np.bincount(kinds[letters]).max()), of_pairs, of_pairs), int(
+        np.bincount(between).max(initial=0)
+    )
 
 
-def _without_fillers(stretch: str) -> Iterator[str]:
+def _without_fillers(stretch: str, most_often: tuple[int, int, int]) -> Iterator[str]:
     """Without the letters, pairs and triples that stand there most often."""
     lowered = stretch.lower()
     least = _SHARE_OF_FILLER * len(stretch)
-    most_often = _most_often(lowered)
     for length, most in ((1, 3), (2, 4), (3, 3)):
         if most_often[length - 1] * length < least:
             continue

@@ -19,6 +19,10 @@ _MIXER = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(64 - 17)
 # Of what says nothing; no head has a weight for it.
 NOTHING = np.iinfo(np.int64).max
+# A feature that so many heads weigh, and so much of all, has a weight for each; others have them in a list.
+_MANY_HEADS, _SHARE_OF_HEADS = 64, 1 / 8
+# Weights of so many features are added up together.
+_FEATURES_AT_ONCE = 1 << 11
 
 
 def bag_features(ids: NDArray[np.int64], wordless: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -84,7 +88,18 @@ class BagBank:
         self._weights = np.concatenate([np.empty(0, np.float32), *(head.weights for head in heads)])[order]
         self._owners = np.repeat(np.arange(self._heads), [len(head.features) for head in heads])[order]
         # Where the weights of each feature begin; those of the next begin where they end. The last feature has none.
-        self._first = np.concatenate([[0], np.bincount(features, minlength=1).cumsum(), [len(features)]])
+        counts = np.bincount(features, minlength=1)
+        (common,) = (counts >= max(_MANY_HEADS, _SHARE_OF_HEADS * self._heads)).nonzero()
+        # Which row of these weights each feature has, if any.
+        self._row = np.full(len(counts) + 1, -1, np.int64)
+        self._row[common] = np.arange(len(common))
+        self._rows = np.zeros((len(common), self._heads), np.float32)
+        of_common = self._row[features[order]]
+        listed = of_common < 0
+        self._rows[of_common[~listed], self._owners[~listed]] = self._weights[~listed]
+        self._weights, self._owners = self._weights[listed], self._owners[listed]
+        counts[common] = 0
+        self._first = np.concatenate([[0], counts.cumsum(), [len(self._owners)]])
 
     def scores(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the tokens of one text add to each head's score, (H,)."""
@@ -110,5 +125,28 @@ class BagBank:
         entries = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         cells = texts.repeat(counts) * self._heads + self._owners[entries]
         sums = np.bincount(cells, self._weights[entries], minlength=len(lengths) * self._heads)
+        # Of nothing it counts in integers.
+        sums = sums.reshape(len(lengths), self._heads).astype(np.float64, copy=False)
+        if len(self._rows):
+            self._add_common(sums, self._row[places], texts)
         scale = np.sqrt(np.maximum(2 * lengths - 1, 1))
-        return (sums.reshape(len(lengths), self._heads) / scale[:, None]).astype(np.float32)
+        return (sums / scale[:, None]).astype(np.float32)
+
+    def _add_common(
+        self, sums: NDArray[np.float64], rows: NDArray[np.int64], texts: NDArray[np.int64]
+    ) -> None:
+        """Add the weights of features that many heads weigh to the sums of their texts, (texts, H).
+
+        Parameters
+        ----------
+        rows, texts
+            (N,), the row of each feature, negative where it has none, and the text that it stands in.
+        """
+        common = rows >= 0
+        order = np.argsort(texts[common], kind="stable")
+        rows, texts = rows[common][order], texts[common][order]
+        for start in range(0, len(rows), _FEATURES_AT_ONCE):
+            some = texts[start : start + _FEATURES_AT_ONCE]
+            begins = np.flatnonzero(np.diff(some, prepend=-1))
+            added = np.add.reduceat(self._rows[rows[start : start + _FEATURES_AT_ONCE]], begins, axis=0)
+            sums[some[begins]] += added

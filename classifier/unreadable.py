@@ -59,9 +59,13 @@ _FEWEST_DIFFERENT, _MOST_DIFFERENT = 6, 0.7
 _GROUPS = re.compile(
     r"(?<!\S)(?:[A-Za-z]{2}(?:\s+[A-Za-z]{2}){11,}|[A-Za-z]{4}(?:\s+[A-Za-z]{4}){7,}|[A-Za-z]{5}(?:\s+[A-Za-z]{5}){7,})(?!\S)"
 )
+# How long the words are where such groups stand.
+_GROUPS_IN_A_ROW = (b"\2" * 12, b"\4" * 8, b"\5" * 8)
 # The same of binary digits, more than one of which stand together; and marks alone in a row, as programs of few signs have.
 _BITS = re.compile(r"(?<!\S)([01]{3,12})(?: +[01]{3,12}){15,}(?!\S)")
 _MARKS = re.compile(r"[!-/:-@\[-`{-~]{96,}")
+_FEWEST_BITS = 48
+_ROW_OF_MARKS, _IS_MARK = b"\1" * 96, bytes(chr(point) in string.punctuation for point in range(256))
 _FEWEST_MARKS, _FEWEST_TRIPLES = 4, 16
 _SHARE_SORTED = 0.8
 _LISTED, _LATIN = re.compile(r"\w[,;/|](?=\s)"), re.compile(r"[A-Za-z]\S*")
@@ -105,6 +109,9 @@ def _is_nonsense(text: str, statistics: LetterStatistics) -> bool:
 
 def in_groups(text: str, statistics: LetterStatistics) -> list[tuple[int, int]]:
     """Groups of as many letters each that are no language however they are parted."""
+    lengths = bytes(min(length, 255) for length in map(len, text.split()))
+    if not any(row in lengths for row in _GROUPS_IN_A_ROW):
+        return []
     return [
         match.span()
         for match in _GROUPS.finditer(text)
@@ -119,8 +126,12 @@ def _is_sorted(groups: Sequence[str]) -> bool:
 
 def signs_for_letters(text: str) -> list[tuple[int, int]]:
     """Rows of signs that are no letters of a living script and repeat as letters do, of binary digits, or of marks alone."""
-    found = [match.span() for match in _BITS.finditer(text) if len(set(map(len, match[0].split()))) == 1]
-    found += (match.span() for match in _MARKS.finditer(text) if _is_program(match[0]))
+    found: list[tuple[int, int]] = []
+    # Patterns are slow, and there is hardly ever anything to be found.
+    if text.count("0") + text.count("1") >= _FEWEST_BITS:
+        found += (m.span() for m in _BITS.finditer(text) if len(set(map(len, m[0].split()))) == 1)
+    if _ROW_OF_MARKS in text.encode("ascii", "replace").translate(_IS_MARK):
+        found += (match.span() for match in _MARKS.finditer(text) if _is_program(match[0]))
     if not text.isascii():
         found += (match.span() for match in _SIGNS.finditer(text) if _repeats("".join(match[0].split())))
     return found
@@ -139,10 +150,11 @@ def _repeats(signs: str) -> bool:
 def odd_signs(text: str, statistics: SignStatistics) -> list[tuple[int, int]]:
     """Stretches whose signs stand together in no ordinary text, of whatever kind or script."""
     further = _EACH_DOUBLING * math.log2(max(len(text) / _SHORT, 1))
-    found = statistics.odd(text, [Level(level.bits, level.enough + further) for level in _ODD])
+    signs = statistics.weighed(text)
+    found = signs.odd([Level(level.bits, level.enough + further) for level in _ODD])
     if len(text) <= _SHORT:
         least = _SHARE_OF_SHORT * len(text)
-        found += [(start, end) for start, end in statistics.odd(text, _ODD_IN_SHORT) if end - start >= least]
+        found += [(start, end) for start, end in signs.odd(_ODD_IN_SHORT) if end - start >= least]
     return [
         (_from_word(text, start), end)
         for start, end in dict.fromkeys(found)

@@ -40,10 +40,6 @@ class NotedText:
         (chosen,) = (self.notes & np.uint8(note)).nonzero()
         return list(zip(self.starts[chosen].tolist(), self.ends[chosen].tolist(), strict=True))
 
-    def having(self, note: int) -> frozenset[str]:
-        """The different words that have a note."""
-        return frozenset(self.words[place] for place in (self.notes & np.uint8(note)).nonzero()[0].tolist())
-
 
 class WordNotes:
     """Notes words. Safe to share between threads.

@@ -40,6 +40,18 @@ def test_rules_and_lists_are_left_alone(alphabets: Alphabets, ordinary: str) -> 
     assert alphabets.read_numbers(ordinary) is None
 
 
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "1.8.19-4+deb12u2 1.8.19-4+deb12u1",
+        "0 1o10 19X0 1fB0 1",
+        "1.0.0 3.0.0 3.1.3 3.1.8 5.0.0 6.0.0 6.0.1 7.0.0 8.0.0 9.0.0 9.0.3 9.0.5 9.0.10 9.0.15 10.0.0 10.0.1",
+    ],
+)
+def test_versions_and_packed_tables_are_no_letters(alphabets: Alphabets, ordinary: str) -> None:
+    assert alphabets.read_numbers(ordinary) is None
+
+
 QUESTION = "who keeps the lighthouse near the northern harbour"
 
 

@@ -150,6 +150,19 @@ def test_what_is_read_with_losses_needs_less(encoder: Encoder, make_head: MakeHe
     assert lossy - exact == pytest.approx([2.0], abs=1e-5)
 
 
+def test_what_is_read_with_losses_and_far_from_any_target_is_cleared(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    scorer = _scorer(encoder, make_head(texts=(ASKED,), pass_below=0.0, lexical_below=0.5))
+    assert scorer.prepare(_by_number(ASKED)).windows
+    assert not scorer.prepare(_by_number(WORDS)).windows
+
+
+def _by_number(text: str) -> str:
+    words = ("".join(filter(str.isalpha, word)).lower() for word in text.split())
+    return " ".join("-".join(str(ord(letter) - 96) for letter in word) for word in words)
+
+
 def test_what_is_decoded_exactly_needs_as_much_as_plain_text(encoder: Encoder, make_head: MakeHead) -> None:
     head = make_head(texts=(ASKED,), pass_below=-4.0)
     scorer = _scorer(encoder, head)

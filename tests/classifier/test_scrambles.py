@@ -1,8 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 
 from lethe.classifier.letter_statistics import LETTERS, LetterStatistics
+from lethe.classifier.points import word_bounds
 from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
 
@@ -13,9 +15,12 @@ WORDS = {*SENTENCE.lower().split(), "garden", "house", "quiet", "morning", "behi
 @pytest.fixture(scope="module")
 def unscrambler() -> Unscrambler:
     words = ScrambledWords({word: math.log(10 + place) for place, word in enumerate(sorted(WORDS))})
-    return Unscrambler(
-        LetterStatistics.load(), words, lambda text: set(text.split()) - WORDS, lambda run: None
-    )
+    return Unscrambler(LetterStatistics.load(), words, _words_of, lambda run: None)
+
+
+def _words_of(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    starts, ends = word_bounds(text)
+    return starts, ends, np.array([word not in WORDS for word in text.split()], bool)
 
 
 def shifted(text: str, count: int) -> str:

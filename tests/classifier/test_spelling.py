@@ -65,3 +65,30 @@ def test_names_are_known_to_the_extended_lexicon_alone() -> None:
     assert plain.with_names(["Alderney"]).respell("Aldenrey") is not None
     assert plain.with_names(["Alderman"]).respell("Aldenrey") is None
     assert plain.respell("Aldenrey") is None
+
+
+def _turned_places(text: str, turn: str) -> list[str]:
+    return [text[start:end] for start, end in LEXICON.places_of_sense(text, turn)]
+
+
+def test_words_that_are_known_when_turned_are_found_near_one_another() -> None:
+    assert _turned_places("Say: ohw speek eht rettel?", "reversed") == ["ohw", "speek", "eht", "rettel"]
+
+
+def test_a_short_word_that_is_another_one_turned_tells_nothing_alone_in_a_long_text() -> None:
+    assert _turned_places("Say: eht?", "reversed") == ["eht"]
+    assert _turned_places(f"value = {'x + ' * 250} eht + {'y + ' * 12} z", "reversed") == []
+    assert _turned_places(f"value = {'x + ' * 250} eht speek + {'y + ' * 12} z", "reversed") == [
+        "eht",
+        "speek",
+    ]
+
+
+def test_a_long_word_that_is_like_language_is_not_turned() -> None:
+    assert _turned_places("getElementsByClassName", "rot13") == []
+    assert _turned_places("getElementsByClassName", "reversed") == []
+
+
+def test_words_run_together_are_found_when_they_are_turned() -> None:
+    assert _turned_places("ESUOHTHGILEHTSDRAUGOHW", "reversed") == ["ESUOHTHGILEHTSDRAUGOHW"]
+    assert _turned_places("jubthneqfgurterngyvtugubhfr", "rot13") == ["jubthneqfgurterngyvtugubhfr"]
