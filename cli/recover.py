@@ -58,7 +58,7 @@ def rollback(
 
 
 @app.command("refresh")
-@with_options({"watched": "--rho"})
+@with_options({"watched": "--rho", "learning_rates": "--learning-rate"})
 def refresh(
     chain: _Chain, settings: RefreshSettings, harmed: _Harmed = None, out: _Out = Path("recovery")
 ) -> None:

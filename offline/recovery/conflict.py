@@ -1,33 +1,81 @@
-"""Which coordinates of a later edit are to blame: the conflict score, and the controls that it has to beat."""
+"""Which coordinates of a later edit are to blame: ways of scoring them, and the controls that these have to beat."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-# (Fisher diagonal of the harmed domain, later edit, seed) to scores; all of shape (N,). Zero never enters a set.
-Selection = Callable[[Tensor, Tensor, int], Tensor]
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of the coordinates; each of shape (N,).
+
+    Attributes
+    ----------
+    edit
+        What the later stages changed.
+    fisher
+        Fisher diagonal of the harmed domain before it was.
+    harm
+        Part of each coordinate in what the harmed domain's loss rose by along the edit.
+    gain
+        Part of each in what the later domains' losses fell by.
+    route
+        Of the coordinate's unit: the harmed domain's part of its activity on that and the later domain that uses it
+        most; zero where the coordinate belongs to none.
+    """
+
+    edit: Tensor
+    fisher: Tensor
+    harm: Tensor
+    gain: Tensor
+    route: Tensor
+
+    @classmethod
+    def of_edit(cls, edit: Tensor) -> "Evidence":
+        """Where nothing is known but the edit."""
+        nothing = torch.zeros_like(edit)
+        return cls(edit, nothing, nothing, nothing, nothing)
 
 
-def conflict(fisher: Tensor, edit: Tensor, _seed: int) -> Tensor:
+# Evidence and a seed to scores of shape (N,). What scores zero or less never enters a set.
+Selection = Callable[[Evidence, int], Tensor]
+
+
+def conflict(evidence: Evidence, _seed: int) -> Tensor:
     """``F_i d_i^2``: twice what coordinate i adds to the damage, to second order and on the diagonal."""
-    return fisher * edit.square()
+    return evidence.fisher * evidence.edit.square()
 
 
-def random(_fisher: Tensor, edit: Tensor, seed: int) -> Tensor:
+def routes(evidence: Evidence, _seed: int) -> Tensor:
+    """``F_i d_i^2``, the less the more a later domain uses the coordinate's unit."""
+    return evidence.fisher * evidence.edit.square() * evidence.route.square()
+
+
+def path(evidence: Evidence, _seed: int) -> Tensor:
+    """Share of the harm less share of the gain: what taking coordinate i back gives the one and costs the others."""
+    harm, gain = (part / part.sum().clamp_min(1e-30) for part in (evidence.harm, evidence.gain))
+    return (harm - gain) * (evidence.edit != 0)
+
+
+def random(evidence: Evidence, seed: int) -> Tensor:
     """Any coordinate that was edited, by lot."""
-    return torch.rand(edit.shape, generator=torch.Generator().manual_seed(seed)) * (edit != 0)
+    edit = evidence.edit
+    generator = torch.Generator(edit.device).manual_seed(seed)
+    return torch.rand(edit.shape, generator=generator, device=edit.device) * (edit != 0)
 
 
-def largest(_fisher: Tensor, edit: Tensor, _seed: int) -> Tensor:
+def largest(evidence: Evidence, _seed: int) -> Tensor:
     """``d_i^2``: the largest edits, whatever they do to the harmed domain."""
-    return edit.square()
+    return evidence.edit.square()
 
 
-SELECTIONS: dict[str, Selection] = {"conflict": conflict, "random": random, "largest": largest}
+INFORMED: dict[str, Selection] = {"conflict": conflict, "routes": routes, "path": path}
+SELECTIONS: dict[str, Selection] = {**INFORMED, "random": random, "largest": largest}
 
 
 def top(scores: Tensor, count: int) -> Tensor:
-    """Indices of the `count` highest scores of shape (N,), the highest first; coordinates that score zero never count."""
+    """Indices of the `count` highest scores of shape (N,), the highest first; zero and less never count."""
     values, indices = scores.topk(min(count, len(scores)))
     return indices[: int((values > 0).sum())]

@@ -30,6 +30,8 @@ class Domain:
         Loss of each of some examples, shape (examples,), differentiable.
     scores
         Score of each of some examples, shape (examples,), the higher the better.
+    positions
+        Where the model reads an example and predicts its answer; everywhere by default.
     """
 
     name: str
@@ -38,10 +40,11 @@ class Domain:
     test: Sequence[Any]
     losses: ExampleMeasure
     scores: ExampleMeasure
+    positions: Callable[[Any], slice] = lambda _example: slice(None)
 
 
 @torch.no_grad()
-def mean_of(measure: ExampleMeasure, model: Model, examples: Sequence[Any], batch_size: int = 8) -> float:
+def mean_of(measure: ExampleMeasure, model: Model, examples: Sequence[Any], batch_size: int = 32) -> float:
     """Mean of a loss or score over examples."""
     parts = [measure(model, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
     return torch.cat(parts).double().mean().item()

@@ -2,46 +2,49 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, get_args
 
+import torch
 from torch import Tensor
 
 from lethe.bundle.files import replace_file
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.progress import Progress
-from lethe.offline.recovery.conflict import SELECTIONS, top
+from lethe.offline.recovery.conflict import INFORMED, SELECTIONS, Evidence, top
 from lethe.offline.recovery.damage import damage
+from lethe.offline.recovery.domain import Domain
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
-from lethe.offline.recovery.refresh import Watched, refresh
+from lethe.offline.recovery.refresh import RefreshStep, TriedRefresh, Watched, refresh
 from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
     TriedRollback,
     best,
     grid,
+    kept,
     recovered,
     rolled_back,
 )
+from lethe.offline.recovery.routes import UnitValues, activity, compare_routes
 from lethe.offline.recovery.sensitivity import curvature_along
-from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
+from lethe.offline.recovery.settings import Examples, RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 
 SHARES = (0.0001, 0.001, 0.01, 0.1)
 KEPT, RECOVERED = "kept by later domains", "recovered"
 START, FULL, END, REFRESHED = "start of its stage", "full rollback", "end of the chain", "refresh"
 CONTROL = "random control"
-ROLLBACKS = {
-    "conflict": "conflict rollback",
-    "random": "best random",
-    "largest": "best largest edits",
-    EVERYTHING: f"best {EVERYTHING}",
-}
-_STATES = (START, FULL, END, ROLLBACKS["conflict"], CONTROL, *ROLLBACKS.values(), REFRESHED)
+ROLLBACK = "rollback"
+BEST = {name: f"best {name}" for name in (*SELECTIONS, EVERYTHING)}
+ON = {name: f"refresh on {name}" for name in get_args(Examples)}
+_STATES = (START, FULL, END, ROLLBACK, CONTROL, *BEST.values(), REFRESHED, *ON.values())
+ROUTE_SHARES = (0.05, 0.1, 0.2)
 
 
 def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
@@ -52,16 +55,15 @@ def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
     exact
         How many examples the exact curvature is taken on; 0 leaves it out.
     """
-    start = work.checkpoints.vector(work.number - 1)
+    start = work.vector(work.number - 1)
     own = work.origin - start
     edits = {
         f"of {work.harmed}": describe(own, start, work.layout),
         "of what came after": describe(work.edit, work.origin, work.layout),
     }
     overlaps = [overlap(own, work.edit, share) for share in SHARES]
-    del start, own
     domain = work.domains[work.harmed]
-    progress.expect(3 + bool(exact))
+    progress.expect(4 + bool(exact))
     progress.begin("gradients")
     found = work.sensitivity(progress.advance)
     curvature = None
@@ -76,9 +78,12 @@ def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
             work.edit,
             progress.advance,
         )
+    progress.begin("measuring routes")
+    routes = _compare_routes(work, own)
+    del start, own
     progress.begin("measuring the damage")
     harm = damage(work.model, domain, work.layout, work.origin, work.edit, found, curvature)
-    scores = SELECTIONS["conflict"](found.fisher, work.edit, 0)
+    scores = found.fisher * work.edit.square()
     whole = scores.sum().item()
     carried = {
         str(share): scores[top(scores, max(1, int(share * work.layout.size)))].sum().item()
@@ -96,6 +101,7 @@ def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
             "damage": asdict(harm)
             | {"foretold": harm.foretold, "exact_examples": min(exact, len(domain.fit))},
             "conflict_share_of_diagonal_damage": carried,
+            "routes": routes,
         },
     )
     plot_edits(edits, overlaps, work.folder / "edits.png")
@@ -105,29 +111,28 @@ def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
 
 
 def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -> None:
-    """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples."""
-    progress.expect(4)
+    """Try rollbacks on held-out examples, choose one of each kind, and report them on the test examples.
+
+    The rollback is what is best of all kinds that know something of the domains.
+    """
+    progress.expect(5)
     progress.begin("gradients")
-    found = work.sensitivity(progress.advance)
-    fisher = found.fisher
+    work.sensitivity(progress.advance)
+    progress.begin("attributing the harm")
+    evidence = work.evidence(settings.points, progress.advance)
     trace = work.folder / "candidates.jsonl"
     known = {
         (c.selection, c.share, c.strength, c.seed): c
         for c in (TriedRollback(**row) for row in read_whole_lines(trace))
     }
-    final = work.scores(work.final, "held_out")
-    limit = len(
-        top(SELECTIONS["conflict"](fisher, work.edit, 0), int(max(settings.shares) * work.layout.size))
-    )
+    before, final = work.scores(work.origin, "held_out"), work.scores(work.final, "held_out")
     _measure_ends(work, progress)
     progress.begin("measuring rollbacks")
     chosen: dict[str, TriedRollback | None] = {}
     tried: list[TriedRollback] = []
     everything = list(grid(settings, list(SELECTIONS)))
-    for selection in (*SELECTIONS, EVERYTHING):
-        ranked = None
-        if selection in SELECTIONS:
-            ranked = top(SELECTIONS[selection](fisher, work.edit, settings.seed), limit)
+    for selection in BEST:
+        ranked = _ranked(work, evidence, selection, max(settings.shares), settings.seed)
         mine = []
         for key in (each for each in everything if each[0] == selection):
             if key not in known:
@@ -139,21 +144,25 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
             mine.append(known[key])
             progress.advance(len(tried) + len(mine), len(everything))
         tried += mine
-        pick = chosen[selection] = best(mine, work.harmed, final, settings.keep)
-        parameters = _taken_back(work, ranked, pick)
-        _add_state(work, ROLLBACKS[selection], work.scores(parameters, "test"))
-        if settings.save and selection == "conflict":
-            progress.say(f"the model stands in {work.save(parameters, 'rolled-back')}")
-    controls = _controls(work, settings, fisher, chosen["conflict"], progress)
+        pick = chosen[selection] = best(mine, work.harmed, before, final, settings.keep)
+        _add_state(work, BEST[selection], work.scores(_taken_back(work, ranked, pick), "test"))
+    informed = [each for each in tried if each.selection in INFORMED]
+    pick = best(informed, work.harmed, before, final, settings.keep)
+    ranked = _ranked(work, evidence, pick.selection, pick.share, settings.seed) if pick else None
+    parameters = _taken_back(work, ranked, pick)
+    _add_state(work, ROLLBACK, work.scores(parameters, "test"))
+    if settings.save:
+        progress.say(f"the model stands in {work.save(parameters, 'rolled-back')}")
+    controls = _controls(work, settings, evidence, pick, progress)
     mean = {name: fmean(scores[name] for scores in controls) for name in controls[0]}
     _add_state(work, CONTROL, mean)
-    before = work.scores(work.origin, "held_out")
     _write_json(
         work.folder / "rollback.json",
         {
             "settings": settings.model_dump(mode="json", exclude={"save"}),
-            "held_out": {"full rollback": before, "end of the chain": final},
+            "held_out": {FULL: before, END: final},
             "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
+            "rollback": pick and pick.selection,
             "controls": [_compared_with_ends(work, scores) for scores in controls],
         },
     )
@@ -162,37 +171,76 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
 
 
 def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progress) -> None:
-    """Train a little on the harmed domain, and watch the conflict coordinates."""
+    """Train a little on the harmed domain in each of the ways to try, and watch the conflict coordinates.
+
+    Which examples, which rate and how many steps is chosen on held-out examples. Each choice of examples is reported by
+    itself too.
+    """
     progress.expect(3)
     progress.begin("gradients")
-    found = work.sensitivity(progress.advance)
-    count = max(1, int(settings.watched * work.layout.size))
-    conflict = top(SELECTIONS["conflict"](found.fisher, work.edit, 0), count)
-    control = top(SELECTIONS["random"](found.fisher, work.edit, settings.seed), len(conflict))
-    del found
+    scores = work.sensitivity(progress.advance).fisher * work.edit.square()
+    conflict = top(scores, max(1, int(settings.watched * work.layout.size)))
+    lot = SELECTIONS["random"](Evidence.of_edit(work.edit), settings.seed)
+    watched = Watched(work.origin, conflict, top(lot, len(conflict)))
+    domains = {name: domain_of_chosen(work, scores, name, settings.seed) for name in settings.examples}
+    del scores, lot
+    before, final = work.scores(work.origin, "held_out"), work.scores(work.final, "held_out")
     _measure_ends(work, progress)
     progress.begin("refresh")
-    domain = work.domains[work.harmed]
-    work.layout.write(work.model, work.final)
-    steps = refresh(
-        work.model,
-        domain,
-        work.layout,
-        Watched(work.origin, conflict, control),
-        settings,
-        work.folder / "refresh.jsonl",
-        progress,
-    )
-    parameters = work.layout.read(work.model)
-    _add_state(work, REFRESHED, work.scores(parameters, "test"))
-    if settings.save:
-        progress.say(f"the model stands in {work.save(parameters, 'refreshed')}")
+    folder = work.folder / f"refresh-{settings.digest}"
+    trace = folder / "tried.jsonl"
+    tried = {each.key: each for each in (TriedRefresh(**row) for row in read_whole_lines(trace))}
+
+    def measure(examples: str, rate: float, step: int) -> None:
+        if step % settings.measured_every and step != settings.steps:
+            return
+        parameters = work.layout.read(work.model)
+        held_out, test = work.scores(parameters, "held_out"), work.scores(parameters, "test")
+        each = TriedRefresh(examples, rate, step, held_out, test)
+        tried[each.key] = each
+        append_lines(trace, [asdict(each)])
+        if settings.save and each is best(tried.values(), work.harmed, before, final, settings.keep):
+            progress.say(f"the best model so far stands in {work.save(parameters, 'refreshed')}")
+            work.layout.write(work.model, parameters)
+
+    for name, domain in domains.items():
+        for rate in settings.learning_rates:
+            if (name, rate, settings.steps) in tried:
+                continue
+            work.layout.write(work.model, work.final)
+            refresh(
+                work.model,
+                domain,
+                work.layout,
+                watched,
+                settings,
+                rate,
+                folder / f"{name}-{rate:g}.jsonl",
+                progress,
+                partial(measure, name, rate),
+            )
+    chosen: dict[str, TriedRefresh | None] = {}
+    untouched = work.scores(work.final, "test")
+    for name in domains:
+        mine = [each for each in tried.values() if each.examples == name]
+        pick = chosen[name] = best(mine, work.harmed, before, final, settings.keep)
+        _add_state(work, ON[name], pick.test if pick else untouched)
+    pick = best([each for each in chosen.values() if each], work.harmed, before, final, settings.keep)
+    _add_state(work, REFRESHED, pick.test if pick else untouched)
+    shown = pick or next(iter(tried.values()))
+    steps = [
+        RefreshStep(**row)
+        for row in read_whole_lines(folder / f"{shown.examples}-{shown.learning_rate:g}.jsonl")
+    ]
+    steps = steps[: shown.steps + 1]
     _write_json(
         work.folder / "refresh.json",
         {
             "settings": settings.model_dump(mode="json", exclude={"save", "watched"}),
             "share": settings.watched,
             "coordinates": len(conflict),
+            "chosen": {name: each and asdict(each) for name, each in chosen.items()},
+            "refresh": pick and asdict(pick),
             "before": asdict(steps[0]),
             "after": asdict(steps[-1]),
         },
@@ -201,10 +249,55 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
     write_recovery_report(work.folder)
 
 
+def domain_of_chosen(work: Workspace, scores: Tensor, name: str, seed: int) -> Domain:
+    """The harmed domain with the examples to refresh on that a name stands for; see `RefreshSettings.examples`."""
+    domain = work.domains[work.harmed]
+    if name == "all":
+        return domain
+    if name == "lot":
+        values = torch.rand(len(domain.fit), generator=torch.Generator().manual_seed(seed))
+    elif name == "routes":
+        work.layout.write(work.model, work.origin)
+        harm = work.routes.sums(scores)
+        values = torch.tensor(
+            [_use(activity(work.model, domain, [each], work.routes), harm) for each in domain.fit]
+        )
+    else:
+        with torch.no_grad():
+            losses = []
+            for parameters in (work.origin, work.final):
+                work.layout.write(work.model, parameters)
+                losses.append(torch.cat([domain.losses(work.model, [each]) for each in domain.fit]).cpu())
+        values = losses[1] - losses[0]
+    chosen = values.topk(max(1, len(domain.fit) // 2)).indices.tolist()
+    return replace(domain, fit=[domain.fit[i] for i in sorted(chosen)])
+
+
+def _use(one: UnitValues, harm: UnitValues) -> float:
+    """How far an example's activity lies on units that were harmed: the mean of their harm, weighted by its square."""
+    weights = [one[block].square() for block in harm]
+    total = sum((weight @ each).item() for weight, each in zip(weights, harm.values(), strict=True))
+    return total / max(1e-30, sum(weight.sum().item() for weight in weights))
+
+
+def _compare_routes(work: Workspace, own: Tensor) -> dict[str, Any]:
+    """Overlaps of routes and edits of the harmed domain with each later one, and where the edits and the harm lie."""
+    compared = {}
+    for number, name in enumerate(work.domains, start=work.number):
+        if name == work.harmed:
+            continue
+        later = work.vector(number) - work.vector(number - 1)
+        first, second = work.activities[work.harmed], work.activities[name]
+        compared[name] = [
+            asdict(compare_routes(work.routes, first, second, own, later, share)) for share in ROUTE_SHARES
+        ]
+    return {"units": sum(work.routes.units.values()), "later": compared}
+
+
 def _controls(
     work: Workspace,
     settings: RollbackSettings,
-    fisher: Tensor,
+    evidence: Evidence,
     pick: TriedRollback | None,
     progress: Progress,
 ) -> list[dict[str, float]]:
@@ -212,13 +305,19 @@ def _controls(
     progress.begin("measuring random controls")
     if pick is None:
         return [work.scores(work.final, "test")]
-    count = max(1, int(pick.share * work.layout.size))
     drawn = []
     for draw in range(settings.draws):
-        ranked = top(SELECTIONS["random"](fisher, work.edit, settings.seed + draw), count)
+        ranked = _ranked(work, evidence, "random", pick.share, settings.seed + draw)
         drawn.append(work.scores(_taken_back(work, ranked, pick), "test"))
         progress.advance(draw + 1, settings.draws)
     return drawn
+
+
+def _ranked(work: Workspace, evidence: Evidence, selection: str, share: float, seed: int) -> Tensor | None:
+    """The share of coordinates that a selection puts first, the highest first; None for all of them."""
+    if selection not in SELECTIONS:
+        return None
+    return top(SELECTIONS[selection](evidence, seed), max(1, int(share * work.layout.size)))
 
 
 def _taken_back(work: Workspace, ranked: Tensor | None, pick: TriedRollback | None) -> Tensor:
@@ -240,7 +339,7 @@ def _measure_ends(work: Workspace, progress: Progress) -> None:
     for state, number in ((START, work.number - 1), (FULL, work.number), (END, len(work.chain.stages))):
         if state not in measured:
             progress.advance(0, note=state)
-            _add_state(work, state, work.scores(work.checkpoints.vector(number), "test"))
+            _add_state(work, state, work.scores(work.vector(number), "test"))
 
 
 def _add_state(work: Workspace, state: str, scores: Mapping[str, float]) -> None:
@@ -264,11 +363,11 @@ def _results(work: Workspace) -> list[Result]:
 def _compared(
     scores: Mapping[str, float], before: Mapping[str, float], after: Mapping[str, float], harmed: str
 ) -> dict[str, float]:
-    """A state's scores, with what it recovers and what the later domains keep, the worst of them."""
-    own = {name: value for name, value in scores.items() if name not in (KEPT, RECOVERED)}
-    back = recovered(own[harmed], before[harmed], after[harmed])
-    shares = [own[name] / after[name] for name in own if name != harmed and after[name] > 0]
-    return own | ({} if back is None else {RECOVERED: back}) | ({KEPT: min(shares)} if shares else {})
+    """A state's scores, with what it recovers and what it keeps of the later domains."""
+    ends = [{k: v for k, v in each.items() if k not in (KEPT, RECOVERED)} for each in (scores, before, after)]
+    own, start, end = ends
+    back = recovered(own[harmed], start[harmed], end[harmed])
+    return own | ({} if back is None else {RECOVERED: back}) | {KEPT: kept(own, start, end, harmed)}
 
 
 def _compared_with_ends(work: Workspace, scores: Mapping[str, float]) -> dict[str, float]:

@@ -49,7 +49,7 @@ class Layout:
             parameter.requires_grad_(name in self.shapes)
 
     def read(self, model: Any) -> Tensor:
-        """A copy of the parameters, shape (N,), float32 on the processor unless they are more precise."""
+        """A copy of the parameters, shape (N,), where they are, float32 unless they are more precise."""
         return self.join([parameter.detach() for parameter in self.parameters(model)])
 
     @torch.no_grad()
@@ -67,7 +67,8 @@ class Layout:
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """The vector (N,) of tensors in the shapes of the parameters."""
-        vector = torch.empty(self.size, dtype=torch.promote_types(parts[0].dtype, torch.float32))
+        dtype = torch.promote_types(parts[0].dtype, torch.float32)
+        vector = torch.empty(self.size, dtype=dtype, device=parts[0].device)
         for view, part in zip(self.split(vector), parts, strict=True):
             view.copy_(part)
         return vector

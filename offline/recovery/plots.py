@@ -15,9 +15,9 @@ from lethe.bundle.files import replace_file
 from lethe.offline.recovery.damage import Damage
 from lethe.offline.recovery.edits import Edit, Overlap
 from lethe.offline.recovery.refresh import RefreshStep
-from lethe.offline.recovery.rollback import TriedRollback, recovered
+from lethe.offline.recovery.rollback import TriedRollback, kept, recovered
 
-_MARKS = {"conflict": "o", "random": "x", "largest": "s", "interpolation": "^"}
+_MARKS = {"conflict": "o", "routes": "D", "path": "v", "random": "x", "largest": "s", "interpolation": "^"}
 
 
 def plot_edits(edits: Mapping[str, Edit], overlaps: Sequence[Overlap], destination: Path) -> None:
@@ -82,10 +82,8 @@ def plot_rollback(
     figure, axes = pyplot.subplots(figsize=(8, 5.5), layout="constrained")
 
     def position(candidate: TriedRollback) -> tuple[float, float]:
-        kept = [candidate.scores[name] / after[name] for name in after if name != harmed and after[name] > 0]
-        return 100 * min(kept), 100 * (
-            recovered(candidate.scores[harmed], before[harmed], after[harmed]) or 0.0
-        )
+        back = recovered(candidate.scores[harmed], before[harmed], after[harmed]) or 0.0
+        return 100 * kept(candidate.scores, before, after, harmed), 100 * back
 
     for index, selection in enumerate(_MARKS):
         mine = [candidate for candidate in candidates if candidate.selection == selection]
@@ -100,7 +98,7 @@ def plot_rollback(
             axes.scatter(*position(pick), s=260, marker="o", facecolor="none", edgecolor=f"C{index}")
     axes.axvline(100 * keep, linestyle=":", color="grey")
     axes.axhline(0, color="grey", linewidth=0.5)
-    axes.set_xlabel(f"kept of the later domains' scores, the worst (%; dotted: {100 * keep:g})")
+    axes.set_xlabel(f"kept of the later domains, the worst (%; dotted: {100 * keep:g})")
     axes.set_ylabel(f"recovered of what {harmed!r} lost (%)")
     axes.set_title("held-out; larger marks roll more back, rings are what was chosen", fontsize=9)
     axes.legend(fontsize=8)

@@ -74,6 +74,7 @@ def question_domain(
         test=examples[3::4],
         losses=_LOSSES[stage.goal],
         scores=lambda model, chosen: _scores(model, chosen, stage),
+        positions=lambda each: slice(each.example.answer - 1, len(each.example.token_ids) - 1),
     )
 
 

@@ -1,9 +1,12 @@
-"""A short refresh: a few steps of training on the harmed domain, and what they do to the conflict coordinates."""
+"""A short refresh: a few steps of training on the harmed domain, and what they do to the conflict coordinates.
+
+On which examples, at which rate and for how many steps is chosen on held-out examples, by the rule of a rollback.
+"""
 
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,28 @@ from lethe.offline.recovery.parameters import Layout
 from lethe.offline.recovery.settings import RefreshSettings
 from lethe.offline.training.fine_tuning import restore_state, save_state
 
-_SAVE_EVERY = 10
+
+@dataclass(frozen=True)
+class TriedRefresh:
+    """One refresh at one of its steps.
+
+    Attributes
+    ----------
+    examples, learning_rate
+        See `RefreshSettings`.
+    scores, test
+        On held-out and on test examples, by domain; the latter are reported and decide nothing.
+    """
+
+    examples: str
+    learning_rate: float
+    steps: int
+    scores: Mapping[str, float]
+    test: Mapping[str, float]
+
+    @property
+    def key(self) -> tuple[str, float, int]:
+        return self.examples, self.learning_rate, self.steps
 
 
 @dataclass(frozen=True)
@@ -73,8 +97,10 @@ def refresh(
     layout: Layout,
     watched: Watched,
     settings: RefreshSettings,
+    learning_rate: float,
     trace: Path,
     progress: Progress,
+    on_step: Callable[[int], None] = lambda _step: None,
 ) -> list[RefreshStep]:
     """Train the model from where it stands, on what the domain fits on.
 
@@ -84,10 +110,14 @@ def refresh(
     Parameters
     ----------
     model, domain, layout
+    learning_rate
+        One of the settings' rates.
     trace
         JSON lines, one a step.
     progress
         Told of every step, with its loss and the norm of its conflict coordinates.
+    on_step
+        Told the number of every step, the model standing there.
 
     Raises
     ------
@@ -95,8 +125,8 @@ def refresh(
         The loss, its gradient or the parameters are not finite; what was saved last is kept.
     """
     layout.freeze_others(model)
-    optimizer = _OPTIMIZERS[settings.optimizer](layout.parameters(model), lr=settings.learning_rate)
-    state = trace.with_name(f"{trace.stem}-{_digest(settings, watched)}.state.safetensors")
+    optimizer = _OPTIMIZERS[settings.optimizer](layout.parameters(model), lr=learning_rate)
+    state = trace.with_name(f"{trace.stem}-{_digest(settings, learning_rate, watched)}.state.safetensors")
     done = restore_state(model, optimizer, state)
     steps = [RefreshStep(**row) for row in read_whole_lines(trace)][: done + 1] if done else []
     trace.unlink(missing_ok=True)
@@ -119,20 +149,20 @@ def refresh(
             raise RecoveryError(f"step {number} left parameters that are not finite; lower the learning rate")
         _record(steps, step, trace)
         progress.advance(number, settings.steps, f"loss {step.loss:.3f}, conflict norm {step.conflict:.4g}")
-        if number % _SAVE_EVERY == 0 and number < settings.steps:
+        on_step(number)
+        if number % settings.checkpoint_steps == 0 and number < settings.steps:
             save_state(model, optimizer, number, state)
     for each in trace.parent.glob(f"{trace.stem}-*.state.safetensors"):
         each.unlink()
     return steps
 
 
-def _digest(settings: RefreshSettings, watched: Watched) -> str:
+def _digest(settings: RefreshSettings, learning_rate: float, watched: Watched) -> str:
     """Stands for the settings and the coordinates that are watched."""
-    digest = hashlib.sha256(
-        json.dumps(settings.model_dump(exclude={"save", "watched"}), sort_keys=True).encode()
-    )
+    deciding = settings.model_dump(include={"steps", "batch_size", "optimizer", "clip_norm", "seed"})
+    digest = hashlib.sha256(json.dumps([deciding, learning_rate], sort_keys=True).encode())
     for indices in (watched.conflict, watched.control):
-        digest.update(indices.numpy().tobytes())
+        digest.update(indices.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 

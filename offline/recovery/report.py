@@ -30,6 +30,7 @@ def render_report(folder: Path, heading: str = "##", pictures: str = "") -> str:
     parts = {
         "Scores": _scores(folder),
         "Edits": _edits(folder, pictures),
+        "Routes": _routes(folder),
         "Damage": _damage(folder, pictures),
         "Rollback": _rollback(folder, pictures),
         "Refresh": _refresh(folder, pictures),
@@ -111,6 +112,35 @@ def _damage(folder: Path, pictures: str) -> str:
     )
 
 
+def _routes(folder: Path) -> str:
+    found = _read(folder / "diagnosis.json").get("routes")
+    if not found or not found["units"]:
+        return ""
+    rows = [
+        [
+            name,
+            *(_percent(each[key]) for key in ("share", "active", "edited", "norm")),
+            f"{each['direction']:+.3f}",
+            f"{each['direction_elsewhere']:+.3f}",
+        ]
+        for name, compared in found["later"].items()
+        for each in compared
+    ]
+    header = [
+        "later domain",
+        "of the units",
+        "active ones shared",
+        "most edited ones shared",
+        "later edit's squared norm on shared active ones",
+        "cosine of the edits there",
+        "elsewhere",
+    ]
+    return (
+        f"{found['units']:,} neurons and heads. By chance two sets share as much as they are of the units.\n\n"
+        f"{_table(header, rows)}"
+    )
+
+
 def _rollback(folder: Path, pictures: str) -> str:
     found = _read(folder / "rollback.json")
     if not found:
@@ -122,10 +152,12 @@ def _rollback(folder: Path, pictures: str) -> str:
     keep = _percent(found["settings"]["keep"])
     shares = ", ".join(map(_percent, found["settings"]["shares"]))
     strengths = ", ".join(f"{strength:g}" for strength in found["settings"]["strengths"])
+    best = f"by {found['rollback']}" if found["rollback"] else "none"
     return (
-        f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score. The random "
-        f"control has the size and strength of the conflict rollback{_draws(found['controls'])}; the best of each kind is "
-        f"chosen by the same rule. Tried: rho {shares}; lambda {strengths}.\n\n"
+        f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score, and the newest "
+        f"of its gain. The rollback is the best by conflict, routes or path: {best}. The random control has its size and "
+        f"strength{_draws(found['controls'])}; the best of each kind is chosen by the same rule. Tried: rho {shares}; lambda "
+        f"{strengths}.\n\n"
         f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
     )
 
@@ -150,9 +182,17 @@ def _refresh(folder: Path, pictures: str) -> str:
         )
     ]
     settings = found["settings"]
+    chosen = [
+        [name, f"{pick['learning_rate']:g}", str(pick["steps"])] if pick else [name, "", "nothing helps"]
+        for name, pick in found["chosen"].items()
+    ]
+    rates = ", ".join(f"{rate:g}" for rate in settings["learning_rates"])
+    best = f"on {found['refresh']['examples']}" if found["refresh"] else "none"
     return (
-        f"{settings['steps']} steps of {settings['batch_size']} examples, {settings['optimizer']}, learning rate "
-        f"{settings['learning_rate']:g}. Distance from the end of the harmed stage:\n\n"
+        f"At most {settings['steps']} steps of {settings['batch_size']} examples, {settings['optimizer']}, learning rates "
+        f"{rates}, measured every {settings['measured_every']}; chosen as the rollback is: {best}.\n\n"
+        f"{_table(['examples', 'learning rate', 'steps'], chosen)}\n\n"
+        "Distance from the end of the harmed stage:\n\n"
         f"{_table(['', 'before', 'after', 'change'], rows)}\n\n![refresh]({pictures}refresh.png)"
     )
 

@@ -1,17 +1,28 @@
 """Rollback: take back a chosen few of a later edit's coordinates. Nothing is trained.
 
 ``theta_i <- theta_i - lambda d_i`` on a set S of coordinates. How many (rho) and how far (lambda) is chosen on held-out
-examples: what recovers most of the harmed domain while every later domain keeps what it has to keep.
+examples: what recovers most of the harmed domain while the later domains keep what they have to keep.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from torch import Tensor
 
 from lethe.offline.recovery.settings import RollbackSettings
 
 EVERYTHING = "interpolation"
+
+
+class Candidate(Protocol):
+    """What was tried, with its scores on held-out examples, of the harmed and of every later domain by name."""
+
+    @property
+    def scores(self) -> Mapping[str, float]: ...
+
+
+_Candidate = TypeVar("_Candidate", bound=Candidate)
 
 
 @dataclass(frozen=True)
@@ -70,31 +81,48 @@ def grid(
 
 
 def best(
-    candidates: Iterable[TriedRollback], harmed: str, final: Mapping[str, float], keep: float
-) -> TriedRollback | None:
-    """The candidate with the highest score of the harmed domain among those that keep every later domain.
+    candidates: Iterable[_Candidate],
+    harmed: str,
+    before: Mapping[str, float],
+    final: Mapping[str, float],
+    keep: float,
+) -> _Candidate | None:
+    """The candidate with the highest score of the harmed domain among those that keep enough of the later ones.
 
     Parameters
     ----------
     harmed
         Name of the harmed domain.
-    final
-        Scores at the end of the chain, on the same held-out examples.
+    before, final
+        Scores at the end of its stage and at the end of the chain, on the same held-out examples.
     keep
-        See `RollbackSettings`.
+        See `kept`.
 
     Returns
     -------
-    TriedRollback or None
+    The candidate, or None
         None where nothing is better than to leave the model as it is.
     """
-    allowed = [
-        candidate
-        for candidate in candidates
-        if all(candidate.scores[name] >= keep * score for name, score in final.items() if name != harmed)
-    ]
+    allowed = [each for each in candidates if kept(each.scores, before, final, harmed) >= keep]
     chosen = max(allowed, key=lambda candidate: candidate.scores[harmed], default=None)
     return chosen if chosen and chosen.scores[harmed] > final[harmed] else None
+
+
+def kept(
+    scores: Mapping[str, float], before: Mapping[str, float], final: Mapping[str, float], harmed: str
+) -> float:
+    """What is kept of the later domains, the least of: the share of each one's score, and of the newest one's gain.
+
+    Parameters
+    ----------
+    scores, before, final
+        Of all domains in the order of their stages: now, at the end of the harmed stage, and at the end of the chain.
+    """
+    later = [name for name in final if name != harmed]
+    shares = [scores[name] / final[name] for name in later if final[name] > 0]
+    newest = later[-1]
+    gain = final[newest] - before[newest]
+    return min([*shares, *([(scores[newest] - before[newest]) / gain] if gain > 0 else [])])
 
 
 def recovered(score: float, before: float, after: float) -> float | None:

@@ -1,5 +1,7 @@
 """How a domain is recovered: what rollbacks are tried, and how a refresh is trained."""
 
+import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -7,6 +9,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from lethe.offline.settings import JobSettings
 
 _Share = Annotated[float, Field(gt=0, le=1)]
+
+
+Examples = Literal["all", "lot", "routes", "harm"]
 
 
 class RollbackSettings(JobSettings):
@@ -23,7 +28,13 @@ class RollbackSettings(JobSettings):
         description="Lambda to try; 1 takes the edit back as a whole.",
     )
     keep: float = Field(
-        default=0.95, ge=0, le=1, description="Share of its score that every later domain keeps."
+        default=0.95,
+        ge=0,
+        le=1,
+        description="Share of its score that every later domain keeps, and of its gain the newest.",
+    )
+    points: PositiveInt = Field(
+        default=8, description="Points along the edit at which gradients are taken to attribute the harm."
     )
     seed: int = Field(
         default=0, description="Of the random sets; the control's draws are of this and the seeds after it."
@@ -35,9 +46,27 @@ class RollbackSettings(JobSettings):
 class RefreshSettings(JobSettings):
     """How it is trained, and what is watched."""
 
-    steps: PositiveInt = Field(default=10, description="Steps to train.")
+    steps: PositiveInt = Field(default=20, description="Steps to train at most.")
+    measured_every: PositiveInt = Field(
+        default=5, description="Steps between measurements on held-out examples, any of which may be its end."
+    )
     batch_size: PositiveInt = Field(default=8, description="Examples of a step.")
-    learning_rate: PositiveFloat = Field(default=5e-5, description="Held constant.")
+    learning_rates: tuple[PositiveFloat, ...] = Field(
+        default=(2e-5, 5e-5), min_length=1, description="Learning rates to try, each held constant."
+    )
+    examples: tuple[Examples, ...] = Field(
+        default=("all", "routes"),
+        min_length=1,
+        description="Examples to try: all; half of them by lot; the half whose routes were harmed most; "
+        "the half whose loss rose most.",
+    )
+    keep: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="Share of its score that every later domain keeps, and of its gain the newest.",
+    )
+    checkpoint_steps: PositiveInt = Field(default=10, description="Save the state every so many steps.")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="What takes the steps.")
     clip_norm: PositiveFloat = Field(
         default=1.0, description="Longest gradient that is taken as it is; a longer one is shortened to it."
@@ -50,3 +79,9 @@ class RefreshSettings(JobSettings):
         description="Of the order of the examples and of the random coordinates that are watched.",
     )
     save: bool = Field(default=True, description="Write the recovered model, as `refreshed`.")
+
+    @property
+    def digest(self) -> str:
+        """Short digest of what decides the outcome of each refresh that is tried."""
+        deciding = self.model_dump(mode="json", exclude={"keep", "save", "checkpoint_steps"})
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]

@@ -13,12 +13,15 @@ from transformers import AutoModelForCausalLM
 
 from lethe.bundle.files import replace_file
 from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.recovery.attribution import attributed
 from lethe.offline.recovery.chain import ChainFile
 from lethe.offline.recovery.checkpoints import Checkpoints
+from lethe.offline.recovery.conflict import Evidence
 from lethe.offline.recovery.domain import Domain, mean_of
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
 from lethe.offline.recovery.questions import question_domain, read_questions
+from lethe.offline.recovery.routes import RouteMap, UnitValues, activity
 from lethe.offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
 from lethe.offline.training.fine_tuning import save_model
 
@@ -50,7 +53,8 @@ class Workspace:
         self.model: Any = AutoModelForCausalLM.from_pretrained(
             chain.base, dtype=torch.float32, attn_implementation="eager"
         )
-        self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(self.device).eval()
         unknown = sorted(self.layout.shapes.keys() - dict(self.model.named_parameters()).keys())
         if unknown:
             raise RecoveryError(
@@ -70,7 +74,7 @@ class Workspace:
     @cached_property
     def origin(self) -> Tensor:
         """Parameters after the harmed domain's stage, shape (N,)."""
-        return self.checkpoints.vector(self.number)
+        return self.vector(self.number)
 
     @cached_property
     def edit(self) -> Tensor:
@@ -80,7 +84,11 @@ class Workspace:
     @cached_property
     def final(self) -> Tensor:
         """Parameters at the end of the chain, shape (N,)."""
-        return self.checkpoints.vector(len(self.chain.stages))
+        return self.vector(len(self.chain.stages))
+
+    def vector(self, number: int) -> Tensor:
+        """Parameters after stage `number`, of the base for 0; shape (N,)."""
+        return self.checkpoints.vector(number).to(self.device)
 
     @cached_property
     def domains(self) -> dict[str, Domain]:
@@ -91,7 +99,7 @@ class Workspace:
             if before < self.number - 1:
                 continue
             if stage.goal == "forget":
-                self.layout.write(self.model, self.checkpoints.vector(before))
+                self.layout.write(self.model, self.vector(before))
             found[stage.name] = question_domain(stage, self._questions[before], encoder, self.model)
         return found
 
@@ -107,12 +115,64 @@ class Workspace:
         """How the harmed domain's loss answers to a move, from its stage's end; computed once and kept."""
         path = self.folder / "sensitivity.safetensors"
         if path.is_file():
-            return Sensitivity(**load_file(path))
+            return Sensitivity(**load_file(path, device=str(self.device)))
         self.layout.write(self.model, self.origin)
         domain = self.domains[self.harmed]
         found = sensitivity(self.model, domain.losses, domain.fit, self.layout, self.edit, on_example)
         replace_file(path, lambda temporary: save_file(vars(found), temporary))
         return found
+
+    @cached_property
+    def routes(self) -> RouteMap:
+        return RouteMap.of(self.model, self.layout)
+
+    @cached_property
+    def activities(self) -> dict[str, UnitValues]:
+        """Activity of every unit on each domain's examples to fit, at the end of the domain's own stage."""
+        found = {}
+        for number, name in enumerate(self.domains, start=self.number):
+            self.layout.write(self.model, self.vector(number))
+            domain = self.domains[name]
+            found[name] = activity(self.model, domain, domain.fit, self.routes)
+        return found
+
+    def evidence(self, points: int, on_point: OnExample = lambda _done, _total: None) -> Evidence:
+        """What is known of the coordinates.
+
+        Parameters
+        ----------
+        points
+            See `attribution.attributed`.
+        on_point
+            Told the domains that are attributed, and of how many.
+        """
+        own, *later = self.domains
+        preference = {}
+        for block, values in self.activities[own].items():
+            most = torch.stack([self.activities[name][block] for name in later]).amax(dim=0)
+            preference[block] = values / (values + most).clamp_min(1e-30)
+        harm, gain = self._attributed(points, on_point)
+        route = self.routes.spread(preference, self.device)
+        return Evidence(self.edit, self.sensitivity().fisher, harm, gain, route)
+
+    def _attributed(self, points: int, on_point: OnExample) -> tuple[Tensor, Tensor]:
+        """Each coordinate's part in what the harmed domain lost and the later ones gained; computed once and kept."""
+        path = self.folder / f"attribution-{points}.safetensors"
+        if path.is_file():
+            found = load_file(path, device=str(self.device))
+            return found["harm"], found["gain"]
+        harm, gain = torch.zeros_like(self.edit), torch.zeros_like(self.edit)
+        for done, (name, domain) in enumerate(self.domains.items(), start=1):
+            part = attributed(
+                self.model, domain.losses, domain.fit, self.layout, self.origin, self.edit, points
+            )
+            if name == self.harmed:
+                harm += part
+            else:
+                gain -= part
+            on_point(done, len(self.domains))
+        replace_file(path, lambda temporary: save_file({"harm": harm, "gain": gain}, temporary))
+        return harm, gain
 
     def save(self, parameters: Tensor, name: str) -> Path:
         """Write a model folder with some parameters (N,), in the precision that the base is stored in."""

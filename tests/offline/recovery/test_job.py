@@ -10,9 +10,9 @@ from lethe.cli.main import app
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
-from lethe.offline.recovery.conflict import random, top
+from lethe.offline.recovery.conflict import Evidence, random, top
 from lethe.offline.recovery.errors import RecoveryError
-from lethe.offline.recovery.job import diagnose, refresh_domain, roll_back
+from lethe.offline.recovery.job import diagnose, domain_of_chosen, refresh_domain, roll_back
 from lethe.offline.recovery.rollback import rolled_back
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
@@ -38,15 +38,16 @@ def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_p
 
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
     assert list(results) == [
-        "start of its stage", "full rollback", "end of the chain", "conflict rollback", "random control",
-        "best random", "best largest edits", "best interpolation", "refresh",
+        "start of its stage", "full rollback", "end of the chain", "rollback", "random control", "best conflict",
+        "best routes", "best path", "best random", "best largest", "best interpolation", "refresh", "refresh on all",
+        "refresh on routes",
     ]  # fmt: skip
     assert results["end of the chain"]["kept by later domains"] == 1.0
     diagnosis = json.loads((tmp_path / "diagnosis.json").read_text())
     assert diagnosis["coordinates"] == work.layout.size
     assert diagnosis["damage"]["exact_examples"] == 2
     report = (tmp_path / "report.md").read_text()
-    for section in ("Scores", "Edits", "Damage", "Rollback", "Refresh"):
+    for section in ("Scores", "Edits", "Routes", "Damage", "Rollback", "Refresh"):
         assert f"## {section}" in report
     for picture in ("edits", "damage", "rollback", "refresh"):
         assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
@@ -70,16 +71,21 @@ def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordina
     assert after[:3] == before
     tried = [(row["selection"], row["share"]) for row in map(json.loads, after)]
     assert sorted(tried) == sorted(
-        [(kind, share) for kind in ("conflict", "random", "largest") for share in (0.01, 0.2)]
+        [
+            (kind, share)
+            for kind in ("conflict", "routes", "path", "random", "largest")
+            for share in (0.01, 0.2)
+        ]
         + [("interpolation", 1.0)]
     )
 
-    chosen = json.loads((tmp_path / "rollback.json").read_text())["chosen"]["conflict"]
+    chosen = json.loads((tmp_path / "rollback.json").read_text())
+    chosen = chosen["chosen"][chosen["rollback"]]
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "rolled-back", dtype=torch.float32)
     taken = work.final - work.layout.read(model)
     moved = taken != 0
-    expected = int(chosen["share"] * work.layout.size) if chosen else 0
-    assert 0.9 * expected <= moved.sum() <= expected
+    expected = int(chosen["share"] * work.layout.size)
+    assert 0 < moved.sum() <= expected
     torch.testing.assert_close(taken[moved], work.edit[moved], rtol=1e-3, atol=1e-6)
 
 
@@ -111,8 +117,8 @@ def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
     for name in ("red", "blue", "recovered"):
         mean = sum(draw[name] for draw in draws) / 3
         assert results["random control"][name] == pytest.approx(mean)
-    chosen = rollback["chosen"]["conflict"]
-    ranked = top(random(work.edit, work.edit, seed=2), int(chosen["share"] * work.layout.size))
+    chosen = rollback["chosen"][rollback["rollback"]]
+    ranked = top(random(Evidence.of_edit(work.edit), 2), int(chosen["share"] * work.layout.size))
     third = rolled_back(work.final, work.edit, ranked, chosen["strength"])
     assert work.scores(third, "test")["red"] == pytest.approx(draws[2]["red"])
     least, most = (100 * pick(draw["recovered"] for draw in draws) for pick in (min, max))
@@ -151,12 +157,19 @@ def run(*arguments: object):
     [
         (
             ("diagnose", "--exact", "1"),
-            ("gradients", "exact curvature", "measuring the damage", "measuring the ends of the chain"),
+            (
+                "gradients",
+                "exact curvature",
+                "measuring routes",
+                "measuring the damage",
+                "measuring the ends of the chain",
+            ),
         ),
         (
             ("rollback", "--draws", "1", "--no-save"),
             (
                 "gradients",
+                "attributing the harm",
                 "measuring the ends of the chain",
                 "measuring rollbacks",
                 "measuring random controls",
@@ -196,3 +209,55 @@ def test_bad_input_is_one_line_before_anything_is_measured(chain_folder, tiny_mo
         assert result.exit_code == 1
         assert message in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_refresh_is_chosen_by_its_held_out_scores_and_told_by_its_test_scores(full_chain, tmp_path):
+    work = Workspace(full_chain, None, tmp_path)
+    settings = RefreshSettings(
+        steps=4,
+        measured_every=2,
+        batch_size=2,
+        learning_rates=(1e-3, 3e-3),
+        examples=("all", "harm"),
+        keep=0.0,
+    )
+    refresh_domain(work, settings, QUIET)
+
+    tried = [
+        json.loads(line) for line in next(tmp_path.glob("refresh-*/tried.jsonl")).read_text().splitlines()
+    ]
+    assert [(each["examples"], each["learning_rate"], each["steps"]) for each in tried] == [
+        (name, rate, steps) for name in ("all", "harm") for rate in (1e-3, 3e-3) for steps in (2, 4)
+    ]
+    results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
+    end = work.scores(work.final, "held_out")["red"]
+    for name in ("all", "harm"):
+        mine = [each for each in tried if each["examples"] == name and each["scores"]["red"] > end]
+        pick = max(mine, key=lambda each: each["scores"]["red"], default=None)
+        expected = pick["test"]["red"] if pick else results["end of the chain"]["red"]
+        assert results[f"refresh on {name}"]["red"] == pytest.approx(expected)
+    # Once more tries nothing again.
+    refresh_domain(work, settings, QUIET)
+    again = next(tmp_path.glob("refresh-*/tried.jsonl")).read_text().splitlines()
+    assert len(again) == len(tried)
+
+
+def test_half_of_the_examples_are_chosen_by_what_was_harmed(full_chain, tmp_path):
+    work = Workspace(full_chain, None, tmp_path)
+    scores = work.sensitivity().fisher * work.edit.square()
+    domain = work.domains["red"]
+    for name in ("lot", "routes", "harm"):
+        chosen = domain_of_chosen(work, scores, name, seed=0).fit
+        assert len(chosen) == 2
+        assert all(each in domain.fit for each in chosen)
+
+    def loss(parameters, example):
+        work.layout.write(work.model, parameters)
+        with torch.no_grad():
+            return domain.losses(work.model, [example]).item()
+
+    risen = [loss(work.final, each) - loss(work.origin, each) for each in domain.fit]
+    most = sorted(range(4), key=lambda i: -risen[i])[:2]
+    chosen = domain_of_chosen(work, scores, "harm", seed=0).fit
+    assert [domain.fit.index(each) for each in chosen] == sorted(most)
+    assert domain_of_chosen(work, scores, "all", seed=0).fit == domain.fit

@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +12,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from lethe.offline.progress import Progress
-from lethe.offline.recovery.conflict import SELECTIONS, top
+from lethe.offline.recovery.attribution import attributed
+from lethe.offline.recovery.conflict import SELECTIONS, Evidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.refresh import Watched, refresh
-from lethe.offline.recovery.rollback import TriedRollback, best, recovered, rolled_back
+from lethe.offline.recovery.rollback import TriedRollback, best, kept, recovered, rolled_back
 from lethe.offline.recovery.sensitivity import curvature_along, sensitivity
 from lethe.offline.recovery.settings import RefreshSettings
 from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
@@ -84,7 +86,7 @@ def test_the_fisher_diagonal_is_the_hessians_where_examples_scatter_as_the_model
 def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(seed, strength):
     chain = quadratic_chain(seed, diagonal=True)
     curvature = chain.hessian.diagonal()
-    chosen = top(SELECTIONS["conflict"](curvature, chain.edit, 0), 4)
+    chosen = top(SELECTIONS["conflict"](replace(Evidence.of_edit(chain.edit), fisher=curvature), 0), 4)
     parameters = rolled_back(chain.origin + chain.edit, chain.edit, chosen, strength)
     # Along each chosen coordinate the damage falls to its (1 - lambda)^2; the others keep theirs.
     each = 0.5 * curvature * chain.edit.square()
@@ -96,10 +98,10 @@ def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(see
 @given(seeds, st.integers(1, SIZE))
 def test_no_set_of_that_size_heals_a_diagonal_quadratic_more_than_the_conflict_set(seed, count):
     chain = quadratic_chain(seed, diagonal=True)
-    curvature = chain.hessian.diagonal()
+    known = replace(Evidence.of_edit(chain.edit), fisher=chain.hessian.diagonal())
 
     def loss(selection: str) -> float:
-        chosen = top(SELECTIONS[selection](curvature, chain.edit, seed), count)
+        chosen = top(SELECTIONS[selection](known, seed), count)
         return chain.loss(rolled_back(chain.origin + chain.edit, chain.edit, chosen, 1.0))
 
     assert loss("conflict") <= min(loss("random"), loss("largest")) + 1e-12
@@ -131,7 +133,8 @@ def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_cur
         chain.domain,
         chain.layout,
         Watched(chain.origin, everything[:3], everything[-3:]),
-        RefreshSettings(steps=count, batch_size=6, learning_rate=rate, optimizer="sgd", clip_norm=math.inf),
+        RefreshSettings(steps=count, batch_size=6, optimizer="sgd", clip_norm=math.inf),
+        rate,
         tmp_path_factory.mktemp("refresh") / "trace.jsonl",
         Progress(),
     )
@@ -145,7 +148,7 @@ def test_a_refresh_by_gradient_descent_contracts_along_each_direction_by_its_cur
     assert steps[-1].everything == pytest.approx(left.norm().item())
 
 
-def refreshed(trace, stop_after=None, conflict=3, domain=None, **changes):
+def refreshed(trace, stop_after=None, conflict=3, domain=None, learning_rate=0.05, **changes: Any):
     """Refresh a chain of its own; stopped by a keyboard interrupt after some step."""
     chain = quadratic_chain(2)
     chain.layout.write(chain.model, chain.origin + chain.edit)
@@ -156,8 +159,11 @@ def refreshed(trace, stop_after=None, conflict=3, domain=None, **changes):
             if done == stop_after:
                 raise KeyboardInterrupt
 
-    given = RefreshSettings(**({"steps": 25, "batch_size": 4, "learning_rate": 0.05} | changes))
-    return refresh(chain.model, domain or chain.domain, chain.layout, watched, given, trace, Stopping())
+    asked: dict[str, Any] = {"steps": 25, "batch_size": 4} | changes
+    given = RefreshSettings(**asked)
+    return refresh(
+        chain.model, domain or chain.domain, chain.layout, watched, given, learning_rate, trace, Stopping()
+    )
 
 
 def test_a_refresh_that_was_stopped_goes_on_to_the_same_end(tmp_path):
@@ -208,6 +214,7 @@ def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
             chain.layout,
             watched,
             RefreshSettings(),
+            5e-5,
             tmp_path / "trace.jsonl",
             Progress(),
         )
@@ -218,22 +225,64 @@ def test_a_loss_that_is_no_number_stops_a_refresh(tmp_path):
 def test_a_set_holds_no_coordinate_that_was_never_edited(seed, count):
     generator = torch.Generator().manual_seed(seed)
     edit = torch.randn(30, generator=generator) * (torch.rand(30, generator=generator) < 0.3)
-    fisher = torch.rand(30, generator=generator)
+    fisher, harm, gain, route = torch.rand(4, 30, generator=generator)
+    known = Evidence(edit, fisher, harm * (edit != 0), gain * (edit != 0), route)
     for selection in SELECTIONS.values():
-        chosen = top(selection(fisher, edit, seed), count)
+        chosen = top(selection(known, seed), count)
         assert (edit[chosen] != 0).all()
         assert len(chosen.unique()) == len(chosen) <= count
 
 
+BEFORE = {"first": 0.9, "second": 0.1}
+FINAL = {"first": 0.4, "second": 0.9}
+
+
 def test_the_best_rollback_keeps_the_later_domains_and_recovers_most():
-    final = {"first": 0.4, "second": 0.9}
     keeps = TriedRollback("conflict", 0.01, 1.0, {"first": 0.6, "second": 0.88})
     keeps_less = TriedRollback("conflict", 0.001, 1.0, {"first": 0.5, "second": 0.9})
     loses = TriedRollback("conflict", 0.1, 1.0, {"first": 0.9, "second": 0.5})
     harms = TriedRollback("random", 0.1, 1.0, {"first": 0.3, "second": 0.9})
-    assert best([keeps_less, keeps, loses], "first", final, 0.95) == keeps
-    assert best([loses, harms], "first", final, 0.95) is None
-    assert best([], "first", final, 0.95) is None
+    assert best([keeps_less, keeps, loses], "first", BEFORE, FINAL, 0.95) == keeps
+    assert best([loses, harms], "first", BEFORE, FINAL, 0.95) is None
+    assert best([], "first", BEFORE, FINAL, 0.95) is None
+
+
+def test_what_is_kept_is_the_least_of_every_score_and_of_the_newest_gain():
+    assert kept({"first": 0.6, "second": 0.86}, BEFORE, FINAL, "first") == pytest.approx(0.76 / 0.8)
+    # The newest gained nothing, so its score alone counts.
+    assert kept({"first": 0.6, "second": 0.72}, {"first": 0.9, "second": 0.9}, FINAL, "first") == (
+        pytest.approx(0.8)
+    )
+    # Of a domain between them its score counts, which fell furthest here.
+    before = {"first": 0.9, "second": 0.5, "third": 0.0}
+    final = {"first": 0.4, "second": 0.8, "third": 1.0}
+    now = {"first": 0.6, "second": 0.4, "third": 0.9}
+    assert kept(now, before, final, "first") == pytest.approx(0.5)
+
+
+@settings(max_examples=25)
+@given(seeds, st.integers(1, 5))
+def test_parts_along_the_edit_sum_to_what_the_loss_changes_by(seed, points):
+    chain = quadratic_chain(seed)
+    parts = attributed(
+        chain.model, chain.domain.losses, chain.domain.fit, chain.layout, chain.origin, chain.edit, points
+    )
+    # The gradient is linear along the way, so midpoints give its mean exactly: d_i (H d)_i / 2 at the minimum.
+    torch.testing.assert_close(parts, 0.5 * chain.edit * (chain.hessian @ chain.edit))
+    risen = chain.loss(chain.origin + chain.edit) - chain.loss(chain.origin)
+    assert parts.sum().item() == pytest.approx(risen)
+
+
+def test_a_path_takes_what_harms_more_than_it_gains():
+    edit = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    known = replace(
+        Evidence.of_edit(edit),
+        harm=torch.tensor([0.6, 0.3, 0.1, 0.0]),
+        gain=torch.tensor([0.2, 1.6, 0.2, 0.0]),
+    )
+    # Shares: 0.6 - 0.1, 0.3 - 0.8, 0.1 - 0.1.
+    torch.testing.assert_close(SELECTIONS["path"](known, 0), torch.tensor([0.5, -0.5, 0.0, 0.0]))
+    assert top(SELECTIONS["path"](known, 0), 4).tolist() == [0]
 
 
 def test_what_was_not_lost_cannot_be_recovered():
