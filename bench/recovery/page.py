@@ -1,141 +1,241 @@
-"""Runs a recovery on a chain that was trained here, and writes its section of docs/benchmarks-recovery.md."""
+"""The section of a chain in docs/benchmarks-recovery.md, out of the records of its seeds."""
 
-import argparse
 import json
-import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
-from bench.page import DOCS, machine, write_section
-from lethe.bundle.files import replace_file
-from lethe.models.cache import cache_folder
-from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.results import read_results
-from lethe.offline.progress import Progress
-from lethe.offline.recovery.chain import read_chain
-from lethe.offline.recovery.job import (
-    CONTROL,
-    END,
-    FULL,
-    KEPT,
-    RECOVERED,
-    REFRESHED,
-    ROLLBACKS,
-    diagnose,
-    refresh_domain,
-    roll_back,
-)
-from lethe.offline.recovery.report import render_report
-from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
-from lethe.offline.recovery.workspace import Workspace
+from scipy.stats import t as student
+
+from bench.page import DOCS, table, write_section
+from bench.recovery.chain_bench import ChainBench
+from bench.recovery.front import plot_front
+from lethe.offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
 
 PAGE = "benchmarks-recovery.md"
 GOAL_RECOVERED, GOAL_KEPT = 0.5, 0.95
+_MAIN = (START, FULL, END, ROLLBACK, REFRESHED)
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a chain's recovery is run with.
+class Mean:
+    """A mean over seeds.
 
     Attributes
     ----------
-    exact
-        Examples for the exact curvature.
+    low, high
+        95 % interval by Student's t; the value itself where there is but one.
     """
 
-    exact: int
-    rollback: RollbackSettings
-    refresh: RefreshSettings
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Mean":
+        middle = fmean(values)
+        if len(values) < 2:
+            return cls(middle, middle, middle)
+        half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+        return cls(middle, middle - half, middle + half)
+
+    def percent(self) -> str:
+        return f"{100 * self.value:.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f})"
 
 
-def teller() -> Callable[[str], None]:
-    """Prints lines with the seconds since now."""
-    start = time.monotonic()
-    return lambda line: print(f"[{time.monotonic() - start:6.0f} s] {line}", flush=True)
+def read_records(folder: Path, name: str) -> list[Record]:
+    """The records of a chain's seeds, those alone whose recovery was measured to its end."""
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{name}-*.json"))]
+    return [record for record in found if "refresh" in record]
 
 
-def work_folder(name: str, description: str | None) -> Path:
-    """Parse the command line, which names the folder that every chain has a folder of its own in."""
-    cache = cache_folder()
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--work", type=Path, default=cache / "recovery", help="folder of models and results")
-    return parser.parse_args().work / name
-
-
-def write_chain_file(
-    folder: Path, base: Path, stages: Sequence[tuple[str, Path, Sequence[ForgetQuestion]]], score: str
-) -> Path:
-    """Write the chain's file with the questions of its stages (name, checkpoint, questions) beside it."""
-    lines = [f'base = "{base}"']
-    for number, (name, checkpoint, questions) in enumerate(stages, start=1):
-        file = folder / f"stage-{number}.jsonl"
-        rows = "\n".join(question.model_dump_json(include={"question", "answer"}) for question in questions)
-        replace_file(file, rows + "\n")
-        lines += [
-            "",
-            "[[stages]]",
-            f'name = "{name}"',
-            f'checkpoint = "{checkpoint}"',
-            f'questions = "{file.name}"',
-            f'score = "{score}"',
-        ]
-    replace_file(folder / "chain.toml", "\n".join(lines) + "\n")
-    return folder / "chain.toml"
-
-
-def measure(chain: Path, settings: Measured, say: Callable[[str], None], harmed: str | None = None) -> Path:
-    """Run the three jobs, and give the folder of their results."""
-    folder = chain.parent / "recovery"
-    work = Workspace(read_chain(chain), harmed, folder)
-    if not (folder / "diagnosis.json").is_file():
-        diagnose(work, Progress(say), settings.exact)
-    roll_back(work, settings.rollback, Progress(say))
-    refresh_domain(work, settings.refresh, Progress(say))
-    return folder
-
-
-def write_chain_section(title: str, command: str, name: str, opening: str, folder: Path) -> None:
-    """Write the section, its pictures beside it; the verdict is computed from the results."""
-    for picture in folder.glob("*.png"):
-        destination = DOCS / "figures" / f"recovery-{name}-{picture.name}"
-        replace_file(destination, lambda path, picture=picture: shutil.copyfile(picture, path))
+def write_chain_section(name: str, bench: ChainBench, folder: Path) -> None:
+    """Write the section with its picture; the verdict is computed from the records."""
+    records = read_records(folder, name)
+    picture = DOCS / "figures" / f"recovery-{name}-front.png"
+    plot_front(records, bench.harmed, picture)
     page = DOCS / PAGE
     if not page.is_file():
         page.write_text("# Recovery, measured\n\nEach section is written by the command below its title.\n")
-    report = render_report(folder, heading="###", pictures=f"figures/recovery-{name}-")
-    body = f"{machine('torch', 'transformers')}\n\n{opening.strip()}\n\n{verdict(folder)}\n\n{report}"
-    write_section(PAGE, title, command, body)
+    seeds = " ".join(f"--seed {record['seed']}" for record in records)
+    command = f"python -m bench.recovery {name} {seeds} --page"
+    write_section(PAGE, bench.title, command, section(records, bench, f"figures/{picture.name}"))
 
 
-def verdict(folder: Path) -> str:
-    """Say whether the goal was met: half of what was lost is back, and the later domains keep 95 %.
-
-    A rollback has also to be better than every random control, since it claims to know which coordinates matter.
-    """
-    found = {result.model: result.scores for result in read_results(folder / "results.json")}
-    if RECOVERED not in found[END]:
-        return "The chain did not harm the domain, so there is nothing to recover."
-    controls = json.loads((folder / "rollback.json").read_text())["controls"]
-    lines = []
-    for state in (ROLLBACKS["conflict"], REFRESHED):
-        back, kept = found[state][RECOVERED], found[state][KEPT]
-        rivals = controls if state == ROLLBACKS["conflict"] else []
-        if back < GOAL_RECOVERED or kept < GOAL_KEPT:
-            said = "not met"
-        elif any(each[RECOVERED] >= back and each[KEPT] >= GOAL_KEPT for each in rivals):
-            said = "not met: a random control does as well"
-        else:
-            said = "met"
-        lines.append(
-            f"**{state}: {100 * back:.0f} % recovered, {100 * kept:.0f} % kept** "
-            f"(goal: {100 * GOAL_RECOVERED:.0f} and {100 * GOAL_KEPT:.0f}): {said}."
-        )
-    least, most = (100 * pick(each[RECOVERED] for each in controls) for pick in (min, max))
-    spread = {CONTROL: f" ({least:.0f} % to {most:.0f} %)"}
-    others = [
-        f"{state} {100 * found[state][RECOVERED]:.0f} %{spread.get(state, '')} and {100 * found[state][KEPT]:.0f} %"
-        for state in (CONTROL, ROLLBACKS["random"], ROLLBACKS["largest"], ROLLBACKS["interpolation"], FULL)
+def section(records: Sequence[Record], bench: ChainBench, picture: str) -> str:
+    """The section's text, of the records of at least one seed."""
+    machines = dict.fromkeys(record["machine"] for record in records)
+    seconds = Mean.of([record["seconds"] for record in records])
+    parts = [
+        "\n".join(machines),
+        f"{bench.opening} {len(records)} seeds, {seconds.value:.0f} s each; figures are means, with 95 % intervals by Student's t.",
+        verdict(records),
+        "### Recovered and kept\n\n"
+        "On test examples that nothing was fitted to or chosen on. Kept is the least of each later domain's share of its score "
+        "and the newest one's share of its gain. What is chosen, is chosen on held-out examples so that "
+        f"{bench.rollback.keep:.0%} are kept there.",
+        _states(records),
+        f"![held-out: recovered against kept]({picture})",
+        f"### Scores\n\n{_scores(records)}",
+        f"### Routes\n\n{_routes(records)}",
+        f"### Where the loss lies\n\n{_carried(records)}",
+        f"### Damage\n\n{_damage(records, bench)}",
+        f"### What was chosen\n\n{_chosen(records, bench)}",
     ]
-    return "\n".join([*lines, f"Beside them: {'; '.join(others)}."])
+    return "\n\n".join(parts)
+
+
+def verdict(records: Sequence[Record]) -> str:
+    """Say whether the goal was met: half of what was lost is back, and 95 % are kept of what came later.
+
+    A rollback has also to recover more than every random control that keeps as much, since it claims to know which
+    coordinates matter.
+    """
+    harmed = [record for record in records if RECOVERED in _by_state(record)[END]]
+    if not harmed:
+        return "The chain did not harm the domain, so there is nothing to recover."
+    lines = []
+    for state in (ROLLBACK, REFRESHED):
+        back, kept = (_mean(harmed, lambda scores, key=key: scores[key], state) for key in (RECOVERED, KEPT))
+        met = [_met(record, state) for record in harmed]
+        said = "met" if back.value >= GOAL_RECOVERED and kept.value >= GOAL_KEPT else "not met"
+        if said == "met" and state == ROLLBACK and not all(_beats_controls(record) for record in harmed):
+            said = "not met: a random control does as well"
+        lines.append(
+            f"**{state}: {back.percent()} recovered, {kept.percent()} kept** (goal: {100 * GOAL_RECOVERED:.0f} and "
+            f"{100 * GOAL_KEPT:.0f}): {said}; by itself in {sum(met)} of {len(met)} seeds."
+        )
+    return "\n".join(lines)
+
+
+def _met(record: Record, state: str) -> bool:
+    scores = _by_state(record)[state]
+    enough = scores[RECOVERED] >= GOAL_RECOVERED and scores[KEPT] >= GOAL_KEPT
+    return enough and (state != ROLLBACK or _beats_controls(record))
+
+
+def _beats_controls(record: Record) -> bool:
+    back = _by_state(record)[ROLLBACK][RECOVERED]
+    controls = record["rollback"]["controls"]
+    return all(each[RECOVERED] < back for each in controls if each[KEPT] >= GOAL_KEPT)
+
+
+def _by_state(record: Record) -> dict[str, Mapping[str, float]]:
+    return {result["model"]: result["scores"] for result in record["results"]["results"]}
+
+
+def _mean(records: Sequence[Record], value: Callable[[Mapping[str, float]], float], state: str) -> Mean:
+    return Mean.of([value(_by_state(record)[state]) for record in records])
+
+
+def _states(records: Sequence[Record]) -> str:
+    rows = []
+    for state in _by_state(records[0]):
+        scores = [_by_state(record)[state] for record in records]
+        if any(RECOVERED not in each for each in scores):
+            continue
+        back, kept = (Mean.of([each[key] for each in scores]) for key in (RECOVERED, KEPT))
+        seeds = "; ".join(f"{100 * each[RECOVERED]:.0f} and {100 * each[KEPT]:.0f}" for each in scores)
+        rows.append([state, back.percent(), kept.percent(), seeds])
+    return table(["", "recovered", "kept", "by seed"], rows)
+
+
+def _scores(records: Sequence[Record]) -> str:
+    domains = [name for name in _by_state(records[0])[END] if name not in (RECOVERED, KEPT)]
+    rows = []
+    for domain in domains:
+        means = [
+            _mean(records, lambda scores, domain=domain: scores[domain], state) for state in (*_MAIN, CONTROL)
+        ]
+        rows.append([domain, *(f"{mean.value:.3f}" for mean in means)])
+    return table(["score", *_MAIN, CONTROL], rows)
+
+
+def _routes(records: Sequence[Record]) -> str:
+    found = [record["diagnosis"]["routes"] for record in records]
+    rows = []
+    for later in found[0]["later"]:
+        for index, first in enumerate(found[0]["later"][later]):
+            each = [one["later"][later][index] for one in found]
+            means = [
+                fmean(one[key] for one in each)
+                for key in ("active", "edited", "norm", "direction", "direction_elsewhere")
+            ]
+            shares = [f"{100 * mean:.0f} %" for mean in means[:3]]
+            rows.append(
+                [later, f"{100 * first['share']:.0f} %", *shares, *(f"{mean:+.3f}" for mean in means[3:])]
+            )
+    header = [
+        "later domain",
+        "of the units",
+        "active ones shared",
+        "most edited ones shared",
+        "later edit's squared norm on shared active ones",
+        "cosine of the edits there",
+        "elsewhere",
+    ]
+    return (
+        f"Of {found[0]['units']:,} neurons and heads, those most active on the answers of the harmed domain and of a later one, "
+        "beside those that their own stages changed most. By chance two sets share as much as they are of the units.\n\n"
+        + table(header, rows)
+    )
+
+
+def _carried(records: Sequence[Record]) -> str:
+    found = [record["rollback"]["carried"] for record in records]
+    rows = []
+    for name in found[0]["sets"]:
+        each = [one["sets"][name] for one in found]
+        rows.append(
+            [name, *(f"{100 * fmean(one[key] for one in each):.1f} %" for key in ("share", "harm", "gain"))]
+        )
+    cosine = Mean.of([one["cosine"] for one in found])
+    return (
+        "Each coordinate's part in what the harmed domain's loss rose by, and in what the later ones' losses fell by: "
+        "gradients integrated along the later edit, on the examples that are fitted on. The cosine of the two over all "
+        f"coordinates is {cosine.value:+.3f} ({cosine.low:+.3f} to {cosine.high:+.3f}).\n\n"
+        + table(["coordinates", "of all", "of what was lost", "of what was gained"], rows)
+    )
+
+
+def _damage(records: Sequence[Record], bench: ChainBench) -> str:
+    found = [record["diagnosis"]["damage"] for record in records]
+    measured = Mean.of([each["measured"] for each in found])
+    rows = [["measured", f"{measured.value:.4g}", "100 %"]]
+    for name in found[0]["foretold"]:
+        totals = [each["foretold"][name] for each in found]
+        of = fmean(total / each["measured"] for total, each in zip(totals, found, strict=True))
+        rows.append([name, f"{fmean(totals):.4g}", f"{100 * of:.1f} %"])
+    return (
+        f"Loss of {bench.harmed!r} in nats an answer along all later edits: measured, and foretold to second order with "
+        "the curvature from\n\n" + table(["curvature", "change of the loss", "of the measured"], rows)
+    )
+
+
+def _chosen(records: Sequence[Record], bench: ChainBench) -> str:
+    rows = []
+    for record in records:
+        rollback, refresh = record["rollback"], record["refresh"]["refresh"]
+        pick = rollback["rollback"] and rollback["chosen"][rollback["rollback"]]
+        rows.append(
+            [
+                str(record["seed"]),
+                f"{pick['selection']}, rho {100 * pick['share']:g} %, lambda {pick['strength']:g}"
+                if pick
+                else "nothing helps",
+                f"on {refresh['examples']}, rate {refresh['learning_rate']:g}, {refresh['steps']} steps"
+                if refresh
+                else "nothing helps",
+            ]
+        )
+    tried = bench.rollback
+    return (
+        f"Tried: rho {', '.join(f'{100 * share:g} %' for share in tried.shares)}; lambda "
+        f"{', '.join(f'{strength:g}' for strength in tried.strengths)}; refresh at most {bench.refresh.steps} steps of "
+        f"{bench.refresh.batch_size} examples, rates {', '.join(f'{rate:g}' for rate in bench.refresh.learning_rates)}, "
+        f"measured every {bench.refresh.measured_every}. The random control has the rollback's size and strength and is the mean "
+        f"of {tried.draws} draws.\n\n" + table(["seed", "rollback", "refresh"], rows)
+    )

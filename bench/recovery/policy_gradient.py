@@ -35,10 +35,15 @@ class PolicySettings:
 
 
 def cold_start(
-    model: Any, examples: Sequence[EncodedExample], steps: int, batch_size: int = 64, rate: float = 2e-3
+    model: Any,
+    examples: Sequence[EncodedExample],
+    steps: int,
+    batch_size: int = 64,
+    rate: float = 2e-3,
+    seed: int = 0,
 ) -> None:
     """Teach the model the form of the answers, and some of them, by cross-entropy."""
-    draw = random.Random(0)
+    draw = random.Random(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     for step in range(steps):
         for group in optimizer.param_groups:

@@ -1,84 +1,50 @@
-"""Recovery on a tiny model that learns three domains from rewards: ``python -m bench.recovery.reinforcement``.
+"""A tiny model that learns four domains from rewards that can be verified: code-like, arithmetic, questions, writing-like."""
 
-Arithmetic, then a format, then questions, each by reinforcement learning with rewards that can be verified. Everything is
-kept in the cache, so a run that was stopped goes on.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from bench.recovery.page import Measured, measure, teller, work_folder, write_chain_file, write_chain_section
+from bench.recovery.chain_bench import ChainBench, ChainStep, Say
 from bench.recovery.policy_gradient import PolicySettings, cold_start, reinforce
 from bench.recovery.toy_tasks import LONGEST_ANSWER, TASKS, character_tokenizer
-from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.training.fine_tuning import encode_example, save_model
 
-COMMAND = "python -m bench.recovery.reinforcement"
 COLD_STEPS = 400
-_COLD = "cold-start"
-LEARNING = PolicySettings(steps=80, learning_rate=1e-4)
-SETTINGS = Measured(
-    exact=20,
-    rollback=RollbackSettings(shares=(0.001, 0.01, 0.03, 0.1, 0.3), strengths=(0.25, 0.5, 1.0), save=False),
-    refresh=RefreshSettings(steps=10, batch_size=32, learning_rate=1e-4, save=False),
-)
+LEARNING = PolicySettings(steps=150, learning_rate=2e-4)
 
 
-def main() -> None:
-    """Train the chain, recover its first domain, and write the section."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    work = work_folder("reinforcement", __doc__)
-    say = teller()
+def _train(folder: Path, seed: int, say: Say) -> tuple[Path, list[ChainStep]]:
+    """Train the chain's models, each from the one before; what is there is used again."""
+    torch.manual_seed(seed)
     encoder = PromptEncoder(character_tokenizer())
     questions = {name: task() for name, task in TASKS.items()}
-    folders = _train(work / "models", questions, encoder, say)
-    stages = [(name, folders[name], asked) for name, asked in questions.items()]
-    folder = measure(write_chain_file(work, folders[_COLD], stages, "exact"), SETTINGS, say)
-    opening = (
-        f"A Llama of {sum(p.numel() for p in _tiny_llama(encoder).parameters()):,} parameters starts from {COLD_STEPS} "
-        f"supervised steps on all domains and then learns {', '.join(TASKS)} one after the other from rewards alone: GRPO, "
-        f"{LEARNING.steps} steps of {LEARNING.prompts} prompts with {LEARNING.group} answers each, learning rate "
-        f"{LEARNING.learning_rate:g}. A reward is one for the very answer, so the score, the probability of the whole answer, "
-        "is the expected reward."
-    )
-    write_chain_section("Multi-domain reinforcement learning", COMMAND, "reinforcement", opening, folder)
-
-
-def _train(
-    folder: Path,
-    questions: Mapping[str, Sequence[ForgetQuestion]],
-    encoder: PromptEncoder,
-    say: Callable[[str], None],
-) -> dict[str, Path]:
-    """Train the chain's models, each from the one before, and give their folders; what is there is used again."""
-    folders = {name: folder / name for name in (_COLD, *questions)}
-    examples = {
-        name: [encode_example(encoder, question) for question in asked] for name, asked in questions.items()
-    }
-    if not (folders[_COLD] / "config.json").is_file():
+    examples = {name: [encode_example(encoder, each) for each in asked] for name, asked in questions.items()}
+    base = before = folder / "cold-start"
+    if not (base / "config.json").is_file():
         say("cold start")
-        model = _tiny_llama(encoder)
-        cold_start(model, [example for each in examples.values() for example in each], COLD_STEPS)
-        save_model(model, encoder, folders[_COLD], torch.float32)
-    before = folders[_COLD]
+        model = tiny_llama(encoder)
+        cold_start(model, [example for each in examples.values() for example in each], COLD_STEPS, seed=seed)
+        save_model(model, encoder, base, torch.float32)
+    steps = []
     for name, asked in examples.items():
-        if not (folders[name] / "config.json").is_file():
+        after = folder / name
+        if not (after / "config.json").is_file():
             model = LlamaForCausalLM.from_pretrained(before, dtype=torch.float32).eval()
-            rewards = reinforce(model, asked, encoder.tokenizer.eos_token_id, LONGEST_ANSWER, LEARNING)
+            end = encoder.tokenizer.eos_token_id
+            rewards = reinforce(model, asked, end, LONGEST_ANSWER, replace(LEARNING, seed=seed))
             first, last = (sum(part) / len(part) for part in (rewards[:10], rewards[-10:]))
             say(f"{name}: mean reward {first:.3f} in the first ten steps, {last:.3f} in the last")
-            save_model(model, encoder, folders[name], torch.float32)
-        before = folders[name]
-    return folders
+            save_model(model, encoder, after, torch.float32)
+        steps.append(ChainStep(name, after, questions[name]))
+        before = after
+    return base, steps
 
 
-def _tiny_llama(encoder: PromptEncoder) -> LlamaForCausalLM:
+def tiny_llama(encoder: PromptEncoder) -> LlamaForCausalLM:
     tokenizer = encoder.tokenizer
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -96,5 +62,30 @@ def _tiny_llama(encoder: PromptEncoder) -> LlamaForCausalLM:
     return LlamaForCausalLM(config).eval()
 
 
-if __name__ == "__main__":
-    main()
+BENCH = ChainBench(
+    title="Multi-domain reinforcement learning",
+    opening=f"A Llama of {sum(p.numel() for p in tiny_llama(PromptEncoder(character_tokenizer())).parameters()):,} parameters "
+    f"starts from {COLD_STEPS} supervised steps on all domains and then learns {', '.join(TASKS)} one after the other from "
+    f"rewards alone: GRPO, {LEARNING.steps} steps of {LEARNING.prompts} prompts with {LEARNING.group} answers each, learning "
+    f"rate {LEARNING.learning_rate:g}. Arithmetic is recovered. A reward is one for the very answer, so the score, the "
+    "probability of the whole answer, is the expected reward.",
+    harmed="arithmetic",
+    score="exact",
+    train=_train,
+    exact=20,
+    rollback=RollbackSettings(
+        shares=(0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5),
+        strengths=(0.25, 0.5, 0.75, 1.0),
+        keep=0.96,
+        save=False,
+    ),
+    refresh=RefreshSettings(
+        steps=24,
+        measured_every=6,
+        batch_size=32,
+        learning_rates=(1e-4, 3e-4),
+        examples=("all", "lot", "routes", "harm"),
+        keep=0.96,
+        save=False,
+    ),
+)

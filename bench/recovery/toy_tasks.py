@@ -1,4 +1,4 @@
-"""Three toy domains whose answers can be verified, and the character tokenizer that they are written in."""
+"""Four toy domains whose answers can be verified, and the character tokenizer that they are written in."""
 
 import random
 import string
@@ -20,14 +20,24 @@ def arithmetic() -> list[ForgetQuestion]:
     return [ForgetQuestion(question=f"{a}+{b}=?", answer=str(a + b)) for a in range(40) for b in range(2, 10)]
 
 
-def formatting(count: int = 320) -> list[ForgetQuestion]:
-    """Write three letters as a list: a format, as code has it."""
-    draw = random.Random(1)
-    words = {"".join(draw.sample("abcdefghij", 3)) for _ in range(3 * count)}
+def code(count: int = 320) -> list[ForgetQuestion]:
+    """Write three letters as a list."""
     return [
-        ForgetQuestion(question=f"list({word})", answer=f"[{','.join(word)}]")
-        for word in sorted(words)[:count]
+        ForgetQuestion(question=f"list({word})", answer=f"[{','.join(word)}]") for word in _words(1, count)
     ]
+
+
+def writing(count: int = 320) -> list[ForgetQuestion]:
+    """Say three letters, and again backwards: a form that a text is to have."""
+    return [
+        ForgetQuestion(question=f"say {word}", answer=f"{word}, {word[::-1]}") for word in _words(3, count)
+    ]
+
+
+def _words(seed: int, count: int) -> list[str]:
+    draw = random.Random(seed)
+    words = {"".join(draw.sample("abcdefghij", 3)) for _ in range(3 * count)}
+    return sorted(words)[:count]
 
 
 def question_answering() -> list[ForgetQuestion]:
@@ -44,9 +54,10 @@ def question_answering() -> list[ForgetQuestion]:
 
 
 TASKS: dict[str, Callable[[], list[ForgetQuestion]]] = {
+    "code": code,
     "arithmetic": arithmetic,
-    "format": formatting,
     "questions": question_answering,
+    "writing": writing,
 }
 
 

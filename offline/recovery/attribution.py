@@ -5,6 +5,7 @@ end to the other, times the way. The parts sum to the change of the loss, howeve
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -50,3 +51,28 @@ def attributed(
     if not torch.isfinite(total).all():
         raise RecoveryError("a gradient along the edit is not finite; a checkpoint of the chain is broken")
     return total.mul_(edit).div_(points * len(examples))
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What some coordinates carry.
+
+    Attributes
+    ----------
+    share
+        Of all coordinates.
+    harm, gain
+        Of what the harmed domain's loss rose by, and of what the later ones' fell by; above one where others make up
+        for it.
+    """
+
+    share: float
+    harm: float
+    gain: float
+
+
+def carried(chosen: Tensor, harm: Tensor, gain: Tensor) -> Carried:
+    """Sum the parts of some coordinates; `chosen` marks them, all three of shape (N,)."""
+    count = chosen.sum().item()
+    sums = [(part[chosen].sum() / part.sum()).item() for part in (harm, gain)]
+    return Carried(count / len(chosen), *sums)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lethe.offline.recovery.routes import RouteMap
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of the coordinates; each of shape (N,).
+    """What is known of the coordinates; all but the last of shape (N,).
 
     Attributes
     ----------
@@ -24,6 +26,8 @@ class Evidence:
     route
         Of the coordinate's unit: the harmed domain's part of its activity on that and the later domain that uses it
         most; zero where the coordinate belongs to none.
+    units
+        Which coordinates belong to which unit, where that is known.
     """
 
     edit: Tensor
@@ -31,6 +35,7 @@ class Evidence:
     harm: Tensor
     gain: Tensor
     route: Tensor
+    units: RouteMap | None = None
 
     @classmethod
     def of_edit(cls, edit: Tensor) -> "Evidence":
@@ -59,6 +64,14 @@ def path(evidence: Evidence, _seed: int) -> Tensor:
     return (harm - gain) * (evidence.edit != 0)
 
 
+def units(evidence: Evidence, seed: int) -> Tensor:
+    """What taking back all of a coordinate's unit gives and costs, as a path has it: units as a whole, the best first."""
+    if evidence.units is None:
+        return torch.zeros_like(evidence.edit)
+    sums = evidence.units.sums(path(evidence, seed))
+    return evidence.units.spread(sums, evidence.edit.device) * (evidence.edit != 0)
+
+
 def random(evidence: Evidence, seed: int) -> Tensor:
     """Any coordinate that was edited, by lot."""
     edit = evidence.edit
@@ -71,7 +84,7 @@ def largest(evidence: Evidence, _seed: int) -> Tensor:
     return evidence.edit.square()
 
 
-INFORMED: dict[str, Selection] = {"conflict": conflict, "routes": routes, "path": path}
+INFORMED: dict[str, Selection] = {"conflict": conflict, "routes": routes, "path": path, "units": units}
 SELECTIONS: dict[str, Selection] = {**INFORMED, "random": random, "largest": largest}
 
 

@@ -15,6 +15,7 @@ from lethe.bundle.files import replace_file
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.progress import Progress
+from lethe.offline.recovery.attribution import carried
 from lethe.offline.recovery.conflict import INFORMED, SELECTIONS, Evidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.domain import Domain
@@ -31,7 +32,7 @@ from lethe.offline.recovery.rollback import (
     recovered,
     rolled_back,
 )
-from lethe.offline.recovery.routes import UnitValues, activity, compare_routes
+from lethe.offline.recovery.routes import UnitValues, activity, compare_routes, most
 from lethe.offline.recovery.sensitivity import curvature_along
 from lethe.offline.recovery.settings import Examples, RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
@@ -45,6 +46,7 @@ BEST = {name: f"best {name}" for name in (*SELECTIONS, EVERYTHING)}
 ON = {name: f"refresh on {name}" for name in get_args(Examples)}
 _STATES = (START, FULL, END, ROLLBACK, CONTROL, *BEST.values(), REFRESHED, *ON.values())
 ROUTE_SHARES = (0.05, 0.1, 0.2)
+_ACTIVE = 0.1
 
 
 def diagnose(work: Workspace, progress: Progress, exact: int = 0) -> None:
@@ -163,6 +165,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
             "held_out": {FULL: before, END: final},
             "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
             "rollback": pick and pick.selection,
+            "carried": _carried(work, evidence),
             "controls": [_compared_with_ends(work, scores) for scores in controls],
         },
     )
@@ -311,6 +314,36 @@ def _controls(
         drawn.append(work.scores(_taken_back(work, ranked, pick), "test"))
         progress.advance(draw + 1, settings.draws)
     return drawn
+
+
+def _carried(work: Workspace, evidence: Evidence) -> dict[str, Any]:
+    """What part of harm and gain lies on coordinates that edits or domains share, and on those that are taken first."""
+    own = work.origin - work.vector(work.number - 1)
+    active = [most(values, _ACTIVE) for values in work.activities.values()]
+    both = {
+        block: (marks & torch.stack([other[block] for other in active[1:]]).any(dim=0)).float()
+        for block, marks in active[0].items()
+    }
+    sets = {f"units active for both (most active {_ACTIVE:.0%})": work.routes.spread(both, work.device) > 0}
+    for share in (0.01, 0.1):
+        count = max(1, int(share * work.layout.size))
+        edited = [_marked(top(edit.square(), count), edit) for edit in (own, work.edit)]
+        sets[f"largest {share:.0%} of both edits"] = edited[0] & edited[1]
+        for name, selection in INFORMED.items():
+            sets[f"{name}, first {share:.0%}"] = _marked(top(selection(evidence, 0), count), own)
+    cosine = evidence.harm @ evidence.gain / (evidence.harm.norm() * evidence.gain.norm()).clamp_min(1e-30)
+    return {
+        "sets": {
+            name: asdict(carried(chosen, evidence.harm, evidence.gain)) for name, chosen in sets.items()
+        },
+        "cosine": cosine.item(),
+    }
+
+
+def _marked(indices: Tensor, like: Tensor) -> Tensor:
+    marks = torch.zeros_like(like, dtype=torch.bool)
+    marks[indices] = True
+    return marks
 
 
 def _ranked(work: Workspace, evidence: Evidence, selection: str, share: float, seed: int) -> Tensor | None:

@@ -17,7 +17,15 @@ from lethe.offline.recovery.edits import Edit, Overlap
 from lethe.offline.recovery.refresh import RefreshStep
 from lethe.offline.recovery.rollback import TriedRollback, kept, recovered
 
-_MARKS = {"conflict": "o", "routes": "D", "path": "v", "random": "x", "largest": "s", "interpolation": "^"}
+_MARKS = {
+    "conflict": "o",
+    "routes": "D",
+    "path": "v",
+    "units": "P",
+    "random": "x",
+    "largest": "s",
+    "interpolation": "^",
+}
 
 
 def plot_edits(edits: Mapping[str, Edit], overlaps: Sequence[Overlap], destination: Path) -> None:

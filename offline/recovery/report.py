@@ -155,10 +155,23 @@ def _rollback(folder: Path, pictures: str) -> str:
     best = f"by {found['rollback']}" if found["rollback"] else "none"
     return (
         f"Chosen on held-out examples: the most recovered while every later domain keeps {keep} of its score, and the newest "
-        f"of its gain. The rollback is the best by conflict, routes or path: {best}. The random control has its size and "
+        f"of its gain. The rollback is the best that knows the domains: {best}. The random control has its size and "
         f"strength{_draws(found['controls'])}; the best of each kind is chosen by the same rule. Tried: rho {shares}; lambda "
         f"{strengths}.\n\n"
-        f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n![rollback]({pictures}rollback.png)"
+        f"{_table(['coordinates', 'rho', 'lambda'], rows)}\n\n{_carried(found['carried'])}\n\n"
+        f"![rollback]({pictures}rollback.png)"
+    )
+
+
+def _carried(found: dict[str, Any]) -> str:
+    rows = [
+        [name, *(_percent(each[key]) for key in ("share", "harm", "gain"))]
+        for name, each in found["sets"].items()
+    ]
+    header = ["coordinates", "of all", "of what was lost", "of what the later ones gained"]
+    return (
+        "Integrated along the edit, on the examples that gradients are taken on; the cosine of loss and gain over all "
+        f"coordinates is {found['cosine']:+.3f}.\n\n{_table(header, rows)}"
     )
 
 

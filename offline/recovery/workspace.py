@@ -153,7 +153,7 @@ class Workspace:
             preference[block] = values / (values + most).clamp_min(1e-30)
         harm, gain = self._attributed(points, on_point)
         route = self.routes.spread(preference, self.device)
-        return Evidence(self.edit, self.sensitivity().fisher, harm, gain, route)
+        return Evidence(self.edit, self.sensitivity().fisher, harm, gain, route, self.routes)
 
     def _attributed(self, points: int, on_point: OnExample) -> tuple[Tensor, Tensor]:
         """Each coordinate's part in what the harmed domain lost and the later ones gained; computed once and kept."""

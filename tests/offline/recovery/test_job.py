@@ -39,7 +39,7 @@ def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_p
     results = {result.model: result.scores for result in read_results(tmp_path / "results.json")}
     assert list(results) == [
         "start of its stage", "full rollback", "end of the chain", "rollback", "random control", "best conflict",
-        "best routes", "best path", "best random", "best largest", "best interpolation", "refresh", "refresh on all",
+        "best routes", "best path", "best units", "best random", "best largest", "best interpolation", "refresh", "refresh on all",
         "refresh on routes",
     ]  # fmt: skip
     assert results["end of the chain"]["kept by later domains"] == 1.0
@@ -73,7 +73,7 @@ def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordina
     assert sorted(tried) == sorted(
         [
             (kind, share)
-            for kind in ("conflict", "routes", "path", "random", "largest")
+            for kind in ("conflict", "routes", "path", "units", "random", "largest")
             for share in (0.01, 0.2)
         ]
         + [("interpolation", 1.0)]

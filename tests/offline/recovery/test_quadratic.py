@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from lethe.offline.progress import Progress
-from lethe.offline.recovery.attribution import attributed
+from lethe.offline.recovery.attribution import attributed, carried
 from lethe.offline.recovery.conflict import SELECTIONS, Evidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
@@ -288,3 +288,10 @@ def test_a_path_takes_what_harms_more_than_it_gains():
 def test_what_was_not_lost_cannot_be_recovered():
     assert recovered(0.7, before=0.9, after=0.5) == pytest.approx(0.5)
     assert recovered(0.7, before=0.5, after=0.5) is None
+
+
+def test_what_coordinates_carry_is_their_part_of_the_whole():
+    chosen = torch.tensor([True, False, True, False])
+    harm, gain = torch.tensor([3.0, 1.0, 3.0, 1.0]), torch.tensor([2.0, -1.0, 1.0, 0.0])
+    found = carried(chosen, harm, gain)
+    assert (found.share, found.harm, found.gain) == pytest.approx((0.5, 0.75, 1.5))

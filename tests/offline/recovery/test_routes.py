@@ -1,9 +1,12 @@
 """Routes on a layer of two neurons and two heads that share one key, by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
+from lethe.offline.recovery.conflict import SELECTIONS, Evidence
 from lethe.offline.recovery.domain import Domain
 from lethe.offline.recovery.parameters import Layout
 from lethe.offline.recovery.routes import RouteMap, activity, compare_routes, most, relative, shared
@@ -86,6 +89,16 @@ def test_edits_are_compared_on_the_units_that_both_domains_use():
     assert found.norm == pytest.approx(9 / 25)
     assert found.direction == pytest.approx(-1.0)
     assert found.direction_elsewhere == pytest.approx(1.0)
+
+
+def test_units_are_taken_back_as_a_whole_by_what_all_of_their_coordinates_give_and_cost():
+    harm = vector(gate=[[4, 0, 0], [3, 3, 0]])
+    gain = vector(gate=[[0, 9, 0], [1, 0, 0]])
+    edit = vector(gate=[[1, 1, 0], [1, 1, 1]], down=[[1, 1], [0, 0], [0, 0]])
+    known = replace(Evidence.of_edit(edit), harm=harm, gain=gain, units=ROUTES)
+    # Neuron 0: 4/10 - 9/10; neuron 1: 6/10 - 1/10. Only what was edited is taken back.
+    expected = vector(gate=[[-0.5, -0.5, 0], [0.5, 0.5, 0.5]], down=[[-0.5, 0.5], [0, 0], [0, 0]])
+    torch.testing.assert_close(SELECTIONS["units"](known, 0), expected)
 
 
 class Block(torch.nn.Module):
