@@ -231,9 +231,8 @@ bench-pictures: install-dev ## Measure what is found of questions drawn as pictu
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
 
-bench-recovery: install-dev ## Measure recovery on two chains trained here (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
-	$(BIN)/python -m bench.recovery.tofu $(ARGS)
-	$(BIN)/python -m bench.recovery.reinforcement $(ARGS)
+bench-recovery: install-dev ## Measure recovery on four chains trained here, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
+	for chain in tofu domains forgetting reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
 
 bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy
