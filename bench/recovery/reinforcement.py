@@ -1,5 +1,6 @@
 """A tiny model that learns four domains from rewards that can be verified: code-like, arithmetic, questions, writing-like."""
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def _train(folder: Path, seed: int, say: Say) -> tuple[Path, list[ChainStep]]:
     """Train the chain's models, each from the one before; what is there is used again."""
     torch.manual_seed(seed)
     encoder = PromptEncoder(character_tokenizer())
-    questions = {name: task() for name, task in TASKS.items()}
+    draw = random.Random(seed)
+    # In no order, since recovery fits, chooses and tests on every so many of them.
+    questions = {name: draw.sample(asked, len(asked)) for name, asked in ((n, t()) for n, t in TASKS.items())}
     examples = {name: [encode_example(encoder, each) for each in asked] for name, asked in questions.items()}
     base = before = folder / "cold-start"
     if not (base / "config.json").is_file():
