@@ -78,6 +78,9 @@ def measure(bench: ChainBench, seed: int, folder: Path, record: Path, say: Say) 
         document |= {"seconds": round(time.monotonic() - begun)} | _found(folder / "recovery")
         replace_file(record, json.dumps(document) + "\n")
         say(f"{record.stem} recorded")
+        if torch.cuda.is_initialized():
+            # What is not needed until the next job may serve who else runs on the device.
+            torch.cuda.empty_cache()
 
     base, steps = bench.train(folder, seed, say)
     chain = read_chain(write_chain_file(folder, base, steps, bench.score))

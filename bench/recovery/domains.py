@@ -107,7 +107,7 @@ BENCH = ChainBench(
     harmed="arithmetic",
     score="probability",
     train=_train,
-    exact=4,
+    exact=2,
     rollback=ROLLBACK,
     refresh=REFRESH,
 )

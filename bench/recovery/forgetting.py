@@ -60,7 +60,7 @@ BENCH = ChainBench(
     harmed="kept",
     score="probability",
     train=_train,
-    exact=4,
+    exact=2,
     rollback=ROLLBACK,
     refresh=REFRESH,
 )

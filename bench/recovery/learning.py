@@ -14,11 +14,9 @@ from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
 # Chosen so that 96 % are kept on held-out examples, for 95 % to be kept on those that the page tells of.
-ROLLBACK = RollbackSettings(
-    shares=(0.003, 0.01, 0.03, 0.1, 0.3), strengths=(0.5, 0.75, 1.0), keep=0.96, save=False
-)
+ROLLBACK = RollbackSettings(shares=(0.01, 0.03, 0.1, 0.3), strengths=(0.5, 0.75, 1.0), keep=0.96, save=False)
 REFRESH = RefreshSettings(
-    steps=24,
+    steps=16,
     measured_every=4,
     batch_size=8,
     learning_rates=(3e-5, 1e-4),

@@ -24,7 +24,7 @@ BENCH = ChainBench(
     harmed="authors 1",
     score="probability",
     train=_train,
-    exact=4,
+    exact=2,
     rollback=ROLLBACK,
     refresh=REFRESH,
 )
