@@ -43,7 +43,8 @@ class Mean:
         return cls(middle, middle - half, middle + half)
 
     def percent(self) -> str:
-        return f"{100 * self.value:.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f})"
+        spread = f" ({100 * self.low:.0f} to {100 * self.high:.0f})" if self.low < self.high else ""
+        return f"{100 * self.value:.0f} %{spread}"
 
 
 def read_records(folder: Path, name: str) -> list[Record]:
@@ -68,10 +69,9 @@ def write_chain_section(name: str, bench: ChainBench, folder: Path) -> None:
 def section(records: Sequence[Record], bench: ChainBench, picture: str) -> str:
     """The section's text, of the records of at least one seed."""
     machines = dict.fromkeys(record["machine"] for record in records)
-    seconds = Mean.of([record["seconds"] for record in records])
     parts = [
         "\n".join(machines),
-        f"{bench.opening} {len(records)} seeds, {seconds.value:.0f} s each; figures are means, with 95 % intervals by Student's t.",
+        f"{bench.opening} {_seeds(records)}",
         verdict(records),
         "### Recovered and kept\n\n"
         "On test examples that nothing was fitted to or chosen on. Kept is the least of each later domain's share of its score "
@@ -86,6 +86,13 @@ def section(records: Sequence[Record], bench: ChainBench, picture: str) -> str:
         f"### What was chosen\n\n{_chosen(records, bench)}",
     ]
     return "\n\n".join(parts)
+
+
+def _seeds(records: Sequence[Record]) -> str:
+    seconds = f"{fmean(record['seconds'] for record in records):.0f} s"
+    if len(records) == 1:
+        return f"One seed, {seconds}."
+    return f"{len(records)} seeds, {seconds} each; figures are means, with 95 % intervals by Student's t."
 
 
 def verdict(records: Sequence[Record]) -> str:
