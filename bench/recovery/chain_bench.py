@@ -72,10 +72,11 @@ class ChainBench:
 def measure(bench: ChainBench, seed: int, folder: Path, record: Path, say: Say) -> None:
     """Train the chain of one seed, recover its harmed domain, and write the record."""
     begun = time.monotonic()
+    before = json.loads(record.read_text())["seconds"] if record.is_file() else 0
 
     def keep() -> None:
         document = {"seed": seed, "machine": machine("torch", "transformers") + _accelerator()}
-        document |= {"seconds": round(time.monotonic() - begun)} | _found(folder / "recovery")
+        document |= {"seconds": round(before + time.monotonic() - begun)} | _found(folder / "recovery")
         replace_file(record, json.dumps(document) + "\n")
         say(f"{record.stem} recorded")
         if torch.cuda.is_initialized():

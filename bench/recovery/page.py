@@ -111,9 +111,10 @@ def verdict(records: Sequence[Record]) -> str:
         said = "met" if back.value >= GOAL_RECOVERED and kept.value >= GOAL_KEPT else "not met"
         if said == "met" and state == ROLLBACK and not all(_beats_controls(record) for record in harmed):
             said = "not met: a random control does as well"
+        by_seed = f"; by itself in {sum(met)} of {len(met)} seeds" if len(met) > 1 else ""
         lines.append(
             f"**{state}: {back.percent()} recovered, {kept.percent()} kept** (goal: {100 * GOAL_RECOVERED:.0f} and "
-            f"{100 * GOAL_KEPT:.0f}): {said}; by itself in {sum(met)} of {len(met)} seeds."
+            f"{100 * GOAL_KEPT:.0f}): {said}{by_seed}."
         )
     return "\n".join(lines)
 
@@ -199,11 +200,11 @@ def _carried(records: Sequence[Record]) -> str:
         rows.append(
             [name, *(f"{100 * fmean(one[key] for one in each):.1f} %" for key in ("share", "harm", "gain"))]
         )
-    cosine = Mean.of([one["cosine"] for one in found])
+    cosine = fmean(one["cosine"] for one in found)
     return (
         "Each coordinate's part in what the harmed domain's loss rose by, and in what the later ones' losses fell by: "
         "gradients integrated along the later edit, on the examples that are fitted on. The cosine of the two over all "
-        f"coordinates is {cosine.value:+.3f} ({cosine.low:+.3f} to {cosine.high:+.3f}).\n\n"
+        f"coordinates is {cosine:+.3f}.\n\n"
         + table(["coordinates", "of all", "of what was lost", "of what was gained"], rows)
     )
 
