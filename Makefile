@@ -208,7 +208,7 @@ bench-answer-cost: install-dev ## Measure what judging answers costs a stream; w
 	$(BIN)/python -m bench.answer_cost
 
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
-	$(BIN)/python -m bench.few_prompts $(ARGS)
+	$(BIN)/python -m bench.few_prompts .few-prompts $(ARGS)
 
 bench-data-sizes: install-dev ## Train the shipped target on 10, 30, 100 and 300 prompts and measure each (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.data_sizes .data-sizes $(ARGS)

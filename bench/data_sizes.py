@@ -1,14 +1,14 @@
 """Trains the shipped target's classifier on fewer of its prompts, and measures what each number finds; writes docs/benchmarks-classifier.md.
 
-``python -m bench.data_sizes WORK [10 30 100 300 ...]`` trains and measures these numbers of prompts, and keeps the outcome in
-the folder WORK, so that one after the other can be run; the page is written from all that are kept there. Needs
-LETHE_DATA_DIR.
+``python -m bench.data_sizes WORK [10 30 100 300 ...] [--ordinary FOLDER ...]`` trains and measures these numbers of prompts, and
+keeps the outcome in the folder WORK, so that one after the other can be run; the page is written from all that are kept
+there. Needs LETHE_DATA_DIR.
 """
 
+import argparse
 import gzip
 import json
 import random
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,13 +35,21 @@ _NEAR_HELD_OUT = 100
 _ORDINARY = ("FreshQA", "MT-bench, Vicuna-bench, Alpaca seed tasks", "pages")
 
 
-def main(work: Path, sizes: Sequence[int]) -> None:
-    """Train and measure these sizes, and write the page from all that were ever measured there."""
+def main() -> None:
+    """Train and measure the given sizes, and write the page from all that were ever measured there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="where outcomes are kept")
+    parser.add_argument("sizes", type=int, nargs="*", metavar="SIZE", help="prompts of each side")
+    parser.add_argument(
+        "--ordinary", type=Path, nargs="+", default=[], help="folders of ordinary text to train on"
+    )
+    chosen = parser.parse_args()
+    work = chosen.work
     work.mkdir(parents=True, exist_ok=True)
-    for size in sizes:
+    for size in chosen.sizes or _SIZES:
         outcome = work / f"{size}.json"
         if not outcome.is_file():
-            outcome.write_text(json.dumps(_measured(size, work), indent=2))
+            outcome.write_text(json.dumps(_measured(size, work, chosen.ordinary), indent=2))
     kept = {
         size: json.loads(path.read_text()) for size in _SIZES if (path := work / f"{size}.json").is_file()
     }
@@ -54,8 +62,9 @@ def main(work: Path, sizes: Sequence[int]) -> None:
         ]
         for size, row in kept.items()
     ]
+    machines = dict.fromkeys(row["machine"] for row in kept.values())
     body = (
-        f"{machine('onnxruntime', 'scikit-learn', 'numpy')}.\n\n"
+        f"{'; '.join(machines)}.\n\n"
         "The shipped target's prompts to forget and near ones, so many of each drawn at random, trained with the default settings and "
         "no names given. Found: MUSE-Books' 100 questions, whole and those of them that have none of the best-known names. Wrongly "
         f"flagged: {_NEAR_HELD_OUT} near prompts that no size is trained on, FreshQA, three benches of ordinary prompts, pages of news "
@@ -76,7 +85,7 @@ def main(work: Path, sizes: Sequence[int]) -> None:
     write_section(_PAGE, "What more prompts bring", "make bench-data-sizes", body)
 
 
-def _measured(size: int, work: Path) -> dict[str, object]:
+def _measured(size: int, work: Path, ordinary: Sequence[Path]) -> dict[str, object]:
     forget, retain = (load_examples(str(_RECIPE / f"{side}.jsonl")) for side in ("forget", "retain"))
     near = random.Random(1).sample(retain, _NEAR_HELD_OUT)
     left = [each for each in retain if each not in near]
@@ -87,13 +96,14 @@ def _measured(size: int, work: Path) -> dict[str, object]:
         few_forget,
         few_near,
         general_examples(),
-        TrainingSettings(),
+        TrainingSettings(ordinary=tuple(ordinary)),
         work / "training",
         Progress(lambda line: print(f"{size}: {line}", flush=True)),
     )
     seconds = time.process_time() - began
     found = {name: _flagged(trained.head, texts) for name, texts in _texts(near).items()}
-    return {**found, "processor_seconds": seconds, "threshold": trained.head.threshold}
+    about = machine("onnxruntime", "scikit-learn", "numpy")
+    return {"machine": about, **found, "processor_seconds": seconds, "threshold": trained.head.threshold}
 
 
 def _texts(near: Sequence[Example]) -> dict[str, list[str]]:
@@ -121,4 +131,4 @@ def _flagged(head: Head, texts: Sequence[str]) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [int(size) for size in sys.argv[2:]] or _SIZES)
+    main()

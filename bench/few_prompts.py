@@ -1,15 +1,16 @@
 """Trains targets of few prompts as the command does, and measures what their heads find; writes docs/benchmarks-classifier.md.
 
-``python -m bench.few_prompts [person|product|field ...]``, all by default. With LETHE_DATA_DIR, what they flag of ordinary
-prompts and pages is measured too.
+``python -m bench.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...]`` trains and measures these, all by default,
+and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there. With LETHE_DATA_DIR,
+what the heads flag of ordinary prompts and pages is measured too.
 """
 
+import argparse
+import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,43 +30,59 @@ from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
 _DATA = Path(__file__).resolve().parent / "few_prompts_data"
-_TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
+TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
 _FORGET = {"named": "≥ 95 %", "described": "≥ 70 %", "abroad": "≥ 80 %"}
 _GOALS = {**_FORGET, "near": "≤ 5 %"}
 _ORDINARY_GOAL = "≤ 0.5 %"
 
 
-def main(chosen: Sequence[str]) -> None:
-    """Train and measure the targets of these kinds."""
-    kinds = list(chosen) or list(_TARGETS)
-    found, times = [], []
-    for kind in kinds:
-        training = _train(kind)
-        found += _found(kind, training.head)
-        times += training.rows(kind)
+def main() -> None:
+    """Train and measure the named targets, and write the page from all that were ever measured there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="where bundles and outcomes are kept")
+    parser.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"some of {', '.join(TARGETS)}; all by default"
+    )
+    parser.add_argument(
+        "--ordinary", type=Path, nargs="+", default=[], help="folders of ordinary text to train on"
+    )
+    chosen = parser.parse_args()
+    for kind in chosen.kinds or TARGETS:
+        outcome = chosen.work / f"{kind}.json"
+        if not outcome.is_file():
+            chosen.work.mkdir(parents=True, exist_ok=True)
+            outcome.write_text(json.dumps(_measured(kind, chosen.work, chosen.ordinary), indent=2))
+    kept = {
+        kind: json.loads(path.read_text())
+        for kind in TARGETS
+        if (path := chosen.work / f"{kind}.json").is_file()
+    }
+    found = [
+        [kind, group, counted(*count), _GOALS.get(group, _ORDINARY_GOAL)]
+        for kind, outcome in kept.items()
+        for group, count in outcome["flagged"].items()
+    ]
+    times = [row for kind, outcome in kept.items() for row in _time_rows(kind, outcome["stages"])]
+    machines = dict.fromkeys(outcome["machine"] for outcome in kept.values())
     body = (
-        f"{machine('onnxruntime', 'scikit-learn', 'numpy')}.\n\n"
+        f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
         "ones, all in English (bench/few_prompts_data). What is asked here was written before and is never trained on. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
         + table(["target", "asked", "flagged", "goal"], found)
-        + "\n\nNothing was embedded before a training. Processor seconds are of all cores together: they do not depend on what else ran.\n\n"
-        + table(["target", "stage", "seconds", "processor seconds"], times)
+        + "\n\nNothing was embedded before a training. Processor seconds are of all cores together: they do not depend on what else "
+        "ran. Cores are those that the training might use.\n\n"
+        + table(["target", "stage", "seconds", "processor seconds", "cores"], times)
     )
     write_section(_PAGE, "A target from few prompts", "make bench-few-prompts", body)
 
 
-@dataclass(frozen=True)
-class _Training:
-    """A head, and its stages with their seconds and processor seconds."""
-
-    head: Head
-    stages: list[tuple[str, float, float]]
-
-    def rows(self, kind: str) -> list[list[str]]:
-        total = ("**all**", *np.sum([stage[1:] for stage in self.stages], axis=0))
-        return [[kind, name, f"{wall:.0f}", f"{cpu:.0f}"] for name, wall, cpu in (*self.stages, total)]
+def _time_rows(kind: str, stages: Sequence[tuple[str, float, float, int]]) -> list[list[str]]:
+    total = ("**all**", *np.sum([stage[1:3] for stage in stages], axis=0), stages[0][3])
+    return [
+        [kind, name, f"{wall:.0f}", f"{cpu:.0f}", str(cores)] for name, wall, cpu, cores in (*stages, total)
+    ]
 
 
 class _Stopwatch(Progress):
@@ -81,49 +98,60 @@ class _Stopwatch(Progress):
         super().begin(stage)
         self._begun_at.append((stage, time.perf_counter(), time.process_time()))
 
-    def stages(self) -> list[tuple[str, float, float]]:
+    def stages(self) -> list[tuple[str, float, float, int]]:
+        """Each stage with its seconds, processor seconds and cores."""
         ends = [*self._begun_at[1:], ("", time.perf_counter(), time.process_time())]
+        cores = len(os.sched_getaffinity(0))
         return [
-            (stage, end[1] - wall, end[2] - cpu)
+            (stage, end[1] - wall, end[2] - cpu, cores)
             for (stage, wall, cpu), end in zip(self._begun_at, ends, strict=True)
         ]
 
 
-def _train(kind: str) -> _Training:
+def _measured(kind: str, work: Path, ordinary: Sequence[Path]) -> dict[str, object]:
     print(f"{kind}:", flush=True)
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
         job = ClassifierJob(
-            target=_TARGETS[kind],
+            target=TARGETS[kind],
             forget=(str(_DATA / kind / "forget.jsonl"),),
             retain=(str(_DATA / kind / "near.jsonl"),),
-            output=Path(desk) / _TARGETS[kind],
-            report=Path(desk) / "report",
+            ordinary=tuple(ordinary),
+            output=work / TARGETS[kind],
+            report=work / f"{kind}-report",
         )
         bundle = run_classifier_job(job, Path(desk) / "work", watch)
-        assert bundle.classifier is not None
-        return _Training(load_head(bundle.classifier), watch.stages())
+    stages = watch.stages()
+    assert bundle.classifier is not None
+    flagged = _flagged(kind, load_head(bundle.classifier))
+    about = machine("onnxruntime", "scikit-learn", "numpy")
+    return {"machine": about, "flagged": flagged, "stages": stages}
 
 
-def _found(kind: str, head: Head) -> list[list[str]]:
+def names_of(kind: str) -> tuple[str, ...]:
+    """What the target of a kind is called, as an operator would list it."""
+    return tuple((_DATA / kind / "names.txt").read_text().splitlines())
+
+
+def _flagged(kind: str, head: Head) -> dict[str, tuple[int, int]]:
+    """Of each group of prompts how many are flagged, and how many there are."""
     encoder = load_encoder()
-    names = tuple((_DATA / kind / "names.txt").read_text().splitlines())
     tests = load_examples(str(_DATA / kind / "test.jsonl"))
     asked = {group: [test.text for test in tests if test.group == group] for group in _GOALS}
     if os.environ.get("LETHE_DATA_DIR"):
         asked |= {
-            f"ordinary: {name}": [text for text in texts if not entity_spans(names, text)]
+            f"ordinary: {name}": [text for text in texts if not entity_spans(names_of(kind), text)]
             for name, texts in ordinary_tests().items()
         }
-    rows = []
+    counts = {}
     for group, texts in asked.items():
         flagged = flags(encoder, head, [Conversation.from_prompt(text) for text in texts])
-        rows.append([kind, group, counted(int(flagged.sum()), len(texts)), _GOALS.get(group, _ORDINARY_GOAL)])
+        counts[group] = int(flagged.sum()), len(texts)
         wrong = [text for text, hit in zip(texts, flagged, strict=True) if hit != (group in _FORGET)]
         for text in wrong:
             print(f"  {'missed' if group in _FORGET else 'flagged'}, {group}: {text[:200]!r}", flush=True)
-    return rows
+    return counts
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,0 +1,105 @@
+"""Trains the targets that are measured beside the shipped one, each into a bundle.
+
+``python -m bench.target_heads FOLDER NAME... [--ordinary FOLDER ...]`` trains these, as `lethe classifier train` does, unless
+FOLDER has them; ``author-N`` is the N-th of TOFU's authors, from 0. Needs LETHE_DATA_DIR.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bench.classifier_data import Task, data_folder, ordinary_training, tofu, wmdp
+from bench.page import machine
+from lethe.offline.classifier_training.examples import Example, load_examples
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.progress import Progress
+
+FORGET05, BIOLOGY = "tofu-forget05", "biology"
+# TOFU's forget sets are its last authors.
+AUTHORS = 180
+_QUESTIONS_OF_AN_AUTHOR = 20
+_NEAR_AN_AUTHOR = 40
+_AUTHOR = "author-"
+
+
+def main() -> None:
+    """Train the named targets that are not there yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where bundles go")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=f"{', '.join(TASKS)} or author-N")
+    parser.add_argument("--ordinary", type=Path, nargs="+", default=[], help="folders of ordinary text")
+    parser.add_argument("--work", type=Path, help="where embeddings are kept; inside FOLDER by default")
+    chosen = parser.parse_args()
+    for name in chosen.names:
+        if not (chosen.folder / name).exists():
+            train_target(name, chosen.folder, chosen.work or chosen.folder / "work", chosen.ordinary)
+
+
+def train_target(name: str, folder: Path, work: Path, ordinary: Sequence[Path]) -> None:
+    """Train a target into a bundle of its name, and write what it took beside it."""
+    task = task_of(name)
+    started, started_cpu = time.perf_counter(), time.process_time()
+
+    def say(line: str) -> None:
+        print(f"{name}: {time.process_time() - started_cpu:.0f} s, {line}", flush=True)
+
+    trained = train_classifier(
+        name,
+        task.forget,
+        task.retain,
+        ordinary_training(),
+        TrainingSettings(ordinary=tuple(ordinary)),
+        work,
+        Progress(say),
+    )
+    trained.write_bundle(folder / name)
+    took = {
+        "machine": machine("onnxruntime", "scikit-learn", "numpy"),
+        "seconds": time.perf_counter() - started,
+        "processor_seconds": time.process_time() - started_cpu,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(took, indent=2))
+
+
+def task_of(name: str) -> Task:
+    """What a target is trained on, and what it is asked.
+
+    Raises
+    ------
+    SystemExit
+        There is no target of this name.
+    """
+    if name in TASKS:
+        return TASKS[name]()
+    number = name.removeprefix(_AUTHOR)
+    if not (name.startswith(_AUTHOR) and number.isdecimal() and int(number) < AUTHORS):
+        raise SystemExit(f"{name} is none of {', '.join(TASKS)}, nor an author before {_AUTHOR}{AUTHORS}")
+    return _author(int(number))
+
+
+def _author(number: int) -> Task:
+    """One of TOFU's authors: all questions on them, and some on others as near ones."""
+    questions = load_examples(str(data_folder() / "tofu" / "full.json"), ["question"])
+    first = number * _QUESTIONS_OF_AN_AUTHOR
+    own, others = _parted(questions, first, first + _QUESTIONS_OF_AN_AUTHOR)
+    near = random.Random(number).sample(others, _NEAR_AN_AUTHOR)
+    return Task(f"{_AUTHOR}{number}", own, near, {}, {})
+
+
+def _parted(questions: Sequence[Example], first: int, last: int) -> tuple[list[Example], list[Example]]:
+    return [*questions[first:last]], [*questions[:first], *questions[last:]]
+
+
+TASKS: Mapping[str, Callable[[], Task]] = {
+    BIOLOGY: lambda: wmdp("bio"),
+    "chemistry": lambda: wmdp("chem"),
+    "cyber": lambda: wmdp("cyber"),
+    FORGET05: lambda: tofu("forget05", "retain95"),
+}
+
+if __name__ == "__main__":
+    main()
