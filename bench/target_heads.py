@@ -5,6 +5,7 @@ FOLDER has them; ``author-N`` is the N-th of TOFU's authors, from 0. Needs LETHE
 """
 
 import argparse
+import dataclasses
 import json
 import random
 import time
@@ -23,6 +24,8 @@ FORGET05, BIOLOGY = "tofu-forget05", "biology"
 AUTHORS = 180
 _QUESTIONS_OF_AN_AUTHOR = 20
 _NEAR_AN_AUTHOR = 40
+# Of thousands of questions on other authors, as an operator who has a sample of them.
+_NEAR_FORGET05 = 600
 _AUTHOR = "author-"
 
 
@@ -81,6 +84,12 @@ def task_of(name: str) -> Task:
     return _author(int(number))
 
 
+def _forget05() -> Task:
+    """TOFU's twentieth part, beside some of the other authors' questions."""
+    task = tofu("forget05", "retain95")
+    return dataclasses.replace(task, retain=random.Random(0).sample(task.retain, _NEAR_FORGET05))
+
+
 def _author(number: int) -> Task:
     """One of TOFU's authors: all questions on them, and some on others as near ones."""
     questions = load_examples(str(data_folder() / "tofu" / "full.json"), ["question"])
@@ -98,7 +107,7 @@ TASKS: Mapping[str, Callable[[], Task]] = {
     BIOLOGY: lambda: wmdp("bio"),
     "chemistry": lambda: wmdp("chem"),
     "cyber": lambda: wmdp("cyber"),
-    FORGET05: lambda: tofu("forget05", "retain95"),
+    FORGET05: _forget05,
 }
 
 if __name__ == "__main__":

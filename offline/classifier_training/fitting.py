@@ -19,6 +19,8 @@ BAG_SCALE = 3.0
 _GATE_STRENGTH = 0.1
 # Likewise for names, of which a question seldom has more than one.
 _NAME_SCALE = 3.0
+# What a window about the target weighs, and any other, when its embedding is shown alone.
+_ALONE, _OTHERS_ALONE = 1.0, 0.1
 # Weights of a smaller part of the largest one change no verdict, and most weights are.
 _LEAST_SHARE = 0.005
 # Of the windows about the target that a head was fitted on, the first tier may clear these.
@@ -69,8 +71,8 @@ def fit_head(
     named = np.stack([names.counted(text).ravel() for text in texts])
     dense = np.hstack([embeddings, _NAME_SCALE * named])
     bags = bags_of(encoder, tokens)
-    model = fit_logistic(dense, bags, labels, weights, _STRENGTH)
     dimension = embeddings.shape[1]
+    model = fit_logistic(*_with_embeddings_alone(dimension, dense, bags, labels, weights), _STRENGTH)
     gate = fit_gate(encoder, tokens, labels, weights, background)
     bag = (BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
     (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
@@ -89,6 +91,29 @@ def fit_head(
         gate_bias=gate.bias,
         pass_below=gate.pass_below,
         lexical_below=float(np.quantile(lexical, _CLEARED)),
+    )
+
+
+def _with_embeddings_alone(
+    dimension: int,
+    dense: NDArray[np.float32],
+    bags: sparse.csr_matrix,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], sparse.csr_matrix, NDArray[np.int64], NDArray[np.float64]]:
+    """The windows, and each once more without its tokens and names.
+
+    A few prompts can be told apart by their names and words alone, and then the embedding would learn nothing; but a
+    translation has other words, and a description no name. What fails beside each other must be learned apart (Neverova et
+    al., "ModDrop: adaptive multi-modal gesture recognition", PAMI 2016).
+    """
+    alone = dense.copy()
+    alone[:, dimension:] = 0
+    return (
+        np.vstack([dense, alone]),
+        sparse.vstack([bags, sparse.csr_matrix(bags.shape)], format="csr"),
+        np.tile(labels, 2),
+        np.concatenate([weights, np.where(labels == 1, _ALONE, _OTHERS_ALONE) * weights]),
     )
 
 
