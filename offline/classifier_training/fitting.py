@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.linear_model import Ridge
 
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.gate import TokenVectors
@@ -17,6 +18,11 @@ _STRENGTH = 5.0
 # The larger the features of tokens, the less the norm holds back their weights beside those of the embedding.
 BAG_SCALE = 3.0
 _GATE_STRENGTH = 0.1
+# How far a first tier that repeats an embedding's log-odds is held back, the log-odds that it is to repeat at the utmost, and
+# those of ordinary text in bulk, which is not embedded.
+_REPEATED_NORM = 100.0
+_REPEATED = (-12.0, 8.0)
+_OF_BACKGROUND = -5.0
 # Likewise for names, of which a question seldom has more than one.
 _NAME_SCALE = 3.0
 # What a window about the target weighs, and any other, when its embedding is shown alone.
@@ -73,7 +79,8 @@ def fit_head(
     bags = bags_of(encoder, tokens)
     dimension = embeddings.shape[1]
     model = fit_logistic(*_with_embeddings_alone(dimension, dense, bags, labels, weights), _STRENGTH)
-    gate = fit_gate(encoder, tokens, labels, weights, background)
+    log_odds = embeddings @ model.dense_weights[:dimension] + model.bias
+    gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, background)
     bag = (BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
     (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
     # The first tier holds back what has names, whatever its other tokens are.
@@ -133,7 +140,7 @@ def fit_gate(
     weights: NDArray[np.float64],
     background: Sequence[NDArray[np.int64]],
 ) -> FittedGate:
-    """Fit the first step alone; parameters as for `fit_head`."""
+    """Fit the first step to labels, where there are no log-odds yet; parameters as for `fit_head`."""
     sums = token_sums(vectors, [*tokens, *background])
     scale = float(sums.std())
     gate = fit_logistic(
@@ -148,6 +155,39 @@ def fit_gate(
         (gate.dense_weights / scale).astype(np.float32),
         gate.bias,
         float(np.quantile(gated[labels == 1], _CLEARED)),
+    )
+
+
+def repeat_log_odds(
+    vectors: TokenVectors,
+    tokens: Sequence[NDArray[np.int64]],
+    log_odds: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    background: Sequence[NDArray[np.int64]],
+) -> FittedGate:
+    """Fit the first step to say of a window's tokens what the direction says of its embedding (ridge regression).
+
+    What is asked in another language, or without a name, is like no window of a few prompts in its words; the direction has
+    learned from the encoder what it is like, and the first step from the direction.
+
+    Parameters
+    ----------
+    log_odds
+        (N,) of the windows' embeddings; the others as for `fit_head`.
+    """
+    sums = token_sums(vectors, [*tokens, *background])
+    balanced = weights / np.where(labels == 1, weights[labels == 1].sum(), weights[labels == 0].sum())
+    model = Ridge(alpha=_REPEATED_NORM).fit(
+        sums,
+        np.concatenate([np.clip(log_odds, *_REPEATED), np.full(len(background), _OF_BACKGROUND)]),
+        np.concatenate([balanced * len(labels) / 2, np.ones(len(background))]),
+    )
+    repeated = model.predict(sums[: len(tokens)])
+    return FittedGate(
+        model.coef_.astype(np.float32),
+        float(model.intercept_),
+        float(np.quantile(repeated[labels == 1], _CLEARED)),
     )
 
 

@@ -79,7 +79,9 @@ def test_where_that_loses_flagged_texts_fewer_are_spared(
     ordinary = [*HELD_OUT.general[:8], Example(about[0]), Example(about[-1])]
     head = with_limits(encoder, head, flagged, _texts(ordinary))
     effect = first_tier_effect(encoder, head, flagged, ordinary)
-    assert (effect.lost, effect.pass_rate) == (0, 0.8)
+    # Of the two that the first step holds back, the second may yet spare the one that is not flagged.
+    assert effect.lost == 0
+    assert effect.pass_rate in (0.8, 0.9)
 
 
 def test_the_head_that_is_kept_is_measured(trained: TrainedClassifier) -> None:
@@ -90,15 +92,16 @@ def test_the_head_that_is_kept_is_measured(trained: TrainedClassifier) -> None:
     assert 0 <= metrics["refitted_calibration_and_test_first_tier_pass_rate"] <= 1
 
 
-def test_what_tokens_and_names_must_add_is_as_much_as_loses_nothing(
+def test_what_tokens_and_names_must_add_is_the_least_that_spares_enough(
     encoder: Encoder, trained: TrainedClassifier
 ) -> None:
     ordinary = _texts(HELD_OUT.general)
     flagged = flagged_texts(encoder, trained.head, HELD_OUT, seed=0)
     assert flagged
     limited = with_limits(encoder, trained.head, flagged, ordinary)
-    assert limited.lexical_below > -2
-    assert not first_tier_effect(encoder, limited, flagged, HELD_OUT.general).lost
+    effect = first_tier_effect(encoder, limited, flagged, HELD_OUT.general)
+    assert not effect.lost
+    assert effect.pass_rate >= 0.93
     # Its embeddings speak for every text, its tokens and names for none.
     silent = replace(
         trained.head,

@@ -25,3 +25,23 @@ def test_a_name_in_an_unknown_script_does_not_make_its_letters_speak_for_the_tar
     added = BagBank([fitted.bag], np.zeros(encoder.vocabulary_size, bool)).scores
     assert added(encoder.tokenize(ELSEWHERE).ids)[0] == 0
     assert added(encoder.tokenize(ABOUT[0].format("Herm")).ids)[0] > 0
+
+
+def test_an_embedding_learns_though_a_name_tells_everything() -> None:
+    encoder = load_encoder()
+    about = [f"{example.text} Oldern." for example in examples_of(ABOUT, PLACES)]
+    texts = about + [example.text for example in examples_of(PLAIN, TOPICS)]
+    names = GroupedNames(("oldern",), np.zeros(1, np.int64), 1)
+    fitted = fit_head(
+        encoder,
+        texts,
+        [encoder.tokenize(text).ids for text in texts],
+        encoder.embed(texts),
+        np.array([1] * len(about) + [0] * (len(texts) - len(about))),
+        np.ones(len(texts)),
+        names,
+    )
+    in_german, other = (
+        encoder.embed(["Wie hoch ist der Leuchtturm von Herm?", "Erkläre die Oper."]) @ fitted.direction
+    )
+    assert in_german + fitted.bias > 0 > other + fitted.bias
