@@ -19,6 +19,9 @@ from lethe.offline.classifier_training.windows import TrainingWindow, training_w
 
 # As the hardest of the negatives that are chosen.
 _ALARM_WEIGHT = 3.0
+# Of the weight of all negatives that are chosen, what those near the target have at the least: where they are few among many,
+# they would teach nothing, and yet they say how high a threshold must be.
+_NEAR_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class HeadFitter:
         windows = {
             window.stretch: None
             for examples in example_sets
-            for side in self._windows(examples)
+            for side in self._windows(examples)[:2]
             for window in side
         }
         self._store.keep(windows, on_embedded)
@@ -81,7 +84,8 @@ class HeadFitter:
         on_step
             Told of each step.
         """
-        return self.fit_windows(*self._windows(examples), on_step, ordinary)
+        shown, kept, near = self._windows(examples)
+        return self.fit_windows(shown, kept, on_step, ordinary, near=near)
 
     def fit_windows(
         self,
@@ -89,8 +93,10 @@ class HeadFitter:
         kept: Sequence[TrainingWindow],
         on_step: Callable[[str], None],
         ordinary: OrdinaryText | None = None,
+        *,
+        near: int = 0,
     ) -> FittedHead:
-        """Fit a head on windows about the target, and on others."""
+        """Fit a head on windows about the target, and on others, of which the first so many are near it."""
         ordinary = ordinary or OrdinaryText()
         on_step(f"reading {len(shown) + len(kept):,} embeddings")
         shown_embeddings, kept_embeddings = (
@@ -101,6 +107,7 @@ class HeadFitter:
         chosen, weights = select_negatives(
             shown_embeddings, kept_embeddings, settings.maximum_negatives, settings.seed
         )
+        weights = _near_raised(weights, chosen < near)
         windows = [*shown, *(kept[index] for index in chosen), *ordinary.windows]
         on_step(f"fitting on {len(windows):,} windows")
         encoder = self._store.encoder
@@ -129,7 +136,8 @@ class HeadFitter:
         texts
             Stretches as the classifier cuts them.
         """
-        return self.hold_back_of_windows(*self._windows(examples), texts, on_embedded)
+        shown, kept, _ = self._windows(examples)
+        return self.hold_back_of_windows(shown, kept, texts, on_embedded)
 
     def hold_back_of_windows(
         self,
@@ -166,13 +174,24 @@ class HeadFitter:
             self._tokens[text] = self._store.encoder.tokenize(text).ids
         return self._tokens[text]
 
-    def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow]]:
-        """Windows made from what is to be forgotten, and from what is to be kept."""
+    def _windows(self, examples: ExampleSet) -> tuple[list[TrainingWindow], list[TrainingWindow], int]:
+        """Windows made from what is to be forgotten, and from what is to be kept, of which the first so many are near the target."""
         settings = self._settings
         shown = training_windows(examples.forget, 1, settings.forget_forms, settings.seed)
-        kept = training_windows(examples.keep, 0, settings.keep_forms, settings.seed)
+        near, general = (
+            training_windows(side, 0, settings.keep_forms, settings.seed)
+            for side in (examples.retain, examples.general)
+        )
         forgotten = [example.text for example in examples.forget]
         made = random_sentences(
             self._store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed
         )
-        return shown, kept + [TrainingWindow(Stretch.whole(text), 0, text) for text in made]
+        others = [TrainingWindow(Stretch.whole(text), 0, text) for text in made]
+        return shown, near + general + others, len(near)
+
+
+def _near_raised(weights: NDArray[np.float64], near: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The weights of negatives, with those of near ones as large as their share asks for."""
+    own, others = weights[near].sum(), weights[~near].sum()
+    wanted = _NEAR_SHARE / (1 - _NEAR_SHARE) * others
+    return np.where(near, weights * wanted / own, weights) if 0 < own < wanted else weights
