@@ -14,13 +14,15 @@ from lethe.classifier.encoders.bert import BertEncoder
 from lethe.classifier.encoders.encoder import TokenizedText
 from lethe.classifier.encoders.files import find_encoder
 from lethe.classifier.names import GroupedNames
+from lethe.classifier.token_bag import BagBank
 from lethe.offline.classifier_training.cores import tell_nobody
 from lethe.offline.classifier_training.cross_fitting import cross_fitted_scores
-from lethe.offline.classifier_training.embeddings import EmbeddingStore
+from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.windows import TrainingWindow
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, examples_of
 
 SETTINGS = TrainingSettings(forget_forms=1, vocabulary_rounds=1)
@@ -89,3 +91,20 @@ def test_what_was_embedded_for_all_fits_is_all_that_they_read(
     for part in (fewer, examples.keeping({each.group for each in examples.keep[::3]})):
         fitter.fit(part, lambda _step: None)
     assert encoder.encoded == encoded
+
+
+def test_a_few_near_windows_among_many_others_are_held_further_from_the_target(
+    encoder: RecordingEncoder, fitter: HeadFitter
+) -> None:
+    shown, near, others = (
+        [TrainingWindow(Stretch.whole(each.text), label, each.text) for each in examples_of(*pair)]
+        for pair, label in (((ABOUT, PLACES), 1), ((NEAR[:1], PLACES[:1]), 0), ((PLAIN, TOPICS), 0))
+    )
+
+    def score_of_near(count: int) -> float:
+        fitted = fitter.fit_windows(shown, near + others, lambda _: None, near=count)
+        (window,) = near
+        added = BagBank([fitted.bag], encoder.wordless).scores(encoder.tokenize(window.text).ids)[0]
+        return float(encoder.embed([window.text])[0] @ fitted.direction + fitted.bias + added)
+
+    assert score_of_near(len(near)) < score_of_near(0)
