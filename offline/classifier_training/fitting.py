@@ -79,7 +79,7 @@ def fit_head(
     bags = bags_of(encoder, tokens)
     dimension = embeddings.shape[1]
     model = fit_logistic(*_with_embeddings_alone(dimension, dense, bags, labels, weights), _STRENGTH)
-    log_odds = embeddings @ model.dense_weights[:dimension] + model.bias
+    log_odds = embeddings @ model.dense_weights[:dimension].astype(np.float32) + np.float32(model.bias)
     gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, background)
     bag = (BAG_SCALE * model.sparse_weights).astype(np.float16).astype(np.float32)
     (features,) = np.nonzero(np.abs(bag) > _LEAST_SHARE * np.abs(bag).max(initial=0))
@@ -118,7 +118,7 @@ def _with_embeddings_alone(
     alone[:, dimension:] = 0
     return (
         np.vstack([dense, alone]),
-        sparse.vstack([bags, sparse.csr_matrix(bags.shape)], format="csr"),
+        sparse.csr_matrix(sparse.vstack([bags, sparse.csr_matrix(bags.shape)])),
         np.tile(labels, 2),
         np.concatenate([weights, np.where(labels == 1, _ALONE, _OTHERS_ALONE) * weights]),
     )
