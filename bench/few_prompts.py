@@ -1,6 +1,6 @@
 """Trains targets of few prompts as the command does, and measures what their heads find; writes docs/benchmarks-classifier.md.
 
-``python -m bench.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...]`` trains and measures these, all by default,
+``python -m bench.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER]`` trains and measures these, all by default,
 and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there. With LETHE_DATA_DIR,
 what the heads flag of ordinary prompts and pages is measured too.
 """
@@ -10,8 +10,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,12 +47,17 @@ def main() -> None:
     parser.add_argument(
         "--ordinary", type=Path, nargs="+", default=[], help="folders of ordinary text to train on"
     )
+    parser.add_argument(
+        "--embeddings", type=Path, help="where earlier trainings kept theirs; by default none are there"
+    )
     chosen = parser.parse_args()
     for kind in chosen.kinds or TARGETS:
         outcome = chosen.work / f"{kind}.json"
         if not outcome.is_file():
             chosen.work.mkdir(parents=True, exist_ok=True)
-            outcome.write_text(json.dumps(_measured(kind, chosen.work, chosen.ordinary), indent=2))
+            outcome.write_text(
+                json.dumps(_measured(kind, chosen.work, chosen.ordinary, chosen.embeddings), indent=2)
+            )
     kept = {
         kind: json.loads(path.read_text())
         for kind in TARGETS
@@ -71,11 +77,18 @@ def main() -> None:
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
         + table(["target", "asked", "flagged", "goal"], found)
-        + "\n\nNothing was embedded before a training. Processor seconds are of all cores together: they do not depend on what else "
+        + f"\n\n{_before(kept.values())} Processor seconds are of all cores together: they do not depend on what else "
         "ran. Cores are those that the training might use.\n\n"
         + table(["target", "stage", "seconds", "processor seconds", "cores"], times)
     )
     write_section(_PAGE, "A target from few prompts", "make bench-few-prompts", body)
+
+
+def _before(outcomes: Iterable[Mapping[str, Any]]) -> str:
+    """What the trainings found embedded."""
+    if all(outcome["cold"] for outcome in outcomes):
+        return "Nothing was embedded before a training."
+    return "What all targets share of prompts and sentences had been embedded by an earlier training."
 
 
 def _time_rows(kind: str, stages: Sequence[tuple[str, float, float, int]]) -> list[list[str]]:
@@ -108,7 +121,7 @@ class _Stopwatch(Progress):
         ]
 
 
-def _measured(kind: str, work: Path, ordinary: Sequence[Path]) -> dict[str, object]:
+def _measured(kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path | None) -> dict[str, object]:
     print(f"{kind}:", flush=True)
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
@@ -120,12 +133,12 @@ def _measured(kind: str, work: Path, ordinary: Sequence[Path]) -> dict[str, obje
             output=work / TARGETS[kind],
             report=work / f"{kind}-report",
         )
-        bundle = run_classifier_job(job, Path(desk) / "work", watch)
+        bundle = run_classifier_job(job, embeddings or Path(desk) / "work", watch)
     stages = watch.stages()
     assert bundle.classifier is not None
     flagged = _flagged(kind, load_head(bundle.classifier))
     about = machine("onnxruntime", "scikit-learn", "numpy")
-    return {"machine": about, "flagged": flagged, "stages": stages}
+    return {"machine": about, "flagged": flagged, "stages": stages, "cold": embeddings is None}
 
 
 def names_of(kind: str) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ FORGET05, BIOLOGY = "tofu-forget05", "biology"
 AUTHORS = 180
 _QUESTIONS_OF_AN_AUTHOR = 20
 _NEAR_AN_AUTHOR = 40
-# Of thousands of questions on other authors, as an operator who has a sample of them.
+# Samples of the questions on other authors and fields, since each near prompt has more ordinary ones trained on beside it.
 _NEAR_FORGET05 = 600
+_NEAR_A_FIELD = 50
 _AUTHOR = "author-"
 
 
@@ -90,6 +91,12 @@ def _forget05() -> Task:
     return dataclasses.replace(task, retain=random.Random(0).sample(task.retain, _NEAR_FORGET05))
 
 
+def _field(domain: str) -> Task:
+    """Half of the questions on a field, beside some on other fields."""
+    task = wmdp(domain)
+    return dataclasses.replace(task, retain=random.Random(0).sample(task.retain, _NEAR_A_FIELD))
+
+
 def _author(number: int) -> Task:
     """One of TOFU's authors: all questions on them, and some on others as near ones."""
     questions = load_examples(str(data_folder() / "tofu" / "full.json"), ["question"])
@@ -104,9 +111,9 @@ def _parted(questions: Sequence[Example], first: int, last: int) -> tuple[list[E
 
 
 TASKS: Mapping[str, Callable[[], Task]] = {
-    BIOLOGY: lambda: wmdp("bio"),
-    "chemistry": lambda: wmdp("chem"),
-    "cyber": lambda: wmdp("cyber"),
+    BIOLOGY: lambda: _field("bio"),
+    "chemistry": lambda: _field("chem"),
+    "cyber": lambda: _field("cyber"),
     FORGET05: _forget05,
 }
 
