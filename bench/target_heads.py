@@ -24,10 +24,12 @@ FORGET05, BIOLOGY = "tofu-forget05", "biology"
 AUTHORS = 180
 _QUESTIONS_OF_AN_AUTHOR = 20
 _NEAR_AN_AUTHOR = 40
-# Samples of the questions on other authors and fields, since each near prompt has more ordinary ones trained on beside it.
-_NEAR_FORGET05 = 600
+# Samples of the questions on other authors and fields.
+_NEAR_FORGET05 = 200
 _NEAR_A_FIELD = 50
 _AUTHOR = "author-"
+# What a target of a hundred prompts has by default: one of four hundred would take four times as long.
+_LIMITS = {"maximum_ordinary": 2_000, "maximum_negatives": 10_000}
 
 
 def main() -> None:
@@ -56,7 +58,7 @@ def train_target(name: str, folder: Path, work: Path, ordinary: Sequence[Path]) 
         task.forget,
         task.retain,
         ordinary_training(),
-        TrainingSettings(ordinary=tuple(ordinary)),
+        TrainingSettings(ordinary=tuple(ordinary), **_LIMITS),
         work,
         Progress(say),
     )
