@@ -29,7 +29,7 @@ _NEAR_FORGET05 = 200
 _NEAR_A_FIELD = 50
 _AUTHOR = "author-"
 # What a target of a hundred prompts has by default: one of four hundred would take four times as long.
-_LIMITS = {"maximum_ordinary": 2_000, "maximum_negatives": 10_000}
+_MAXIMUM_ORDINARY, _MAXIMUM_NEGATIVES = 2_000, 10_000
 
 
 def main() -> None:
@@ -58,7 +58,9 @@ def train_target(name: str, folder: Path, work: Path, ordinary: Sequence[Path]) 
         task.forget,
         task.retain,
         ordinary_training(),
-        TrainingSettings(ordinary=tuple(ordinary), **_LIMITS),
+        TrainingSettings(
+            ordinary=tuple(ordinary), maximum_ordinary=_MAXIMUM_ORDINARY, maximum_negatives=_MAXIMUM_NEGATIVES
+        ),
         work,
         Progress(say),
     )
