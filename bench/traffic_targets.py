@@ -95,7 +95,7 @@ def main() -> None:
         sources = Sources(folders, data_folder())
         bundles = {target_of(bundle): bundle for bundle in _bundles(chosen.heads)}
         _ask(chosen.work, sources, bundles, chosen.processes, chosen.share, chosen.lengths)
-    write_section(PAGE, _TITLE, "make bench-targets", _body(chosen.work))
+    write_section(PAGE, _TITLE, "make bench-targets", page_body(chosen.work))
 
 
 def _bundles(folders: Sequence[Path]) -> list[Path]:
@@ -231,7 +231,8 @@ def _test_packages(folders: Sequence[Path]) -> list[str]:
     return sorted(name for name in inner if part_of(name) == "test")
 
 
-def _body(work: Path) -> str:
+def page_body(work: Path) -> str:
+    """The section, from the outcomes that are kept in a folder."""
     about = json.loads((work / "about.json").read_text())
     lines = [line for file in sorted(work.glob("outcomes-*.jsonl")) for line in read_whole_lines(file)]
     groups: dict[str, list[str]] = about["groups"]
