@@ -1,8 +1,8 @@
 """Measures false alarms of other targets than the shipped one, and of many at once; writes docs/benchmarks-traffic.md.
 
-``python -m bench.traffic_targets WORK HEADS... [--ordinary FOLDER ...] [--lengths 2000 ...] [--processes 10] [--share 0.1] [--recorded]``, with HEADS
-folders of bundles as `bench.target_heads` and `bench.few_prompts` leave them. Every request is asked of each target alone
-that is measured by itself, of ten targets at once and of all. Outcomes are kept in WORK, so a run that was cut off goes on.
+``python -m bench.traffic_targets alone|together WORK HEADS... [--ordinary FOLDER ...] [--lengths 2000 ...] [--processes 10] [--share 0.1] [--recorded]``, with HEADS
+folders of bundles as `bench.target_heads` and `bench.few_prompts` leave them. Every request is asked of some targets each alone,
+or of the shipped one, ten at once and all. Outcomes are kept in WORK, so a run that was cut off goes on.
 Needs LETHE_DATA_DIR.
 """
 
@@ -32,7 +32,7 @@ from lethe.offline.data.ordinary_text import machine_folders, part_of
 from lethe.offline.metrics.intervals import counted
 
 PAGE = "benchmarks-traffic.md"
-_TITLE = "Other targets, and many at once"
+_TITLES = {"alone": "Other targets", "together": "Many targets at once"}
 _HERE = Path(__file__).resolve().parent
 _SHIPPED = _HERE.parent / "targets" / "harry-potter"
 _ALONE = ("harry-potter", BIOLOGY, FORGET05)
@@ -76,6 +76,7 @@ class Asked:
 def main() -> None:
     """Ask what is missing, and write the page from all outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=_TITLES, help="targets each alone, or many at once")
     parser.add_argument("work", type=Path, help="where outcomes are kept")
     parser.add_argument("heads", type=Path, nargs="+", help="folders of bundles")
     parser.add_argument("--ordinary", type=Path, nargs="+", metavar="FOLDER", help="folders of ordinary text")
@@ -90,12 +91,14 @@ def main() -> None:
     )
     parser.add_argument("--recorded", action="store_true", help="ask nothing; write what is recorded")
     chosen = parser.parse_args()
+    work = chosen.work / chosen.part
     if not chosen.recorded:
         folders = tuple(chosen.ordinary or machine_folders())
         sources = Sources(folders, data_folder())
         bundles = {target_of(bundle): bundle for bundle in _bundles(chosen.heads)}
-        _ask(chosen.work, sources, bundles, chosen.processes, chosen.share, chosen.lengths)
-    write_section(PAGE, _TITLE, "make bench-targets", page_body(chosen.work))
+        groups = _groups(chosen.part, bundles)
+        _ask(work, sources, bundles, groups, chosen.processes, chosen.share, chosen.lengths)
+    write_section(PAGE, _TITLES[chosen.part], "make bench-targets", page_body(work))
 
 
 def _bundles(folders: Sequence[Path]) -> list[Path]:
@@ -103,22 +106,24 @@ def _bundles(folders: Sequence[Path]) -> list[Path]:
     return [_SHIPPED, *found]
 
 
-def _groups(bundles: Mapping[str, Path]) -> dict[str, list[str]]:
+def _groups(part: str, bundles: Mapping[str, Path]) -> dict[str, list[str]]:
     """Which targets are in force together."""
+    if part == "alone":
+        return {name: [name] for name in _ALONE if name in bundles}
     ten = [name for name in _TEN if name in bundles]
-    groups = {name: [name] for name in _ALONE if name in bundles} | {f"{len(ten)} targets": ten}
-    return groups if len(ten) == len(bundles) else groups | {f"{len(bundles)} targets": list(bundles)}
+    some = {f"{len(ten)} targets": ten, f"{len(bundles)} targets": list(bundles)}
+    return {_ALONE[0]: [_ALONE[0]]} | some
 
 
 def _ask(
     work: Path,
     sources: Sources,
     bundles: Mapping[str, Path],
+    groups: Mapping[str, Sequence[str]],
     processes: int,
     share: float,
     lengths: Sequence[int],
 ) -> None:
-    groups = _groups(bundles)
     heads = {name: head_folder(bundle) for name, bundle in bundles.items()}
     names = {name: _names(name, bundle) for name, bundle in bundles.items()}
     about = {
@@ -135,7 +140,8 @@ def _ask(
     ) as workers:
         for length in lengths:
             if length == AS_THEY_ARE:
-                (work / "found.json").write_text(json.dumps(dict(_found(workers, bundles)), indent=2))
+                asked = [name for name in TASKS if [name] in groups.values()]
+                (work / "found.json").write_text(json.dumps(dict(_found(workers, asked)), indent=2))
                 some = list(requests_as_they_are(sources))[:: max(1, round(1 / share))]
                 requests, count = iter(some), len(some)
             else:
@@ -176,9 +182,9 @@ def _names(target: str, bundle: Path) -> Names | None:
     return Names(entities_of(bundle), [name for each in languages.values() for name in each["names"]])
 
 
-def _found(workers: ProcessPoolExecutor, bundles: Mapping[str, Path]) -> Iterator[tuple[str, object]]:
+def _found(workers: ProcessPoolExecutor, targets: Sequence[str]) -> Iterator[tuple[str, object]]:
     """By target, the sets of prompts that it is to find, with how many it finds and those that it misses."""
-    for name in (each for each in TASKS if each in bundles):
+    for name in targets:
         sets = {}
         for about, texts in task_of(name).positives.items():
             flagged = list(workers.map(_flags, [name] * len(texts), texts, chunksize=16))
@@ -198,9 +204,6 @@ def _load(
     for group, targets in groups.items():
         _judges[group] = Judge({name: heads[name] for name in targets})
         _named[group] = [found for name in targets if (found := names[name]) is not None]
-    # Those that are asked alone what they find.
-    for name in (each for each in TASKS if each in heads and each not in _judges):
-        _judges[name] = Judge({name: heads[name]})
 
 
 def _flags(target: str, text: str) -> bool:
@@ -250,7 +253,7 @@ def page_body(work: Path) -> str:
         [name, *(_alarms(lines, group, lengths=[AS_THEY_ARE], kinds=[name]) for group in groups)]
         for name in own
     ]
-    found = json.loads((work / "found.json").read_text())
+    found = json.loads((work / "found.json").read_text()) if (work / "found.json").exists() else {}
     to_find = [
         [target, about_set, counted(each["flagged"], each["asked"])]
         for target, sets in found.items()
@@ -272,10 +275,15 @@ def page_body(work: Path) -> str:
         + table(["kind", *groups], by_kind)
         + "\n\nRequests of data sets as they are:\n\n"
         + table(["data set", *groups], of_sets)
-        + f"\n\n{_alarming(lines, groups)}\n\n"
-        "What the targets find of prompts that they were not trained on:\n\n"
-        + table(["target", "prompts", "flagged"], to_find)
-        + "\n\nProcessor time, one core, nothing cached:\n\n"
+        + f"\n\n{_alarming(lines, groups)}"
+        + (
+            "What the targets find of prompts that they were not trained on:\n\n"
+            + table(["target", "prompts", "flagged"], to_find)
+            + "\n\n"
+            if to_find
+            else ""
+        )
+        + "Processor time, one core, nothing cached:\n\n"
         + table(
             ["targets", "characters", "characters a second"],
             [[group, *_speed(lines, group)] for group in groups],
@@ -320,8 +328,8 @@ def _alarming(lines: Sequence[Mapping[str, Any]], groups: Mapping[str, Sequence[
     for group in (group for group, names in groups.items() if len(names) > 1):
         by = Counter(name for line in lines for name in line["groups"][group]["alarms"] or ())
         flagged = ", ".join(f"{name} {count}" for name, count in by.most_common()) or "none"
-        told.append(f"Requests that each of the {group} flags: {flagged}.")
-    return "\n\n".join(told)
+        told.append(f"Requests that each of the {group} flags: {flagged}.\n\n")
+    return "".join(told)
 
 
 def _speed(lines: Sequence[Mapping[str, Any]], group: str) -> list[str]:
