@@ -25,7 +25,10 @@ def open_engine(model: Path, largest_batch: int, **options: Any) -> Any:
 
 
 def tokens_per_second(
-    engine: Any, extra_args: Sequence[dict[str, Any] | None], adapters: Sequence[Any] | None = None
+    engine: Any,
+    extra_args: Sequence[dict[str, Any] | None],
+    adapters: Sequence[Any] | None = None,
+    new_tokens: int = NEW_TOKENS,
 ) -> float:
     """Time a batch.
 
@@ -35,6 +38,8 @@ def tokens_per_second(
         One a request.
     adapters
         One a request.
+    new_tokens
+        That each request is answered with.
     """
     from vllm import SamplingParams
 
@@ -46,12 +51,12 @@ def tokens_per_second(
         for _ in range(batch)
     ]
     parameters = [
-        SamplingParams(temperature=0, max_tokens=NEW_TOKENS, ignore_eos=True, extra_args=each)
+        SamplingParams(temperature=0, max_tokens=new_tokens, ignore_eos=True, extra_args=each)
         for each in extra_args
     ]
     started = time.perf_counter()
     engine.generate(prompts, parameters, use_tqdm=False, lora_request=adapters)
-    return batch * NEW_TOKENS / (time.perf_counter() - started)
+    return batch * new_tokens / (time.perf_counter() - started)
 
 
 def rounded_up(share: float, batch: int) -> int:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 _FORK_SERVER = multiprocessing.get_context("forkserver")
-_JOB_SECONDS = 400
 
 
 class JobFailed(AssertionError):
@@ -39,6 +38,8 @@ class EngineJob:
         Whether prompts are embedded instead of continued.
     imports_anew
         Whether the environment must be there when vLLM is imported.
+    seconds
+        How long it may take.
     """
 
     engine: dict[str, Any]
@@ -46,6 +47,7 @@ class EngineJob:
     environment: dict[str, str]
     embed: bool = False
     imports_anew: bool = False
+    seconds: float = 400
 
 
 def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
@@ -67,7 +69,7 @@ def _run_forked(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     process.start()
     sender.close()
     try:
-        if not receiver.poll(_JOB_SECONDS):
+        if not receiver.poll(job.seconds):
             raise JobFailed(f"no result in time\n{_last_lines(log_path)}")
         results = receiver.recv()
         process.join(60)
@@ -91,7 +93,7 @@ def _run_anew(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
                 env=job.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                timeout=_JOB_SECONDS,
+                timeout=job.seconds,
             )
         except subprocess.TimeoutExpired:
             raise JobFailed(f"no result in time\n{_last_lines(log_path)}") from None

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -22,16 +23,21 @@ class StoppedEngine:
         What to call it where it does not start.
     command
         Arguments of the Python that is it; it calls `answer_loads`.
+    log
+        What it says is kept there, if given.
     """
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None
+    ) -> None:
         reader, writer = os.pipe()
+        said = subprocess.DEVNULL if log is None else log.open("w")
         self._process = subprocess.Popen(
             [sys.executable, *command],
             env={"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ, **environment, "BENCH_ANSWERS": str(writer)},
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
             text=True,
             pass_fds=[writer],
             start_new_session=True,

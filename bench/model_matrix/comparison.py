@@ -1,10 +1,11 @@
 """One architecture on the real engine: with the plugin, without it, and as transformers has it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -73,22 +74,36 @@ class Result:
     clean_as_without: bool | None = None
 
 
-def compare(architecture: Architecture, folder: Path) -> Result:
+def compare(
+    architecture: Architecture,
+    folder: Path,
+    options: Mapping[str, Any] = MappingProxyType({}),
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
     """Make a tiny model in an empty folder and compare what it says.
 
     Half of a batch's prompts are flagged, each by another corruption; all are continued greedily.
+
+    Parameters
+    ----------
+    options
+        Arguments of ``vllm.LLM`` beside those that all have.
+    variables
+        Of the engines' environment, likewise.
     """
     model = folder / "model"
     write_tiny_model(architecture, model)
     prompts = _prompts()
     corruptions = [_corruption(index) if index % 2 else None for index in range(len(prompts))]
-    engine = {"model": str(model), **_ENGINE, **architecture.engine}
+    engine = {"model": str(model), **_ENGINE, **options, **architecture.engine}
+    environment = {**os.environ, **_ENVIRONMENT, **variables, "VLLM_PLUGINS": ""}
     try:
-        bare = _answers(engine, prompts, [None] * len(prompts), "", folder / "bare.log")
+        bare = _answers(engine, prompts, [None] * len(prompts), environment, folder / "bare.log")
     except JobFailed as failure:
         return Result(Outcome.NOT_SERVED, _last_line(failure))
     try:
-        guarded = _answers(engine, prompts, corruptions, "lethe", folder / "guarded.log")
+        with_plugin = {**environment, "VLLM_PLUGINS": "lethe"}
+        guarded = _answers(engine, prompts, corruptions, with_plugin, folder / "guarded.log")
     except JobFailed as failure:
         _, refused, reason = _last_line(failure).partition(_REFUSAL)
         return Result(Outcome.REFUSED, reason) if refused else Result(Outcome.DIFFERS, _last_line(failure))
@@ -114,7 +129,7 @@ def _answers(
     engine: dict[str, Any],
     prompts: Sequence[list[int]],
     corruptions: Sequence[CorruptionRequest | None],
-    plugins: str,
+    environment: dict[str, str],
     log: Path,
 ) -> list[dict[str, Any]]:
     batch = [
@@ -130,7 +145,6 @@ def _answers(
         }
         for prompt, corruption in zip(prompts, corruptions, strict=True)
     ]
-    environment = {**os.environ, **_ENVIRONMENT, "VLLM_PLUGINS": plugins}
     (result,) = run_engine_job(EngineJob(engine, [batch], environment), log)
     return [output["choices"][0] for output in result["outputs"]]
 

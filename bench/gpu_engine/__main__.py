@@ -1,0 +1,221 @@
+"""Tries the vLLM that is installed on this machine's GPU: ``python -m bench.gpu_engine FOLDER``.
+
+Engines run side by side, each in processes of its own; what is found is written at once. With ``--page`` nothing is run,
+and docs/gpu.md is written from what an earlier run found.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from bench.engine_job import JobFailed
+from bench.gpu_engine.correctness import ReferenceAnswers, compare_scenario
+from bench.gpu_engine.page import write_page
+from bench.gpu_engine.proof_job import SERVED
+from bench.gpu_engine.records import Records
+from bench.gpu_engine.requests import make_batches
+from bench.gpu_engine.scenarios import EXACT, SCENARIOS, SHARED_GPU, Scenario
+from bench.gpu_engine.speed import SETUPS, Setup, measure_setup
+from bench.model_matrix.architectures import ARCHITECTURES, Architecture
+from bench.model_matrix.comparison import compare
+from bench.random_adapters import write_random_adapter
+from bench.reference_model import Reference
+from bench.stopped_engine import StoppedEngine
+from lethe.models.cache import cache_folder
+from lethe.models.smollm2 import prepare_smollm2
+
+_JOB_SECONDS = 180
+_FAULTS = (None, "flagged_left_clean", "clean_corrupted")
+# Tried first of the matrix, should time run out.
+_FIRST_MODELS = ("Qwen3", "Gemma 3", "Mixtral", "DeepSeek-V3", "Qwen2.5-VL")
+_LOG_TAIL = 6000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where results and logs are kept")
+    parser.add_argument("--minutes", type=float, default=30, help="after which nothing new is started")
+    parser.add_argument(
+        "--speed-minutes", type=float, default=4, help="of these, for measuring speed at the end"
+    )
+    parser.add_argument("--workers", type=int, default=4, help="checks side by side, of two engines each")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--page", action="store_true", help="write the page from earlier results")
+    options = parser.parse_args()
+    if options.page:
+        write_page(options.folder / "records.jsonl")
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    run = _Run(options.folder, options.minutes * 60, options.speed_minutes * 60)
+    run.describe()
+    run.check(options.workers)
+    run.measure_speed(options.rounds)
+
+
+class _Run:
+    """One run, from an empty file of records to a full one."""
+
+    def __init__(self, folder: Path, seconds: float, speed_seconds: float) -> None:
+        self._folder = folder
+        self._records = Records(folder / "records.jsonl")
+        self._end = time.monotonic() + seconds
+        self._checks_end = self._end - speed_seconds
+        self._model = prepare_smollm2(cache_folder())
+
+    def describe(self) -> None:
+        """Write what is installed here."""
+        command = [sys.executable, "-m", "bench.gpu_engine.installation"]
+        said = _output(command, {**os.environ})
+        try:
+            self._records.add("installation", **json.loads(said.splitlines()[-1]))
+        except (ValueError, IndexError):
+            self._records.add("installation", error=said[-_LOG_TAIL:])
+
+    def check(self, workers: int) -> None:
+        """Run scenarios, proofs and models, as many side by side as there are workers."""
+        adapter = self._folder / "adapter"
+        write_random_adapter(self._model, adapter, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
+        reference = Reference.load(self._model)
+        answers = ReferenceAnswers(reference, _adapted(self._model, adapter))
+        batches = make_batches(reference, adapter)
+
+        def scenario_job(scenario: Scenario) -> Callable[[], None]:
+            def job() -> None:
+                agreement = compare_scenario(
+                    scenario, self._model, batches, answers, self._folder, _JOB_SECONDS
+                )
+                self._records.add(
+                    "scenario",
+                    name=scenario.name,
+                    runner=scenario.runner,
+                    dtype=scenario.dtype,
+                    holds=agreement.holds(scenario.dtype),
+                    **asdict(agreement),
+                )
+
+            return job
+
+        jobs: queue.SimpleQueue[tuple[str, dict[str, str], Callable[[], None]]] = queue.SimpleQueue()
+        for scenario in SCENARIOS:
+            named = {"name": scenario.name, "runner": scenario.runner, "dtype": scenario.dtype}
+            jobs.put(("scenario", named, scenario_job(scenario)))
+        for fault in _FAULTS:
+            jobs.put(("proof", {"fault": str(fault)}, lambda fault=fault: self._prove(fault)))
+        for architecture in sorted(ARCHITECTURES, key=lambda each: each.name not in _FIRST_MODELS):
+            jobs.put(("model", {"name": architecture.name}, lambda each=architecture: self._try_model(each)))
+        threads = [threading.Thread(target=self._work, args=(jobs,)) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, jobs: "queue.SimpleQueue[tuple[str, dict[str, str], Callable[[], None]]]") -> None:
+        while time.monotonic() < self._checks_end:
+            try:
+                kind, named, job = jobs.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                job()
+            except JobFailed as failure:
+                self._records.add(kind, **named, error=str(failure)[-_LOG_TAIL:])
+            except Exception:
+                self._records.add(kind, **named, error=traceback.format_exc()[-_LOG_TAIL:])
+
+    def _prove(self, fault: str | None) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "bench.gpu_engine.proof_job",
+            str(self._model),
+            *[fault] * bool(fault),
+        ]
+        environment = {**os.environ, "VLLM_PLUGINS": "lethe", "DO_NOT_TRACK": "1"}
+        said = _output(command, environment)
+        served = SERVED in said
+        refusals = [line for line in said.splitlines() if "the engine will not start" in line]
+        known = served or refusals
+        self._records.add(
+            "proof",
+            fault=fault,
+            served=served,
+            refusal=refusals[-1] if refusals else "",
+            **({} if known else {"error": said[-_LOG_TAIL:]}),
+        )
+
+    def _try_model(self, architecture: Architecture) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            result = compare(architecture, Path(folder), SHARED_GPU, EXACT)
+        self._records.add(
+            "model", name=architecture.name, **asdict(result) | {"outcome": result.outcome.value}
+        )
+
+    def measure_speed(self, rounds: int) -> None:
+        """Measure every set-up, started side by side and measured one after another."""
+        turn = threading.Lock()
+        started: list[StoppedEngine] = []
+
+        def measure(setup: Setup) -> None:
+            runner, attention, compiled = setup
+            try:
+                measure_setup(
+                    self._model,
+                    setup,
+                    rounds,
+                    self._folder,
+                    turn,
+                    started,
+                    lambda found: self._records.add("speed", **found),
+                )
+            except (Exception, SystemExit) as failure:
+                self._records.add(
+                    "speed", runner=runner, attention=attention, compiled=compiled, error=repr(failure)
+                )
+
+        threads = [threading.Thread(target=measure, args=(setup,), daemon=True) for setup in SETUPS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, self._end - time.monotonic()))
+        for engine in started:
+            engine.stop()
+
+
+def _output(command: list[str], environment: dict[str, str]) -> str:
+    """What a command says, cut short if it takes too long; its whole group of processes ends with it."""
+    with tempfile.TemporaryFile("w+") as file:
+        process = subprocess.Popen(
+            command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            process.wait(_JOB_SECONDS)
+        except subprocess.TimeoutExpired:
+            print("no end in time", file=file)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        file.seek(0)
+        return file.read()
+
+
+def _adapted(model: Path, adapter: Path) -> Reference:
+    from peft import PeftModel
+
+    plain = Reference.load(model)
+    return Reference(PeftModel.from_pretrained(plain.model, adapter).merge_and_unload(), plain.tokenizer)
+
+
+if __name__ == "__main__":
+    main()
