@@ -18,7 +18,9 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.engine_job import JobFailed
 from bench.gpu_engine.correctness import ReferenceAnswers, compare_scenario
@@ -47,9 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where results and logs are kept")
     parser.add_argument("--minutes", type=float, default=30, help="after which nothing new is started")
-    parser.add_argument(
-        "--speed-minutes", type=float, default=4, help="of these, for measuring speed at the end"
-    )
+    parser.add_argument("--speed-minutes", type=float, default=4, help="of these, for measuring speed")
     parser.add_argument("--workers", type=int, default=4, help="checks side by side, of two engines each")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--page", action="store_true", help="write the page from earlier results")
@@ -62,6 +62,11 @@ def main() -> None:
     run.describe()
     run.check(options.workers)
     run.measure_speed(options.rounds)
+    run.try_models(options.workers)
+
+
+# Kind of the record, what names it, and what makes it.
+Jobs = queue.SimpleQueue[tuple[str, dict[str, Any], Callable[[], None]]]
 
 
 class _Run:
@@ -71,7 +76,7 @@ class _Run:
         self._folder = folder
         self._records = Records(folder / "records.jsonl")
         self._end = time.monotonic() + seconds
-        self._checks_end = self._end - speed_seconds
+        self._speed_seconds = speed_seconds
         self._model = prepare_smollm2(cache_folder())
 
     def describe(self) -> None:
@@ -84,7 +89,7 @@ class _Run:
             self._records.add("installation", error=said[-_LOG_TAIL:])
 
     def check(self, workers: int) -> None:
-        """Run scenarios, proofs and models, as many side by side as there are workers."""
+        """Run scenarios and proofs, as many side by side as there are workers."""
         adapter = self._folder / "adapter"
         write_random_adapter(self._model, adapter, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
         reference = Reference.load(self._model)
@@ -112,17 +117,25 @@ class _Run:
             named = {"name": scenario.name, "runner": scenario.runner, "dtype": scenario.dtype}
             jobs.put(("scenario", named, scenario_job(scenario)))
         for fault in _FAULTS:
-            jobs.put(("proof", {"fault": str(fault)}, lambda fault=fault: self._prove(fault)))
+            jobs.put(("proof", {"fault": str(fault)}, partial(self._prove, fault)))
+        self._work_off(jobs, workers, self._end - self._speed_seconds)
+
+    def try_models(self, workers: int) -> None:
+        """Run the matrix of models, as many side by side as there are workers."""
+        jobs: Jobs = queue.SimpleQueue()
         for architecture in sorted(ARCHITECTURES, key=lambda each: each.name not in _FIRST_MODELS):
-            jobs.put(("model", {"name": architecture.name}, lambda each=architecture: self._try_model(each)))
-        threads = [threading.Thread(target=self._work, args=(jobs,)) for _ in range(workers)]
+            jobs.put(("model", {"name": architecture.name}, partial(self._try_model, architecture)))
+        self._work_off(jobs, workers, self._end)
+
+    def _work_off(self, jobs: Jobs, workers: int, end: float) -> None:
+        threads = [threading.Thread(target=self._work, args=(jobs, end)) for _ in range(workers)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-    def _work(self, jobs: "queue.SimpleQueue[tuple[str, dict[str, str], Callable[[], None]]]") -> None:
-        while time.monotonic() < self._checks_end:
+    def _work(self, jobs: Jobs, end: float) -> None:
+        while time.monotonic() < end:
             try:
                 kind, named, job = jobs.get_nowait()
             except queue.Empty:
@@ -164,6 +177,7 @@ class _Run:
 
     def measure_speed(self, rounds: int) -> None:
         """Measure every set-up, started side by side and measured one after another."""
+        end = min(self._end, time.monotonic() + self._speed_seconds)
         turn = threading.Lock()
         started: list[StoppedEngine] = []
 
@@ -188,7 +202,7 @@ class _Run:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(max(0.0, self._end - time.monotonic()))
+            thread.join(max(0.0, end - time.monotonic()))
         for engine in started:
             engine.stop()
 
