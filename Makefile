@@ -29,6 +29,7 @@ export DO_NOT_TRACK := 1
   bench-engine \
   bench-few-prompts \
   bench-follow-ups \
+  bench-gpu \
   bench-leaks \
   bench-models \
   bench-pictures \
@@ -194,6 +195,9 @@ bench-adapters: install-dev ## Measure the engine with adapters; writes docs/ben
 
 bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
 	$(BIN)/python -m bench.model_matrix $(ARGS)
+
+bench-gpu: ## Try the vLLM that this Python holds (PYTHON=...) on this machine's GPU; writes docs/gpu.md. ARGS="--first 4"
+	$(PYTHON) -m bench.gpu_engine .gpu-engine $(ARGS)
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)

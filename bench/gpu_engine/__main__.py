@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -52,17 +52,19 @@ def main() -> None:
     parser.add_argument("--speed-minutes", type=float, default=4, help="of these, for measuring speed")
     parser.add_argument("--workers", type=int, default=4, help="checks side by side, of two engines each")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--first", type=int, help="run this many of the scenarios, and no models or speed")
     parser.add_argument("--page", action="store_true", help="write the page from earlier results")
     options = parser.parse_args()
     if options.page:
-        write_page(options.folder / "records.jsonl")
+        write_page(options.folder)
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     run = _Run(options.folder, options.minutes * 60, options.speed_minutes * 60)
     run.describe()
-    run.check(options.workers)
-    run.measure_speed(options.rounds)
-    run.try_models(options.workers)
+    run.check(options.workers, SCENARIOS[: options.first])
+    if options.first is None:
+        run.measure_speed(options.rounds)
+        run.try_models(options.workers)
 
 
 # Kind of the record, what names it, and what makes it.
@@ -88,7 +90,7 @@ class _Run:
         except (ValueError, IndexError):
             self._records.add("installation", error=said[-_LOG_TAIL:])
 
-    def check(self, workers: int) -> None:
+    def check(self, workers: int, scenarios: Sequence[Scenario]) -> None:
         """Run scenarios and proofs, as many side by side as there are workers."""
         adapter = self._folder / "adapter"
         write_random_adapter(self._model, adapter, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
@@ -113,7 +115,7 @@ class _Run:
             return job
 
         jobs: queue.SimpleQueue[tuple[str, dict[str, str], Callable[[], None]]] = queue.SimpleQueue()
-        for scenario in SCENARIOS:
+        for scenario in scenarios:
             named = {"name": scenario.name, "runner": scenario.runner, "dtype": scenario.dtype}
             jobs.put(("scenario", named, scenario_job(scenario)))
         for fault in _FAULTS:

@@ -25,6 +25,7 @@ def describe_installation() -> dict[str, Any]:
     found: dict[str, Any] = {
         "python": platform.python_version(),
         "versions": {name: version for name in _DISTRIBUTIONS if (version := _version(name))},
+        "date": time.strftime("%Y-%m-%d"),
         "cuda": torch.version.cuda,
         "platform": type(current_platform).__name__,
         "import_seconds": round(imported, 1),

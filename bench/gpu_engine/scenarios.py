@@ -41,7 +41,7 @@ _SPECULATION = {
 }
 _ADAPTERS = {"enable_lora": True, "max_lora_rank": 8}
 
-_PLAIN_BATCHES = ("mixed", "functions", "scores", "sampled")
+_PLAIN_BATCHES = ("mixed", "functions", "scores")
 _CROWDED_BATCHES = ("preempted", "in chunks", "cached", "not cached", "cached corrupted", "cached clean")
 
 
@@ -99,6 +99,7 @@ class Scenario:
         }
 
 
+# The first of them tell most.
 SCENARIOS = (
     Scenario("eager", V2, "float32", {}),
     Scenario("crowded, eager", V2, "float32", _CROWDED, _CROWDED_BATCHES, beside_bare=False),
@@ -106,6 +107,7 @@ SCENARIOS = (
     Scenario("compiled, CUDA graphs", V2, "float32", _COMPILED),
     Scenario("eager", V1, "float32", {}),
     Scenario("adapter, eager", V2, "float32", _ADAPTERS, ("adapted",), beside_bare=False),
+    Scenario("top-k and top-p, eager", V2, "float32", {}, ("sampled",)),
     Scenario("eager", V2, "bfloat16", {}),
     Scenario("compiled, CUDA graphs", V2, "bfloat16", _COMPILED),
     Scenario(
