@@ -5,12 +5,9 @@ and docs/gpu.md is written from what an earlier run found.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import queue
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,7 +22,7 @@ from typing import Any
 from bench.engine_job import JobFailed
 from bench.gpu_engine.correctness import ReferenceAnswers, compare_scenario
 from bench.gpu_engine.page import write_page
-from bench.gpu_engine.proof_job import SERVED
+from bench.gpu_engine.proof import FAULTS, prove, run_alone
 from bench.gpu_engine.records import Records
 from bench.gpu_engine.requests import make_batches
 from bench.gpu_engine.scenarios import EXACT, SCENARIOS, SHARED_GPU, Scenario
@@ -33,13 +30,11 @@ from bench.gpu_engine.speed import SETUPS, Setup, measure_setup
 from bench.model_matrix.architectures import ARCHITECTURES, Architecture
 from bench.model_matrix.comparison import compare
 from bench.random_adapters import write_random_adapter
-from bench.reference_model import Reference
 from bench.stopped_engine import StoppedEngine
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 
 _JOB_SECONDS = 180
-_FAULTS = (None, "flagged_left_clean", "clean_corrupted")
 # Tried first of the matrix, should time run out.
 _FIRST_MODELS = ("Qwen3", "Gemma 3", "Mixtral", "DeepSeek-V3", "Qwen2.5-VL")
 _LOG_TAIL = 6000
@@ -84,19 +79,21 @@ class _Run:
     def describe(self) -> None:
         """Write what is installed here."""
         command = [sys.executable, "-m", "bench.gpu_engine.installation"]
-        said = _output(command, {**os.environ})
+        said = run_alone(command, os.environ, _JOB_SECONDS)
         try:
-            self._records.add("installation", **json.loads(said.splitlines()[-1]))
+            found = json.loads(said.splitlines()[-1])
         except (ValueError, IndexError):
-            self._records.add("installation", error=said[-_LOG_TAIL:])
+            raise SystemExit(f"vLLM cannot be imported here:\n{said[-_LOG_TAIL:]}") from None
+        self._records.add("installation", **found)
+        if "device" not in found:
+            raise SystemExit("there is no GPU here that PyTorch can use")
 
     def check(self, workers: int, scenarios: Sequence[Scenario]) -> None:
         """Run scenarios and proofs, as many side by side as there are workers."""
         adapter = self._folder / "adapter"
         write_random_adapter(self._model, adapter, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
-        reference = Reference.load(self._model)
-        answers = ReferenceAnswers(reference, _adapted(self._model, adapter))
-        batches = make_batches(reference, adapter)
+        answers = ReferenceAnswers.load(self._model, adapter)
+        batches = make_batches(answers.reference, adapter)
 
         def scenario_job(scenario: Scenario) -> Callable[[], None]:
             def job() -> None:
@@ -118,7 +115,7 @@ class _Run:
         for scenario in scenarios:
             named = {"name": scenario.name, "runner": scenario.runner, "dtype": scenario.dtype}
             jobs.put(("scenario", named, scenario_job(scenario)))
-        for fault in _FAULTS:
+        for fault in (None, *FAULTS):
             jobs.put(("proof", {"fault": str(fault)}, partial(self._prove, fault)))
         self._work_off(jobs, workers, self._end - self._speed_seconds)
 
@@ -150,24 +147,14 @@ class _Run:
                 self._records.add(kind, **named, error=traceback.format_exc()[-_LOG_TAIL:])
 
     def _prove(self, fault: str | None) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "bench.gpu_engine.proof_job",
-            str(self._model),
-            *[fault] * bool(fault),
-        ]
-        environment = {**os.environ, "VLLM_PLUGINS": "lethe", "DO_NOT_TRACK": "1"}
-        said = _output(command, environment)
-        served = SERVED in said
-        refusals = [line for line in said.splitlines() if "the engine will not start" in line]
-        known = served or refusals
+        proof = prove(self._model, fault, _JOB_SECONDS)
+        known = proof.served or proof.refusal
         self._records.add(
             "proof",
             fault=fault,
-            served=served,
-            refusal=refusals[-1] if refusals else "",
-            **({} if known else {"error": said[-_LOG_TAIL:]}),
+            served=proof.served,
+            refusal=proof.refusal,
+            **({} if known else {"error": proof.log[-_LOG_TAIL:]}),
         )
 
     def _try_model(self, architecture: Architecture) -> None:
@@ -207,30 +194,6 @@ class _Run:
             thread.join(max(0.0, end - time.monotonic()))
         for engine in started:
             engine.stop()
-
-
-def _output(command: list[str], environment: dict[str, str]) -> str:
-    """What a command says, cut short if it takes too long; its whole group of processes ends with it."""
-    with tempfile.TemporaryFile("w+") as file:
-        process = subprocess.Popen(
-            command, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        try:
-            process.wait(_JOB_SECONDS)
-        except subprocess.TimeoutExpired:
-            print("no end in time", file=file)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        file.seek(0)
-        return file.read()
-
-
-def _adapted(model: Path, adapter: Path) -> Reference:
-    from peft import PeftModel
-
-    plain = Reference.load(model)
-    return Reference(PeftModel.from_pretrained(plain.model, adapter).merge_and_unload(), plain.tokenizer)
 
 
 if __name__ == "__main__":

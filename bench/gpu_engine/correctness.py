@@ -12,6 +12,7 @@ from bench.engine_job import EngineJob, run_engine_job
 from bench.gpu_engine.requests import Request, without_corruption
 from bench.gpu_engine.scenarios import Scenario
 from bench.reference_model import Reference
+from lethe.offline.training.peft_folder import read_peft_folder
 
 _ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -75,11 +76,26 @@ class Agreement:
 
 
 class ReferenceAnswers:
-    """Transformers on the same embeddings; remembers, since most engines answer alike."""
+    """Transformers on the same embeddings; remembers, since most engines answer alike.
+
+    Parameters
+    ----------
+    reference, adapted
+        The model, and the same with the adapter in its weights.
+    """
 
     def __init__(self, reference: Reference, adapted: Reference):
-        self._references = {False: reference, True: adapted}
+        self.reference = reference
+        self._adapted = adapted
         self._known: dict[Any, Any] = {}
+
+    @classmethod
+    def load(cls, model: Path, adapter: Path) -> "ReferenceAnswers":
+        """Load a model folder, and an adapter in PEFT's format."""
+        adapted = Reference.load(model)
+        for layer, pair in read_peft_folder(adapter).pairs.items():
+            adapted.model.get_submodule(layer).weight.data += pair.up @ pair.down
+        return cls(Reference.load(model), adapted)
 
     def logprobs(
         self, request: Request, token_ids: Sequence[int], corrupted: bool = True
@@ -94,14 +110,15 @@ class ReferenceAnswers:
             adapted,
         )
         if key not in self._known:
-            grading = self._references[adapted].grade(request["token_ids"], corruption, [*token_ids])
+            reference = self._adapted if adapted else self.reference
+            grading = reference.grade(request["token_ids"], corruption, [*token_ids])
             self._known[key] = (grading.logprobs, grading.best)
         return self._known[key]
 
     def prompt_logprobs(self, request: Request) -> list[float]:
         """Log probability of each token of a prompt but the first."""
         tokens = request["token_ids"]
-        return self._references[False].score(tokens, len(tokens), request["corruption"])
+        return self.reference.score(tokens, len(tokens), request["corruption"])
 
 
 def compare_scenario(

@@ -13,7 +13,6 @@ from bench.page import table, write_section
 
 _PAGE = "gpu.md"
 _COMMAND = "make bench-gpu"
-_REFUSAL = "the engine will not start: "
 
 
 def write_page(folder: Path) -> None:
@@ -127,7 +126,7 @@ def _proofs(records: Sequence[Record]) -> str:
         [
             names.get(record["fault"], record["fault"]),
             "yes" if record.get("served") else "no",
-            record.get("refusal", "").partition(_REFUSAL)[2] or record.get("error", "")[-200:],
+            record.get("refusal") or record.get("error", "")[-200:],
         ]
         for record in records
     ]

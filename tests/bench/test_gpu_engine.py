@@ -69,9 +69,7 @@ def test_the_page_tells_of_every_record(tmp_path: Path, monkeypatch: pytest.Monk
     named = {"runner": "V2", "dtype": "float32"}
     records.add("scenario", name="eager", **named, holds=True, **asdict(EXACT))
     records.add("scenario", name="compiled", **named, error="no\nRuntimeError: too old")
-    records.add(
-        "proof", fault="clean_corrupted", served=False, refusal="lethe: the engine will not start: so"
-    )
+    records.add("proof", fault="clean_corrupted", served=False, refusal="so")
     speed = {"runner": "V2", "attention": "TRITON_ATTN", "compiled": True, "bare_tokens_per_second": 1000.0}
     for rounds in (1, 2):
         records.add("speed", **speed, rounds=rounds, ratios={"0.0": [0.99] * rounds, "0.5": [0.98] * rounds})
