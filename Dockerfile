@@ -1,7 +1,7 @@
 # Lethe's images:  docker build --target proxy|engine-cpu|engine-gpu|engine-ray|router|offline .
 # What installs is a word of the Makefile, so that an image and a host are installed alike.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
-ARG VLLM_VERSION=0.32.0
+ARG VLLM_VERSION=0.33.0
 ARG VLLM_IMAGE=vllm/vllm-openai:v${VLLM_VERSION}
 # What the offline jobs compute on: gpu or cpu.
 ARG ENGINE=gpu
