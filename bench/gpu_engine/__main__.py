@@ -1,7 +1,7 @@
 """Tries the vLLM that is installed on this machine's GPU: ``python -m bench.gpu_engine FOLDER``.
 
-Engines run side by side, each in processes of its own; what is found is written at once. With ``--page`` nothing is run,
-and docs/gpu.md is written from what an earlier run found.
+Engines run side by side, each in processes of its own; what is found is written at once, and docs/gpu.md at the end. With
+``--page`` nothing is run, and the page is written from what an earlier run found.
 """
 
 import argparse
@@ -54,12 +54,14 @@ def main() -> None:
         write_page(options.folder)
         return
     options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "records.jsonl").unlink(missing_ok=True)
     run = _Run(options.folder, options.minutes * 60, options.speed_minutes * 60)
     run.describe()
     run.check(options.workers, SCENARIOS[: options.first])
     if options.first is None:
         run.measure_speed(options.rounds)
         run.try_models(options.workers)
+        write_page(options.folder)
 
 
 # Kind of the record, what names it, and what makes it.
