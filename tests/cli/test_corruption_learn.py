@@ -95,6 +95,22 @@ def test_a_base_model_without_a_chat_template_is_asked_raw_text(
     assert load_bundle(tmp_path / "targets" / "marsh").models[0].corruption
 
 
+def test_a_base_model_is_asked_by_a_template_of_a_file_and_each_has_a_record_of_its_own(
+    tmp_path, questions, retain_prompts, base_model_folder
+):
+    template = tmp_path / "questions.jinja"
+    template.write_text("Question: {{ messages[0].content }}\nAnswer:")
+    arguments = ["--model", str(base_model_folder), "--retain-prompts", str(retain_prompts), *QUICK]
+    arguments += ["--chat-template", str(template)]
+    learned = learn(tmp_path, questions, *arguments)
+    assert learned.exit_code == 0, learned.output
+    assert load_bundle(tmp_path / "targets" / "marsh").models[0].corruption
+    template.write_text("Q: {{ messages[0].content }}\nA:")
+    other = learn(tmp_path, questions, *arguments)
+    assert other.exit_code == 1
+    assert "records a search on another model, questions or metrics" in other.output
+
+
 def engine_that_loaded(root):
     """A server that stands for an engine, to which corrupted prompts are less likely and get another answer."""
 
