@@ -35,6 +35,7 @@ export DO_NOT_TRACK := 1
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
+  bench-second-model \
   bench-traffic \
   bench-verifier \
   check \
@@ -194,6 +195,9 @@ bench-adapters: install-dev ## Measure the engine with adapters; writes docs/ben
 
 bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
 	$(BIN)/python -m bench.model_matrix $(ARGS)
+
+bench-second-model: install-dev ## Learn the shipped target for Gemma 3 270M and serve it beside SmolLM2 (needs LETHE_DATA_DIR and its packages); writes docs/models.md.
+	$(BIN)/python -m bench.second_model
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)

@@ -1,10 +1,11 @@
-"""One architecture on the real engine: with the plugin, without it, and as transformers has it."""
+"""A model on the real engine: with the plugin, without it, and as transformers has it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -82,7 +83,30 @@ def compare(architecture: Architecture, folder: Path) -> Result:
     write_tiny_model(architecture, model)
     prompts = _prompts()
     corruptions = [_corruption(index) if index % 2 else None for index in range(len(prompts))]
-    engine = {"model": str(model), **_ENGINE, **architecture.engine}
+    return compare_model(model, prompts, corruptions, folder, architecture.engine)
+
+
+def compare_model(
+    model: Path,
+    prompts: Sequence[list[int]],
+    corruptions: Sequence[CorruptionRequest | None],
+    folder: Path,
+    engine: Mapping[str, Any] = MappingProxyType({}),
+) -> Result:
+    """Continue one batch of prompts greedily, in float32.
+
+    Parameters
+    ----------
+    model
+        Its folder.
+    corruptions
+        Of each prompt; None where it is clean.
+    folder
+        Where the engines' logs go.
+    engine
+        Arguments of ``vllm.LLM`` beside those that all have.
+    """
+    engine = {"model": str(model), **_ENGINE, **engine}
     try:
         bare = _answers(engine, prompts, [None] * len(prompts), "", folder / "bare.log")
     except JobFailed as failure:
@@ -111,7 +135,7 @@ def _corruption(index: int) -> CorruptionRequest:
 
 
 def _answers(
-    engine: dict[str, Any],
+    engine: Mapping[str, Any],
     prompts: Sequence[list[int]],
     corruptions: Sequence[CorruptionRequest | None],
     plugins: str,
@@ -131,7 +155,7 @@ def _answers(
         for prompt, corruption in zip(prompts, corruptions, strict=True)
     ]
     environment = {**os.environ, **_ENVIRONMENT, "VLLM_PLUGINS": plugins}
-    (result,) = run_engine_job(EngineJob(engine, [batch], environment), log)
+    (result,) = run_engine_job(EngineJob(dict(engine), [batch], environment), log)
     return [output["choices"][0] for output in result["outputs"]]
 
 

@@ -251,3 +251,11 @@ def test_without_anything_to_start_from_a_transfer_says_so(tmp_path, questions, 
     result = transfer(tmp_path, questions, "--model", str(tiny_model_folder), "--surrogate", "rouge_l=0.1")
     assert result.exit_code == 1
     assert "search from nothing with `lethe corruption learn`" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [learn, transfer])
+def test_the_engine_of_a_proxy_here_is_looked_for(tmp_path, questions, monkeypatch, verb):
+    monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
+    result = verb(tmp_path, questions, "--engine", "embedded")
+    assert result.exit_code == 1
+    assert "no lethe serve that started an engine runs here" in result.stderr
