@@ -1,8 +1,9 @@
 """A second real model, from learning to serving: ``python -m bench.second_model`` (``make bench-second-model``).
 
 Gemma 3 270M, a base model that is asked by a template of questions and answers, gets a corruption for the shipped target by the
-commands that a user has: once from what SmolLM2 needed, once from nothing. Then an engine is compared with transformers, and one
-proxy serves both models from one bundle. Every step is kept, so that an interrupted run goes on where it stopped.
+commands that a user has, from what SmolLM2 needed. With it an engine is compared with transformers, and one proxy serves both models
+from one bundle. Last a whole search says what starting from SmolLM2 saved. Every step is kept, so that an interrupted run goes on
+where it stopped; the section is written after each.
 """
 
 import json
@@ -65,7 +66,7 @@ class Run:
             bundle = self.bundle(verb)
             if not bundle.exists():
                 install_bundle(SHIPPED, bundle)
-            before = _children_seconds()
+            used, before = self.work / f"{verb}-seconds.txt", _children_seconds()
             options = {
                 "--target": TARGET,
                 "--targets": bundle.parent,
@@ -77,11 +78,13 @@ class Run:
                 "--trace": self.work / f"{verb}.jsonl",
             }
             command = [sys.executable, "-m", "lethe", "corruption", verb]
-            subprocess.run([*command, *(str(each) for pair in options.items() for each in pair)], check=True)
-            return {
-                "seconds": _children_seconds() - before,
-                **self.made(verb).base_model.metrics["corruption"],
-            }
+            done = subprocess.run([*command, *(str(each) for pair in options.items() for each in pair)])
+            # Of one that was interrupted, too.
+            with used.open("a") as file:
+                file.write(f"{_children_seconds() - before}\n")
+            done.check_returncode()
+            seconds = sum(map(float, used.read_text().split()))
+            return {"seconds": seconds, **self.made(verb).base_model.metrics["corruption"]}
 
         return self._kept(verb, run)
 
@@ -89,7 +92,7 @@ class Run:
         """What was learned, on the real engine and in transformers, in float32; see `compare_model`."""
 
         def run() -> dict[str, Any]:
-            corruption = load_corruption(_file(self.made("learn")))
+            corruption = load_corruption(_file(self.made("transfer")))
             encoder = PromptEncoder.from_pretrained(str(self.gemma))
             prompts = [encoder.encode(Prompt(each.question)) for each in load_questions(QUESTIONS)[:COMPARED]]
             requests = [
@@ -111,7 +114,9 @@ class Run:
             asked = [each.question for each in questions]
             ordinary = load_general(data_folder(), ORDINARY)
             said = {}
-            with _stack({GEMMA3: self.gemma, SMOLLM2: self.smollm2}, self.bundle("learn").parent) as models:
+            with _stack(
+                {GEMMA3: self.gemma, SMOLLM2: self.smollm2}, self.bundle("transfer").parent
+            ) as models:
                 for name, (bare, guarded) in models.items():
                     said[name] = {
                         "bare": _answers(bare, [*asked, *ordinary]),
@@ -144,18 +149,21 @@ def main() -> None:
     work = cache / "bench" / "second-model"
     work.mkdir(parents=True, exist_ok=True)
     run = Run(work, prepare_gemma3(cache), prepare_smollm2(cache))
-    searches = {verb: run.search(verb) for verb in ("transfer", "learn")}
-    compared, served = run.compare(), run.serve()
-    body = (
-        machine(vllm_distribution(), "torch", "transformers")
-        + ". Gemma 3 270M, a base model of another family, under Gemma's licence and not shipped, asked by a template of "
-        "questions and answers (`bench/gemma3.py`), gets a corruption for the shipped target.",
-        _searched(searches),
-        _scores(searches["learn"]),
-        _compared(compared),
-        _served(served),
+    head = (
+        f"{machine(vllm_distribution(), 'torch', 'transformers')}. Gemma 3 270M, a base model of another family, under Gemma's licence "
+        "and not shipped, asked by a template of questions and answers (`bench/gemma3.py`), gets a corruption for the shipped target."
     )
-    write_section("models.md", "A second real model", "make bench-second-model", "\n\n".join(body))
+    parts = [head]
+    searches = {"transfer": run.search("transfer")}
+    steps: tuple[Callable[[], str], ...] = (
+        lambda: _scores(searches["transfer"]),
+        lambda: _compared(run.compare()),
+        lambda: _served(run.serve()),
+        lambda: _searched(searches | {"learn": run.search("learn")}),
+    )
+    for step in steps:
+        parts.append(step())
+        write_section("models.md", "A second real model", "make bench-second-model", "\n\n".join(parts))
 
 
 @contextmanager
