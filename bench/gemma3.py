@@ -7,6 +7,7 @@ both are given to it here. Nothing of it is shipped.
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replaced_folder
@@ -59,7 +60,7 @@ def _convert(gguf: Path, destination: Path) -> None:
     )
     tokenizer.chat_template = CHAT_TEMPLATE
     dequantized = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = dequantized.config
+    config: Any = dequantized.config
     delattr(config, "quantization_config")
     # A fresh model forgets that its weights came from a quantized file, which save_pretrained would refuse.
     model = Gemma3ForCausalLM(config)
