@@ -8,6 +8,7 @@ where it stopped; the section is written after each.
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -94,7 +95,8 @@ class Run:
                 file.write(f"{_children_seconds() - before}\n")
             done.check_returncode()
             seconds = sum(map(float, used.read_text().split()))
-            return {"seconds": seconds, **self.made(verb).base_model.metrics["corruption"]}
+            figures = self.made(verb).base_model.metrics["corruption"]
+            return {"seconds": seconds, "load": os.getloadavg()[2], **figures}
 
         return self._kept(verb, run)
 
@@ -166,17 +168,19 @@ def main() -> None:
         f"{machine(vllm_distribution(), 'torch', 'transformers')}. Gemma 3 270M, a base model of another family, under Gemma's licence "
         "and not shipped, asked by a template of questions and answers (`bench/gemma3.py`), gets a corruption for the shipped target."
     )
-    parts = [head]
-    searches = {"transfer": run.search("transfer")}
-    steps: tuple[Callable[[], str], ...] = (
-        lambda: _scores(searches["transfer"]),
-        lambda: _compared(run.compare()),
-        lambda: _served(run.serve()),
-        lambda: _searched(searches | {"learn": run.search("learn")}),
-    )
+    found = run.search("transfer")
+    parts = [head, _searched({"transfer": found}), _scores(found)]
+    _write(parts)
+    steps: tuple[Callable[[], str], ...] = (lambda: _compared(run.compare()), lambda: _served(run.serve()))
     for step in steps:
         parts.append(step())
-        write_section("models.md", "A second real model", "make bench-second-model", "\n\n".join(parts))
+        _write(parts)
+    parts[1] = _searched({"transfer": found, "learn": run.search("learn")})
+    _write(parts)
+
+
+def _write(parts: Sequence[str]) -> None:
+    write_section("models.md", "A second real model", "make bench-second-model", "\n\n".join(parts))
 
 
 @contextmanager
@@ -218,19 +222,24 @@ def _answers(model: LanguageModel, prompts: Sequence[str]) -> list[str]:
 
 
 def _searched(searches: Mapping[str, Mapping[str, Any]]) -> str:
-    header = ("", "candidates", "processor minutes", "found", "D")
+    header = ("", "candidates", "processor minutes", "load of the machine", "found", "D")
     rows = [
         [
             f"`lethe corruption {verb}`",
             str(figures["candidates"]),
             f"{figures['seconds'] / 60:.1f}",
+            f"{figures['load']:.0f}",
             f"`{figures['function']}`, {figures['dims']} dims, strength {figures['strength']:.4g}",
             f"{figures['distance']:.4f}",
         ]
         for verb, figures in searches.items()
     ]
-    started = searches["transfer"]["started_from"]
-    head = f"`transfer` began with {started}; `learn` with nothing. Processor time of the whole command:"
+    transfer = searches["transfer"]
+    saved = transfer["candidates_of_a_whole_search"] - transfer["candidates"]
+    head = (
+        f"`transfer` began with {transfer['started_from']}, and measured {saved} candidates less than a whole search does. Processor time "
+        "is that of the whole command; the load is of the last quarter of an hour."
+    )
     return f"{head}\n\n{table(header, rows)}"
 
 
