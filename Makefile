@@ -196,8 +196,8 @@ bench-adapters: install-dev ## Measure the engine with adapters; writes docs/ben
 bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
 	$(BIN)/python -m bench.model_matrix $(ARGS)
 
-bench-second-model: install-dev ## Learn the shipped target for Gemma 3 270M and serve it beside SmolLM2 (needs LETHE_DATA_DIR and its packages); writes docs/models.md.
-	$(BIN)/python -m bench.second_model
+bench-second-model: install-dev ## Learn the shipped target for Gemma 3 270M and serve it beside SmolLM2 (needs LETHE_DATA_DIR and its packages); writes docs/models.md. ARGS="--questions 32"
+	$(BIN)/python -m bench.second_model $(ARGS)
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)
