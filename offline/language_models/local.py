@@ -73,12 +73,12 @@ class LocalModel:
         LanguageModelError
             It cannot be loaded, or the template.
         """
-        encoder = PromptEncoder.from_pretrained(model, chat_template)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{model} cannot be loaded: {error}") from None
+        encoder = PromptEncoder.from_pretrained(model, chat_template)
         if bits is not None:
             round_weights(loaded, bits)
         return cls(loaded.to(device), encoder, name or model, batch_tokens or _BATCH_TOKENS[device])
