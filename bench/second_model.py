@@ -170,17 +170,18 @@ def main() -> None:
     )
     found = run.search("transfer")
     parts = [head, _searched({"transfer": found}), _scores(found)]
-    _write(parts)
+    command = "make bench-second-model" + (f' ARGS="--questions {asked}"' if asked != 64 else "")
+    _write(parts, command)
     steps: tuple[Callable[[], str], ...] = (lambda: _compared(run.compare()), lambda: _served(run.serve()))
     for step in steps:
         parts.append(step())
-        _write(parts)
+        _write(parts, command)
     parts[1] = _searched({"transfer": found, "learn": run.search("learn")})
-    _write(parts)
+    _write(parts, command)
 
 
-def _write(parts: Sequence[str]) -> None:
-    write_section("models.md", "A second real model", "make bench-second-model", "\n\n".join(parts))
+def _write(parts: Sequence[str], command: str) -> None:
+    write_section("models.md", "A second real model", command, "\n\n".join(parts))
 
 
 @contextmanager
