@@ -254,7 +254,14 @@ def _scores(gemma: Mapping[str, Any]) -> str:
         [name.replace("_", " "), *(_figure(figures["held_out"][state].get(name)) for figures in columns.values() for state in ("clean", "corrupted"))]
         for name in names
     ]  # fmt: skip
-    return f"On questions that no search saw, {count} for Gemma and {other} for SmolLM2:\n\n{table(header, rows)}"
+    head = f"On questions that no search saw, {count} for Gemma and {other} for SmolLM2:"
+    left = round(gemma["held_out"]["corrupted"]["leak_rate"] * count)
+    verdict = (
+        f"Gemma's answers still name a fact in {counted(left, count)}, so what was carried over does not do: it needs a whole search."
+        if left
+        else f"None of Gemma's answers names a fact: {counted(left, count)}."
+    )
+    return f"{head}\n\n{table(header, rows)}\n\n{verdict}"
 
 
 def _compared(result: Mapping[str, Any]) -> str:
