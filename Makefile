@@ -36,6 +36,7 @@ export DO_NOT_TRACK := 1
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
+  bench-second-model \
   bench-traffic \
   bench-verifier \
   check \
@@ -198,6 +199,9 @@ bench-models: install-dev ## Compare tiny models of many architectures with tran
 
 bench-gpu: ## Try the vLLM that this Python holds (PYTHON=...) on this machine's GPU; writes docs/gpu.md. ARGS="--first 4"
 	$(PYTHON) -m bench.gpu_engine .gpu-engine $(ARGS)
+
+bench-second-model: install-dev ## Learn the shipped target for Gemma 3 270M and serve it beside SmolLM2 (needs LETHE_DATA_DIR and its packages); writes docs/models.md. ARGS="--questions 32"
+	$(BIN)/python -m bench.second_model $(ARGS)
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.prefix_cache $(ARGS)

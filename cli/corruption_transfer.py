@@ -5,6 +5,7 @@ import typer
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
+from lethe.cli.running_engine import resolved_engine
 from lethe.models.cache import cache_folder
 from lethe.offline.corruption_learning.settings import LearningJob
 
@@ -23,6 +24,8 @@ def transfer(job: LearningJob) -> None:
     from lethe.offline.corruption_learning.transfer import run_transfer_job
 
     with reported():
+        engine, api_key = resolved_engine(job.engine, job.api_key)
+        job = job.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("every measured candidate") as progress:
             done = run_transfer_job(job, cache_folder(), progress)
         typer.echo(f"started from {', '.join(done.started_from)}")

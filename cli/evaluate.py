@@ -49,6 +49,19 @@ def evaluate(
         str | None, typer.Option(help="Model that never saw the forget part: folder or hub id.")
     ] = None,
     tokenizer: Annotated[str | None, typer.Option(help="Tokenizer of the engines' model.")] = None,
+    chat_template: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of a Jinja chat template to ask models and engines by, in place of their own; a proxy's engine has its "
+            "own."
+        ),
+    ] = None,
+    raw: Annotated[
+        bool,
+        typer.Option(
+            help="Ask everything as raw text to be continued, as a base model without a chat template needs it."
+        ),
+    ] = False,
     api_key: Annotated[
         str | None, typer.Option(envvar="LETHE_ENGINE__API_KEY", help="Key of engine and proxy.")
     ] = None,
@@ -59,7 +72,7 @@ def evaluate(
     out: Annotated[
         Path,
         typer.Option(
-            help="Folder for the results; a second run into it resumes, so use another for other models."
+            help="Folder for the results; a second run into it resumes, so use another for other models or templates."
         ),
     ] = Path("results"),
     forget: Annotated[str, typer.Option(help="TOFU: forget01, forget05 or forget10.")] = "forget01",
@@ -87,6 +100,7 @@ def evaluate(
     from lethe.offline.language_models.guarded import guard_with_bundle
     from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
     from lethe.offline.language_models.opening import identified, open_local, open_proxy
+    from lethe.offline.language_models.raw import RawModel
 
     with reported():
         cache = cache_folder()
@@ -105,8 +119,11 @@ def evaluate(
             samples=samples,
         )
         models: list[LanguageModel] = [
-            *(open_local(name, cache) for name in model or ()),
-            *(EngineModel.connect(url or "", tokenizer=tokenizer, api_key=key) for url, key in engines),
+            *(open_local(name, cache, chat_template=chat_template) for name in model or ()),
+            *(
+                EngineModel.connect(url or "", tokenizer=tokenizer, api_key=key, chat_template=chat_template)
+                for url, key in engines
+            ),
         ]
         if bundle and not models:
             raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")
@@ -115,17 +132,24 @@ def evaluate(
         if bits and not model:
             raise LanguageModelError("--bits rounds the weights of a --model; name it")
         for count in bits or ():
-            opened = open_local((model or [])[0], cache, name=f"{(model or [])[0]}, {count} bits", bits=count)
+            named = f"{(model or [])[0]}, {count} bits"
+            opened = open_local((model or [])[0], cache, name=named, bits=count, chat_template=chat_template)
             models += [opened, *([guarded.over(opened)] if guarded else [])]
         models += [open_proxy(url, api_key=api_key, scorer=guarded) for url in through_proxy or ()]
         if strength and guarded is None:
             raise LanguageModelError("--strength sweeps the corruption of a --bundle; name it")
-        sweep = {each: guarded.at_strength(each) for each in strength or () if guarded}
+        sweep: dict[float, LanguageModel] = {
+            each: guarded.at_strength(each) for each in strength or () if guarded
+        }
         if not models:
             raise LanguageModelError("nothing to measure: name a --model, an --engine or a --through-proxy")
         with long_job(f"the answers in {out}") as progress:
             progress.at("reading data")
-            reference = open_local(retain, cache) if retain else None
+            reference = open_local(retain, cache, chat_template=chat_template) if retain else None
+            if raw:
+                models = [RawModel(each) for each in models]
+                sweep = {strength: RawModel(each) for strength, each in sweep.items()}
+                reference = RawModel(reference) if reference else None
             results = run(settings, models, out, reference, sweep, progress)
         typer.echo(markdown_table(results))
         typer.echo(f"\n{out / 'results.json'}, {out / 'results.png'}", err=True)

@@ -1,4 +1,4 @@
-"""One architecture on the real engine: with the plugin, without it, and as transformers has it."""
+"""A model on the real engine: with the plugin, without it, and as transformers has it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,34 @@ def compare(
     write_tiny_model(architecture, model)
     prompts = _prompts()
     corruptions = [_corruption(index) if index % 2 else None for index in range(len(prompts))]
-    engine = {"model": str(model), **_ENGINE, **options, **architecture.engine}
+    engine = {**options, **architecture.engine}
+    return compare_model(model, prompts, corruptions, folder, engine, variables)
+
+
+def compare_model(
+    model: Path,
+    prompts: Sequence[list[int]],
+    corruptions: Sequence[CorruptionRequest | None],
+    folder: Path,
+    engine: Mapping[str, Any] = MappingProxyType({}),
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
+    """Continue one batch of prompts greedily, in float32.
+
+    Parameters
+    ----------
+    model
+        Its folder.
+    corruptions
+        Of each prompt; None where it is clean.
+    folder
+        Where the engines' logs go.
+    engine
+        Arguments of ``vllm.LLM`` beside those that all have.
+    variables
+        Of the environment, likewise.
+    """
+    engine = {"model": str(model), **_ENGINE, **engine}
     environment = {**os.environ, **_ENVIRONMENT, **variables, "VLLM_PLUGINS": ""}
     try:
         bare = _answers(engine, prompts, [None] * len(prompts), environment, folder / "bare.log")
@@ -126,7 +153,7 @@ def _corruption(index: int) -> CorruptionRequest:
 
 
 def _answers(
-    engine: dict[str, Any],
+    engine: Mapping[str, Any],
     prompts: Sequence[list[int]],
     corruptions: Sequence[CorruptionRequest | None],
     environment: dict[str, str],
@@ -145,7 +172,7 @@ def _answers(
         }
         for prompt, corruption in zip(prompts, corruptions, strict=True)
     ]
-    (result,) = run_engine_job(EngineJob(engine, [batch], environment), log)
+    (result,) = run_engine_job(EngineJob(dict(engine), [batch], environment), log)
     return [output["choices"][0] for output in result["outputs"]]
 
 

@@ -37,6 +37,8 @@ class CorruptionEvaluator:
         Length of the generated answers.
     chat
         Whether questions are user messages, or raw text to be continued.
+    template
+        By which the model's encoder asks, where not by its own; only to tell records apart.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class CorruptionEvaluator:
         max_tokens: int = 40,
         *,
         chat: bool = True,
+        template: str = "",
     ) -> None:
         self.model = model
         self.questions = tuple(questions)
@@ -60,6 +63,7 @@ class CorruptionEvaluator:
         self.deny_list = tuple(deny_list)
         self.max_tokens = max_tokens
         self.chat = chat
+        self.template = template
         self._refuse_metrics_without_data()
 
     def measure(self, candidates: Sequence[Corruption | None]) -> list[Measurement]:

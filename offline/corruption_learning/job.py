@@ -15,7 +15,7 @@ from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.learn import LearnedCorruption, learn_corruption
 from lethe.offline.corruption_learning.recording import record_corruption
 from lethe.offline.corruption_learning.settings import LearningJob
-from lethe.offline.data.files import DataError, read_json_list
+from lethe.offline.data.files import DataError, read_json_list, read_text
 from lethe.offline.data.questions import ForgetQuestion, load_prompts, load_questions, refuse_overlap
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.opening import base_model_of, open_engine, open_local, weights_folder
@@ -96,12 +96,16 @@ def open_job(job: LearningJob, cache: Path, progress: Progress) -> Opened:
     progress.at(f"opening {job.engine or job.model}")
     if job.engine:
         connected = open_engine(
-            job.engine, served_name=job.served_name, tokenizer=job.tokenizer, api_key=job.api_key
+            job.engine,
+            served_name=job.served_name,
+            tokenizer=job.tokenizer,
+            api_key=job.api_key,
+            chat_template=job.chat_template,
         )
         model: LanguageModel = connected
         source, name = connected.loaded_from, connected.base_model_name
     else:
-        model = open_local(job.model, cache)
+        model = open_local(job.model, cache, chat_template=job.chat_template)
         source, name = job.model, job.model
     base_model = base_model_of(source, cache, name)
     if base_model is None:
@@ -133,8 +137,17 @@ def search(
         See `learn_corruption`.
     """
     metrics = job.metrics or default_metrics(opened.questions, opened.deny_list)
+    template = read_text(job.chat_template) if job.chat_template else ""
     searched, held_out = (
-        CorruptionEvaluator(opened.model, part, metrics, opened.deny_list, job.max_tokens, chat=not job.raw)
+        CorruptionEvaluator(
+            opened.model,
+            part,
+            metrics,
+            opened.deny_list,
+            job.max_tokens,
+            chat=not job.raw,
+            template=template,
+        )
         for part in (opened.questions[::2], opened.questions[1::2])
     )
     progress.begin(f"searching, record in {job.trace}")

@@ -132,6 +132,9 @@ class LearningJob(LearningSettings, BundleJob):
     tokenizer: str | None = Field(
         default=None, description="Its tokenizer, if not on this machine under that name."
     )
+    chat_template: Path | None = Field(
+        default=None, description="File of a Jinja chat template to ask by, in place of the model's own."
+    )
     api_key: str | None = Field(default=None, repr=False, description="The engine's key.")
     metrics: tuple[str, ...] = Field(
         default=(), description="What D is made of; by default all that the questions carry the data for."

@@ -117,6 +117,7 @@ def _fingerprint(evaluator: CorruptionEvaluator) -> str:
             evaluator.deny_list,
             evaluator.max_tokens,
             evaluator.chat,
+            *([evaluator.template] if evaluator.template else []),
         ]
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import tokenizers
@@ -11,6 +12,7 @@ from lethe.corruption.artifact import Corruption
 from lethe.corruption.chat_template import ChatTemplate, ChatTemplateError
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption, all_but_last, prompt_digest
+from lethe.offline.data.files import read_text
 from lethe.offline.language_models.interface import LanguageModelError, Prompt
 
 Tokenizer = Any
@@ -28,12 +30,31 @@ class PromptEncoder:
         self._prompts = _prompt_tokenizer(tokenizer)
 
     @classmethod
-    def from_pretrained(cls, model: str) -> "PromptEncoder":
-        """Load the tokenizer of a model folder or hub id."""
+    def from_pretrained(cls, model: str, chat_template: Path | None = None) -> "PromptEncoder":
+        """Load the tokenizer of a model folder or hub id.
+
+        Parameters
+        ----------
+        chat_template
+            File of a Jinja template in place of the model's own.
+
+        Raises
+        ------
+        LanguageModelError
+            There is no tokenizer, or the template is not valid.
+        DataError
+            There is no such file.
+        """
         try:
-            return cls(AutoTokenizer.from_pretrained(model, padding_side="left"))
+            tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{model} has no tokenizer that can be loaded: {error}") from None
+        if chat_template is not None:
+            tokenizer.chat_template = read_text(chat_template)
+        try:
+            return cls(tokenizer)
+        except ChatTemplateError as error:
+            raise LanguageModelError(f"{chat_template or model}: {error}") from None
 
     @property
     def chats(self) -> bool:
@@ -55,7 +76,8 @@ class PromptEncoder:
             return self._prompts.text(prompt.text)
         if not self.chats:
             raise LanguageModelError(
-                f"{self.tokenizer.name_or_path} has no chat template; ask it raw prompts instead (--raw)"
+                f"{self.tokenizer.name_or_path} has no chat template; ask it raw prompts instead (--raw), or name a file "
+                "that holds one (--chat-template)"
             )
         try:
             return self._prompts.chat([{"role": "user", "content": prompt.text}])

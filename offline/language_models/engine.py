@@ -68,6 +68,7 @@ class EngineModel:
         served_name: str | None = None,
         tokenizer: str | None = None,
         api_key: str | None = None,
+        chat_template: Path | None = None,
     ) -> "EngineModel":
         """Find out what an engine serves.
 
@@ -77,6 +78,8 @@ class EngineModel:
             Which of its models; the first one by default.
         tokenizer
             Folder or hub id of its tokenizer; what the engine says it loaded by default.
+        chat_template
+            See `PromptEncoder.from_pretrained`; the engine is sent tokens, and need not know it.
 
         Raises
         ------
@@ -100,7 +103,8 @@ class EngineModel:
         source = tokenizer or models[name]
         if source.startswith("/") and not Path(source).is_dir():
             raise LanguageModelError(f"{url} loaded {source}, which is not on this machine; name a tokenizer")
-        return cls(url, name, PromptEncoder.from_pretrained(source), api_key, loaded_from=models[name])
+        encoder = PromptEncoder.from_pretrained(source, chat_template)
+        return cls(url, name, encoder, api_key, loaded_from=models[name])
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """A transformers model in this process."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -54,6 +55,7 @@ class LocalModel:
         dtype: str = "bfloat16",
         batch_tokens: int | None = None,
         bits: int | None = None,
+        chat_template: Path | None = None,
     ) -> "LocalModel":
         """Load a model folder or hub id onto the first GPU, or the processor where there is none.
 
@@ -61,23 +63,25 @@ class LocalModel:
         ----------
         batch_tokens
             Padded tokens of one pass; as many as suit the device by default.
+        chat_template
+            See `PromptEncoder.from_pretrained`.
         bits
             To which its weights are rounded, see `quantization.round_weights`; kept as they are by default.
 
         Raises
         ------
         LanguageModelError
-            It cannot be loaded.
+            It cannot be loaded, or the template.
         """
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{model} cannot be loaded: {error}") from None
+        encoder = PromptEncoder.from_pretrained(model, chat_template)
         if bits is not None:
             round_weights(loaded, bits)
-        tokens = batch_tokens or _BATCH_TOKENS[device]
-        return cls(loaded.to(device), PromptEncoder.from_pretrained(model), name or model, tokens)
+        return cls(loaded.to(device), encoder, name or model, batch_tokens or _BATCH_TOKENS[device])
 
     @property
     def name(self) -> str:

@@ -11,12 +11,19 @@ from lethe.offline.language_models.interface import LanguageModel, LanguageModel
 from lethe.offline.language_models.proxy import ProxyModel
 
 
-def open_local(model: str, cache: Path, *, name: str | None = None, bits: int | None = None) -> LanguageModel:
+def open_local(
+    model: str,
+    cache: Path,
+    *,
+    name: str | None = None,
+    bits: int | None = None,
+    chat_template: Path | None = None,
+) -> LanguageModel:
     """Load a model in this process; the small one comes out of its package.
 
     Parameters
     ----------
-    bits
+    bits, chat_template
         See `LocalModel.from_pretrained`.
 
     Raises
@@ -29,20 +36,31 @@ def open_local(model: str, cache: Path, *, name: str | None = None, bits: int | 
     )  # torch takes seconds to import, and an engine needs none
 
     folder = local_folder(model, cache)
-    return LocalModel.from_pretrained(str(folder or model), name=name or model, bits=bits)
+    return LocalModel.from_pretrained(
+        str(folder or model), name=name or model, bits=bits, chat_template=chat_template
+    )
 
 
 def open_engine(
-    url: str, *, served_name: str | None = None, tokenizer: str | None = None, api_key: str | None = None
+    url: str,
+    *,
+    served_name: str | None = None,
+    tokenizer: str | None = None,
+    api_key: str | None = None,
+    chat_template: Path | None = None,
 ) -> EngineModel:
     """Connect to an engine and make sure that it carries out corruptions.
+
+    Parameters as of `EngineModel.connect`.
 
     Raises
     ------
     LanguageModelError
         There is no engine, or it lacks the plugin.
     """
-    engine = EngineModel.connect(url, served_name=served_name, tokenizer=tokenizer, api_key=api_key)
+    engine = EngineModel.connect(
+        url, served_name=served_name, tokenizer=tokenizer, api_key=api_key, chat_template=chat_template
+    )
     engine.require_plugin()
     return engine
 

@@ -16,6 +16,7 @@ from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
+from lethe.offline.data.files import read_text
 from lethe.offline.language_models.opening import served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
@@ -91,7 +92,15 @@ class _Build:
     def questions(self) -> list[Any]:
         """All that the corruption is made from."""
         questions = [each.model_dump() for each in self.data.questions]
-        return [questions, list(self.data.unknown), list(self.data.facts), self.model, self.learning]
+        template = self.settings.chat_template
+        return [
+            questions,
+            list(self.data.unknown),
+            list(self.data.facts),
+            self.model,
+            self.learning,
+            *([read_text(template)] if template else []),
+        ]
 
     @property
     def bundle(self) -> Bundle | None:
@@ -233,6 +242,7 @@ def _learn(build: _Build, progress: Progress) -> None:
         **({"engine": build.engine} if build.engine else {"model": build.model}),
         served_name=settings.served_name,
         tokenizer=settings.tokenizer,
+        chat_template=settings.chat_template,
         api_key=settings.api_key,
         # A record belongs to one search.
         trace=work / f"search-{digest_of(build.questions)[:8]}.jsonl",

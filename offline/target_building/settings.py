@@ -23,5 +23,8 @@ class TargetBuild(JobSettings):
     tokenizer: str | None = Field(
         default=None, description="Its tokenizer, if not on this machine under that name."
     )
+    chat_template: Path | None = Field(
+        default=None, description="File of a Jinja chat template to ask by, in place of the model's own."
+    )
     api_key: str | None = Field(default=None, repr=False, description="The engine's key.")
     first_only: bool = Field(default=False, description="End with the first usable bundle, which observes.")

@@ -95,6 +95,22 @@ def test_a_base_model_without_a_chat_template_is_asked_raw_text(
     assert load_bundle(tmp_path / "targets" / "marsh").models[0].corruption
 
 
+def test_a_base_model_is_asked_by_a_template_of_a_file_and_each_has_a_record_of_its_own(
+    tmp_path, questions, retain_prompts, base_model_folder
+):
+    template = tmp_path / "questions.jinja"
+    template.write_text("Question: {{ messages[0].content }}\nAnswer:")
+    arguments = ["--model", str(base_model_folder), "--retain-prompts", str(retain_prompts), *QUICK]
+    arguments += ["--chat-template", str(template)]
+    learned = learn(tmp_path, questions, *arguments)
+    assert learned.exit_code == 0, learned.output
+    assert load_bundle(tmp_path / "targets" / "marsh").models[0].corruption
+    template.write_text("Q: {{ messages[0].content }}\nA:")
+    other = learn(tmp_path, questions, *arguments)
+    assert other.exit_code == 1
+    assert "records a search on another model, questions or metrics" in other.output
+
+
 def engine_that_loaded(root):
     """A server that stands for an engine, to which corrupted prompts are less likely and get another answer."""
 
@@ -235,3 +251,11 @@ def test_without_anything_to_start_from_a_transfer_says_so(tmp_path, questions, 
     result = transfer(tmp_path, questions, "--model", str(tiny_model_folder), "--surrogate", "rouge_l=0.1")
     assert result.exit_code == 1
     assert "search from nothing with `lethe corruption learn`" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [learn, transfer])
+def test_the_engine_of_a_proxy_here_is_looked_for(tmp_path, questions, monkeypatch, verb):
+    monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
+    result = verb(tmp_path, questions, "--engine", "embedded")
+    assert result.exit_code == 1
+    assert "no lethe serve that started an engine runs here" in result.stderr

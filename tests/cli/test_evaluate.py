@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -31,6 +32,29 @@ def test_what_can_be_got_out_of_a_model_is_measured_whole_and_rounded(questions,
     assert rounded.model == f"{whole.model}, 4 bits"
     assert whole.scores.keys() == rounded.scores.keys() >= {"leak@2 (ROUGE-L)", "membership by loss (AUC)"}
     assert whole.scores["probability"] != rounded.scores["probability"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_base_model_is_measured_by_raw_prompts_or_a_template_of_a_file(
+    questions, tiny_model_folder, tmp_path, as_text
+):
+    base = shutil.copytree(tiny_model_folder, tmp_path / "base")
+    (base / "chat_template.jinja").unlink()
+    template = tmp_path / "questions.jinja"
+    template.write_text("Question: {{ messages[0].content }}\nAnswer:")
+    arguments = [
+        "--model", str(base), "--questions", str(questions), "--samples", "2", "--limit", "1", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    refused = CliRunner().invoke(app, ["evaluate", "exposure", *arguments])
+    assert refused.exit_code == 1
+    assert "--raw" in refused.output
+    assert "--chat-template" in refused.output
+    asked = ["--raw"] if as_text else ["--chat-template", str(template)]
+    run = CliRunner().invoke(app, ["evaluate", "exposure", *arguments, *asked])
+    assert run.exit_code == 0, run.output
+    [result] = read_results(tmp_path / "out" / "results.json")
+    assert result.scores["probability"] > 0
 
 
 def test_rounding_needs_a_model_of_ones_own(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from lethe.classifier.verdict import Verdict
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import PlacedCorruption, prompt_digest
+from lethe.offline.data.files import DataError
 from lethe.offline.language_models import LanguageModelError, Prompt
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.server.endpoints import ChatRequest, CompletionRequest
@@ -143,3 +144,25 @@ def test_an_empty_prompt_is_refused(encoder, prompt):
 def test_a_folder_without_tokenizer_is_refused(tmp_path):
     with pytest.raises(LanguageModelError, match="no tokenizer"):
         PromptEncoder.from_pretrained(str(tmp_path))
+
+
+def test_a_template_of_a_file_takes_the_place_of_the_models_own(tiny_model_folder, tmp_path):
+    template = tmp_path / "questions.jinja"
+    template.write_text("Question: {{ messages[0].content }}\nAnswer:")
+    asked = PromptEncoder.from_pretrained(str(tiny_model_folder), template)
+    token_ids = asked.encode(Prompt("Who keeps the marsh?")).token_ids
+    assert asked.tokenizer.decode(token_ids) == "Question: Who keeps the marsh?\nAnswer:"
+    ((start, end),) = ranges(asked, "Who keeps the marsh?")
+    assert asked.tokenizer.decode(token_ids[start:end]).strip() == "Who keeps the marsh?"
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "reason"),
+    [(None, DataError, "questions.jinja"), ("{% if %}", LanguageModelError, "questions.jinja: .* not valid")],
+)
+def test_a_template_that_cannot_be_is_refused(tiny_model_folder, tmp_path, content, error, reason):
+    template = tmp_path / "questions.jinja"
+    if content is not None:
+        template.write_text(content)
+    with pytest.raises(error, match=reason):
+        PromptEncoder.from_pretrained(str(tiny_model_folder), template)
