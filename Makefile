@@ -35,6 +35,7 @@ export DO_NOT_TRACK := 1
   bench-prefix-cache \
   bench-proxy \
   bench-recovery \
+  bench-targets \
   bench-traffic \
   bench-verifier \
   check \
