@@ -37,6 +37,7 @@ export DO_NOT_TRACK := 1
   bench-proxy \
   bench-recovery \
   bench-second-model \
+  bench-targets \
   bench-traffic \
   bench-verifier \
   check \

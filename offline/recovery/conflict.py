@@ -10,7 +10,7 @@ from lethe.offline.recovery.routes import RouteMap
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CoordinateEvidence:
     """What is known of the coordinates; all but the last of shape (N,).
 
     Attributes
@@ -38,33 +38,33 @@ class Evidence:
     units: RouteMap | None = None
 
     @classmethod
-    def of_edit(cls, edit: Tensor) -> "Evidence":
+    def of_edit(cls, edit: Tensor) -> "CoordinateEvidence":
         """Where nothing is known but the edit."""
         nothing = torch.zeros_like(edit)
         return cls(edit, nothing, nothing, nothing, nothing)
 
 
 # Evidence and a seed to scores of shape (N,). What scores zero or less never enters a set.
-Selection = Callable[[Evidence, int], Tensor]
+Selection = Callable[[CoordinateEvidence, int], Tensor]
 
 
-def conflict(evidence: Evidence, _seed: int) -> Tensor:
+def conflict(evidence: CoordinateEvidence, _seed: int) -> Tensor:
     """``F_i d_i^2``: twice what coordinate i adds to the damage, to second order and on the diagonal."""
     return evidence.fisher * evidence.edit.square()
 
 
-def routes(evidence: Evidence, _seed: int) -> Tensor:
+def routes(evidence: CoordinateEvidence, _seed: int) -> Tensor:
     """``F_i d_i^2``, the less the more a later domain uses the coordinate's unit."""
     return evidence.fisher * evidence.edit.square() * evidence.route.square()
 
 
-def path(evidence: Evidence, _seed: int) -> Tensor:
+def path(evidence: CoordinateEvidence, _seed: int) -> Tensor:
     """Share of the harm less share of the gain: what taking coordinate i back gives the one and costs the others."""
     harm, gain = (part / part.sum().clamp_min(1e-30) for part in (evidence.harm, evidence.gain))
     return (harm - gain) * (evidence.edit != 0)
 
 
-def units(evidence: Evidence, seed: int) -> Tensor:
+def units(evidence: CoordinateEvidence, seed: int) -> Tensor:
     """What taking back all of a coordinate's unit gives and costs, as a path has it: units as a whole, the best first."""
     if evidence.units is None:
         return torch.zeros_like(evidence.edit)
@@ -72,14 +72,14 @@ def units(evidence: Evidence, seed: int) -> Tensor:
     return evidence.units.spread(sums, evidence.edit.device) * (evidence.edit != 0)
 
 
-def random(evidence: Evidence, seed: int) -> Tensor:
+def random(evidence: CoordinateEvidence, seed: int) -> Tensor:
     """Any coordinate that was edited, by lot."""
     edit = evidence.edit
     generator = torch.Generator(edit.device).manual_seed(seed)
     return torch.rand(edit.shape, generator=generator, device=edit.device) * (edit != 0)
 
 
-def largest(evidence: Evidence, _seed: int) -> Tensor:
+def largest(evidence: CoordinateEvidence, _seed: int) -> Tensor:
     """``d_i^2``: the largest edits, whatever they do to the harmed domain."""
     return evidence.edit.square()
 

@@ -16,7 +16,7 @@ from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.progress import Progress
 from lethe.offline.recovery.attribution import carried
-from lethe.offline.recovery.conflict import INFORMED, SELECTIONS, Evidence, top
+from lethe.offline.recovery.conflict import INFORMED, SELECTIONS, CoordinateEvidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.domain import Domain
 from lethe.offline.recovery.edits import describe, overlap
@@ -183,7 +183,7 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
     progress.begin("gradients")
     scores = work.sensitivity(progress.advance).fisher * work.edit.square()
     conflict = top(scores, max(1, int(settings.watched * work.layout.size)))
-    lot = SELECTIONS["random"](Evidence.of_edit(work.edit), settings.seed)
+    lot = SELECTIONS["random"](CoordinateEvidence.of_edit(work.edit), settings.seed)
     watched = Watched(work.origin, conflict, top(lot, len(conflict)))
     domains = {name: domain_of_chosen(work, scores, name, settings.seed) for name in settings.examples}
     del scores, lot
@@ -300,7 +300,7 @@ def _compare_routes(work: Workspace, own: Tensor) -> dict[str, Any]:
 def _controls(
     work: Workspace,
     settings: RollbackSettings,
-    evidence: Evidence,
+    evidence: CoordinateEvidence,
     pick: TriedRollback | None,
     progress: Progress,
 ) -> list[dict[str, float]]:
@@ -316,7 +316,7 @@ def _controls(
     return drawn
 
 
-def _carried(work: Workspace, evidence: Evidence) -> dict[str, Any]:
+def _carried(work: Workspace, evidence: CoordinateEvidence) -> dict[str, Any]:
     """What part of harm and gain lies on coordinates that edits or domains share, and on those that are taken first."""
     own = work.origin - work.vector(work.number - 1)
     active = [most(values, _ACTIVE) for values in work.activities.values()]
@@ -346,7 +346,9 @@ def _marked(indices: Tensor, like: Tensor) -> Tensor:
     return marks
 
 
-def _ranked(work: Workspace, evidence: Evidence, selection: str, share: float, seed: int) -> Tensor | None:
+def _ranked(
+    work: Workspace, evidence: CoordinateEvidence, selection: str, share: float, seed: int
+) -> Tensor | None:
     """The share of coordinates that a selection puts first, the highest first; None for all of them."""
     if selection not in SELECTIONS:
         return None

@@ -16,7 +16,7 @@ from lethe.offline.language_models.encoding import PromptEncoder
 from lethe.offline.recovery.attribution import attributed
 from lethe.offline.recovery.chain import ChainFile
 from lethe.offline.recovery.checkpoints import Checkpoints
-from lethe.offline.recovery.conflict import Evidence
+from lethe.offline.recovery.conflict import CoordinateEvidence
 from lethe.offline.recovery.domain import Domain, mean_of
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
@@ -136,7 +136,7 @@ class Workspace:
             found[name] = activity(self.model, domain, domain.fit, self.routes)
         return found
 
-    def evidence(self, points: int, on_point: OnExample = lambda _done, _total: None) -> Evidence:
+    def evidence(self, points: int, on_point: OnExample = lambda _done, _total: None) -> CoordinateEvidence:
         """What is known of the coordinates.
 
         Parameters
@@ -153,7 +153,7 @@ class Workspace:
             preference[block] = values / (values + most).clamp_min(1e-30)
         harm, gain = self._attributed(points, on_point)
         route = self.routes.spread(preference, self.device)
-        return Evidence(self.edit, self.sensitivity().fisher, harm, gain, route, self.routes)
+        return CoordinateEvidence(self.edit, self.sensitivity().fisher, harm, gain, route, self.routes)
 
     def _attributed(self, points: int, on_point: OnExample) -> tuple[Tensor, Tensor]:
         """Each coordinate's part in what the harmed domain lost and the later ones gained; computed once and kept."""

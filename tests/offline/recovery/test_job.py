@@ -10,7 +10,7 @@ from lethe.cli.main import app
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
-from lethe.offline.recovery.conflict import Evidence, random, top
+from lethe.offline.recovery.conflict import CoordinateEvidence, random, top
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.job import diagnose, domain_of_chosen, refresh_domain, roll_back
 from lethe.offline.recovery.rollback import rolled_back
@@ -118,7 +118,7 @@ def test_the_random_control_is_the_mean_of_its_draws(adapter_chain, tmp_path):
         mean = sum(draw[name] for draw in draws) / 3
         assert results["random control"][name] == pytest.approx(mean)
     chosen = rollback["chosen"][rollback["rollback"]]
-    ranked = top(random(Evidence.of_edit(work.edit), 2), int(chosen["share"] * work.layout.size))
+    ranked = top(random(CoordinateEvidence.of_edit(work.edit), 2), int(chosen["share"] * work.layout.size))
     third = rolled_back(work.final, work.edit, ranked, chosen["strength"])
     assert work.scores(third, "test")["red"] == pytest.approx(draws[2]["red"])
     least, most = (100 * pick(draw["recovered"] for draw in draws) for pick in (min, max))

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from lethe.offline.progress import Progress
 from lethe.offline.recovery.attribution import attributed, carried
-from lethe.offline.recovery.conflict import SELECTIONS, Evidence, top
+from lethe.offline.recovery.conflict import SELECTIONS, CoordinateEvidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.refresh import Watched, refresh
@@ -86,7 +86,9 @@ def test_the_fisher_diagonal_is_the_hessians_where_examples_scatter_as_the_model
 def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(seed, strength):
     chain = quadratic_chain(seed, diagonal=True)
     curvature = chain.hessian.diagonal()
-    chosen = top(SELECTIONS["conflict"](replace(Evidence.of_edit(chain.edit), fisher=curvature), 0), 4)
+    chosen = top(
+        SELECTIONS["conflict"](replace(CoordinateEvidence.of_edit(chain.edit), fisher=curvature), 0), 4
+    )
     parameters = rolled_back(chain.origin + chain.edit, chain.edit, chosen, strength)
     # Along each chosen coordinate the damage falls to its (1 - lambda)^2; the others keep theirs.
     each = 0.5 * curvature * chain.edit.square()
@@ -98,7 +100,7 @@ def test_a_rollback_on_a_diagonal_quadratic_takes_back_what_the_algebra_says(see
 @given(seeds, st.integers(1, SIZE))
 def test_no_set_of_that_size_heals_a_diagonal_quadratic_more_than_the_conflict_set(seed, count):
     chain = quadratic_chain(seed, diagonal=True)
-    known = replace(Evidence.of_edit(chain.edit), fisher=chain.hessian.diagonal())
+    known = replace(CoordinateEvidence.of_edit(chain.edit), fisher=chain.hessian.diagonal())
 
     def loss(selection: str) -> float:
         chosen = top(SELECTIONS[selection](known, seed), count)
@@ -226,7 +228,7 @@ def test_a_set_holds_no_coordinate_that_was_never_edited(seed, count):
     generator = torch.Generator().manual_seed(seed)
     edit = torch.randn(30, generator=generator) * (torch.rand(30, generator=generator) < 0.3)
     fisher, harm, gain, route = torch.rand(4, 30, generator=generator)
-    known = Evidence(edit, fisher, harm * (edit != 0), gain * (edit != 0), route)
+    known = CoordinateEvidence(edit, fisher, harm * (edit != 0), gain * (edit != 0), route)
     for selection in SELECTIONS.values():
         chosen = top(selection(known, seed), count)
         assert (edit[chosen] != 0).all()
@@ -276,7 +278,7 @@ def test_parts_along_the_edit_sum_to_what_the_loss_changes_by(seed, points):
 def test_a_path_takes_what_harms_more_than_it_gains():
     edit = torch.tensor([1.0, 1.0, 1.0, 0.0])
     known = replace(
-        Evidence.of_edit(edit),
+        CoordinateEvidence.of_edit(edit),
         harm=torch.tensor([0.6, 0.3, 0.1, 0.0]),
         gain=torch.tensor([0.2, 1.6, 0.2, 0.0]),
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lethe.offline.recovery.conflict import SELECTIONS, Evidence
+from lethe.offline.recovery.conflict import SELECTIONS, CoordinateEvidence
 from lethe.offline.recovery.domain import Domain
 from lethe.offline.recovery.parameters import Layout
 from lethe.offline.recovery.routes import RouteMap, activity, compare_routes, most, relative, shared
@@ -95,7 +95,7 @@ def test_units_are_taken_back_as_a_whole_by_what_all_of_their_coordinates_give_a
     harm = vector(gate=[[4, 0, 0], [3, 3, 0]])
     gain = vector(gate=[[0, 9, 0], [1, 0, 0]])
     edit = vector(gate=[[1, 1, 0], [1, 1, 1]], down=[[1, 1], [0, 0], [0, 0]])
-    known = replace(Evidence.of_edit(edit), harm=harm, gain=gain, units=ROUTES)
+    known = replace(CoordinateEvidence.of_edit(edit), harm=harm, gain=gain, units=ROUTES)
     # Neuron 0: 4/10 - 9/10; neuron 1: 6/10 - 1/10. Only what was edited is taken back.
     expected = vector(gate=[[-0.5, -0.5, 0], [0.5, 0.5, 0.5]], down=[[-0.5, 0.5], [0, 0], [0, 0]])
     torch.testing.assert_close(SELECTIONS["units"](known, 0), expected)
