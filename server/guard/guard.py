@@ -4,6 +4,7 @@ Knows nothing about HTTP.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -250,12 +251,15 @@ class Guard:
         if retired is not None:
             await retired.retire()
         await self._settle()
+        if retired is not None:
+            _collect_soon()
 
     async def _release_later(self, retired: _InForce) -> None:
         await retired.retire()
         async with self._loading:
             self._retiring.discard(asyncio.current_task())
             await self._settle()
+        _collect_soon()
 
     async def _settle(self) -> None:
         """Leave the engines with what is in force, once nothing is decided by what was."""
@@ -422,6 +426,12 @@ class Guard:
 
 def _are_in_place(bundles: Sequence[Bundle]) -> bool:
     return all(map(is_in_place, bundles))
+
+
+def _collect_soon() -> None:
+    """Let go of what is retired: its parts hold one another, and would be kept for several reloads."""
+    # Once those who retired it have ended, and hold it no more.
+    asyncio.get_running_loop().call_soon(gc.collect)
 
 
 def _in_short(targets: TargetSet) -> str:

@@ -1,7 +1,9 @@
 """The targets in force are swapped as one, and a request ends on those that it began with."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import gc
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,7 @@ class SlowClassifier(KeywordClassifier):
         self.go_on = asyncio.Event()
         self.takes_s = 0.0
         self.closed = False
+        self.itself: SlowClassifier | None = None
 
     async def classify(
         self,
@@ -87,6 +90,14 @@ def guard(targets: Path, classifiers: Classifiers, engines: Engines) -> Guard:
     )
 
 
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing that holds itself is let go of by the way."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 TWO_PROMPTS = [Conversation.from_prompt("nothing"), Conversation.from_prompt("potter")]
 
 
@@ -105,6 +116,27 @@ async def test_a_request_in_flight_ends_on_the_targets_that_it_began_with(
     assert (await guard.decide(TWO_PROMPTS)).outcome is Outcome.REFUSE
     await guard.close()
     assert classifiers.built[0].closed
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_what_was_in_force_is_let_go_of_at_once(
+    targets: Path, classifiers: Classifiers, guard: Guard, uncollected: None, busy: bool
+) -> None:
+    await guard.load()
+    retired = classifiers.built.pop()
+    retired.itself = retired
+    kept = weakref.ref(retired)
+    deciding = [asyncio.create_task(guard.decide(TWO_PROMPTS))] if busy else []
+    await asyncio.sleep(0)
+    await guard.load()
+    retired.go_on.set()
+    del retired
+    await asyncio.gather(*deciding)
+    deciding.clear()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert kept() is None
+    await guard.close()
 
 
 @pytest.mark.parametrize("times", [1, 99])
