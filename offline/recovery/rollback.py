@@ -15,14 +15,14 @@ from lethe.offline.recovery.settings import RollbackSettings
 EVERYTHING = "interpolation"
 
 
-class Scored(Protocol):
+class Tried(Protocol):
     """What was tried, with its scores on held-out examples, of the harmed and of every later domain by name."""
 
     @property
     def scores(self) -> Mapping[str, float]: ...
 
 
-_Scored = TypeVar("_Scored", bound=Scored)
+_Tried = TypeVar("_Tried", bound=Tried)
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ def grid(
 
 
 def best(
-    candidates: Iterable[_Scored],
+    candidates: Iterable[_Tried],
     harmed: str,
     before: Mapping[str, float],
     final: Mapping[str, float],
     keep: float,
-) -> _Scored | None:
+) -> _Tried | None:
     """The candidate with the highest score of the harmed domain among those that keep enough of the later ones.
 
     Parameters

@@ -258,4 +258,4 @@ def test_the_engine_of_a_proxy_here_is_looked_for(tmp_path, questions, monkeypat
     monkeypatch.setenv("LETHE_CACHE_DIR", str(tmp_path))
     result = verb(tmp_path, questions, "--engine", "embedded")
     assert result.exit_code == 1
-    assert "no lethe serve that started an engine runs here" in result.stderr
+    assert "no lethe serve runs here as this user" in result.stderr
