@@ -161,6 +161,9 @@ class EngineClient:
         return self.facts.names if self.facts else frozenset()
 
     def mark_ready(self) -> None:
+        """It may be asked; where it could not be, whatever failed before counts no longer."""
+        if not self.ready:
+            self._breaker.succeeded()
         self.unavailable_because = None
 
     def mark_unavailable(self, reason: str) -> None:

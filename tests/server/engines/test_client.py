@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import pytest
 
+from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.client import EngineClient
-from lethe.server.errors import EngineFailed, OperatorError
+from lethe.server.errors import EngineFailed, EngineNotReached, OperatorError
 from tests.server.stack import MODEL, RecordingEngine, Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
@@ -105,3 +106,25 @@ async def test_an_error_that_nobody_waits_for_any_longer_is_let_go() -> None:
         await asyncio.wait_for(left.wait(), 10)
         assert client.in_flight == 0
         await client.close()
+
+
+async def test_what_failed_before_an_engine_came_back_counts_no_longer() -> None:
+    engine = RecordingEngine()
+    async with engine.running():
+        url = engine.url
+    client = EngineClient(
+        url, None, connect_timeout_s=5, read_timeout_s=5, breaker=CircuitBreaker(1, pause_s=3600)
+    )
+    await client.open()
+    client.mark_ready()
+    with suppress(EngineNotReached):
+        await client.post(PATH, chat("hi"))
+    # Another look that finds it well says nothing of why requests fail.
+    client.mark_ready()
+    with pytest.raises(EngineNotReached, match="does not answer now"):
+        await client.post(PATH, chat("hi"))
+    client.mark_unavailable("its engine does not answer")
+    client.mark_ready()
+    with pytest.raises(EngineNotReached, match="refuses connections"):
+        await client.post(PATH, chat("hi"))
+    await client.close()
