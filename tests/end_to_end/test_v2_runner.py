@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 
 from bench.engine_job import EngineJob, run_engine_job
+from bench.engine_requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
 from bench.random_adapters import write_random_adapter
 from bench.reference_model import Reference
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
-    LONG_QUESTION,
-    QUESTIONS,
     V2_RUNNER,
     assert_output_as_reference,
     engine_arguments,
-    one_corruption,
-    request_to_engine,
 )
 
 pytestmark = [

@@ -13,13 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.engine_requests import one_corruption
 from bench.reference_model import Reference
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
-from tests.end_to_end.corruption_reference import (
-    ENGINE_ENVIRONMENT,
-    assert_as_reference,
-    one_corruption,
-)
+from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT, assert_as_reference
 from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL, TOKENS, Server, completion_body
 
 pytestmark = pytest.mark.engine
