@@ -9,18 +9,15 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import random
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -28,6 +25,7 @@ from typing import Any
 
 import aiohttp
 
+from bench.cpu_engine import ENGINE_KEY, CpuEngine
 from bench.page import DOCS, machine, table, vllm_distribution, write_section
 from bench.servers import running
 from lethe.models.cache import cache_folder
@@ -43,7 +41,7 @@ PATIENCE_S = 1200
 # Blocks of the engine's cache, 128 tokens each: enough for these requests, and a quarter of a GiB.
 BLOCKS = 80
 TOKENS = 24
-ENGINE_KEY = "soak"
+_ENGINE_ARGUMENTS = ("--max-model-len", "2048", "--num-gpu-blocks-override", str(BLOCKS))
 PICTURE = "engine-soak.png"
 ROOT = Path(__file__).resolve().parent.parent
 GONE, CUT, LOST = "left by the client", "ended by an error event", "lost without an error"
@@ -76,49 +74,6 @@ _TOOLS = [
     for name in ("read_file", "list_folder", "run_tests")
 ]
 _AGENT = "You work on a user's code. Be brief, and run the tests before you say that you are done.\n" * 8
-
-
-class Engine:
-    """vLLM with the plugin, at a port of its own; killed and started anew as often as is asked."""
-
-    def __init__(self, model: Path, log: Path) -> None:
-        self.port = free_loopback_port()
-        self._model = model
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it, and do not wait."""
-        command = [
-            *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"),
-            *("--model", str(self._model), "--served-model-name", SMOLLM2, "--port", str(self.port)),
-            *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "2048"),
-            *("--num-gpu-blocks-override", str(BLOCKS)),
-        ]
-        environment = os.environ | {
-            "VLLM_API_KEY": ENGINE_KEY,
-            "VLLM_CPU_KVCACHE_SPACE": "1",
-            # Without a compiler, as the image for CPUs is.
-            "TORCHDYNAMO_DISABLE": "1",
-            # Each would bind itself to the same core.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        }
-        # Its worker is of its group, and goes with it.
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-
-    def kill(self) -> None:
-        """End it at once, whatever it does."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
 
 
 @dataclass(frozen=True)
@@ -251,7 +206,7 @@ class Clients:
 
 
 async def _disturb(
-    engines: list[Engine],
+    engines: list[CpuEngine],
     session: aiohttp.ClientSession,
     admin: str,
     seen: Seen,
@@ -303,7 +258,7 @@ async def _read(session: aiohttp.ClientSession, observer: str, seen: Seen, began
 
 
 async def _soak(
-    url: str, engines: list[Engine], keys: Mapping[str, str], options: argparse.Namespace
+    url: str, engines: list[CpuEngine], keys: Mapping[str, str], options: argparse.Namespace
 ) -> Seen:
     seen, began = Seen(), time.monotonic()
     timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
@@ -328,10 +283,12 @@ async def _soak(
 
 
 @contextmanager
-def _stack(folder: Path) -> Iterator[tuple[str, list[Engine], dict[str, str]]]:
+def _stack(folder: Path) -> Iterator[tuple[str, list[CpuEngine], dict[str, str]]]:
     """A proxy before two engines: its address, these, and a key for each scope."""
     model = prepare_smollm2(cache_folder())
-    engines = [Engine(model, folder / f"engine-{number}.log") for number in (1, 2)]
+    engines = [
+        CpuEngine(model, SMOLLM2, folder / f"engine-{number}.log", *_ENGINE_ARGUMENTS) for number in (1, 2)
+    ]
     file = folder / "keys.yaml"
     keys = {
         "use": create_key(file, scopes={Scope.USE, Scope.OBSERVE})[1],

@@ -3,9 +3,6 @@
 import asyncio
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.cpu_engine import ENGINE_KEY, CpuEngine
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.engines.process import free_loopback_port
@@ -23,58 +21,15 @@ from tests.lethe_process import start_lethe
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 CLIENTS = 20
-ENGINE_KEY = "exchanged"
-
-
-class Engine:
-    """vLLM with the plugin, stopped and started at one port."""
-
-    def __init__(self, model: Path, log: Path) -> None:
-        self.port = free_loopback_port()
-        self._model = model
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it, and do not wait."""
-        command = [
-            *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry"),
-            *("--model", str(self._model), "--served-model-name", "tiny", "--port", str(self.port)),
-            *("--host", "127.0.0.1", "--enforce-eager", "--max-model-len", "512", "--shutdown-timeout", "60"),
-            *("--num-gpu-blocks-override", "64", "--dtype", "float32"),
-        ]
-        environment = os.environ | {
-            "VLLM_API_KEY": ENGINE_KEY,
-            "VLLM_CPU_KVCACHE_SPACE": "1",
-            "TORCHDYNAMO_DISABLE": "1",
-            # Each would bind itself to the same core.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        }
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-
-    async def stop(self) -> None:
-        """End it as an operator does, and wait until what it had is answered."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(self._process.wait, 120)
-
-    def kill(self) -> None:
-        """End it at once, whatever it does."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+ARGUMENTS = (
+    *("--max-model-len", "512", "--num-gpu-blocks-override", "64", "--dtype", "float32"),
+    *("--shutdown-timeout", "60"),
+)
 
 
 @contextmanager
-def two_engines(model: Path, folder: Path) -> Iterator[list[Engine]]:
-    engines = [Engine(model, folder / f"engine-{number}.log") for number in (1, 2)]
+def two_engines(model: Path, folder: Path) -> Iterator[list[CpuEngine]]:
+    engines = [CpuEngine(model, "tiny", folder / f"engine-{number}.log", *ARGUMENTS) for number in (1, 2)]
     try:
         for engine in engines:
             engine.start()
@@ -99,7 +54,7 @@ async def until_it_answers(address: str, key: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def until_it_is_asked(proxy: httpx.AsyncClient, engine: Engine) -> None:
+async def until_it_is_asked(proxy: httpx.AsyncClient, engine: CpuEngine) -> None:
     """Wait until the proxy has seen that an engine is back."""
     up = re.compile(rf'lethe_engine_up{{.*engine="127.0.0.1:{engine.port}".*}} 1')
     async with asyncio.timeout(120):
@@ -146,7 +101,7 @@ async def test_no_stream_breaks_off_when_engines_are_exchanged(tiny_model: Path,
                     while not ends.total():
                         await asyncio.sleep(0.1)
                     before = ends.total()
-                    await engine.stop()
+                    await asyncio.to_thread(engine.stop, 120)
                     engine.start()
                     await until_it_answers(engine.url, ENGINE_KEY)
                     await until_it_is_asked(client, engine)
