@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from lethe.classifier.errors import NotText
 from lethe.classifier.json_text import argument_readings, value_readings
+from lethe.classifier.ranges import joined_ranges
 
 PartKind = Literal[
     "content", "reasoning", "refusal", "name", "tool_call", "tool_definition", "document", "field"
@@ -85,7 +86,7 @@ class Message:
 
     def without(self, stretches: Iterable[tuple[int, int]]) -> "Message":
         """What is left of it without some stretches of its text, half-open; its offsets are others then."""
-        taken = _joined(stretches)
+        taken = joined_ranges(stretches)
         ends = [end for _, end in taken]
         texts: list[str] = []
         parts: list[Part] = []
@@ -173,17 +174,6 @@ class Conversation:
             for index, message in enumerate(self.messages)
         )
         return replace(self, messages=tuple(messages))
-
-
-def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Half-open ranges in their order, those that overlap or touch as one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _left(start: int, end: int, taken: Sequence[tuple[int, int]], place: int) -> Iterator[tuple[int, int]]:

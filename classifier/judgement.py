@@ -13,6 +13,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import Head
 from lethe.classifier.passages import Passage
+from lethe.classifier.ranges import joined_ranges
 from lethe.classifier.scoring import Scorer, TextScores
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.verdict import Span, TargetVerdict
@@ -238,7 +239,7 @@ def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
     excerpts = [
         canonicalise(text[start:end]).text
         for text, places in by_text.items()
-        for start, end in _joined(sorted(places))
+        for start, end in joined_ranges(places)
     ]
     # Of a message and of where it meets another, the shorter says nothing more.
     longest: list[str] = []
@@ -246,16 +247,6 @@ def _excerpts(carrying: Sequence[_Judged], index: int) -> tuple[str, ...]:
         if not any(excerpt in other for other in longest):
             longest.append(excerpt)
     return tuple(longest)
-
-
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(end, joined[-1][1])
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _merged(spans: list[Span]) -> list[Span]:

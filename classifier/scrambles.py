@@ -18,6 +18,7 @@ from lethe.classifier.frames import SHARE_OF_FRAME, frames
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.moved_letters import MOVED_UNLIKE, MovedLetters
 from lethe.classifier.points import points_of
+from lethe.classifier.ranges import joined_ranges
 from lethe.classifier.replaced_letters import ReplacedLetters
 from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
 from lethe.classifier.scripts import Scripts
@@ -128,7 +129,7 @@ class Unscrambler:
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
-        for first, last in _merged([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
+        for first, last in joined_ranges([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
             # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
             if not _is_written(text[first:last]) or self._known(text[first:last], 4) > _MOST_KNOWN:
                 continue
@@ -283,15 +284,6 @@ def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     while end < len(text) and not text[end].isspace():
         end += 1
     return start, end
-
-
-def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(stretches):
-        if merged and start <= merged[-1][1]:
-            start, end = merged[-1][0], max(end, merged.pop()[1])
-        merged.append((start, end))
-    return merged
 
 
 def _is_written(stretch: str) -> bool:
