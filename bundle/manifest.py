@@ -129,12 +129,17 @@ class Manifest(_Frozen):
     @classmethod
     def _files_lie_inside(cls, files: dict[str, str]) -> dict[str, str]:
         for name in files:
-            # One way to say where a file is: it is copied to the same place of another folder.
-            path = PurePosixPath(name)
-            plain = str(path) == name and name.isprintable()
-            if path.is_absolute() or ".." in path.parts or not path.name or not plain:
+            if not lies_inside(name):
                 raise ValueError(f"{name!r} is no path inside the bundle's folder")
         return files
+
+
+def lies_inside(name: str) -> bool:
+    """Whether a file's name is a plain path inside a bundle's folder."""
+    path = PurePosixPath(name)
+    # One way to say where a file is: it is copied to the same place of another folder.
+    plain = str(path) == name and name.isprintable()
+    return plain and bool(path.name) and not path.is_absolute() and ".." not in path.parts
 
 
 def check_target_name(name: str) -> None:

@@ -9,11 +9,12 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import sha256_of
+from lethe.bundle.manifest import lies_inside
 from lethe.bundle.store import Bundle, files_of, load_bundle
 
 ARTIFACT_TYPE = "application/vnd.lethe.target.v1"
@@ -94,8 +95,7 @@ def _files(manifest: Any, reference: str) -> Iterator[tuple[str, dict[str, Any]]
         raise BundleError(f"{reference} is no bundle that `lethe targets push` put there")
     for layer in manifest["layers"]:
         name = layer["annotations"][_TITLE]
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name or not path.name:
+        if "\\" in name or not lies_inside(name):
             raise BundleError(f"{reference}: {name!r} lies outside the bundle's folder")
         yield name, layer
 
