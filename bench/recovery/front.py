@@ -12,18 +12,10 @@ from matplotlib import pyplot
 
 from lethe.bundle.files import replace_file
 from lethe.offline.recovery.job import END, FULL
+from lethe.offline.recovery.plots import MARKS
 from lethe.offline.recovery.rollback import kept, recovered
 
-_MARKS = {
-    "conflict": "o",
-    "routes": "D",
-    "path": "v",
-    "units": "P",
-    "random": "x",
-    "largest": "s",
-    "interpolation": "^",
-    "refresh": "*",
-}
+_MARKS = {**MARKS, "refresh": "*"}
 
 
 def plot_front(records: Sequence[Mapping[str, Any]], harmed: str, destination: Path) -> None:

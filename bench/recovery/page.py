@@ -13,6 +13,7 @@ from bench.page import DOCS, table, write_section
 from bench.recovery.chain_bench import ChainBench
 from bench.recovery.front import plot_front
 from lethe.offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
+from lethe.offline.recovery.report import ROUTES_HEADER
 
 PAGE = "benchmarks-recovery.md"
 GOAL_RECOVERED, GOAL_KEPT = 0.5, 0.95
@@ -176,19 +177,10 @@ def _routes(records: Sequence[Record]) -> str:
             rows.append(
                 [later, f"{100 * first['share']:.0f} %", *shares, *(f"{mean:+.3f}" for mean in means[3:])]
             )
-    header = [
-        "later domain",
-        "of the units",
-        "active ones shared",
-        "most edited ones shared",
-        "later edit's squared norm on shared active ones",
-        "cosine of the edits there",
-        "elsewhere",
-    ]
     return (
         f"Of {found[0]['units']:,} neurons and heads, those most active on the answers of the harmed domain and of a later one, "
         "beside those that their own stages changed most. By chance two sets share as much as they are of the units.\n\n"
-        + table(header, rows)
+        + table(ROUTES_HEADER, rows)
     )
 
 

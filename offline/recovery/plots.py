@@ -17,7 +17,7 @@ from lethe.offline.recovery.edits import Edit, Overlap
 from lethe.offline.recovery.refresh import RefreshStep
 from lethe.offline.recovery.rollback import TriedRollback, kept, recovered
 
-_MARKS = {
+MARKS = {
     "conflict": "o",
     "routes": "D",
     "path": "v",
@@ -26,6 +26,7 @@ _MARKS = {
     "largest": "s",
     "interpolation": "^",
 }
+"""By way of choosing coordinates, its mark in every picture."""
 
 
 def plot_edits(edits: Mapping[str, Edit], overlaps: Sequence[Overlap], destination: Path) -> None:
@@ -93,13 +94,13 @@ def plot_rollback(
         back = recovered(candidate.scores[harmed], before[harmed], after[harmed]) or 0.0
         return 100 * kept(candidate.scores, before, after, harmed), 100 * back
 
-    for index, selection in enumerate(_MARKS):
+    for index, selection in enumerate(MARKS):
         mine = [candidate for candidate in candidates if candidate.selection == selection]
         for candidate in mine:
             size = 25 if selection == "interpolation" else 20 + 25 * (4 + np.log10(candidate.share))
             label = selection if candidate is mine[0] else None
             axes.scatter(
-                *position(candidate), s=size, marker=_MARKS[selection], color=f"C{index}", label=label
+                *position(candidate), s=size, marker=MARKS[selection], color=f"C{index}", label=label
             )
         pick = chosen.get(selection)
         if pick:

@@ -8,6 +8,16 @@ from lethe.bundle.files import replace_file
 from lethe.offline.evaluation.results import markdown_table, read_results
 
 REPORT = "report.md"
+ROUTES_HEADER = (
+    "later domain",
+    "of the units",
+    "active ones shared",
+    "most edited ones shared",
+    "later edit's squared norm on shared active ones",
+    "cosine of the edits there",
+    "elsewhere",
+)
+"""Of a table of what two domains' routes share."""
 
 
 def write_recovery_report(folder: Path) -> None:
@@ -126,18 +136,9 @@ def _routes(folder: Path) -> str:
         for name, compared in found["later"].items()
         for each in compared
     ]
-    header = [
-        "later domain",
-        "of the units",
-        "active ones shared",
-        "most edited ones shared",
-        "later edit's squared norm on shared active ones",
-        "cosine of the edits there",
-        "elsewhere",
-    ]
     return (
         f"{found['units']:,} neurons and heads. By chance two sets share as much as they are of the units.\n\n"
-        f"{_table(header, rows)}"
+        f"{_table(list(ROUTES_HEADER), rows)}"
     )
 
 
