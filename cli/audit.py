@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lethe.cli.errors import reported
+from lethe.cli.tables import show, table_of
 from lethe.cli.targets_folder import TargetsFolder, targets_folder
 
 app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
@@ -57,15 +58,10 @@ def tail(
 @app.command("stats")
 def stats(folder: AuditFolder = None) -> None:
     """Count requests by target and action."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from lethe.server.audit.files import read_entries
     from lethe.server.audit.summary import summarize
 
-    table = Table(
-        Column("target", no_wrap=True), "action", "requests", "keys", "statuses", "median ms", "99 % ms"
-    )
+    table = table_of("action", "requests", "keys", "statuses", "median ms", "99 % ms", whole=["target"])
     with reported():
         rows = summarize(read_entries(_folder(folder)))
     for row in rows:
@@ -79,15 +75,12 @@ def stats(folder: AuditFolder = None) -> None:
             f"{row.median_ms:.1f}",
             f"{row.worst_ms:.1f}",
         )
-    Console().print(table)
+    show(table)
 
 
 @app.command("days")
 def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
     """Count by day and target what was done, and what targets that are only observed would have done."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from lethe.bundle import Bundle, survey_bundles
     from lethe.server.audit.files import read_entries
     from lethe.server.audit.summary import summarize_days
@@ -97,8 +90,8 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
         bundles = survey_bundles(targets_folder(targets))
         actions = {each.name: each.manifest.action.value for each in bundles if isinstance(each, Bundle)}
         rows = summarize_days(read_entries(found), actions)
-    names = (Column(name, no_wrap=True) for name in ("day", "target"))
-    table = Table(*names, "requests", "flagged", "share", "done", "would have", "keys")
+    others = ("requests", "flagged", "share", "done", "would have", "keys")
+    table = table_of(*others, whole=["day", "target"])
     for row in rows:
         table.add_row(
             row.day,
@@ -110,7 +103,7 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
             _counts(row.would),
             str(row.keys),
         )
-    Console().print(table)
+    show(table)
 
 
 def _counts(counts: dict[str, int]) -> str:

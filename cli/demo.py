@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lethe.cli.errors import reported
+from lethe.cli.tables import show
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -109,7 +110,6 @@ def _answer(text: str, seconds: float) -> "Text":
 
 
 def _show(comparisons: "list[Comparison]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(show_lines=True, expand=True)
@@ -128,4 +128,4 @@ def _show(comparisons: "list[Comparison]") -> None:
                 "the same" if each.guarded.text == each.bare.text else each.guarded.text, each.guarded.seconds
             ),
         )
-    Console(markup=False).print(table)
+    show(table)

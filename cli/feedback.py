@@ -10,6 +10,7 @@ import typer
 from lethe.classifier.feedback import FeedbackVerdict
 from lethe.cli.command_log import recorded_command, user_name
 from lethe.cli.errors import UsageError, reported
+from lethe.cli.tables import show, table_of
 from lethe.cli.targets_folder import TargetArgument, TargetsFolder, bundle_folder, targets_folder
 
 if TYPE_CHECKING:
@@ -62,12 +63,8 @@ def add(
 @app.command("list")
 def list_feedback(name: TargetArgument, folder: FeedbackFolder = None) -> None:
     """Show what was said of a target, and what of it counts in the next training."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Column, Table
-
     with reported():
-        table = Table(Column("id", no_wrap=True), "day", "by", "verdict", "state", "version", "text")
+        table = table_of("day", "by", "verdict", "state", "version", "text", whole=["id"])
         for each in _file(folder, name).read():
             state = each.state.value + (f" ({each.decided_by})" if each.decided_by else "")
             table.add_row(
@@ -77,9 +74,9 @@ def list_feedback(name: TargetArgument, folder: FeedbackFolder = None) -> None:
                 _words(each.verdict),
                 state,
                 each.version,
-                escape(" ".join(each.text.split())[:200]),
+                " ".join(each.text.split())[:200],
             )
-        Console().print(table)
+        show(table)
 
 
 @app.command("approve")

@@ -9,6 +9,7 @@ from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.options import with_options
+from lethe.cli.tables import show, table_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,15 +79,11 @@ def list_keys(keys: File = None) -> None:
     """Show every key, also the revoked ones."""
     from datetime import UTC, datetime
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from lethe.server.access.key_file import read_keys
 
     with reported():
         others = ("name", "team", "scopes", "targets", "models", "a minute", "at a time", "created", "state")
-        # Whatever the terminal's width: who revokes a key needs its whole id.
-        table = Table(Column("key", no_wrap=True), *others)
+        table = table_of(*others, whole=["key"])
         now = datetime.now(UTC)
         for key in read_keys(keys_file(keys)):
             state = "valid" if key.valid_at(now) else "revoked" if key.revoked else "expired"
@@ -104,7 +101,7 @@ def list_keys(keys: File = None) -> None:
                 f"{key.created:%Y-%m-%d}",
                 state,
             )
-        Console(markup=False).print(table)
+        show(table)
 
 
 @app.command("revoke")

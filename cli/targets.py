@@ -7,6 +7,7 @@ import typer
 
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
+from lethe.cli.tables import show, table_of
 from lethe.cli.targets_folder import (
     TargetArgument,
     TargetsFolder,
@@ -29,17 +30,14 @@ Percent = Annotated[
 @app.command("list")
 def list_targets(targets: TargetsFolder = None) -> None:
     """Show every bundle and how it is in force, or what is wrong with it."""
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from lethe.bundle import DamagedBundle, survey_bundles
     from lethe.server.targets.rollout import TargetDeployment, read_deployment
 
     with reported():
         folder = targets_folder(targets)
         deployment = read_deployment(folder)
-        names = (Column(name, no_wrap=True) for name in ("target", "version"))
-        table = Table(*names, "action", "percent", "answers", "base models", "description")
+        others = ("action", "percent", "answers", "base models", "description")
+        table = table_of(*others, whole=["target", "version"])
         for bundle in survey_bundles(folder):
             how = deployment.get(bundle.name, TargetDeployment())
             if isinstance(bundle, DamagedBundle):
@@ -56,7 +54,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 ", ".join(each.id for each in bundle.manifest.models),
                 bundle.manifest.description,
             )
-        Console(markup=False).print(table)
+        show(table)
 
 
 Reference = Annotated[
@@ -147,21 +145,18 @@ def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
 @app.command("versions")
 def versions(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Show the version of a target's bundle, and the earlier ones that are kept."""
-    from rich.console import Console
-    from rich.table import Table
-
     from lethe.bundle import kept_versions, load_bundle
 
     with reported():
         folder = bundle_folder(targets_folder(targets), name)
-        table = Table("version", "replaced", "flags from")
+        table = table_of("version", "replaced", "flags from")
         now = load_bundle(folder)
         table.add_row(now.version, "in place", f"{now.manifest.threshold:g}")
         for kept in kept_versions(folder):
             if kept.version != now.version:
                 threshold = load_bundle(kept.folder).manifest.threshold
                 table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", f"{threshold:g}")
-        Console(markup=False).print(table)
+        show(table)
 
 
 @app.command("rollback")

@@ -9,6 +9,7 @@ from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
 from lethe.cli.keys import File, keys_file
 from lethe.cli.options import with_options
+from lethe.cli.tables import show, table_of
 
 app = typer.Typer(help="Show, make, change and remove teams of keys.", no_args_is_help=True)
 
@@ -20,14 +21,11 @@ def list_teams(keys: File = None) -> None:
     """Show every team, what it is held to, and its valid keys."""
     from datetime import UTC, datetime
 
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from lethe.server.access.key_file import read_clients
 
     with reported():
         clients, now = read_clients(keys_file(keys)), datetime.now(UTC)
-        table = Table(Column("team", no_wrap=True), "targets", "models", "a minute", "at a time", "keys")
+        table = table_of("targets", "models", "a minute", "at a time", "keys", whole=["team"])
         for team in clients.teams.values():
             members = [key.id for key in clients.keys if key.team == team and key.valid_at(now)]
             table.add_row(
@@ -38,7 +36,7 @@ def list_teams(keys: File = None) -> None:
                 str(team.concurrency or ""),
                 " ".join(members),
             )
-        Console(markup=False).print(table)
+        show(table)
 
 
 @app.command("set")
