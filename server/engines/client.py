@@ -393,8 +393,10 @@ class EngineClient:
             names = [str(model["id"]) for model in base]
             adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
             roots = frozenset(str(model.get("root") or model["id"]) for model in base)
+            status, metrics = await self._metrics_page()
+            if status >= 500:
+                raise EngineFailed(f"its page of metrics is HTTP {status}")
             # Of an engine without the page, which some routers hide, no plugin is known.
-            _, metrics = await self._metrics_page()
             plugin = read_plugin(metrics)
             return EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base)
         except EngineFailed as error:

@@ -84,6 +84,8 @@ async def test_no_stream_breaks_off_when_engines_are_exchanged(tiny_model: Path,
             "LETHE_ENGINE__API_KEY": ENGINE_KEY,
             "LETHE_ENGINE__TOKENIZER": str(tiny_model),
             "LETHE_KEYS": str(tmp_path / "keys.yaml"),
+            # What a model of random weights writes is no language.
+            "LETHE_POLICY__ON_UNREADABLE": "observe",
             "LETHE_TARGETS": str(ROOT / "targets"),
         }
         proxy = start_lethe("serve", "--port", str(port), environment=environment)

@@ -181,6 +181,23 @@ async def test_an_engine_that_does_not_say_what_it_is_is_asked_no_longer(stack: 
     await until(lambda: stack.clients[1].ready)
 
 
+async def test_a_router_is_asked_on_while_it_looks_for_an_engine_that_died(
+    stack: Stack, logged: pytest.LogCaptureFixture
+) -> None:
+    engine, client = stack.engines[1], stack.clients[1]
+    engine.metrics_status = 502
+    looked = len(engine.accepted)
+    await until(lambda: len(engine.accepted) > looked + 9)
+    assert client.ready
+    engine.metrics_status = 200
+    looked = len(engine.accepted)
+    await until(lambda: len(engine.accepted) > looked + 36)
+    assert client.ready
+    assert not logged.record_tuples
+    engine.metrics_status = 502
+    await until(lambda: client.unavailable_because == "its engine does not answer")
+
+
 async def test_an_engine_with_other_adapters_is_still_the_same(
     stack: Stack, logged: pytest.LogCaptureFixture
 ) -> None:
