@@ -1,9 +1,10 @@
 """The search for what may be read in a reading: which readers look at it, and what each made of its parts."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ from lethe.classifier.initials import INITIALS
 from lethe.classifier.invisible import unread
 from lethe.classifier.leetspeak import LEET_ALPHABETS, LEET_SHARE, disguised_words, spelled_out
 from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.literals import read_literals
+from lethe.classifier.literals import may_have_literals, read_literals
 from lethe.classifier.markup import MARKUP
 from lethe.classifier.number_lists import NUMBERS
-from lethe.classifier.parts import split_parts, whole_parts
+from lethe.classifier.parts import parts_near, split_parts, whole_parts
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
@@ -35,11 +36,12 @@ from lethe.classifier.unreadable import coded_words, in_groups, nonsense, odd_si
 
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _LETTERS = re.compile(r"[a-z]")
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
 class PartedReading:
-    """A reading in parts that are read one by one."""
+    """A reading in parts that are read one by one, small ones around what is new in it."""
 
     reading: Reading
     parts: tuple[str, ...]
@@ -52,6 +54,13 @@ class PartedReading:
         starts, ends = np.array(self.reading.fresh, np.int64).reshape(-1, 2).T
         edges = np.cumsum([0, *map(len, self.parts)])
         return (ends.searchsorted(edges[:-1], "right") < starts.searchsorted(edges[1:])).tolist()
+
+    def each_fresh(self, read: Callable[[str], _Read]) -> list[_Read | None]:
+        """What is read in each part; None in those that hold nothing new, where nothing is either that could be read."""
+        return [
+            read(part) if fresh else None
+            for part, fresh in zip(self.parts, self.parts_with_fresh, strict=True)
+        ]
 
     @property
     def fresh_characters(self) -> int:
@@ -147,30 +156,25 @@ class DisguiseSearch:
                 if parent.reading.plain:
                     self._read_plainly.add(name)
                 canonical = AlignedText(made.text, made.replacements, parent.reading.canonical)
-                yield PartedReading(Reading((*parent.reading.way, name), canonical, fresh), parts)
+                reading = Reading((*parent.reading.way, name), canonical, fresh)
+                yield PartedReading(reading, parts_near(parts, fresh))
 
     def _read(self, name: str, parent: PartedReading) -> _Made | None:
         text, parts = parent.reading.canonical.text, parent.parts
         if name in TURNS:
-            return self._turned(name, text, parts)
+            return self._turned(name, parent)
         if name == "escapes":
-            return self._unescaped(text, parts)
+            return self._unescaped(parent)
         if name == "literals":
-            literals = read_literals(text)
+            literals = read_literals(text) if any(parent.each_fresh(may_have_literals)) else None
             return literals and _Made(literals, split_parts(literals.text))
         if name in LEET_ALPHABETS:
-            return self._spelled_out(name, parts)
+            return self._spelled_out(name, parent)
         reader = self._readers[name]
-        # Where nothing is new, nothing is either that could be read in it.
-        made = [
-            self._part(reader, part) if fresh else None
-            for part, fresh in zip(parts, parent.parts_with_fresh, strict=True)
-        ]
+        made = parent.each_fresh(lambda part: self._part(reader, part))
         if any(made):
             return _put_together(made, parts)
-        if reader is not BASE64_READER or "\n" not in text:
-            return None
-        if any(reader.may_read(self._scan(part)) for part in parts):
+        if reader is not BASE64_READER or "\n" not in text or reader.may_read(self._scan(text)):
             return None
         whole = reader.read(_WRAPPED.sub("", text))
         return whole and _Made(whole, split_parts(whole.text))
@@ -187,12 +191,15 @@ class DisguiseSearch:
         self, parted: PartedReading, readings: Sequence[PartedReading]
     ) -> Iterator[tuple[int, int]]:
         canonical, place = parted.reading.canonical, 0
-        found = odd_signs(canonical.text, _SIGNS)
-        found += (*in_groups(canonical.text, _STATISTICS), *signs_for_letters(canonical.text))
-        for part in parted.parts:
-            left = self._left.get(part, ())
-            inside = (*nonsense(part, left, _STATISTICS), *self._coded(part))
-            found += ((place + start, place + end) for start, end in inside)
+        found: list[tuple[int, int]] = []
+        if parted.reading.plain:
+            found += _odd(canonical.text)
+        for part, fresh in zip(parted.parts, parted.parts_with_fresh, strict=True):
+            if fresh:
+                inside = [*nonsense(part, self._left.get(part, ()), _STATISTICS), *self._coded(part)]
+                if not parted.reading.plain:
+                    inside += _odd(part)
+                found += ((place + start, place + end) for start, end in inside)
             place += len(part)
         for start, end in found:
             fresh = any(first < end and start < last for first, last in parted.reading.fresh)
@@ -221,10 +228,11 @@ class DisguiseSearch:
             self._scans[part] = Scan(part)
         return self._scans[part]
 
-    def _turned(self, name: str, text: str, parts: tuple[str, ...]) -> _Made | None:
-        if not any(map(_LETTERS.search, parts)):
+    def _turned(self, name: str, parent: PartedReading) -> _Made | None:
+        text, parts = parent.reading.canonical.text, parent.parts
+        if not any(parent.each_fresh(_LETTERS.search)):
             return None
-        places = self._places_of_sense(name, parts)
+        places = self._places_of_sense(name, parent)
         if not len(places):
             return None
         if name == "rot13":
@@ -233,25 +241,30 @@ class DisguiseSearch:
         whole = AlignedText(backwards(text), Replacements.reverse(len(text)))
         return _Made(whole, tuple(map(backwards, reversed(parts))), len(text) - places[::-1, ::-1])
 
-    def _places_of_sense(self, name: str, parts: tuple[str, ...]) -> NDArray[np.int64]:
-        """Where turned letters may say something, half-open stretches of a text given in parts, (n, 2)."""
-        if self._lexicon is None:
-            return np.array([(0, sum(map(len, parts)))], np.int64)
+    def _places_of_sense(self, name: str, parent: PartedReading) -> NDArray[np.int64]:
+        """Where turned letters may say something new, half-open stretches of a reading, (n, 2)."""
         found: list[tuple[int, int]] = []
         place = 0
-        for part in parts:
-            key = name, part
-            if key not in self._sense:
-                self._sense[key] = self._lexicon.places_of_sense(part, name)
-            found += ((start + place, end + place) for start, end in self._sense[key])
+        for part, fresh in zip(parent.parts, parent.parts_with_fresh, strict=True):
+            if fresh:
+                found += ((start + place, end + place) for start, end in self._sense_in(name, part))
             place += len(part)
         return np.array(found, np.int64).reshape(-1, 2)
 
-    def _unescaped(self, text: str, parts: tuple[str, ...]) -> _Made | None:
+    def _sense_in(self, name: str, part: str) -> list[tuple[int, int]]:
+        if self._lexicon is None:
+            return [(0, len(part))]
+        key = name, part
+        if key not in self._sense:
+            self._sense[key] = self._lexicon.places_of_sense(part, name)
+        return self._sense[key]
+
+    def _unescaped(self, parent: PartedReading) -> _Made | None:
+        text, parts = parent.reading.canonical.text, parent.parts
         # Where one escape stands whole, those without an end are read too, in whichever part.
-        if not any(map(has_escape, parts)):
+        if not any(parent.each_fresh(has_escape)):
             return None
-        made = [self._part(_ESCAPES, part) for part in parts]
+        made = parent.each_fresh(lambda part: self._part(_ESCAPES, part))
         if not any(made):
             return None
         plain = [part if each is None else each.text for each, part in zip(made, parts, strict=True)]
@@ -273,18 +286,22 @@ class DisguiseSearch:
             self._disguised[part] = disguised_words(part)
         return self._disguised[part]
 
-    def _spelled_out(self, name: str, parts: tuple[str, ...]) -> _Made | None:
+    def _spelled_out(self, name: str, parent: PartedReading) -> _Made | None:
         alphabet = LEET_ALPHABETS[name]
-        if not any(map(alphabet.signs.search, parts)):
+        if not any(parent.each_fresh(alphabet.signs.search)):
             return None
-        chosen = list(map(self._disguised_words, parts))
+        chosen = [words for words in parent.each_fresh(self._disguised_words) if words is not None]
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
         throughout = sum(map(np.count_nonzero, chosen)) >= LEET_SHARE * sum(map(len, chosen))
-        made = [
-            spelled_out(part, alphabet, None if throughout else words)
-            for part, words in zip(parts, chosen, strict=True)
-        ]
-        return _put_together(made, parts) if any(made) else None
+        made = parent.each_fresh(
+            lambda part: spelled_out(part, alphabet, None if throughout else self._disguised_words(part))
+        )
+        return _put_together(made, parent.parts) if any(made) else None
+
+
+def _odd(text: str) -> list[tuple[int, int]]:
+    """Half-open stretches that are no language by their signs."""
+    return [*odd_signs(text, _SIGNS), *in_groups(text, _STATISTICS), *signs_for_letters(text)]
 
 
 def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _Made:

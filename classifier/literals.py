@@ -10,10 +10,13 @@ _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")
 
 
+def may_have_literals(text: str) -> bool:
+    """Whether a text has a quoted piece that code would join."""
+    return _LITERAL_IN_CODE.search(text) is not None
+
+
 def read_literals(text: str) -> AlignedText | None:
-    """Join the quoted pieces that code would join."""
-    if not _LITERAL_IN_CODE.search(text):
-        return None
+    """Join the quoted pieces of a text that has one which code would join."""
     # What stands between the pieces, a quotation mark, and a piece, in turns.
     found = _LITERAL.split(text)
     pieces = found[2::3]

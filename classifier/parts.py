@@ -4,7 +4,9 @@ Most readings change a few words of a text, so most parts of one stand in the ot
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 
 # Lines of this many characters together, or one longer line.
 _LENGTH = 8192
@@ -19,6 +21,9 @@ _BOUNDARY = re.compile(rf"\n[ \t]*+(?={_BEGINNING})")
 # values in a row of characters too long for a word in disguise. Nothing that is read goes on from one side to the other.
 _GAP = re.compile(r"""[ ,;](?:(?<=\w\w\w )(?=[^\W\da-fA-F_]\w\w)|(?<=\S{24}[,;])(?=["{\[(]\S{24}))""")
 _GAP_REACH = 25
+# How much is read before and after what is new in a reading: the lines of a disguise that goes over several. A place to part
+# it is sought a little further off.
+_AROUND, _FURTHER = 512, 2048
 
 
 def split_parts(text: str) -> tuple[str, ...]:
@@ -32,6 +37,45 @@ def split_parts(text: str) -> tuple[str, ...]:
         parts.append(text[start:end])
         start = end
     return (*parts, text[start:])
+
+
+def parts_near(parts: Iterable[str], stretches: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """The parts of a text parted again, so that what is far from some stretches of it, which ascend, stands in none with them."""
+    found: list[str] = []
+    place = 0
+    for part in parts:
+        first = bisect_left(stretches, place + 1, key=lambda stretch: stretch[1])
+        last = bisect_left(stretches, place + len(part), key=lambda stretch: stretch[0])
+        near: list[tuple[int, int]] = []
+        for start, end in stretches[first:last]:
+            begins = _last_beginning(part, start - place - _AROUND)
+            ends = _first_beginning(part, end - place + _AROUND)
+            if near and begins <= near[-1][1]:
+                begins = near.pop()[0]
+            near.append((begins, ends))
+        edges = (0, *chain.from_iterable(near), len(part))
+        found += (part[begins:ends] for begins, ends in pairwise(edges) if begins < ends)
+        place += len(part)
+    return tuple(found)
+
+
+def _last_beginning(text: str, latest: int) -> int:
+    """Where a part may begin, at the latest; at the text's beginning where nothing near allows it."""
+    if latest <= 0:
+        return 0
+    earliest = max(latest - _FURTHER, 0)
+    for pattern in (_BOUNDARY, _GAP):
+        ends = [match.end() for match in pattern.finditer(text, earliest, latest)]
+        if ends:
+            return ends[-1]
+    return 0
+
+
+def _first_beginning(text: str, earliest: int) -> int:
+    """Where a part may begin, at the earliest; at the text's end where nothing near allows it."""
+    latest = earliest + _FURTHER
+    found = _BOUNDARY.search(text, earliest, latest) or _GAP.search(text, earliest, latest)
+    return found.end() if found else len(text)
 
 
 def _next_end(text: str, earliest: int) -> int | None:

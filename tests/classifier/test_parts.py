@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.deobfuscation import find_readings
-from lethe.classifier.parts import split_parts, whole_parts
+from lethe.classifier.parts import parts_near, split_parts, whole_parts
 from lethe.classifier.spelling import Lexicon
 
 LEXICON = Lexicon(["the", "who", "keeps", "light", "house"]).with_names(["The Alderney lighthouse"])
@@ -18,6 +18,25 @@ def test_parts_are_the_text(piece: str, times: int) -> None:
     text = piece * times + FILLER
     assert "".join(split_parts(text)) == text
     assert len(split_parts(text)) > 1
+
+
+@given(st.lists(st.tuples(st.integers(0, len(FILLER)), st.integers(1, 3000)), max_size=4))
+def test_what_is_far_from_a_stretch_stands_in_no_part_with_it(drawn: list[tuple[int, int]]) -> None:
+    stretches = sorted((start, min(start + length, len(FILLER))) for start, length in drawn)
+    stretches = [
+        each
+        for before, each in zip([(0, 0), *stretches], stretches, strict=False)
+        if each[0] >= before[1] and each[0] < each[1]
+    ]
+    parts = parts_near(split_parts(FILLER), stretches)
+    assert "".join(parts) == FILLER
+    place = 0
+    for part in parts:
+        touching = [(start, end) for start, end in stretches if start < place + len(part) and end > place]
+        if touching:
+            assert touching[0][0] - place < 1024
+            assert place + len(part) - touching[-1][1] < 1024
+        place += len(part)
 
 
 def test_letters_spaced_out_over_lines_are_not_parted() -> None:
