@@ -2,9 +2,11 @@
 
 import re
 import string
+from collections.abc import Iterator
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.points import long_runs
 from lethe.classifier.reader import Reader
 from lethe.classifier.scan import Scan, kind
 
@@ -17,6 +19,7 @@ _OF_SENTENCES = frozenset(
 )
 # Ten words of two letters, and the gaps between them.
 _SHORTEST_ROW = 3 * _FEWEST_INITIALS - 1
+_ROW_OF_OTHERS = bytes(_FEWEST_INITIALS)
 _IN_WORDS = kind(string.ascii_letters + "-,.; \n")
 
 
@@ -29,7 +32,7 @@ class Initials:
     def read(self, text: str) -> AlignedText | None:
         """The text with runs of words whose first letters spell something, without any of the words that sentences have."""
         found: list[tuple[int, int, str]] = []
-        for match in _WORDS_IN_A_ROW.finditer(text):
+        for match in _rows(text):
             words = match[0].lower().split()
             if len(words) < _FEWEST_INITIALS or not _OF_SENTENCES.isdisjoint(
                 word.strip(",.;") for word in words
@@ -39,6 +42,14 @@ class Initials:
             if self._statistics.of_text(initials) >= _LANGUAGE_OF_INITIALS:
                 found.append((*match.span(), f" {initials}? "))
         return replaced(text, found)
+
+
+def _rows(text: str) -> Iterator[re.Match[str]]:
+    """Words in a row; the pattern is slow, and most rows are too short or have one of the words that sentences have."""
+    raw = text.encode("ascii", "replace")
+    for start, end in long_runs(raw.translate(_IN_WORDS), _SHORTEST_ROW):
+        if _ROW_OF_OTHERS in bytes(map(_OF_SENTENCES.__contains__, text[start:end].lower().split())):
+            yield from _WORDS_IN_A_ROW.finditer(text, start, end)
 
 
 def _may_be_initials(scan: Scan) -> bool:

@@ -4,6 +4,7 @@ What has a known word's letters in any order is read as that word, so it does no
 """
 
 import re
+import string
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -12,6 +13,7 @@ from itertools import compress
 import numpy as np
 
 from lethe.classifier.aligned_text import replaced
+from lethe.classifier.points import bytes_of
 
 WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 # Of letters, how many must be in known words that were read back.
@@ -23,6 +25,12 @@ _FEWEST_WORDS = 3
 # Words about which is remembered what was found, and how long they may be.
 _WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 15, 64
 _DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
+# The pattern is slow, and seldom finds anything.
+_LETTERS_AND_DIGITS = bytes(
+    ord("a") if chr(point) in string.ascii_lowercase else ord("0") if chr(point) in "012345" else ord(" ")
+    for point in range(256)
+)
+_BESIDE_EACH_OTHER = (b"a0", b"0a")
 # Shorter words have the letters of others by accident.
 _TELLING = 4
 _TOKEN = re.compile(r"[^\s\-–—/]+")
@@ -192,6 +200,9 @@ class ScrambledWords:
     @staticmethod
     def digits_in(text: str) -> list[int]:
         """Where digits stand among the letters of words; nothing where they do in few."""
+        kinds = bytes_of(text).translate(_LETTERS_AND_DIGITS)
+        if sum(map(kinds.count, _BESIDE_EACH_OTHER)) < _FEWEST_WORDS:
+            return []
         places = [match.start() for match in _DIGIT_IN_WORD.finditer(text)]
         return places if len(places) >= _FEWEST_WORDS else []
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.points import long_runs
+from lethe.classifier.points import long_runs, word_bounds
 from lethe.classifier.sign_statistics import Level, SignStatistics
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable. Of 9 million
@@ -109,7 +109,8 @@ def _is_nonsense(text: str, statistics: LetterStatistics) -> bool:
 
 def in_groups(text: str, statistics: LetterStatistics) -> list[tuple[int, int]]:
     """Groups of as many letters each that are no language however they are parted."""
-    lengths = bytes(min(length, 255) for length in map(len, text.split()))
+    starts, ends = word_bounds(text)
+    lengths = np.minimum(ends - starts, 255).astype(np.uint8).tobytes()
     if not any(row in lengths for row in _GROUPS_IN_A_ROW):
         return []
     return [
