@@ -189,9 +189,12 @@ def whole_prompts(metrics: Metrics) -> dict[str, float]:
     return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
 
 
+@pytest.mark.parametrize("content", [None, "", '{"version": "9.0", "model": {"type": "Newer"}}'])
 async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
-    tmp_path: Path, logged: pytest.LogCaptureFixture
+    tmp_path: Path, logged: pytest.LogCaptureFixture, content: str | None
 ) -> None:
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(content)
     placer, tokenizer = Placer(Metrics()), ServedTokenizer(lambda: str(tmp_path))
     for _ in range(2):
         request = await placer.place(ChatRequest(CHAT), decision("user_content"), tokenizer)
