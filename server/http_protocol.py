@@ -4,6 +4,7 @@ A head is read before any code of ours sees the request, so its limits have to s
 """
 
 import asyncio
+import socket
 from collections import deque
 from typing import Any
 
@@ -17,6 +18,9 @@ from lethe.server.settings.connections import LimitSettings
 
 # How many requests may wait on a connection for the answer to the one before them.
 _MOST_WAITING = 16
+# Linux has it.
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+_LONGEST_TIMEOUT_MS = 2**31 - 1
 
 
 class _HeadTooLarge(Exception):
@@ -58,6 +62,7 @@ def bounded_protocol(limits: LimitSettings, drain: Drain) -> type[asyncio.Protoc
         max_head_bytes = limits.max_header_bytes
         head_timeout_s = limits.header_timeout_s
         keep_alive_s = limits.keep_alive_s
+        stall_timeout_s = limits.stall_timeout_s
         proxy_drain = drain
 
     return BoundedProtocol
@@ -67,6 +72,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     max_head_bytes: int
     head_timeout_s: float
     keep_alive_s: float
+    stall_timeout_s: float
     proxy_drain: Drain
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -83,6 +89,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # pyright: ignore[reportArgumentType]
+        self._give_up_stalled(transport)
         # Balancers open connections before they have requests for them.
         self._wait_for_a_request()
 
@@ -204,6 +211,16 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._is_deaf = True
         self._unanswered[-1].keep_alive = False
         raise _HeardEnough
+
+    def _give_up_stalled(self, transport: asyncio.BaseTransport) -> None:
+        """Have the system end the connection if its client takes nothing for too long of what waits for it.
+
+        What is written whole is out of our hands, below TLS altogether, and to close a connection waits until all is taken.
+        """
+        carrier = transport.get_extra_info("socket")
+        if _USER_TIMEOUT is not None and carrier.family in (socket.AF_INET, socket.AF_INET6):
+            milliseconds = min(max(int(1000 * self.stall_timeout_s), 1), _LONGEST_TIMEOUT_MS)
+            carrier.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, milliseconds)
 
     def _parse(self, data: memoryview) -> None:
         """Parse as HTTP/1.1, whatever else is offered: an offer may be ignored (RFC 9110, 7.8).

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import suppress
 
 import pytest
 
@@ -407,3 +408,38 @@ async def test_a_large_body_is_not_kept_for_a_request_that_waits(stack: Stack) -
     stack.engine.hold.set()
     assert (await answer).count(b"HTTP/1.1 200 ") == 1
     assert len(stack.engine.requests) == 1
+
+
+@pytest.mark.settings(limits={"stall_timeout_s": 0.3})
+@pytest.mark.parametrize("more", [b"", b"Connection: close"], ids=["kept", "closed"])
+async def test_a_client_that_takes_nothing_of_a_whole_answer_is_gone(stack: Stack, more: bytes) -> None:
+    size = 32 << 20
+    stack.engine.answer = {"choices": [{"message": {"role": "assistant", "content": "x" * size}}]}
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port, limit=1024)
+    writer.writelines(asks(False, b"1.1", *filter(None, [more])))
+    while not stack.engine.requests or await stack.metric("lethe_requests_in_flight"):
+        await asyncio.sleep(0.01)
+    # Of which a client that reads would take all, and this one nothing.
+    await asyncio.sleep(2)
+    taken = 0
+    with suppress(ConnectionError):
+        async with asyncio.timeout(8):
+            while piece := await reader.read(1 << 20):
+                taken += len(piece)
+    assert taken < size
+    writer.close()
+
+
+@pytest.mark.settings(limits={"stall_timeout_s": 0.3})
+async def test_a_client_that_takes_a_whole_answer_slowly_gets_all_of_it(stack: Stack) -> None:
+    size = 32 << 20
+    stack.engine.answer = {"choices": [{"message": {"role": "assistant", "content": "x" * size}}]}
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+    writer.writelines(asks(False, b"1.1", b"Connection: close"))
+    taken = 0
+    async with asyncio.timeout(20):
+        while piece := await reader.read(2 << 20):
+            taken += len(piece)
+            await asyncio.sleep(0.005)
+    assert taken > size
+    writer.close()
