@@ -405,10 +405,10 @@ class EngineClient:
             aiohttp.ClientError,
             TimeoutError,
             APIError,
-            orjson.JSONDecodeError,
             AttributeError,
             LookupError,
             TypeError,
+            ValueError,
         ) as error:
             raise OperatorError(
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"

@@ -93,6 +93,12 @@ async def test_what_is_no_vllm_is_told_so(cards: bytes) -> None:
             await client.learn_facts()
 
 
+async def test_a_number_that_no_parser_reads_is_no_vllms() -> None:
+    async with saying(CARDS, b'lethe_plugin_info{wire="%b"} 1.0\n' % (b"9" * 5000)) as client:
+        with pytest.raises(OperatorError, match="does not answer /v1/models as vLLM does"):
+            await client.learn_facts()
+
+
 async def test_a_page_of_metrics_that_is_no_text_is_read_as_far_as_it_is() -> None:
     async with saying(CARDS, b'lethe_plugin_info{version="1"} 1.0\n# HELP x caf\xe9\n') as client:
         await client.learn_facts()
