@@ -6,6 +6,7 @@ brings: its hashes are checked here, and who vouches for it by `lethe.bundle.sig
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,9 +86,27 @@ def pull_bundle(reference: str, folder: Path, *, plain_http: bool = False) -> Bu
         content = b"".join(_pieces(answer, _MOST_MANIFEST_BYTES, "the manifest"))
         if container.digest and _digest(content) != container.digest:
             raise BundleError(f"{reference}: the registry answers with something else, {_digest(content)}")
-        for name, layer in _files(json.loads(content), reference):
+        files = list(_files(_read(content, reference), reference))
+        _require_room(sum(max(int(layer["size"]), 0) for _, layer in files), folder, reference)
+        for name, layer in files:
             _fetch(registry, container, layer, folder / name, name)
     return load_bundle(folder)
+
+
+def _read(manifest: bytes, reference: str) -> Any:
+    try:
+        return json.loads(manifest)
+    except RecursionError:
+        raise BundleError(f"{reference}: its manifest is nested too deeply") from None
+
+
+def _require_room(size: int, folder: Path, reference: str) -> None:
+    """Who may write into a registry must not be able to fill the disk."""
+    free = shutil.disk_usage(folder).free
+    if size > free // 2:
+        raise BundleError(
+            f"{reference} says that it has {size >> 20} MiB, more than half of the {free >> 20} MiB that are free for it"
+        )
 
 
 def _files(manifest: Any, reference: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -242,13 +242,10 @@ class ClassifierService:
         heads = scorer.bank.identities
         # What a text is as an answer says nothing of it as a prompt, and a short answer is both in turn.
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
-        keys, known = await _aside(len(passages), lambda: self._known(passages, scored_by, heads))
-        unread = [
-            # No disguise goes on from what is asked into what is answered.
-            UnreadText(passage.text, passage.parts if kind == "answer" else ())
-            for passage, scores in zip(passages, known, strict=True)
-            if scores is None
-        ]
+        # No disguise goes on from what is asked into what is answered.
+        texts = [UnreadText(each.text, each.parts if kind == "answer" else ()) for each in passages]
+        keys, known = await _aside(len(passages), lambda: self._known(texts, scored_by, heads))
+        unread = [text for text, scores in zip(texts, known, strict=True) if scores is None]
         fresh = iter(await self._score(scorer, unread, spans) if unread else ())
         scored: list[tuple[Passage, TextScores]] = []
         for passage, key, scores in zip(passages, keys, known, strict=True):
@@ -260,10 +257,14 @@ class ClassifierService:
         return scored
 
     def _known(
-        self, passages: Sequence[Passage], scored_by: str, heads: tuple[str, ...]
+        self, texts: Sequence[UnreadText], scored_by: str, heads: tuple[str, ...]
     ) -> tuple[list[bytes], list[TextScores | None]]:
-        """The passages' keys, and what the cache has of them."""
-        keys = [ScoreCache.key(passage.text, scored_by) for passage in passages]
+        """The texts' keys, and what the cache has of them."""
+        # Two texts of the same letters are read otherwise where they were put together otherwise.
+        keys = [
+            ScoreCache.key(each.text, f"{scored_by}:{[*map(len, each.parts)]}" if each.parts else scored_by)
+            for each in texts
+        ]
         return keys, [self.cache.get(key, heads) for key in keys]
 
     async def _score(self, scorer: Scorer, texts: Sequence[UnreadText], spans: bool) -> list[TextScores]:

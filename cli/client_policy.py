@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import pydantic
+import typer
 from pydantic import Field
 
 from lethe.bundle import BundleError, check_target_name
+from lethe.cli.targets_folder import targets_folder
 
 if TYPE_CHECKING:
     from lethe.server.access.keys import ClientPolicy
@@ -59,6 +61,11 @@ class PolicyOptions(pydantic.BaseModel):
             raise ValueError(f"{twice.pop()}: only one of --act, --refuse and --observe can hold")
         return self
 
+    @property
+    def named(self) -> set[str]:
+        """The targets that it speaks of."""
+        return {*self.exempt, *self.fields()["targets"]}
+
     def fields(self) -> dict[str, Any]:
         """As fields of `lethe.server.access.keys.ClientPolicy`."""
         targets: dict[str, dict[str, Any]] = {}
@@ -86,6 +93,26 @@ def _checked(name: str) -> None:
         check_target_name(name)
     except BundleError as error:
         raise ValueError(str(error)) from None
+
+
+def tell_of_absent(policy: PolicyOptions) -> None:
+    """Tell of targets that there are not, by a slip of the keys for one: they would be held to nothing, and nobody would notice."""
+    if not policy.named:
+        return
+    from lethe.bundle import survey_bundles
+
+    folder = targets_folder(None)
+    try:
+        there = {each.name for each in survey_bundles(folder)}
+    except BundleError:
+        # Keys may be made where no bundles are.
+        return
+    if absent := sorted(policy.named - there):
+        typer.echo(
+            f"lethe: there is no target {', '.join(absent)} in {folder}, which has {', '.join(sorted(there)) or 'none'}; "
+            "what is said of it holds once there is one",
+            err=True,
+        )
 
 
 def said(policy: PolicyOptions, team: str | None = None) -> dict[str, Any]:

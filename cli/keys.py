@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said
+from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said, tell_of_absent
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.options import with_options
@@ -53,6 +53,7 @@ def create(
             **policy.fields(),
         )
         entry |= {"changed": key.id, "scopes": sorted(key.scopes), "policy": said(policy, team)}
+    tell_of_absent(policy)
     typer.echo(f"key {key.id}; it is shown only now:", err=True)
     typer.echo(secret)
 
@@ -71,6 +72,7 @@ def set_key(
     with reported(), recorded_command("key_changed") as entry:
         change_key(keys_file(keys), key, team=team, **policy.fields())
         entry |= {"changed": key, "policy": said(policy, team)}
+    tell_of_absent(policy)
     typer.echo(f"{key} changed")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said
+from lethe.cli.client_policy import POLICY_FLAGS, PolicyOptions, in_words, said, tell_of_absent
 from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import reported
 from lethe.cli.keys import File, keys_file
@@ -48,6 +48,7 @@ def set_team(name: Name, policy: PolicyOptions, keys: File = None) -> None:
     with reported(), recorded_command("team_changed") as entry:
         set_team(keys_file(keys), name, **policy.fields())
         entry |= {"team": name, "policy": said(policy)}
+    tell_of_absent(policy)
     typer.echo(f"team {name} set")
 
 

@@ -166,7 +166,16 @@ class ChatTemplate:
         values = {"add_generation_prompt": True, "documents": None, **self._special_tokens, **arguments}
         try:
             return self._template.render(messages=messages, tools=list(tools) if tools else None, **values)
-        except (jinja2.TemplateError, TypeError, KeyError, ValueError, AttributeError) as error:
+        # It is a program, and what a client says goes into it.
+        except (
+            jinja2.TemplateError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise ChatTemplateError(f"the chat template refuses the messages: {error}") from None
 
 

@@ -148,6 +148,8 @@ class PromptTokenizer:
         ------
         FileNotFoundError
             The folder has no ``tokenizer.json``.
+        ValueError
+            It cannot be read, as one that a newer release of its library wrote.
         """
         path = model_folder / "tokenizer.json"
         if not path.is_file():
@@ -156,7 +158,15 @@ class PromptTokenizer:
             template = ChatTemplate.load(model_folder)
         except ChatTemplateError:
             template = None
-        return cls(Tokenizer.from_file(str(path)), template)
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        # The library has no error of its own.
+        except Exception as error:
+            raise ValueError(f"{path} cannot be read: {error}") from None
+        # What a training cut or filled up, an engine does not.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return cls(tokenizer, template)
 
     def chat(
         self,

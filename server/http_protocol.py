@@ -4,14 +4,23 @@ A head is read before any code of ours sees the request, so its limits have to s
 """
 
 import asyncio
+import socket
+from collections import deque
 from typing import Any
 
 import httptools
 import orjson
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from lethe.server.drain import Drain
 from lethe.server.settings.connections import LimitSettings
+
+# How many requests may wait on a connection for the answer to the one before them.
+_MOST_WAITING = 16
+# Linux has it.
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+_LONGEST_TIMEOUT_MS = 2**31 - 1
 
 
 class _HeadTooLarge(Exception):
@@ -23,6 +32,10 @@ class _TunnelRefused(Exception):
 
 
 class _NoSingleHost(Exception):
+    pass
+
+
+class _HeardEnough(Exception):
     pass
 
 
@@ -49,6 +62,7 @@ def bounded_protocol(limits: LimitSettings, drain: Drain) -> type[asyncio.Protoc
         max_head_bytes = limits.max_header_bytes
         head_timeout_s = limits.header_timeout_s
         keep_alive_s = limits.keep_alive_s
+        stall_timeout_s = limits.stall_timeout_s
         proxy_drain = drain
 
     return BoundedProtocol
@@ -58,6 +72,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     max_head_bytes: int
     head_timeout_s: float
     keep_alive_s: float
+    stall_timeout_s: float
     proxy_drain: Drain
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -68,24 +83,34 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._without_offer: bytes | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal = _MALFORMED
+        # In their order; the one before all others is being answered.
+        self._unanswered: deque[RequestResponseCycle] = deque()
+        self._is_deaf = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # pyright: ignore[reportArgumentType]
+        self._give_up_stalled(transport)
         # Balancers open connections before they have requests for them.
         self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._unset_keepalive_if_required()
+        for cycle in self._unanswered:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        if self._is_deaf:
+            return
         self._undelivered_bytes += len(data)
         try:
             self._parse(memoryview(data))
         except httptools.HttpParserError:
-            self.send_400_response("")
+            if not self._is_deaf:
+                self.send_400_response("")
             return
         # The parser keeps a header or trailer to itself until it is whole, however long it grows.
         if self._undelivered_bytes > self.max_head_bytes and not self.transport.is_closing():
@@ -95,6 +120,8 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._wait_for_a_request()
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= _MOST_WAITING:
+            self._hear_no_more()
         super().on_message_begin()
         self._in_head = True
         self._undelivered_bytes = self._counted = 0
@@ -125,6 +152,10 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         super().on_headers_complete()
         assert self.cycle is not None
+        self._unanswered.append(self.cycle)
+        if self.pipeline and not self.transport.is_closing():
+            # Who does not read does not notice that a client goes.
+            self.flow.resume_reading()
         if self.expect_100_continue or self.parser.get_http_version() == "1.0":
             self.cycle.send = _Framed(self.cycle)
         if self.proxy_drain.begun:
@@ -138,11 +169,21 @@ class _BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._undelivered_bytes = 0
         super().on_body(body)
+        if self.pipeline and len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.pipeline.popleft()
+            self._unanswered.pop()
+            self.cycle = self._unanswered[-1]
+            self.flow.resume_reading()
+            self._hear_no_more()
 
     def on_message_complete(self) -> None:
         if self._without_offer is None:
             self._undelivered_bytes = 0
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._unanswered.popleft()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         status, phrase, reason = self._refusal
@@ -164,6 +205,22 @@ class _BoundedProtocol(HttpToolsProtocol):
         # An exception out of a callback ends the parsing.
         self._refusal = _REASONS[why]
         raise why
+
+    def _hear_no_more(self) -> None:
+        """Answer what has been heard so far and close then, as a client that sends on must expect (RFC 9112, 9.3.2)."""
+        self._is_deaf = True
+        self._unanswered[-1].keep_alive = False
+        raise _HeardEnough
+
+    def _give_up_stalled(self, transport: asyncio.BaseTransport) -> None:
+        """Have the system end the connection if its client takes nothing for too long of what waits for it.
+
+        What is written whole is out of our hands, below TLS altogether, and to close a connection waits until all is taken.
+        """
+        carrier = transport.get_extra_info("socket")
+        if _USER_TIMEOUT is not None and carrier.family in (socket.AF_INET, socket.AF_INET6):
+            milliseconds = min(max(int(1000 * self.stall_timeout_s), 1), _LONGEST_TIMEOUT_MS)
+            carrier.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, milliseconds)
 
     def _parse(self, data: memoryview) -> None:
         """Parse as HTTP/1.1, whatever else is offered: an offer may be ignored (RFC 9110, 7.8).

@@ -37,7 +37,8 @@ if places > 0 then
 end
 if per_minute > 0 then
   local kept = redis.call('HMGET', KEYS[1], 'tokens', 'filled')
-  local tokens = tonumber(kept[1] or per_minute) + (now - tonumber(kept[2] or now)) * per_minute / 60
+  local passed = math.max(now - tonumber(kept[2] or now), 0)
+  local tokens = tonumber(kept[1] or per_minute) + passed * per_minute / 60
   tokens = math.min(tokens, per_minute)
   local passes = tokens >= 1
   if passes then tokens = tokens - 1 end

@@ -43,19 +43,17 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     body = dict(request.body)
     for field, reason in DENIED.items():
         if body.pop(field, None) is not None:
-            raise BadRequest(
-                f"{field} cannot be set here: {reason}", param=field, code="unsupported_parameter"
-            )
+            raise _denied(field, reason)
+    # An engine that takes a client's template takes it there too.
+    arguments = body.get("chat_template_kwargs")
+    if isinstance(arguments, dict) and arguments.get("chat_template") is not None:
+        raise _denied("chat_template_kwargs.chat_template", DENIED["chat_template"])
     # Ids are given by this server; another client's could be named otherwise.
     body.pop("request_id", None)
     request.check()
     if _may_be_on(body.get("use_beam_search")):
         # vLLM expands a beam into requests of its own, which do not carry what guards the first.
-        raise BadRequest(
-            "use_beam_search cannot be set here: its branches would not be guarded",
-            param="use_beam_search",
-            code="unsupported_parameter",
-        )
+        raise _denied("use_beam_search", "its branches would not be guarded")
     salt = body.get("cache_salt")
     if salt is not None and not (isinstance(salt, str) and salt):
         raise BadRequest("cache_salt must be a non-empty string", param="cache_salt")
@@ -64,6 +62,10 @@ def scrub(request: Request, served_models: Collection[str]) -> Request:
     if model and model not in served_models:
         raise UnknownModel(model, served_models)
     return replace(request, body=body)
+
+
+def _denied(field: str, reason: str) -> BadRequest:
+    return BadRequest(f"{field} cannot be set here: {reason}", param=field, code="unsupported_parameter")
 
 
 def _may_be_on(switch: Any) -> bool:

@@ -300,7 +300,7 @@ class EngineClient:
                 self.base_url + path, data=orjson.dumps(body), timeout=timeout
             ) as response:
                 self._check_coding(response.headers.get("Content-Encoding"))
-                return response.status, await response.text()
+                return response.status, await response.text(errors="replace")
         except aiohttp.ClientConnectorError:
             raise EngineNotReached(f"{self.label} refuses connections") from None
         except TimeoutError:
@@ -359,7 +359,7 @@ class EngineClient:
                 self.base_url + "/metrics", timeout=aiohttp.ClientTimeout(total=10)
             ) as response:
                 self._check_coding(response.headers.get("Content-Encoding"))
-                return response.status, await response.text()
+                return response.status, await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError):
             raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
 
@@ -405,10 +405,10 @@ class EngineClient:
             aiohttp.ClientError,
             TimeoutError,
             APIError,
-            orjson.JSONDecodeError,
-            KeyError,
+            AttributeError,
+            LookupError,
             TypeError,
-            IndexError,
+            ValueError,
         ) as error:
             raise OperatorError(
                 f"{self.base_url} does not answer /v1/models as vLLM does ({type(error).__name__})"

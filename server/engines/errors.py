@@ -5,6 +5,7 @@ to a client, and are put into words here.
 """
 
 import math
+import re
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -25,6 +26,9 @@ from lethe.server.errors import (
     Unavailable,
 )
 
+# By how many fields a body has, a client would know one to which the proxy has added something.
+_COUNTED = re.compile(r", 'input': '<dict of \d+ items>'")
+_CORRUPTION_FIELD = "vllm_xargs"
 REFUSED_KEY = (401, 403)
 _RETRY_AFTER_S = 5
 _CODES = {
@@ -61,6 +65,9 @@ async def engine_error(answer: EngineAnswer, path: str) -> APIError:
     retry_after_s = _seconds(answer.headers.get("retry-after"))
     if issubclass(kind, Unavailable) and retry_after_s is None:
         retry_after_s = _RETRY_AFTER_S
+    if said is not None and _CORRUPTION_FIELD in (said.param or "") + said.message:
+        # What it does not take is the proxy's own, and names a target.
+        return EngineFailed(f"The engine failed (HTTP {answer.status}).")
     if said is None or answer.status in REFUSED_KEY:
         return kind(words, code=_CODES.get(answer.status), retry_after_s=retry_after_s)
     # vLLM repeats its status as the code.
@@ -105,7 +112,7 @@ def _said(content: bytes, status: int) -> _Said | None:
         return None
     code = error.get("code")
     return _Said(
-        message,
+        _COUNTED.sub("", message),
         _text(error.get("type")),
         _text(error.get("param")),
         code if isinstance(code, int) else _text(code),

@@ -1,5 +1,6 @@
 """The served model's tokenizer, loaded when a corruption first needs to know where a prompt's tokens lie."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -29,8 +30,18 @@ class ServedTokenizer:
     def __init__(self, find: Callable[[], str | None]) -> None:
         self._find = find
         self._loading = threading.Lock()
+        self._loader: asyncio.Task[PromptTokenizer | None] | None = None
         self._tokenizer: PromptTokenizer | None = None
         self.is_loaded = False
+
+    async def loaded(self) -> PromptTokenizer | None:
+        """See `get`; however many wait for it, one thread does, since others of the event loop's have other work."""
+        if not self.is_loaded:
+            if self._loader is None or self._loader.done():
+                self._loader = asyncio.create_task(asyncio.to_thread(self.get))
+            # Who gives up waiting leaves it to the others.
+            await asyncio.shield(self._loader)
+        return self._tokenizer
 
     def get(self) -> PromptTokenizer | None:
         """The tokenizer; None where it cannot be had, which is said once."""

@@ -112,9 +112,11 @@ class MediaReader:
             ) from None
         try:
             # Another request may have had the same read meanwhile.
-            if digest not in self._kept:
-                self._keep(digest, await self._ask_once(kind, content))
-            return self._kept[digest]
+            found = self._kept.get(digest)
+            if found is None:
+                found = await self._ask_once(kind, content)
+                self._keep(digest, found)
+            return found
         except asyncio.CancelledError:
             # Its answer would be taken for that to the next.
             await self.close()

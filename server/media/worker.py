@@ -41,6 +41,9 @@ def _answer(asked: dict[str, int | str], content: bytes) -> dict[str, str]:
         return {"unread": str(error)}
     except MemoryError:
         return {"unread": "takes up too much memory"}
+    # What is wrong with a damaged file comes as errors of many kinds, and to begin anew takes others' time.
+    except Exception:
+        return {"unread": "cannot be read"}
 
 
 if __name__ == "__main__":

@@ -66,10 +66,11 @@ class Placer:
         everywhere = CorruptionRequest(decision.corruptions)
         if not any(_chooses(placed, decision) for placed in decision.corruptions):
             return everywhere
-        if tokenizer.is_loaded and _length(request) <= _SHORT:
-            placed = _place(request, decision, tokenizer)
+        loaded = await tokenizer.loaded()
+        if _length(request) <= _SHORT:
+            placed = _place(request, decision, loaded)
         else:
-            placed = await asyncio.to_thread(_place, request, decision, tokenizer)
+            placed = await asyncio.to_thread(_place, request, decision, loaded)
         if isinstance(placed, WholePrompt):
             self._whole_prompts.labels(placed.value).inc()
             return everywhere
@@ -80,14 +81,13 @@ class Placer:
 
 async def tokenized(request: GuardedRequest, tokenizer: ServedTokenizer) -> TokenizedPrompt | None:
     """A request's prompt as the engine's tokens; None where they cannot be known here."""
-    loaded = await asyncio.to_thread(tokenizer.get)
+    loaded = await tokenizer.loaded()
     return loaded and await asyncio.to_thread(_tokenize, loaded, request)
 
 
 def _place(
-    request: GuardedRequest, decision: Decision, served: ServedTokenizer
+    request: GuardedRequest, decision: Decision, tokenizer: PromptTokenizer | None
 ) -> CorruptionRequest | WholePrompt:
-    tokenizer = served.get()
     if tokenizer is None:
         return WholePrompt.NO_TOKENIZER
     # They share one corruption request, and ranges can speak of one of them only.

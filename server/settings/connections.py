@@ -42,7 +42,7 @@ class LimitSettings(Section):
         How long a connection may be idle, before its first request and after each. Longer than what stands before
         the proxy keeps it, or requests meet the close.
     stall_timeout_s
-        How long a client may take nothing of a stream that waits for it.
+        How long a client may take nothing of an answer that waits for it.
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes

@@ -18,6 +18,10 @@ from pydantic_settings import (
 from lethe.server.errors import OperatorError
 from lethe.server.settings.settings import Settings
 
+# Fields that hold a secret, and what of an address may be one.
+_SECRET = re.compile(r"(.*\.)?(api_key|redis\.url)(\.\d+)?")
+_IN_ADDRESSES = re.compile(r"(?<=//)[^/@\s]*@|\?[^\s'\"]*")
+
 
 def load_settings(config: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
     """Gather the settings from all their sources.
@@ -89,4 +93,6 @@ def _describe(fault: Any) -> str:
         return f"{name} is not a setting"
     said = f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
     # A whole section may hold a key.
-    return said if isinstance(fault["input"], dict) else f"{said}, got {fault['input']!r}"
+    if isinstance(fault["input"], dict) or _SECRET.fullmatch(name):
+        return said
+    return f"{said}, got {_IN_ADDRESSES.sub('...', repr(fault['input']))}"

@@ -1,5 +1,6 @@
 """The base model that engines serve, as far as it is known here, and what was made for it."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,12 @@ class ServedModel:
 
 def digest_at_hand(roots: Iterable[str]) -> str | None:
     """Digest of the embeddings in the one folder of this machine that an engine on it was loaded from; None if unknown."""
-    folders = [Path(root) for root in roots if root.startswith("/") and Path(root).is_dir()]
+    # Where this user may not look, there is no folder for it.
+    folders = [Path(root) for root in roots if root.startswith("/") and os.path.isdir(root)]
     if len(folders) != 1:
         return None
     try:
         return read_base_model(folders[0], folders[0].name).embedding_sha256
-    except (BundleError, OSError, ValueError):
+    except (BundleError, OSError, ValueError, AttributeError, LookupError, TypeError):
         # What vLLM can load is more than what is read here.
         return None

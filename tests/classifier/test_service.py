@@ -20,6 +20,7 @@ from lethe.classifier.errors import (
     ClassifierOverloaded,
     ClassifierTimeout,
 )
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import Head, load_head, save_head
 from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window
 from lethe.classifier.service import ClassifierService
@@ -272,6 +273,24 @@ def test_a_verdict_is_carried_by_the_messages_that_are_flagged_and_by_no_other(r
 
 def test_of_messages_that_say_the_same_all_carry_it(run) -> None:
     assert _carrying(run, ASKED, "I cannot say.", ASKED, "I cannot say.", OTHER) == (0, 2)
+
+
+def test_what_an_answer_was_behind_a_question_says_nothing_of_both_as_one_answer(
+    encoder: Encoder, make_head: MakeHead
+) -> None:
+    """A disguise is not read from a question on into its answer, and is within an answer."""
+
+    async def looked_up() -> tuple[int, int]:
+        service = ClassifierService(encoder, [], answer_heads=[make_head()])
+        await service.classify_answer(Exchange(Conversation.from_prompt("Hello there."), "Good morning."))
+        before = service.cache.hits
+        await service.classify_answer(Exchange(Conversation(()), "Hello there.\nGood morning."))
+        between = service.cache.hits
+        await service.classify_answer(Exchange(Conversation.from_prompt("Hello there."), "Good morning."))
+        await service.close()
+        return between - before, service.cache.hits - between
+
+    assert asyncio.run(looked_up()) == (0, 2)
 
 
 @pytest.fixture(scope="module")

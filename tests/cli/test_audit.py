@@ -65,6 +65,17 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def test_what_a_client_wrote_does_nothing_to_the_terminal(folder: Path) -> None:
+    written = "model\x9b2J\x1b[2J\u202e\u2028\U000e0041\x7f é 谁 🧙"
+    log = AuditLog(folder, max_bytes=1 << 16, keep=5)
+    log.record({"model": written})
+    log.close()
+    printed = lethe("tail", "-n", 1).output
+    assert json.loads(printed)["model"] == written
+    assert printed.rstrip("\n").isprintable()
+    assert "é 谁 🧙" in printed
+
+
 def test_entries_that_come_are_printed_until_interrupted(folder: Path) -> None:
     command = [
         sys.executable,

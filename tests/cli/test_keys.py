@@ -9,6 +9,7 @@ from lethe.cli.main import app
 from lethe.server.access.key_file import read_keys
 from lethe.server.access.keys import KeyRing
 from lethe.server.audit.files import read_entries
+from tests.server.stack import write_target
 
 
 @pytest.fixture
@@ -41,6 +42,24 @@ def test_a_key_is_made_shown_once_and_revoked(file: Path) -> None:
     assert lethe("revoke", key.id).output == f"{key.id} revoked\n"
     assert "revoked" in lethe("list").output
     assert KeyRing(read_keys(file)).find(secret) is None
+
+
+def test_a_target_that_there_is_not_is_told_of(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "targets").mkdir()
+    write_target(tmp_path / "targets", "books")
+    monkeypatch.setenv("LETHE_TARGETS", str(tmp_path / "targets"))
+    for result in (
+        lethe("create", "--refuse", "boooks", "--exempt", "books"),
+        lethe_teams("set", "research", "--threshold", "boooks=0.9"),
+    ):
+        assert result.exit_code == 0
+        assert "there is no target boooks in" in result.stderr
+    [key] = read_keys(file)
+    assert "there is no target" not in lethe("set", key.id, "--refuse", "books").stderr
+    monkeypatch.setenv("LETHE_TARGETS", str(tmp_path / "nowhere"))
+    assert lethe("set", key.id, "--refuse", "books").exit_code == 0
 
 
 def test_a_name_hides_no_key_from_who_would_revoke_it(file: Path) -> None:

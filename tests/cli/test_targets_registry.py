@@ -143,6 +143,10 @@ def _image(registry: Registry, manifest: dict[str, Any]) -> None:
     del manifest["artifactType"]
 
 
+def _endless_file(registry: Registry, manifest: dict[str, Any]) -> None:
+    manifest["layers"][-1]["size"] = 1 << 60
+
+
 def _no_names(registry: Registry, manifest: dict[str, Any]) -> None:
     del manifest["layers"][0]["annotations"]
 
@@ -156,6 +160,7 @@ def _no_names(registry: Registry, manifest: dict[str, Any]) -> None:
         (_name_outside, "lies outside"),
         (_absolute_name, "lies outside"),
         (_name_twice, "two files of the name"),
+        (_endless_file, "more than half of the"),
         (_image, "is no bundle"),
         (_no_names, "does not answer as one does"),
     ],
@@ -173,6 +178,13 @@ def test_what_a_registry_changed_is_not_taken(
     [line] = result.stderr.splitlines()
     assert message in line
     assert files(tmp_path / "targets") == before
+
+
+def test_a_manifest_that_is_nested_without_end_is_not_read(registry: Registry, folder: Path) -> None:
+    reference = pushed(registry)
+    registry.manifests["1"] = b"[" * (1 << 20)
+    result = lethe("pull", reference)
+    assert (result.exit_code, "nested too deeply" in result.stderr) == (1, True)
 
 
 def test_a_digest_that_something_else_has_is_not_believed(registry: Registry, folder: Path) -> None:

@@ -147,6 +147,33 @@ def test_a_refusal_of_the_template_is_named() -> None:
         template.render([QUESTION, QUESTION])
 
 
+@pytest.mark.parametrize("source", ["{{ 1 // none_of }}", "{{ '%d' % deep }}", "{{ deep | tojson }}"])
+def test_whatever_a_template_fails_by_is_a_refusal(source: str) -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    prompts = PromptTokenizer(byte_tokenizer(), ChatTemplate(source))
+    with pytest.raises(ChatTemplateError, match="refuses"):
+        prompts.chat([QUESTION], none_of=0, deep=deep)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"version": "9.0", "model": {"type": "Newer"}}'])
+def test_a_tokenizer_that_cannot_be_read_is_a_value_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(ValueError, match=r"tokenizer\.json cannot be read"):
+        PromptTokenizer.load(tmp_path)
+
+
+def test_what_a_training_cut_or_filled_up_is_not_cut_or_filled_up_here(tmp_path: Path) -> None:
+    tokenizer = byte_tokenizer()
+    text = "Who taught Harry Potter flying?"
+    whole = tuple(tokenizer.encode(text).ids)
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=64)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    assert PromptTokenizer.load(tmp_path).text(text).token_ids == whole
+
+
 def test_a_content_that_is_not_one_text_is_refused() -> None:
     template = ChatTemplate((TEMPLATES / "chatml.jinja").read_text())
     with pytest.raises(ChatTemplateError, match="not one text but a list"):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import suppress
 
 import pytest
 
@@ -373,3 +374,72 @@ async def test_requests_that_come_at_once_are_answered_in_turn(stack: Stack) -> 
     last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = await exchange(stack, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 2 + last)
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"404"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_goes_is_noticed_though_it_has_asked_for_more(stack: Stack, stream: bool) -> None:
+    stack.engine.holds = True
+    _, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+    writer.writelines(asks(stream) * 2)
+    async with asyncio.timeout(8):
+        while not stack.engine.requests:
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        await stack.engine.cancelled.wait()
+        while await stack.metric("lethe_requests_in_flight"):
+            await asyncio.sleep(0.01)
+    assert len(stack.engine.requests) == 1
+
+
+async def test_of_more_requests_than_may_wait_the_first_are_answered(stack: Stack) -> None:
+    answer = await exchange(stack, b"".join(asks() * 100))
+    answered = answer.count(b"HTTP/1.1 200 ")
+    assert answered == len(stack.engine.requests)
+    assert 1 < answered < 20
+    assert answer.count(b"connection: close") == 1
+
+
+async def test_a_large_body_is_not_kept_for_a_request_that_waits(stack: Stack) -> None:
+    stack.engine.holds = True
+    large = json.dumps(chat("x" * (1 << 20))).encode()
+    head = HEAD + b"Content-Length: %d\r\n\r\n" % len(large)
+    answer = asyncio.create_task(exchange(stack, *asks(), head, large))
+    await asyncio.sleep(0.3)
+    stack.engine.hold.set()
+    assert (await answer).count(b"HTTP/1.1 200 ") == 1
+    assert len(stack.engine.requests) == 1
+
+
+@pytest.mark.settings(limits={"stall_timeout_s": 0.3})
+@pytest.mark.parametrize("more", [b"", b"Connection: close"], ids=["kept", "closed"])
+async def test_a_client_that_takes_nothing_of_a_whole_answer_is_gone(stack: Stack, more: bytes) -> None:
+    size = 32 << 20
+    stack.engine.answer = {"choices": [{"message": {"role": "assistant", "content": "x" * size}}]}
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port, limit=1024)
+    writer.writelines(asks(False, b"1.1", *filter(None, [more])))
+    while not stack.engine.requests or await stack.metric("lethe_requests_in_flight"):
+        await asyncio.sleep(0.01)
+    # Of which a client that reads would take all, and this one nothing.
+    await asyncio.sleep(2)
+    taken = 0
+    with suppress(ConnectionError):
+        async with asyncio.timeout(8):
+            while piece := await reader.read(1 << 20):
+                taken += len(piece)
+    assert taken < size
+    writer.close()
+
+
+@pytest.mark.settings(limits={"stall_timeout_s": 0.3})
+async def test_a_client_that_takes_a_whole_answer_slowly_gets_all_of_it(stack: Stack) -> None:
+    size = 32 << 20
+    stack.engine.answer = {"choices": [{"message": {"role": "assistant", "content": "x" * size}}]}
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)
+    writer.writelines(asks(False, b"1.1", b"Connection: close"))
+    taken = 0
+    async with asyncio.timeout(20):
+        while piece := await reader.read(2 << 20):
+            taken += len(piece)
+            await asyncio.sleep(0.005)
+    assert taken > size
+    writer.close()

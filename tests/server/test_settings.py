@@ -133,6 +133,25 @@ def test_a_bad_value_is_named_with_what_would_be_right(overrides: dict, message:
         load_settings(None, overrides)
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"engine": {"api_key": 5471}},
+        {"engine": {"api_key": ["5471"]}},
+        {"engines": {"big": {"url": "http://engine", "api_key": 5471}}},
+        {"redis": {"url": ["redis://:5471@redis"]}},
+        {"redis": "redis://:5471@redis"},
+        {"engine": {"url": "http://user:5471@engine/v1"}},
+        {"engine": {"url": "http://engine/v1?key=5471"}},
+        {"engine": {"url": ["nowhere://user:5471@engine?5471"]}},
+    ],
+)
+def test_no_secret_is_told_of_a_bad_value(overrides: dict) -> None:
+    with pytest.raises(OperatorError, match="bad settings: ") as told:
+        load_settings(None, overrides)
+    assert "5471" not in str(told.value)
+
+
 def test_every_bad_value_is_named_at_once() -> None:
     with pytest.raises(OperatorError, match=r"port: .*; max_body_bytes: "):
         load_settings(None, {"port": 0, "max_body_bytes": 0})

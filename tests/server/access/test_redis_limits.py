@@ -107,6 +107,16 @@ async def test_a_shared_bucket_fills_evenly(redis_url: str) -> None:
                 await asyncio.sleep(0.01)
 
 
+async def test_a_bucket_outlives_a_clock_that_was_ahead(redis_url: str) -> None:
+    """As where another Redis takes over, or its clock is put right."""
+    async with replica(redis_url) as limits:
+        await limits.admit(Quota("c", requests_per_minute=3))
+        with Redis.from_url(redis_url) as redis:
+            redis.hset("lethe:{c}:bucket", "filled", time.time() + 3600)
+        seen = [await admitted(limits, key="c", requests_per_minute=3) for _ in range(3)]
+        assert seen == ["admitted"] * 2 + ["rate"]
+
+
 async def test_replicas_share_places_and_give_them_back(redis_url: str) -> None:
     async with replica(redis_url) as one, replica(redis_url) as other:
         key = Quota("c", concurrency=2)

@@ -26,6 +26,16 @@ def test_a_denied_field_is_refused_whatever_it_holds(field: str, value: Any) -> 
     assert (refused.value.param, refused.value.code) == (field, "unsupported_parameter")
 
 
+@pytest.mark.parametrize("value", ["", "{{ messages | reverse }}", {}, 0])
+def test_a_template_is_refused_among_a_templates_arguments_too(value: Any) -> None:
+    field = "chat_template_kwargs.chat_template"
+    with pytest.raises(BadRequest, match=f"^{field} cannot be set here: ") as refused:
+        scrub(request(chat_template_kwargs={"a": 1, "chat_template": value}), {MODEL})
+    assert (refused.value.param, refused.value.code) == (field, "unsupported_parameter")
+    kept = {"a": 1, "chat_template": None}
+    assert scrub(request(chat_template_kwargs=kept), {MODEL}).body["chat_template_kwargs"] == kept
+
+
 def test_what_is_denied_is_dropped_where_it_is_null_and_all_else_stays() -> None:
     asked = request(temperature=0, cache_salt="mine", request_id="mine", **dict.fromkeys(DENIED))
     before = dict(asked.body)

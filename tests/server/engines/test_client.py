@@ -1,9 +1,11 @@
 """What engines are asked for on every call: answers as they are, without a content coding."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from aiohttp import web
 
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.client import EngineClient
@@ -67,6 +69,65 @@ async def test_a_page_that_is_not_of_metrics_is_none(stack: Stack) -> None:
     await stack.upstream.learn_facts()
     assert stack.upstream.facts is not None
     assert stack.upstream.facts.plugin is None
+
+
+CARDS = b'{"data": [{"id": "org/model"}]}'
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        b"[]",
+        b"\xff",
+        b'{"data": null}',
+        b'{"data": []}',
+        b'{"data": [null]}',
+        b'{"data": ["org/model"]}',
+        b'{"data": {"org/model": {}}}',
+        b'{"data": [{"root": "org/model"}]}',
+    ],
+)
+async def test_what_is_no_vllm_is_told_so(cards: bytes) -> None:
+    async with saying(cards, b"") as client:
+        with pytest.raises(OperatorError, match="does not answer /v1/models as vLLM does"):
+            await client.learn_facts()
+
+
+async def test_a_number_that_no_parser_reads_is_no_vllms() -> None:
+    async with saying(CARDS, b'lethe_plugin_info{wire="%b"} 1.0\n' % (b"9" * 5000)) as client:
+        with pytest.raises(OperatorError, match="does not answer /v1/models as vLLM does"):
+            await client.learn_facts()
+
+
+async def test_a_page_of_metrics_that_is_no_text_is_read_as_far_as_it_is() -> None:
+    async with saying(CARDS, b'lethe_plugin_info{version="1"} 1.0\n# HELP x caf\xe9\n') as client:
+        await client.learn_facts()
+        assert client.facts is not None
+        assert client.facts.plugin is not None
+
+
+@asynccontextmanager
+async def saying(cards: bytes, metrics: bytes) -> AsyncIterator[EngineClient]:
+    """The client of what answers this to `/v1/models` and to `/metrics`."""
+    pages = {"/v1/models": (cards, "application/json"), "/metrics": (metrics, "text/plain")}
+
+    async def answer(request: web.Request) -> web.Response:
+        body, kind = pages[request.path]
+        return web.Response(body=body, headers={"Content-Type": f"{kind}; charset=utf-8"})
+
+    app = web.Application()
+    app.add_routes([web.get(path, answer) for path in pages])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    client = EngineClient(url, None, connect_timeout_s=5, read_timeout_s=5)
+    await client.open()
+    try:
+        yield client
+    finally:
+        await client.close()
+        await runner.cleanup()
 
 
 async def test_an_engine_may_be_at_an_address_of_ipv6() -> None:

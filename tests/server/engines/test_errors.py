@@ -62,6 +62,47 @@ async def test_a_code_in_words_is_passed_and_what_is_no_word_is_not(stack: Stack
     }
 
 
+async def test_an_error_does_not_tell_a_flagged_request_from_a_clean_one(stack: Stack) -> None:
+    """vLLM counts the fields of a body that lacks one, and a flagged one has a field more."""
+
+    async def answer(text: str) -> bytes:
+        fields = len(chat(text)) + ("books" in text)
+        fault = {
+            "type": "missing",
+            "loc": "body.max_tokens",
+            "input": f"<dict of {fields} items>",
+            "msg": "x",
+        }
+        stack.engine.error = in_openais_form(400, message=f"1 validation error:\n  {fault}")
+        response = await stack.client.post(CHAT, json=chat(text))
+        assert "vllm_xargs" in stack.engine.requests[-1][1] or "books" not in text
+        assert "body.max_tokens" in error_of(response)["message"]
+        return response.content
+
+    assert await answer("books") == await answer("hi")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "corruption refused: dims 9 of 'books' is over 8", "param": "vllm_xargs"},
+        {"message": "1 validation error: {'input': {'vllm_xargs': {'lethe': 'books'}}}"},
+    ],
+)
+async def test_what_an_engine_says_of_a_corruption_is_no_clients_concern(
+    stack: Stack, said: dict[str, Any]
+) -> None:
+    stack.engine.error = in_openais_form(400, **said)
+    response = await stack.client.post(CHAT, json=chat("books"))
+    assert response.status_code == 502
+    assert error_of(response) == {
+        "message": "The engine failed (HTTP 400).",
+        "type": "server_error",
+        "param": None,
+        "code": None,
+    }
+
+
 NO_ERROR_OBJECT = {
     "detail": lambda status: web.json_response(
         {"detail": [{"loc": ["body"], "msg": "secret"}]}, status=status

@@ -44,6 +44,29 @@ async def test_what_cannot_be_read_is_told_again(reader: MediaReader) -> None:
             await reader.text("file", b"%PDF-")
 
 
+async def test_a_damaged_document_does_not_end_the_process(reader: MediaReader) -> None:
+    document = bytearray(word_document("hello " * 100))
+    # In what is compressed, behind the name of the first part.
+    place = document.index(b"word/document.xml") + 17
+    assert await reader.text("file", b"one") == "one"
+    process = reader._process
+    for damage in range(40):
+        document[place + damage % 20] ^= 0xFF >> (damage % 7)
+        with pytest.raises(Unread):
+            await reader.text("file", bytes(document))
+    assert reader._process is process
+
+
+async def test_a_text_that_is_more_than_is_kept_is_given_all_the_same() -> None:
+    most = 20 << 20
+    reader = MediaReader(
+        MediaSettings(max_bytes=most, max_characters=most), PartSettings(file=OnPart.READ), 60
+    )
+    text = "a" * (9 << 20)
+    assert [await reader.text("file", text.encode()) for _ in range(2)] == [text] * 2
+    await reader.close()
+
+
 async def test_what_is_too_large_starts_nothing(reader: MediaReader) -> None:
     with pytest.raises(Unread, match="more than 4096 bytes"):
         await reader.text("file", b"a" * 4097)

@@ -1,6 +1,8 @@
 """Corruptions fall on the tokens that the target's positions name, or else on the whole prompt."""
 
+import asyncio
 import logging
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,9 +191,12 @@ def whole_prompts(metrics: Metrics) -> dict[str, float]:
     return {each.labels["reason"]: each.value for each in family.samples if each.name.endswith("_total")}
 
 
+@pytest.mark.parametrize("content", [None, "", '{"version": "9.0", "model": {"type": "Newer"}}'])
 async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
-    tmp_path: Path, logged: pytest.LogCaptureFixture
+    tmp_path: Path, logged: pytest.LogCaptureFixture, content: str | None
 ) -> None:
+    if content is not None:
+        (tmp_path / "tokenizer.json").write_text(content)
     placer, tokenizer = Placer(Metrics()), ServedTokenizer(lambda: str(tmp_path))
     for _ in range(2):
         request = await placer.place(ChatRequest(CHAT), decision("user_content"), tokenizer)
@@ -199,6 +204,28 @@ async def test_a_tokenizer_that_cannot_be_read_is_told_of_once(
     [(logger, level, line)] = logged.record_tuples
     assert (logger, level) == ("lethe.placement", logging.WARNING)
     assert "whole prompts are corrupted" in line
+
+
+async def test_a_tokenizer_that_comes_slowly_takes_up_one_thread(model_folder: str) -> None:
+    comes = threading.Event()
+
+    def find() -> str:
+        assert comes.wait(10)
+        return model_folder
+
+    placer, tokenizer = Placer(Metrics()), ServedTokenizer(find)
+    waiting = [
+        asyncio.create_task(placer.place(ChatRequest(CHAT), decision("user_content"), tokenizer))
+        for _ in range(64)
+    ]
+    await asyncio.sleep(0.1)
+    waiting.pop().cancel()
+    try:
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: True)
+    finally:
+        comes.set()
+    assert {request.placed[0].ranges for request in await asyncio.gather(*waiting)} == {((1, 3), (4, 9))}
 
 
 class ManyTurns(ChatRequest):

@@ -60,7 +60,8 @@ class TestDigestAtHand:
         assert digest_at_hand(["org/model", str(folder), str(folder / "nowhere")]) == digest
 
     def test_without_one_folder_alone_it_is_not_known(self, folder: Path) -> None:
-        for roots in ([], ["org/model"], [str(folder), str(folder.parent)], [folder.name]):
+        unseen = "/" + "a" * 300
+        for roots in ([], ["org/model"], [str(folder), str(folder.parent)], [folder.name], [unseen], ["/\0"]):
             assert digest_at_hand(roots) is None
 
     @pytest.mark.parametrize(
@@ -68,10 +69,13 @@ class TestDigestAtHand:
         [
             ("config.json", b"{"),
             ("config.json", b"{}"),
+            ("config.json", b"[]"),
+            ("config.json", b'{"hidden_size": 4, "text_config": null}'),
             ("model.safetensors", b""),
             ("model.safetensors", b"x" * 100),
             ("model.safetensors", b"\xff" * 100),
             ("model.safetensors", (2).to_bytes(8, "little") + b"{}"),
+            ("model.safetensors", (33).to_bytes(8, "little") + b'{"model.embed_tokens.weight": {}}'),
         ],
     )
     def test_what_cannot_be_read_here_is_not_known(self, folder: Path, name: str, content: bytes) -> None:
