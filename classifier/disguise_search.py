@@ -22,6 +22,7 @@ from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.literals import read_literals
 from lethe.classifier.markup import MARKUP
 from lethe.classifier.number_lists import NUMBERS
+from lethe.classifier.odd_stretches import OddStretches, WordShares
 from lethe.classifier.parts import split_parts, whole_parts
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
@@ -187,11 +188,19 @@ class DisguiseSearch:
         self, parted: PartedReading, readings: Sequence[PartedReading]
     ) -> Iterator[tuple[int, int]]:
         canonical, place = parted.reading.canonical, 0
-        found = odd_signs(canonical.text, _SIGNS)
+        signs = _SIGNS.weighed(canonical.text)
+        found = odd_signs(signs)
         found += (*in_groups(canonical.text, _STATISTICS), *signs_for_letters(canonical.text))
-        for part in parted.parts:
+        for part, has_fresh in zip(parted.parts, parted.parts_with_fresh, strict=True):
             left = self._left.get(part, ())
             inside = (*nonsense(part, left, _STATISTICS), *self._coded(part))
+            if has_fresh and self._lexicon is not None:
+                words = WordShares(*self._lexicon.unknown_words(part))
+                inside += (
+                    *OddStretches.load().found_in(
+                        signs.part(place, place + len(part)), words, len(canonical.text)
+                    ),
+                )
             found += ((place + start, place + end) for start, end in inside)
             place += len(part)
         for start, end in found:
