@@ -28,7 +28,7 @@ from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
 from lethe.classifier.shifted_signs import SHIFTED
-from lethe.classifier.sign_statistics import SignStatistics
+from lethe.classifier.sign_statistics import SignStatistics, WeighedSigns
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
 from lethe.classifier.turns import TURNS, backwards, by_thirteen
@@ -184,29 +184,42 @@ class DisguiseSearch:
                 found += self._unread_in(parted, readings)
         return tuple(sorted(set(found)))
 
-    def _unread_in(
-        self, parted: PartedReading, readings: Sequence[PartedReading]
-    ) -> Iterator[tuple[int, int]]:
+    def _unread_in(self, parted: PartedReading, readings: Sequence[PartedReading]) -> list[tuple[int, int]]:
         canonical, place = parted.reading.canonical, 0
         signs = _SIGNS.weighed(canonical.text)
         found = odd_signs(signs)
         found += (*in_groups(canonical.text, _STATISTICS), *signs_for_letters(canonical.text))
-        for part, has_fresh in zip(parted.parts, parted.parts_with_fresh, strict=True):
+        for part in parted.parts:
             left = self._left.get(part, ())
             inside = (*nonsense(part, left, _STATISTICS), *self._coded(part))
-            if has_fresh and self._lexicon is not None:
-                words = WordShares(*self._lexicon.unknown_words(part))
-                inside += (
-                    *OddStretches.load().found_in(
-                        signs.part(place, place + len(part)), words, len(canonical.text)
-                    ),
-                )
             found += ((place + start, place + end) for start, end in inside)
             place += len(part)
+        # These say more exactly where it stands.
+        unread = list(self._not_read(found, parted, readings))
+        return unread or list(self._not_read(self._odd(parted, signs), parted, readings))
+
+    def _odd(self, parted: PartedReading, signs: WeighedSigns) -> Iterator[tuple[int, int]]:
+        """Where a reading looks like no ordinary text, as far as some of it is new."""
+        if self._lexicon is None:
+            return
+        place = 0
+        for part, has_fresh in zip(parted.parts, parted.parts_with_fresh, strict=True):
+            if has_fresh:
+                words = WordShares(*self._lexicon.unknown_words(part))
+                inside = signs.part(place, place + len(part))
+                for start, end in OddStretches.load().found_in(inside, words, len(signs.text)):
+                    yield place + start, place + end
+            place += len(part)
+
+    @staticmethod
+    def _not_read(
+        found: Iterable[tuple[int, int]], parted: PartedReading, readings: Sequence[PartedReading]
+    ) -> Iterator[tuple[int, int]]:
+        """Those stretches of a reading, in the original, that are new in it and that no reading replaced."""
         for start, end in found:
             fresh = any(first < end and start < last for first, last in parted.reading.fresh)
             if fresh and not any(_reads(each.reading, parted.reading, start, end) for each in readings):
-                yield canonical.original_span(start, end)
+                yield parted.reading.canonical.original_span(start, end)
 
     def _coded(self, part: str) -> list[tuple[int, int]]:
         if part not in self._coded_words:

@@ -6,7 +6,6 @@ judged by the mean and the spread of what their blocks show. Knows no disguise b
 """
 
 import functools
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +30,9 @@ DENSE = 4
 _WINDOWS = ((12, 6), (24, 12), (64, 32))
 _FEWEST_BLOCKS = 3
 _SPREAD_FLOOR = 1e-4
-# A longer text has more windows, and whoever hides a question sends little else, so each doubling asks for so much more in
+# Whoever hides a question sends little else. So each halving of the share that a window is of its text asks for so much more in
 # log-odds: with less, lists of registers, years and names in code and in definitions of tools would be odd.
-_USUAL, _EACH_DOUBLING = 700, 3.0
+_EACH_HALVING = 2.0
 _MULTIPLIER = np.uint32(0x9E3779B1)
 _VECTORS_AT_ONCE = 1 << 16
 
@@ -51,7 +50,7 @@ class OddStretches:
     of_blocks, of_windows, of_all
         Weights with the bias as the last row: (D + `DENSE` + 1, H), (2 H + 1, K) and (K + 1,).
     least
-        Log-odds from which on a window of a text of usual length is odd.
+        Log-odds from which on a window that is all of its text is odd.
     """
 
     vectors: NDArray[np.int8]
@@ -87,8 +86,8 @@ class OddStretches:
             How long the whole text is that this one is of.
         """
         starts, ends, odds = self.windows(signs, words)
-        least = self.least + _EACH_DOUBLING * math.log2(max(characters / _USUAL, 1))
-        (chosen,) = (odds >= least).nonzero()
+        share = np.minimum(BLOCK * (ends - starts) / max(characters, 1), 1)
+        (chosen,) = (odds + _EACH_HALVING * np.log2(share) >= self.least).nonzero()
         end = len(signs.text)
         stretches = (
             (BLOCK * start, end if end - BLOCK * last < BLOCK else BLOCK * last)

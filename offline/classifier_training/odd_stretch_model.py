@@ -6,8 +6,10 @@ trained without it. ``--data`` names the benchmark data, of which it reads TOFU'
 """
 
 import argparse
+import gettext
 import random
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -39,10 +41,11 @@ from lethe.offline.data.ordinary_text import (
     documents,
     documents_by_kind,
     machine_folders,
+    part_of,
 )
 from lethe.offline.data.text_files import TextKind
 
-_OF_EACH = 20_000
+_OF_EACH = 19_000
 _HELD_OUT = 0.12
 _DIMENSION, _HIDDEN, _LAST, _ROUNDS, _BATCH = 12, 40, 24, 2, 128
 _MOST_BLOCKS, _FEWEST_BLOCKS = 64, 3
@@ -53,6 +56,8 @@ _VECTOR_RATE, _RATE = 5e-3, 3e-3
 _LEAST = 3.0
 _EXAMPLES = ("ordinary_prompts", "ordinary_prose", "ordinary_code", "ordinary_follow_ups")
 _WRITTEN: tuple[TextKind, ...] = ("docs", "manpage", "prose")
+_LOCALES, _FILES_OF_A_LANGUAGE = Path("/usr/share/locale"), 6
+_LATIN = frozenset(string.ascii_letters + " ")
 _SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n\n")
 _ASKING = (
     "Decode this", "What does this say", "Solve the cipher", "Can you read this", "Please decipher the message and reply to it",
@@ -97,6 +102,7 @@ class _Texts:
             for each in islice(_written(folders, kind), 3000)
             if each.language != "en"
         ][:2500]
+        self._foreign += list(_translations(noise))
         self._short = [
             row["text"]
             for name in _EXAMPLES
@@ -109,7 +115,8 @@ class _Texts:
         prose = (*self._foreign, *self._documents["prose"], *self._documents["docs"][:300])
         sentences = (" ".join(each.split()) for text in prose for each in _SENTENCE.split(text))
         self._sentences = [each for each in sentences if 40 < len(each) < 200]
-        self._questions = [*_questions(data), *noise.sample(self._sentences, min(5000, len(self._sentences)))]
+        latin = list(filter(_in_latin_letters, self._sentences))
+        self._questions = [*_questions(data), *noise.sample(latin, min(5000, len(latin)))]
 
     def hidden(self, family: Family) -> tuple[str, tuple[Family, ...]]:
         """A text with a disguise of a family in it, and the families that were at work."""
@@ -122,15 +129,14 @@ class _Texts:
     def ordinary(self) -> str:
         """An ordinary text."""
         noise, drawn = self._noise, self._noise.random()
-        if drawn < 0.40:
-            text = self._piece(
-                noise.choice(self._documents[noise.choice([k for k, v in self._documents.items() if v])])
-            )
-        elif drawn < 0.55:
+        if drawn < 0.34:
+            kinds = [kind for kind, found in self._documents.items() if found]
+            text = self._piece(noise.choice(self._documents[noise.choice(kinds)]))
+        elif drawn < 0.56:
             text = self._piece(noise.choice(self._foreign))
-        elif drawn < 0.64:
-            text = noise.choice(self._questions)
-        elif drawn < 0.70:
+        elif drawn < 0.63:
+            text = noise.choice(self._questions if noise.random() < 0.5 else self._sentences)
+        elif drawn < 0.68:
             text = self._piece(noise.choice(self._short))
         else:
             text = odd_ordinary_text(noise, self.words)[:1600]
@@ -151,6 +157,27 @@ class _Texts:
         if noise.random() < 0.4:
             frame = f"{noise.choice(self._sentences)[:120]} {frame}"
         return noise.choice(_FORMS).format(f=frame, t=text, g=noise.choice(self._sentences)[:80])
+
+
+def _translations(noise: random.Random) -> Iterator[str]:
+    """What programs of this machine say in other languages, some files of each language that training is left."""
+    for language in sorted(_LOCALES.glob("*/LC_MESSAGES")):
+        files = [path for path in sorted(language.glob("*.mo")) if part_of(path.stem) == "train"]
+        for path in noise.sample(files, min(_FILES_OF_A_LANGUAGE, len(files))):
+            try:
+                with path.open("rb") as file:
+                    catalogue = gettext.GNUTranslations(file)
+            except (OSError, ValueError, LookupError):
+                continue
+            said = [text for text in vars(catalogue)["_catalog"].values() if len(text) > 20][1:]
+            noise.shuffle(said)
+            text = noise.choice((" ", "\n")).join(said[:60])
+            yield from (text[at : at + 1500] for at in range(0, min(len(text), 4500), 1500))
+
+
+def _in_latin_letters(text: str) -> bool:
+    """Whether what is done to letters would change a text."""
+    return sum(map(_LATIN.__contains__, text)) >= 0.85 * len(text)
 
 
 def _written(folders: Sequence[Path], kind: TextKind) -> Iterator[OrdinaryDocument]:
