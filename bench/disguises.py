@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.disguise import Disguise
 from bench.disguise_list import DISGUISES
 from bench.page import table
+from bench.published_disguises import PUBLISHED_DISGUISES
 from bench.puzzle_disguises import PUZZLE_DISGUISES
 from bench.red_team_disguises import RED_TEAM_DISGUISES
 from lethe.classifier.conversation import Conversation
@@ -19,7 +20,7 @@ from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.metrics.intervals import counted
 
-_ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES)
+_ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES, *PUBLISHED_DISGUISES)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     innocent = asyncio.run(_outcomes(encoder, head, ordinary))
     parts: list[str] = []
     titles = {
+        5: "Held out fifth",
         4: "Held out fourth",
         3: "Held out third",
         1: "Held out first",

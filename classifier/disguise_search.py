@@ -1,5 +1,6 @@
 """The search for what may be read in a reading: which readers look at it, and what each made of its parts."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ from lethe.classifier.letter_statistics import LetterStatistics
 from lethe.classifier.literals import may_have_literals, read_literals
 from lethe.classifier.markup import MARKUP
 from lethe.classifier.number_lists import NUMBERS
+from lethe.classifier.odd_stretches import OddStretches, WordShares
 from lethe.classifier.parts import parts_near, split_parts, whole_parts
 from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
 from lethe.classifier.shifted_signs import SHIFTED
-from lethe.classifier.sign_statistics import SignStatistics
+from lethe.classifier.sign_statistics import SignStatistics, WeighedSigns
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
 from lethe.classifier.turns import TURNS, backwards, by_thirteen
@@ -61,6 +63,12 @@ class PartedReading:
             read(part) if fresh else None
             for part, fresh in zip(self.parts, self.parts_with_fresh, strict=True)
         ]
+
+    @property
+    def fresh_parts(self) -> list[tuple[int, str]]:
+        """Where each part begins that holds some of what is new, and the part."""
+        places = itertools.accumulate(map(len, self.parts), initial=0)
+        return list(itertools.compress(zip(places, self.parts, strict=False), self.parts_with_fresh))
 
     @property
     def fresh_characters(self) -> int:
@@ -187,24 +195,47 @@ class DisguiseSearch:
                 found += self._unread_in(parted, readings)
         return tuple(sorted(set(found)))
 
-    def _unread_in(
-        self, parted: PartedReading, readings: Sequence[PartedReading]
-    ) -> Iterator[tuple[int, int]]:
-        canonical, place = parted.reading.canonical, 0
-        found: list[tuple[int, int]] = []
+    def _unread_in(self, parted: PartedReading, readings: Sequence[PartedReading]) -> list[tuple[int, int]]:
+        text = parted.reading.canonical.text
+        fresh = parted.fresh_parts
         if parted.reading.plain:
-            found += _odd(canonical.text)
-        for part, fresh in zip(parted.parts, parted.parts_with_fresh, strict=True):
-            if fresh:
-                inside = [*nonsense(part, self._left.get(part, ()), _STATISTICS), *self._coded(part)]
-                if not parted.reading.plain:
-                    inside += _odd(part)
-                found += ((place + start, place + end) for start, end in inside)
-            place += len(part)
+            whole = _SIGNS.weighed(text)
+            found = _odd(whole, len(text))
+            signs = [whole.part(place, place + len(part)) for place, part in fresh]
+        else:
+            signs = [_SIGNS.weighed(part) for _, part in fresh]
+            found = [
+                (place + start, place + end)
+                for (place, _), each in zip(fresh, signs, strict=True)
+                for start, end in _odd(each, len(text))
+            ]
+        for place, part in fresh:
+            inside = (*nonsense(part, self._left.get(part, ()), _STATISTICS), *self._coded(part))
+            found += ((place + start, place + end) for start, end in inside)
+        # These say more exactly where it stands.
+        unread = list(self._not_read(found, parted, readings))
+        return unread or list(self._not_read(self._unlike(fresh, signs, len(text)), parted, readings))
+
+    def _unlike(
+        self, parts: Sequence[tuple[int, str]], signs: Sequence[WeighedSigns], characters: int
+    ) -> Iterator[tuple[int, int]]:
+        """Where some parts of a text look like no ordinary one."""
+        if self._lexicon is None:
+            return
+        for (place, part), weighed in zip(parts, signs, strict=True):
+            words = WordShares(*self._lexicon.unknown_words(part))
+            for start, end in OddStretches.load().found_in(weighed, words, characters):
+                yield place + start, place + end
+
+    @staticmethod
+    def _not_read(
+        found: Iterable[tuple[int, int]], parted: PartedReading, readings: Sequence[PartedReading]
+    ) -> Iterator[tuple[int, int]]:
+        """Those stretches of a reading, in the original, that are new in it and that no reading replaced."""
         for start, end in found:
             fresh = any(first < end and start < last for first, last in parted.reading.fresh)
             if fresh and not any(_reads(each.reading, parted.reading, start, end) for each in readings):
-                yield canonical.original_span(start, end)
+                yield parted.reading.canonical.original_span(start, end)
 
     def _coded(self, part: str) -> list[tuple[int, int]]:
         if part not in self._coded_words:
@@ -299,9 +330,10 @@ class DisguiseSearch:
         return _put_together(made, parent.parts) if any(made) else None
 
 
-def _odd(text: str) -> list[tuple[int, int]]:
-    """Half-open stretches that are no language by their signs."""
-    return [*odd_signs(text, _SIGNS), *in_groups(text, _STATISTICS), *signs_for_letters(text)]
+def _odd(signs: WeighedSigns, characters: int) -> list[tuple[int, int]]:
+    """Half-open stretches that are no language by their signs, of a text of so many characters or of a part of it."""
+    text = signs.text
+    return [*odd_signs(signs, characters), *in_groups(text, _STATISTICS), *signs_for_letters(text)]
 
 
 def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _Made:

@@ -152,6 +152,11 @@ class WeighedSigns:
     surprise: NDArray[np.int32]
     quiet: NDArray[np.bool_] | None
 
+    def part(self, start: int, end: int) -> "WeighedSigns":
+        """Those of a half-open stretch, as they are after what stands before it."""
+        quiet = None if self.quiet is None else self.quiet[start:end]
+        return WeighedSigns(self.text[start:end], self.surprise[start:end], quiet)
+
     def odd(self, levels: Sequence[Level]) -> list[tuple[int, int]]:
         """Half-open stretches that are as odd as one of some levels says, in no order; some may overlap."""
         # Few texts come near to any of them, and what stays below the least of each does so to all.
@@ -188,7 +193,12 @@ def kinds_of_signs(text: str) -> NDArray[np.uint8]:
     """The kind of each character, (N,)."""
     if text.isascii():
         return np.frombuffer(text.encode().translate(_KIND_OF_BYTE), np.uint8)
-    return _kinds().take(points_of(text), mode="clip")
+    return kinds_of_points(points_of(text))
+
+
+def kinds_of_points(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """The kind of each code point, (N,)."""
+    return _kinds().take(points, mode="clip")
 
 
 @functools.cache

@@ -131,7 +131,7 @@ class Lexicon:
         return self._unscrambler(ScrambledWords(self._costs))
 
     def _unscrambler(self, words: ScrambledWords) -> Unscrambler:
-        return Unscrambler(LetterStatistics.load(), words, self._unknown, self._parting)
+        return Unscrambler(LetterStatistics.load(), words, self.unknown_words, self._parting)
 
     def places_of_sense(self, text: str, turn: str) -> list[tuple[int, int]]:
         """Where turning its letters may show what a text says: unknown words that are known then, or are no single ones.
@@ -165,7 +165,7 @@ class Lexicon:
         ]
         return replaced(text, found)
 
-    def _unknown(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    def unknown_words(self, text: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
         """Where unbroken runs of letters and digits stand, and which of them are no known words, (words,) each."""
         noted = self._noted(text)
         return noted.starts, noted.ends, (noted.notes & _UNKNOWN).astype(bool)

@@ -18,7 +18,7 @@ import numpy as np
 
 from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
 from lethe.classifier.points import long_runs, word_bounds
-from lethe.classifier.sign_statistics import Level, SignStatistics
+from lethe.classifier.sign_statistics import Level, WeighedSigns
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable. Of 9 million
 # characters of ordinary requests the stretches that come nearest have 24, 33 and 53, command names all of them.
@@ -148,13 +148,19 @@ def _repeats(signs: str) -> bool:
     return _FEWEST_DIFFERENT <= len(set(signs)) <= _MOST_DIFFERENT * len(signs)
 
 
-def odd_signs(text: str, statistics: SignStatistics) -> list[tuple[int, int]]:
-    """Stretches whose signs stand together in no ordinary text, of whatever kind or script."""
-    further = _EACH_DOUBLING * math.log2(max(len(text) / _SHORT, 1))
-    signs = statistics.weighed(text)
+def odd_signs(signs: WeighedSigns, characters: int) -> list[tuple[int, int]]:
+    """Stretches whose signs stand together in no ordinary text, of whatever kind or script.
+
+    Parameters
+    ----------
+    characters
+        How long the whole text is that this one is of.
+    """
+    text = signs.text
+    further = _EACH_DOUBLING * math.log2(max(characters / _SHORT, 1))
     found = signs.odd([Level(level.bits, level.enough + further) for level in _ODD])
-    if len(text) <= _SHORT:
-        least = _SHARE_OF_SHORT * len(text)
+    if characters <= _SHORT:
+        least = _SHARE_OF_SHORT * characters
         found += [(start, end) for start, end in signs.odd(_ODD_IN_SHORT) if end - start >= least]
     return [
         (_from_word(text, start), end)

@@ -111,5 +111,5 @@ def test_a_longer_text_must_be_odder() -> None:
     signs = SignStatistics.load()
     code = "qgi sus se\\xi n\\kdit n\\eet; qg\\r s\\r; qgwew sus rgw ;e;g\\br fi \\r ;\\ar?;; \\f\\\\ub"
     quiet = "The garden behind the house was quiet in the morning. " * 40
-    assert odd_signs(code, signs)
-    assert not odd_signs(quiet + code, signs)
+    assert odd_signs(signs.weighed(code), len(code))
+    assert not odd_signs(signs.weighed(quiet + code), len(quiet + code))
