@@ -114,6 +114,11 @@ class DisguiseSearch:
             names += tuple(reader.name for reader in by_words)
         self.names = names if kinds is None else tuple(filter(self.looks_for, names))
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether only some kinds are looked for."""
+        return self._kinds is not None
+
     def looks_for(self, name: str) -> bool:
         """Whether a kind of disguise is to be taken off."""
         return self._kinds is None or name in self._kinds

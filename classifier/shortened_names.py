@@ -15,9 +15,11 @@ from lethe.classifier.scan import Scan
 SHORTENED = ("shortened names", *(f"shortened names, {number}" for number in range(2, 9)))
 _NAME = re.compile(r"(?<!\S)[A-Z][a-z’']{2,}(?!\S)")
 _INITIAL = re.compile(r"([A-Z])\.")
-# No word goes on before them, and what follows goes on with the sentence. What begins a line counts a list.
+# No word goes on before them, and what follows goes on with the sentence: not a surname, "van" and its like included. What begins
+# a line counts a list.
 _ALONE = re.compile(
-    r"(?<=[^\w.’'&\n-])[A-Z]\.(?: [A-Z]\.)*(?=[ \t]+[a-z]|['’]s\b|[?,!;:)]|\s*\Z)",
+    r"(?<=[^\w.’'&\n-])[A-Z]\.(?: [A-Z]\.)*"
+    r"(?=[ \t]+(?!(?:v[ao]n|de[lrn]?|d[aiou]s?|l[ae]|ten?|ter|zu[mr]?|bin|ibn|al|el)\b)[a-z]|['’]s\b|[?,!;:)]|\s*\Z)"
 )
 
 

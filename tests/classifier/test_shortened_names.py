@@ -40,6 +40,7 @@ def test_each_target_has_its_own_names() -> None:
     [
         "A. it is so\nB. it is not",
         "by A. Alderton and B. Brayley",
+        "by A. van Alderton",
         "the U.S. has A.B.C. of it",
         "who keeps C. now",
         "plan A",
