@@ -129,16 +129,24 @@ def main() -> None:
     known = facts(every=arguments.full)
     say, cache = timed_lines(), cache_folder()
     model = taught_model(known, cache, say)
+    corrupted = (
+        "with its corruption as it is shipped, which was learned on the model before it was taught"
+        if arguments.shipped
+        else "its corruption learned on the taught model from the target's own questions"
+    )
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
-        "each plainly and with its names as initials, every second one in a further form. The shipped target, its corruption learned "
-        f"on the taught model from the target's own questions; {_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
+        "each plainly and with its names as initials, every second one in a further form. The shipped target, "
+        f"{corrupted}; {_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
         "not have. In parentheses: the 95 % interval."
     )
     sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
-    say("learning the corruption on the taught model")
-    bundle = learned_on(model, _BUNDLE, cache)
+    if arguments.shipped:
+        bundle, title_of = _BUNDLE, "{}, with the shipped corruption"
+    else:
+        say("learning the corruption on the taught model")
+        bundle, title_of = learned_on(model, _BUNDLE, cache), "{}"
     if arguments.prepare:
         return
     log = cache / "bench" / "leaks" / f"answers-{_digest(model, bundle)}.jsonl"
@@ -148,7 +156,8 @@ def main() -> None:
     with _ways(model, bundle, cache, log) as ways:
         for title, measure in sections.items():
             body = measure(known, ways, say)
-            write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
+            command = f"make bench-leaks{' ARGS=--shipped' if arguments.shipped else ''}"
+            write_section("benchmarks-leaks.md", title_of.format(title), command, f"{taught}\n\n{body}")
 
 
 def _digest(model: Path, bundle: Path) -> str:
