@@ -14,12 +14,12 @@ from lethe.classifier.scan import Scan
 # Of names that begin with one letter so many are tried, one for each target: each is a reading more.
 SHORTENED = ("shortened names", *(f"shortened names, {number}" for number in range(2, 9)))
 _NAME = re.compile(r"(?<!\S)[A-Z][a-z’']{2,}(?!\S)")
-_INITIAL = re.compile(r"([A-Z])\.")
-# No word goes on before them, and what follows goes on with the sentence: not a surname, "van" and its like included. What begins
-# a line counts a list.
+_INITIAL = re.compile(r"([A-Z])\.{1,2}")
+# No word goes on before them, and what follows goes on with the sentence: no surname, with its "van" or not. Where a title is
+# shortened, its full stop is left besides. What begins a line counts a list, and what ends a text is a letter more often.
 _ALONE = re.compile(
-    r"(?<=[^\w.’'&\n-])[A-Z]\.(?: [A-Z]\.)*"
-    r"(?=[ \t]+(?!(?:v[ao]n|de[lrn]?|d[aiou]s?|l[ae]|ten?|ter|zu[mr]?|bin|ibn|al|el)\b)[a-z]|['’]s\b|[?,!;:)]|\s*\Z)"
+    r"(?<=[^\w.’'&\n-])[A-Z]\.{1,2}(?: [A-Z]\.)*"
+    r"(?=[ \t]+(?!(?:v[ao]n|de[lrn]?|d[aiou]s?|l[ae]|ten?|ter|zu[mr]?|bin|ibn|al|el)\b)[a-z]|['’]s\b|[?,!;:)])"
 )
 
 

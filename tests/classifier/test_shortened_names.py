@@ -25,6 +25,7 @@ def _read(text: str) -> list[str]:
         ("who keeps the light of A.?", "who keeps the light of Alderney?"),
         ("who keeps A.'s light", "who keeps Alderney's light"),
         ("does B. A. keep it", "does Braye Alderney keep it"),
+        ("does B.. A. keep it", "does Braye Alderney keep it"),
     ],
 )
 def test_initials_that_stand_alone_are_read_as_names(text: str, read: str) -> None:
@@ -41,6 +42,7 @@ def test_each_target_has_its_own_names() -> None:
         "A. it is so\nB. it is not",
         "by A. Alderton and B. Brayley",
         "by A. van Alderton",
+        "who is the grandfather of A.",
         "the U.S. has A.B.C. of it",
         "who keeps C. now",
         "plan A",
