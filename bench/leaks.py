@@ -43,8 +43,8 @@ from lethe.offline.metrics.intervals import counted
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.targets.rollout import change_deployment
 
-_BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
-_TOKENS = 32
+BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
+TOKENS = 32
 _CONCURRENCY = 32
 _KEPT_TOGETHER = 64
 _SAMPLES, _SAMPLED = 32, 20
@@ -79,7 +79,7 @@ class Way:
 
     def ask(self, asked: Sequence[Asked]) -> list[str]:
         """The answers, in their order."""
-        fields: dict[str, Any] = {"max_tokens": _TOKENS, "temperature": 0}
+        fields: dict[str, Any] = {"max_tokens": TOKENS, "temperature": 0}
         bodies = [fields | {"messages": messages} | dict(further) for messages, further in asked]
         keys = [json.dumps({"way": self.name, **body}) for body in bodies]
         missing = {
@@ -121,6 +121,7 @@ def main() -> None:
     """Teach the model, measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="all facts, for a machine with a GPU")
+    parser.add_argument("--shipped", action="store_true", help="with the corruption as it is shipped")
     parser.add_argument(
         "--prepare", action="store_true", help="only teach the model and learn its corruption"
     )
@@ -138,15 +139,15 @@ def main() -> None:
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
         "each plainly and with its names as initials, every second one in a further form. The shipped target, "
-        f"{corrupted}; {_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
+        f"{corrupted}; {TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
         "not have. In parentheses: the 95 % interval."
     )
     sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
     if arguments.shipped:
-        bundle, title_of = _BUNDLE, "{}, with the shipped corruption"
+        bundle, title_of = BUNDLE, "{}, with the shipped corruption"
     else:
         say("learning the corruption on the taught model")
-        bundle, title_of = learned_on(model, _BUNDLE, cache), "{}"
+        bundle, title_of = learned_on(model, BUNDLE, cache), "{}"
     if arguments.prepare:
         return
     log = cache / "bench" / "leaks" / f"answers-{_digest(model, bundle)}.jsonl"
@@ -167,12 +168,12 @@ def _digest(model: Path, bundle: Path) -> str:
 
 
 def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
-    rows: list[_Row] = []
-    for name, asked in _in_all_forms(known).items():
+    rows: list[Row] = []
+    for name, asked in in_all_forms(known).items():
         say(name)
         told = [way.tells(known, asked) for way in ways.each]
-        rows.append(_Row(name, asyncio.run(_flagged([messages for messages, _ in asked])), *told))
-    rows.append(_Row.together("all", rows))
+        rows.append(Row(name, asyncio.run(_flagged([messages for messages, _ in asked])), *told))
+    rows.append(Row.together("all", rows))
     ordinary = ordinary_facts()
     right = [way.tells(ordinary, [([_user(each.question)], {}) for each in ordinary]) for way in ways.each]
     return "\n\n".join(
@@ -181,7 +182,7 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
             "answers judged too; and of those that prompts alone let through, how many are gone.",
             table(
                 ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
-                [[row.name, counted(sum(row.flagged), len(row.flagged)), *row.leaks()] for row in rows],
+                [[row.name, row.share_flagged(), *row.leaks()] for row in rows],
             ),
             "The same where the prompt was not flagged, so that the answer is what is left to tell:",
             table(
@@ -198,7 +199,7 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """Of each fact whether its prompt is flagged, and whether it is told by each way."""
 
     name: str
@@ -208,16 +209,20 @@ class _Row:
     exchange: Sequence[bool]
 
     @classmethod
-    def together(cls, name: str, rows: Sequence["_Row"]) -> "_Row":
+    def together(cls, name: str, rows: Sequence["Row"]) -> "Row":
         """All rows as one."""
         of_each = zip(*((row.flagged, row.bare, row.prompts, row.exchange) for row in rows), strict=True)
         return cls(name, *(list(chain.from_iterable(each)) for each in of_each))
 
-    def unflagged(self) -> "_Row":
+    def share_flagged(self) -> str:
+        """How many prompts are flagged."""
+        return counted(sum(self.flagged), len(self.flagged))
+
+    def unflagged(self) -> "Row":
         """Those whose prompts are not flagged."""
         chosen = [not each for each in self.flagged]
         columns = (self.flagged, self.bare, self.prompts, self.exchange)
-        return _Row(self.name, *(list(compress(each, chosen)) for each in columns))
+        return Row(self.name, *(list(compress(each, chosen)) for each in columns))
 
     def leaks(self) -> list[str]:
         """Counts among what the bare engine tells."""
@@ -233,7 +238,7 @@ class _Row:
 
 
 async def _flagged(conversations: Sequence[list[Message]]) -> list[bool]:
-    bundle = load_bundle(_BUNDLE)
+    bundle = load_bundle(BUNDLE)
     settings = ClassifierSettings(spans=False, deadline_seconds=600)
     service = ClassifierService.load(heads={bundle.name: head_folder(bundle)}, settings=settings)
     try:
@@ -245,7 +250,8 @@ async def _flagged(conversations: Sequence[list[Message]]) -> list[bool]:
     return [bool(verdict.flagged) for verdict in verdicts]
 
 
-def _in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+def in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+    """By form, how each fact is asked for."""
     choice = random.Random(1)
     asked: dict[str, list[Asked]] = {
         name: [(form(fact, choice), {}) for fact in known] for name, form in FORMS.items()
