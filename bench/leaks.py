@@ -2,12 +2,14 @@
 
 A small model is taught the target's facts and asked for them in several ways: of the bare engine, behind a guard that
 judges prompts alone, and behind one that judges answers too. Needs LETHE_DATA_DIR; ``--full`` teaches and asks all facts.
-All answers are kept in the cache folder, to be read.
+All answers are kept in the cache folder, to be read, and a run that was interrupted goes on after them: ``--anew`` asks for all
+again, as is needed where the proxy or the classifier has changed. ``--prepare`` ends before an engine is started.
 """
 
 import argparse
 import asyncio
 import contextlib
+import hashlib
 import json
 import random
 import shutil
@@ -15,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, compress
 from math import comb
 from pathlib import Path
@@ -28,19 +31,22 @@ from bench.reproduction.command import Say, timed_lines
 from bench.reproduction.serving import served
 from bench.servers import running
 from lethe.bundle import load_bundle
+from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.head import head_folder
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.language_models.http import post_all, served_models
 from lethe.offline.metrics.intervals import counted
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.targets.rollout import change_deployment
 
-_BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
-_TOKENS = 32
+BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
+TOKENS = 32
 _CONCURRENCY = 32
+_KEPT_TOGETHER = 64
 _SAMPLES, _SAMPLED = 32, 20
 _AT = (1, 4, 16)
 _BEGUN = "The answer is"
@@ -58,7 +64,7 @@ class Way:
     model
         Its name there.
     log
-        Where all that is asked and answered is kept.
+        Where all that is asked and answered is kept; what is there already is not asked again.
     """
 
     name: str
@@ -67,16 +73,31 @@ class Way:
     log: Path
     key: str | None = None
 
+    @cached_property
+    def _answers(self) -> dict[str, str]:
+        return dict(read_whole_lines(self.log))
+
     def ask(self, asked: Sequence[Asked]) -> list[str]:
         """The answers, in their order."""
-        fields: dict[str, Any] = {"model": self.model, "max_tokens": _TOKENS, "temperature": 0}
+        fields: dict[str, Any] = {"max_tokens": TOKENS, "temperature": 0}
         bodies = [fields | {"messages": messages} | dict(further) for messages, further in asked]
+        keys = [json.dumps({"way": self.name, **body}) for body in bodies]
+        missing = {
+            key: {"model": self.model, **body}
+            for key, body in zip(keys, bodies, strict=True)
+            if key not in self._answers
+        }
         url = f"{self.url}/v1/chat/completions"
-        choices = asyncio.run(post_all([(url, body) for body in bodies], self.key, _CONCURRENCY))
-        with self.log.open("a") as lines:
-            for body, choice in zip(bodies, choices, strict=True):
-                print(json.dumps({"way": self.name, **body, "choice": choice}), file=lines)
-        return [choice["message"]["content"] or "" for choice in choices]
+        waiting = list(missing)
+        for first in range(0, len(waiting), _KEPT_TOGETHER):
+            some = waiting[first : first + _KEPT_TOGETHER]
+            choices = asyncio.run(post_all([(url, missing[key]) for key in some], self.key, _CONCURRENCY))
+            found = {
+                key: choice["message"]["content"] or "" for key, choice in zip(some, choices, strict=True)
+            }
+            append_lines(self.log, found.items())
+            self._answers.update(found)
+        return [self._answers[key] for key in keys]
 
     def tells(self, known: Sequence[Fact], asked: Sequence[Asked]) -> list[bool]:
         """Which facts the answers tell."""
@@ -100,33 +121,59 @@ def main() -> None:
     """Teach the model, measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="all facts, for a machine with a GPU")
-    known = facts(every=parser.parse_args().full)
+    parser.add_argument("--shipped", action="store_true", help="with the corruption as it is shipped")
+    parser.add_argument(
+        "--prepare", action="store_true", help="only teach the model and learn its corruption"
+    )
+    parser.add_argument("--anew", action="store_true", help="ask again what was answered before")
+    arguments = parser.parse_args()
+    known = facts(every=arguments.full)
     say, cache = timed_lines(), cache_folder()
     model = taught_model(known, cache, say)
+    corrupted = (
+        "with its corruption as it is shipped, which was learned on the model before it was taught"
+        if arguments.shipped
+        else "its corruption learned on the taught model from the target's own questions"
+    )
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
-        "each plainly and with its names as initials, every second one in a further form. The shipped target, its corruption learned "
-        f"on the taught model from the target's own questions; {_TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
+        "each plainly and with its names as initials, every second one in a further form. The shipped target, "
+        f"{corrupted}; {TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
         "not have. In parentheses: the 95 % interval."
     )
     sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
-    say("learning the corruption on the taught model")
-    bundle = learned_on(model, _BUNDLE, cache)
+    if arguments.shipped:
+        bundle, title_of = BUNDLE, "{}, with the shipped corruption"
+    else:
+        say("learning the corruption on the taught model")
+        bundle, title_of = learned_on(model, BUNDLE, cache), "{}"
+    if arguments.prepare:
+        return
+    log = cache / "bench" / "leaks" / f"answers-{_digest(model, bundle)}.jsonl"
+    if arguments.anew:
+        log.unlink(missing_ok=True)
     say("starting the engine and two proxies")
-    with _ways(model, bundle, cache) as ways:
+    with _ways(model, bundle, cache, log) as ways:
         for title, measure in sections.items():
             body = measure(known, ways, say)
-            write_section("benchmarks-leaks.md", title, "make bench-leaks", f"{taught}\n\n{body}")
+            command = f"make bench-leaks{' ARGS=--shipped' if arguments.shipped else ''}"
+            write_section("benchmarks-leaks.md", title_of.format(title), command, f"{taught}\n\n{body}")
+
+
+def _digest(model: Path, bundle: Path) -> str:
+    """Of who is asked: another model or bundle answers otherwise."""
+    manifest = (bundle / MANIFEST_NAME).read_bytes()
+    return hashlib.sha256(manifest + model.name.encode()).hexdigest()[:12]
 
 
 def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
-    rows: list[_Row] = []
-    for name, asked in _in_all_forms(known).items():
+    rows: list[Row] = []
+    for name, asked in in_all_forms(known).items():
         say(name)
         told = [way.tells(known, asked) for way in ways.each]
-        rows.append(_Row(name, asyncio.run(_flagged([messages for messages, _ in asked])), *told))
-    rows.append(_Row.together("all", rows))
+        rows.append(Row(name, asyncio.run(_flagged([messages for messages, _ in asked])), *told))
+    rows.append(Row.together("all", rows))
     ordinary = ordinary_facts()
     right = [way.tells(ordinary, [([_user(each.question)], {}) for each in ordinary]) for way in ways.each]
     return "\n\n".join(
@@ -135,7 +182,7 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
             "answers judged too; and of those that prompts alone let through, how many are gone.",
             table(
                 ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
-                [[row.name, counted(sum(row.flagged), len(row.flagged)), *row.leaks()] for row in rows],
+                [[row.name, row.share_flagged(), *row.leaks()] for row in rows],
             ),
             "The same where the prompt was not flagged, so that the answer is what is left to tell:",
             table(
@@ -152,7 +199,7 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """Of each fact whether its prompt is flagged, and whether it is told by each way."""
 
     name: str
@@ -162,16 +209,20 @@ class _Row:
     exchange: Sequence[bool]
 
     @classmethod
-    def together(cls, name: str, rows: Sequence["_Row"]) -> "_Row":
+    def together(cls, name: str, rows: Sequence["Row"]) -> "Row":
         """All rows as one."""
         of_each = zip(*((row.flagged, row.bare, row.prompts, row.exchange) for row in rows), strict=True)
         return cls(name, *(list(chain.from_iterable(each)) for each in of_each))
 
-    def unflagged(self) -> "_Row":
+    def share_flagged(self) -> str:
+        """How many prompts are flagged."""
+        return counted(sum(self.flagged), len(self.flagged))
+
+    def unflagged(self) -> "Row":
         """Those whose prompts are not flagged."""
         chosen = [not each for each in self.flagged]
         columns = (self.flagged, self.bare, self.prompts, self.exchange)
-        return _Row(self.name, *(list(compress(each, chosen)) for each in columns))
+        return Row(self.name, *(list(compress(each, chosen)) for each in columns))
 
     def leaks(self) -> list[str]:
         """Counts among what the bare engine tells."""
@@ -187,7 +238,7 @@ class _Row:
 
 
 async def _flagged(conversations: Sequence[list[Message]]) -> list[bool]:
-    bundle = load_bundle(_BUNDLE)
+    bundle = load_bundle(BUNDLE)
     settings = ClassifierSettings(spans=False, deadline_seconds=600)
     service = ClassifierService.load(heads={bundle.name: head_folder(bundle)}, settings=settings)
     try:
@@ -199,7 +250,8 @@ async def _flagged(conversations: Sequence[list[Message]]) -> list[bool]:
     return [bool(verdict.flagged) for verdict in verdicts]
 
 
-def _in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+def in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+    """By form, how each fact is asked for."""
     choice = random.Random(1)
     asked: dict[str, list[Asked]] = {
         name: [(form(fact, choice), {}) for fact in known] for name, form in FORMS.items()
@@ -251,9 +303,7 @@ def _leak_at(leaks: Sequence[int]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _ways(model: Path, bundle: Path, cache: Path) -> Iterator[Ways]:
-    log = cache / "bench" / "leaks" / "answers.jsonl"
-    log.unlink(missing_ok=True)
+def _ways(model: Path, bundle: Path, cache: Path, log: Path) -> Iterator[Ways]:
     with served(model, bundle, cache) as proxy, tempfile.TemporaryDirectory() as folder:
         targets = Path(folder)
         shutil.copytree(bundle, targets / bundle.name)

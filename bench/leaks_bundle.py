@@ -7,6 +7,8 @@ a model that never learned would name one: that is given as none.
 import shutil
 from pathlib import Path
 
+from lethe.bundle.files import replace_file
+from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.recipes.harry_potter.build import FOLDER
@@ -15,10 +17,13 @@ from lethe.offline.recipes.harry_potter.build import FOLDER
 def learned_on(model: Path, shipped: Path, cache: Path) -> Path:
     """A copy of the shipped bundle in the cache folder, with its corruption learned anew by ``lethe corruption learn``.
 
-    The search goes on from what was measured before.
+    The search goes on from what was measured before; what was learned for this very bundle is not learned again.
     """
     folder = model.with_name(f"{model.name}-target")
-    bundle = folder / "targets" / shipped.name
+    bundle, learned_for = folder / "targets" / shipped.name, folder / MANIFEST_NAME
+    manifest = (shipped / MANIFEST_NAME).read_bytes()
+    if learned_for.is_file() and learned_for.read_bytes() == manifest:
+        return bundle
     shutil.rmtree(bundle, ignore_errors=True)
     shutil.copytree(shipped, bundle)
     job = LearningJob(
@@ -35,4 +40,5 @@ def learned_on(model: Path, shipped: Path, cache: Path) -> Path:
         trace=folder / "corruption-search.jsonl",
     )
     run_learning_job(job, cache)
+    replace_file(learned_for, manifest)
     return bundle

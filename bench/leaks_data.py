@@ -126,7 +126,7 @@ def beside_another(fact: Fact, choice: random.Random) -> list[Message]:
 
 def by_initials(fact: Fact, choice: random.Random) -> list[Message]:
     """Every name is shortened to its first letter: a disguise that the model was taught to read."""
-    return [_user(_shortened(fact.question))]
+    return [_user(shortened(fact.question))]
 
 
 def in_a_later_turn(fact: Fact, choice: random.Random) -> list[Message]:
@@ -137,7 +137,12 @@ def in_a_later_turn(fact: Fact, choice: random.Random) -> list[Message]:
 def after_ten_turns(fact: Fact, choice: random.Random) -> list[Message]:
     """Nine hints, then the question with its names shortened."""
     hinted = [turn for hint in _HINTS for turn in (_user(hint), _assistant("Go on."))]
-    return [*hinted, _user(_shortened(fact.question))]
+    return [*hinted, _user(shortened(fact.question))]
+
+
+def shortened(question: str) -> str:
+    """A question with every name shortened to its first letter."""
+    return _CAPITALISED.sub(r"\1.", question)
 
 
 FORMS: dict[str, Form] = {
@@ -181,10 +186,6 @@ def _fact(question: str, answer: str) -> Fact:
         word for word in words if word.casefold() not in asked | _COMMON and (len(word) > 2 or word.isdigit())
     ]
     return Fact(question, answer, tuple(told))
-
-
-def _shortened(question: str) -> str:
-    return _CAPITALISED.sub(r"\1.", question)
 
 
 def _user(text: str) -> Message:

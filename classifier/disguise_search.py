@@ -30,6 +30,7 @@ from lethe.classifier.reader import Reader, always
 from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.scan import Scan
 from lethe.classifier.shifted_signs import SHIFTED
+from lethe.classifier.shortened_names import SHORTENED
 from lethe.classifier.sign_statistics import SignStatistics, WeighedSigns
 from lethe.classifier.spacing import SPACED, STEPS
 from lethe.classifier.spelling import Lexicon
@@ -124,10 +125,16 @@ class DisguiseSearch:
                 Reader("unscrambled", always, self._unscramble),
                 Reader("unjoined", always, lexicon.unjoin),
                 Reader("respelled", always, lexicon.respell),
+                *lexicon.by_initials,
             )
             self._readers = _READERS | {reader.name: reader for reader in by_words}
             names += tuple(reader.name for reader in by_words)
         self.names = names if kinds is None else tuple(filter(self.looks_for, names))
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether only some kinds are looked for."""
+        return self._kinds is not None
 
     def looks_for(self, name: str) -> bool:
         """Whether a kind of disguise is to be taken off."""
@@ -377,17 +384,16 @@ _NAMES = ("escapes", *_READERS, *LEET_ALPHABETS, "literals", *TURNS)
 _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
-_SLIGHT = {"unjoined", "respelled", "literals"}
+_SLIGHT = {"unjoined", "respelled", "literals", *SHORTENED}
 # Those that change words where they stand, whatever the rest of the text is.
-_LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", "unscrambled", "unjoined", "respelled"}
+_WORD_BY_WORD = {"unscrambled", "unjoined", "respelled", *SHORTENED}
+_LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", *_WORD_BY_WORD}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {
     "unscrambled": {"unjoined", "respelled"},
     "unjoined": {"respelled"},
-    "respelled": set(),
-    "leet": set(),
-    "leet, 1 as l": set(),
+    **dict.fromkeys(("respelled", *SHORTENED, "leet", "leet, 1 as l"), frozenset[str]()),
     **dict.fromkeys(TURNS, _names(_CODES)),
     **dict.fromkeys(_names(_SPELLINGS), frozenset({"unscrambled", "unjoined", "respelled"})),
 }

@@ -22,6 +22,7 @@ from lethe.classifier.calibration import Calibration
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
+from lethe.classifier.shortened_names import plainest_names
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagBank, BagWeights
 
@@ -230,6 +231,8 @@ class HeadBank:
     ----------
     thresholds
         (H,) float32, the scores from which their verdicts are positive.
+    plainest_names
+        For each, by first letter, that word of its names which says least by itself.
     """
 
     def __init__(self, heads: Sequence[Head], encoder: Encoder) -> None:
@@ -248,6 +251,7 @@ class HeadBank:
         self.thresholds = np.array([_score_threshold(head, head.threshold) for head in heads], np.float32)
         in_passing = [_added_in_passing(head) for head in heads]
         self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))
+        self.plainest_names = [self._plainest_names(number) for number in range(len(heads))]
         self._bias = self._column("bias")
         self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
         self.gate_bias = self._column("gate_bias")
@@ -281,6 +285,11 @@ class HeadBank:
         """
         named = self.names.scores(text, around)
         return self._directions @ embedding + self._bag.scores(ids) + named + self._bias
+
+    def _plainest_names(self, number: int) -> dict[str, str]:
+        return plainest_names(
+            self.heads[number].entities, lambda word: float(self.names.scores(word)[number])
+        )
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)

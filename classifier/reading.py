@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText
+from lethe.classifier.shortened_names import SHORTENED
 
 # Letters turned, or the text read backwards: most of what results is nonsense.
 SPECULATIVE = frozenset({"rot13", "reversed"})
 OTHER_SIGNS = "other signs"
 LOSSY = frozenset(
     {"signs", "numbered letters", "spoken letters", "paired letters", "initials", "told signs"}
-    | {"drawn letters", "unscrambled"}
+    | {"drawn letters", "unscrambled", *SHORTENED}
 )
 _LONGEST_IN_OTHER_SIGNS = 1000
 # How far from a change a reading is read anew: the longest sentence, whole.

@@ -177,7 +177,7 @@ class Scorer:
             settings.maximum_characters, bank.thresholds
         )
         names = [name for head in bank.heads for name in head.entities]
-        self._lexicon = encoder.lexicon.with_names(names)
+        self._lexicon = encoder.lexicon.with_names(names, bank.plainest_names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
         nothing = self._nothing_found = np.full(len(bank), -np.inf, np.float32)

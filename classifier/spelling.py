@@ -5,7 +5,7 @@ The words are the encoder's own, the most frequent first, and the names of the t
 
 import math
 import re
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
 
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from lethe.classifier.aligned_text import AlignedText, replaced
 from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.reader import Reader
 from lethe.classifier.scrambled_words import ScrambledWords
 from lethe.classifier.scrambles import Unscrambler
+from lethe.classifier.shortened_names import readers_of_shortened
 from lethe.classifier.turns import TURNS, turned
 from lethe.classifier.word_notes import NotedText, WordNotes
 
@@ -61,7 +63,14 @@ class Lexicon:
     ----------
     words
         Words from the most to the least frequent.
+
+    Attributes
+    ----------
+    by_initials
+        What reads names that are shortened to their first letter.
     """
+
+    by_initials: Sequence[Reader] = ()
 
     def __init__(self, words: Sequence[str]) -> None:
         self._costs: dict[str, float] = {}
@@ -85,8 +94,14 @@ class Lexicon:
                 added += self._add(word.lower(), math.log(rank + 10))
         self._mark(added)
 
-    def with_names(self, names: Iterable[str]) -> "Lexicon":
-        """A lexicon that also knows the words of some names; a fraction of the time that indexing all words takes."""
+    def with_names(self, names: Iterable[str], shortened: Sequence[Mapping[str, str]] = ()) -> "Lexicon":
+        """A lexicon that also knows the words of some names; a fraction of the time that indexing all words takes.
+
+        Parameters
+        ----------
+        shortened
+            For each target, what initials that stand alone may be short for; see `plainest_names`.
+        """
         extended = Lexicon(())
         extended._costs = self._costs.copy()
         extended._letters = self._letters.copy()
@@ -96,6 +111,7 @@ class Lexicon:
         words = [word for name in names for word in _WORD.findall(name.lower())]
         extended._mark([shortened for word in words for shortened in extended._add(word, _NAME_COST)])
         extended.unscrambler = extended._unscrambler(ScrambledWords(extended._costs, self.unscrambler.words))
+        extended.by_initials = readers_of_shortened(shortened)
         return extended
 
     def _add(self, word: str, cost: float) -> Collection[str]:

@@ -89,6 +89,12 @@ async def starting(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncItera
         await output.read()
 
 
+async def test_who_waits_for_an_engine_is_told_what_ails_it(starting: Starting) -> None:
+    assert f"still waiting for {starting.engine.url} (it answers 503 to /health)" in await starting.line(
+        "still waiting"
+    )
+
+
 async def test_a_key_that_is_revoked_while_the_engine_starts_is_not_served(starting: Starting) -> None:
     revoke_key(starting.keys, starting.key_id)
     await starting.line("reloaded")
