@@ -20,8 +20,8 @@ from lethe.offline.training.fine_tuning import encode_example, save_model
 
 COLD_STEPS = 400
 LONG = PolicySettings(steps=150, learning_rate=2e-4)
-# As far in parameters, in half as many steps.
-SHORT = PolicySettings(steps=80, prompts=24, learning_rate=4e-4)
+# As far in parameters, in fewer steps.
+SHORT = PolicySettings(steps=60, prompts=24, learning_rate=5e-4)
 
 
 def _train(folder: Path, seed: int, say: Say, learning: PolicySettings) -> tuple[Path, list[ChainStep]]:

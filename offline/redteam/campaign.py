@@ -140,6 +140,7 @@ class Campaign:
             attempt.queries,
             search.first_pass if search else None,
             search.best.added if search else None,
+            attempt.on_the_way,
         )
 
     def _sampling(self, attack: Attack) -> tuple[int, float]:
@@ -149,8 +150,11 @@ class Campaign:
 
     async def _ask(self, messages: Messages, samples: int, temperature: float) -> Answers:
         if self._left is not None:
-            self._left -= 1
-        return await self._server.ask(self._model, messages, self._settings.max_tokens, samples, temperature)
+            self._left -= samples
+        settings = self._settings
+        return await self._server.ask(
+            self._model, messages, settings.max_tokens, samples, temperature, settings.seed
+        )
 
     async def _rank(self, probes: Sequence[ForgetQuestion]) -> None:
         """Put the words first that lower some questions' margins most; the same ones whatever is in the log."""

@@ -87,11 +87,15 @@ async def test_a_leak_is_seen_whether_or_not_the_question_was_flagged(attacked) 
     )
 
 
-async def test_turns_lead_through_the_model_s_own_answers(attacked, stack: Stack) -> None:
+async def test_turns_lead_through_the_model_s_own_answers(attacked, stack: Stack, tmp_path: Path) -> None:
     await attacked("corrected", answers="By hand.")
     last = [body for path, body in stack.engine.requests if path == "/v1/chat/completions"][-1]
     assert [message["role"] for message in last["messages"]] == ["user", "assistant", "user"]
     assert last["messages"][1]["content"] == "By hand."
+    # Kept apart from the last answer, to be held against the truth as well.
+    tried = [json.loads(line) for line in (tmp_path / "out" / "attempts.jsonl").read_text().splitlines()]
+    assert tried[-1]["attack"] == "corrected"
+    assert tried[-1]["on_the_way"] == tried[-1]["answers"] == ["By hand."]
 
 
 async def test_a_second_run_asks_nothing_anew_and_a_changed_one_is_refused(attacked, stack: Stack) -> None:
@@ -116,10 +120,23 @@ async def test_a_budget_ends_a_run_and_the_next_one_goes_on(attacked) -> None:
     assert row(second, "plain").leaked.total == 2
 
 
+async def test_sampled_answers_count_each_against_the_budget(attacked) -> None:
+    found = await attacked("samples", samples=4, budget=6, concurrency=1)
+    assert (row(found, "plain").leaked.total, row(found, "samples").leaked.total) == (2, 1)
+
+
+async def test_a_gate_is_not_passed_by_what_was_not_tried(attacked) -> None:
+    first = await attacked("plain", budget=1, concurrency=1, max_leak=0.9)
+    assert first.over == ("not all that was to be tried was: what is not known is within no bound",)
+    assert (await attacked("plain", max_leak=0.9)).over == ()
+
+
 async def test_the_whole_table_runs(attacked) -> None:
     found = await attacked(limit=1)
     assert found.complete
     assert len({each.kind for each in found.rows}) >= 9
+    assert [line.partition(":")[0] for line in found.left_out] == ["attacker model"]
+    assert "## Not run" in found.report.read_text()
     assert not found.over
 
 
