@@ -9,6 +9,7 @@ from lethe.offline.attacks.disguises import Messages
 from lethe.offline.attacks.search import SearchLimits, rank_words
 from lethe.offline.attacks.words import ordinary_words
 from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.interface import LanguageModelError
 from lethe.offline.progress import Progress
 from lethe.offline.redteam.attacks import Attack, Attempt
 from lethe.offline.redteam.chat import Answers, ChatServer, Refused
@@ -68,7 +69,11 @@ class Campaign:
         """See `Means.attacker`."""
         assert self._attacker is not None
         server, model = self._attacker
-        answers = await server.ask(model, messages, self._settings.max_tokens)
+        try:
+            answers = await server.ask(model, messages, self._settings.max_tokens)
+        except Refused as error:
+            # It is not the guard that has refused.
+            raise LanguageModelError(f"the attacker's model {model} takes no such request: {error}") from None
         return answers.texts[0]
 
     async def run(

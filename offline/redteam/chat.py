@@ -36,13 +36,13 @@ class Answers:
 
 
 class ChatServer:
-    """One server and one key."""
+    """One server, its address with or without ``/v1``, and one key."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, key: str | None, limit: asyncio.Semaphore
     ) -> None:
         self._session = session
-        self._url = url.rstrip("/")
+        self._url = url.rstrip("/").removesuffix("/v1")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._limit = limit
 

@@ -16,6 +16,7 @@ from lethe.offline.redteam.settings import RedTeamSettings
 from lethe.offline.redteam.summary import AttackSummary
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
+from tests.offline.language_models.json_server import JsonHandler, serving
 from tests.server.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.settings(limits={"checks_per_minute": 100_000})]
@@ -151,6 +152,38 @@ async def test_what_is_missing_is_said_before_anything_is_asked(attacked, stack:
     with pytest.raises(LanguageModelError, match="lethe keys create --scope check"):
         await attacked("plain", api_key=uses)
     assert not [path for path, _ in stack.engine.requests if path == "/v1/chat/completions"]
+
+
+class Rewording(JsonHandler):
+    """A model that rewords, and one that is asked in a form that it does not know."""
+
+    server_refuses = False
+
+    def do_GET(self) -> None:
+        self.answer({"data": [{"id": "red"}]})
+
+    def do_POST(self) -> None:
+        if self.server_refuses:
+            self.answer({"error": {"message": "use max_completion_tokens"}}, 400)
+        else:
+            self.answer({"choices": [{"message": {"content": "Who penned the novels?"}}]})
+
+
+async def test_an_attacker_s_model_rewords_what_the_guard_knows(attacked) -> None:
+    with serving(Rewording) as url:
+        found = await attacked("attacker model", attacker_url=f"{url}/v1", limit=1)
+    assert row(found, "reworded by a model").bypassed.hits == 1
+
+
+async def test_what_an_attacker_s_server_refuses_is_no_merit_of_the_guard(
+    attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rewording, "server_refuses", True)
+    with (
+        serving(Rewording) as url,
+        pytest.raises(LanguageModelError, match="takes no such request: use max_completion"),
+    ):
+        await attacked("attacker model", attacker_url=url, limit=1)
 
 
 async def test_a_fault_of_the_engine_ends_the_run_in_one_error(attacked, stack: Stack) -> None:
