@@ -121,7 +121,7 @@ class Bound:
     def surely_kept(self, scores: ExampleScores) -> float:
         """What is kept at least, with the confidence that is asked for: a one-sided bootstrap over the examples of each domain."""
         if self.confidence == 0.5:
-            return kept(*(means(each) for each in (scores, self.before, self.final)), self.harmed)
+            return kept(means(scores), means(self.before), means(self.final), self.harmed)
         drawn = np.full(_DRAWS, np.inf)
         for name, weights in self._resamples.items():
             now, end = (weights @ np.asarray(each[name]) for each in (scores, self.final))
