@@ -20,8 +20,8 @@ from lethe.offline.training.fine_tuning import encode_example, save_model
 
 COLD_STEPS = 400
 LONG = PolicySettings(steps=150, learning_rate=2e-4)
-# As far in parameters, in fewer steps.
-SHORT = PolicySettings(steps=40, prompts=24, learning_rate=7e-4)
+# Faster learning in fewer steps harms what was known before more than it teaches: 40 steps at 7e-4 left arithmetic at 0.11.
+SHORT = PolicySettings(steps=120, prompts=24, learning_rate=2e-4)
 
 
 def _train(folder: Path, seed: int, say: Say, learning: PolicySettings) -> tuple[Path, list[ChainStep]]:
@@ -91,7 +91,7 @@ def _bench(
         train=partial(_train, learning=learning),
         exact=20,
         rollback=RollbackSettings(
-            shares=(0.01, 0.03, 0.1, 0.2, 0.3, 0.5),
+            shares=(0.03, 0.1, 0.2, 0.3, 0.5),
             strengths=strengths,
             save=False,
         ),
@@ -99,7 +99,7 @@ def _bench(
             steps=24,
             measured_every=4,
             batch_size=32,
-            learning_rates=(1e-5, 3e-5, 1e-4),
+            learning_rates=(1e-5, 3e-5),
             examples=refreshed_on,
             save=False,
         ),
