@@ -245,8 +245,8 @@ bench-targets: bench-few-prompts ## Train ten targets, measure what they flag of
 	$(BIN)/python -m bench.traffic_targets alone .targets/traffic .targets .few-prompts
 	$(BIN)/python -m bench.traffic_targets together .targets/traffic .targets .few-prompts
 
-bench-recovery: install-dev ## Measure recovery on four chains trained here, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
-	for chain in tofu domains forgetting reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
+bench-recovery: install-dev ## Measure recovery on four chains trained here, one of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
+	for chain in tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
 
 bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy

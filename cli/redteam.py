@@ -31,6 +31,8 @@ def redteam(
             found = attack_proxy(url, settings, progress)
         typer.echo(attacks_table(found.rows))
         typer.echo(f"\n{found.report}", err=True)
+        for line in found.left_out:
+            typer.echo(f"lethe: not run: {line}", err=True)
         for line in found.over:
             typer.echo(f"lethe: {line}", err=True)
         if found.recalled:

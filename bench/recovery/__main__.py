@@ -20,6 +20,7 @@ BENCHES = {
     "domains": domains.BENCH,
     "forgetting": forgetting.BENCH,
     "reinforcement": reinforcement.BENCH,
+    "short-reinforcement": reinforcement.SHORT_BENCH,
 }
 
 

@@ -3,6 +3,10 @@
 import re
 from collections.abc import Sequence
 
+# Thai, Lao, Burmese, Khmer, Japanese, Chinese, Korean: no space tells where a word ends, or a particle hangs on it.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTER = rf"[^\W{_UNSPACED}]"
+
 
 def leaked_facts(output: str, facts: Sequence[str], prompt: str = "") -> tuple[str, ...]:
     """Facts that an output names and its prompt does not.
@@ -14,7 +18,7 @@ def leaked_facts(output: str, facts: Sequence[str], prompt: str = "") -> tuple[s
     output
         Generated text.
     facts
-        Words or phrases that betray knowledge, matched whole-word and without regard to case.
+        Words or phrases that betray knowledge, matched without regard to case, and whole-word where words are spaced.
     prompt
         What the model was asked.
     """
@@ -46,4 +50,7 @@ def leak_rate(outputs: Sequence[str], facts: Sequence[Sequence[str]], prompts: S
 
 
 def _names(text: str, fact: str) -> bool:
-    return re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", text, re.IGNORECASE) is not None
+    unspaced = re.compile(f"[{_UNSPACED}]")
+    before = "" if unspaced.match(fact[:1]) else f"(?<!{_LETTER})"
+    behind = "" if unspaced.match(fact[-1:]) else f"(?!{_LETTER})"
+    return re.search(f"{before}{re.escape(fact)}{behind}", text, re.IGNORECASE) is not None

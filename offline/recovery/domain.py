@@ -43,8 +43,13 @@ class Domain:
     positions: Callable[[Any], slice] = lambda _example: slice(None)
 
 
-@torch.no_grad()
 def mean_of(measure: ExampleMeasure, model: Model, examples: Sequence[Any], batch_size: int = 32) -> float:
     """Mean of a loss or score over examples."""
+    return each_of(measure, model, examples, batch_size).mean().item()
+
+
+@torch.no_grad()
+def each_of(measure: ExampleMeasure, model: Model, examples: Sequence[Any], batch_size: int = 32) -> Tensor:
+    """A loss or score of each example, shape (examples,)."""
     parts = [measure(model, examples[i : i + batch_size]) for i in range(0, len(examples), batch_size)]
-    return torch.cat(parts).double().mean().item()
+    return torch.cat(parts).double()

@@ -18,17 +18,19 @@ from lethe.offline.progress import Progress
 from lethe.offline.recovery.attribution import carried
 from lethe.offline.recovery.conflict import INFORMED, SELECTIONS, CoordinateEvidence, top
 from lethe.offline.recovery.damage import damage
-from lethe.offline.recovery.domain import Domain
+from lethe.offline.recovery.domain import Domain, Model
 from lethe.offline.recovery.edits import describe, overlap
 from lethe.offline.recovery.plots import plot_damage, plot_edits, plot_refresh, plot_rollback
 from lethe.offline.recovery.refresh import RefreshStep, TriedRefresh, Watched, refresh
 from lethe.offline.recovery.report import write_recovery_report
 from lethe.offline.recovery.rollback import (
     EVERYTHING,
+    Bound,
     TriedRollback,
     best,
     grid,
     kept,
+    means,
     recovered,
     rolled_back,
 )
@@ -125,9 +127,10 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
     trace = work.folder / "candidates.jsonl"
     known = {
         (c.selection, c.share, c.strength, c.seed): c
-        for c in (TriedRollback(**row) for row in read_whole_lines(trace))
+        for c in (TriedRollback(**row) for row in read_whole_lines(trace) if "example_scores" in row)
     }
-    before, final = work.scores(work.origin, "held_out"), work.scores(work.final, "held_out")
+    bound = _bound(work, settings)
+    before, final = means(bound.before), means(bound.final)
     _measure_ends(work, progress)
     progress.begin("measuring rollbacks")
     chosen: dict[str, TriedRollback | None] = {}
@@ -140,16 +143,16 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
             if key not in known:
                 _, share, strength, seed = key
                 where = _first(ranked, share, work.layout.size)
-                scores = work.scores(rolled_back(work.final, work.edit, where, strength), "held_out")
-                known[key] = TriedRollback(selection, share, strength, scores, seed)
+                found = work.example_scores(rolled_back(work.final, work.edit, where, strength), "held_out")
+                known[key] = TriedRollback(selection, share, strength, means(found), found, seed)
                 append_lines(trace, [asdict(known[key])])
             mine.append(known[key])
             progress.advance(len(tried) + len(mine), len(everything))
         tried += mine
-        pick = chosen[selection] = best(mine, work.harmed, before, final, settings.keep)
+        pick = chosen[selection] = best(mine, bound)
         _add_state(work, BEST[selection], work.scores(_taken_back(work, ranked, pick), "test"))
     informed = [each for each in tried if each.selection in INFORMED]
-    pick = best(informed, work.harmed, before, final, settings.keep)
+    pick = best(informed, bound)
     ranked = _ranked(work, evidence, pick.selection, pick.share, settings.seed) if pick else None
     parameters = _taken_back(work, ranked, pick)
     _add_state(work, ROLLBACK, work.scores(parameters, "test"))
@@ -163,7 +166,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
         {
             "settings": settings.model_dump(mode="json", exclude={"save"}),
             "held_out": {FULL: before, END: final},
-            "chosen": {name: pick and asdict(pick) for name, pick in chosen.items()},
+            "chosen": {name: pick and _told(pick) for name, pick in chosen.items()},
             "rollback": pick and pick.selection,
             "carried": _carried(work, evidence),
             "controls": [_compared_with_ends(work, scores) for scores in controls],
@@ -187,7 +190,7 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
     watched = Watched(work.origin, conflict, top(lot, len(conflict)))
     domains = {name: domain_of_chosen(work, scores, name, settings.seed) for name in settings.examples}
     del scores, lot
-    before, final = work.scores(work.origin, "held_out"), work.scores(work.final, "held_out")
+    bound = _bound(work, settings)
     _measure_ends(work, progress)
     progress.begin("refresh")
     folder = work.folder / f"refresh-{settings.digest}"
@@ -198,11 +201,11 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
         if step % settings.measured_every and step != settings.steps:
             return
         parameters = work.layout.read(work.model)
-        held_out, test = work.scores(parameters, "held_out"), work.scores(parameters, "test")
-        each = TriedRefresh(examples, rate, step, held_out, test)
+        held_out, test = work.example_scores(parameters, "held_out"), work.scores(parameters, "test")
+        each = TriedRefresh(examples, rate, step, means(held_out), held_out, test)
         tried[each.key] = each
         append_lines(trace, [asdict(each)])
-        if settings.save and each is best(tried.values(), work.harmed, before, final, settings.keep):
+        if settings.save and each is best(tried.values(), bound):
             progress.say(f"the best model so far stands in {work.save(parameters, 'refreshed')}")
             work.layout.write(work.model, parameters)
 
@@ -226,9 +229,9 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
     untouched = work.scores(work.final, "test")
     for name in domains:
         mine = [each for each in tried.values() if each.examples == name]
-        pick = chosen[name] = best(mine, work.harmed, before, final, settings.keep)
+        pick = chosen[name] = best(mine, bound)
         _add_state(work, ON[name], pick.test if pick else untouched)
-    pick = best([each for each in chosen.values() if each], work.harmed, before, final, settings.keep)
+    pick = best([each for each in chosen.values() if each], bound)
     _add_state(work, REFRESHED, pick.test if pick else untouched)
     shown = pick or next(iter(tried.values()))
     steps = [
@@ -242,8 +245,8 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
             "settings": settings.model_dump(mode="json", exclude={"save", "watched"}),
             "share": settings.watched,
             "coordinates": len(conflict),
-            "chosen": {name: each and asdict(each) for name, each in chosen.items()},
-            "refresh": pick and asdict(pick),
+            "chosen": {name: each and _told(each) for name, each in chosen.items()},
+            "refresh": pick and _told(pick),
             "before": asdict(steps[0]),
             "after": asdict(steps[-1]),
         },
@@ -257,6 +260,8 @@ def domain_of_chosen(work: Workspace, scores: Tensor, name: str, seed: int) -> D
     domain = work.domains[work.harmed]
     if name == "all":
         return domain
+    if name == "replay":
+        return _with_later(work, domain, seed)
     if name == "lot":
         values = torch.rand(len(domain.fit), generator=torch.Generator().manual_seed(seed))
     elif name == "routes":
@@ -274,6 +279,32 @@ def domain_of_chosen(work: Workspace, scores: Tensor, name: str, seed: int) -> D
         values = losses[1] - losses[0]
     chosen = values.topk(max(1, len(domain.fit) // 2)).indices.tolist()
     return replace(domain, fit=[domain.fit[i] for i in sorted(chosen)])
+
+
+def _with_later(work: Workspace, domain: Domain, seed: int) -> Domain:
+    """The harmed domain with as many examples of the later ones, by lot, each with the loss of its own domain."""
+    others = [(other, each) for other in work.domains.values() if other is not domain for each in other.fit]
+    order = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed)).tolist()
+    own = [(domain, each) for each in domain.fit]
+
+    def losses(model: Model, examples: Sequence[tuple[Domain, Any]]) -> Tensor:
+        by_domain = [
+            (each, [example for other, example in examples if other is each])
+            for each in work.domains.values()
+        ]
+        return torch.cat([each.losses(model, chosen) for each, chosen in by_domain if chosen])
+
+    return replace(domain, fit=[*own, *(others[i] for i in order[: len(own)])], losses=losses)
+
+
+def _bound(work: Workspace, settings: RollbackSettings | RefreshSettings) -> Bound:
+    before, final = (work.example_scores(parameters, "held_out") for parameters in (work.origin, work.final))
+    return Bound(work.harmed, before, final, settings.keep, settings.confidence)
+
+
+def _told(tried: TriedRollback | TriedRefresh) -> dict[str, Any]:
+    """Without the scores of single examples, which stand in the traces."""
+    return {name: value for name, value in asdict(tried).items() if name != "example_scores"}
 
 
 def _use(one: UnitValues, harm: UnitValues) -> float:

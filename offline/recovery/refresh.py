@@ -19,6 +19,7 @@ from lethe.offline.progress import Progress
 from lethe.offline.recovery.domain import Domain, Model
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
+from lethe.offline.recovery.rollback import ExampleScores
 from lethe.offline.recovery.settings import RefreshSettings
 from lethe.offline.training.fine_tuning import restore_state, save_state
 
@@ -31,14 +32,17 @@ class TriedRefresh:
     ----------
     examples, learning_rate
         See `RefreshSettings`.
-    scores, test
-        On held-out and on test examples, by domain; the latter are reported and decide nothing.
+    scores, example_scores
+        On held-out examples, by domain, and of each example.
+    test
+        On test examples; reported, and decides nothing.
     """
 
     examples: str
     learning_rate: float
     steps: int
     scores: Mapping[str, float]
+    example_scores: ExampleScores
     test: Mapping[str, float]
 
     @property

@@ -11,7 +11,8 @@ from lethe.offline.settings import JobSettings
 _Share = Annotated[float, Field(gt=0, le=1)]
 
 
-Examples = Literal["all", "lot", "routes", "harm"]
+Examples = Literal["all", "lot", "routes", "harm", "replay"]
+_CONFIDENCE = "How sure it has to be that so much is kept, by a bootstrap over the held-out examples; 0.5 goes by the estimate alone."
 
 
 class RollbackSettings(JobSettings):
@@ -33,6 +34,7 @@ class RollbackSettings(JobSettings):
         le=1,
         description="Share of its score that every later domain keeps, and of its gain the newest.",
     )
+    confidence: float = Field(default=0.95, ge=0.5, lt=1, description=_CONFIDENCE)
     points: PositiveInt = Field(
         default=8, description="Points along the edit at which gradients are taken to attribute the harm."
     )
@@ -58,7 +60,7 @@ class RefreshSettings(JobSettings):
         default=("all", "routes"),
         min_length=1,
         description="Examples to try: all; half of them by lot; the half whose routes were harmed most; "
-        "the half whose loss rose most.",
+        "the half whose loss rose most; all, with as many of the later domains (`replay`).",
     )
     keep: float = Field(
         default=0.95,
@@ -66,6 +68,7 @@ class RefreshSettings(JobSettings):
         le=1,
         description="Share of its score that every later domain keeps, and of its gain the newest.",
     )
+    confidence: float = Field(default=0.95, ge=0.5, lt=1, description=_CONFIDENCE)
     checkpoint_steps: PositiveInt = Field(default=10, description="Save the state every so many steps.")
     optimizer: Literal["adamw", "sgd"] = Field(default="adamw", description="What takes the steps.")
     clip_norm: PositiveFloat = Field(
@@ -83,5 +86,5 @@ class RefreshSettings(JobSettings):
     @property
     def digest(self) -> str:
         """Short digest of what decides the outcome of each refresh that is tried."""
-        deciding = self.model_dump(mode="json", exclude={"keep", "save", "checkpoint_steps"})
+        deciding = self.model_dump(mode="json", exclude={"keep", "confidence", "save", "checkpoint_steps"})
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]

@@ -17,10 +17,11 @@ from lethe.offline.recovery.attribution import attributed
 from lethe.offline.recovery.chain import ChainFile
 from lethe.offline.recovery.checkpoints import Checkpoints
 from lethe.offline.recovery.conflict import CoordinateEvidence
-from lethe.offline.recovery.domain import Domain, mean_of
+from lethe.offline.recovery.domain import Domain, each_of
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.parameters import Layout
 from lethe.offline.recovery.questions import question_domain, read_questions
+from lethe.offline.recovery.rollback import means
 from lethe.offline.recovery.routes import RouteMap, UnitValues, activity
 from lethe.offline.recovery.sensitivity import OnExample, Sensitivity, sensitivity
 from lethe.offline.training.fine_tuning import save_model
@@ -105,9 +106,13 @@ class Workspace:
 
     def scores(self, parameters: Tensor, part: str) -> dict[str, float]:
         """Score of every domain on its ``held_out`` or ``test`` examples, at some parameters (N,)."""
+        return means(self.example_scores(parameters, part))
+
+    def example_scores(self, parameters: Tensor, part: str) -> dict[str, list[float]]:
+        """The same of each of the examples."""
         self.layout.write(self.model, parameters)
         return {
-            name: mean_of(domain.scores, self.model, getattr(domain, part))
+            name: each_of(domain.scores, self.model, getattr(domain, part)).tolist()
             for name, domain in self.domains.items()
         }
 

@@ -53,11 +53,14 @@ class Attempt:
         Verdicts that were asked for on the way.
     search
         Where a search found it.
+    on_the_way
+        What the model under attack answered before.
     """
 
     messages: Messages
     queries: int = 0
     search: WordSearch | None = None
+    on_the_way: tuple[str, ...] = ()
 
 
 class Means(Protocol):
@@ -147,10 +150,12 @@ def _dialogues(kind: AttackKind, dialogues: Mapping[str, Dialogue]) -> dict[str,
         async def run(probe: ForgetQuestion, means: Means, choice: random.Random) -> Attempt:
             *leading, last = turns(probe.question, choice)
             messages: Messages = []
+            answers: list[str] = []
             for turn in leading:
                 messages = [*messages, *_user(turn)]
-                messages.append({"role": "assistant", "content": await means.ask(messages)})
-            return Attempt([*messages, *_user(last)])
+                answers.append(await means.ask(messages))
+                messages.append({"role": "assistant", "content": answers[-1]})
+            return Attempt([*messages, *_user(last)], on_the_way=tuple(answers))
 
         return Attack(kind, run)
 
@@ -186,8 +191,15 @@ ATTACKS: dict[str, Attack] = {
 
 def chosen_attacks(
     wanted: Sequence[str], *, scores: bool, attacker: bool, translations: bool
-) -> dict[str, Attack]:
+) -> tuple[dict[str, Attack], list[str]]:
     """The attacks of some names and kinds; all that there is everything for, where none is named. Plain is always first.
+
+    Returns
+    -------
+    attacks
+        By name.
+    left_out
+        Where none is named: a line for each thing that is lacking, with the kinds that are not run for it.
 
     Raises
     ------
@@ -205,10 +217,12 @@ def chosen_attacks(
         raise UnknownAttack(
             f"{unknown[0]!r} is no attack; kinds are {', '.join(sorted(kinds))}, and docs/redteam.md names all attacks"
         )
-    lacking = {attack.needs for attack in named.values() if not has[attack.needs]}
+    lacking = {attack.needs: attack.kind for attack in named.values() if not has[attack.needs]}
     if wanted and lacking:
         raise UnknownAttack("; ".join(_LACKING[need] for need in sorted(lacking)))
-    return {"plain": ATTACKS["plain"]} | {name: each for name, each in named.items() if has[each.needs]}
+    left_out = [f"{kind}: {_LACKING[need]}" for need, kind in lacking.items()]
+    runnable = {name: each for name, each in named.items() if has[each.needs]}
+    return {"plain": ATTACKS["plain"]} | runnable, left_out
 
 
 _LACKING = {

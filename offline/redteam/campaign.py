@@ -9,6 +9,7 @@ from lethe.offline.attacks.disguises import Messages
 from lethe.offline.attacks.search import SearchLimits, rank_words
 from lethe.offline.attacks.words import ordinary_words
 from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.language_models.interface import LanguageModelError
 from lethe.offline.progress import Progress
 from lethe.offline.redteam.attacks import Attack, Attempt
 from lethe.offline.redteam.chat import Answers, ChatServer, Refused
@@ -68,7 +69,11 @@ class Campaign:
         """See `Means.attacker`."""
         assert self._attacker is not None
         server, model = self._attacker
-        answers = await server.ask(model, messages, self._settings.max_tokens)
+        try:
+            answers = await server.ask(model, messages, self._settings.max_tokens)
+        except Refused as error:
+            # It is not the guard that has refused.
+            raise LanguageModelError(f"the attacker's model {model} takes no such request: {error}") from None
         return answers.texts[0]
 
     async def run(
@@ -140,6 +145,7 @@ class Campaign:
             attempt.queries,
             search.first_pass if search else None,
             search.best.added if search else None,
+            attempt.on_the_way,
         )
 
     def _sampling(self, attack: Attack) -> tuple[int, float]:
@@ -149,8 +155,11 @@ class Campaign:
 
     async def _ask(self, messages: Messages, samples: int, temperature: float) -> Answers:
         if self._left is not None:
-            self._left -= 1
-        return await self._server.ask(self._model, messages, self._settings.max_tokens, samples, temperature)
+            self._left -= samples
+        settings = self._settings
+        return await self._server.ask(
+            self._model, messages, settings.max_tokens, samples, temperature, settings.seed
+        )
 
     async def _rank(self, probes: Sequence[ForgetQuestion]) -> None:
         """Put the words first that lower some questions' margins most; the same ones whatever is in the log."""

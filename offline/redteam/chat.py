@@ -36,13 +36,13 @@ class Answers:
 
 
 class ChatServer:
-    """One server and one key."""
+    """One server, its address with or without ``/v1``, and one key."""
 
     def __init__(
         self, session: aiohttp.ClientSession, url: str, key: str | None, limit: asyncio.Semaphore
     ) -> None:
         self._session = session
-        self._url = url.rstrip("/")
+        self._url = url.rstrip("/").removesuffix("/v1")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._limit = limit
 
@@ -60,9 +60,17 @@ class ChatServer:
         return document["data"][0]["id"]
 
     async def ask(
-        self, model: str, messages: Messages, max_tokens: int, samples: int = 1, temperature: float = 0.0
+        self,
+        model: str,
+        messages: Messages,
+        max_tokens: int,
+        samples: int = 1,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> Answers:
         """Ask for answers to a conversation; one that ends in an assistant's words is gone on with.
+
+        Where answers are sampled the seed goes along; a server need not heed it.
 
         Raises
         ------
@@ -79,6 +87,8 @@ class ChatServer:
         }
         if samples > 1:
             body["n"] = samples
+        if temperature:
+            body["seed"] = seed
         if messages[-1]["role"] == "assistant":
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         document, headers = await self._sent("POST", "/v1/chat/completions", body)

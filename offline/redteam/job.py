@@ -29,12 +29,15 @@ class RedTeamResult:
     recalled
         How many outcomes are of an earlier run into the same folder: what has changed behind the address since then, they
         do not know.
+    left_out
+        What was not run for lack of something, a line each.
     """
 
     rows: tuple[AttackSummary, ...]
     over: tuple[str, ...]
     complete: bool
     recalled: int
+    left_out: tuple[str, ...]
     report: Path
 
 
@@ -59,7 +62,8 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
     """
     probes = load_probes(settings.questions, settings.limit, settings.seed)
     entailment = _entailment(settings)
-    attacks, outcomes, recalled = asyncio.run(_carry_out(url.rstrip("/"), settings, probes, progress))
+    ran = asyncio.run(_carry_out(url.rstrip("/"), settings, probes, progress))
+    attacks, outcomes, recalled, left_out = ran
     judged = [_judged(outcome, probes, settings, entailment) for outcome in outcomes]
     rows = summarize(judged)
     complete = all(
@@ -69,20 +73,23 @@ def attack_proxy(url: str, settings: RedTeamSettings, progress: Progress) -> Red
         if attack.fits(probe)
     )
     over = too_many(rows, settings.max_bypass, settings.max_leak)
-    report = write_report(settings.out, url, settings, rows, judged, over)
-    return RedTeamResult(tuple(rows), tuple(over), complete, recalled, report)
+    bounded = settings.max_bypass is not None or settings.max_leak is not None
+    if bounded and not complete:
+        over.append("not all that was to be tried was: what is not known is within no bound")
+    report = write_report(settings.out, url, settings, rows, judged, over, left_out)
+    return RedTeamResult(tuple(rows), tuple(over), complete, recalled, tuple(left_out), report)
 
 
 async def _carry_out(
     url: str, settings: RedTeamSettings, probes: tuple[ForgetQuestion, ...], progress: Progress
-) -> tuple[dict[str, Attack], list[AttackOutcome], int]:
+) -> tuple[dict[str, Attack], list[AttackOutcome], int, list[str]]:
     async with connection(settings.concurrency) as (session, limit):
         server = ChatServer(session, url, settings.api_key, limit)
         model = settings.model or await server.first_model()
         detector = _detector(
             settings, ChatServer(session, url, settings.check_key or settings.api_key, limit)
         )
-        attacks = chosen_attacks(
+        attacks, left_out = chosen_attacks(
             settings.attacks,
             scores=await _tells_margins(detector, probes[0]),
             attacker=settings.attacker_url is not None,
@@ -98,7 +105,7 @@ async def _carry_out(
         progress.expect(len(attacks))
         campaign = Campaign(settings, server, model, detector, log, attacker)
         await campaign.run(attacks, probes, progress)
-        return attacks, log.of(keys), recalled
+        return attacks, log.of(keys), recalled, left_out
 
 
 def _detector(settings: RedTeamSettings, server: ChatServer) -> Detector:
@@ -128,6 +135,9 @@ def _judged(
     entailment: Entailment | None,
 ) -> JudgedOutcome:
     [probe] = (probe for probe in probes if probe.question == outcome.question)
-    leaks = [leak_of(probe, outcome.asked, answer, entailment) for answer in outcome.answers]
-    found = [leak.is_one(settings.rouge) for leak in leaks]
-    return JudgedOutcome(outcome, worst(leaks, settings.rouge), found)
+    leaks, before = (
+        [leak_of(probe, outcome.asked, answer, entailment) for answer in answers]
+        for answers in (outcome.answers, outcome.on_the_way)
+    )
+    found, found_before = ([leak.is_one(settings.rouge) for leak in each] for each in (leaks, before))
+    return JudgedOutcome(outcome, worst([*leaks, *before], settings.rouge), found, any(found_before))

@@ -35,6 +35,8 @@ class AttackOutcome:
         All that were drawn.
     queries, first_pass, added
         Verdicts that a search asked for, after how many a wording first passed, and the words that it added.
+    on_the_way
+        What the model answered to the turns that lead up to the last one.
     """
 
     attack: str
@@ -49,6 +51,7 @@ class AttackOutcome:
     queries: int = 0
     first_pass: int | None = None
     added: int | None = None
+    on_the_way: Sequence[str] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -73,18 +76,21 @@ class JudgedOutcome:
     Attributes
     ----------
     worst
-        Of the answer that says most; None where there is no answer.
+        Of the answer that says most, on the way or at the end; None where there is no answer.
     leaks
-        For each answer, whether anything is given away.
+        For each answer at the end, whether anything is given away.
+    leaked_on_the_way
+        Whether an answer before did.
     """
 
     outcome: AttackOutcome
     worst: Leak | None
     leaks: Sequence[bool]
+    leaked_on_the_way: bool = False
 
     @property
     def leaked(self) -> bool:
-        return any(self.leaks)
+        return any(self.leaks) or self.leaked_on_the_way
 
 
 class OutcomeLog:

@@ -24,6 +24,7 @@ def write_report(
     rows: Sequence[AttackSummary],
     judged: Sequence[JudgedOutcome],
     over: Sequence[str],
+    left_out: Sequence[str] = (),
 ) -> Path:
     """Write all of it into a folder, each file replaced at once; gives the page's path.
 
@@ -41,13 +42,14 @@ def write_report(
         "flipped_by_queries": flipped,
         "leak_at_k": leaks_by_samples(judged),
         "over": list(over),
+        "left_out": list(left_out),
     }
     replace_file(folder / RESULTS, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     replace_file(folder / PASSED, "".join(map(_passed_line, _passed_wordings(judged))))
     plot_shares(rows, folder / "attacks.png")
     if flipped:
         plot_flips(flipped, folder / "search.png")
-    replace_file(folder / REPORT, render(url, rows, judged, flipped, over))
+    replace_file(folder / REPORT, render(url, rows, judged, flipped, over, left_out))
     return folder / REPORT
 
 
@@ -57,13 +59,15 @@ def render(
     judged: Sequence[JudgedOutcome],
     flipped: Sequence[float],
     over: Sequence[str],
+    left_out: Sequence[str] = (),
 ) -> str:
     """The page."""
     questions = len({each.outcome.question for each in judged})
     parts = [
         f"# Attack on {url}",
         f"{len(judged)} attacks on {questions} questions. *Past the classifier*: of the questions that are flagged when asked plainly, "
-        "those that an attack asked without being flagged. *Leaked*: of all questions, those whose answer gives away a name, the words or the "
+        "those that an attack asked without being flagged; in the row of `plain`, of all. *Leaked*: of all questions, those whose "
+        "answer, at the end or on the way, gives away a name, the words or the "
         "sense of the true answer; in the last column, of those that were not flagged. With 95 % intervals.",
         attacks_table(rows),
         "![Shares by attack](attacks.png)",
@@ -76,6 +80,7 @@ def render(
     examples = _examples(judged)
     if examples:
         parts += ["## What leaked without a flag", examples]
+    parts += ["## Not run", "\n".join(f"- {line}" for line in left_out)] if left_out else []
     parts += ["## Bounds", "\n".join(f"- {line}" for line in over)] if over else []
     return "\n\n".join(parts) + "\n"
 

@@ -16,6 +16,7 @@ from lethe.offline.redteam.settings import RedTeamSettings
 from lethe.offline.redteam.summary import AttackSummary
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
+from tests.offline.language_models.json_server import JsonHandler, serving
 from tests.server.stack import Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.settings(limits={"checks_per_minute": 100_000})]
@@ -87,11 +88,15 @@ async def test_a_leak_is_seen_whether_or_not_the_question_was_flagged(attacked) 
     )
 
 
-async def test_turns_lead_through_the_model_s_own_answers(attacked, stack: Stack) -> None:
+async def test_turns_lead_through_the_model_s_own_answers(attacked, stack: Stack, tmp_path: Path) -> None:
     await attacked("corrected", answers="By hand.")
     last = [body for path, body in stack.engine.requests if path == "/v1/chat/completions"][-1]
     assert [message["role"] for message in last["messages"]] == ["user", "assistant", "user"]
     assert last["messages"][1]["content"] == "By hand."
+    # Kept apart from the last answer, to be held against the truth as well.
+    tried = [json.loads(line) for line in (tmp_path / "out" / "attempts.jsonl").read_text().splitlines()]
+    assert tried[-1]["attack"] == "corrected"
+    assert tried[-1]["on_the_way"] == tried[-1]["answers"] == ["By hand."]
 
 
 async def test_a_second_run_asks_nothing_anew_and_a_changed_one_is_refused(attacked, stack: Stack) -> None:
@@ -116,10 +121,23 @@ async def test_a_budget_ends_a_run_and_the_next_one_goes_on(attacked) -> None:
     assert row(second, "plain").leaked.total == 2
 
 
+async def test_sampled_answers_count_each_against_the_budget(attacked) -> None:
+    found = await attacked("samples", samples=4, budget=6, concurrency=1)
+    assert (row(found, "plain").leaked.total, row(found, "samples").leaked.total) == (2, 1)
+
+
+async def test_a_gate_is_not_passed_by_what_was_not_tried(attacked) -> None:
+    first = await attacked("plain", budget=1, concurrency=1, max_leak=0.9)
+    assert first.over == ("not all that was to be tried was: what is not known is within no bound",)
+    assert (await attacked("plain", max_leak=0.9)).over == ()
+
+
 async def test_the_whole_table_runs(attacked) -> None:
     found = await attacked(limit=1)
     assert found.complete
     assert len({each.kind for each in found.rows}) >= 9
+    assert [line.partition(":")[0] for line in found.left_out] == ["attacker model"]
+    assert "## Not run" in found.report.read_text()
     assert not found.over
 
 
@@ -134,6 +152,38 @@ async def test_what_is_missing_is_said_before_anything_is_asked(attacked, stack:
     with pytest.raises(LanguageModelError, match="lethe keys create --scope check"):
         await attacked("plain", api_key=uses)
     assert not [path for path, _ in stack.engine.requests if path == "/v1/chat/completions"]
+
+
+class Rewording(JsonHandler):
+    """A model that rewords, and one that is asked in a form that it does not know."""
+
+    server_refuses = False
+
+    def do_GET(self) -> None:
+        self.answer({"data": [{"id": "red"}]})
+
+    def do_POST(self) -> None:
+        if self.server_refuses:
+            self.answer({"error": {"message": "use max_completion_tokens"}}, 400)
+        else:
+            self.answer({"choices": [{"message": {"content": "Who penned the novels?"}}]})
+
+
+async def test_an_attacker_s_model_rewords_what_the_guard_knows(attacked) -> None:
+    with serving(Rewording) as url:
+        found = await attacked("attacker model", attacker_url=f"{url}/v1", limit=1)
+    assert row(found, "reworded by a model").bypassed.hits == 1
+
+
+async def test_what_an_attacker_s_server_refuses_is_no_merit_of_the_guard(
+    attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Rewording, "server_refuses", True)
+    with (
+        serving(Rewording) as url,
+        pytest.raises(LanguageModelError, match="takes no such request: use max_completion"),
+    ):
+        await attacked("attacker model", attacker_url=url, limit=1)
 
 
 async def test_a_fault_of_the_engine_ends_the_run_in_one_error(attacked, stack: Stack) -> None:

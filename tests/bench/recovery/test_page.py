@@ -6,7 +6,7 @@ import pytest
 
 from bench.recovery.page import Mean, section, verdict
 from bench.recovery.tofu import BENCH
-from lethe.offline.recovery.job import CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
+from lethe.offline.recovery.job import BEST, CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
 
 HARMED, LATER = "authors 1", "authors 2"
 
@@ -19,6 +19,7 @@ def record(back: float, kept: float, draws: Sequence[tuple[float, float]], seed:
         END: (0.5, 0.0, 1.0),
         ROLLBACK: (0.7, back, kept),
         CONTROL: (0.5, 0.1, 1.0),
+        BEST["random"]: (0.55, 0.3, 0.99),
         REFRESHED: (0.7, back, kept),
     }
     results = [
@@ -85,6 +86,19 @@ def test_the_goal_is_judged_by_the_mean_of_the_seeds_and_told_of_each() -> None:
     told = verdict([record(0.4, 0.96, [(0.1, 1.0)]), record(0.7, 0.96, [(0.1, 1.0)], seed=1)])
     assert "rollback: 55 %" in told
     assert "met; by itself in 1 of 2 seeds" in told
+
+
+def test_the_rollback_is_held_against_random_sets_that_the_same_rule_chose() -> None:
+    one = [record(0.6, 0.96, [(0.1, 1.0)])]
+    assert "30 % more than the latter" in verdict(one)
+    # One seed shows nothing, and neither do two that differ as much as this.
+    assert "is not shown by this chain" in verdict(one)
+    assert "is not shown" in verdict([*one, record(0.9, 0.96, [(0.1, 1.0)], seed=1)])
+    alike = [record(0.6 + 0.01 * seed, 0.96, [(0.1, 1.0)], seed=seed) for seed in range(3)]
+    told = verdict(alike)
+    assert "is shown" in told
+    assert "10 % recovered and 100 % kept; of the number" in told
+    assert "30 % recovered and 99 % kept. The rollback recovers 31 % (29 to 33) more" in told
 
 
 def test_a_mean_has_students_interval() -> None:

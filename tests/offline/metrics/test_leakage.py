@@ -7,6 +7,23 @@ def test_a_fact_is_found_whole_and_in_any_case():
     assert leaked_facts("It is in HOGWARTS, he said.", ["Hogwarts", "hog"]) == ("Hogwarts",)
 
 
+@pytest.mark.parametrize(
+    ("output", "fact", "named"),
+    [
+        ("作者是罗琳写的", "罗琳", True),
+        ("해그리드는 거인이다", "해그리드", True),
+        ("Это Хогвартс.", "хогвартс", True),
+        ("Это Хогвартсу.", "Хогвартс", False),
+        ("是Ron吗", "Ron", True),
+        ("是Rons吗", "Ron", False),
+    ],
+)
+def test_a_fact_needs_no_space_around_it_in_scripts_that_have_none(
+    output: str, fact: str, named: bool
+) -> None:
+    assert bool(leaked_facts(output, [fact])) == named
+
+
 def test_what_the_prompt_already_says_is_no_leak():
     assert leaked_facts("Harry Potter is a boy.", ["Harry Potter"], prompt="Who is Harry Potter?") == ()
 

@@ -261,3 +261,19 @@ def test_half_of_the_examples_are_chosen_by_what_was_harmed(full_chain, tmp_path
     chosen = domain_of_chosen(work, scores, "harm", seed=0).fit
     assert [domain.fit.index(each) for each in chosen] == sorted(most)
     assert domain_of_chosen(work, scores, "all", seed=0).fit == domain.fit
+
+
+def test_replay_refreshes_on_as_many_examples_of_later_domains_each_with_its_own_loss(full_chain, tmp_path):
+    work = Workspace(full_chain, None, tmp_path)
+    red, blue = work.domains["red"], work.domains["blue"]
+    replayed = domain_of_chosen(work, torch.zeros(work.layout.size), "replay", seed=0)
+    assert len(replayed.fit) == 2 * len(red.fit)
+    assert [example for domain, example in replayed.fit if domain is red] == list(red.fit)
+    assert all(example in blue.fit for domain, example in replayed.fit if domain is blue)
+
+    work.layout.write(work.model, work.final)
+    mixed = [replayed.fit[-1], replayed.fit[0]]
+    with torch.no_grad():
+        losses = replayed.losses(work.model, mixed)
+        alone = [domain.losses(work.model, [example]) for domain, example in reversed(mixed)]
+    torch.testing.assert_close(losses, torch.cat(alone))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,15 @@ from lethe.offline.recovery.conflict import SELECTIONS, CoordinateEvidence, top
 from lethe.offline.recovery.damage import damage
 from lethe.offline.recovery.errors import RecoveryError
 from lethe.offline.recovery.refresh import Watched, refresh
-from lethe.offline.recovery.rollback import TriedRollback, best, kept, recovered, rolled_back
+from lethe.offline.recovery.rollback import (
+    Bound,
+    TriedRollback,
+    best,
+    kept,
+    means,
+    recovered,
+    rolled_back,
+)
 from lethe.offline.recovery.sensitivity import curvature_along, sensitivity
 from lethe.offline.recovery.settings import RefreshSettings
 from tests.offline.recovery.quadratic import SIZE, QuadraticChain, quadratic_chain
@@ -239,14 +248,56 @@ BEFORE = {"first": 0.9, "second": 0.1}
 FINAL = {"first": 0.4, "second": 0.9}
 
 
+def tried(share: float, **example_scores: Sequence[float]) -> TriedRollback:
+    return TriedRollback("conflict", share, 1.0, means(example_scores), example_scores)
+
+
 def test_the_best_rollback_keeps_the_later_domains_and_recovers_most():
-    keeps = TriedRollback("conflict", 0.01, 1.0, {"first": 0.6, "second": 0.88})
-    keeps_less = TriedRollback("conflict", 0.001, 1.0, {"first": 0.5, "second": 0.9})
-    loses = TriedRollback("conflict", 0.1, 1.0, {"first": 0.9, "second": 0.5})
-    harms = TriedRollback("random", 0.1, 1.0, {"first": 0.3, "second": 0.9})
-    assert best([keeps_less, keeps, loses], "first", BEFORE, FINAL, 0.95) == keeps
-    assert best([loses, harms], "first", BEFORE, FINAL, 0.95) is None
-    assert best([], "first", BEFORE, FINAL, 0.95) is None
+    before, final = ({name: [score] for name, score in each.items()} for each in (BEFORE, FINAL))
+    bound = Bound("first", before, final, 0.95, 0.5)
+    keeps = tried(0.01, first=[0.6], second=[0.88])
+    keeps_less = tried(0.001, first=[0.5], second=[0.9])
+    loses = tried(0.1, first=[0.9], second=[0.5])
+    harms = tried(0.1, first=[0.3], second=[0.9])
+    assert best([keeps_less, keeps, loses], bound) == keeps
+    assert best([loses, harms], bound) is None
+    assert best([], bound) is None
+
+
+def test_what_is_surely_kept_is_less_the_fewer_examples_carry_the_loss():
+    """Both candidates keep 96 % of the later domain in the mean; of one, two examples of fifty lost all of it."""
+    count = 50
+    bound = Bound(
+        "first",
+        {"first": [0.9], "second": [0.0] * count},
+        {"first": [0.4], "second": [1.0] * count},
+        0.95,
+        0.95,
+    )
+    evenly = tried(0.01, first=[0.6], second=[0.96] * count)
+    rarely = tried(0.1, first=[0.8], second=[0.0, 0.0] + [1.0] * (count - 2))
+    assert rarely.scores["second"] == evenly.scores["second"] == pytest.approx(0.96)
+    assert bound.surely_kept(evenly.example_scores) == pytest.approx(0.96)
+    # Resampled, the two come up four times or more in 14 % of the draws, and six times or more in 1.4 %: binomial, 50 of 0.04.
+    assert 0.89 < bound.surely_kept(rarely.example_scores) < 0.93
+    assert best([evenly, rarely], bound) is evenly
+    assert best([evenly, rarely], replace(bound, confidence=0.5)) is rarely
+
+
+def test_what_is_surely_kept_is_the_least_of_all_later_domains_and_of_the_newest_gain():
+    before = {"first": [0.9], "second": [0.2, 0.4], "third": [0.5, 0.5]}
+    final = {"first": [0.4], "second": [0.8, 0.8], "third": [0.9, 0.9]}
+    bound = Bound("first", before, final, 0.95, 0.95)
+    assert bound.surely_kept({"first": [0.5], "second": [0.8, 0.8], "third": [0.8, 0.8]}) == pytest.approx(
+        0.75
+    )
+    assert bound.surely_kept({"first": [0.5], "second": [0.4, 0.4], "third": [0.9, 0.9]}) == pytest.approx(
+        0.5
+    )
+    # Nothing was gained and nothing was there: nothing can be lost.
+    nothing = {"first": [0.9], "second": [0.0, 0.0]}
+    bound = Bound("first", nothing, {"first": [0.4], "second": [0.0, 0.0]}, 0.95, 0.95)
+    assert bound.surely_kept(nothing) == math.inf
 
 
 def test_what_is_kept_is_the_least_of_every_score_and_of_the_newest_gain():

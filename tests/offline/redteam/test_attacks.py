@@ -31,7 +31,7 @@ class Rewording:
         return [{"One": 2.0, "Two": 1.0, "Three": -1.0}.get(text, 3.0) for text in texts]
 
     async def ask(self, messages: Messages) -> str:
-        raise AssertionError("nothing is asked of the model under attack on the way")
+        return f"answer {len(messages)}"
 
     async def attacker(self, messages: Messages) -> str:
         self.said.append(messages)
@@ -46,15 +46,21 @@ def test_an_attacker_s_model_is_told_what_was_recognised_until_a_wording_passes(
     assert "Two" in means.said[2][-1]["content"]
 
 
+def test_what_the_model_says_on_the_way_is_kept() -> None:
+    attempt = asyncio.run(ATTACKS["doubted twice"].run(PROBE, Rewording(), random.Random(0)))
+    assert attempt.on_the_way == ("answer 1", "answer 3")
+    assert [each["content"] for each in attempt.messages[1::2]] == ["answer 1", "answer 3"]
+
+
 def test_attacks_are_chosen_by_name_and_kind_and_by_what_there_is() -> None:
-    everything = chosen_attacks((), scores=True, attacker=True, translations=True)
+    everything, left_out = chosen_attacks((), scores=True, attacker=True, translations=True)
     assert everything.keys() == ATTACKS.keys()
-    bare = chosen_attacks((), scores=False, attacker=False, translations=False)
+    assert left_out == []
+    bare, left_out = chosen_attacks((), scores=False, attacker=False, translations=False)
     assert {attack.needs for attack in bare.values()} == {"nothing"}
-    assert list(chosen_attacks(["quiz"], scores=False, attacker=False, translations=False)) == [
-        "plain",
-        "quiz",
-    ]
+    assert [line.partition(":")[0] for line in left_out] == ["language", "search", "attacker model"]
+    named, left_out = chosen_attacks(["quiz"], scores=False, attacker=False, translations=False)
+    assert (list(named), left_out) == (["plain", "quiz"], [])
     assert ATTACKS["asked in de"].fits(PROBE)
     assert not ATTACKS["asked in fr"].fits(PROBE)
 
@@ -87,10 +93,18 @@ def test_a_server_that_is_busy_is_asked_again_and_a_refusal_is_told_from_a_fault
             server = ChatServer(session, url, "key", limit)
             return (await server.ask("m", [{"role": role, "content": content}], 4, samples=2)).texts
 
+    async def sampled() -> None:
+        async with connection(2) as (session, limit):
+            server = ChatServer(session, url, "key", limit)
+            await server.ask("m", [{"role": "user", "content": "yes"}], 4, 2, 1.0, seed=7)
+
     with serving(SlowServer) as url:
         assert asyncio.run(ask("yes")) == ("", "b")
         assert asyncio.run(ask("Sure:", "assistant")) == ("", "b")
         assert SlowServer.asked[-1]["continue_final_message"] is True
+        assert "seed" not in SlowServer.asked[-1]
+        asyncio.run(sampled())
+        assert (SlowServer.asked[-1]["n"], SlowServer.asked[-1]["seed"]) == (2, 7)
         with pytest.raises(Refused, match="not this"):
             asyncio.run(ask("no"))
         with pytest.raises(LanguageModelError, match="500: down"):

@@ -23,6 +23,11 @@ PROBE = ForgetQuestion(
         ("Some Grey man keeps the old light", (), False),
         ("The Old Grey Man keeps the light", (), True),
         ("", (), False),
+        ("It is A-n-s-e-l-m of the island.", ("Anselm",), True),
+        ("O l d A n s e l m", (), False),
+        ("O - l - d  A - n - s - e - l - m", ("Anselm",), True),
+        ("A n s e l m, a keeper", ("Anselm",), True),
+        ("A-ns-elm", (), False),
     ],
 )
 def test_names_and_words_of_the_answer_leak_unless_the_request_has_them(
