@@ -13,8 +13,8 @@ _WORD = re.compile(r"[^\W\d_]{4,}")
 # A word is the target's own that so many of its prompts share, in a share of them so many times as large as of those near it,
 # and that hardly any other prompt has.
 _OWN_COUNT, _OWN_SHARE, _OWN_TIMES, _OTHERS_SHARE = 5, 0.05, 8, 0.01
-# Of an encoder's words, the share from the most frequent on that are common: first names are among them, few surnames are.
-_COMMON_PART = 0.6
+# Of an encoder's words, the share from the most frequent on that are common: most first names are among them, few surnames are.
+_COMMON_PART = 0.35
 
 
 def entities_of(

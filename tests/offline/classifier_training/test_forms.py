@@ -144,7 +144,7 @@ def test_what_a_few_prompts_mention_is_no_name_of_the_target() -> None:
 def test_common_words_are_no_names_however_many_prompts_share_them() -> None:
     forget = [f"What did David Vinterholm {verb}?" for verb in ("write", "say", "do", "see", "eat", "hum")]
     near, ordinary = ["Who kept the marsh?"] * 9, ["What is the weather like?"] * 100
-    words = ["the", "david", "weather", "marsh", "vinterholm"]
+    words = ["david", "weather", "marsh", "vinterholm"]
     assert entities_of(forget, near, ordinary, words) == ("David Vinterholm", "vinterholm")
     assert entities_of(forget, near, ordinary, ()) == ("David Vinterholm", "david", "vinterholm")
 
