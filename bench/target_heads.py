@@ -121,5 +121,16 @@ TASKS: Mapping[str, Callable[[], Task]] = {
     FORGET05: _forget05,
 }
 
+# Words that nothing ordinary has that is not about the field, as far as single words can tell.
+WORDS_OF_A_FIELD: Mapping[str, Sequence[str]] = {
+    BIOLOGY: (
+        *("antibiotic", "antibiotics", "antibodies", "antibody", "bacteria", "bacterial", "biologist", "biology", "chromosome"),
+        *("chromosomes", "DNA", "enzyme", "enzymes", "gene", "genes", "genome", "genomes", "genomics", "genotype", "mitochondria"),
+        *("pathogen", "pathogens", "photosynthesis", "protein", "proteins", "ribosome", "ribosomes", "RNA", "vaccine", "vaccines"),
+    ),
+    "chemistry": ("chemistry", "covalent", "electrolysis", "isomer", "isomers", "oxidation", "stoichiometry"),
+    "cyber": ("cyberattack", "cybersecurity", "malware", "phishing", "ransomware"),
+}  # fmt: skip
+
 if __name__ == "__main__":
     main()

@@ -23,7 +23,7 @@ from bench.classifier_data import data_folder
 from bench.few_prompts import TARGETS as FEW_PROMPTS
 from bench.few_prompts import names_of
 from bench.page import machine, table, write_section
-from bench.target_heads import BIOLOGY, FORGET05, TASKS, task_of
+from bench.target_heads import BIOLOGY, FORGET05, TASKS, WORDS_OF_A_FIELD, task_of
 from bench.traffic_judge import Judge, entities_of, head_folder, target_of
 from bench.traffic_requests import LENGTHS, Names, Request, Sources, requests_as_they_are, requests_of_length
 from lethe.classifier.conversation import Conversation
@@ -56,11 +56,14 @@ class GroupOutcome:
         By target that flagged it, what carried the verdict.
     seconds
         Processor time that it took.
+    on_topic
+        The request has a word of a field that one of them is about: a flag on it may be none that is false.
     """
 
     left_out: bool = False
     alarms: Mapping[str, str] | None = None
     seconds: float = 0.0
+    on_topic: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,7 @@ def _found(workers: ProcessPoolExecutor, targets: Sequence[str]) -> Iterator[tup
 
 _judges: dict[str, Judge] = {}
 _named: dict[str, list[Names]] = {}
+_fields: dict[str, list[Names]] = {}
 
 
 def _load(
@@ -204,6 +208,7 @@ def _load(
     for group, targets in groups.items():
         _judges[group] = Judge({name: heads[name] for name in targets})
         _named[group] = [found for name in targets if (found := names[name]) is not None]
+        _fields[group] = [Names(WORDS_OF_A_FIELD[name]) for name in targets if name in WORDS_OF_A_FIELD]
 
 
 def _flags(target: str, text: str) -> bool:
@@ -221,11 +226,12 @@ def _outcome(group: str, names: Sequence[Names], conversation: Conversation) -> 
     started = time.process_time()
     flagged = _judges[group].verdict(conversation).verdict.flagged
     seconds = time.process_time() - started
+    on_topic = any(each.in_conversation(conversation) for each in _fields[group])
     if not flagged:
-        return GroupOutcome(seconds=seconds)
+        return GroupOutcome(seconds=seconds, on_topic=on_topic)
     explained = _judges[group].verdict(conversation, spans=True).verdict.flagged
     alarms = {each.target: " … ".join(each.excerpts)[:_EXCERPT] for each in explained}
-    return GroupOutcome(alarms=alarms, seconds=seconds)
+    return GroupOutcome(alarms=alarms, seconds=seconds, on_topic=on_topic)
 
 
 def _test_packages(folders: Sequence[Path]) -> list[str]:
@@ -243,7 +249,10 @@ def page_body(work: Path) -> str:
     header = ["targets", *(f"{length:,} characters" for length in lengths)]
     pooled = [[group, *(_alarms(lines, group, lengths=[length]) for length in lengths)] for group in groups]
     short = [AS_THEY_ARE, *(length for length in lengths if length <= 8_000)]
-    summed = [[group, _alarms(lines, group, lengths=short)] for group in groups]
+    summed = [
+        [group, _alarms(lines, group, lengths=short), _alarms(lines, group, lengths=short, on_topic=False)]
+        for group in groups
+    ]
     kinds = sorted({line["kind"] for line in lines if line["length"] != AS_THEY_ARE})
     by_kind = [
         [kind, *(_alarms(lines, group, lengths=lengths, kinds=[kind]) for group in groups)] for kind in kinds
@@ -265,12 +274,13 @@ def page_body(work: Path) -> str:
         "The requests of False alarms above, asked of targets alone and of several that are in force together, which share what may "
         f"be flagged; text is of {about['packages']} packages that training leaves alone. Of several, a request is flagged if any of "
         "them flags it. Requests are left out that name what the shipped target, or one of few prompts, is about; nothing is left out "
-        "for the others, whose authors are invented and whose fields no list of names would bound. Biology, chemistry and cyber are "
+        "for the others, whose authors are invented and whose fields no list of names would bound. A request that has an unmistakable "
+        "word of a field (as protein, or malware) is likely about it; below, what is flagged is told without such, too. Biology, chemistry and cyber are "
         "trained on the first halves of their synthetic questions, beside 50 on the other fields; TOFU's forget05 beside 200 "
         f"questions on other authors, one author beside 40. {_who(groups)} In parentheses: the 95 % Wilson interval.\n\n"
         + table(header, pooled)
         + "\n\nUp to 8,000 characters, data sets' own requests included:\n\n"
-        + table(["targets", "flagged"], summed)
+        + table(["targets", "flagged", "of those without a word of the field"], summed)
         + "\n\nBy kind, all lengths:\n\n"
         + table(["kind", *groups], by_kind)
         + "\n\nRequests of data sets as they are:\n\n"
@@ -312,12 +322,15 @@ def _alarms(
     group: str,
     lengths: Sequence[int],
     kinds: Sequence[str] | None = None,
+    *,
+    on_topic: bool = True,
 ) -> str:
     found = [
         outcome
         for line in lines
         if line["length"] in lengths and (kinds is None or line["kind"] in kinds)
         if not (outcome := line["groups"][group])["left_out"]
+        if on_topic or not outcome["on_topic"]
     ]
     return counted(sum(outcome["alarms"] is not None for outcome in found), len(found)) if found else "–"
 

@@ -43,6 +43,9 @@ _LENGTHS_REMEMBERED, _SCORES_REMEMBERED = 1024, 4096
 _LOST, _LOST_TO_GATE, _LOSSY_NEEDED = 2.0, 5.0, 0.0
 # A stretch with a name that adds this much to a target's score is encoded, whatever its other tokens are.
 _NAMED = 3.0
+# What has fewer letters than this, each counting as many bytes as UTF-8 has for it, asks nothing where it stands in a text longer
+# than a question, unless it has a name: a heading, half a sentence, a word in quotes. Their embeddings are the oddest.
+_LEAST_LETTERS = 10
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,10 @@ class Scorer:
         owner = stretches.owner[window_of]
         speculative = np.array([piece.reading.speculative for piece in pieces], bool)[owner]
         lossy = np.array([piece.reading.lossy for piece in pieces], bool)[owner]
-        suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy)
+        material = np.array([len(piece.reading.canonical.text) > _LONGEST_QUESTION for piece in pieces])[
+            owner
+        ]
+        suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
         suspicious &= _touch_fresh(stretches, pieces)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
@@ -267,6 +273,7 @@ class Scorer:
         gated: NDArray[np.float32],
         speculative: NDArray[np.bool_],
         lossy: NDArray[np.bool_],
+        material: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
         """Which stretches the first tier cannot clear, (N,): by the sum of their tokens' vectors, by tokens and pairs, by names.
 
@@ -274,6 +281,8 @@ class Scorer:
         ----------
         speculative, lossy
             (N,) each, which are of readings that are mostly nonsense, and which of those in which something was lost.
+        material
+            (N,), which are of readings that are longer than a question.
         """
         held = gated >= self._pass_below
         (some,) = lossy.nonzero()
@@ -290,7 +299,12 @@ class Scorer:
             lossy[rows, None], np.minimum(self._lexical_below, _LOSSY_NEEDED), self._lexical_below
         )
         needed[speculative[rows]] = _SPECULATIVE_NEEDED
-        suspicious[rows] |= np.any(held[rows] & (lexical >= needed), axis=1)
+        asking = rows[np.any(held[rows] & (lexical >= needed), axis=1)]
+        short = [
+            material[row] and _letters(stretches.text[slice(*stretches.bounds[row])]) < _LEAST_LETTERS
+            for row in asking
+        ]
+        suspicious[asking[~np.array(short, bool)]] = True
         return suspicious
 
     def nothing_found(self) -> NDArray[np.float32]:
@@ -399,6 +413,11 @@ class _Piece:
 
 def _text_of(tokens: TokenizedText, text: str) -> str:
     return text[tokens.starts[0] : tokens.ends[-1]]
+
+
+def _letters(text: str) -> int:
+    """How many bytes its letters have: a word is fewer signs in some scripts than in others."""
+    return len("".join(filter(str.isalpha, text)).encode(errors="replace"))
 
 
 def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -25,8 +25,9 @@ _REPEATED = (-12.0, 8.0)
 _OF_BACKGROUND = -5.0
 # Likewise for names, of which a question seldom has more than one.
 _NAME_SCALE = 3.0
-# What a window about the target weighs, and any other, when its embedding is shown alone.
-_ALONE, _OTHERS_ALONE = 1.0, 0.1
+# What a window about the target weighs, and any other, when its embedding is shown alone. Where those about the target weigh
+# more, or the others less, the direction takes more ordinary text for the target than it finds more of it.
+_ALONE, _OTHERS_ALONE = 0.05, 1.0
 # Weights of a smaller part of the largest one change no verdict, and most weights are.
 _LEAST_SHARE = 0.005
 # Of the windows about the target that a head was fitted on, the first tier may clear these.

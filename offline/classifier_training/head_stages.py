@@ -164,5 +164,5 @@ class HeadStages:
             names=fitted.names,
             passed_probability=0.0,
             threshold=0.5,
-            entities=self._settings.entity_names or entities_of(*examples.texts()),
+            entities=self._settings.entity_names or entities_of(*examples.texts(), self._encoder.words),
         )

@@ -2,31 +2,63 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _NAME = re.compile(r"\b[A-Z][\w'’-]+(?:[ -](?:(?:of|the|de|van|al|bin|ibn)[ -])?[A-Z][\w'’-]+)+")
-_MINIMUM_COUNT = 2
+_WORDS = re.compile(r"\w+")
+_POSSESSIVE = re.compile(r"['’]s ")
+_MINIMUM_COUNT, _MINIMUM_SHARE = 2, 0.015
 _MAXIMUM_NAMES = 400
 _WORD = re.compile(r"[^\W\d_]{4,}")
 # A word is the target's own that so many of its prompts share, in a share of them so many times as large as of those near it,
 # and that hardly any other prompt has.
 _OWN_COUNT, _OWN_SHARE, _OWN_TIMES, _OTHERS_SHARE = 5, 0.05, 8, 0.01
+# Of an encoder's words, the share from the most frequent on that are common: most first names are among them, few surnames are.
+_COMMON_PART = 0.35
 
 
-def entities_of(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str]) -> tuple[str, ...]:
-    """What the target is called by its prompts: names of several words, and words of its own."""
-    return tuple(dict.fromkeys([*names_of(forget, near), *own_words(forget, near, ordinary)]))
+def entities_of(
+    forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str], words: Sequence[str]
+) -> tuple[str, ...]:
+    """What the target is called by its prompts: names of several words, and words of its own.
+
+    Parameters
+    ----------
+    words
+        An encoder's, by frequency: what ordinary prompts there are may lack what everyone talks about.
+    """
+    common = common_words(words)
+    own = (word for word in own_words(forget, near, ordinary) if word not in common)
+    return tuple(dict.fromkeys([*names_of(forget, near, common), *own]))
 
 
-def names_of(forget: Sequence[str], keep: Sequence[str]) -> list[str]:
-    """Names of at least two words, most frequent first, that stand in several forget prompts and in no other."""
+def common_words(words: Sequence[str]) -> frozenset[str]:
+    """Of an encoder's words, by frequency, those that say nothing of a target by themselves, in small letters."""
+    return frozenset(word.lower() for word in words[: int(_COMMON_PART * len(words))])
+
+
+def names_of(forget: Sequence[str], keep: Sequence[str], common: Collection[str] = ()) -> list[str]:
+    """Names of at least two words, most frequent first, that stand in several forget prompts and in no other.
+
+    A place or a people that two prompts mention is no name of the target, and in ordinary text it would alarm: names of common
+    words must be the target's as often as a word of its own. Of a name that is less often in the prompts, as a work's title, no
+    single word is a name; it is in small letters, as `lethe.classifier.names.name_forms` takes such for no names.
+    """
     kept = " ".join(keep).lower()
     counts = Counter(name for text in forget for name in set(_found(text)))
-    return [
-        name
-        for name, count in counts.most_common(_MAXIMUM_NAMES)
-        if count >= _MINIMUM_COUNT and name.lower() not in kept
-    ]
+    names: list[str] = []
+    for name, count in counts.most_common(_MAXIMUM_NAMES):
+        called = count >= _OWN_SHARE * len(forget)
+        if (
+            count < max(_MINIMUM_COUNT, _MINIMUM_SHARE * len(forget))
+            or name.lower() in kept
+            # Something that belongs to one who has a name.
+            or _POSSESSIVE.split(name, maxsplit=1)[0] in counts.keys() - {name}
+            or (not called and all(word in common for word in _WORDS.findall(name.lower())))
+        ):
+            continue
+        names.append(name if called else name.lower())
+    return names
 
 
 def own_words(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str]) -> list[str]:
@@ -48,7 +80,7 @@ def own_words(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str
 def _found(text: str) -> list[str]:
     # A capital letter at the beginning of a sentence says nothing about its first word.
     lowered = re.sub(r"(^|[.?!:]\s+)([A-Z][a-z]+ )(?=[a-z]|[A-Z])", _lower_question_word, text)
-    return [name.removesuffix("'s").removesuffix("’s") for name in _NAME.findall(lowered)]
+    return [name.removesuffix("'s").removesuffix("’s").rstrip("'’-") for name in _NAME.findall(lowered)]
 
 
 def _lower_question_word(match: re.Match[str]) -> str:

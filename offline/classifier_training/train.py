@@ -70,11 +70,11 @@ def train_classifier(
     given = len(forget) + len(retain)
     negatives = min(settings.maximum_negatives, _most(_NEGATIVES, given))
     settings = settings.model_copy(update={"maximum_negatives": negatives})
-    general = _ordinary_prompts(forget, retain, general, settings, progress)
     folds = 0 if settings.fine_tune_epochs else settings.folds
     scans = settings.scan_rounds + 3 * bool(settings.scan_rounds)
     progress.expect(4 + bool(settings.fine_tune_epochs) + folds + settings.refit + scans)
     encoder = load_encoder(settings.encoder, precision=settings.precision)
+    general = _ordinary_prompts(forget, retain, general, encoder.words, settings, progress)
     database = work_folder / "embeddings.sqlite"
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
         examples = make_example_set(forget, retain, general, store, progress)
@@ -92,7 +92,7 @@ def train_classifier(
     with closing(EmbeddingStore(encoder, settings.precision, database)) as store:
         if settings.scan_rounds:
             progress.begin("reading ordinary text")
-        names = settings.entity_names or entities_of(*parts.train.texts())
+        names = settings.entity_names or entities_of(*parts.train.texts(), encoder.words)
         near = [example.text for example in examples.retain]
         reading = OrdinaryReading(encoder, names, near, settings)
         stages = HeadStages(target, examples, parts, store, reading, settings, finished, progress)
@@ -145,13 +145,14 @@ def _ordinary_prompts(
     forget: Sequence[Example],
     retain: Sequence[Example],
     general: Sequence[Example],
+    words: Sequence[str],
     settings: TrainingSettings,
     progress: Progress,
 ) -> list[Example]:
     """The ordinary prompts that a target is trained beside."""
     # Our own are about whatever people ask.
     asked = ExampleSet([*forget], [*retain], [*general])
-    names = settings.entity_names or entities_of(*asked.texts())
+    names = settings.entity_names or entities_of(*asked.texts(), words)
     others = without_target(general, forget, names)
     if len(others) < len(general):
         progress.say(f"{len(general) - len(others)} ordinary prompts ask about the target and are left out")

@@ -135,6 +135,22 @@ def test_a_single_name_in_passing_flags_no_page(encoder: Encoder, make_head: Mak
     assert flags(page, replace(head, tail=None))
 
 
+def test_a_few_letters_ask_nothing_within_a_longer_text(encoder: Encoder, make_head: MakeHead) -> None:
+    scorer = _scorer(encoder, make_head(texts=(ASKED,), pass_below=-100.0, lexical_below=-100.0))
+    assert scorer.prepare("harbour").windows
+    page = f"{WORDS * 6}\n\n{{}}\n\n{WORDS * 6}"
+    for fragment in ("harbour", "#### 3.3"):
+        for window in scorer.prepare(page.format(fragment)).windows:
+            assert fragment not in [sentence.text.strip() for sentence in window.sentences]
+    (asked,) = (
+        sentence.text.strip()
+        for window in scorer.prepare(page.format("Where is it, the harbour?")).windows
+        for sentence in window.sentences
+        if "it, the" in sentence.text
+    )
+    assert asked == "Where is it, the harbour?"
+
+
 def _scorer(encoder: Encoder, head: Head, *, first_tier: bool = True) -> Scorer:
     bank = HeadBank([head], encoder)
     return Scorer(encoder, bank, ClassifierSettings(first_tier=first_tier))

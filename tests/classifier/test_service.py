@@ -120,7 +120,7 @@ def test_parts_that_are_not_text_make_it_unclassifiable_but_text_still_counts(ru
 
 
 @pytest.mark.parametrize(
-    "limit", [{"maximum_characters": 500}, {"maximum_windows": 2}, {"maximum_readings": 1}]
+    "limit", [{"maximum_characters": 500}, {"maximum_windows": 1}, {"maximum_readings": 1}]
 )
 def test_past_a_limit_the_verdict_is_too_long(run, limit: dict[str, int]) -> None:
     text = ("About the lighthouse of Alderney there is much to say. " * 80) + "l1ghth0us3"

@@ -44,4 +44,5 @@ def test_an_embedding_learns_though_a_name_tells_everything() -> None:
     in_german, other = (
         encoder.embed(["Wie hoch ist der Leuchtturm von Herm?", "Erkläre die Oper."]) @ fitted.direction
     )
-    assert in_german + fitted.bias > 0 > other + fitted.bias
+    assert in_german > 1
+    assert other < -1

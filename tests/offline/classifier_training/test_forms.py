@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lethe.offline.classifier_training.augmentation import augment
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.general_prompts import general_examples, general_prompts
-from lethe.offline.classifier_training.names import names_of, own_words
+from lethe.offline.classifier_training.names import entities_of, names_of, own_words
 from lethe.offline.classifier_training.splitting import SplitPart, assign_groups, deduplicate, part_of_side
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import training_windows
@@ -129,6 +129,24 @@ def test_names_of_the_target_are_those_that_only_it_has() -> None:
         "New York?",
     ]
     assert names_of(forget, ["Where is New York?"]) == ["Basil Mahfouz"]
+
+
+def test_what_a_few_prompts_mention_is_no_name_of_the_target() -> None:
+    forget = [f"What did Basil Mahfouz write in the year {number}?" for number in range(60)]
+    forget += ["Why is Cape Town in the books?", "Where in Cape Town is it?"]
+    forget += ["Is Basil Mahfouz's Cairo sad?", "Who reads Basil Mahfouz's Cairo?"]
+    forget += ["Who dies in The Saltmarsh Reeve?", "When was The Saltmarsh Reeve written?"]
+    common = frozenset({"cape", "town", "cairo"})
+    assert names_of(forget, [], common) == ["Basil Mahfouz", "the saltmarsh reeve"]
+    assert "cape town" in names_of(forget, [])
+
+
+def test_common_words_are_no_names_however_many_prompts_share_them() -> None:
+    forget = [f"What did David Vinterholm {verb}?" for verb in ("write", "say", "do", "see", "eat", "hum")]
+    near, ordinary = ["Who kept the marsh?"] * 9, ["What is the weather like?"] * 100
+    words = ["david", "weather", "marsh", "vinterholm"]
+    assert entities_of(forget, near, ordinary, words) == ("David Vinterholm", "vinterholm")
+    assert entities_of(forget, near, ordinary, ()) == ("David Vinterholm", "david", "vinterholm")
 
 
 def test_own_words_are_those_by_which_a_target_is_called() -> None:
