@@ -1,6 +1,7 @@
-"""Runs the matrix and writes docs/models.md: ``python -m bench.model_matrix [NAME...]``.
+"""Runs the matrix and writes docs/models.md: ``python -m bench.model_matrix [NAME...]`` (``make bench-models``).
 
-Each row is kept as soon as it is there, so one that was interrupted goes on where it was.
+Every release of vLLM has a section of its own, written where it is installed. Each row is kept as soon as it is there, so one that was
+interrupted goes on where it was.
 """
 
 import importlib.metadata
@@ -44,7 +45,8 @@ def main() -> None:
         print(f"  {result.outcome.value} {result.detail}", file=sys.stderr, flush=True)
         rows.append((architecture, result))
     if len(rows) == len(ARCHITECTURES):
-        write_section("models.md", "The matrix", "make bench-models", _section(rows))
+        title = f"The matrix on vLLM {importlib.metadata.version(vllm_distribution())}"
+        write_section("models.md", title, "python -m bench.model_matrix", _section(rows))
 
 
 def _release() -> str:
