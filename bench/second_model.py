@@ -132,7 +132,7 @@ class Run:
         """What both models say behind one proxy with a verb's bundle, and what their engines say without it."""
 
         def run() -> dict[str, Any]:
-            sets = _asked()
+            sets = asked_sets()
             ordinary = load_general(data_folder(), ORDINARY)
             said = {}
             with _stack({GEMMA3: self.gemma, SMOLLM2: self.smollm2}, self.bundle(verb)) as models:
@@ -183,19 +183,19 @@ def main() -> None:
     parts: list[str] = []
     for verb in ("transfer", "learn"):
         searches[verb] = run.search(verb)
-        parts = [head, _searched(searches), _scores(searches)]
+        parts = [head, _searched(searches), tell_scores(searches)]
         _write(parts, command)
-    chosen = min(searches, key=lambda verb: _rank(searches[verb]))
+    chosen = min(searches, key=lambda verb: rank(searches[verb]))
     steps: tuple[Callable[[], str], ...] = (
-        lambda: _compared(run.compare(chosen), chosen),
-        lambda: _served(run.serve(chosen)),
+        lambda: tell_comparison(run.compare(chosen), chosen),
+        lambda: tell_serving(run.serve(chosen)),
     )
     for step in steps:
         parts.append(step())
         _write(parts, command)
 
 
-def _rank(found: Mapping[str, Any]) -> tuple[float, float]:
+def rank(found: Mapping[str, Any]) -> tuple[float, float]:
     """By what a search is preferred: what still leaks, and then how far it is from never having learned."""
     return found["held_out"]["corrupted"]["leak_rate"], found["distance"]
 
@@ -242,7 +242,7 @@ def _stack(
         yield models
 
 
-def _asked() -> dict[str, tuple[ForgetQuestion, ...]]:
+def asked_sets() -> dict[str, tuple[ForgetQuestion, ...]]:
     """The target's questions, and those of what is to be kept, by what they are called."""
     kept = {
         f"TOFU, {name.replace('_', ' ')}": tuple(load_tofu(name, data_folder())[:KEPT_QUESTIONS])
@@ -287,7 +287,8 @@ def _searched(searches: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{head}\n\n{table(header, rows)}"
 
 
-def _scores(searches: Mapping[str, Mapping[str, Any]]) -> str:
+def tell_scores(searches: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each search's corruption does to questions that it did not see, beside what SmolLM2's does."""
     [shipped] = load_bundle(SHIPPED).models
     other = shipped.base_model.metrics["corruption"]
     gemma = searches["transfer"]
@@ -315,7 +316,8 @@ def _scores(searches: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{head}\n\n{table(('held out', *columns), rows)}\n\n{verdict}"
 
 
-def _compared(result: Mapping[str, Any], verb: str) -> str:
+def tell_comparison(result: Mapping[str, Any], verb: str) -> str:
+    """How an engine compares with transformers."""
     if result["corrupted_difference"] is None:
         return f"On the real engine, corrupted as `{verb}` found it: {result['outcome']}: {result['detail']}."
     as_without = (
@@ -330,8 +332,9 @@ def _compared(result: Mapping[str, Any], verb: str) -> str:
     )
 
 
-def _served(served: Mapping[str, Any]) -> str:
-    asked, facts = _asked(), read_json_list(FACTS)
+def tell_serving(served: Mapping[str, Any]) -> str:
+    """What both models say, guarded and bare."""
+    asked, facts = asked_sets(), read_json_list(FACTS)
 
     def leaks(said: Mapping[str, Any]) -> str:
         found = [
