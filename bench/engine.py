@@ -38,7 +38,7 @@ LOADS = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class MeasuringPlan:
     """What is measured, and how.
 
     Attributes
@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     end_with_its_engines()
     model = options.model or prepare_smollm2(cache_folder())
-    plan = Plan(options.compiled, options.processor_time)
+    plan = MeasuringPlan(options.compiled, options.processor_time)
     if options.serve:
         serve(model, options.serve, plan)
     else:
@@ -98,7 +98,7 @@ def main() -> None:
         report(rates, model, options.rounds, plan, (load, os.getloadavg()[0]))
 
 
-def serve(model: Path, variant: str, plan: Plan) -> None:
+def serve(model: Path, variant: str, plan: MeasuringPlan) -> None:
     """Be an engine; a load is a batch size and a share."""
     prompt_embeds = {"enable_prompt_embeds": True} if variant == PROMPT_EMBEDS else {}
     engine = open_engine(model, max(plan.batches), enforce_eager=not plan.compiled, **prompt_embeds)
@@ -116,13 +116,13 @@ def serve(model: Path, variant: str, plan: Plan) -> None:
     answer_loads(run)
 
 
-def _engine(model: Path, variant: str, plan: Plan) -> StoppedEngine:
+def _engine(model: Path, variant: str, plan: MeasuringPlan) -> StoppedEngine:
     command = ["-m", "bench.engine", "--model", str(model), "--serve", variant, *plan.options]
     plugins = {"VLLM_PLUGINS": "lethe" if variant == PLUGIN else ""}
     return StoppedEngine(variant, command, plan.environment | plugins)
 
 
-def measure(model: Path, rounds: int, plan: Plan) -> dict[tuple[str, float, int], list[float]]:
+def measure(model: Path, rounds: int, plan: MeasuringPlan) -> dict[tuple[str, float, int], list[float]]:
     """Tokens a second of every load, one number a round."""
     rates: dict[tuple[str, float, int], list[float]] = defaultdict(list)
     engines: dict[str, StoppedEngine] = {}
@@ -147,7 +147,7 @@ def report(
     rates: Mapping[tuple[str, float, int], Sequence[float]],
     model: Path,
     rounds: int,
-    plan: Plan,
+    plan: MeasuringPlan,
     load: tuple[float, float],
 ) -> None:
     """Write the section of the installed release.
