@@ -40,11 +40,11 @@ def test_scores_stand_side_by_side() -> None:
     assert "by `learn` 0/16: 0.0 %" in text
 
 
-def test_an_engine_that_did_not_start_is_told_of() -> None:
-    text = tell_comparison(
-        {"corrupted_difference": None, "outcome": "not served here", "detail": "so"}, "learn"
-    )
-    assert text.endswith("not served here: so.")
+def test_a_comparison_is_told_by_the_search_whose_corruption_it_was() -> None:
+    nats = {"corrupted_difference": 2e-5, "clean_difference": 1e-5, "moved": 3.0}
+    text = tell_comparison({"outcome": "exact", "clean_as_without": True, **nats}, "learn")
+    assert "corrupted as `learn` found it: exact." in text
+    assert "the very tokens and log probabilities" in text
 
 
 def test_every_set_is_told_of_bare_and_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
