@@ -55,7 +55,8 @@ def main() -> None:
         rows.append((architecture, result))
     if options.kept or len(rows) == len(ARCHITECTURES):
         title = f"The matrix on vLLM {importlib.metadata.version(vllm_distribution())}"
-        write_section("models.md", title, "python -m bench.model_matrix", _section(rows))
+        command = "python -m bench.model_matrix" + " --kept" * options.kept
+        write_section("models.md", title, command, _section(rows))
 
 
 def _release() -> str:
