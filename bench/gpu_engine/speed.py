@@ -33,18 +33,18 @@ _GPU = {"kv_cache_memory_bytes": 4 << 30, "gpu_memory_utilization": 0.05}
 _GRAPHS = {"compilation_config": {"cudagraph_capture_sizes": [1, 8, 16, 32, 64]}}
 
 
-def serve(model: Path, attention: str, compiled: bool) -> None:
+def serve(model: Path, attention: str, compiled: bool, batch: int) -> None:
     """Be an engine; a load is the share of a batch that is flagged."""
     options = {**_GPU, "attention_backend": attention, "enforce_eager": not compiled}
-    engine = open_engine(model, BATCH, **options, **(_GRAPHS if compiled else {}))
+    engine = open_engine(model, batch, **options, **(_GRAPHS if compiled else {}))
     xargs: Any = CorruptionRequest(
         (PlacedCorruption("bench", "1", Corruption("rand_noise_first_n", 1.0, 8, seed=1)),)
     ).to_xargs()
 
     def run(share: float) -> float:
-        flagged = rounded_up(share, BATCH)
+        flagged = rounded_up(share, batch)
         # Flagged and clean in turn, as they come.
-        requests = [xargs if index * flagged % BATCH < flagged else None for index in range(BATCH)]
+        requests = [xargs if index * flagged % batch < flagged else None for index in range(batch)]
         return tokens_per_second(engine, requests, new_tokens=NEW_TOKENS)
 
     run(0.0)
@@ -59,6 +59,7 @@ def measure_setup(
     turn: threading.Lock,
     started: list[StoppedEngine],
     keep: Callable[[Mapping[str, Any]], None],
+    batch: int = BATCH,
 ) -> None:
     """Measure one set-up, and give what is known of it after every round.
 
@@ -70,6 +71,8 @@ def measure_setup(
         Held while measuring, so that set-ups start side by side and are measured one after another.
     started
         Gets the engines, for a caller that gives up before they end.
+    batch
+        Requests at once.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def measure_setup(
         for variant in (BARE, PLUGIN):
             engine = StoppedEngine(
                 f"{runner} {attention} {variant}",
-                ["-m", __name__, str(model), attention, *["--compiled"] * compiled],
+                ["-m", __name__, str(model), attention, "--batch", str(batch), *["--compiled"] * compiled],
                 {
                     "VLLM_PLUGINS": "lethe" if variant == PLUGIN else "",
                     "VLLM_USE_V2_MODEL_RUNNER": "1" if runner == V2 else "0",
@@ -128,9 +131,10 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("attention")
     parser.add_argument("--compiled", action="store_true")
+    parser.add_argument("--batch", type=int, default=BATCH)
     options = parser.parse_args()
     end_with_its_engines()
-    serve(options.model, options.attention, options.compiled)
+    serve(options.model, options.attention, options.compiled, options.batch)
 
 
 if __name__ == "__main__":

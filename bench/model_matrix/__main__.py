@@ -1,8 +1,10 @@
-"""Runs the matrix and writes docs/models.md: ``python -m bench.model_matrix [NAME...]``.
+"""Runs the matrix and writes docs/models.md: ``python -m bench.model_matrix [NAME...]`` (``make bench-models``).
 
-Each row is kept as soon as it is there, so one that was interrupted goes on where it was.
+Every release of vLLM has a section of its own, written where it is installed. Each row is kept as soon as it is there, so one that was
+interrupted goes on where it was; the section is written of a whole run, or, with ``--kept``, of the rows that are there.
 """
 
+import argparse
 import importlib.metadata
 import json
 import sys
@@ -31,20 +33,30 @@ _HEADER = (
 
 
 def main() -> None:
-    chosen = [each for each in ARCHITECTURES if each.name in sys.argv[1:] or not sys.argv[1:]]
-    if unknown := set(sys.argv[1:]) - {each.name for each in chosen}:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="architectures; all if left out")
+    parser.add_argument(
+        "--kept", action="store_true", help="run nothing, and write what earlier runs have kept"
+    )
+    options = parser.parse_args()
+    chosen = [each for each in ARCHITECTURES if each.name in options.names or not options.names]
+    if unknown := set(options.names) - {each.name for each in chosen}:
         known = ", ".join(each.name for each in ARCHITECTURES)
         raise SystemExit(f"{', '.join(sorted(unknown))} is not in the matrix, which has {known}")
     folder = cache_folder() / "bench" / "models" / _release()
     folder.mkdir(parents=True, exist_ok=True)
+    if options.kept:
+        chosen = [each for each in chosen if (folder / f"{each.name}.json").exists()]
     rows = []
     for number, architecture in enumerate(chosen, 1):
         print(f"{number} of {len(chosen)}: {architecture.name}", file=sys.stderr, flush=True)
         result = _result(architecture, folder / f"{architecture.name}.json")
         print(f"  {result.outcome.value} {result.detail}", file=sys.stderr, flush=True)
         rows.append((architecture, result))
-    if len(rows) == len(ARCHITECTURES):
-        write_section("models.md", "The matrix", "make bench-models", _section(rows))
+    if options.kept or len(rows) == len(ARCHITECTURES):
+        title = f"The matrix on vLLM {importlib.metadata.version(vllm_distribution())}"
+        command = "python -m bench.model_matrix" + " --kept" * options.kept
+        write_section("models.md", title, command, _section(rows))
 
 
 def _release() -> str:
@@ -70,7 +82,8 @@ def _section(rows: Sequence[tuple[Architecture, Result]]) -> str:
         for architecture, result in rows
         if result.detail
     ]
-    head = f"{machine(vllm_distribution(), 'torch', 'transformers')}. {len(rows)} architectures: {summary}."
+    tried = str(len(rows)) if len(rows) == len(ARCHITECTURES) else f"{len(rows)} of {len(ARCHITECTURES)}"
+    head = f"{machine(vllm_distribution(), 'torch', 'transformers')}. {tried} architectures: {summary}."
     return "\n\n".join((head, table(_HEADER, [_cells(*row) for row in rows]), "\n".join(reasons)))
 
 

@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from bench.gemma3 import CHAT_TEMPLATE, GemmaMissing, prepare_gemma3
+from bench.gemma3 import CHAT_TEMPLATE, GemmaMissing, line_breaks, prepare_gemma3
 from lethe.corruption.chat_template import ChatTemplate
 
 
@@ -20,3 +20,7 @@ def test_a_conversation_becomes_questions_and_answers_whose_places_are_known():
     assert chat.text == "<bos>Question: Who is Ron?\nAnswer: A friend.\nQuestion: Whose?\nAnswer:"
     assert chat.complete
     assert [chat.text[each.start : each.end] for each in chat.contents if each] == [text for _, text in turns]
+
+
+def test_an_answer_ends_at_any_number_of_line_breaks() -> None:
+    assert line_breaks({"\n\n": 108, "a": 5, "\n": 107, "": 6, "\na": 7}) == [107, 108]

@@ -73,6 +73,8 @@ def test_the_page_tells_of_every_record(tmp_path: Path, monkeypatch: pytest.Monk
     speed = {"runner": "V2", "attention": "TRITON_ATTN", "compiled": True, "bare_tokens_per_second": 1000.0}
     for rounds in (1, 2):
         records.add("speed", **speed, rounds=rounds, ratios={"0.0": [0.99] * rounds, "0.5": [0.98] * rounds})
+    del speed["bare_tokens_per_second"]
+    records.add("speed", **speed, error="JSONDecodeError()")  # Its engines were ended as it measured on.
     records.add("model", name="Qwen3", outcome="exact", detail="", corrupted_difference=1e-6)
     assert len(read_records(tmp_path / "records.jsonl", "scenario")) == 2
 
