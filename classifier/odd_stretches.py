@@ -115,11 +115,16 @@ class OddStretches:
         hidden = np.maximum(_with_one(seen) @ self.of_windows, 0)
         return starts, ends, _with_one(hidden) @ self.of_all
 
+    @functools.cached_property
+    def _wide(self) -> NDArray[np.int16]:
+        """The vectors in a type that their sums fit in."""
+        return self.vectors.astype(np.int16)
+
     def _of_blocks(self, signs: WeighedSigns, words: "WordShares") -> NDArray[np.float32]:
         """(blocks, D + DENSE)."""
         blocks = len(signs.text) // BLOCK
         rows = vector_rows(signs.text)
-        wide = self.vectors.astype(np.int16)
+        wide = self._wide
         sums = np.empty((blocks, self.vectors.shape[1]), np.float32)
         step = _VECTORS_AT_ONCE // BLOCK
         for first in range(0, blocks, step):
