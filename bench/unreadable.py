@@ -4,7 +4,7 @@ Knows requests and readings; asks no encoder.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from bench.odd_ordinary import odd_texts
@@ -17,34 +17,45 @@ from lethe.offline.metrics.intervals import counted
 # Requests by their length in characters.
 _REQUESTS = {2_000: 200, 8_000: 120, 32_000: 60, 128_000: 12}
 _AS_THEY_ARE = "as they are"
+# Whether something is unreadable, and whether it is with `odd_stretches`.
+_Found = tuple[bool, bool]
 
 
 def unreadable_tables(sources: Sources, lexicon: Lexicon) -> str:
     """Tables in Markdown: by length, and by kind of text."""
-    by_length: dict[str, list[bool]] = defaultdict(list)
-    by_kind: dict[str, list[bool]] = defaultdict(list)
+    by_length: dict[str, list[_Found]] = defaultdict(list)
+    by_kind: dict[str, list[_Found]] = defaultdict(list)
     for length, request in _requests(sources):
-        unreadable = _is_unreadable(request, lexicon)
-        by_length[length].append(unreadable)
-        by_kind[request.kind].append(unreadable)
-        if unreadable:
-            print(length, request.kind, request.language, flush=True)
-    everything = [each for found in by_length.values() for each in found]
-    rows = [[length, counted(sum(found), len(found))] for length, found in by_length.items()]
-    rows.append(["**all**", counted(sum(everything), len(everything))])
-    kinds = [[kind, counted(sum(found), len(found))] for kind, found in by_kind.items()]
-    return f"{table(['characters', 'unreadable'], rows)}\n\n{table(['kind of text', 'unreadable'], kinds)}"
+        found = _found([message.text for message in request.conversation.messages], lexicon)
+        by_length[length].append(found)
+        by_kind[request.kind].append(found)
+        if any(found):
+            print(length, request.kind, request.language, found, flush=True)
+    return (
+        f"{_counts('characters', by_length, total=True)}\n\n{_counts('kind of text', by_kind, total=False)}"
+    )
 
 
 def odd_table(lexicon: Lexicon) -> str:
     """A table in Markdown of ordinary text that looks coded, by kind."""
-    by_kind: dict[str, list[bool]] = defaultdict(list)
+    by_kind: dict[str, list[_Found]] = defaultdict(list)
     for kind, text in odd_texts():
-        by_kind[kind].append(bool(find_readings(text, lexicon).unreadable))
-    everything = [each for found in by_kind.values() for each in found]
-    rows = [[kind, counted(sum(found), len(found))] for kind, found in by_kind.items()]
-    rows.append(["**all**", counted(sum(everything), len(everything))])
-    return table(["kind of text", "unreadable"], rows)
+        by_kind[kind].append(_found([text], lexicon))
+    return _counts("kind of text", by_kind, total=True)
+
+
+def _counts(of: str, found: Mapping[str, Sequence[_Found]], *, total: bool) -> str:
+    rows = [(name, each) for name, each in found.items()]
+    if total:
+        rows.append(("**all**", [each for several in found.values() for each in several]))
+    header = [of, "unreadable", "with `odd_stretches`"]
+    return table(
+        header,
+        [
+            [name, *(counted(sum(column), len(column)) for column in zip(*each, strict=True))]
+            for name, each in rows
+        ],
+    )
 
 
 def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:
@@ -55,6 +66,9 @@ def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:
         )
 
 
-def _is_unreadable(request: Request, lexicon: Lexicon) -> bool:
-    texts: Iterable[str] = (message.text for message in request.conversation.messages)
-    return any(bool(find_readings(text, lexicon).unreadable) for text in texts if text.strip())
+def _found(texts: Sequence[str], lexicon: Lexicon) -> _Found:
+    plain, odd = (
+        any(find_readings(text, lexicon, odd_stretches=odd).unreadable for text in texts if text.strip())
+        for odd in (False, True)
+    )
+    return plain, odd

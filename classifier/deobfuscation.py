@@ -11,6 +11,7 @@ from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.canonical import canonicalise
 from lethe.classifier.disguise_search import ENCODINGS, DisguiseSearch, PartedReading
 from lethe.classifier.invisible import reveal
+from lethe.classifier.odd_stretches import OddStretches
 from lethe.classifier.parts import split_parts
 from lethe.classifier.reading import OTHER_SIGNS, Reading, Readings
 from lethe.classifier.spelling import Lexicon
@@ -23,6 +24,7 @@ def find_readings(
     maximum_readings: int = 32,
     maximum_depth: int = 2,
     kinds: Set[str] | None = None,
+    odd_stretches: bool = False,
 ) -> Readings:
     """Read a text plainly and through every disguise that it shows signs of.
 
@@ -38,8 +40,10 @@ def find_readings(
         How many encodings inside one another to take off.
     kinds
         The disguises to look for, as `Readings.kinds` has them; None for all. What stays no language is then not looked for.
+    odd_stretches
+        Whether `Readings.unreadable` has what looks like no ordinary text besides; see `OddStretches`.
     """
-    search = DisguiseSearch(lexicon, kinds)
+    search = DisguiseSearch(lexicon, kinds, OddStretches.load() if odd_stretches else None)
     canonical = _canonical(text)
     plain = PartedReading(
         Reading(("plain",), canonical, ((0, len(canonical.text)),)), split_parts(canonical.text)

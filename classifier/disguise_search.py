@@ -106,9 +106,12 @@ def _reads(reading: Reading, parent: Reading, start: int, end: int) -> bool:
 class DisguiseSearch:
     """The readers of one text, and what each made of every part so far: most parts stand in several readings."""
 
-    def __init__(self, lexicon: Lexicon | None, kinds: Set[str] | None) -> None:
+    def __init__(
+        self, lexicon: Lexicon | None, kinds: Set[str] | None, odd_stretches: OddStretches | None = None
+    ) -> None:
         self._lexicon = lexicon
         self._kinds = kinds
+        self._odd_stretches = odd_stretches
         self._known: dict[tuple[str, str], AlignedText | None] = {}
         self._sense: dict[tuple[str, str], list[tuple[int, int]]] = {}
         # What was read in the plain text.
@@ -227,11 +230,11 @@ class DisguiseSearch:
         self, parts: Sequence[tuple[int, str]], signs: Sequence[WeighedSigns], characters: int
     ) -> Iterator[tuple[int, int]]:
         """Where some parts of a text look like no ordinary one."""
-        if self._lexicon is None:
+        if self._lexicon is None or self._odd_stretches is None:
             return
         for (place, part), weighed in zip(parts, signs, strict=True):
             words = WordShares(*self._lexicon.unknown_words(part))
-            for start, end in OddStretches.load().found_in(weighed, words, characters):
+            for start, end in self._odd_stretches.found_in(weighed, words, characters):
                 yield place + start, place + end
 
     @staticmethod

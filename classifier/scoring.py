@@ -264,7 +264,8 @@ class Scorer:
         return find(text)
 
     def _find_all(self, text: str) -> Readings:
-        return find_readings(text, self._lexicon, maximum_readings=self._settings.maximum_readings)
+        most, odd = self._settings.maximum_readings, self._settings.odd_stretches
+        return find_readings(text, self._lexicon, maximum_readings=most, odd_stretches=odd)
 
     def _suspicious(
         self,

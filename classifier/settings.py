@@ -31,6 +31,9 @@ class ClassifierSettings(pydantic.BaseModel):
         encoded; past either the verdict is ``too_long``.
     maximum_readings
         Readings of one message (decoded, unspaced, ...); a message with more makes the verdict ``too_long``.
+    odd_stretches
+        Whether what looks like no ordinary text by a small network that learned from random disguises is unreadable, too. Half as
+        many disguises that nobody named pass; but agents' tags and data in requests are called so now and then.
     queue_capacity
         Conversations that may wait; one more raises `ClassifierOverloaded`.
     deadline_seconds
@@ -51,6 +54,7 @@ class ClassifierSettings(pydantic.BaseModel):
     maximum_characters: int = Field(default=2_000_000, ge=1)
     maximum_windows: int = Field(default=4096, ge=1)
     maximum_readings: int = Field(default=32, ge=1)
+    odd_stretches: bool = False
     queue_capacity: int = Field(default=256, ge=1)
     deadline_seconds: float = Field(default=5, gt=0)
     cache_bytes: int = Field(default=64 << 20, ge=0)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from lethe.classifier.deobfuscation import find_readings
 from lethe.classifier.odd_stretches import BLOCK, VECTORS, OddStretches, WordShares, vector_rows
 from lethe.classifier.sign_statistics import SignStatistics
 from lethe.classifier.spelling import Lexicon
@@ -23,6 +24,11 @@ def found(detector: OddStretches, text: str, characters: int | None = None) -> l
 
 def test_pieces_of_a_sentence_in_disorder_are_odd(detector: OddStretches) -> None:
     assert found(detector, HIDDEN)
+
+
+def test_it_is_asked_where_that_is_wanted_alone() -> None:
+    assert not find_readings(HIDDEN, WORDS).unreadable
+    assert find_readings(HIDDEN, WORDS, odd_stretches=True).unreadable
 
 
 @pytest.mark.parametrize(
