@@ -40,7 +40,9 @@ class ScoreCache:
     @staticmethod
     def key(text: str, scorer: str) -> bytes:
         """The key of a text as scored by one scorer; see `lethe.classifier.scoring.Scorer.fingerprint`."""
-        return hashlib.blake2b(text.encode(), digest_size=16, key=scorer.encode()).digest()
+        hashed = hashlib.blake2b(scorer.encode() + b"\0", digest_size=16)
+        hashed.update(text.encode())
+        return hashed.digest()
 
     def get(self, key: bytes, heads: tuple[str, ...]) -> TextScores | None:
         """The scores of these heads, by `HeadBank.identities`; None where one of them is not known."""

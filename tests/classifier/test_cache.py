@@ -34,6 +34,12 @@ def test_a_changed_or_new_head_never_sees_an_entry(cache: ScoreCache, key: bytes
     assert cache.get(ScoreCache.key("text", "another encoder"), HEADS) is None
 
 
+def test_what_else_scores_depend_on_may_be_long(cache: ScoreCache) -> None:
+    scorer = "encoder:answer:1:" + ",".join(map(str, range(200)))
+    assert ScoreCache.key("text", scorer) != ScoreCache.key("text", scorer + "0")
+    assert ScoreCache.key("text", scorer) == ScoreCache.key("text", scorer)
+
+
 def test_heads_that_stay_keep_their_scores_when_others_go_or_change_places(
     cache: ScoreCache, key: bytes
 ) -> None:
