@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,7 @@ class HeadBank:
         self.thresholds = np.array([_score_threshold(head, head.threshold) for head in heads], np.float32)
         in_passing = [_added_in_passing(head) for head in heads]
         self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))
-        self.plainest_names = [self._plainest_names(number) for number in range(len(heads))]
+        self.plainest_names = self._plainest_names()
         self._bias = self._column("bias")
         self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
         self.gate_bias = self._column("gate_bias")
@@ -286,10 +287,17 @@ class HeadBank:
         named = self.names.scores(text, around)
         return self._directions @ embedding + self._bag.scores(ids) + named + self._bias
 
-    def _plainest_names(self, number: int) -> dict[str, str]:
-        return plainest_names(
-            self.heads[number].entities, lambda word: float(self.names.scores(word)[number])
-        )
+    def _plainest_names(self) -> list[dict[str, str]]:
+        # One look at a word tells of all heads, most of which do not have it.
+        @cache
+        def added(word: str) -> dict[int, float]:
+            scores = self.names.scores(word)
+            return {number: float(scores[number]) for number in scores.nonzero()[0].tolist()}
+
+        def of_head(number: int, head: Head) -> dict[str, str]:
+            return plainest_names(head.entities, lambda word: added(word).get(number, 0.0))
+
+        return [of_head(number, head) for number, head in enumerate(self.heads)]
 
     def _column(self, name: str) -> NDArray[np.float32]:
         return np.array([getattr(head, name) for head in self.heads], np.float32)

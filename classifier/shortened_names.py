@@ -5,6 +5,7 @@ what stands around decides. Initials that stand alone are rare in ordinary text:
 """
 
 import re
+import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lethe.classifier.aligned_text import AlignedText, replaced
@@ -21,6 +22,16 @@ _ALONE = re.compile(
     r"(?<=[^\w.’'&\n-])[A-Z]\.{1,2}(?: [A-Z]\.)*"
     r"(?=[ \t]+(?!(?:v[ao]n|de[lrn]?|d[aiou]s?|l[ae]|ten?|ter|zu[mr]?|bin|ibn|al|el)\b)[a-z]|['’]s\b|[?,!;:)])"
 )
+
+# The pattern is slow, and there is one for each reader: a capital and its full stop behind what may stand before them.
+_INITIAL_IN_KINDS = b" A."
+_KINDS = bytes(
+    ord("A") if chr(sign) in string.ascii_uppercase
+    else ord(".") if sign == ord(".")
+    else ord("w") if chr(sign) in string.ascii_lowercase + string.digits + "_'&\n-"
+    else ord(" ")
+    for sign in range(256)
+)  # fmt: skip
 
 
 def plainest_names(names: Iterable[str], added: Callable[[str], float]) -> dict[str, str]:
@@ -63,11 +74,11 @@ def readers_of_shortened(names: Sequence[Mapping[str, str]]) -> list[Reader]:
 
 
 def _reader(name: str, names: Mapping[str, str]) -> Reader:
-    return Reader(name, _has_initials, lambda text: _in_full(text, names))
+    return Reader(name, _may_stand_alone, lambda text: _in_full(text, names))
 
 
-def _has_initials(scan: Scan) -> bool:
-    return "." in scan.text
+def _may_stand_alone(scan: Scan) -> bool:
+    return _INITIAL_IN_KINDS in scan.signs.translate(_KINDS)
 
 
 def _in_full(text: str, names: Mapping[str, str]) -> AlignedText | None:
