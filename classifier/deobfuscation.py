@@ -5,7 +5,7 @@ number is bounded, and a text with more of them says so instead of losing one in
 module knows; to add one, write its module and name its reader in `disguise_search`.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 
 from lethe.classifier.aligned_text import AlignedText
 from lethe.classifier.canonical import canonicalise
@@ -59,7 +59,9 @@ def find_readings(
             for reading in search.further_readings(parent, search.names, known):
                 spent += min(reading.fresh_characters / max(len(canonical.text), 1), 1.0)
                 if spent > maximum_readings:
-                    return _told(search, text, readings, complete=False)
+                    return Readings(
+                        tuple(each.reading for each in readings), False, search.unreadable(text, readings)
+                    )
                 known.update(reading.parts)
                 readings.append(reading)
                 found.append(reading)
@@ -68,14 +70,7 @@ def find_readings(
     innermost = [each for each in frontier if set(each.reading.way[1:]) <= ENCODINGS]
     encodings = [name for name in search.names if name in ENCODINGS]
     hidden = any(True for each in innermost for _ in search.further_readings(each, encodings, known))
-    return _told(search, text, readings, complete=not hidden)
-
-
-def _told(
-    search: DisguiseSearch, text: str, readings: Sequence[PartedReading], *, complete: bool
-) -> Readings:
-    unreadable = () if search.is_restricted else search.unreadable(text, readings)
-    return Readings(tuple(each.reading for each in readings), complete, unreadable)
+    return Readings(tuple(each.reading for each in readings), not hidden, search.unreadable(text, readings))
 
 
 def _canonical(text: str) -> AlignedText:

@@ -134,11 +134,6 @@ class DisguiseSearch:
             names += tuple(reader.name for reader in by_words)
         self.names = names if kinds is None else tuple(filter(self.looks_for, names))
 
-    @property
-    def is_restricted(self) -> bool:
-        """Whether only some kinds are looked for."""
-        return self._kinds is not None
-
     def looks_for(self, name: str) -> bool:
         """Whether a kind of disguise is to be taken off."""
         return self._kinds is None or name in self._kinds
@@ -198,7 +193,12 @@ class DisguiseSearch:
         return whole and _Made(whole, split_parts(whole.text))
 
     def unreadable(self, text: str, readings: Sequence[PartedReading]) -> tuple[tuple[int, int], ...]:
-        """Stretches of the original that stay no language: of the plain reading, and of what was decoded in it."""
+        """Stretches of the original that stay no language: of the plain reading, and of what was decoded in it.
+
+        None where only some kinds are looked for.
+        """
+        if self._kinds is not None:
+            return ()
         found = unread(text)
         for parted in readings:
             if set(parted.reading.way[1:]) <= ENCODINGS:
@@ -206,35 +206,33 @@ class DisguiseSearch:
         return tuple(sorted(set(found)))
 
     def _unread_in(self, parted: PartedReading, readings: Sequence[PartedReading]) -> list[tuple[int, int]]:
-        text = parted.reading.canonical.text
-        fresh = parted.fresh_parts
-        if parted.reading.plain:
-            whole = _SIGNS.weighed(text)
-            found = _odd(whole, len(text))
-            signs = [whole.part(place, place + len(part)) for place, part in fresh]
-        else:
-            signs = [_SIGNS.weighed(part) for _, part in fresh]
-            found = [
-                (place + start, place + end)
-                for (place, _), each in zip(fresh, signs, strict=True)
-                for start, end in _odd(each, len(text))
-            ]
+        text, fresh = parted.reading.canonical.text, parted.fresh_parts
+        # The plain reading is weighed in one go, any other where it is new.
+        judged = [(0, text)] if parted.reading.plain else fresh
+        weighed = {place: _SIGNS.weighed(part) for place, part in judged}
+        found = [
+            (place + start, place + end)
+            for place, signs in weighed.items()
+            for start, end in _odd(signs, len(text))
+        ]
         for place, part in fresh:
             inside = (*nonsense(part, self._left.get(part, ()), _STATISTICS), *self._coded(part))
             found += ((place + start, place + end) for start, end in inside)
         # These say more exactly where it stands.
         unread = list(self._not_read(found, parted, readings))
-        return unread or list(self._not_read(self._unlike(fresh, signs, len(text)), parted, readings))
+        return unread or list(self._not_read(self._unlike(parted, weighed), parted, readings))
 
     def _unlike(
-        self, parts: Sequence[tuple[int, str]], signs: Sequence[WeighedSigns], characters: int
+        self, parted: PartedReading, weighed: Mapping[int, WeighedSigns]
     ) -> Iterator[tuple[int, int]]:
-        """Where some parts of a text look like no ordinary one."""
+        """Where a reading looks like no ordinary text, given its signs by where they begin."""
         if self._lexicon is None or self._odd_stretches is None:
             return
-        for (place, part), weighed in zip(parts, signs, strict=True):
+        length = len(parted.reading.canonical.text)
+        for place, part in parted.fresh_parts:
             words = WordShares(*self._lexicon.unknown_words(part))
-            for start, end in self._odd_stretches.found_in(weighed, words, characters):
+            signs = weighed[0].part(place, place + len(part)) if parted.reading.plain else weighed[place]
+            for start, end in self._odd_stretches.found_in(signs, words, length):
                 yield place + start, place + end
 
     @staticmethod
@@ -284,12 +282,11 @@ class DisguiseSearch:
 
     def _places_of_sense(self, name: str, parent: PartedReading) -> NDArray[np.int64]:
         """Where turned letters may say something new, half-open stretches of a reading, (n, 2)."""
-        found: list[tuple[int, int]] = []
-        place = 0
-        for part, fresh in zip(parent.parts, parent.parts_with_fresh, strict=True):
-            if fresh:
-                found += ((start + place, end + place) for start, end in self._sense_in(name, part))
-            place += len(part)
+        found = [
+            (start + place, end + place)
+            for place, part in parent.fresh_parts
+            for start, end in self._sense_in(name, part)
+        ]
         return np.array(found, np.int64).reshape(-1, 2)
 
     def _sense_in(self, name: str, part: str) -> list[tuple[int, int]]:
