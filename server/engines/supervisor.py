@@ -29,6 +29,7 @@ _LOGGER = logging.getLogger("lethe.engines")
 _FAILED_CHECKS_TO_CLOSE = 2
 # A router is well while one of its engines is, and goes on asking a dead one of it what it is until it has noticed.
 _UNANSWERED_LOOKS_TO_CLOSE = 12
+_SILENT = "its engine does not answer"
 
 
 class Supervisor:
@@ -271,21 +272,16 @@ class Supervisor:
 
     async def _watch(self, client: EngineClient) -> None:
         failed_checks = unanswered_looks = 0
-        closed = False
         reported = ""
         while True:
             healthy = await client.healthy()
             known = healthy and await self._answers_for_itself(client)
             failed_checks = 0 if healthy else failed_checks + 1
             unanswered_looks = 0 if known else unanswered_looks + 1
-            was_closed = closed
-            closed = (
-                failed_checks >= _FAILED_CHECKS_TO_CLOSE or unanswered_looks >= _UNANSWERED_LOOKS_TO_CLOSE
-            )
-            if closed and not was_closed:
-                _LOGGER.error("engine: %s does not answer, and is asked nothing", client.base_url)
-            if closed:
-                client.mark_unavailable("its engine does not answer")
+            if failed_checks >= _FAILED_CHECKS_TO_CLOSE or unanswered_looks >= _UNANSWERED_LOOKS_TO_CLOSE:
+                if client.unavailable_because != _SILENT:
+                    _LOGGER.error("engine: %s does not answer, and is asked nothing", client.base_url)
+                client.mark_unavailable(_SILENT)
             elif known and not client.ready:
                 # What comes back may be another engine than the one that went.
                 try:
