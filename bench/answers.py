@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.answers_data import books_answers, books_passages, ordinary_answers
+from bench.bundle_service import service_of_bundle
 from bench.page import machine, table, write_section
 from bench.traffic_requests import Names
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
-from lethe.classifier.head import answer_head_folder, head_folder, load_head
-from lethe.classifier.service import ClassifierService
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.head import answer_head_folder, load_head
 from lethe.offline.metrics.intervals import counted
 
 _BUNDLE = Path(__file__).resolve().parent.parent / "targets" / "harry-potter"
@@ -42,13 +41,8 @@ class _Judged:
 class _Judge:
     def __init__(self, bundle: Path) -> None:
         loaded = load_bundle(bundle)
-        settings = ClassifierSettings(spans=False, deadline_seconds=600)
         self.head = load_head(answer_head_folder(loaded))
-        self._service = ClassifierService.load(
-            heads={loaded.name: head_folder(loaded)},
-            settings=settings,
-            answer_heads={loaded.name: answer_head_folder(loaded)},
-        )
+        self._service = service_of_bundle(loaded)
 
     async def judge(self, exchange: Exchange) -> _Judged:
         prompt = await self._service.classify(exchange.question)

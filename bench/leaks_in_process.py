@@ -14,6 +14,7 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM
 
+from bench.bundle_service import service_of_bundle
 from bench.leaks import BUNDLE, TOKENS, Asked, Row, in_all_forms
 from bench.leaks_data import facts
 from bench.leaks_model import taught_model
@@ -22,9 +23,7 @@ from bench.reproduction.command import timed_lines
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
-from lethe.classifier.head import answer_head_folder, head_folder
 from lethe.classifier.service import ClassifierService
-from lethe.classifier.settings import ClassifierSettings
 from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.corruption.positions import TokenizedPrompt
 from lethe.models.cache import cache_folder
@@ -111,12 +110,7 @@ def main() -> None:
     corruption = load_corruption(file)
     if strength is not None:
         corruption = replace(corruption, strength=strength)
-    service = ClassifierService.load(
-        heads={bundle.name: head_folder(bundle)},
-        settings=ClassifierSettings(spans=False, deadline_seconds=600),
-        answer_heads={bundle.name: answer_head_folder(bundle)},
-    )
-    guard = _Guard(model, corruption, service)
+    guard = _Guard(model, corruption, service_of_bundle(bundle))
     forms, rows = in_all_forms(known), list[Row]()
     for name in _ORDER:
         say(name)

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from bench.answers_data import ordinary_answers
+from bench.bundle_service import service_of_bundle
 from bench.classifier_data import data_folder, ordinary_tests
 from bench.leaks_data import shortened, untaught_facts
 from bench.page import machine, table, write_section
@@ -17,9 +18,7 @@ from bench.traffic_requests import Names
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
-from lethe.classifier.head import answer_head_folder, head_folder, load_head
-from lethe.classifier.service import ClassifierService
-from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.head import head_folder, load_head
 from lethe.classifier.shortened_names import has_shortened
 from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.data.files import read_json_lines, read_json_list
@@ -32,11 +31,7 @@ _OF_EACH = 60
 
 async def _measure() -> str:
     bundle = load_bundle(_BUNDLE)
-    service = ClassifierService.load(
-        heads={bundle.name: head_folder(bundle)},
-        settings=ClassifierSettings(spans=False, deadline_seconds=600),
-        answer_heads={bundle.name: answer_head_folder(bundle)},
-    )
+    service = service_of_bundle(bundle)
 
     async def flagged(exchange: Exchange) -> tuple[bool, bool]:
         prompt = await service.classify(exchange.question)
