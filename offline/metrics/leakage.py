@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 # Thai, Lao, Burmese, Khmer, Japanese, Chinese, Korean: no space tells where a word ends, or a particle hangs on it.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_LETTER = rf"[^\W{_UNSPACED}]"
+_IS_UNSPACED, _LETTER = re.compile(f"[{_UNSPACED}]"), rf"[^\W{_UNSPACED}]"
 
 
 def leaked_facts(output: str, facts: Sequence[str], prompt: str = "") -> tuple[str, ...]:
@@ -50,7 +50,6 @@ def leak_rate(outputs: Sequence[str], facts: Sequence[Sequence[str]], prompts: S
 
 
 def _names(text: str, fact: str) -> bool:
-    unspaced = re.compile(f"[{_UNSPACED}]")
-    before = "" if unspaced.match(fact[:1]) else f"(?<!{_LETTER})"
-    behind = "" if unspaced.match(fact[-1:]) else f"(?!{_LETTER})"
+    before = "" if _IS_UNSPACED.match(fact[:1]) else f"(?<!{_LETTER})"
+    behind = "" if _IS_UNSPACED.match(fact[-1:]) else f"(?!{_LETTER})"
     return re.search(f"{before}{re.escape(fact)}{behind}", text, re.IGNORECASE) is not None
