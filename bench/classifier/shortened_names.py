@@ -17,9 +17,9 @@ from bench.repository import HARRY_POTTER
 from bench.traffic.requests import Names
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.disguises.shortened_names import has_shortened
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import head_folder, load_head
-from lethe.classifier.shortened_names import has_shortened
 from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.data.files import read_json_lines, read_json_list
 from lethe.offline.metrics.intervals import counted

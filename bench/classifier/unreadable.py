@@ -10,8 +10,8 @@ from itertools import islice
 from bench.classifier.odd_ordinary import odd_texts
 from bench.page import table
 from bench.traffic.requests import Request, Sources, requests_as_they_are, requests_of_length
-from lethe.classifier.deobfuscation import find_readings
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.

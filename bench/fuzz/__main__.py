@@ -12,9 +12,9 @@ from pathlib import Path
 import requests
 
 from bench.fuzz.checking_engine import CheckingEngine
-from bench.fuzz.generated import PATIENCE_S, fuzz
+from bench.fuzz.generated import fuzz
 from bench.page import machine, table, write_section
-from bench.servers import lethe, targets_for_the_mock
+from bench.servers import UNHURRIED, lethe, targets_for_the_mock
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 
@@ -31,9 +31,7 @@ def main() -> None:
         _, key = create_key(Path(name) / "keys.yaml", scopes=set(Scope))
         environment = {
             "LETHE_KEYS": f"{name}/keys.yaml",
-            # A busy machine is no fault of the proxy's.
-            "LETHE_CLASSIFIER__DEADLINE_SECONDS": str(PATIENCE_S / 2),
-        }
+        } | UNHURRIED
         with lethe(engine.port, targets, environment) as port:
             url = f"http://127.0.0.1:{port}"
             document = requests.get(f"{url}/openapi.json", timeout=10).json()

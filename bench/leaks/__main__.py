@@ -30,7 +30,7 @@ from bench.page import machine, table, vllm_distribution, write_section
 from bench.repository import HARRY_POTTER
 from bench.reproduction.command import Say, timed_lines
 from bench.reproduction.serving import served
-from bench.servers import running
+from bench.servers import UNHURRIED, running
 from lethe.bundle import load_bundle
 from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.classifier.conversation import Conversation
@@ -257,7 +257,7 @@ def _ways(model: Path, bundle: Path, cache: Path, log: Path) -> Iterator[Ways]:
         environment = {
             "LETHE_ENGINE__API_KEY": proxy.engine_key or "",
             "LETHE_ENGINE__TOKENIZER": str(model),
-        }
+        } | UNHURRIED
         with running(None, command, port, "/ready", environment):
             name = next(iter(asyncio.run(served_models(proxy.url, None))))
             yield Ways(

@@ -100,7 +100,7 @@ class Bench:
         """What was found by the same code and head on the same text; another change begins anew."""
         digest = hashlib.sha256(repr(self.sources).encode())
         modules = (Path(str(module.__file__)).parent for module in (lethe.classifier, lethe.offline.data))
-        code = [file for folder in modules for file in folder.glob("*.py")]
+        code = [file for folder in modules for file in folder.rglob("*.py")]
         head = [file for file in head_folder(self.bundles[0]).iterdir() if file.is_file()]
         for file in [_HERE / "requests.py", *sorted(code), *sorted(head)]:
             digest.update(file.name.encode() + file.read_bytes())
