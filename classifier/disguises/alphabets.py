@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.number_lists import may_have_numbers, number_runs
-from lethe.classifier.reader import Reader, always
-from lethe.classifier.scan import Scan, bytes_of_kind, kind
+from lethe.classifier.disguises.number_lists import may_have_numbers, number_runs
+from lethe.classifier.disguises.reader import Reader, always
+from lethe.classifier.disguises.scan import Scan, bytes_of_kind, kind
+from lethe.classifier.text.aligned_text import AlignedText, Replacements, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics
 
 _LETTERS = string.ascii_lowercase
 _FEWEST = 6

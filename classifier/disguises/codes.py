@@ -6,11 +6,11 @@ import string
 from collections.abc import Callable
 from functools import lru_cache
 
-from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.packing import may_be_deflated, text_in, texts_in
-from lethe.classifier.points import bytes_of, long_runs
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan, kind
+from lethe.classifier.disguises.packing import may_be_deflated, text_in, texts_in
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, kind
+from lethe.classifier.text.aligned_text import AlignedText, substitute
+from lethe.classifier.text.points import bytes_of, long_runs
 
 # Patterns are slow, and seldom find anything: runs of bytes say first whether they may.
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")

@@ -2,19 +2,19 @@
 
 A reading never replaces the text: the classifier reads the text as it stands, and every other reading too. Their
 number is bounded, and a text with more of them says so instead of losing one in silence. What each disguise is, its own
-module knows; to add one, write its module and name its reader in `disguise_search`.
+module knows; to add one, write its module and name its reader in `search`.
 """
 
 from collections.abc import Set
 
-from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.disguise_search import ENCODINGS, DisguiseSearch, PartedReading
-from lethe.classifier.invisible import reveal
-from lethe.classifier.odd_stretches import OddStretches
-from lethe.classifier.parts import split_parts
-from lethe.classifier.reading import OTHER_SIGNS, Reading, Readings
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.invisible import reveal
+from lethe.classifier.disguises.odd_stretches import OddStretches
+from lethe.classifier.disguises.reading import OTHER_SIGNS, Reading, Readings
+from lethe.classifier.disguises.search import ENCODINGS, DisguiseSearch, PartedReading
+from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.text.aligned_text import AlignedText
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.parts import split_parts
 
 
 def find_readings(

@@ -12,12 +12,12 @@ import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lethe.classifier.aligned_text import AlignedText, substitute, substitute_words
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.packing import may_be_deflated, text_in
-from lethe.classifier.points import long_runs
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan, any_of, kind
+from lethe.classifier.disguises.packing import may_be_deflated, text_in
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, any_of, kind
+from lethe.classifier.text.aligned_text import AlignedText, substitute, substitute_words
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.points import long_runs
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
 # A token that is shorter holds no question; one above the likeness is words.

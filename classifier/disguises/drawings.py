@@ -3,11 +3,11 @@
 import re
 from itertools import takewhile
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.points import translated
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.points import translated
 
 _DRAWINGS = {
     "\\/\\/": "w", "|\\/|": "m", "/\\/\\": "m", "|V|": "m", "|\\|": "n", "|-|": "h", "|_|": "u", "(_)": "u", "|<": "k", "|)": "d",

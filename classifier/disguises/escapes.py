@@ -4,8 +4,8 @@ import html
 import re
 import urllib.parse
 
-from lethe.classifier.aligned_text import AlignedText, substitute_words
-from lethe.classifier.canonical import canonicalise
+from lethe.classifier.text.aligned_text import AlignedText, substitute_words
+from lethe.classifier.text.canonical import canonicalise
 
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _ESCAPE_SIGN = re.compile(r"[&%\\]")

@@ -4,11 +4,11 @@ import re
 import string
 from collections.abc import Iterator
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.points import long_runs
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan, kind
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, kind
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.points import long_runs
 
 _FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
 _WORDS_IN_A_ROW = re.compile(

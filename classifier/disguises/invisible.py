@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.packing import text_in
+from lethe.classifier.disguises.packing import text_in
+from lethe.classifier.text.aligned_text import AlignedText, replaced
 
 # Emoji and scripts that join letters have one or two in a row.
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{6,}")

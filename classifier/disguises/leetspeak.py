@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, Replacements
-from lethe.classifier.points import points_of, text_of, translated, word_bounds
+from lethe.classifier.text.aligned_text import AlignedText, Replacements
+from lethe.classifier.text.points import points_of, text_of, translated, word_bounds
 
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"

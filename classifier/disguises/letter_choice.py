@@ -10,8 +10,8 @@ from collections.abc import Container, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.points import points_of
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics, kinds_of
+from lethe.classifier.text.points import points_of
 
 # Bits in all that a sign's standing for other than its likeliest letter must be worth.
 _UNLIKELY = 4.0

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, Replacements
+from lethe.classifier.text.aligned_text import AlignedText, Replacements
 
 _LITERAL = re.compile(r"""(["'`])([^"'`\n]{1,64})\1""")
 _LITERAL_IN_CODE = re.compile(r"""[=+(\[]\s?["'`][^"'`\n]{1,64}["'`]""")

@@ -2,9 +2,9 @@
 
 import re
 
-from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText, substitute
 
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,60}>|\[[\d;]{1,8}m")
 _TAG_IN_WORD = re.compile(r"(?:>|\[[\d;]{1,8}m)\w{1,2}(?:</?[A-Za-z]|\[\d)")

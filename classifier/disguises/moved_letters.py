@@ -6,11 +6,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.frames import frames
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.orders import keyed_orders, orders
-from lethe.classifier.scrambled_words import LEAST_KNOWN
-from lethe.classifier.sense import GAIN, LANGUAGE, LONGEST, STRETCHES_REMEMBERED, SURE_LANGUAGE, SURELY_KNOWN
+from lethe.classifier.disguises.frames import frames
+from lethe.classifier.disguises.orders import keyed_orders, orders
+from lethe.classifier.disguises.scrambled_words import LEAST_KNOWN
+from lethe.classifier.disguises.sense import (
+    GAIN,
+    LANGUAGE,
+    LONGEST,
+    STRETCHES_REMEMBERED,
+    SURE_LANGUAGE,
+    SURELY_KNOWN,
+)
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
 
 # Characters by which the likeliest of thousands of orders are found, and how many of these are tried; the same of those that
 # need no key, where a stretch is long.

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, Replacements, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.packing import looks_coded, text_in
-from lethe.classifier.points import bytes_of, long_runs, points_of
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.packing import looks_coded, text_in
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText, Replacements, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.points import bytes_of, long_runs, points_of
 
 _DIGITS = string.digits
 _FEWEST = 6

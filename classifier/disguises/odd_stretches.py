@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of
-from lethe.classifier.ranges import joined_ranges
-from lethe.classifier.sign_statistics import WeighedSigns, kinds_of_points
+from lethe.classifier.text.points import points_of
+from lethe.classifier.text.ranges import joined_ranges
+from lethe.classifier.text.sign_statistics import WeighedSigns, kinds_of_points
 
 # What `load` reads; lethe.offline.classifier_training.odd_stretch_model writes it.
 WEIGHTS = Path(__file__).with_name("odd_stretches.npz")

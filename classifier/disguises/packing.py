@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.text.letter_statistics import LetterStatistics
 
 # What a packed text may grow to; all that a prompt's question needs.
 _MOST_BYTES = 1 << 16

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.shortened_names import SHORTENED
+from lethe.classifier.disguises.shortened_names import SHORTENED
+from lethe.classifier.text.aligned_text import AlignedText
 
 # Letters turned, or the text read backwards: most of what results is nonsense.
 SPECULATIVE = frozenset({"rot13", "reversed"})

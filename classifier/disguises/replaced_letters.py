@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics, kinds_of
-from lethe.classifier.sense import GAIN, LANGUAGE
+from lethe.classifier.disguises.sense import GAIN, LANGUAGE
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics, kinds_of
 
 _MAPS_WEIGHED = 48
 # Of letters, how many must be in known words that were read back.

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of
+from lethe.classifier.text.points import points_of
 
 # Bytes that stand for characters beyond ASCII: one for each of these, and one for all of a kind.
 _MARKS = "·•∙–—−→"

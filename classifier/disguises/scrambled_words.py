@@ -12,8 +12,8 @@ from itertools import compress
 
 import numpy as np
 
-from lethe.classifier.aligned_text import replaced
-from lethe.classifier.points import bytes_of
+from lethe.classifier.text.aligned_text import replaced
+from lethe.classifier.text.points import bytes_of
 
 WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 # Of letters, how many must be in known words that were read back.

@@ -13,17 +13,24 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.frames import SHARE_OF_FRAME, frames
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.moved_letters import MOVED_UNLIKE, MovedLetters
-from lethe.classifier.points import points_of
-from lethe.classifier.ranges import joined_ranges
-from lethe.classifier.replaced_letters import ReplacedLetters
-from lethe.classifier.scrambled_words import LEAST_KNOWN, ScrambledWords
-from lethe.classifier.scripts import Scripts
-from lethe.classifier.sense import GAIN, LANGUAGE, LONGEST, STRETCHES_REMEMBERED, SURE_LANGUAGE, SURELY_KNOWN
-from lethe.classifier.thinning import every_few, thinned
+from lethe.classifier.disguises.frames import SHARE_OF_FRAME, frames
+from lethe.classifier.disguises.moved_letters import MOVED_UNLIKE, MovedLetters
+from lethe.classifier.disguises.replaced_letters import ReplacedLetters
+from lethe.classifier.disguises.scrambled_words import LEAST_KNOWN, ScrambledWords
+from lethe.classifier.disguises.scripts import Scripts
+from lethe.classifier.disguises.sense import (
+    GAIN,
+    LANGUAGE,
+    LONGEST,
+    STRETCHES_REMEMBERED,
+    SURE_LANGUAGE,
+    SURELY_KNOWN,
+)
+from lethe.classifier.disguises.thinning import every_few, thinned
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.text.points import points_of
+from lethe.classifier.text.ranges import joined_ranges
 
 # Bits a letter. A stretch below the first may be scrambled, below the second its letters may be others; one above the last
 # is language.

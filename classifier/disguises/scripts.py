@@ -13,12 +13,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.canonical import canonicalise, lookalike
-from lethe.classifier.letter_choice import LetterChoice
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.points import points_of
-from lethe.classifier.scrambled_words import ScrambledWords
+from lethe.classifier.disguises.letter_choice import LetterChoice
+from lethe.classifier.disguises.scrambled_words import ScrambledWords
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.canonical import canonicalise, lookalike
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.text.points import points_of
 
 # Letters and signs beyond the Latin ones and the marks of all scripts, with the ASCII that may stand between them.
 _SIGN = r"[\u0250-\u02af\u0370-\u1fff\u2070-\U0010ffff]"

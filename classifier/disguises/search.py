@@ -10,32 +10,38 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier import alphabets
-from lethe.classifier.aligned_text import AlignedText, Replacements, joined
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.codes import BASE64_READER, HEX_READER
-from lethe.classifier.digit_codes import DIGITS
-from lethe.classifier.drawings import DRAWN
-from lethe.classifier.escapes import has_escape, read_escaped_words, read_escapes
-from lethe.classifier.initials import INITIALS
-from lethe.classifier.invisible import unread
-from lethe.classifier.leetspeak import LEET_ALPHABETS, LEET_SHARE, disguised_words, spelled_out
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.literals import may_have_literals, read_literals
-from lethe.classifier.markup import MARKUP
-from lethe.classifier.number_lists import NUMBERS
-from lethe.classifier.odd_stretches import OddStretches, WordShares
-from lethe.classifier.parts import parts_near, split_parts, whole_parts
-from lethe.classifier.reader import Reader, always
-from lethe.classifier.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
-from lethe.classifier.scan import Scan
-from lethe.classifier.shifted_signs import SHIFTED
-from lethe.classifier.shortened_names import SHORTENED
-from lethe.classifier.sign_statistics import SignStatistics, WeighedSigns
-from lethe.classifier.spacing import SPACED, STEPS
-from lethe.classifier.spelling import Lexicon
-from lethe.classifier.turns import TURNS, backwards, by_thirteen
-from lethe.classifier.unreadable import coded_words, in_groups, nonsense, odd_signs, signs_for_letters
+from lethe.classifier.disguises import alphabets
+from lethe.classifier.disguises.codes import BASE64_READER, HEX_READER
+from lethe.classifier.disguises.digit_codes import DIGITS
+from lethe.classifier.disguises.drawings import DRAWN
+from lethe.classifier.disguises.escapes import has_escape, read_escaped_words, read_escapes
+from lethe.classifier.disguises.initials import INITIALS
+from lethe.classifier.disguises.invisible import unread
+from lethe.classifier.disguises.leetspeak import LEET_ALPHABETS, LEET_SHARE, disguised_words, spelled_out
+from lethe.classifier.disguises.literals import may_have_literals, read_literals
+from lethe.classifier.disguises.markup import MARKUP
+from lethe.classifier.disguises.number_lists import NUMBERS
+from lethe.classifier.disguises.odd_stretches import OddStretches, WordShares
+from lethe.classifier.disguises.reader import Reader, always
+from lethe.classifier.disguises.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.disguises.shifted_signs import SHIFTED
+from lethe.classifier.disguises.shortened_names import SHORTENED
+from lethe.classifier.disguises.spacing import SPACED, STEPS
+from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.disguises.turns import TURNS, backwards, by_thirteen
+from lethe.classifier.disguises.unreadable import (
+    coded_words,
+    in_groups,
+    nonsense,
+    odd_signs,
+    signs_for_letters,
+)
+from lethe.classifier.text.aligned_text import AlignedText, Replacements, joined
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.parts import parts_near, split_parts, whole_parts
+from lethe.classifier.text.sign_statistics import SignStatistics, WeighedSigns
 
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/])\r?\n(?=[A-Za-z0-9+/=])")
 _LETTERS = re.compile(r"[a-z]")

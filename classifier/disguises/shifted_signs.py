@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
 
 # A line, or what follows its label, in which few small letters stand together.
 _ODD_SIGNS = re.compile(

@@ -8,9 +8,9 @@ import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.text.aligned_text import AlignedText, replaced
 
 # Of names that begin with one letter so many are tried, one for each target: each is a reading more.
 SHORTENED = ("shortened names", *(f"shortened names, {number}" for number in range(2, 9)))

@@ -5,9 +5,9 @@ import string
 
 import numpy as np
 
-from lethe.classifier.aligned_text import AlignedText, substitute
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan, kind
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, kind
+from lethe.classifier.text.aligned_text import AlignedText, substitute
 
 _SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
 _SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")

@@ -12,14 +12,14 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, replaced
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.reader import Reader
-from lethe.classifier.scrambled_words import ScrambledWords
-from lethe.classifier.scrambles import Unscrambler
-from lethe.classifier.shortened_names import readers_of_shortened
-from lethe.classifier.turns import TURNS, turned
-from lethe.classifier.word_notes import NotedText, WordNotes
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scrambled_words import ScrambledWords
+from lethe.classifier.disguises.scrambles import Unscrambler
+from lethe.classifier.disguises.shortened_names import readers_of_shortened
+from lethe.classifier.disguises.turns import TURNS, turned
+from lethe.classifier.disguises.word_notes import NotedText, WordNotes
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LetterStatistics
 
 _SHORTEST_WORD = 4
 _WORD = re.compile(rf"[^\W\d_]{{{_SHORTEST_WORD},24}}")

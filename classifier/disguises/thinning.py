@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lethe.classifier.letter_statistics import KINDS, kinds_of
-from lethe.classifier.points import points_of
+from lethe.classifier.text.letter_statistics import KINDS, kinds_of
+from lethe.classifier.text.points import points_of
 
 _REPEATED = re.compile(r"([A-Za-z])\1*")
 # Nearly all letters are, so some two in a row.

@@ -3,7 +3,7 @@
 import string
 from collections.abc import Callable, Mapping, Sequence
 
-from lethe.classifier.points import translated
+from lethe.classifier.text.points import translated
 
 _SMALL, _CAPITAL = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
 _BY_THIRTEEN = bytes.maketrans(_SMALL + _CAPITAL, _SMALL[13:] + _SMALL[:13] + _CAPITAL[13:] + _CAPITAL[:13])

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
-from lethe.classifier.points import long_runs, word_bounds
-from lethe.classifier.sign_statistics import Level, WeighedSigns
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.text.points import long_runs, word_bounds
+from lethe.classifier.text.sign_statistics import Level, WeighedSigns
 
 # Bits a letter above which a stretch is no nonsense, and how many bits below it in all make it unreadable. Of 9 million
 # characters of ordinary requests the stretches that come nearest have 24, 33 and 53, command names all of them.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import letters_and_digits, points_of, text_of
+from lethe.classifier.text.points import letters_and_digits, points_of, text_of
 
 # Words that are remembered, and how long they may be.
 _WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 16, 64

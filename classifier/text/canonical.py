@@ -13,8 +13,8 @@ import numpy as np
 from confusable_homoglyphs import confusables
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText, Replacements
-from lethe.classifier.points import distinct_points, points_of, ranges, text_of
+from lethe.classifier.text.aligned_text import AlignedText, Replacements
+from lethe.classifier.text.points import distinct_points, points_of, ranges, text_of
 
 _DROPPED_CATEGORIES = {"Mn", "Me", "Cf", "Cc", "Cs", "Co"}
 # Marks without which words of these scripts would be other words.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of
+from lethe.classifier.text.points import points_of
 
 # What `load` reads: (26 + 27³,) float16; lethe.offline.classifier_training.letter_table writes it.
 TABLE = Path(__file__).with_name("letter_statistics.npy")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import points_of
+from lethe.classifier.text.points import points_of
 
 # What `load` reads: (KINDS**3,) uint8, eighths of a bit; lethe.offline.classifier_training.sign_table writes it.
 TABLE = Path(__file__).with_name("sign_statistics.npz")

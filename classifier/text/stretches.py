@@ -10,9 +10,9 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.points import letters_and_digits
-from lethe.classifier.sentences import sentences_in
-from lethe.classifier.windows import split_windows
+from lethe.classifier.text.points import letters_and_digits
+from lethe.classifier.text.sentences import sentences_in
+from lethe.classifier.text.windows import split_windows
 
 
 @dataclass(frozen=True)

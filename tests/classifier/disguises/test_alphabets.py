@@ -1,7 +1,7 @@
 import pytest
 
-from lethe.classifier.alphabets import Alphabets
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics
+from lethe.classifier.disguises.alphabets import Alphabets
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.deobfuscation import find_readings
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.spelling import Lexicon
 
 SECRET = "Who keeps the lighthouse?"
 LEXICON = Lexicon(["please", "do", "this", "who", "how", "the", "sort", "list", "of", "numbers"]).with_names(

@@ -2,8 +2,8 @@ import base64
 
 import pytest
 
-from lethe.classifier.digit_codes import DigitCodes
-from lethe.classifier.letter_statistics import LetterStatistics
+from lethe.classifier.disguises.digit_codes import DigitCodes
+from lethe.classifier.text.letter_statistics import LetterStatistics
 
 SECRET = "Who keeps the lighthouse?"
 BYTES = SECRET.encode()

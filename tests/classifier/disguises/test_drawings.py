@@ -1,7 +1,7 @@
 import pytest
 
-from lethe.classifier.drawings import DRAWN
-from lethe.classifier.scan import Scan
+from lethe.classifier.disguises.drawings import DRAWN
+from lethe.classifier.disguises.scan import Scan
 
 DRAWN_QUESTION = r"\/\/|-|0 |<33|>5 7|-|3 |_19|-|7|-|0|_|53 0|= /\|_|)3|2|\|3'/?"
 CODE = """\

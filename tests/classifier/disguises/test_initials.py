@@ -1,4 +1,4 @@
-from lethe.classifier.initials import INITIALS
+from lethe.classifier.disguises.initials import INITIALS
 
 
 def test_first_letters_of_words_are_read() -> None:

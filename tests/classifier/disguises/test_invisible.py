@@ -1,4 +1,4 @@
-from lethe.classifier.invisible import reveal, unread
+from lethe.classifier.disguises.invisible import reveal, unread
 
 SECRET = "Who keeps the lighthouse?"
 

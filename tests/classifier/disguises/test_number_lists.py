@@ -1,7 +1,7 @@
 import pytest
 
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.number_lists import NumberLists
+from lethe.classifier.disguises.number_lists import NumberLists
+from lethe.classifier.text.letter_statistics import LetterStatistics
 
 SECRET = "Who keeps the lighthouse?"
 BYTES = SECRET.encode()

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lethe.classifier.deobfuscation import find_readings
-from lethe.classifier.odd_stretches import BLOCK, VECTORS, OddStretches, WordShares, vector_rows
-from lethe.classifier.sign_statistics import SignStatistics
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.odd_stretches import BLOCK, VECTORS, OddStretches, WordShares, vector_rows
+from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.text.sign_statistics import SignStatistics
 
 QUIET = "The garden behind the house was quiet in the morning, and nobody had swept the leaves. "
 HIDDEN = "\n".join(f"v{7 * place % 22} = {QUIET[4 * place : 4 * place + 4]!r}" for place in range(22))

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lethe.classifier.orders import keyed_orders, orders
+from lethe.classifier.disguises.orders import keyed_orders, orders
 
 
 @pytest.mark.parametrize("length", [12, 37, 96, 250])

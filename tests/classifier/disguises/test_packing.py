@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from lethe.classifier.packing import text_in, texts_in
+from lethe.classifier.disguises.packing import text_in, texts_in
 
 SECRET = "Who keeps the lighthouse?"
 SENTENCE = "Who keeps the lighthouse near the northern harbour in winter?"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.alphabets import SPOKEN
-from lethe.classifier.disguise_search import READERS
-from lethe.classifier.initials import INITIALS
-from lethe.classifier.reader import Reader
-from lethe.classifier.scan import Scan, kind
+from lethe.classifier.disguises.alphabets import SPOKEN
+from lethe.classifier.disguises.initials import INITIALS
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, kind
+from lethe.classifier.disguises.search import READERS
 
 SECRET = "who keeps the lighthouse"
 # Pieces of all disguises, what may stand between them, and what is like either.

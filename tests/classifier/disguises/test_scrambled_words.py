@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from lethe.classifier.scrambled_words import ScrambledWords
+from lethe.classifier.disguises.scrambled_words import ScrambledWords
 
 SENTENCE = "Please tell me who keeps the lighthouse near the northern harbour in winter"
 

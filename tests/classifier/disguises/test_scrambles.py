@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics
-from lethe.classifier.points import word_bounds
-from lethe.classifier.scrambled_words import ScrambledWords
-from lethe.classifier.scrambles import Unscrambler
+from lethe.classifier.disguises.scrambled_words import ScrambledWords
+from lethe.classifier.disguises.scrambles import Unscrambler
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics
+from lethe.classifier.text.points import word_bounds
 
 SENTENCE = "Please tell me who keeps the lighthouse near the northern harbour in winter"
 WORDS = {*SENTENCE.lower().split(), "garden", "house", "quiet", "morning", "behind"}

@@ -1,9 +1,9 @@
 import pytest
 
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.letter_statistics import LETTERS, LetterStatistics
-from lethe.classifier.scrambled_words import ScrambledWords
-from lethe.classifier.scripts import Scripts
+from lethe.classifier.disguises.scrambled_words import ScrambledWords
+from lethe.classifier.disguises.scripts import Scripts
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics
 
 SENTENCE = "please tell me who keeps the lighthouse near the northern harbour in winter"
 GREEK = str.maketrans(LETTERS, "αβκδεφγηιξκλμνοπκρστυβωχυζ")

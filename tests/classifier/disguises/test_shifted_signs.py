@@ -1,6 +1,6 @@
 import pytest
 
-from lethe.classifier.shifted_signs import SHIFTED
+from lethe.classifier.disguises.shifted_signs import SHIFTED
 
 
 @pytest.mark.parametrize("places", [1, 47, 80])

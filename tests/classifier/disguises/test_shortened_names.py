@@ -1,12 +1,12 @@
 import pytest
 
-from lethe.classifier.deobfuscation import find_readings
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.shortened_names import SHORTENED, plainest_names
+from lethe.classifier.disguises.spelling import Lexicon
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import HeadBank
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.shortened_names import SHORTENED, plainest_names
-from lethe.classifier.spelling import Lexicon
 from tests.classifier.conftest import MakeHead
 
 LEXICON = Lexicon(["who", "keeps", "the", "of"]).with_names(

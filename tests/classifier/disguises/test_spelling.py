@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.spelling import Lexicon
 
 WORDS = ["the", "who", "is", "of", "keeper", "keeps", "guards", "colour", "letter", "a"]
 LEXICON = Lexicon(WORDS).with_names(["The lighthouse of Alderney"])

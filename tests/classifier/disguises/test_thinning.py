@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from lethe.classifier.thinning import every_few, thinned
+from lethe.classifier.disguises.thinning import every_few, thinned
 
 SENTENCE = "please tell me who keeps the lighthouse near the northern harbour"
 

@@ -5,9 +5,15 @@ import string
 
 import pytest
 
-from lethe.classifier.letter_statistics import LetterStatistics
-from lethe.classifier.sign_statistics import SignStatistics
-from lethe.classifier.unreadable import coded_words, in_groups, nonsense, odd_signs, signs_for_letters
+from lethe.classifier.disguises.unreadable import (
+    coded_words,
+    in_groups,
+    nonsense,
+    odd_signs,
+    signs_for_letters,
+)
+from lethe.classifier.text.letter_statistics import LetterStatistics
+from lethe.classifier.text.sign_statistics import SignStatistics
 
 SIGNS = string.ascii_letters + string.digits + "+/"
 

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.aligned_text import AlignedText, joined, substitute, substitute_words
+from lethe.classifier.text.aligned_text import AlignedText, joined, substitute, substitute_words
 
 WORD = re.compile(r"[a-z]+")
 LETTER = re.compile(r"[a-z]")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.canonical import canonicalise
+from lethe.classifier.text.canonical import canonicalise
 
 NAME = "Alderney lighthouse"
 

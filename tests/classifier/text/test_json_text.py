@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.json_text import argument_readings, json_readings, value_readings
+from lethe.classifier.text.json_text import argument_readings, json_readings, value_readings
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lethe.classifier.letter_statistics import LetterStatistics, kinds_of
+from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
 
 STATISTICS = LetterStatistics.load()
 

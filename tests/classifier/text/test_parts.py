@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.deobfuscation import find_readings
-from lethe.classifier.parts import parts_near, split_parts, whole_parts
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.text.parts import parts_near, split_parts, whole_parts
 
 LEXICON = Lexicon(["the", "who", "keeps", "light", "house"]).with_names(["The Alderney lighthouse"])
 FILLER = "\n".join(f"    the house {number} keeps the light" for number in range(1200)) + "\n"

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.points import long_runs
+from lethe.classifier.text.points import long_runs
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 8))

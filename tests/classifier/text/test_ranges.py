@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.ranges import joined_ranges
+from lethe.classifier.text.ranges import joined_ranges
 
 RANGE = st.tuples(st.integers(0, 30), st.integers(0, 30)).map(lambda ends: (min(ends), max(ends)))
 

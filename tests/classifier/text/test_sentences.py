@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.sentences import split_sentences
+from lethe.classifier.text.sentences import split_sentences
 
 
 def _texts(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from lethe.classifier.sign_statistics import Level, SignStatistics, kinds_of_signs
+from lethe.classifier.text.sign_statistics import Level, SignStatistics, kinds_of_signs
 
 LEVEL = Level(6.0, 100.0)
 BASE91 = "Roh+q/RTgSg@$PUo3LYJ,W/dt!L;GFLb;iv<k`IoL%PzlQ_oKB]Q|u<7^m~Vw#{x2"

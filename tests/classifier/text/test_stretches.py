@@ -3,9 +3,9 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lethe.classifier.sentences import split_sentences
-from lethe.classifier.stretches import cut
-from lethe.classifier.windows import split_windows
+from lethe.classifier.text.sentences import split_sentences
+from lethe.classifier.text.stretches import cut
+from lethe.classifier.text.windows import split_windows
 
 _MARKS = ' .?!;:|>\n。？！"“”{}[]<*)’'
 

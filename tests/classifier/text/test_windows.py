@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.windows import split_windows
+from lethe.classifier.text.windows import split_windows
 
 
 @given(st.text(alphabet="ab \n", max_size=600), st.integers(16, 120), st.data())
