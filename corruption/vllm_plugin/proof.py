@@ -119,10 +119,12 @@ def _distance(one: Logprobs, two: Logprobs) -> float:
 
 def _ranks(engine: AsyncLLM) -> Sequence[int | None]:
     parallel = engine.vllm_config.parallel_config
-    # Where a balancer stands before the replicas, each has an API server of its own.
+    # Where a balancer stands before the replicas, each has an API server of its own, and before hosts, each host has one.
     if parallel.data_parallel_size == 1 or parallel.data_parallel_external_lb:
         return [None]
-    return range(parallel.data_parallel_size)
+    return range(
+        parallel.data_parallel_size_local if parallel.local_engines_only else parallel.data_parallel_size
+    )
 
 
 async def _telling_probes(engine: AsyncLLM, rank: int | None) -> Probes:

@@ -1,12 +1,19 @@
 """What an engine's answers to the probes prove; the real engine gives its own in the end-to-end tests."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from lethe.corruption.request import CorruptionRequest
+
 if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
     from lethe.corruption.vllm_plugin.proof import Probes
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -60,3 +67,55 @@ def test_so_is_a_corruption_that_falls_on_the_wrong_rows(probes: "Probes") -> No
 def test_a_model_that_cannot_tell_anything_apart_proves_nothing(probes: "Probes") -> None:
     same = dict.fromkeys(("alone", "clean", "other", "reordered", "noise", "same_noise"), CLEAN)
     assert fault(probes, **same) is not None
+
+
+@pytest.mark.parametrize(
+    ("parallel", "proven"),
+    [
+        pytest.param({}, [None], id="one"),
+        pytest.param({"data_parallel_size": 4}, [0, 1, 2, 3], id="replicas"),
+        pytest.param(
+            {"data_parallel_size": 4, "data_parallel_size_local": 2, "data_parallel_hybrid_lb": True},
+            [0, 1],
+            id="a-hosts-own",
+        ),
+        pytest.param(
+            {"data_parallel_size": 4, "data_parallel_size_local": 1, "data_parallel_external_lb": True},
+            [None],
+            id="each-behind-a-balancer",
+        ),
+    ],
+)
+def test_every_replica_that_an_api_server_can_ask_is_proven(
+    parallel: dict[str, Any], proven: list[int | None]
+) -> None:
+    from vllm.config import ParallelConfig
+
+    from lethe.corruption.vllm_plugin.proof import prove
+
+    asked = []
+
+    class Engine:
+        """Corrupts as it must; the next token is always the one that it read first."""
+
+        vllm_config = SimpleNamespace(
+            model_config=SimpleNamespace(
+                max_logprobs=20, get_vocab_size=lambda: 1000, get_hidden_size=lambda: 16
+            ),
+            parallel_config=ParallelConfig(**parallel),
+        )
+
+        async def generate(
+            self, prompt: Any, parameters: Any, request_id: str, data_parallel_rank: int | None
+        ) -> AsyncIterator[Any]:
+            asked.append(data_parallel_rank)
+            first, *_, last, _ = prompt["prompt_token_ids"]
+            corruption = CorruptionRequest.from_xargs(parameters.extra_args)
+            if corruption is not None:
+                moved = corruption.placed[0].corruption.function == "reverse_order"
+                first = last if moved else 999
+            logprobs = {first: SimpleNamespace(logprob=-0.1), 0: SimpleNamespace(logprob=-3.0)}
+            yield SimpleNamespace(outputs=[SimpleNamespace(logprobs=[logprobs])])
+
+    asyncio.run(prove(cast("AsyncLLM", Engine())))
+    assert [*dict.fromkeys(asked)] == proven
