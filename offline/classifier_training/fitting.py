@@ -166,6 +166,8 @@ def repeat_log_odds(
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
     background: Sequence[NDArray[np.int64]],
+    *,
+    norm: float = _REPEATED_NORM,
 ) -> FittedGate:
     """Fit the first step to say of a window's tokens what the direction says of its embedding (ridge regression).
 
@@ -176,10 +178,12 @@ def repeat_log_odds(
     ----------
     log_odds
         (N,) of the windows' embeddings; the others as for `fit_head`.
+    norm
+        How far it is held back.
     """
     sums = token_sums(vectors, [*tokens, *background])
     balanced = weights / np.where(labels == 1, weights[labels == 1].sum(), weights[labels == 0].sum())
-    model = Ridge(alpha=_REPEATED_NORM).fit(
+    model = Ridge(alpha=norm).fit(
         sums,
         np.concatenate([np.clip(log_odds, *_REPEATED), np.full(len(background), _OF_BACKGROUND)]),
         np.concatenate([balanced * len(labels) / 2, np.ones(len(background))]),
