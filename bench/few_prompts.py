@@ -1,7 +1,8 @@
 """Trains targets of few prompts as the command does, and measures what their heads find; writes docs/benchmarks-classifier.md.
 
 ``python -m bench.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER]`` trains and measures these, all by default,
-and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there. With LETHE_DATA_DIR,
+and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there. ``painter`` and ``falconry`` are
+measured too, but are on no page: they are there to develop on. With LETHE_DATA_DIR,
 what the heads flag of ordinary prompts and pages is measured too.
 """
 
@@ -32,6 +33,8 @@ from lethe.offline.progress import Progress
 _PAGE = "benchmarks-classifier.md"
 _DATA = Path(__file__).resolve().parent / "few_prompts_data"
 TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
+# To try out what is changed; the page has none of them.
+_DEVELOPMENT = {"painter": "frida-kahlo", "falconry": "falconry"}
 _FORGET = {"named": "≥ 95 %", "described": "≥ 70 %", "abroad": "≥ 80 %"}
 _GOALS = {**_FORGET, "near": "≤ 5 %"}
 _ORDINARY_GOAL = "≤ 0.5 %"
@@ -126,11 +129,11 @@ def _measured(kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path 
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
         job = ClassifierJob(
-            target=TARGETS[kind],
+            target=(TARGETS | _DEVELOPMENT)[kind],
             forget=(str(_DATA / kind / "forget.jsonl"),),
             retain=(str(_DATA / kind / "near.jsonl"),),
             ordinary=tuple(ordinary),
-            output=work / TARGETS[kind],
+            output=work / (TARGETS | _DEVELOPMENT)[kind],
             report=work / f"{kind}-report",
         )
         bundle = run_classifier_job(job, embeddings or Path(desk) / "work", watch)
