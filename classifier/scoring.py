@@ -135,17 +135,27 @@ class TextScores:
         By head index, the stretches that carry a positive verdict.
     unreadable
         Half-open stretches that are no language however they are read.
+    of_material
+        (H,) float32, the scores without what judges questions, where that made a difference.
     """
 
     scores: NDArray[np.float32]
     complete: bool = True
     spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
     unreadable: tuple[tuple[int, int], ...] = ()
+    of_material: NDArray[np.float32] | None = None
 
     @cached_property
     def is_heard(self) -> bool:
         """Whether there is any score: most of what is read is cleared by the first tier."""
         return bool(self.scores.max(initial=-np.inf) > -np.inf)
+
+    @property
+    def as_material(self) -> "TextScores":
+        """What is known of it where it is not what is asked."""
+        if self.of_material is None:
+            return self
+        return replace(self, scores=self.of_material, of_material=None)
 
 
 class Scorer:
@@ -376,8 +386,9 @@ class Scorer:
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
+        of_material = without if asks else None
         if not with_spans:
-            return TextScores(scores)
+            return TextScores(scores, of_material=of_material)
         spans: dict[int, tuple[WindowSpan, ...]] = {}
         for index in np.flatnonzero(scores >= self._score_thresholds):
             carrying = evidence.get(int(index), [(0, len(tokens))])
@@ -395,7 +406,7 @@ class Scorer:
                     self._encoder.wordless,
                 )
             )
-        return TextScores(scores, spans=spans)
+        return TextScores(scores, spans=spans, of_material=of_material)
 
     def score_text(self, text: str) -> TextScores:
         """Score a text from beginning to end."""
@@ -509,7 +520,12 @@ def combine(
         np.maximum(scores, window.scores, out=scores)
         for index, found in window.spans.items():
             spans[index] = spans.get(index, ()) + found
-    return TextScores(scores, complete, spans, unreadable)
+    of_material = None
+    if any(window.of_material is not None for window in windows):
+        of_material = floor.copy()
+        for window in windows:
+            np.maximum(of_material, window.as_material.scores, out=of_material)
+    return TextScores(scores, complete, spans, unreadable, of_material)
 
 
 def _pieces(tokens: TokenizedText, maximum: int) -> list[TokenizedText]:

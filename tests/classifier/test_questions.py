@@ -1,5 +1,6 @@
 """Questions judged by their embedding alone."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
 from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
 from lethe.classifier.scoring import Scorer
+from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from tests.classifier.conftest import MakeHead
 
@@ -95,3 +98,28 @@ def test_what_judges_questions_is_kept(
     save_head(make_head(), tmp_path)
     assert load_head(tmp_path).questions is None
     assert "questions" not in (tmp_path / "head.json").read_text()
+
+
+def test_only_the_newest_turn_is_judged_as_a_question(
+    encoder: Encoder, make_question_head: MakeQuestionHead
+) -> None:
+    def turns(*roles_and_texts: tuple[str, str]) -> Conversation:
+        messages = [{"role": role, "content": text} for role, text in roles_and_texts]
+        return Conversation.from_openai_messages(messages)
+
+    service = ClassifierService(encoder, [make_question_head()], ClassifierSettings())
+
+    async def flagged() -> list[bool]:
+        asked = (
+            turns(("user", ASKED)),
+            turns(("system", PAGE), ("user", ASKED)),
+            turns(("system", ASKED), ("user", f"{PAGE} {OTHER}")),
+            turns(("user", ASKED), ("assistant", PAGE), ("user", f"{PAGE} {OTHER}")),
+        )
+        try:
+            # Twice: the cache knows of both ways of judging a text.
+            return [bool((await service.classify(each)).flagged) for each in (*asked, *asked)]
+        finally:
+            await service.close()
+
+    assert asyncio.run(flagged()) == [True, True, False, False] * 2
