@@ -27,7 +27,7 @@ from lethe.offline.classifier_training.settings import TrainingSettings
 _STRENGTH = 1.0
 # How far its first tier is held back, and what this spares of ordinary questions.
 _GATE_NORM = 1000.0
-_SPARED = 0.8
+_SPARED = 0.85
 # Of the weight of all negatives, what those near the target have.
 _NEAR_SHARE = 0.6
 # Of ordinary prompts, what may be flagged for their embedding alone.
