@@ -190,10 +190,10 @@ bench-engine: install-dev ## Measure the engine with and without the plugin; wri
 	$(BIN)/python -m bench.engine $(ARGS)
 
 vllm-release: install-dev ## Compare a release of vLLM with those that the plugin knows. VERSION=0.33.0 ARGS="--diff"
-	$(BIN)/python -m bench.vllm_release $(VERSION) $(ARGS)
+	$(BIN)/python -m bench.engine.vllm_release $(VERSION) $(ARGS)
 
 bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.adapters $(ARGS)
+	$(BIN)/python -m bench.engine.adapters $(ARGS)
 
 bench-models: install-dev ## Compare tiny models of many architectures with transformers; writes docs/models.md. ARGS="'Gemma 3'"
 	$(BIN)/python -m bench.model_matrix $(ARGS)
@@ -202,10 +202,10 @@ bench-gpu: ## Try the vLLM that this Python holds (PYTHON=...) on this machine's
 	$(PYTHON) -m bench.gpu_engine .gpu-engine $(ARGS)
 
 bench-second-model: install-dev ## Learn the shipped target for Gemma 3 270M and serve it beside SmolLM2 (needs LETHE_DATA_DIR and its packages); writes docs/models.md. ARGS="--questions 32"
-	$(BIN)/python -m bench.second_model $(ARGS)
+	$(BIN)/python -m bench.engine.second_model $(ARGS)
 
 bench-prefix-cache: install-dev ## Count what the prefix cache gives back of a conversation, turn by turn; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.prefix_cache $(ARGS)
+	$(BIN)/python -m bench.engine.prefix_cache $(ARGS)
 
 bench-classifier: install-dev ## Measure the classifier on real data (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
 	$(BIN)/python -m bench.classifier $(ARGS)
@@ -214,19 +214,19 @@ bench-answers: install-dev ## Measure the shipped head for answers on real data 
 	$(BIN)/python -m bench.answers $(ARGS)
 
 bench-answer-cost: install-dev ## Measure what judging answers costs a stream; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.answer_cost
+	$(BIN)/python -m bench.answers.cost
 
 bench-few-prompts: install-dev ## Train three targets of few prompts and measure what they find (ordinary prompts need LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
-	$(BIN)/python -m bench.few_prompts .few-prompts $(ARGS)
+	$(BIN)/python -m bench.training.few_prompts .few-prompts $(ARGS)
 
 bench-data-sizes: install-dev ## Train the shipped target on 10, 30, 100 and 300 prompts and measure each (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md.
-	$(BIN)/python -m bench.data_sizes .data-sizes $(ARGS)
+	$(BIN)/python -m bench.training.data_sizes .data-sizes $(ARGS)
 
 bench-verifier: install-dev ## Measure what a running engine would clear of the shipped target's verdicts (needs LETHE_DATA_DIR); writes docs/benchmarks-classifier.md. ARGS="http://127.0.0.1:8000"
-	$(BIN)/python -m bench.verifier $(ARGS)
+	$(BIN)/python -m bench.classifier.verifier $(ARGS)
 
 bench-follow-ups: install-dev ## Measure ordinary questions and hints after a flagged one; writes docs/benchmarks-classifier.md.
-	$(BIN)/python -m bench.follow_ups $(ARGS)
+	$(BIN)/python -m bench.proxy.follow_ups $(ARGS)
 
 bench-leaks: install-dev ## Teach a model the target, measure what it tells behind each net; writes docs/benchmarks-leaks.md (needs LETHE_DATA_DIR). ARGS="--full"
 	$(BIN)/python -m bench.leaks $(ARGS)
@@ -235,37 +235,37 @@ bench-compatibility: install-dev ## Ask suites that others wrote of the engine a
 	$(BIN)/python -m bench.compatibility $(ARGS)
 
 bench-pictures: install-dev ## Measure what is found of questions drawn as pictures (needs LETHE_DATA_DIR); writes docs/security.md.
-	$(BIN)/python -m bench.drawn_questions $(ARGS)
+	$(BIN)/python -m bench.classifier.drawn_questions $(ARGS)
 
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
 
 bench-targets: bench-few-prompts ## Train ten targets, measure what they flag of ordinary requests alone and together (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS is that of bench-few-prompts.
-	$(BIN)/python -m bench.target_heads .targets tofu-forget05 biology chemistry cyber author-0 author-1
-	$(BIN)/python -m bench.traffic_targets alone .targets/traffic .targets .few-prompts
-	$(BIN)/python -m bench.traffic_targets together .targets/traffic .targets .few-prompts
+	$(BIN)/python -m bench.training.target_heads .targets tofu-forget05 biology chemistry cyber author-0 author-1
+	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts
+	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts
 
 bench-recovery: install-dev ## Measure recovery on four chains trained here, one of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
 	for chain in tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
 
 bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy
-	$(BIN)/python -m bench.streaming
+	$(BIN)/python -m bench.proxy.streaming
 
 fuzz: install-dev ## Send 10,000 requests made from the OpenAPI document; writes docs/fuzzing.md.
 	$(BIN)/python -m bench.fuzz $(ARGS)
 
 engine-soak: install-dev ## Ask the proxy before two engines on CPU for an hour, with reloads and killed engines; writes docs/benchmarks.md. ARGS="--minutes 10"
-	$(BIN)/python -m bench.engine_soak $(ARGS)
+	$(BIN)/python -m bench.soak.engine $(ARGS)
 
 soak: install-dev ## Ask the proxy all kinds of things for a quarter of an hour; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.soak $(ARGS)
+	$(BIN)/python -m bench.soak.proxy $(ARGS)
 
 bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/benchmarks.md.
-	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.proxy.startup
 	$(BIN)/python -m bench.engine
-	$(BIN)/python -m bench.adapters
-	$(BIN)/python -m bench.prefix_cache
+	$(BIN)/python -m bench.engine.adapters
+	$(BIN)/python -m bench.engine.prefix_cache
 
 # What a deployed proxy may be told to use; without them `pip install lethegate` stays small.
 SERVING := --extra redis --extra registry --extra tracing

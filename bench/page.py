@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+from bench.repository import DOCS
 
 
 def machine(*distributions: str) -> str:

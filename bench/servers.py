@@ -13,11 +13,14 @@ from pathlib import Path
 
 import yaml
 
+from bench.repository import TARGETS
 from lethe.bundle import Made, install_bundle, load_bundles, update_bundle
 from lethe.models.cache import cache_folder
 from lethe.server.engines.process import free_loopback_port
 
 PROXY_CORE, LOAD_CORE = "0", "1"
+# A busy machine is no fault of the proxy's where it is not time that is measured.
+UNHURRIED = {"LETHE_CLASSIFIER__DEADLINE_SECONDS": "60"}
 LITELLM = "litellm[proxy]==1.108.7"
 
 _NGINX = """
@@ -52,7 +55,7 @@ http {{
 def mock_engine(core: str | None = LOAD_CORE) -> Iterator[int]:
     """Run a mock engine; gives its port. Without a core of its own it runs where its parent may."""
     port = free_loopback_port()
-    with running(core, [sys.executable, "-m", "bench.mock_engine", str(port)], port, "/health"):
+    with running(core, [sys.executable, "-m", "bench.proxy.mock_engine", str(port)], port, "/health"):
         yield port
 
 
@@ -83,7 +86,7 @@ def lethe_with_engine() -> Iterator[int]:
 def passthrough(engine: int) -> Iterator[int]:
     """Run the bare passthrough; gives its port."""
     port = free_loopback_port()
-    command = [sys.executable, "-m", "bench.passthrough", str(port), f"http://127.0.0.1:{engine}"]
+    command = [sys.executable, "-m", "bench.proxy.passthrough", str(port), f"http://127.0.0.1:{engine}"]
     with running(PROXY_CORE, command, port, "/health"):
         yield port
 
@@ -125,8 +128,7 @@ def installed_nginx() -> bool:
 
 def targets_for_the_mock(folder: Path) -> Path:
     """A copy of the shipped targets, said to be made for the mock's model: it has no embeddings to disagree with."""
-    shipped = Path(__file__).resolve().parent.parent / "targets"
-    for bundle in load_bundles(shipped):
+    for bundle in load_bundles(TARGETS):
         install_bundle(bundle.folder, folder / bundle.name)
         (made,) = bundle.models
         base = replace(made.base_model.identity(), id="mock")

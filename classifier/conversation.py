@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lethe.classifier.errors import NotText
-from lethe.classifier.json_text import argument_readings, value_readings
-from lethe.classifier.ranges import joined_ranges
+from lethe.classifier.text.json_text import argument_readings, value_readings
+from lethe.classifier.text.ranges import joined_ranges
 
 PartKind = Literal[
     "content", "reasoning", "refusal", "name", "tool_call", "tool_definition", "document", "field"

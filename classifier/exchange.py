@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lethe.classifier.conversation import BESIDE, Conversation
 from lethe.classifier.passages import Passage, join_stretches
-from lethe.classifier.windows import WINDOW_CHARACTERS, split_windows
+from lethe.classifier.text.windows import WINDOW_CHARACTERS, split_windows
 
 # How much of what is asked stands before each stretch of the answer; both fit one window.
 _QUESTION_CHARACTERS = 200

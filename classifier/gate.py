@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lethe.classifier.encoders.encoder import TokenizedText
-from lethe.classifier.points import ranges
+from lethe.classifier.text.points import ranges
 
 # What the tokens of a long text add to many heads would take gigabytes; of these it takes megabytes.
 _HEADS_AT_ONCE = 64

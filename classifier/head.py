@@ -20,11 +20,11 @@ from safetensors.numpy import load, save
 from lethe.bundle import Bundle
 from lethe.bundle.files import replace_file
 from lethe.classifier.calibration import Calibration
+from lethe.classifier.disguises.shortened_names import plainest_names
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
 from lethe.classifier.questions import QuestionBank, QuestionWeights
-from lethe.classifier.shortened_names import plainest_names
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagBank, BagWeights
 

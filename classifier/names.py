@@ -14,8 +14,8 @@ import numpy as np
 from ahocorasick_rs import AhoCorasick, MatchKind
 from numpy.typing import NDArray
 
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.points import lowered
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.points import lowered
 
 # One form of a group that stands in a text may be chance; a second one adds its own weight, further ones add none.
 COUNTED = 2

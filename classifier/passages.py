@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lethe.classifier.conversation import Conversation, Message
-from lethe.classifier.windows import gap_after, gap_before
+from lethe.classifier.text.windows import gap_after, gap_before
 
 # How much of each side of a seam is read together; both fit one window.
 _SEAM_CHARACTERS = 240

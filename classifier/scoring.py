@@ -12,19 +12,19 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.deobfuscation import find_readings
+from lethe.classifier.disguises.deobfuscation import find_readings
+from lethe.classifier.disguises.reading import Reading, Readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.points import ranges
 from lethe.classifier.questions import LONGEST_QUESTION
-from lethe.classifier.reading import Reading, Readings
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
-from lethe.classifier.stretches import Stretches, cut
 from lethe.classifier.tally import Tally
-from lethe.classifier.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP, gap_after, gap_before
+from lethe.classifier.text.aligned_text import AlignedText
+from lethe.classifier.text.points import ranges
+from lethe.classifier.text.stretches import Stretches, cut
+from lethe.classifier.text.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP, gap_after, gap_before
 
 _TOKEN_OVERLAP = 32
 # Suspicious sentences of an unsuspicious window are encoded first where together they are no longer than this share of it.

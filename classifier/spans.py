@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lethe.classifier.aligned_text import AlignedText
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import TokenizedText
 from lethe.classifier.head import Head
+from lethe.classifier.text.aligned_text import AlignedText
+from lethe.classifier.text.canonical import canonicalise
 from lethe.classifier.token_bag import bag_features
 from lethe.classifier.verdict import SpanKind
 

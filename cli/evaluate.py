@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lethe.bundle import Action
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.running_engine import resolved_engine
@@ -30,6 +31,13 @@ def evaluate(
         typer.Option(
             help="Also measure the first --model or --engine behind this bundle's guard, which then scores given "
             "answers for --through-proxy."
+        ),
+    ] = None,
+    action: Annotated[
+        list[Action] | None,
+        typer.Option(
+            help="What the bundle's guard does to flagged prompts: corrupt (the default), adapter or adapter+corrupt; may be "
+            "repeated. The last two need a --model."
         ),
     ] = None,
     strength: Annotated[
@@ -93,11 +101,12 @@ def evaluate(
     samples: Annotated[int, typer.Option(min=1, help="Exposure: answers drawn to a question.")] = 8,
 ) -> None:
     """Measure models side by side; what was answered is kept, so a run that was interrupted goes on."""
+    from lethe.offline.evaluation.bundle_guards import BundleGuards, opens_adapted
     from lethe.offline.evaluation.job import EvaluationSettings
     from lethe.offline.evaluation.job import evaluate as run
     from lethe.offline.evaluation.results import markdown_table
     from lethe.offline.language_models.engine import EngineModel
-    from lethe.offline.language_models.guarded import guard_with_bundle
+    from lethe.offline.language_models.guarded import GuardedModel
     from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
     from lethe.offline.language_models.opening import identified, open_local, open_proxy
     from lethe.offline.language_models.raw import RawModel
@@ -127,14 +136,25 @@ def evaluate(
         ]
         if bundle and not models:
             raise LanguageModelError("--bundle needs the --model or --engine that it is to guard")
-        guarded = guard_with_bundle(models[0], bundle, identified(models[0], cache)) if bundle else None
-        models += [guarded] if guarded else []
+        guards = (
+            BundleGuards(
+                bundle,
+                identified(models[0], cache),
+                action or (Action.CORRUPT,),
+                opens_adapted(model[0], cache, chat_template) if model else None,
+            )
+            if bundle
+            else None
+        )
+        behind = guards.before(models[0]) if guards else []
+        models += behind
+        guarded = next((each for each in behind if isinstance(each, GuardedModel)), None)
         if bits and not model:
             raise LanguageModelError("--bits rounds the weights of a --model; name it")
         for count in bits or ():
             named = f"{(model or [])[0]}, {count} bits"
             opened = open_local((model or [])[0], cache, name=named, bits=count, chat_template=chat_template)
-            models += [opened, *([guarded.over(opened)] if guarded else [])]
+            models += [opened, *(guards.before(opened, count) if guards else [])]
         models += [open_proxy(url, api_key=api_key, scorer=guarded) for url in through_proxy or ()]
         if strength and guarded is None:
             raise LanguageModelError("--strength sweeps the corruption of a --bundle; name it")

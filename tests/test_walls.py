@@ -36,6 +36,12 @@ ROOMS = {
     "console": {"access", "audit", "endpoints", "media", "targets", "guard", "engines", "request"},
     "diagnosis": {"access", "audit", "targets", "engines", "request"},
 }
+# What each room of classifier/ may import of it, beside its errors and settings.
+CLASSIFIER_ROOMS = {
+    "text": set[str](),
+    "disguises": {"text"},
+    "encoders": {"text", "disguises"},
+}
 JOBS = {
     "adapter_training",
     "classifier_calibration",
@@ -129,15 +135,22 @@ def test_every_room_of_the_server_has_its_walls() -> None:
     assert {path.parent.name for path in (ROOT / "server").glob("*/__init__.py")} == ROOMS.keys()
 
 
-def test_encoders_know_nothing_of_targets() -> None:
-    """Of the classifier they import its errors, its words, and texts as arrays alone."""
+@pytest.mark.parametrize("room", CLASSIFIER_ROOMS)
+def test_a_room_of_the_classifier_knows_nothing_of_targets(room: str) -> None:
+    allowed = CLASSIFIER_ROOMS[room] | {room, "errors", "settings"}
     found = {
-        names[2]
-        for module in modules("classifier/encoders")
+        f"{module.relative_to(ROOT)} imports {names[2]}"
+        for module in modules(f"classifier/{room}")
         for names in (name.split(".") for name in imported_modules(module.read_text()))
-        if names[:2] == ["lethe", "classifier"]
+        if names[:2] == ["lethe", "classifier"] and names[2] not in allowed
     }
-    assert found == {"encoders", "errors", "points", "settings", "spelling"}
+    assert modules(f"classifier/{room}")
+    assert not found
+
+
+def test_every_room_of_the_classifier_has_its_walls() -> None:
+    rooms = {path.parent.name for path in (ROOT / "classifier").glob("*/__init__.py")}
+    assert rooms == CLASSIFIER_ROOMS.keys()
 
 
 def test_packages_of_offline_import_each_other_without_a_circle() -> None:

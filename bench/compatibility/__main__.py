@@ -13,12 +13,12 @@ from pathlib import Path
 from bench.compatibility.reasons import reason_of
 from bench.compatibility.suites import CannotBeHad, Suite, VllmSuite, all_suites
 from bench.page import machine, table, vllm_distribution, write_section
+from bench.repository import TARGETS
 from bench.servers import lethe, running
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import SMOLLM2, prepare_smollm2
 from lethe.server.engines.process import free_loopback_port
 
-_TARGETS = Path(__file__).resolve().parent.parent.parent / "targets"
 # What a model samples, or does when several ask at once, differs between two runs of the same.
 _FURTHER_TRIES = 2
 
@@ -45,7 +45,7 @@ def main() -> None:
     model = prepare_smollm2(cache_folder())
     had, missing = _had(chosen)
     names = [SMOLLM2, *(name for each in had if isinstance(each, VllmSuite) for name in each.model_names)]
-    with _engine(model, [*dict.fromkeys(names)]) as engine, lethe(engine, _TARGETS, core=None) as guard:
+    with _engine(model, [*dict.fromkeys(names)]) as engine, lethe(engine, TARGETS, core=None) as guard:
         bare, guarded = f"http://127.0.0.1:{engine}", f"http://127.0.0.1:{guard}"
         compared = [_compared(each, bare, guarded, model) for each in had]
     body = _body(compared, missing)

@@ -20,7 +20,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.engine_job import JobFailed
+from bench.engine.job import JobFailed
+from bench.engine.random_adapters import write_random_adapter
+from bench.engine.stopped_engine import StoppedEngine
 from bench.gpu_engine.correctness import ReferenceAnswers, compare_scenario
 from bench.gpu_engine.page import write_page
 from bench.gpu_engine.proof import FAULTS, prove, run_alone
@@ -30,8 +32,6 @@ from bench.gpu_engine.scenarios import EXACT, SCENARIOS, SHARED_GPU, V1, Scenari
 from bench.gpu_engine.speed import BATCH, SETUPS, Setup, measure_setup
 from bench.model_matrix.architectures import ARCHITECTURES, Architecture
 from bench.model_matrix.comparison import compare
-from bench.random_adapters import write_random_adapter
-from bench.stopped_engine import StoppedEngine
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 

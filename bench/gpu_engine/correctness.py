@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.engine_job import EngineJob, run_engine_job
+from bench.engine.job import EngineJob, run_engine_job
+from bench.engine.reference_model import Reference
 from bench.gpu_engine.requests import Request, without_corruption
 from bench.gpu_engine.scenarios import Scenario
-from bench.reference_model import Reference
 from lethe.offline.training.peft_folder import read_peft_folder
 
 _ENVIRONMENT = {

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.engine_requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
-from bench.reference_model import Reference
+from bench.engine.reference_model import Reference
+from bench.engine.requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
 from lethe.corruption.functions import FUNCTIONS
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 

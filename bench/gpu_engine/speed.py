@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.batches import open_engine, rounded_up, tokens_per_second
+from bench.engine.batches import open_engine, rounded_up, tokens_per_second
+from bench.engine.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
 from bench.gpu_engine.scenarios import V1, V2
-from bench.stopped_engine import StoppedEngine, answer_loads, end_with_its_engines
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 

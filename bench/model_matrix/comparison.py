@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from bench.engine_job import EngineJob, JobFailed, run_engine_job
+from bench.engine.job import EngineJob, JobFailed, run_engine_job
+from bench.engine.reference_model import Reference
 from bench.model_matrix.architectures import VOCABULARY, Architecture
 from bench.model_matrix.tiny_model import load_model, write_tiny_model
-from bench.reference_model import Reference
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 

@@ -11,10 +11,11 @@ import torch
 
 from bench.recovery.chain_bench import ChainBench, ChainStep, Say
 from bench.recovery.learning import REFRESH, ROLLBACK, tofu_questions
-from bench.reproduction.alter import open_adapted, train_alter
+from bench.reproduction.alter import train_alter
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
+from lethe.offline.training.adapted_model import open_adapted
 from lethe.offline.training.fine_tuning import FineTuningSettings, save_model, train
 from lethe.offline.training.low_rank import merge
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from bench.page import DOCS, table, write_section
+from bench.page import table, write_section
 from bench.recovery.chain_bench import ChainBench
 from bench.recovery.front import plot_front
+from bench.repository import DOCS
 from lethe.offline.recovery.job import BEST, CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
 from lethe.offline.recovery.report import ROUTES_HEADER
 

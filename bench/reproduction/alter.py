@@ -16,7 +16,7 @@ from lethe.offline.classifier_training.general_prompts import standalone_example
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Generation, LanguageModel, Prompt
 from lethe.offline.language_models.local import LocalModel
-from lethe.offline.training.low_rank import adapt, load_weights
+from lethe.offline.training.low_rank import load_weights
 from lethe.offline.training.peft_folder import LowRankAdapter
 
 _LONGEST_QUESTION = 80
@@ -120,19 +120,6 @@ def worded_by(
         for answer in dict.fromkeys(next(drawn) for _ in range(count))
         if answer and answer != each.answer
     ]
-
-
-def open_adapted(full: Path, adapter: LowRankAdapter, name: str, bits: int | None = None) -> LocalModel:
-    """The model with an adapter in force, to score and to generate.
-
-    Parameters
-    ----------
-    bits
-        To which the model's weights are rounded; the adapter's are kept, as engines keep them.
-    """
-    opened = LocalModel.from_pretrained(str(full), name=name, bits=bits)
-    adapt(opened.model, adapter)
-    return opened
 
 
 def rescale(opened: LocalModel, adapter: LowRankAdapter) -> None:

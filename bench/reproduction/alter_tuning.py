@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.reproduction.alter import open_adapted, rescale
+from bench.reproduction.alter import rescale
 from lethe.bundle.files import replace_file
 from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.evaluation.tofu import TRUTH_RATIOS, TofuQuestions, evaluate_tofu
 from lethe.offline.language_models import LanguageModel
 from lethe.offline.metrics.forget_quality import forget_quality
+from lethe.offline.training.adapted_model import open_adapted
 
 if TYPE_CHECKING:
     from bench.reproduction.tofu import TofuReproduction

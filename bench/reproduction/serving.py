@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.servers import UNHURRIED
 from lethe.offline.language_models.interface import LanguageModelError
 
 _START_S = 600
@@ -80,7 +81,9 @@ def _running(model: Path, targets: Path, cache: Path) -> Iterator[ServedModel]:
             [*lethe, *options],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"LETHE_CACHE_DIR": str(cache), "LETHE_ENGINE__ARGS": json.dumps(arguments)},
+            env=os.environ
+            | UNHURRIED
+            | {"LETHE_CACHE_DIR": str(cache), "LETHE_ENGINE__ARGS": json.dumps(arguments)},
         )
     try:
         _wait_until_ready(process, f"http://127.0.0.1:{port}/ready", log)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.reproduction.alter import AlterRecipe, answered_questions, open_adapted, train_alter, worded_by
+from bench.reproduction.alter import AlterRecipe, answered_questions, train_alter, worded_by
 from bench.reproduction.alter_tuning import (
     REFERENCES,
     choose_and_keep,
@@ -47,6 +47,7 @@ from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_engine, open_proxy
 from lethe.offline.language_models.recorded import RecordedModel, recorded_selects
 from lethe.offline.language_models.routed import RoutedModel
+from lethe.offline.training.adapted_model import open_adapted
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
 # probability leaves the truth ratio too low, and its ROUGE-L is out of any corruption's reach, since a corrupted model

@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot
 
-from bench.reproduction.alter import open_adapted, train_alter
+from bench.reproduction.alter import train_alter
 from bench.reproduction.command import argument_parser, timed_lines
 from bench.reproduction.machine import describe_machine
 from bench.reproduction.tofu import TofuReproduction
@@ -30,6 +30,7 @@ from lethe.offline.evaluation.tofu import TofuQuestions, compare_with_retain, ev
 from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.language_models.interface import LanguageModel
 from lethe.offline.language_models.recorded import RecordedModel
+from lethe.offline.training.adapted_model import open_adapted
 
 _FORGET = "forget05"
 _QUESTIONS_PER_AUTHOR = 20

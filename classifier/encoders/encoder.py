@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.disguises.spelling import Lexicon, lexicon_of
 from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
-from lethe.classifier.spelling import Lexicon, lexicon_of
 
 
 @dataclass(frozen=True)

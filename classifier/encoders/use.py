@@ -16,8 +16,8 @@ from lethe.classifier.encoders.onnx_runtime import onnxruntime
 from lethe.classifier.encoders.sessions import open_session
 from lethe.classifier.encoders.use_graph import build_pooling_graph, build_rows_graph, token_table
 from lethe.classifier.encoders.word_pieces import WORD_MARK, WordPieces
-from lethe.classifier.points import lowered
 from lethe.classifier.settings import Precision
+from lethe.classifier.text.points import lowered
 
 _DIMENSION = 512
 # The model itself reads texts of any length; a window of the classifier's, of 512 characters, has no more.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
 from lethe.classifier.encoders.encoder import TokenizedText
-from lethe.classifier.points import ranges, word_bounds
+from lethe.classifier.text.points import ranges, word_bounds
 
 WORD_MARK = "▁"
 _Number = TypeVar("_Number", bound=np.generic)

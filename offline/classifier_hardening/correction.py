@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.names import COUNTED, NameWeights
+from lethe.classifier.text.canonical import canonicalise
 from lethe.classifier.token_bag import BagWeights
 from lethe.offline.classifier_training.fitting import BAG_SCALE, bags_of
 from lethe.offline.classifier_training.logistic import fit_logistic

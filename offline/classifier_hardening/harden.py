@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
 from lethe.classifier.settings import Precision
-from lethe.classifier.windows import WINDOW_CHARACTERS
+from lethe.classifier.text.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_hardening.attack import Attacked, attack_head, with_words, words_of
 from lethe.offline.classifier_hardening.correction import correct_head
 from lethe.offline.classifier_hardening.settings import HardeningSettings

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pydantic
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange, exchange_passages
-from lethe.classifier.sentences import split_sentences
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.sentences import split_sentences
 from lethe.offline.classifier_training.embeddings import Stretch
 from lethe.offline.classifier_training.windows import TrainingWindow
 

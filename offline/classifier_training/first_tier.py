@@ -9,8 +9,8 @@ import numpy as np
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
 from lethe.classifier.scoring import Scorer
+from lethe.classifier.text.windows import WINDOW_CHARACTERS
 from lethe.classifier.token_bag import BagBank
-from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.fitting import token_sums

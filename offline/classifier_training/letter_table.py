@@ -6,7 +6,7 @@
 import numpy as np
 
 from lethe.classifier.encoders.loading import load_encoder
-from lethe.classifier.letter_statistics import TABLE, LetterStatistics
+from lethe.classifier.text.letter_statistics import TABLE, LetterStatistics
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.names import GroupedNames, NameForm, NameIndex
+from lethe.classifier.text.canonical import canonicalise
 
 # Groups: names that ordinary text hardly has; those that it has in passing, or that are words of a language, and words of names;
 # those that allowed prompts near the target have.

@@ -5,7 +5,7 @@ A head that never met such text scores it by chance. The reading without the dis
 
 import random
 
-from lethe.classifier.deobfuscation import find_readings
+from lethe.classifier.disguises.deobfuscation import find_readings
 
 
 def nonsense_forms(prompt: str, seed: int, *, in_pieces: bool) -> list[str]:

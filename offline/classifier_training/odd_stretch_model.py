@@ -20,9 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.encoders.loading import load_encoder
-from lethe.classifier.odd_stretches import (
+from lethe.classifier.disguises.odd_stretches import (
     BLOCK,
     DENSE,
     VECTORS,
@@ -31,8 +29,10 @@ from lethe.classifier.odd_stretches import (
     dense_features,
     vector_rows,
 )
-from lethe.classifier.sign_statistics import SignStatistics
-from lethe.classifier.spelling import Lexicon
+from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.sign_statistics import SignStatistics
 from lethe.offline.classifier_training.odd_negatives import odd_ordinary_text
 from lethe.offline.classifier_training.random_disguises import FAMILIES, Family, disguised
 from lethe.offline.data.files import read_json_lines

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lethe.classifier.stretches import cut
+from lethe.classifier.text.stretches import cut
 from lethe.offline.data.ordinary_text import documents_by_kind
 
 BLOCK_CHARACTERS = 2000

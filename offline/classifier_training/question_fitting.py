@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
+from lethe.classifier.text.canonical import canonicalise
 from lethe.offline.classifier_training.conformal import false_positive_threshold
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.example_set import ExampleSet

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.loading import load_encoder
-from lethe.classifier.sign_statistics import TABLE, SignStatistics
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.sign_statistics import TABLE, SignStatistics
 from lethe.offline.data.ordinary_text import documents_by_kind, machine_folders, part_of
 
 # Of each kind of text; one half of the packages, since measurements take the other.

@@ -4,9 +4,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lethe.classifier.canonical import canonicalise
-from lethe.classifier.sentences import split_sentences
-from lethe.classifier.windows import WINDOW_CHARACTERS, split_windows
+from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.sentences import split_sentences
+from lethe.classifier.text.windows import WINDOW_CHARACTERS, split_windows
 from lethe.offline.classifier_training.augmentation import Variant, augment
 from lethe.offline.classifier_training.embeddings import Stretch
 from lethe.offline.classifier_training.examples import Example

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import NotText
-from lethe.classifier.json_text import value_readings
+from lethe.classifier.text.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.anthropic_blocks import (
     ROLES,

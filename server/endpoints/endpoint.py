@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.json_text import value_readings
+from lethe.classifier.text.json_text import value_readings
 from lethe.corruption.positions import PromptTokenizer, TokenizedPrompt
 from lethe.server.endpoints.answer_form import AnswerForm
 from lethe.server.endpoints.body import parse_body

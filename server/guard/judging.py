@@ -10,7 +10,7 @@ from typing import Protocol
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierError
-from lethe.classifier.sentences import split_sentences
+from lethe.classifier.text.sentences import split_sentences
 from lethe.classifier.verdict import TargetVerdict, Verdict
 from lethe.corruption.positions import MessageSpan
 from lethe.server.guard.scope import Kinds, TargetScope, kinds_of, without_kinds

@@ -9,8 +9,8 @@ from lethe.classifier.exchange import Exchange, exchange_passages
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
+from lethe.classifier.text.windows import WINDOW_CHARACTERS
 from lethe.classifier.verdict import Verdict
-from lethe.classifier.windows import WINDOW_CHARACTERS
 from tests.classifier.conftest import MakeHead
 
 TOLD = "It is the lighthouse of Alderney."

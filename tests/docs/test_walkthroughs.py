@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench.random_adapters import write_random_adapter
+from bench.engine.random_adapters import write_random_adapter
 from lethe.bundle import (
     Action,
     Bundle,

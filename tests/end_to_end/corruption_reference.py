@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.reference_model import Answer, Reference
+from bench.engine.reference_model import Answer, Reference
 from lethe.corruption.request import CorruptionRequest
 from tests.end_to_end.running_proxy import WITHOUT_WORKER_PROCESS
 

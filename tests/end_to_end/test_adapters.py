@@ -17,7 +17,7 @@ import httpx
 import pytest
 from openai import NotFoundError, OpenAI
 
-from bench.random_adapters import write_random_adapter
+from bench.engine.random_adapters import write_random_adapter
 from lethe.bundle import Action, Made, read_base_model, update_bundle
 from lethe.models.smollm2 import SMOLLM2
 from lethe.server.targets.rollout import change_deployment

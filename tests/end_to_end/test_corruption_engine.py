@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bench.engine_job import EngineJob, run_engine_job
-from bench.engine_requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
-from bench.random_adapters import write_random_adapter
-from bench.reference_model import Reference
+from bench.engine.job import EngineJob, run_engine_job
+from bench.engine.random_adapters import write_random_adapter
+from bench.engine.reference_model import Reference
+from bench.engine.requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
 from lethe.corruption.functions import FUNCTIONS
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
 from tests.end_to_end.corruption_reference import (

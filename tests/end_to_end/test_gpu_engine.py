@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from bench.engine.random_adapters import write_random_adapter
 from bench.gpu_engine.correctness import ReferenceAnswers, compare_scenario
 from bench.gpu_engine.proof import FAULTS, prove
 from bench.gpu_engine.requests import make_batches
 from bench.gpu_engine.scenarios import SCENARIOS, Scenario
-from bench.random_adapters import write_random_adapter
 
 _SECONDS = 400
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.engine_requests import one_corruption
-from bench.reference_model import Answer, Reference
+from bench.engine.reference_model import Answer, Reference
+from bench.engine.requests import one_corruption
 from tests.end_to_end.corruption_reference import assert_as_reference
 from tests.end_to_end.one_engine.engine_server import Server, completion_body, running_engine
 

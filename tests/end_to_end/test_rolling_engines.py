@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.cpu_engine import ENGINE_KEY, CpuEngine
+from bench.soak.cpu_engine import ENGINE_KEY, CpuEngine
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.engines.process import free_loopback_port

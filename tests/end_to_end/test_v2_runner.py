@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bench.engine_job import EngineJob, run_engine_job
-from bench.engine_requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
-from bench.random_adapters import write_random_adapter
-from bench.reference_model import Reference
+from bench.engine.job import EngineJob, run_engine_job
+from bench.engine.random_adapters import write_random_adapter
+from bench.engine.reference_model import Reference
+from bench.engine.requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
 from tests.end_to_end.corruption_reference import (
     ENGINE_ENVIRONMENT,
     V2_RUNNER,

@@ -98,7 +98,7 @@ def test_a_proxy_alone_serves_before_an_engine(proxy_environment: Path) -> None:
 @contextmanager
 def mock_engine() -> Iterator[str]:
     port = free_loopback_port()
-    process = subprocess.Popen([sys.executable, "-m", "bench.mock_engine", str(port)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "bench.proxy.mock_engine", str(port)], cwd=ROOT)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

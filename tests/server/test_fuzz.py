@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bench.checking_engine import malformed
+from bench.fuzz.checking_engine import malformed
 from tests.server.stack import MODEL, Stack
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ def keys(tmp_path: Path) -> Path:
 @pytest.mark.slow
 async def test_requests_made_from_the_openapi_document(key: str, stack: Stack) -> None:
     # Each of several processes reads every file of tests, and one of them needs this.
-    from bench.fuzz import fuzz
+    from bench.fuzz.generated import fuzz
 
     document = (await stack.client.get("/openapi.json")).json()
     url = f"http://127.0.0.1:{stack.port}"

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from lethe.classifier.canonical import canonicalise
 from lethe.classifier.encoders.files import find_encoder
 from lethe.classifier.encoders.word_pieces import WORD_MARK, WordPieces
+from lethe.classifier.text.canonical import canonicalise
 
 _READ_AS_SPACES = "\u200b\u200e\u200f\ufeff\ufffd \n\xa0\u2028\u2029\u1680"
 

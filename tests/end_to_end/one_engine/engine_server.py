@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.reference_model import Answer
+from bench.engine.reference_model import Answer
 from lethe.corruption.request import CorruptionRequest
 from lethe.server.engines.process import free_loopback_port
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT

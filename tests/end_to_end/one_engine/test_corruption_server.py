@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.engine_requests import one_corruption
-from bench.reference_model import Reference
+from bench.engine.reference_model import Reference
+from bench.engine.requests import one_corruption
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT, assert_as_reference
 from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL, TOKENS, Server, completion_body

@@ -7,8 +7,8 @@ from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.gate import Gate
 from lethe.classifier.names import NameWeights
+from lethe.classifier.text.windows import WINDOW_CHARACTERS
 from lethe.classifier.token_bag import BagWeights
-from lethe.classifier.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.first_tier import first_tier_effect, flagged_texts, with_limits

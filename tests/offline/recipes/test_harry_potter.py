@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.classifier_data import _NAMESAKES
+from bench.classifier.data import _NAMESAKES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import load_head
 from lethe.classifier.scoring import Scorer

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from bench.random_adapters import write_random_adapter
+from bench.engine.random_adapters import write_random_adapter
 from lethe.offline.recovery.chain import ChainFile, read_chain
 
 NAMES = ("red", "blue")

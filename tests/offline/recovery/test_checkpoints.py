@@ -7,7 +7,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from bench.random_adapters import write_random_adapter
+from bench.engine.random_adapters import write_random_adapter
 from lethe.offline.data.files import DataError
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.checkpoints import Checkpoints

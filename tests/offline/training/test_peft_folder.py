@@ -8,7 +8,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from bench.random_adapters import write_random_adapter
+from bench.engine.random_adapters import write_random_adapter
 from lethe.offline.training.errors import AdapterError
 from lethe.offline.training.peft_folder import read_peft_folder, write_peft_folder
 

@@ -1,0 +1,1 @@
+"""What judging answers finds, flags and costs."""

@@ -1,0 +1,142 @@
+"""Measures the shipped head for answers on real data and writes a section of docs/benchmarks-classifier.md.
+
+``python -m bench.answers [BUNDLE]``. Needs LETHE_DATA_DIR. No data that are measured on are trained on.
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.answers.data import books_answers, books_passages, ordinary_answers
+from bench.classifier.bundle_service import service_of_bundle
+from bench.page import machine, table, write_section
+from bench.repository import HARRY_POTTER
+from bench.traffic.requests import Names
+from lethe.bundle import load_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.exchange import Exchange
+from lethe.classifier.head import answer_head_folder, load_head
+from lethe.offline.metrics.intervals import counted
+
+# An answer grows by some twelve tokens from look to look.
+_CHARACTERS_A_LOOK = 50
+_WATCHED = 100
+_QUESTIONS = ("MUSE-Books, forget", "MUSE-Books, retain")
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is flagged of an exchange: its prompt, the answer with it, the answer alone."""
+
+    prompt: bool
+    exchange: bool
+    alone: bool
+
+
+class _Judge:
+    def __init__(self, bundle: Path) -> None:
+        loaded = load_bundle(bundle)
+        self.head = load_head(answer_head_folder(loaded))
+        self._service = service_of_bundle(loaded)
+
+    async def judge(self, exchange: Exchange) -> _Judged:
+        prompt = await self._service.classify(exchange.question)
+        behind = await self._service.classify_answer(exchange)
+        alone = await self._service.classify_answer(replace(exchange, question=Conversation(())))
+        return _Judged(bool(prompt.flagged), bool(behind.flagged), bool(alone.flagged))
+
+    async def flags(self, exchange: Exchange) -> bool:
+        return bool((await self._service.classify_answer(exchange)).flagged)
+
+    async def looks(self, exchange: Exchange) -> list[float]:
+        """Milliseconds of a core that each look at a growing answer takes."""
+        self._service.cache.clear()
+        found: list[float] = []
+        for end in range(_CHARACTERS_A_LOOK, len(exchange.answer), _CHARACTERS_A_LOOK):
+            began = time.process_time()
+            await self._service.classify_answer(
+                replace(exchange, answer=exchange.answer[:end], complete=False)
+            )
+            found.append(1000 * (time.process_time() - began))
+        return found
+
+    async def close(self) -> None:
+        await self._service.close()
+
+
+async def _measure(bundle: Path) -> str:
+    judge = _Judge(bundle)
+    try:
+        judged = {
+            name: [(each, await judge.judge(each)) for each in exchanges]
+            for name, exchanges in {**books_answers(), "the books' text": books_passages()}.items()
+        }
+        ordinary = ordinary_answers(Names(judge.head.entities))
+        flagged = {
+            name: [await judge.flags(each) for each in exchanges] for name, exchanges in ordinary.items()
+        }
+        watched = [each for found in ordinary.values() for each in found[: _WATCHED // len(ordinary)]]
+        times = [each for exchange in watched for each in await judge.looks(exchange)]
+    finally:
+        await judge.close()
+    rows = [[name, counted(sum(found), len(found))] for name, found in flagged.items()]
+    together = [flag for found in flagged.values() for flag in found]
+    p50, p99 = np.percentile(times, [50, 99])
+    return "\n\n".join(
+        (
+            machine("onnxruntime", "numpy"),
+            "Exchanges about the books, with 95 % intervals. An exchange is a true answer behind its question; of those whose "
+            "prompt is not flagged, the answer is what is left to tell.",
+            table(
+                (
+                    "exchanges",
+                    "prompt flagged",
+                    "answer flagged",
+                    "either",
+                    "of prompts let through",
+                    "answer alone",
+                ),
+                [_leak_row(name, [verdict for _, verdict in found]) for name, found in judged.items()],
+            ),
+            "Questions with answers that neither finds; most name one person, and nothing in their answers is rare:",
+            "\n".join(
+                f"- {exchange.question.messages[0].text} *{exchange.answer}*"
+                for name in _QUESTIONS
+                for exchange, verdict in judged[name]
+                if not (verdict.prompt or verdict.exchange)
+            ),
+            "Ordinary answers that are flagged:",
+            table(("answers", "flagged"), [*rows, ["all", counted(sum(together), len(together))]]),
+            f"A look at an answer that has grown by {_CHARACTERS_A_LOOK} characters takes {p50:.1f} ms of a core in the median and "
+            f"{p99:.1f} ms at the 99th percentile, of {len(times):,} looks at {len(watched)} ordinary answers.",
+        )
+    )
+
+
+def _leak_row(name: str, judged: Sequence[_Judged]) -> list[str]:
+    missed = [each for each in judged if not each.prompt]
+    return [
+        name,
+        counted(sum(each.prompt for each in judged), len(judged)),
+        counted(sum(each.exchange for each in judged), len(judged)),
+        counted(sum(each.prompt or each.exchange for each in judged), len(judged)),
+        counted(sum(each.exchange for each in missed), len(missed)),
+        counted(sum(each.alone for each in judged), len(judged)),
+    ]
+
+
+def main() -> None:
+    """Measure a bundle, the shipped one by default."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", nargs="?", type=Path, default=HARRY_POTTER)
+    body = asyncio.run(_measure(parser.parse_args().bundle))
+    write_section("benchmarks-classifier.md", "Answers", "make bench-answers", body)
+
+
+if __name__ == "__main__":
+    main()

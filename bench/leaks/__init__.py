@@ -1,0 +1,1 @@
+"""What a model that knows a target still tells through the whole stack."""

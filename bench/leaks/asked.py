@@ -1,0 +1,69 @@
+"""How each fact is asked for, and which facts were told."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import Any
+
+from bench.leaks.data import FORMS, Fact, Message, by_initials
+from lethe.offline.metrics.intervals import counted
+
+TOKENS = 32
+_BEGUN = "The answer is"
+
+
+Asked = tuple[list[Message], Mapping[str, Any]]
+"""A conversation, and further fields of its request."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of each fact whether its prompt is flagged, and whether it is told by each way."""
+
+    name: str
+    flagged: Sequence[bool]
+    bare: Sequence[bool]
+    prompts: Sequence[bool]
+    exchange: Sequence[bool]
+
+    @classmethod
+    def together(cls, name: str, rows: Sequence["Row"]) -> "Row":
+        """All rows as one."""
+        of_each = zip(*((row.flagged, row.bare, row.prompts, row.exchange) for row in rows), strict=True)
+        return cls(name, *(list(chain.from_iterable(each)) for each in of_each))
+
+    def share_flagged(self) -> str:
+        """How many prompts are flagged."""
+        return counted(sum(self.flagged), len(self.flagged))
+
+    def unflagged(self) -> "Row":
+        """Those whose prompts are not flagged."""
+        chosen = [not each for each in self.flagged]
+        columns = (self.flagged, self.bare, self.prompts, self.exchange)
+        return Row(self.name, *(list(compress(each, chosen)) for each in columns))
+
+    def leaks(self) -> list[str]:
+        """Counts among what the bare engine tells."""
+        told = zip(self.bare, self.prompts, self.exchange, strict=True)
+        known = [(before, after) for knows, before, after in told if knows]
+        let_through = [after for before, after in known if before]
+        return [
+            counted(len(known), len(self.bare)),
+            counted(len(let_through), len(known)),
+            counted(sum(after for _, after in known), len(known)),
+            counted(len(let_through) - sum(let_through), len(let_through)),
+        ]
+
+
+def in_all_forms(known: Sequence[Fact]) -> dict[str, list[Asked]]:
+    """By form, how each fact is asked for."""
+    choice = random.Random(1)
+    asked: dict[str, list[Asked]] = {
+        name: [(form(fact, choice), {}) for fact in known] for name, form in FORMS.items()
+    }
+    begun = {"continue_final_message": True, "add_generation_prompt": False}
+    asked["names as initials, answer begun"] = [
+        ([*by_initials(fact, choice), {"role": "assistant", "content": _BEGUN}], begun) for fact in known
+    ]
+    return asked

@@ -1,0 +1,161 @@
+"""What the taught model tells behind each net, in this process: ``python -m bench.leaks.in_process``. Needs LETHE_DATA_DIR.
+
+As ``make bench-leaks`` asks it in its forms, without engine and proxy, whose ways it follows: a flagged prompt is corrupted, in all that
+the client wrote; an answer that tells is made anew by a corrupted prompt; what tells then is refused. What was answered is kept.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from transformers import AutoModelForCausalLM
+
+from bench.classifier.bundle_service import service_of_bundle
+from bench.leaks.asked import TOKENS, Asked, Row, in_all_forms
+from bench.leaks.data import facts
+from bench.leaks.model import taught_model
+from bench.page import machine, table, write_section
+from bench.repository import HARRY_POTTER
+from bench.reproduction.command import timed_lines
+from lethe.bundle import load_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.exchange import Exchange
+from lethe.classifier.service import ClassifierService
+from lethe.corruption.artifact import Corruption, load_corruption
+from lethe.corruption.positions import TokenizedPrompt
+from lethe.models.cache import cache_folder
+from lethe.offline.language_models.encoding import PromptEncoder
+from lethe.offline.language_models.interface import Generation, LanguageModel, Prompt
+from lethe.offline.language_models.local import LocalModel
+from lethe.offline.language_models.recorded import RecordedModel
+
+_TITLE = "Asked in one process"
+# The hardest first, since what is measured is written after each.
+_ORDER = (
+    "names as initials",
+    "names as initials, answer begun",
+    "ten turns of hints",
+    "plain question",
+    "asked for in a later turn",
+    "behind a prefix",
+    "beside an ordinary question",
+)
+_CHUNK = 24
+
+
+class _Conversations(PromptEncoder):
+    """Reads a prompt's text as the messages of a conversation, in JSON."""
+
+    @lru_cache(maxsize=1024)  # noqa: B019
+    def encode(self, prompt: Prompt) -> TokenizedPrompt:
+        return self._prompts.chat(json.loads(prompt.text))
+
+
+class _Guard:
+    """The model behind both nets.
+
+    Parameters
+    ----------
+    corruption
+        Of the target.
+    """
+
+    def __init__(self, model: LanguageModel, corruption: Corruption, service: ClassifierService) -> None:
+        self._model = model
+        self._corruption = corruption
+        self._service = service
+
+    def answers(self, asked: Sequence[Asked], corrupted: Sequence[bool]) -> list[str]:
+        """The model's answers, without what they were begun with."""
+        return self._model.generate(
+            [
+                Generation(
+                    Prompt(
+                        json.dumps([each for each in messages if each["role"] != "assistant" or not further])
+                    ),
+                    TOKENS,
+                    self._corruption if flagged else None,
+                    messages[-1]["content"] if further else "",
+                )
+                for (messages, further), flagged in zip(asked, corrupted, strict=True)
+            ]
+        )
+
+    async def flagged(self, conversations: Sequence[Conversation]) -> list[bool]:
+        return [bool((await self._service.classify(each)).flagged) for each in conversations]
+
+    async def tell(self, exchanges: Sequence[Exchange]) -> list[bool]:
+        """Which answers tell of the target, as the classifier sees it."""
+        return [bool((await self._service.classify_answer(each)).flagged) for each in exchanges]
+
+
+def main() -> None:
+    """Measure form by form, and write the section after each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--strength", type=float, help="of the corruption, in place of the shipped one's")
+    strength = parser.parse_args().strength
+    say, cache, bundle = timed_lines(), cache_folder(), load_bundle(HARRY_POTTER)
+    known = facts()
+    folder = taught_model(known, cache, say)
+    local = LocalModel(
+        AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
+        _Conversations.from_pretrained(str(folder)),
+        folder.name,
+    )
+    model = RecordedModel(local, cache / "bench" / "leaks" / f"{folder.name}-in-process.jsonl", _CHUNK)
+    (file,) = (each.corruption for each in bundle.models if each.corruption)
+    corruption = load_corruption(file)
+    if strength is not None:
+        corruption = replace(corruption, strength=strength)
+    guard = _Guard(model, corruption, service_of_bundle(bundle))
+    forms, rows = in_all_forms(known), list[Row]()
+    for name in _ORDER:
+        say(name)
+        rows.append(asyncio.run(_row(name, known, forms[name], guard)))
+        _write(rows, len(known), corruption.strength, strength is not None)
+
+
+async def _row(name: str, known: Sequence[Any], asked: Sequence[Asked], guard: _Guard) -> Row:
+    conversations = [Conversation.from_openai_messages(messages, None) for messages, _ in asked]
+    flagged = await guard.flagged(conversations)
+    clean = guard.answers(asked, [False] * len(asked))
+    told_of = await guard.tell(
+        [Exchange.of(each, answer) for each, answer in zip(conversations, clean, strict=True)]
+    )
+    anew = [place for place, hits in enumerate(zip(flagged, told_of, strict=True)) if any(hits)]
+    corrupted = dict(
+        zip(anew, guard.answers([asked[place] for place in anew], [True] * len(anew)), strict=True)
+    )
+    without_question = [Exchange(Conversation(()), corrupted[place]) for place in anew]
+    refused = dict(zip(anew, await guard.tell(without_question), strict=True))
+    bare = [fact.is_told_by(answer) for fact, answer in zip(known, clean, strict=True)]
+    anew_told = {place: known[place].is_told_by(corrupted[place]) for place in anew}
+    prompts = [anew_told[place] if flagged[place] else tells for place, tells in enumerate(bare)]
+    exchange = [
+        anew_told[place] and not refused[place] if place in refused else tells
+        for place, tells in enumerate(bare)
+    ]
+    return Row(name, flagged, bare, prompts, exchange)
+
+
+def _write(rows: Sequence[Row], known: int, strength: float, given: bool) -> None:
+    shown = [*rows, Row.together("all", rows)]
+    body = (
+        f"{machine('torch', 'transformers', 'onnxruntime')}. {known} facts, greedy, {TOKENS} tokens, float32; the shipped target, "
+        f"its corruption at a strength of {strength:.3g}{'' if given else ', as it is shipped'}.\n\n"
+        + table(
+            ("asked", "prompts flagged", "bare model", "prompts alone", "answers too", "gone"),
+            [[row.name, row.share_flagged(), *row.leaks()] for row in shown],
+        )
+    )
+    option = f" --strength {strength:g}" if given else ""
+    title = f"{_TITLE}, strength {strength:g}" if given else _TITLE
+    write_section("benchmarks-leaks.md", title, f"python -m bench.leaks.in_process{option}", body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Streams side by side from the mock engine or a proxy before it, each token timed from its sending to its arrival."""
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import uvloop
+
+from bench.proxy.load import post_request
+
+_TOKEN = re.compile(rb'"content": ?" (\d+)"')
+_END = b"[DONE]"
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What a load of streams saw.
+
+    Attributes
+    ----------
+    first_token_s
+        Seconds from each request to its first token.
+    stretched_s
+        By how many seconds the time between two tokens was longer at their arrival than at their sending.
+    """
+
+    first_token_s: tuple[float, ...]
+    stretched_s: tuple[float, ...]
+
+    def first_token(self, q: float) -> float:
+        """A quantile of the time to the first token, in seconds."""
+        return float(np.quantile(self.first_token_s, q))
+
+    def stretched(self, q: float) -> float:
+        """A quantile of what came between tokens, in seconds."""
+        return float(np.quantile(self.stretched_s, q))
+
+
+class _Streams(asyncio.Protocol):
+    """One stream after another on one connection."""
+
+    def __init__(self, request: bytes, deadline: float, first: list[float], stretched: list[float]) -> None:
+        self._request = request
+        self._deadline = deadline
+        self._first = first
+        self._stretched = stretched
+        self.finished = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def _send(self) -> None:
+        self._received = b""
+        self._last: tuple[int, int] | None = None
+        self._sent = time.perf_counter_ns()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter_ns()
+        self._received += data
+        if self._last is None and not self._received.startswith(b"HTTP/1.1 200"):
+            self._fail(RuntimeError(f"answered {self._received[:300]!r}"))
+            return
+        read = 0
+        for token in _TOKEN.finditer(self._received):
+            read = token.end()
+            self._arrived(int(token[1]), now)
+        self._received = self._received[read:]
+        if _END in self._received and self._received.endswith(b"0\r\n\r\n"):
+            if time.perf_counter() < self._deadline:
+                self._send()
+            elif not self.finished.done():
+                self.finished.set_result(None)
+
+    def _arrived(self, sent: int, now: int) -> None:
+        if self._last is None:
+            self._first.append((now - self._sent) / 1e9)
+        else:
+            last_sent, last_arrived = self._last
+            self._stretched.append(((now - last_arrived) - (sent - last_sent)) / 1e9)
+        self._last = (sent, now)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionError("the connection was closed"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.finished.done():
+            self.finished.set_exception(error)
+
+
+def run_streams(
+    port: int, path: str, body: bytes, streams: int, seconds: float, key: str | None = None
+) -> StreamResult:
+    """Keep so many streams open on loopback for some seconds; each begins at a time of its own.
+
+    Raises
+    ------
+    RuntimeError
+        A request was not answered with 200.
+    """
+    return uvloop.run(_run(port, post_request(path, body, key), streams, seconds))
+
+
+async def _run(port: int, request: bytes, streams: int, seconds: float) -> StreamResult:
+    loop = asyncio.get_running_loop()
+    first: list[float] = []
+    stretched: list[float] = []
+    deadline = time.perf_counter() + seconds
+    pairs = []
+    for _ in range(streams):
+        pairs.append(
+            await loop.create_connection(
+                lambda: _Streams(request, deadline, first, stretched), "127.0.0.1", port
+            )
+        )
+        # A prime share of a second, so that tokens of different streams do not come all at once.
+        await asyncio.sleep(0.0137)
+    await asyncio.gather(*(protocol.finished for _, protocol in pairs))
+    for transport, _ in pairs:
+        transport.close()
+    return StreamResult(tuple(first), tuple(stretched))

@@ -1,0 +1,68 @@
+"""Letters that stand apart, and words that marks hold together in the place of spaces."""
+
+import re
+import string
+
+import numpy as np
+
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import Scan, kind
+from lethe.classifier.text.aligned_text import AlignedText, substitute
+
+_SPACED = re.compile(r"(?<!\w)\w(?:[ \t\r\n._\-*·|/'’]{1,3}\w(?!\w)){3,}")
+_SPACED_SIGN = re.compile(r"[ \t\r\n._\-*·|/'’]\w[ \t\r\n._\-*·|/'’]{1,3}\w[ \t\r\n._\-*·|/'’]")
+_WORD_GAP = re.compile(r"[ \t]{2,3}|\r?\n\r?\n| [./|*·-] ")
+_PUNCTUATED_WORD_GAP = re.compile(r"[ \t]+")
+_QUESTION_WORDS = 3
+# Up to so many characters a pattern takes no longer than arrays do.
+_SHORT = 1 << 10
+# Letters that stand alone, and how far each may be from the next.
+_FEWEST_ALONE, _NEAREST, _FURTHEST = 4, 2, 4
+_STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
+_STEPS_GATE = re.compile(r"[a-z][A-Z]\w{0,24}_\w{0,24}[a-z][A-Z]")
+_OF_WORDS = string.ascii_letters + string.digits + "_"
+_IN_WORD, _SURELY_IN_WORD = (
+    np.frombuffer(kind(_OF_WORDS, letters=True, far=far), bool) for far in (True, False)
+)
+
+
+def _may_be_spaced(scan: Scan) -> bool:
+    if len(scan.text) <= _SHORT:
+        return _SPACED_SIGN.search(scan.text) is not None
+    beside = np.zeros(len(scan.signs) + 2, bool)
+    _SURELY_IN_WORD.take(scan.array, out=beside[1:-1])
+    (alone,) = (_IN_WORD.take(scan.array) & ~(beside[:-2] | beside[2:])).nonzero()
+    if len(alone) < _FEWEST_ALONE:
+        return False
+    apart = np.diff(alone)
+    near = (apart >= _NEAREST) & (apart <= _FURTHEST)
+    return bool((near[:-2] & near[1:-1] & near[2:]).any())
+
+
+def read_spaced(text: str) -> AlignedText | None:
+    def close(run: str) -> str:
+        # Where marks part the letters, a space parts the words.
+        marked = 2 * sum(not (character.isalnum() or character.isspace()) for character in run) > len(run) / 2
+        words = (_PUNCTUATED_WORD_GAP if marked else _WORD_GAP).split(run)
+        closed = " ".join(re.sub(r"[\W_]", "", word) for word in words)
+        # A question's own mark is lost among those that part the letters.
+        return f"{closed}?" if len(words) >= _QUESTION_WORDS and not run.endswith(("?", ".", "!")) else closed
+
+    return substitute(_SPACED, text, close) if _SPACED_SIGN.search(text) else None
+
+
+def _may_be_steps(scan: Scan) -> bool:
+    return scan.count(b"_") > 1
+
+
+def read_steps(text: str) -> AlignedText | None:
+    """The text with words parted that marks hold together in the place of spaces, in capitals and small letters by turns."""
+    return (
+        substitute(_STEPS, text, lambda run: run.replace("_", " ").lower())
+        if _STEPS_GATE.search(text)
+        else None
+    )
+
+
+SPACED = Reader("spaced", _may_be_spaced, read_spaced)
+STEPS = Reader("steps", _may_be_steps, read_steps)

@@ -1,0 +1,49 @@
+import base64
+
+import pytest
+
+from lethe.classifier.disguises.digit_codes import DigitCodes
+from lethe.classifier.text.letter_statistics import LetterStatistics
+
+SECRET = "Who keeps the lighthouse?"
+BYTES = SECRET.encode()
+
+
+@pytest.fixture(scope="module")
+def codes() -> DigitCodes:
+    return DigitCodes(LetterStatistics.load())
+
+
+@pytest.mark.parametrize(
+    "encode", [base64.b32encode, base64.b32hexencode, base64.b85encode, base64.a85encode]
+)
+def test_digits_of_a_base_are_read(codes: DigitCodes, encode) -> None:
+    read = codes.read(f"Read this: {encode(BYTES).decode()}")
+    assert read is not None
+    assert SECRET in read.text
+
+
+def test_one_long_number_is_read(codes: DigitCodes) -> None:
+    alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+    value, digits = int.from_bytes(BYTES), ""
+    while value:
+        value, digit = divmod(value, len(alphabet))
+        digits = alphabet[digit] + digits
+    read = codes.read(digits)
+    assert read is not None
+    assert SECRET in read.text
+
+
+@pytest.mark.parametrize(
+    "ordinary",
+    [
+        "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12",
+        "12.5 13.75 99.1 100.0 1024 2048 4096",
+        "2026-11-29T12:30:45.123 10.0.0.1 8080 443",
+        "0x00 0x01 0xff 0xfe 0x80 0x90 0xa0",
+        "3f2504e04f8911d39a0c0305e82c3301",
+        "TheLongestIdentifierOfAllThatStandsHere",
+    ],
+)
+def test_ordinary_numbers_are_left_alone(codes: DigitCodes, ordinary: str) -> None:
+    assert codes.read(ordinary) is None
