@@ -57,7 +57,7 @@ class ScoreCache:
             return scores
 
     def put(self, key: bytes, heads: tuple[str, ...], scores: TextScores) -> None:
-        size = _ENTRY_OVERHEAD_BYTES + scores.scores.nbytes
+        size = _ENTRY_OVERHEAD_BYTES + scores.scores.nbytes * (1 if scores.of_material is None else 2)
         size += _SPAN_BYTES * sum(map(len, scores.spans.values()))
         if size > self.maximum_bytes:
             return
@@ -93,4 +93,8 @@ def _scores_of(entry: _Entry, heads: Sequence[str]) -> TextScores | None:
         if place is not None and place in entry.scores.spans
     }
     scores = entry.scores
-    return TextScores(scores.scores[np.array(wanted, np.intp)], spans=spans, unreadable=scores.unreadable)
+    chosen = np.array(wanted, np.intp)
+    of_material = None if scores.of_material is None else scores.of_material[chosen]
+    return TextScores(
+        scores.scores[chosen], spans=spans, unreadable=scores.unreadable, of_material=of_material
+    )

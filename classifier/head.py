@@ -24,6 +24,7 @@ from lethe.classifier.disguises.shortened_names import plainest_names
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
+from lethe.classifier.questions import QuestionBank, QuestionWeights
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagBank, BagWeights
 
@@ -60,6 +61,8 @@ class Head:
         name that material has in passing held back.
     names
         What the target's names add; see `lethe.classifier.names`.
+    questions
+        What judges questions by their embedding alone; see `lethe.classifier.questions`. None where nothing does.
     entities
         Names whose occurrences are reported as spans of kind ``entity``.
     provenance
@@ -80,6 +83,7 @@ class Head:
     threshold: float
     tail: Tail | None = None
     names: NameWeights = field(default_factory=NameWeights)
+    questions: QuestionWeights | None = None
     calibration: Calibration = field(default_factory=Calibration)
     entities: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +98,7 @@ _NUMBERS = (
     "passed_probability",
     "threshold",
 )
+_QUESTION_NUMBERS = ("bias", "gate_bias", "pass_below")
 
 
 def head_files(head: Head) -> dict[str, bytes]:
@@ -125,6 +130,10 @@ def head_files(head: Head) -> dict[str, bytes]:
         "bag_weights": head.bag.weights.astype(np.float16),
         "gate_direction": head.gate_direction.astype(np.float32),
     }
+    if head.questions:
+        document["questions"] = {name: getattr(head.questions, name) for name in _QUESTION_NUMBERS}
+        tensors["question_direction"] = head.questions.direction
+        tensors["question_gate_direction"] = head.questions.gate_direction
     return {
         TENSORS_NAME: save(tensors),
         DOCUMENT_NAME: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
@@ -198,6 +207,7 @@ def load_head(folder: Path) -> Head:
                 tensors["bag_features"].astype(np.int64), tensors["bag_weights"].astype(np.float32)
             ),
             names=_names_of(document["names"]),
+            questions=_questions_of(document.get("questions"), tensors),
             gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
             tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
@@ -225,6 +235,18 @@ def _names_of(groups: list[dict[str, Any]]) -> NameWeights:
     return NameWeights(names, weights)
 
 
+def _questions_of(
+    numbers: dict[str, float] | None, tensors: Mapping[str, NDArray[Any]]
+) -> QuestionWeights | None:
+    if numbers is None:
+        return None
+    return QuestionWeights(
+        direction=tensors["question_direction"].astype(np.float32),
+        gate_direction=tensors["question_gate_direction"].astype(np.float32),
+        **{name: float(numbers[name]) for name in _QUESTION_NUMBERS},
+    )
+
+
 class HeadBank:
     """The heads of all targets as a few arrays, so that a hundred cost little more than one.
 
@@ -234,6 +256,8 @@ class HeadBank:
         (H,) float32, the scores from which their verdicts are positive.
     plainest_names
         For each, by first letter, that word of its names which says least by itself.
+    questions
+        What of them judges questions by their embedding alone.
     """
 
     def __init__(self, heads: Sequence[Head], encoder: Encoder) -> None:
@@ -253,6 +277,7 @@ class HeadBank:
         in_passing = [_added_in_passing(head) for head in heads]
         self.names = NameBank([head.names for head in heads], np.array(in_passing, np.float32))
         self.plainest_names = self._plainest_names()
+        self.questions = QuestionBank([head.questions for head in heads])
         self._bias = self._column("bias")
         self.gate_directions = np.array([head.gate_direction for head in heads], np.float32)
         self.gate_bias = self._column("gate_bias")
@@ -277,7 +302,7 @@ class HeadBank:
     def score(
         self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str, around: str | None = None
     ) -> NDArray[np.float32]:
-        """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text.
+        """Scores of a window, (H,), from its embedding (dimension,), its tokens and its text; not as a question.
 
         Parameters
         ----------

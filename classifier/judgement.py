@@ -47,7 +47,10 @@ def judge_conversation(
     thresholds
         By target, the probability from which it is flagged, where that is not the target's own.
     """
-    heard = [(passage, found) for passage, found in scored if found.is_heard]
+    # A conversation has one newest turn, and may have a hundred others as short: what judges questions would be wrong too often.
+    heard = [
+        (passage, found if passage.asks else found.as_material) for passage, found in scored if found.is_heard
+    ]
     if not heard:
         return _judge(scorer, (), None, conversation, spans, thresholds)
     lengths = _lengths(scored)

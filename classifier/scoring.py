@@ -17,6 +17,7 @@ from lethe.classifier.disguises.reading import Reading, Readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
+from lethe.classifier.questions import LONGEST_QUESTION
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.tally import Tally
@@ -33,8 +34,6 @@ _ALONE_SHARE = 0.6
 _UNDECIDED_BELOW = 1.2
 # What the tokens and pairs of turned or reversed letters must add to a score where no name is among them.
 _SPECULATIVE_NEEDED = 0.8
-# A longer text is material rather than a question; where messages meet, twice as much is read together.
-_LONGEST_QUESTION = 240
 # What was found in texts up to this length is remembered, for those that they are part of.
 _LONGEST_PART, _PARTS_REMEMBERED = 512, 256
 _LENGTHS_REMEMBERED, _SCORES_REMEMBERED = 1024, 4096
@@ -80,10 +79,15 @@ class Window:
         return self.canonical.text[self.start : self.end]
 
     @property
+    def is_question(self) -> bool:
+        """Whether all that is read is no longer than a question; where messages meet, twice as much is read together."""
+        return len(self.canonical.text) <= LONGEST_QUESTION
+
+    @property
     def around(self) -> str | None:
         """It with as much as a window on each side; None where all that is read is no longer than a question."""
         text = self.canonical.text
-        if len(text) <= _LONGEST_QUESTION:
+        if self.is_question:
             return None
         return text[max(self.start - WINDOW_CHARACTERS, 0) : self.end + WINDOW_CHARACTERS]
 
@@ -131,17 +135,27 @@ class TextScores:
         By head index, the stretches that carry a positive verdict.
     unreadable
         Half-open stretches that are no language however they are read.
+    of_material
+        (H,) float32, the scores without what judges questions, where that made a difference.
     """
 
     scores: NDArray[np.float32]
     complete: bool = True
     spans: dict[int, tuple[WindowSpan, ...]] = field(default_factory=dict)
     unreadable: tuple[tuple[int, int], ...] = ()
+    of_material: NDArray[np.float32] | None = None
 
     @cached_property
     def is_heard(self) -> bool:
         """Whether there is any score: most of what is read is cleared by the first tier."""
         return bool(self.scores.max(initial=-np.inf) > -np.inf)
+
+    @property
+    def as_material(self) -> "TextScores":
+        """What is known of it where it is not what is asked."""
+        if self.of_material is None:
+            return self
+        return replace(self, scores=self.of_material, of_material=None)
 
 
 class Scorer:
@@ -224,10 +238,9 @@ class Scorer:
         owner = stretches.owner[window_of]
         speculative = np.array([piece.reading.speculative for piece in pieces], bool)[owner]
         lossy = np.array([piece.reading.lossy for piece in pieces], bool)[owner]
-        material = np.array([len(piece.reading.canonical.text) > _LONGEST_QUESTION for piece in pieces])[
-            owner
-        ]
+        material = np.array([len(piece.reading.canonical.text) > LONGEST_QUESTION for piece in pieces])[owner]
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
+        suspicious |= self._held_questions(stretches, tokens, ~(speculative | lossy | material))
         suspicious &= _touch_fresh(stretches, pieces)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
@@ -308,6 +321,26 @@ class Scorer:
         suspicious[asking[~np.array(short, bool)]] = True
         return suspicious
 
+    def _held_questions(
+        self, stretches: Stretches, tokens: TokenizedText, questions: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which stretches of questions the first tier holds back for the sake of what their embeddings may say, (N,)."""
+        held = np.zeros(len(questions), bool)
+        (rows,) = questions.nonzero()
+        if not len(rows) or not len(self.bank.questions):
+            return held
+        if not self._settings.first_tier:
+            return questions
+        first, last = tokens.ranges(stretches.bounds[rows])
+        counts = np.maximum(last - first, 1)
+        vectors = self._encoder.token_vectors(tokens.ids[ranges(first, last - first)])
+        so_far = np.zeros((len(vectors) + 1, vectors.shape[1]), np.float32)
+        np.cumsum(vectors, axis=0, out=so_far[1:])
+        ends = (last - first).cumsum()
+        sums = (so_far[ends] - so_far[ends - (last - first)]) / np.sqrt(counts)[:, None]
+        held[rows] = self.bank.questions.held(sums.astype(np.float32))
+        return held
+
     def nothing_found(self) -> NDArray[np.float32]:
         return self._nothing_found.copy()
 
@@ -331,38 +364,49 @@ class Scorer:
 
     def _score_piece(self, window: Window, tokens: TokenizedText, with_spans: bool) -> TextScores:
         hidden = self._encoder.encode(tokens.ids)
-        text, around = _text_of(tokens, window.text), window.around
         lost = np.float32(_LOST if window.lossy else 0)
-        whole = self.bank.score(self._encoder.pool(hidden), tokens.ids, text, around) + lost
-        scores = whole.copy()
+        around = window.around
+        asks = window.is_question and not window.lossy and len(self.bank.questions) > 0
+
+        def score(part: TokenizedText, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+            found = self.bank.score(embedding, part.ids, _text_of(part, window.text), around) + lost
+            np.maximum(without, found, out=without)
+            return np.maximum(found, self.bank.questions.scores(embedding)) if asks else found
+
+        # The largest without what questions are judged by.
+        without = self.nothing_found()
+        scores = score(tokens, self._encoder.pool(hidden)).copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
             start, end = tokens.between(sentence.start - window.start, sentence.end - window.start)
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
-            part = tokens[start:end]
-            sentence_scores = self.bank.score(embedding, part.ids, _text_of(part, window.text), around) + lost
+            sentence_scores = score(tokens[start:end], embedding)
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
+        of_material = without if asks else None
         if not with_spans:
-            return TextScores(scores)
+            return TextScores(scores, of_material=of_material)
         spans: dict[int, tuple[WindowSpan, ...]] = {}
         for index in np.flatnonzero(scores >= self._score_thresholds):
             carrying = evidence.get(int(index), [(0, len(tokens))])
+            head = self.bank.heads[index]
+            by_question = head.questions if without[index] < self._score_thresholds[index] else None
+            direction = by_question.direction if by_question else head.direction
             spans[int(index)] = tuple(
                 replace(span.shifted(window.start).in_original(window.canonical), disguised=window.disguised)
                 for start, end in carrying
                 for span in evidence_spans(
-                    self.bank.heads[index],
+                    head,
                     window.text,
                     tokens[start:end],
-                    self._encoder.token_shares(hidden, start, end, self.bank.heads[index].direction),
+                    self._encoder.token_shares(hidden, start, end, direction),
                     self._encoder.wordless,
                 )
             )
-        return TextScores(scores, spans=spans)
+        return TextScores(scores, spans=spans, of_material=of_material)
 
     def score_text(self, text: str) -> TextScores:
         """Score a text from beginning to end."""
@@ -476,7 +520,12 @@ def combine(
         np.maximum(scores, window.scores, out=scores)
         for index, found in window.spans.items():
             spans[index] = spans.get(index, ()) + found
-    return TextScores(scores, complete, spans, unreadable)
+    of_material = None
+    if any(window.of_material is not None for window in windows):
+        of_material = floor.copy()
+        for window in windows:
+            np.maximum(of_material, window.as_material.scores, out=of_material)
+    return TextScores(scores, complete, spans, unreadable, of_material)
 
 
 def _pieces(tokens: TokenizedText, maximum: int) -> list[TokenizedText]:

@@ -107,7 +107,7 @@ class Job:
             index, window = self._windows.popleft()
             scores = self._scorer.score_window(window, spans=self._spans)
             self._scored[index].append(scores)
-            self._highest[index] = np.maximum(self._highest[index], scores.scores)
+            self._highest[index] = np.maximum(self._highest[index], scores.as_material.scores)
             if not self._spans and self._scorer.settled(self._highest[index]):
                 self._windows = deque(each for each in self._windows if each[0] != index)
             return

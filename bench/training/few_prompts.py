@@ -1,8 +1,9 @@
 """Trains targets of few prompts as the command does, and measures what their heads find; writes docs/benchmarks-classifier.md.
 
-``python -m bench.training.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER]`` trains and measures these, all by default,
-and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there. With LETHE_DATA_DIR,
-what the heads flag of ordinary prompts and pages is measured too.
+``python -m bench.training.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER] [--names]`` trains and
+measures these, all by default, and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there.
+``painter`` and ``falconry`` are measured too, but are on no page: they are there to develop on. With ``--names`` a training is given
+the target's names, in other languages too. With LETHE_DATA_DIR, what the heads flag of ordinary prompts and pages is measured too.
 """
 
 import argparse
@@ -32,6 +33,10 @@ from lethe.offline.progress import Progress
 _PAGE = "benchmarks-classifier.md"
 _DATA = Path(__file__).resolve().parent / "few_prompts_data"
 TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
+# To try out what is changed; the page has none of them.
+_DEVELOPMENT = {"painter": "frida-kahlo", "falconry": "falconry"}
+# At the end of the names of what a training came to that was given names.
+_NAMED = "-names"
 _FORGET = {"named": "≥ 95 %", "described": "≥ 70 %", "abroad": "≥ 80 %"}
 _GOALS = {**_FORGET, "near": "≤ 5 %"}
 _ORDINARY_GOAL = "≤ 0.5 %"
@@ -50,18 +55,23 @@ def main() -> None:
     parser.add_argument(
         "--embeddings", type=Path, help="where earlier trainings kept theirs; by default none are there"
     )
+    parser.add_argument("--names", action="store_true", help="give the training the target's names")
     chosen = parser.parse_args()
     for kind in chosen.kinds or TARGETS:
-        outcome = chosen.work / f"{kind}.json"
+        outcome = chosen.work / f"{kind}{_NAMED if chosen.names else ''}.json"
         if not outcome.is_file():
             chosen.work.mkdir(parents=True, exist_ok=True)
             outcome.write_text(
-                json.dumps(_measured(kind, chosen.work, chosen.ordinary, chosen.embeddings), indent=2)
+                json.dumps(
+                    _measured(kind, chosen.work, chosen.ordinary, chosen.embeddings, names=chosen.names),
+                    indent=2,
+                )
             )
     kept = {
-        kind: json.loads(path.read_text())
+        f"{kind}{', names given' if named else ''}": json.loads(path.read_text())
         for kind in TARGETS
-        if (path := chosen.work / f"{kind}.json").is_file()
+        for named in ("", _NAMED)
+        if (path := chosen.work / f"{kind}{named}.json").is_file()
     }
     found = [
         [kind, group, counted(*count), _GOALS.get(group, _ORDINARY_GOAL)]
@@ -73,7 +83,8 @@ def main() -> None:
     body = (
         f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
-        "ones, all in English (bench/training/few_prompts_data). What is asked here was written before and is never trained on. In "
+        "ones, all in English (bench/training/few_prompts_data), and where names were given, with what the target is called in English and in other "
+        "languages, too (`--entities`). What is asked here was written before and is never trained on. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
         + table(["target", "asked", "flagged", "goal"], found)
@@ -121,17 +132,21 @@ class _Stopwatch(Progress):
         ]
 
 
-def _measured(kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path | None) -> dict[str, object]:
+def _measured(
+    kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path | None, *, names: bool = False
+) -> dict[str, object]:
     print(f"{kind}:", flush=True)
+    folder = work / _NAMED.strip("-") if names else work
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
         job = ClassifierJob(
-            target=TARGETS[kind],
+            target=(TARGETS | _DEVELOPMENT)[kind],
             forget=(str(_DATA / kind / "forget.jsonl"),),
             retain=(str(_DATA / kind / "near.jsonl"),),
             ordinary=tuple(ordinary),
-            output=work / TARGETS[kind],
-            report=work / f"{kind}-report",
+            output=folder / (TARGETS | _DEVELOPMENT)[kind],
+            report=folder / f"{kind}-report",
+            entity_names=(*names_of(kind), *_names_abroad(kind)) if names else (),
         )
         bundle = run_classifier_job(job, embeddings or Path(desk) / "work", watch)
     stages = watch.stages()
@@ -144,6 +159,11 @@ def _measured(kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path 
 def names_of(kind: str) -> tuple[str, ...]:
     """What the target of a kind is called, as an operator would list it."""
     return tuple((_DATA / kind / "names.txt").read_text().splitlines())
+
+
+def _names_abroad(kind: str) -> tuple[str, ...]:
+    """What it is called in other languages."""
+    return tuple((_DATA / kind / "names_abroad.txt").read_text().splitlines())
 
 
 def _flagged(kind: str, head: Head) -> dict[str, tuple[int, int]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.head import Head
+from lethe.classifier.questions import QuestionWeights
 from lethe.offline.classifier_training.conformal import (
     Scores,
     Threshold,
@@ -27,6 +28,9 @@ from lethe.offline.classifier_training.first_tier import (
 from lethe.offline.classifier_training.held_out import HeldOutScores, score_held_out
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.progress import Progress
+
+# What a head has of its calibration.
+_CALIBRATED = ("calibration", "threshold", "pass_below", "lexical_below", "passed_probability")
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,13 @@ def calibrate(
     ordinary
         Blocks of ordinary text, of which the first tier is to clear most.
     """
-    progress.begin("setting the threshold, measuring what it brings")
-    calibration, test = (
-        score_held_out(encoder, head, part, settings.seed, progress.advance)
-        for part in (parts.calibration, parts.test)
-    )
-    progress.advance(0, note="the first tier")
+    # It has a threshold of its own, and has seen the calibration part.
+    questions, head = head.questions, dataclasses.replace(head, questions=None)
+    calibration = score_held_out(encoder, head, parts.calibration, settings.seed, progress.advance)
     threshold = _choose_threshold(calibration.forget, kept, settings)
+    head = _judging_questions(head, questions, threshold.score)
+    test = score_held_out(encoder, head, parts.test, settings.seed, progress.advance)
+    progress.advance(0, note="the first tier")
     curve = fit_calibration(calibration.forget, calibration.keep)
     head = dataclasses.replace(
         head,
@@ -86,19 +90,24 @@ def calibrate(
 
 
 def calibrated_as(
-    calibrated: Head, refitted: Head, encoder: Encoder, parts: SplitExamples, settings: TrainingSettings
+    calibrated: CalibratedHead,
+    refitted: Head,
+    encoder: Encoder,
+    parts: SplitExamples,
+    settings: TrainingSettings,
 ) -> tuple[Head, dict[str, float]]:
     """Give a head that was fitted on all prompts the calibration of one that was not; with what its first tier does."""
     head = dataclasses.replace(
-        refitted,
-        calibration=calibrated.calibration,
-        threshold=calibrated.threshold,
-        pass_below=calibrated.pass_below,
-        lexical_below=calibrated.lexical_below,
-        passed_probability=calibrated.passed_probability,
+        _judging_questions(refitted, refitted.questions, calibrated.threshold.score),
+        **{name: getattr(calibrated.head, name) for name in _CALIBRATED},
     )
     effect = _effect_on(encoder, head, parts.calibration.joined_with(parts.test), settings)
     return head, _effect_metrics("refitted_calibration_and_test", effect)
+
+
+def _judging_questions(head: Head, questions: QuestionWeights | None, threshold: float) -> Head:
+    """The head with what judges questions, which flags from 0 on, flagging from the head's own score on."""
+    return dataclasses.replace(head, questions=questions and questions.shifted(threshold))
 
 
 def _choose_threshold(forget: Scores, kept: KeptScores, settings: TrainingSettings) -> Threshold:

@@ -13,6 +13,7 @@ from lethe.classifier.gate import TokenVectors
 from lethe.classifier.names import COUNTED, GroupedNames, NameWeights
 from lethe.classifier.token_bag import NOTHING, PAIR_BUCKETS, BagWeights, bag_features
 from lethe.offline.classifier_training.logistic import fit_logistic
+from lethe.offline.classifier_training.name_groups import RARE
 
 _STRENGTH = 5.0
 # The larger the features of tokens, the less the norm holds back their weights beside those of the embedding.
@@ -93,13 +94,26 @@ def fit_head(
         bag=BagWeights(features, bag[features]),
         names=NameWeights(
             names,
-            (_NAME_SCALE * model.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED),
+            _as_telling_as_others(
+                (_NAME_SCALE * model.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED),
+                named[labels == 1].any(axis=0).reshape(-1, COUNTED),
+            ),
         ),
         gate_direction=gate.direction,
         gate_bias=gate.bias,
         pass_below=gate.pass_below,
         lexical_below=float(np.quantile(lexical, _CLEARED)),
     )
+
+
+def _as_telling_as_others(weights: NDArray[np.float32], met: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The weights of groups of names, (groups, COUNTED), with those of rare names no window about the target has raised to the others'.
+
+    An operator lists what the target is called in other languages, which English prompts do not have. Neither does ordinary text, nor
+    what is near, so such a name says no less than those do that were learned.
+    """
+    rare = np.arange(len(weights)) == RARE
+    return np.where(met | ~rare[:, None], weights, weights.max(axis=0, initial=0))
 
 
 def _with_embeddings_alone(
@@ -166,6 +180,8 @@ def repeat_log_odds(
     labels: NDArray[np.int64],
     weights: NDArray[np.float64],
     background: Sequence[NDArray[np.int64]],
+    *,
+    norm: float = _REPEATED_NORM,
 ) -> FittedGate:
     """Fit the first step to say of a window's tokens what the direction says of its embedding (ridge regression).
 
@@ -176,10 +192,12 @@ def repeat_log_odds(
     ----------
     log_odds
         (N,) of the windows' embeddings; the others as for `fit_head`.
+    norm
+        How far it is held back.
     """
     sums = token_sums(vectors, [*tokens, *background])
     balanced = weights / np.where(labels == 1, weights[labels == 1].sum(), weights[labels == 0].sum())
-    model = Ridge(alpha=_REPEATED_NORM).fit(
+    model = Ridge(alpha=norm).fit(
         sums,
         np.concatenate([np.clip(log_odds, *_REPEATED), np.full(len(background), _OF_BACKGROUND)]),
         np.concatenate([balanced * len(labels) / 2, np.ones(len(background))]),

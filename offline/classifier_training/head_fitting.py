@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.names import GroupedNames
+from lethe.classifier.questions import QuestionWeights
 from lethe.offline.classifier_training.cores import OnDone
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.fitting import FittedHead, fit_gate, fit_head, token_sums
 from lethe.offline.classifier_training.hard_negatives import select_negatives
+from lethe.offline.classifier_training.question_fitting import fit_questions, question_set
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
@@ -128,6 +130,14 @@ class HeadFitter:
             ordinary.background,
         )
 
+    def questions(self, examples: ExampleSet, ordinary: OrdinaryText) -> QuestionWeights | None:
+        """Fit what judges questions by their embedding alone; None where prompts are no questions."""
+        settings = self._settings
+        made = self._random_sentences([example.text for example in examples.forget])
+        held_back = [window.text for window in ordinary.held_back]
+        found = question_set(self._store, examples, [*made, *held_back], settings.seed)
+        return fit_questions(self._store.encoder, found, settings) if found else None
+
     def hold_back(self, examples: ExampleSet, texts: Sequence[str], on_embedded: OnDone) -> OrdinaryText:
         """Sort ordinary text by what the first step of a first tier would make of it, and embed what that cannot clear.
 
@@ -182,12 +192,15 @@ class HeadFitter:
             training_windows(side, 0, settings.keep_forms, settings.seed)
             for side in (examples.retain, examples.general)
         )
-        forgotten = [example.text for example in examples.forget]
-        made = random_sentences(
-            self._store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed
-        )
+        made = self._random_sentences([example.text for example in examples.forget])
         others = [TrainingWindow(Stretch.whole(text), 0, text) for text in made]
         return shown, near + general + others, len(near)
+
+    def _random_sentences(self, forgotten: Sequence[str]) -> list[str]:
+        settings = self._settings
+        return random_sentences(
+            self._store.encoder.words, forgotten, settings.vocabulary_rounds, settings.seed
+        )
 
 
 def _near_raised(weights: NDArray[np.float64], near: NDArray[np.bool_]) -> NDArray[np.float64]:

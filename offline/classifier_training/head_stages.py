@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 from lethe.classifier.head import Head
+from lethe.classifier.questions import QuestionWeights
 from lethe.offline.classifier_training.cross_fitting import (
     KeptScores,
     ScoreForms,
@@ -137,6 +138,11 @@ class HeadStages:
         """Fit a head on all prompts."""
         self._progress.begin("fitting a head on all prompts")
         return self._head(self._fitted("refitted", self._examples), self._examples)
+
+    def questions(self, examples: ExampleSet) -> QuestionWeights | None:
+        """Fit what judges questions by their embedding alone, which flags from 0 on; None where prompts are no questions."""
+        self._progress.advance(0, note="fitting what judges questions")
+        return self._fitter.questions(examples, self._ordinary)
 
     def _fitted(self, stage: str, examples: ExampleSet) -> FittedHead:
         return self._finished.head(stage, self._reading.names, lambda: self._fit(examples, self._ordinary))

@@ -45,7 +45,7 @@ def names_of(forget: Sequence[str], keep: Sequence[str], common: Collection[str]
     single word is a name; it is in small letters, as `lethe.classifier.names.name_forms` takes such for no names.
     """
     kept = " ".join(keep).lower()
-    counts = Counter(name for text in forget for name in set(_found(text)))
+    counts = Counter(name for text in forget for name in dict.fromkeys(_found(text)))
     names: list[str] = []
     for name, count in counts.most_common(_MAXIMUM_NAMES):
         called = count >= _OWN_SHARE * len(forget)
@@ -64,7 +64,7 @@ def names_of(forget: Sequence[str], keep: Sequence[str], common: Collection[str]
 def own_words(forget: Sequence[str], near: Sequence[str], ordinary: Sequence[str]) -> list[str]:
     """Single words by which the target is called, most frequent first: a product's name, a field's."""
     own, others, anywhere = (
-        Counter(word for text in side for word in set(_WORD.findall(text.casefold())))
+        Counter(word for text in side for word in dict.fromkeys(_WORD.findall(text.casefold())))
         for side in (forget, near, ordinary)
     )
     return [

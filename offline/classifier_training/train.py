@@ -105,6 +105,11 @@ def train_classifier(
         kept = stages.scores_of_calibration(fitted) if own_encoder else stages.cross_fitted(folds)
         # It has seen every text, so whatever is found on texts that are new stays as it is.
         refitted = stages.refitted() if settings.refit else None
+        progress.begin("setting the threshold, measuring what it brings")
+        if not own_encoder:
+            fitted = dataclasses.replace(fitted, questions=stages.questions(parts.known))
+        if refitted and fitted.questions:
+            refitted = dataclasses.replace(refitted, questions=stages.questions(examples))
 
     calibrated = calibrate(encoder, fitted, parts, kept, reading.to_clear, settings, progress)
     head, metrics = calibrated.head, {"examples": examples.counts(), **calibrated.metrics}
@@ -115,7 +120,7 @@ def train_classifier(
             "int8_agreement_least": agreement.least,
         }
     if refitted:
-        head, effect = calibrated_as(head, refitted, encoder, parts, settings)
+        head, effect = calibrated_as(calibrated, refitted, encoder, parts, settings)
         metrics |= effect
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")

@@ -46,3 +46,23 @@ def test_an_embedding_learns_though_a_name_tells_everything() -> None:
     )
     assert in_german > 1
     assert other < -1
+
+
+def test_a_name_that_no_prompt_has_says_as_much_as_those_that_they_have() -> None:
+    encoder = load_encoder()
+    about = [f"{example.text} Oldern." for example in examples_of(ABOUT, PLACES)]
+    texts = about + [example.text for example in examples_of(PLAIN, TOPICS)]
+    # Near prompts have the one, and nothing has the other.
+    names = GroupedNames(("oldern", "олдерн"), np.array([2, 0]), 3)
+    fitted = fit_head(
+        encoder,
+        texts,
+        [encoder.tokenize(text).ids for text in texts],
+        encoder.embed(texts),
+        np.array([1] * len(about) + [0] * (len(texts) - len(about))),
+        np.ones(len(texts)),
+        names,
+    )
+    rare, seldom, near = fitted.names.weights[:, 0]
+    assert rare == near > 0
+    assert seldom == 0

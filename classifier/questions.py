@@ -1,0 +1,83 @@
+"""What is asked in a few words, judged by its embedding alone.
+
+A head learns embedding, tokens and names beside each other, and from few prompts mostly the names. A question that describes its
+target, or asks for it in another language, has none of them. Its embedding says enough, but it says as much of some sentence in
+each long text. So it is asked by itself where all there is to read is a question: ordinary questions are not a thousand to a
+request.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A longer text is material rather than a question.
+LONGEST_QUESTION = 240
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionWeights:
+    """A target's part of a head that judges questions.
+
+    The score is ``embedding @ direction + bias``, and flags from the same score on as the head's own. The first tier's is
+    ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``.
+
+    Attributes
+    ----------
+    direction
+        (dimension,) float32.
+    gate_direction
+        (token dimension,) float32.
+    pass_below
+        Questions with a lower score of the first tier are not encoded for the sake of this part.
+    """
+
+    direction: NDArray[np.float32]
+    bias: float
+    gate_direction: NDArray[np.float32]
+    gate_bias: float
+    pass_below: float
+
+    def shifted(self, by: float) -> "QuestionWeights":
+        """Those whose scores are higher by so much."""
+        return replace(self, bias=self.bias + by)
+
+
+class QuestionBank:
+    """The parts of all heads that judge questions.
+
+    Parameters
+    ----------
+    heads
+        H parts; None of a head that has none.
+    """
+
+    def __init__(self, heads: Sequence[QuestionWeights | None]) -> None:
+        found = [(number, head) for number, head in enumerate(heads) if head is not None]
+        self._heads = len(heads)
+        self._owners = np.array([number for number, _ in found], np.int64)
+        self._directions = np.array([head.direction for _, head in found], np.float32)
+        self._bias = np.array([head.bias for _, head in found], np.float32)
+        self._gates = np.array([head.gate_direction for _, head in found], np.float32)
+        # What a sum of tokens' vectors must come to for a question to be held back.
+        self._held_from = np.array([head.pass_below - head.gate_bias for _, head in found], np.float32)
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def scores(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores of a question, (H,); -inf where a head has no such part."""
+        scores = np.full(self._heads, -np.inf, np.float32)
+        scores[self._owners] = self._directions @ embedding + self._bias
+        return scores
+
+    def held(self, sums: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which of N questions the first tier holds back, (N,).
+
+        Parameters
+        ----------
+        sums
+            (N, token dimension), of each the sum of its tokens' vectors over the root of their number.
+        """
+        return np.asarray((sums @ self._gates.T >= self._held_from).any(axis=1))

@@ -1,0 +1,167 @@
+"""Fitting what judges questions by their embedding alone, and from which score on it may flag them.
+
+It is fitted on whole prompts as they are. Other forms of them, stretches of long text and nonsense made of them teach the
+head what a long text may hold; here they cost a third of the descriptions that are found.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
+from lethe.classifier.text.canonical import canonicalise
+from lethe.offline.classifier_training.conformal import false_positive_threshold
+from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.fitting import repeat_log_odds, token_sums
+from lethe.offline.classifier_training.logistic import LinearModel, fit_logistic
+from lethe.offline.classifier_training.settings import TrainingSettings
+
+_STRENGTH = 1.0
+# How far its first tier is held back, and what this spares of ordinary questions.
+_GATE_NORM = 1000.0
+_SPARED = 0.85
+# Of the weight of all negatives, what those near the target have.
+_NEAR_SHARE = 0.6
+# Of ordinary prompts, what may be flagged for their embedding alone.
+_FLAGGED = 0.002
+# Where prompts near the target are few, nearly all of the others are needed to say how each scores.
+_FOLDS, _FOLDS_OF_FEW, _FEW = 3, 20, 200
+# Negatives beside those near the target that these folds are fitted on.
+_OTHERS_IN_FOLDS = 3000
+# Random sentences and stretches of ordinary text to fit on.
+_OTHERS = 6000
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """Prompts and other texts no longer than a question, with their embeddings.
+
+    Attributes
+    ----------
+    texts
+        N texts: to forget, near, ordinary, others.
+    embeddings
+        (N, dimension).
+    side
+        (N,) which of these each text is, as 0 to 3.
+    groups
+        Of each prompt.
+    """
+
+    texts: Sequence[str]
+    embeddings: NDArray[np.float32]
+    side: NDArray[np.int64]
+    groups: Sequence[str]
+
+
+def question_set(
+    store: EmbeddingStore, examples: ExampleSet, others: Sequence[str], seed: int
+) -> QuestionSet | None:
+    """The short ones of examples and of other ordinary texts; None where a class has none.
+
+    Parameters
+    ----------
+    others
+        Texts of any kind, which are embedded already.
+    """
+    sides = [_short(side) for side in (examples.forget, examples.retain, examples.general)]
+    if not all(sides):
+        return None
+    chosen = sorted({text for text in others if len(text) <= LONGEST_QUESTION})
+    chosen = random.Random(seed).sample(chosen, min(len(chosen), _OTHERS))
+    sides.append([(text, text) for text in chosen])
+    texts = [text for side in sides for text, _ in side]
+    groups = [group for side in sides for _, group in side]
+    embeddings = store.embed_stretches([Stretch.whole(text) for text in texts])
+    return QuestionSet(texts, embeddings, np.repeat(range(4), [len(side) for side in sides]), groups)
+
+
+def fit_questions(encoder: Encoder, questions: QuestionSet, settings: TrainingSettings) -> QuestionWeights:
+    """Fit what judges questions; those that may be flagged score 0 and more.
+
+    The threshold is by what each fold of prompts scores by a fit without it: at most the wanted rate of those near the
+    target, and few ordinary ones.
+    """
+    every = np.ones(len(questions.side), bool)
+    model = _fit(questions, every)
+    log_odds = questions.embeddings @ model.dense_weights.astype(np.float32) + np.float32(model.bias)
+    tokens = [encoder.tokenize(text).ids for text in questions.texts]
+    labels, weights = (questions.side == 0).astype(np.int64), _weights(questions.side)
+    gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, (), norm=_GATE_NORM)
+    ordinary = [tokens[row] for row in np.flatnonzero(questions.side == 2)]
+    gated = token_sums(encoder, ordinary) @ gate.direction + gate.bias
+    return QuestionWeights(
+        model.dense_weights.astype(np.float32),
+        model.bias - _threshold(questions, settings),
+        gate.direction,
+        gate.bias,
+        float(np.quantile(gated, _SPARED, method="inverted_cdf")),
+    )
+
+
+def _short(examples: Sequence[Example]) -> list[tuple[str, str]]:
+    """Those no longer than a question as readings have them, each with its group."""
+    canonical = [(canonicalise(example.text).text, example.group or example.text) for example in examples]
+    return [(text, group) for text, group in canonical if text.strip() and len(text) <= LONGEST_QUESTION]
+
+
+def _fit(questions: QuestionSet, rows: NDArray[np.bool_]) -> LinearModel:
+    side, embeddings = questions.side[rows], questions.embeddings[rows]
+    labels = (side == 0).astype(np.int64)
+    return fit_logistic(embeddings, sparse.csr_matrix((len(side), 0)), labels, _weights(side), _STRENGTH)
+
+
+def _weights(side: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sample weights, (N,), in which prompts near the target have their share of all negatives."""
+    near, others = side == 1, side > 1
+    weights = np.ones(len(side))
+    weights[near] = _NEAR_SHARE / (1 - _NEAR_SHARE) * max(others.sum(), 1) / max(near.sum(), 1)
+    return weights
+
+
+def _threshold(questions: QuestionSet, settings: TrainingSettings) -> float:
+    """The score from which on the wanted shares of prompts near the target and of ordinary ones are flagged."""
+    few = np.sum(questions.side == 1) < _FEW
+    allowed = (
+        (1, _FOLDS_OF_FEW if few else _FOLDS, settings.near_false_positive_rate),
+        (2, _FOLDS, _FLAGGED),
+    )
+    thresholds: list[float] = []
+    for side, folds, rate in allowed:
+        (rows,) = np.nonzero(questions.side == side)
+        groups = [questions.groups[int(row)] for row in rows]
+        sizes = Counter(groups)
+        scores = _held_out_scores(questions, rows, groups, folds, settings.seed)
+        thresholds.append(
+            false_positive_threshold(scores, np.array([1 / sizes[group] for group in groups]), rate)
+        )
+    return max(thresholds)
+
+
+def _held_out_scores(
+    questions: QuestionSet, rows: NDArray[np.int64], groups: Sequence[str], folds: int, seed: int
+) -> NDArray[np.float64]:
+    """Scores of some of the texts, each by a fit without all of its group."""
+    order = sorted(set(groups))
+    random.Random(seed).shuffle(order)
+    fold_of = {group: place % folds for place, group in enumerate(order)}
+    fold = np.array([fold_of[group] for group in groups])
+    drawn = np.random.default_rng(seed).random(len(questions.side))
+    others = questions.side > 1
+    kept = ~others | (drawn < _OTHERS_IN_FOLDS / max(others.sum(), 1))
+    scores = np.empty(len(rows))
+    for number in sorted(set(fold_of.values())):
+        held_out = fold == number
+        fitted_on = kept.copy()
+        fitted_on[rows[held_out]] = False
+        model = _fit(questions, fitted_on)
+        scores[held_out] = questions.embeddings[rows[held_out]] @ model.dense_weights + model.bias
+    return scores

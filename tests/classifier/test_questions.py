@@ -1,0 +1,125 @@
+"""Questions judged by their embedding alone."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.head import Head, HeadBank, load_head, save_head
+from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.service import ClassifierService
+from lethe.classifier.settings import ClassifierSettings
+from tests.classifier.conftest import MakeHead
+
+ASKED = "Who kept the lamp burning on the northernmost of the Channel Islands?"
+ABROAD = "Wer hielt die Lampe auf der nördlichsten der Kanalinseln am Brennen?"
+OTHER = "How do I bake bread with rye flour?"
+PAGE = "The council opened the new library on a rainy day in spring. " * 4
+HIDES_ALL = 1e6
+
+MakeQuestionHead = Callable[..., Head]
+
+
+@pytest.fixture
+def make_question_head(encoder: Encoder, make_head: MakeHead) -> MakeQuestionHead:
+    """A head to which only the embedding of one question says anything, and that only where it is all there is to read."""
+    direction = encoder.embed([ASKED])[0]
+
+    def make(pass_below: float = -HIDES_ALL) -> Head:
+        questions = QuestionWeights(
+            direction=20 * direction,
+            bias=-12.0,
+            gate_direction=np.zeros(encoder.token_vectors(np.array([0])).shape[1], np.float32),
+            gate_bias=0.0,
+            pass_below=pass_below,
+        )
+        return make_head(texts=("the harbour of Oldern",), pass_below=HIDES_ALL, questions=questions)
+
+    return make
+
+
+def scored(encoder: Encoder, head: Head, text: str, *, first_tier: bool = True) -> float:
+    settings = ClassifierSettings(first_tier=first_tier, spans=True)
+    return float(Scorer(encoder, HeadBank([head], encoder), settings).score_text(text).scores[0])
+
+
+@pytest.mark.parametrize("question", [ASKED, ABROAD])
+def test_a_question_is_found_by_its_embedding_alone(
+    encoder: Encoder, make_question_head: MakeQuestionHead, question: str
+) -> None:
+    head = make_question_head()
+    assert scored(encoder, head, question) > 0
+    assert scored(encoder, replace(head, questions=None), question) < 0
+    assert scored(encoder, head, OTHER) < 0
+
+
+def test_what_a_long_text_holds_is_not_judged_as_a_question(
+    encoder: Encoder, make_question_head: MakeQuestionHead
+) -> None:
+    head = make_question_head()
+    page = f"{PAGE}{ASKED}"
+    assert len(page) > LONGEST_QUESTION
+    without = replace(head, questions=None)
+    for first_tier in (True, False):
+        scores = [scored(encoder, each, page, first_tier=first_tier) for each in (head, without)]
+        assert scores[0] == scores[1] < 0
+
+
+def test_the_first_tier_clears_questions_below_their_own_limit(
+    encoder: Encoder, make_question_head: MakeQuestionHead
+) -> None:
+    cleared = make_question_head(pass_below=0.1)
+    assert scored(encoder, cleared, ASKED) == -np.inf
+    assert scored(encoder, cleared, ASKED, first_tier=False) > 0
+
+
+def test_one_head_of_several_judges_questions(
+    encoder: Encoder, make_head: MakeHead, make_question_head: MakeQuestionHead
+) -> None:
+    heads = [make_head("first"), make_question_head(), make_head("third")]
+    scores = Scorer(encoder, HeadBank(heads, encoder), ClassifierSettings()).score_text(ASKED).scores
+    assert [bool(score > 0) for score in scores] == [False, True, False]
+
+
+def test_what_judges_questions_is_kept(
+    encoder: Encoder, make_head: MakeHead, make_question_head: MakeQuestionHead, tmp_path: Path
+) -> None:
+    head = make_question_head()
+    save_head(head, tmp_path)
+    assert scored(encoder, load_head(tmp_path), ASKED) == pytest.approx(
+        scored(encoder, head, ASKED), abs=1e-4
+    )
+    save_head(make_head(), tmp_path)
+    assert load_head(tmp_path).questions is None
+    assert "questions" not in (tmp_path / "head.json").read_text()
+
+
+def test_only_the_newest_turn_is_judged_as_a_question(
+    encoder: Encoder, make_question_head: MakeQuestionHead
+) -> None:
+    def turns(*roles_and_texts: tuple[str, str]) -> Conversation:
+        messages = [{"role": role, "content": text} for role, text in roles_and_texts]
+        return Conversation.from_openai_messages(messages)
+
+    service = ClassifierService(encoder, [make_question_head()], ClassifierSettings())
+
+    async def flagged() -> list[bool]:
+        asked = (
+            turns(("user", ASKED)),
+            turns(("system", PAGE), ("user", ASKED)),
+            turns(("system", ASKED), ("user", f"{PAGE} {OTHER}")),
+            turns(("user", ASKED), ("assistant", PAGE), ("user", f"{PAGE} {OTHER}")),
+        )
+        try:
+            # Twice: the cache knows of both ways of judging a text.
+            return [bool((await service.classify(each)).flagged) for each in (*asked, *asked)]
+        finally:
+            await service.close()
+
+    assert asyncio.run(flagged()) == [True, True, False, False] * 2
