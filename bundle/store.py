@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -161,26 +161,30 @@ def load_bundle(folder: Path) -> Bundle:
     # Read once: what is parsed is what the version, and so a signature, speaks of.
     written = manifest_bytes(folder)
     manifest = manifest_of(written, folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
-        if not path.is_file():
-            raise BundleError(f"bundle {manifest.name}: {path} is missing")
-        try:
-            found = sha256_of(path)
-        except OSError as error:
-            raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
-        if found != expected:
-            raise BundleError(
-                f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
-                "restore the file or make the bundle again"
-            )
-    if unlisted := _unlisted(folder, manifest):
-        raise BundleError(
-            f"bundle {manifest.name}: {folder / unlisted} is not in its manifest; take it out, or make the bundle again"
-        )
+    for name in manifest.files:
+        _verify(manifest, folder, name)
+    _refuse_unlisted(folder, manifest)
     return Bundle(folder, manifest, _version(written))
+
+
+def _verify(manifest: Manifest, folder: Path, name: str, copy: Path | None = None) -> None:
+    """Check one file of a bundle by its hash, or the copy that is made of it here."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
+    if not path.is_file():
+        raise BundleError(f"bundle {manifest.name}: {path} is missing")
+    try:
+        if copy is not None:
+            _place(copy, path)
+        found = sha256_of(copy or path)
+    except OSError as error:
+        raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
+    if found != (expected := manifest.files[name]):
+        raise BundleError(
+            f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
+            "restore the file or make the bundle again"
+        )
 
 
 def is_in_place(bundle: Bundle) -> bool:
@@ -195,8 +199,8 @@ def _version(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:12]
 
 
-def _unlisted(folder: Path, manifest: Manifest) -> str | None:
-    """A file beside a head's that the manifest does not list, by path inside the folder; None if there is none.
+def _refuse_unlisted(folder: Path, manifest: Manifest, replaced: Collection[str] = ()) -> None:
+    """Refuse a file beside a head's that the manifest does not list.
 
     An encoder is read by whatever files it finds, and what nobody has listed nobody has vouched for.
     """
@@ -206,9 +210,11 @@ def _unlisted(folder: Path, manifest: Manifest) -> str | None:
             folders[:] = [each for each in folders if not each.startswith(".")]
             for name in names:
                 inside = (Path(place) / name).relative_to(folder).as_posix()
-                if not name.startswith(".") and inside not in manifest.files:
-                    return inside
-    return None
+                if not name.startswith(".") and inside not in manifest.files and inside not in replaced:
+                    raise BundleError(
+                        f"bundle {manifest.name}: {folder / inside} is not in its manifest; take it out, or make the "
+                        "bundle again"
+                    )
 
 
 def action_given(folder: Path, made: Action) -> Action:
@@ -307,15 +313,19 @@ def update_bundle(
     Raises
     ------
     BundleError
-        The bundle that stands there cannot be read, or a change does not fit the manifest.
+        The bundle that stands there is damaged in a file that stays, or a change does not fit the manifest.
     """
     with replaced_folder(folder) as staging:
         fields: dict[str, Any] = {"name": folder.name}
-        if folder.exists():
-            fields = read_manifest(folder).model_dump()
-            shutil.copytree(folder, staging, dirs_exist_ok=True)
-        # It vouched for what is changed now.
-        (staging / SIGNATURE_NAME).unlink(missing_ok=True)
+        before = read_manifest(folder) if folder.exists() else None
+        replaced = {*files}
+        if before is not None:
+            fields = before.model_dump()
+            replaced.update(_replaced(before, made))
+            _refuse_unlisted(folder, before, replaced)
+            # What is hashed anew must be what the manifest vouched for.
+            for name in before.files.keys() - replaced:
+                _verify(before, folder, name, copy=staging / name)
         models = [_in_a_folder_of_its_own(staging, entry) for entry in fields.get("models", ())]
         if made is not None:
             models = _with(models, made, staging)
@@ -328,6 +338,8 @@ def update_bundle(
         except ValueError as error:
             raise BundleError(f"bundle {folder.name}: {error}") from None
         (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
+        if before is not None:
+            _keep_beside(folder, staging, {*before.files, *replaced})
     return load_bundle(folder)
 
 
@@ -363,6 +375,25 @@ def remove_bundle(folder: Path) -> None:
     if not (folder / MANIFEST_NAME).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
     remove_folder(folder)
+
+
+def _replaced(before: Manifest, made: Made | None) -> list[str]:
+    """The files that come anew of what was made for a base model that a bundle knows."""
+    if made is None:
+        return []
+    digest = made.base_model.embedding_sha256
+    return [
+        each.path(name) for each in before.models if each.embedding_sha256 == digest for name in made.files
+    ]
+
+
+def _keep_beside(folder: Path, staging: Path, listed: Collection[str]) -> None:
+    """Carry over what somebody has put beside a bundle's files; it becomes none of them."""
+    of_bundle = {*listed, MANIFEST_NAME, SIGNATURE_NAME}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in of_bundle and not (staging / name).exists():
+            _place(staging / name, path)
 
 
 def _in_a_folder_of_its_own(bundle: Path, entry: dict[str, Any]) -> dict[str, Any]:

@@ -347,3 +347,23 @@ def test_a_damaged_bundle_is_not_installed(folder: Path, tmp_path: Path) -> None
     with pytest.raises(BundleError, match="has hash"):
         install_bundle(folder, tmp_path / "elsewhere" / "books")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_update_does_not_vouch_for_a_file_that_was_changed(folder: Path) -> None:
+    """Or what a proxy refuses would pass, and be signed, once the threshold was moved."""
+    (folder / "classifier" / "head.json").write_text("[]")
+    with pytest.raises(BundleError, match="has hash"):
+        update_bundle(folder, {}, threshold=0.7)
+    assert list(folder.parent.iterdir()) == [folder]
+    made = update_bundle(folder, {"classifier/head.json": b"made again"})
+    assert made == load_bundle(folder)
+
+
+def test_an_update_does_not_vouch_for_a_file_that_nobody_listed(folder: Path) -> None:
+    (folder / "notes.txt").write_text("private")
+    assert "notes.txt" not in update_bundle(folder, {}, threshold=0.7).manifest.files
+    assert (folder / "notes.txt").read_text() == "private"
+    (folder / "classifier" / "encoder").mkdir()
+    (folder / "classifier" / "encoder" / "config.json").write_text("{}")
+    with pytest.raises(BundleError, match="is not in its manifest"):
+        update_bundle(folder, {}, threshold=0.6)
