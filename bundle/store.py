@@ -343,19 +343,29 @@ def update_bundle(
     return load_bundle(folder)
 
 
-def install_bundle(source: Path, folder: Path) -> Bundle:
+def install_bundle(source: Path | Bundle, folder: Path) -> Bundle:
     """Copy a verified bundle, unchanged, into the place of the one that may stand there; as one step.
+
+    Parameters
+    ----------
+    source
+        Where it lies; or the bundle as it was loaded, of which nothing else is installed than what was looked at.
 
     Raises
     ------
     BundleError
-        The source is not a usable bundle.
+        The source is not a usable bundle, or was changed since it was loaded.
     """
-    bundle = load_bundle(source)
+    bundle = source if isinstance(source, Bundle) else load_bundle(source)
     with replaced_folder(folder) as staging:
         for name in files_of(bundle):
-            _place(staging / name, source / name)
-    return load_bundle(folder)
+            if name in bundle.manifest.files:
+                _verify(bundle.manifest, bundle.folder, name, copy=staging / name)
+            else:
+                _place(staging / name, bundle.folder / name)
+        if _version(manifest_bytes(staging)) != bundle.version:
+            raise BundleError(f"bundle {bundle.name} was changed while it was copied; try again")
+    return Bundle(folder, bundle.manifest, bundle.version)
 
 
 def files_of(bundle: Bundle) -> tuple[str, ...]:

@@ -75,9 +75,9 @@ def restore_version(folder: Path, version: str) -> Bundle:
             f"version {version} of {folder.name} is not kept; there are {', '.join(kept) or 'none'}"
         )
     # Before anything is moved: a damaged one must not push a usable one out.
-    load_bundle(kept[version])
+    bundle = load_bundle(kept[version])
     keep_version(folder)
-    return install_bundle(kept[version], folder)
+    return install_bundle(bundle, folder)
 
 
 def forget_versions(folder: Path) -> None:

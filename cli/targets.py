@@ -137,7 +137,7 @@ def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
     folder = targets / bundle.name
     with recorded_command("target_added", bundle.name) as entry:
         keep_version(folder)
-        added = install_bundle(bundle.folder, folder)
+        added = install_bundle(bundle, folder)
         entry |= {"version": added.version, **told}
     typer.echo(f"{added.name} {added.version} added")
 

@@ -367,3 +367,16 @@ def test_an_update_does_not_vouch_for_a_file_that_nobody_listed(folder: Path) ->
     (folder / "classifier" / "encoder" / "config.json").write_text("{}")
     with pytest.raises(BundleError, match="is not in its manifest"):
         update_bundle(folder, {}, threshold=0.6)
+
+
+@pytest.mark.parametrize("file", ["classifier/head.json", "target.json"])
+def test_what_was_changed_since_it_was_verified_is_not_installed(
+    folder: Path, tmp_path: Path, file: str
+) -> None:
+    installed = install_bundle(folder, tmp_path / "elsewhere" / "books")
+    verified = update_bundle(folder, {}, description="newer")
+    other = update_bundle(tmp_path / "other", {"classifier/head.json": b"[]"}, name="books")
+    (folder / file).write_bytes((other.folder / file).read_bytes())
+    with pytest.raises(BundleError, match=r"has hash|was changed"):
+        install_bundle(verified, installed.folder)
+    assert load_bundle(installed.folder) == installed
