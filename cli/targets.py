@@ -132,9 +132,11 @@ def add(
 
 
 def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
-    from lethe.bundle import install_bundle, keep_version
+    from lethe.bundle import install_bundle, keep_version, survey_bundles
 
-    folder = targets / bundle.name
+    # An older one may lie in a folder of another name.
+    places = {each.name: each.folder for each in (survey_bundles(targets) if targets.is_dir() else ())}
+    folder = places.get(bundle.name, targets / bundle.name)
     with recorded_command("target_added", bundle.name) as entry:
         keep_version(folder)
         added = install_bundle(bundle, folder)

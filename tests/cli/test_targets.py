@@ -103,6 +103,15 @@ def test_a_bundle_is_added_in_the_place_of_an_older_one_and_removed(folder: Path
 
 def test_an_earlier_version_is_shown_and_put_back(folder: Path, tmp_path: Path) -> None:
     first = load_bundle(folder / "books").version
+def test_an_older_bundle_in_a_folder_of_another_name_gives_way_too(folder: Path, tmp_path: Path) -> None:
+    """A second one beside it would leave the older in force, and keep every reload from anything."""
+    (folder / "books").rename(folder / "a-shelf")
+    write_target(tmp_path, "downloaded", name="books", description="newer")
+    assert lethe("add", tmp_path / "downloaded").exit_code == 0
+    assert load_bundle(folder / "a-shelf").manifest.description == "newer"
+    assert list(in_force(folder)) == ["books", "films"]
+
+
     write_target(tmp_path, "downloaded", name="books", description="newer")
     lethe("add", tmp_path / "downloaded")
     newer = load_bundle(folder / "books").version
