@@ -82,7 +82,8 @@ def restore_version(folder: Path, version: str) -> Bundle:
 
 def forget_versions(folder: Path) -> None:
     """Delete every version of a bundle that is kept."""
-    shutil.rmtree(_versions_of(folder), ignore_errors=True)
+    if (kept := _versions_of(folder)).exists():
+        shutil.rmtree(kept)
 
 
 def _versions_of(folder: Path) -> Path:

@@ -147,17 +147,24 @@ def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
 @app.command("versions")
 def versions(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Show the version of a target's bundle, and the earlier ones that are kept."""
-    from lethe.bundle import kept_versions, load_bundle
+    from lethe.bundle import BundleError, kept_versions, load_bundle
+
+    def looked_at(bundle: Path) -> tuple[str, str]:
+        """Its version, and from where on it flags; where one is damaged, the others are what is wanted."""
+        try:
+            found = load_bundle(bundle)
+        except BundleError:
+            return "", "damaged"
+        return found.version, f"{found.manifest.threshold:g}"
 
     with reported():
         folder = bundle_folder(targets_folder(targets), name)
         table = table_of("version", "replaced", "flags from")
-        now = load_bundle(folder)
-        table.add_row(now.version, "in place", f"{now.manifest.threshold:g}")
+        now, flags_from = looked_at(folder)
+        table.add_row(now, "in place", flags_from)
         for kept in kept_versions(folder):
-            if kept.version != now.version:
-                threshold = load_bundle(kept.folder).manifest.threshold
-                table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", f"{threshold:g}")
+            if kept.version != now:
+                table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", looked_at(kept.folder)[1])
         show(table)
 
 
@@ -188,8 +195,9 @@ def remove(name: TargetArgument, targets: TargetsFolder = None) -> None:
         folder = targets_folder(targets)
         bundle = bundle_folder(folder, name)
         with recorded_command("target_removed", name):
-            forget_deployment(folder, name)
+            # Without what the operator has said of it, a target that is disabled would be in force while it is here.
             remove_bundle(bundle)
+            forget_deployment(folder, name)
             forget_versions(bundle)
         typer.echo(f"{name} removed")
 
