@@ -42,7 +42,8 @@ def keep_version(folder: Path) -> None:
     except BundleError:
         return
     kept = _versions_of(folder) / bundle.version
-    with replaced_folder(kept, keep=True) as staging:
+    # In the place of one that was kept: since then it may have been signed, or the copy damaged.
+    with replaced_folder(kept) as staging:
         for name in files_of(bundle):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(folder / name, staging / name)
