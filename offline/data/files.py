@@ -175,7 +175,10 @@ def read_csv_rows(path: Path) -> list[list[str]]:
         The file is missing, empty or malformed.
     """
     try:
-        return _not_empty(list(csv.reader(io.StringIO(read_text(path), newline=""))), path)
+    text = read_text(path)
+    # A document may be longer than what the module takes for a field by itself.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+        return _not_empty(list(csv.reader(io.StringIO(text, newline=""))), path)
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as CSV: {error}") from None
 
