@@ -35,7 +35,7 @@ class EvaluationSettings:
     prompt_format
         Of multiple choice, see `multiple_choice.choice_task`.
     limit
-        Most questions of every set except the forget set of `tofu` and `exposure`.
+        Most questions of every set, which a subject is too, except the forget set of `tofu` and `exposure`.
     questions, near, holdout
         Of `exposure`, in place of TOFU's: what is to be forgotten, what is near to it, and what no model has learned.
     samples
@@ -155,7 +155,7 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
             prompts = general.load_general(data, limit)
             return lambda model: general.evaluate_general(model, prompts), general.compare_with_bare
         case _:
-            choices = (load_wmdp(data) if settings.benchmark == "wmdp" else load_mmlu(data))[:limit]
+            choices = load_wmdp(data, limit=limit) if settings.benchmark == "wmdp" else load_mmlu(data, limit)
             return (
                 lambda model: evaluate_multiple_choice(
                     model, choices, settings.benchmark, settings.prompt_format
