@@ -1,6 +1,7 @@
 """The job behind `lethe evaluate`: one benchmark, several models, one table."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +96,7 @@ def evaluate(
     """
     progress = progress or Progress(lambda _line: None)
     sweep = dict(sorted((sweep or {}).items()))
-    recorded = [_recorded(model, destination, progress) for model in (*models, *sweep.values())]
+    recorded = _all_recorded([*models, *sweep.values()], destination, progress)
     measure, compare = _benchmark(settings, recorded[0])
     progress.expect(len(recorded) + (retain is not None))
 
@@ -164,6 +165,26 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
             )
 
 
-def _recorded(model: LanguageModel, destination: Path, progress: Progress) -> RecordedModel:
-    file = re.sub(r"[^\w.+-]+", "-", model.name).strip("-")
-    return RecordedModel(model, destination / "answers" / f"{file}.jsonl", on_answered=progress.advance)
+def _all_recorded(
+    models: Sequence[LanguageModel], destination: Path, progress: Progress
+) -> list[RecordedModel]:
+    """Each with a record of its own; of several that go by one name, the later ones are numbered."""
+    seen: Counter[str] = Counter()
+    recorded: list[RecordedModel] = []
+    for model in models:
+        seen[_file_of(model.name)] += 1
+        number = seen[_file_of(model.name)]
+        name = f"{model.name} ({number})" if number > 1 else None
+        recorded.append(_recorded(model, destination, progress, name))
+    return recorded
+
+
+def _recorded(
+    model: LanguageModel, destination: Path, progress: Progress, name: str | None = None
+) -> RecordedModel:
+    file = destination / "answers" / f"{_file_of(name or model.name)}.jsonl"
+    return RecordedModel(model, file, on_answered=progress.advance, name=name)
+
+
+def _file_of(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-")
