@@ -132,7 +132,7 @@ def remaining(bundle: Bundle | None) -> list[str]:
         *of_bundle,
         "copies elsewhere: bundles on other machines, backups, snapshots, a repository that had the folder, documents that "
         "prompts were drafted from",
-        "banks of adapters that were trained on it, and the data that they were trained on",
+        "banks of adapters elsewhere that were trained on it, and the data that they were trained on",
         "scores of prompts in the memory of running proxies, until they restart",
         "what the disk holds of removed files until it is written over",
     ]
