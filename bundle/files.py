@@ -39,7 +39,9 @@ def replace_file(path: Path, content: str | bytes | Callable[[Path], object], mo
 
 
 @contextlib.contextmanager
-def replaced_folder(folder: Path, *, keep: bool = False) -> Iterator[Path]:
+def replaced_folder(
+    folder: Path, *, keep: bool = False, check: Callable[[], object] = lambda: None
+) -> Iterator[Path]:
     """Give an empty folder to fill; it takes the place of the one that may stand there when the block ends well.
 
     Parameters
@@ -49,6 +51,8 @@ def replaced_folder(folder: Path, *, keep: bool = False) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    check
+        Called while no other folder beside it is exchanged, right before this one; what it raises keeps the old one.
     try:
         yield staging
         staging.chmod(0o755)
@@ -56,6 +60,7 @@ def replaced_folder(folder: Path, *, keep: bool = False) -> Iterator[Path]:
             if not folder.exists():
                 os.replace(staging, folder)
             elif not keep:
+            check()
                 _exchange(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

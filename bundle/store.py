@@ -1,5 +1,6 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -315,32 +316,59 @@ def update_bundle(
     BundleError
         The bundle that stands there is damaged in a file that stays, or a change does not fit the manifest.
     """
-    with replaced_folder(folder) as staging:
+    while True:
+        with contextlib.suppress(_ChangedMeanwhile):
+            _update(folder, files, made, manifest_changes)
+            with locked(folder.parent, shared=True):
+                return load_bundle(folder)
+
+
+class _ChangedMeanwhile(Exception):
+    """Another job has written into the bundle since this one read it."""
+
+
+def _update(
+    folder: Path,
+    files: Mapping[str, Path | bytes | None],
+    made: Made | None,
+    manifest_changes: Mapping[str, Any],
+) -> None:
+    def read() -> bytes | None:
+        return manifest_bytes(folder) if folder.exists() else None
+
+    def check() -> None:
+        if read() != written:
+            raise _ChangedMeanwhile
+
+    written: bytes | None = None
+    with replaced_folder(folder, check=check) as staging:
         fields: dict[str, Any] = {"name": folder.name}
-        before = read_manifest(folder) if folder.exists() else None
-        replaced = {*files}
-        if before is not None:
-            fields = before.model_dump()
-            replaced.update(_replaced(before, made))
-            _refuse_unlisted(folder, before, replaced)
-            # What is hashed anew must be what the manifest vouched for.
-            for name in before.files.keys() - replaced:
-                _verify(before, folder, name, copy=staging / name)
+        before, replaced = None, {*files}
+        with locked(folder.parent, shared=True):
+            if (written := read()) is not None:
+                before = manifest_of(written, folder)
+                fields = before.model_dump()
+                replaced.update(_replaced(before, made))
+                _refuse_unlisted(folder, before, replaced)
+                # What is hashed anew must be what the manifest vouched for.
+                for name in before.files.keys() - replaced:
+                    _verify(before, folder, name, copy=staging / name)
         models = [_in_a_folder_of_its_own(staging, entry) for entry in fields.get("models", ())]
         if made is not None:
             models = _with(models, made, staging)
-        metrics = {**fields.get("metrics", {}), **manifest_changes.pop("metrics", {})}
+        metrics = {**fields.get("metrics", {}), **manifest_changes.get("metrics", {})}
         for name, content in files.items():
             _place(staging / name, content)
-        fields |= manifest_changes | {"metrics": metrics, "models": models, "files": _hash_folder(staging)}
+        fields |= {**manifest_changes, "metrics": metrics, "models": models, "files": _hash_folder(staging)}
         try:
             manifest = Manifest.model_validate(fields)
         except ValueError as error:
             raise BundleError(f"bundle {folder.name}: {error}") from None
         (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
         if before is not None:
-            _keep_beside(folder, staging, {*before.files, *replaced})
-    return load_bundle(folder)
+            with locked(folder.parent, shared=True):
+                check()
+                _keep_beside(folder, staging, {*before.files, *replaced})
 
 
 def install_bundle(source: Path | Bundle, folder: Path) -> Bundle:

@@ -380,3 +380,15 @@ def test_what_was_changed_since_it_was_verified_is_not_installed(
     with pytest.raises(BundleError, match=r"has hash|was changed"):
         install_bundle(verified, installed.folder)
     assert load_bundle(installed.folder) == installed
+
+
+def test_what_two_jobs_write_into_a_bundle_at_once_is_all_there(folder: Path) -> None:
+    """Hours of training would be lost to whichever ends at the same moment."""
+    names = [f"figures/{number}.png" for number in range(6)]
+    threads = [threading.Thread(target=update_bundle, args=(folder, {name: b"x"})) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert load_bundle(folder).manifest.files.keys() >= set(names)
+    assert [each.name for each in folder.parent.iterdir()] == ["books"]
