@@ -33,6 +33,9 @@ def replace_file(path: Path, content: str | bytes | Callable[[Path], object], mo
         else:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.chmod(mode)
+        # The new name could outlive a loss of power without what it names.
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -48,19 +51,19 @@ def replaced_folder(
     ----------
     keep
         Whether one that stands there by then stays, and what was filled is dropped.
+    check
+        Called while no other folder beside it is exchanged, right before this one; what it raises keeps the old one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    check
-        Called while no other folder beside it is exchanged, right before this one; what it raises keeps the old one.
     try:
         yield staging
         staging.chmod(0o755)
         with locked(folder.parent):
+            check()
             if not folder.exists():
                 os.replace(staging, folder)
             elif not keep:
-            check()
                 _exchange(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
