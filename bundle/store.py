@@ -54,6 +54,11 @@ class Bundle:
         return self.manifest.name
 
     @property
+    def digests(self) -> dict[Path, str]:
+        """SHA-256 of its files by where they lie, for who reads one later than it was verified."""
+        return {self.folder / name: digest for name, digest in self.manifest.files.items()}
+
+    @property
     def classifier(self) -> Path | None:
         """The folder of the classifier's head, if the bundle has one."""
         return self._folder_with_files("classifier")
