@@ -105,11 +105,14 @@ def evaluate(
         return measure(model)
 
     results = [measured(model) for model in recorded]
+    # Ordinary prompts are compared with the bare model's answers, whatever else was measured.
+    compared_with = results[0]
     if retain is not None:
         result = measured(_recorded(retain, destination, progress))
         results.insert(0, replace(result, model=f"{retain.name} (retain)"))
+        compared_with = compared_with if settings.benchmark == "general" else results[0]
     if compare and (retain is not None or settings.benchmark == "general"):
-        results = [compare(result, results[0]) for result in results]
+        results = [compare(result, compared_with) for result in results]
     write_results(results, destination)
     plot_results(results, destination / "results.png")
     if sweep:

@@ -165,3 +165,9 @@ def test_a_limit_takes_questions_of_every_subject(data, tmp_path):
 
     [result] = evaluate(EvaluationSettings("wmdp", data, limit=1), [Choosing()], tmp_path)
     assert {"accuracy, biology", "accuracy, chemistry", "accuracy, cybersecurity"} <= result.scores.keys()
+
+
+def test_ordinary_answers_are_compared_with_the_first_models_and_with_no_retain_models(data, tmp_path):
+    models = [Answering("yes", "bare"), Answering("yes", "guarded")]
+    results = evaluate(EvaluationSettings("general", data), models, tmp_path, retain=Answering("no", "kept"))
+    assert [result.scores["same as bare"] for result in results] == [0.0, 1.0, 1.0]
