@@ -237,7 +237,10 @@ def _put_back(target: Path, version: str | None) -> None:
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    return {file: path.read_text() for file in FILES if (path := folder / file).is_file()}
+    # One that cannot be read must not hide the others: what builds says what is wrong with it.
+    return {
+        file: path.read_text("utf-8", errors="replace") for file in FILES if (path := folder / file).is_file()
+    }
 
 
 def _count(text: str) -> int:
