@@ -33,19 +33,26 @@ def replace_file(path: Path, content: str | bytes | Callable[[Path], object], mo
         else:
             temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.chmod(mode)
+        # The new name could outlive a loss of power without what it names.
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def replaced_folder(folder: Path, *, keep: bool = False) -> Iterator[Path]:
+def replaced_folder(
+    folder: Path, *, keep: bool = False, check: Callable[[], object] = lambda: None
+) -> Iterator[Path]:
     """Give an empty folder to fill; it takes the place of the one that may stand there when the block ends well.
 
     Parameters
     ----------
     keep
         Whether one that stands there by then stays, and what was filled is dropped.
+    check
+        Called while no other folder beside it is exchanged, right before this one; what it raises keeps the old one.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -53,6 +60,7 @@ def replaced_folder(folder: Path, *, keep: bool = False) -> Iterator[Path]:
         yield staging
         staging.chmod(0o755)
         with locked(folder.parent):
+            check()
             if not folder.exists():
                 os.replace(staging, folder)
             elif not keep:

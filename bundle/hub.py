@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lethe.bundle.errors import BundleError
 from lethe.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, read_manifest
+from lethe.bundle.room import MOST_MANIFEST_BYTES, require_room
 from lethe.bundle.store import Bundle, files_of, load_bundle
 
 if TYPE_CHECKING:
@@ -76,16 +77,22 @@ def pull_from_hub(reference: str, folder: Path) -> Bundle:
     repository, revision = _parts(reference)
     with _hub(reference) as hub:
         # Files of one commit, whatever is pushed meanwhile.
-        found = hub.model_info(repository, revision=revision or None)
-        there = {each.rfilename for each in found.siblings or ()}
+        found = hub.model_info(repository, revision=revision or None, files_metadata=True)
+        there = {each.rfilename: each.size or 0 for each in found.siblings or ()}
         if MANIFEST_NAME not in there:
             raise BundleError(f"{reference} holds no bundle: it has no {MANIFEST_NAME}")
+        if there[MANIFEST_NAME] > MOST_MANIFEST_BYTES:
+            raise BundleError(
+                f"{reference}: its {MANIFEST_NAME} has more than {MOST_MANIFEST_BYTES >> 20} MiB"
+            )
 
         def fetch(names: Iterable[str]) -> None:
+            names = list(names)
+            require_room(sum(there.get(name, 0) for name in names), folder, reference)
             for name in names:
                 hub.hf_hub_download(repository, name, revision=found.sha, local_dir=folder)
 
-        fetch([MANIFEST_NAME, *({SIGNATURE_NAME} & there)])
+        fetch([MANIFEST_NAME, *({SIGNATURE_NAME} & there.keys())])
         fetch(read_manifest(folder).files)
     shutil.rmtree(folder / ".cache")
     return load_bundle(folder)

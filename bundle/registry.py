@@ -6,7 +6,6 @@ brings: its hashes are checked here, and who vouches for it by `lethe.bundle.sig
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import Any
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import sha256_of
 from lethe.bundle.manifest import lies_inside
+from lethe.bundle.room import MOST_MANIFEST_BYTES, require_room
 from lethe.bundle.store import Bundle, files_of, load_bundle
 
 ARTIFACT_TYPE = "application/vnd.lethe.target.v1"
@@ -23,8 +23,6 @@ _FILE_TYPE = "application/vnd.lethe.target.file.v1"
 _MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 _TITLE = "org.opencontainers.image.title"
 _EMPTY = b"{}"
-# A manifest of so many files is no bundle's.
-_MOST_MANIFEST_BYTES = 4 << 20
 _PATIENCE_S = 30
 
 
@@ -83,11 +81,11 @@ def pull_bundle(reference: str, folder: Path, *, plain_http: bool = False) -> Bu
         address = f"{registry.prefix}://{container.manifest_url()}"
         answer = registry.do_request(address, "GET", headers={"Accept": _MANIFEST_TYPE}, stream=True)
         _require(answer)
-        content = b"".join(_pieces(answer, _MOST_MANIFEST_BYTES, "the manifest"))
+        content = b"".join(_pieces(answer, MOST_MANIFEST_BYTES, "the manifest"))
         if container.digest and _digest(content) != container.digest:
             raise BundleError(f"{reference}: the registry answers with something else, {_digest(content)}")
         files = list(_files(_read(content, reference), reference))
-        _require_room(sum(max(int(layer["size"]), 0) for _, layer in files), folder, reference)
+        require_room(sum(max(int(layer["size"]), 0) for _, layer in files), folder, reference)
         for name, layer in files:
             _fetch(registry, container, layer, folder / name, name)
     return load_bundle(folder)
@@ -98,15 +96,6 @@ def _read(manifest: bytes, reference: str) -> Any:
         return json.loads(manifest)
     except RecursionError:
         raise BundleError(f"{reference}: its manifest is nested too deeply") from None
-
-
-def _require_room(size: int, folder: Path, reference: str) -> None:
-    """Who may write into a registry must not be able to fill the disk."""
-    free = shutil.disk_usage(folder).free
-    if size > free // 2:
-        raise BundleError(
-            f"{reference} says that it has {size >> 20} MiB, more than half of the {free >> 20} MiB that are free for it"
-        )
 
 
 def _files(manifest: Any, reference: str) -> Iterator[tuple[str, dict[str, Any]]]:

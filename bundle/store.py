@@ -1,10 +1,11 @@
 """Bundles on disk: loaded only when every hash agrees, replaced as a whole or not at all."""
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -51,6 +52,11 @@ class Bundle:
     @property
     def name(self) -> str:
         return self.manifest.name
+
+    @property
+    def digests(self) -> dict[Path, str]:
+        """SHA-256 of its files by where they lie, for who reads one later than it was verified."""
+        return {self.folder / name: digest for name, digest in self.manifest.files.items()}
 
     @property
     def classifier(self) -> Path | None:
@@ -161,26 +167,30 @@ def load_bundle(folder: Path) -> Bundle:
     # Read once: what is parsed is what the version, and so a signature, speaks of.
     written = manifest_bytes(folder)
     manifest = manifest_of(written, folder)
-    for name, expected in manifest.files.items():
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
-        if not path.is_file():
-            raise BundleError(f"bundle {manifest.name}: {path} is missing")
-        try:
-            found = sha256_of(path)
-        except OSError as error:
-            raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
-        if found != expected:
-            raise BundleError(
-                f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
-                "restore the file or make the bundle again"
-            )
-    if unlisted := _unlisted(folder, manifest):
-        raise BundleError(
-            f"bundle {manifest.name}: {folder / unlisted} is not in its manifest; take it out, or make the bundle again"
-        )
+    for name in manifest.files:
+        _verify(manifest, folder, name)
+    _refuse_unlisted(folder, manifest)
     return Bundle(folder, manifest, _version(written))
+
+
+def _verify(manifest: Manifest, folder: Path, name: str, copy: Path | None = None) -> None:
+    """Check one file of a bundle by its hash, or the copy that is made of it here."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"bundle {manifest.name}: {name!r} lies outside the bundle's folder")
+    if not path.is_file():
+        raise BundleError(f"bundle {manifest.name}: {path} is missing")
+    try:
+        if copy is not None:
+            _place(copy, path)
+        found = sha256_of(copy or path)
+    except OSError as error:
+        raise BundleError(f"bundle {manifest.name}: {path} cannot be read: {error.strerror}") from None
+    if found != (expected := manifest.files[name]):
+        raise BundleError(
+            f"bundle {manifest.name}: {path} has hash {found[:12]}..., its manifest says {expected[:12]}...; "
+            "restore the file or make the bundle again"
+        )
 
 
 def is_in_place(bundle: Bundle) -> bool:
@@ -195,8 +205,8 @@ def _version(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:12]
 
 
-def _unlisted(folder: Path, manifest: Manifest) -> str | None:
-    """A file beside a head's that the manifest does not list, by path inside the folder; None if there is none.
+def _refuse_unlisted(folder: Path, manifest: Manifest, replaced: Collection[str] = ()) -> None:
+    """Refuse a file beside a head's that the manifest does not list.
 
     An encoder is read by whatever files it finds, and what nobody has listed nobody has vouched for.
     """
@@ -206,9 +216,11 @@ def _unlisted(folder: Path, manifest: Manifest) -> str | None:
             folders[:] = [each for each in folders if not each.startswith(".")]
             for name in names:
                 inside = (Path(place) / name).relative_to(folder).as_posix()
-                if not name.startswith(".") and inside not in manifest.files:
-                    return inside
-    return None
+                if not name.startswith(".") and inside not in manifest.files and inside not in replaced:
+                    raise BundleError(
+                        f"bundle {manifest.name}: {folder / inside} is not in its manifest; take it out, or make the "
+                        "bundle again"
+                    )
 
 
 def action_given(folder: Path, made: Action) -> Action:
@@ -307,43 +319,86 @@ def update_bundle(
     Raises
     ------
     BundleError
-        The bundle that stands there cannot be read, or a change does not fit the manifest.
+        The bundle that stands there is damaged in a file that stays, or a change does not fit the manifest.
     """
-    with replaced_folder(folder) as staging:
+    while True:
+        with contextlib.suppress(_ChangedMeanwhile):
+            _update(folder, files, made, manifest_changes)
+            with locked(folder.parent, shared=True):
+                return load_bundle(folder)
+
+
+class _ChangedMeanwhile(Exception):
+    """Another job has written into the bundle since this one read it."""
+
+
+def _update(
+    folder: Path,
+    files: Mapping[str, Path | bytes | None],
+    made: Made | None,
+    manifest_changes: Mapping[str, Any],
+) -> None:
+    def read() -> bytes | None:
+        return manifest_bytes(folder) if folder.exists() else None
+
+    def check() -> None:
+        if read() != written:
+            raise _ChangedMeanwhile
+
+    written: bytes | None = None
+    with replaced_folder(folder, check=check) as staging:
         fields: dict[str, Any] = {"name": folder.name}
-        if folder.exists():
-            fields = read_manifest(folder).model_dump()
-            shutil.copytree(folder, staging, dirs_exist_ok=True)
-        # It vouched for what is changed now.
-        (staging / SIGNATURE_NAME).unlink(missing_ok=True)
+        before, replaced = None, {*files}
+        with locked(folder.parent, shared=True):
+            if (written := read()) is not None:
+                before = manifest_of(written, folder)
+                fields = before.model_dump()
+                replaced.update(_replaced(before, made))
+                _refuse_unlisted(folder, before, replaced)
+                # What is hashed anew must be what the manifest vouched for.
+                for name in before.files.keys() - replaced:
+                    _verify(before, folder, name, copy=staging / name)
         models = [_in_a_folder_of_its_own(staging, entry) for entry in fields.get("models", ())]
         if made is not None:
             models = _with(models, made, staging)
-        metrics = {**fields.get("metrics", {}), **manifest_changes.pop("metrics", {})}
+        metrics = {**fields.get("metrics", {}), **manifest_changes.get("metrics", {})}
         for name, content in files.items():
             _place(staging / name, content)
-        fields |= manifest_changes | {"metrics": metrics, "models": models, "files": _hash_folder(staging)}
+        fields |= {**manifest_changes, "metrics": metrics, "models": models, "files": _hash_folder(staging)}
         try:
             manifest = Manifest.model_validate(fields)
         except ValueError as error:
             raise BundleError(f"bundle {folder.name}: {error}") from None
         (staging / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2) + "\n")
-    return load_bundle(folder)
+        if before is not None:
+            with locked(folder.parent, shared=True):
+                check()
+                _keep_beside(folder, staging, {*before.files, *replaced})
 
 
-def install_bundle(source: Path, folder: Path) -> Bundle:
+def install_bundle(source: Path | Bundle, folder: Path) -> Bundle:
     """Copy a verified bundle, unchanged, into the place of the one that may stand there; as one step.
+
+    Parameters
+    ----------
+    source
+        Where it lies; or the bundle as it was loaded, of which nothing else is installed than what was looked at.
 
     Raises
     ------
     BundleError
-        The source is not a usable bundle.
+        The source is not a usable bundle, or was changed since it was loaded.
     """
-    bundle = load_bundle(source)
+    bundle = source if isinstance(source, Bundle) else load_bundle(source)
     with replaced_folder(folder) as staging:
         for name in files_of(bundle):
-            _place(staging / name, source / name)
-    return load_bundle(folder)
+            if name in bundle.manifest.files:
+                _verify(bundle.manifest, bundle.folder, name, copy=staging / name)
+            else:
+                _place(staging / name, bundle.folder / name)
+        if _version(manifest_bytes(staging)) != bundle.version:
+            raise BundleError(f"bundle {bundle.name} was changed while it was copied; try again")
+    return Bundle(folder, bundle.manifest, bundle.version)
 
 
 def files_of(bundle: Bundle) -> tuple[str, ...]:
@@ -363,6 +418,25 @@ def remove_bundle(folder: Path) -> None:
     if not (folder / MANIFEST_NAME).is_file():
         raise BundleError(f"{folder} is not a bundle: it has no {MANIFEST_NAME}")
     remove_folder(folder)
+
+
+def _replaced(before: Manifest, made: Made | None) -> list[str]:
+    """The files that come anew of what was made for a base model that a bundle knows."""
+    if made is None:
+        return []
+    digest = made.base_model.embedding_sha256
+    return [
+        each.path(name) for each in before.models if each.embedding_sha256 == digest for name in made.files
+    ]
+
+
+def _keep_beside(folder: Path, staging: Path, listed: Collection[str]) -> None:
+    """Carry over what somebody has put beside a bundle's files; it becomes none of them."""
+    of_bundle = {*listed, MANIFEST_NAME, SIGNATURE_NAME}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in of_bundle and not (staging / name).exists():
+            _place(staging / name, path)
 
 
 def _in_a_folder_of_its_own(bundle: Path, entry: dict[str, Any]) -> dict[str, Any]:

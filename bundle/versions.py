@@ -42,7 +42,8 @@ def keep_version(folder: Path) -> None:
     except BundleError:
         return
     kept = _versions_of(folder) / bundle.version
-    with replaced_folder(kept, keep=True) as staging:
+    # In the place of one that was kept: since then it may have been signed, or the copy damaged.
+    with replaced_folder(kept) as staging:
         for name in files_of(bundle):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(folder / name, staging / name)
@@ -75,14 +76,15 @@ def restore_version(folder: Path, version: str) -> Bundle:
             f"version {version} of {folder.name} is not kept; there are {', '.join(kept) or 'none'}"
         )
     # Before anything is moved: a damaged one must not push a usable one out.
-    load_bundle(kept[version])
+    bundle = load_bundle(kept[version])
     keep_version(folder)
-    return install_bundle(kept[version], folder)
+    return install_bundle(bundle, folder)
 
 
 def forget_versions(folder: Path) -> None:
     """Delete every version of a bundle that is kept."""
-    shutil.rmtree(_versions_of(folder), ignore_errors=True)
+    if (kept := _versions_of(folder)).exists():
+        shutil.rmtree(kept)
 
 
 def _versions_of(folder: Path) -> Path:

@@ -176,13 +176,18 @@ def answer_head_folder(bundle: Bundle) -> Path:
     return bundle.answer_classifier
 
 
-def load_head(folder: Path) -> Head:
+def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
     """Read a head.
+
+    Parameters
+    ----------
+    digests
+        SHA-256 of the files by where they lie, as somebody has vouched for them.
 
     Raises
     ------
     ClassifierError
-        A file is missing, of another schema version, or not of the form that it should have.
+        A file is missing, another than was vouched for, of another schema version, or not of the form that it should have.
     """
     try:
         raw_document = (folder / DOCUMENT_NAME).read_bytes()
@@ -191,6 +196,9 @@ def load_head(folder: Path) -> Head:
         raise ClassifierError(
             f"{folder} is not a classifier head: {error.filename} cannot be read ({error.strerror})"
         ) from None
+    for name, content in ((DOCUMENT_NAME, raw_document), (TENSORS_NAME, raw_tensors)):
+        if digests is not None and hashlib.sha256(content).hexdigest() != digests.get(folder / name):
+            raise ClassifierError(f"{folder / name} was changed since its bundle was verified")
     try:
         document = json.loads(raw_document)
         if document.get("schema_version") != SCHEMA_VERSION:

@@ -67,6 +67,7 @@ class ClassifierService:
         settings: ClassifierSettings | None = None,
         *,
         answer_heads: Mapping[str, Path] | None = None,
+        digests: Mapping[Path, str] | None = None,
         cache: ScoreCache | None = None,
         tally: Tally | None = None,
     ) -> "ClassifierService":
@@ -80,6 +81,8 @@ class ClassifierService:
             By target, the ``classifier/`` folder of its bundle.
         answer_heads
             Likewise the ``answer_classifier/`` folder, of targets that have one.
+        digests
+            See `load_head`.
         cache
             The cache of a service that this one replaces; what other heads said is never served.
         tally
@@ -95,9 +98,9 @@ class ClassifierService:
         own = [own for folder in (heads or {}).values() if (own := registry.own(folder)) is not None]
         return cls(
             registry.shared,
-            _load_heads(heads or {}),
+            _load_heads(heads or {}, digests),
             settings,
-            answer_heads=_load_heads(answer_heads or {}),
+            answer_heads=_load_heads(answer_heads or {}, digests),
             own_encoders=own,
             cache=cache,
             tally=tally,
@@ -304,8 +307,8 @@ async def _aside(number: int, work: Callable[[], _Done]) -> _Done:
     return await asyncio.to_thread(work) if number > _MANY else work()
 
 
-def _load_heads(folders: Mapping[str, Path]) -> list[Head]:
-    heads = [load_head(folder) for folder in folders.values()]
+def _load_heads(folders: Mapping[str, Path], digests: Mapping[Path, str] | None) -> list[Head]:
+    heads = [load_head(folder, digests) for folder in folders.values()]
     for name, head in zip(folders, heads, strict=True):
         if head.target != name:
             raise ClassifierError(f"the head given for target {name} is of target {head.target}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lethe.cli.errors import reported
-from lethe.cli.tables import show, table_of
+from lethe.cli.tables import printable, show, table_of
 from lethe.cli.targets_folder import TargetsFolder, targets_folder
 
 app = typer.Typer(help="Check and read the audit log.", no_args_is_help=True)
@@ -52,7 +52,7 @@ def tail(
         newest_first = last_entries(found, count)
         last = newest_first[0]["number"] if newest_first else 0
         for entry in chain(reversed(newest_first), follow_entries(found, last) if follow else ()):
-            typer.echo(_printable(json.dumps(entry, ensure_ascii=False)))
+            typer.echo(printable(json.dumps(entry, ensure_ascii=False)))
 
 
 @app.command("stats")
@@ -104,15 +104,6 @@ def days(folder: AuditFolder = None, targets: TargetsFolder = None) -> None:
             str(row.keys),
         )
     show(table)
-
-
-def _printable(text: str) -> str:
-    """JSON with what a terminal would act on, which clients may have written, as escapes."""
-    import json
-
-    return (
-        text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    )
 
 
 def _counts(counts: dict[str, int]) -> str:

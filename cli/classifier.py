@@ -10,6 +10,7 @@ from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
+from lethe.cli.tables import printable
 from lethe.models.cache import cache_folder
 from lethe.offline.classifier_calibration.settings import CalibrationSettings
 from lethe.offline.classifier_hardening.settings import HardeningSettings
@@ -128,7 +129,7 @@ def measure(
             found = run_classifier_test(
                 loaded, files, settings, encoder or _encoder_of(loaded), served, progress
             )
-        typer.echo(found.page())
+        typer.echo(printable(found.page()))
 
 
 @app.command("harden")
@@ -178,7 +179,7 @@ def calibrate_threshold(
         traffic = _traffic(sources, loaded, settings)
         with long_job() as progress:
             found = calibrate(loaded, traffic, settings, encoder or _encoder_of(loaded), served, progress)
-        typer.echo(found.page(settings.nearest) + "\n")
+        typer.echo(printable(found.page(settings.nearest)) + "\n")
         if settings.dry_run:
             typer.echo(f"bundle {loaded.folder} stays as it is, version {loaded.version}")
             return

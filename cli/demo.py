@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lethe.cli.errors import reported
-from lethe.cli.tables import show
+from lethe.cli.tables import printable, show
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -106,7 +106,7 @@ def _own_stack(settings: "Settings") -> Iterator[tuple[str, "EngineAddress"]]:
 def _answer(text: str, seconds: float) -> "Text":
     from rich.text import Text
 
-    return Text.assemble(text.strip(), "\n", (f"{seconds:.2f} s", "dim"))
+    return Text.assemble(printable(text.strip()), "\n", (f"{seconds:.2f} s", "dim"))
 
 
 def _show(comparisons: "list[Comparison]") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import typer
 
 from lethe.bundle.errors import LetheError
+from lethe.cli.tables import printable
 
 
 class UsageError(LetheError):
@@ -21,5 +22,5 @@ def reported() -> Iterator[None]:
         # Of a file that it names, the user can do something about it.
         if isinstance(error, OSError) and error.filename is None:
             raise
-        typer.echo(f"lethe: {' '.join(str(error).split())}", err=True)
+        typer.echo(f"lethe: {printable(' '.join(str(error).split()))}", err=True)
         raise typer.Exit(1) from None

@@ -86,7 +86,9 @@ def evaluate(
     forget: Annotated[str, typer.Option(help="TOFU: forget01, forget05 or forget10.")] = "forget01",
     corpus: Annotated[str, typer.Option(help="MUSE and copyright: news or books.")] = "books",
     prompt_format: Annotated[str, typer.Option(help="Multiple choice: plain or chat.")] = "plain",
-    limit: Annotated[int | None, typer.Option(min=1, help="Most questions of a set.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most questions of a set, or of a subject.")
+    ] = None,
     questions: Annotated[
         Path | None,
         typer.Option(help="Exposure: JSONL of what is to be forgotten, in place of TOFU's forget set."),

@@ -132,12 +132,14 @@ def add(
 
 
 def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
-    from lethe.bundle import install_bundle, keep_version
+    from lethe.bundle import install_bundle, keep_version, survey_bundles
 
-    folder = targets / bundle.name
+    # An older one may lie in a folder of another name.
+    places = {each.name: each.folder for each in (survey_bundles(targets) if targets.is_dir() else ())}
+    folder = places.get(bundle.name, targets / bundle.name)
     with recorded_command("target_added", bundle.name) as entry:
         keep_version(folder)
-        added = install_bundle(bundle.folder, folder)
+        added = install_bundle(bundle, folder)
         entry |= {"version": added.version, **told}
     typer.echo(f"{added.name} {added.version} added")
 
@@ -145,17 +147,24 @@ def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
 @app.command("versions")
 def versions(name: TargetArgument, targets: TargetsFolder = None) -> None:
     """Show the version of a target's bundle, and the earlier ones that are kept."""
-    from lethe.bundle import kept_versions, load_bundle
+    from lethe.bundle import BundleError, kept_versions, load_bundle
+
+    def looked_at(bundle: Path) -> tuple[str, str]:
+        """Its version, and from where on it flags; where one is damaged, the others are what is wanted."""
+        try:
+            found = load_bundle(bundle)
+        except BundleError:
+            return "", "damaged"
+        return found.version, f"{found.manifest.threshold:g}"
 
     with reported():
         folder = bundle_folder(targets_folder(targets), name)
         table = table_of("version", "replaced", "flags from")
-        now = load_bundle(folder)
-        table.add_row(now.version, "in place", f"{now.manifest.threshold:g}")
+        now, flags_from = looked_at(folder)
+        table.add_row(now, "in place", flags_from)
         for kept in kept_versions(folder):
-            if kept.version != now.version:
-                threshold = load_bundle(kept.folder).manifest.threshold
-                table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", f"{threshold:g}")
+            if kept.version != now:
+                table.add_row(kept.version, f"{kept.replaced:%Y-%m-%d %H:%M}", looked_at(kept.folder)[1])
         show(table)
 
 
@@ -186,8 +195,9 @@ def remove(name: TargetArgument, targets: TargetsFolder = None) -> None:
         folder = targets_folder(targets)
         bundle = bundle_folder(folder, name)
         with recorded_command("target_removed", name):
-            forget_deployment(folder, name)
+            # Without what the operator has said of it, a target that is disabled would be in force while it is here.
             remove_bundle(bundle)
+            forget_deployment(folder, name)
             forget_versions(bundle)
         typer.echo(f"{name} removed")
 

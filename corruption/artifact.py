@@ -3,13 +3,16 @@
 Knows nothing about prompts, requests or engines, and needs no tensor library.
 """
 
+import hashlib
+import json
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
 
 from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replace_file
@@ -110,7 +113,7 @@ def save_corruption(corruption: Corruption, path: Path) -> None:
     replace_file(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
-def load_corruption(path: Path, hidden_size: int | None = None) -> Corruption:
+def load_corruption(path: Path, hidden_size: int | None = None, sha256: str | None = None) -> Corruption:
     """Read a corruption.
 
     Parameters
@@ -119,16 +122,21 @@ def load_corruption(path: Path, hidden_size: int | None = None) -> Corruption:
         A file that `save_corruption` wrote.
     hidden_size
         Width of the model's embeddings, if known; a corruption that touches more dimensions is refused.
+    sha256
+        Of the file's content, where somebody has vouched for that.
 
     Raises
     ------
     CorruptionError
-        The file cannot be read, is of another schema, or holds a corruption that cannot be.
+        The file cannot be read, is another than was vouched for, is of another schema, or holds a corruption that cannot be.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise CorruptionError(f"{path} was changed since its bundle was verified")
+        tensors = load(content)
+        (length,) = struct.unpack_from("<Q", content)
+        metadata: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (OSError, SafetensorError) as error:
         raise CorruptionError(f"{path} is not a readable corruption file: {error}") from None
     if metadata.get("schema_version") != SCHEMA_VERSION:

@@ -21,6 +21,10 @@ class JobFailed(AssertionError):
     """An engine gave no results; says the last lines that it logged."""
 
 
+class JobTimedOut(JobFailed):
+    """It did not end in time, of which the machine may be the reason."""
+
+
 @dataclass(frozen=True)
 class EngineJob:
     """What an engine is to do.
@@ -56,7 +60,9 @@ def run_engine_job(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     Raises
     ------
     JobFailed
-        The engine did not start, did not end, or took too long.
+        The engine did not start, or did not end.
+    JobTimedOut
+        It took too long.
     """
     return _run_anew(job, log_path) if job.imports_anew else _run_forked(job, log_path)
 
@@ -70,7 +76,7 @@ def _run_forked(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
     sender.close()
     try:
         if not receiver.poll(job.seconds):
-            raise JobFailed(f"no result in time\n{_last_lines(log_path)}")
+            raise JobTimedOut(f"no result in time\n{_last_lines(log_path)}")
         results = receiver.recv()
         process.join(60)
         if process.exitcode != 0:
@@ -96,7 +102,7 @@ def _run_anew(job: EngineJob, log_path: Path) -> list[dict[str, Any]]:
                 timeout=job.seconds,
             )
         except subprocess.TimeoutExpired:
-            raise JobFailed(f"no result in time\n{_last_lines(log_path)}") from None
+            raise JobTimedOut(f"no result in time\n{_last_lines(log_path)}") from None
     if process.returncode != 0:
         raise JobFailed(_last_lines(log_path))
     return pickle.loads(results_path.read_bytes())

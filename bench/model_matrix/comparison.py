@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from bench.engine.job import EngineJob, JobFailed, run_engine_job
+from bench.engine.job import EngineJob, JobFailed, JobTimedOut, run_engine_job
 from bench.engine.reference_model import Reference
 from bench.model_matrix.architectures import VOCABULARY, Architecture
 from bench.model_matrix.tiny_model import load_model, write_tiny_model
@@ -121,16 +121,25 @@ def compare_model(
         Arguments of ``vllm.LLM`` beside those that all have.
     variables
         Of the environment, likewise.
+
+    Raises
+    ------
+    JobTimedOut
+        An engine took too long, which says nothing of the model.
     """
     engine = {"model": str(model), **_ENGINE, **engine}
     environment = {**os.environ, **_ENVIRONMENT, **variables, "VLLM_PLUGINS": ""}
     try:
         bare = _answers(engine, prompts, [None] * len(prompts), environment, folder / "bare.log")
+    except JobTimedOut:
+        raise
     except JobFailed as failure:
         return Result(Outcome.NOT_SERVED, _last_line(failure))
     try:
         with_plugin = {**environment, "VLLM_PLUGINS": "lethe"}
         guarded = _answers(engine, prompts, corruptions, with_plugin, folder / "guarded.log")
+    except JobTimedOut:
+        raise
     except JobFailed as failure:
         _, refused, reason = _last_line(failure).partition(_REFUSAL)
         return Result(Outcome.REFUSED, reason) if refused else Result(Outcome.DIFFERS, _last_line(failure))

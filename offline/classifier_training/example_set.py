@@ -8,6 +8,7 @@ from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.splitting import (
     SplitPart,
+    as_compared,
     assign_groups,
     deduplicate,
     part_of_side,
@@ -115,8 +116,8 @@ def make_example_set(
             raise TrainingError(
                 f"{len(side)} {name} prompts are too few; give at least {_MINIMUM}, better hundreds"
             )
-    forgotten = {example.text.lower() for example in sides["forget"]}
-    both = [e.text for e in (*sides["retain"], *sides["general"]) if e.text.lower() in forgotten]
+    forgotten = {as_compared(example.text) for example in sides["forget"]}
+    both = [e.text for e in (*sides["retain"], *sides["general"]) if as_compared(e.text) in forgotten]
     if both:
         raise TrainingError(f"{len(both)} prompts are both to forget and to keep, the first is {both[0]!r}")
     progress.begin("grouping prompts that ask for the same")

@@ -72,7 +72,9 @@ def _prompts(records: Iterable[SourceRecord], fields: Sequence[str]) -> Iterable
         elif isinstance(record, dict):
             found = fields or [field for field in TEXT_FIELDS if field in record][:1]
             texts = [text for field in found if field in record for text in _texts(record[field])]
-            group = record.get("group", f"record {index}" if len(texts) > 1 else "")
+            group = record.get("group")
+            if group in (None, ""):
+                group = f"record {index}" if len(texts) > 1 else ""
             yield group, texts
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lethe.classifier.feedback import Feedback, FeedbackVerdict, counting
 from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.splitting import as_compared
 
 
 def join_feedback(
@@ -27,5 +28,5 @@ def join_feedback(
 
 
 def _without(examples: Sequence[Example], texts: Sequence[str]) -> list[Example]:
-    left_out = {text.lower() for text in texts}
-    return [example for example in examples if example.text.strip().lower() not in left_out]
+    left_out = set(map(as_compared, texts))
+    return [example for example in examples if as_compared(example.text) not in left_out]

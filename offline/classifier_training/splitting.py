@@ -24,8 +24,13 @@ def deduplicate(examples: Sequence[Example]) -> list[Example]:
     """Drop prompts that differ from an earlier one in case or spacing only."""
     unique: dict[str, Example] = {}
     for example in examples:
-        unique.setdefault(" ".join(example.text.lower().split()), example)
+        unique.setdefault(as_compared(example.text), example)
     return list(unique.values())
+
+
+def as_compared(text: str) -> str:
+    """What two prompts have in common that differ in case or spacing only."""
+    return " ".join(text.lower().split())
 
 
 def assign_groups(examples: Sequence[Example], embeddings: NDArray[np.float32]) -> list[Example]:

@@ -132,7 +132,7 @@ def numbered_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
             raise DataError(
                 f"{path}, line {number}: not valid JSON: {error.msg} at column {error.colno}"
             ) from None
-        yield number, value
+        yield number, _writable(value, line)
     if not found:
         raise DataError(f"{path} is empty; give one JSON value a line")
 
@@ -146,7 +146,8 @@ def read_json_list(path: Path) -> list[Any]:
         The file is missing, empty, or no list.
     """
     try:
-        rows = json.loads(read_text(path))
+        written = read_text(path)
+        rows = _writable(json.loads(written), written)
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(rows, list):
@@ -174,8 +175,11 @@ def read_csv_rows(path: Path) -> list[list[str]]:
     DataError
         The file is missing, empty or malformed.
     """
+    text = read_text(path)
+    # A document may be longer than what the module takes for a field by itself.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
-        return _not_empty(list(csv.reader(io.StringIO(read_text(path), newline=""))), path)
+        return _not_empty(list(csv.reader(io.StringIO(text, newline=""))), path)
     except csv.Error as error:
         raise DataError(f"{path} cannot be read as CSV: {error}") from None
 
@@ -235,6 +239,13 @@ def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None
     if first["type"] != "value_error" and isinstance(first["input"], str | int | float):
         message += f", not {first['input']!r:.80}"
     return f"{field}: {message}" if field else message
+
+
+def _writable(value: Any, written: str) -> Any:
+    """A value of JSON, with a question mark for each half of a character, which JSON can say and nothing can write."""
+    if "\\ud" not in written.lower():
+        return value
+    return json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def _yaml_document(path: Path) -> Any:

@@ -318,8 +318,8 @@ def _composites(model: LanguageModel, forget: Sequence[ForgetQuestion], max_toke
 
 
 def _sampled(model: LanguageModel, questions: ExposureQuestions, sampling: Sampling) -> list[_Figure]:
-    step = max(1, len(questions.forget) // questions.sampled)
-    asked = questions.forget[::step][: questions.sampled]
+    count, most = len(questions.forget), min(questions.sampled, len(questions.forget))
+    asked = [questions.forget[place * count // most] for place in range(most)]
     drawn = model.generate(
         [
             Generation(

@@ -1,6 +1,7 @@
 """The job behind `lethe evaluate`: one benchmark, several models, one table."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ class EvaluationSettings:
     prompt_format
         Of multiple choice, see `multiple_choice.choice_task`.
     limit
-        Most questions of every set except the forget set of `tofu` and `exposure`.
+        Most questions of every set, which a subject is too, except the forget set of `tofu` and `exposure`.
     questions, near, holdout
         Of `exposure`, in place of TOFU's: what is to be forgotten, what is near to it, and what no model has learned.
     samples
@@ -95,7 +96,7 @@ def evaluate(
     """
     progress = progress or Progress(lambda _line: None)
     sweep = dict(sorted((sweep or {}).items()))
-    recorded = [_recorded(model, destination, progress) for model in (*models, *sweep.values())]
+    recorded = _all_recorded([*models, *sweep.values()], destination, progress)
     measure, compare = _benchmark(settings, recorded[0])
     progress.expect(len(recorded) + (retain is not None))
 
@@ -104,11 +105,14 @@ def evaluate(
         return measure(model)
 
     results = [measured(model) for model in recorded]
+    # Ordinary prompts are compared with the bare model's answers, whatever else was measured.
+    compared_with = results[0]
     if retain is not None:
         result = measured(_recorded(retain, destination, progress))
         results.insert(0, replace(result, model=f"{retain.name} (retain)"))
+        compared_with = compared_with if settings.benchmark == "general" else results[0]
     if compare and (retain is not None or settings.benchmark == "general"):
-        results = [compare(result, results[0]) for result in results]
+        results = [compare(result, compared_with) for result in results]
     write_results(results, destination)
     plot_results(results, destination / "results.png")
     if sweep:
@@ -155,7 +159,7 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
             prompts = general.load_general(data, limit)
             return lambda model: general.evaluate_general(model, prompts), general.compare_with_bare
         case _:
-            choices = (load_wmdp(data) if settings.benchmark == "wmdp" else load_mmlu(data))[:limit]
+            choices = load_wmdp(data, limit=limit) if settings.benchmark == "wmdp" else load_mmlu(data, limit)
             return (
                 lambda model: evaluate_multiple_choice(
                     model, choices, settings.benchmark, settings.prompt_format
@@ -164,6 +168,26 @@ def _benchmark(settings: EvaluationSettings, first: LanguageModel) -> tuple[Meas
             )
 
 
-def _recorded(model: LanguageModel, destination: Path, progress: Progress) -> RecordedModel:
-    file = re.sub(r"[^\w.+-]+", "-", model.name).strip("-")
-    return RecordedModel(model, destination / "answers" / f"{file}.jsonl", on_answered=progress.advance)
+def _all_recorded(
+    models: Sequence[LanguageModel], destination: Path, progress: Progress
+) -> list[RecordedModel]:
+    """Each with a record of its own; of several that go by one name, the later ones are numbered."""
+    seen: Counter[str] = Counter()
+    recorded: list[RecordedModel] = []
+    for model in models:
+        seen[_file_of(model.name)] += 1
+        number = seen[_file_of(model.name)]
+        name = f"{model.name} ({number})" if number > 1 else None
+        recorded.append(_recorded(model, destination, progress, name))
+    return recorded
+
+
+def _recorded(
+    model: LanguageModel, destination: Path, progress: Progress, name: str | None = None
+) -> RecordedModel:
+    file = destination / "answers" / f"{_file_of(name or model.name)}.jsonl"
+    return RecordedModel(model, file, on_answered=progress.advance, name=name)
+
+
+def _file_of(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "-", name).strip("-")

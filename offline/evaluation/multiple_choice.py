@@ -68,8 +68,10 @@ def evaluate_multiple_choice(
     return Result(benchmark, model.name, scores, {"hits": hits})
 
 
-def load_wmdp(data: Path, subjects: Sequence[str] = ("bio", "chem", "cyber")) -> list[ChoiceQuestion]:
-    """Read WMDP: ``wmdp/SUBJECT.jsonl``, or else ``wmdp_synthetic/SUBJECT.csv``.
+def load_wmdp(
+    data: Path, subjects: Sequence[str] = ("bio", "chem", "cyber"), limit: int | None = None
+) -> list[ChoiceQuestion]:
+    """Read WMDP: ``wmdp/SUBJECT.jsonl``, or else ``wmdp_synthetic/SUBJECT.csv``; at most `limit` of each subject.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def load_wmdp(data: Path, subjects: Sequence[str] = ("bio", "chem", "cyber")) ->
         lines = data / "wmdp" / f"{subject}.jsonl"
         table = data / "wmdp_synthetic" / f"{subject}.csv"
         rows = read_json_lines(lines) if lines.is_file() else read_csv(table)
-        for number, row in enumerate(rows, start=1):
+        for number, row in enumerate(rows[:limit], start=1):
             try:
                 choices = (
                     row["choices"] if isinstance(row["choices"], list) else ast.literal_eval(row["choices"])
@@ -96,8 +98,8 @@ def load_wmdp(data: Path, subjects: Sequence[str] = ("bio", "chem", "cyber")) ->
     return questions
 
 
-def load_mmlu(data: Path) -> list[ChoiceQuestion]:
-    """Read MMLU's own files, ``mmlu/test/SUBJECT_test.csv``: question, four choices, letter; no header.
+def load_mmlu(data: Path, limit: int | None = None) -> list[ChoiceQuestion]:
+    """Read MMLU's own files, ``mmlu/test/SUBJECT_test.csv``: question, four choices, letter; no header. At most `limit` of each.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def load_mmlu(data: Path) -> list[ChoiceQuestion]:
     questions = []
     for file in files:
         subject = file.name.removesuffix("_test.csv").replace("_", " ")
-        for number, row in enumerate(read_csv_rows(file), start=1):
+        for number, row in enumerate(read_csv_rows(file)[:limit], start=1):
             try:
                 question, *choices, letter = row
                 questions.append(_question(subject, question, choices, LETTERS.index(letter)))

@@ -26,7 +26,7 @@ class RawModel:
 
     @property
     def name(self) -> str:
-        return self.model.name
+        return f"{self.model.name}, raw"
 
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""

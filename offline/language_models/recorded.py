@@ -30,6 +30,8 @@ class RecordedModel:
         JSON lines; appended to. It belongs to this model: name it after the model, not after the job.
     chunk
         Tasks that are asked together, and so lost together by an interruption.
+    name
+        What to call it, where that is not its own name.
     on_answered
         Told (tasks answered, tasks asked) of the call at hand, after every chunk.
     """
@@ -40,16 +42,14 @@ class RecordedModel:
         path: Path,
         chunk: int = 128,
         on_answered: Callable[[int, int], None] = lambda _done, _total: None,
+        name: str | None = None,
     ) -> None:
         self.model = model
+        self.name = name or model.name
         self.path = path
         self.chunk = chunk
         self.on_answered = on_answered
         self._answers: dict[str, Any] = dict(read_whole_lines(path))
-
-    @property
-    def name(self) -> str:
-        return self.model.name
 
     def score(self, tasks: Sequence[Scoring]) -> list[NDArray[np.float64]]:
         """See `LanguageModel.score`."""

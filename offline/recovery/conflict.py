@@ -84,6 +84,8 @@ def largest(evidence: CoordinateEvidence, _seed: int) -> Tensor:
     return evidence.edit.square()
 
 
+# Those that go by the parts of coordinates in harm and gain.
+ATTRIBUTED = ("path", "units")
 INFORMED: dict[str, Selection] = {"conflict": conflict, "routes": routes, "path": path, "units": units}
 SELECTIONS: dict[str, Selection] = {**INFORMED, "random": random, "largest": largest}
 

@@ -126,7 +126,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
     evidence = work.evidence(settings.points, progress.advance)
     trace = work.folder / "candidates.jsonl"
     known = {
-        (c.selection, c.share, c.strength, c.seed): c
+        (c.selection, c.share, c.strength, c.seed, c.points): c
         for c in (TriedRollback(**row) for row in read_whole_lines(trace) if "example_scores" in row)
     }
     bound = _bound(work, settings)
@@ -141,10 +141,10 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
         mine = []
         for key in (each for each in everything if each[0] == selection):
             if key not in known:
-                _, share, strength, seed = key
+                _, share, strength, seed, points = key
                 where = _first(ranked, share, work.layout.size)
                 found = work.example_scores(rolled_back(work.final, work.edit, where, strength), "held_out")
-                known[key] = TriedRollback(selection, share, strength, means(found), found, seed)
+                known[key] = TriedRollback(selection, share, strength, means(found), found, seed, points)
                 append_lines(trace, [asdict(known[key])])
             mine.append(known[key])
             progress.advance(len(tried) + len(mine), len(everything))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lethe.offline.recovery.conflict import ATTRIBUTED
 from lethe.offline.recovery.settings import RollbackSettings
 
 EVERYTHING = "interpolation"
@@ -53,6 +54,8 @@ class TriedRollback:
         Score of the harmed and of every later domain, by name, and of each of its examples.
     seed
         Of a random selection.
+    points
+        At which the harm was attributed, of a selection that goes by that.
     """
 
     selection: str
@@ -61,6 +64,7 @@ class TriedRollback:
     scores: Mapping[str, float]
     example_scores: ExampleScores
     seed: int | None = None
+    points: int | None = None
 
 
 def rolled_back(final: Tensor, edit: Tensor, chosen: Tensor | None, strength: float) -> Tensor:
@@ -84,15 +88,16 @@ def rolled_back(final: Tensor, edit: Tensor, chosen: Tensor | None, strength: fl
 
 def grid(
     settings: RollbackSettings, selections: Sequence[str]
-) -> Iterable[tuple[str, float, float, int | None]]:
-    """Everything to try, as (selection, rho, lambda, seed of a random selection)."""
+) -> Iterable[tuple[str, float, float, int | None, int | None]]:
+    """Everything to try, as (selection, rho, lambda, seed of a random selection, points of one that goes by attributed harm)."""
     for selection in selections:
         seed = settings.seed if selection == "random" else None
+        points = settings.points if selection in ATTRIBUTED else None
         for share in settings.shares:
             for strength in settings.strengths:
-                yield selection, share, strength, seed
+                yield selection, share, strength, seed, points
     for strength in settings.strengths:
-        yield EVERYTHING, 1.0, strength, None
+        yield EVERYTHING, 1.0, strength, None, None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Knows the folders of jobs; whatever else is to go, such as feedback, it is told.
 """
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.offline.classifier_training.known_questions import KNOWN_FILE
 from lethe.offline.model_card import write_card
 
+# What `tempfile` names a folder by.
+_UNFINISHED = re.compile("[a-z0-9_]{8}")
 DATA = "prompts, questions and answers, and all that was made of them"
 
 
@@ -45,10 +48,12 @@ class TargetTraces:
             (self.data, DATA),
             *beside_bundle(self.bundle.parent, self.name),
             (Path("reports") / self.name, "reports of its trainings"),
+            (self.cache / "adapters" / self.name, "adapters that were trained for it, with its texts"),
             (
                 training / "embeddings.sqlite",
                 "embeddings of all targets' prompts; they are made anew in minutes",
             ),
+            (training / "embeddings.sqlite-journal", "what an interrupted training was about to write there"),
             (training / "unfinished", "what interrupted trainings came to, of all targets"),
             (training / "encoders", "encoders that were fine-tuned, of all targets"),
             *self.others,
@@ -71,6 +76,11 @@ def beside_bundle(folder: Path, name: str) -> list[tuple[Path, str]]:
             (path, "record of a search for its corruption")
             for path in records
             if not path.name.startswith(longer)
+        ),
+        *(
+            (path, "its bundle, as a command that was killed was about to leave it")
+            for path in sorted(folder.glob(f".{name}-*"))
+            if path.is_dir() and _UNFINISHED.fullmatch(path.name.removeprefix(f".{name}-"))
         ),
         (folder / ".versions" / name, "earlier versions of its bundle"),
     ]
@@ -122,7 +132,7 @@ def remaining(bundle: Bundle | None) -> list[str]:
         *of_bundle,
         "copies elsewhere: bundles on other machines, backups, snapshots, a repository that had the folder, documents that "
         "prompts were drafted from",
-        "banks of adapters that were trained on it, and the data that they were trained on",
+        "banks of adapters elsewhere that were trained on it, and the data that they were trained on",
         "scores of prompts in the memory of running proxies, until they restart",
         "what the disk holds of removed files until it is written over",
     ]

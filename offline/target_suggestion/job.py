@@ -13,6 +13,8 @@ from lethe.offline.target_suggestion.drafts import Drafts, draft
 from lethe.offline.target_suggestion.from_model import draft_by_model
 from lethe.offline.target_suggestion.settings import SuggestionSettings
 
+# What is to be forgotten is private.
+_MODE = 0o600
 _MARK = "# Drafted by `lethe target suggest`: read each, and delete what is wrong."
 
 
@@ -46,12 +48,13 @@ def suggest(data: TargetData, settings: SuggestionSettings, agreed: Callable[[st
                 settings.model_url, subject, settings.count, settings.served_name, settings.api_key
             )
         )
-    added = {
-        f"{side}.txt": _add_lines(
-            data.folder / f"{side}.txt", [text for each in drafts for text in getattr(each, side)], known
-        )
-        for side, known in _known(data).items()
-    }
+    added: dict[str, int] = {}
+    forget = [text for each in drafts for text in each.forget]
+    for side, known in _known(data).items():
+        # A prompt cannot be on both sides, also where a model drafts it on both.
+        taken = [*known, *(forget if side == "near" else ())]
+        drafted = [text for each in drafts for text in getattr(each, side)]
+        added[f"{side}.txt"] = _add_lines(data.folder / f"{side}.txt", drafted, taken)
     if settings.names:
         added["names.txt"] = _add_lines(data.folder / "names.txt", settings.names, data.names)
     added["questions.yaml"] = _add_questions(data, drafts)
@@ -69,7 +72,7 @@ def _add_lines(path: Path, lines: Sequence[str], known: Sequence[str]) -> int:
     new = [line for line in lines if normalized(line) not in there]
     if new:
         before = read_text(path).rstrip("\n") + "\n" if path.is_file() else ""
-        replace_file(path, before + "\n".join([_MARK, *new]) + "\n")
+        replace_file(path, before + "\n".join([_MARK, *new]) + "\n", _MODE)
     return len(new)
 
 
@@ -79,7 +82,7 @@ def _add_questions(data: TargetData, drafts: Sequence[Drafts]) -> int:
     if new:
         path = data.folder / "questions.yaml"
         before = read_text(path).rstrip("\n") + "\n" if path.is_file() else ""
-        replace_file(path, f"{before}{_MARK}\n{_as_yaml(new)}")
+        replace_file(path, f"{before}{_MARK}\n{_as_yaml(new)}", _MODE)
     return len(new)
 
 

@@ -1,6 +1,7 @@
 """Targets of one's own: their data in a folder, built by the `lethe` command, and put in shadow when they are."""
 
 import asyncio
+import contextlib
 import importlib.util
 import re
 import shutil
@@ -31,7 +32,7 @@ from lethe.server.errors import BadRequest, Conflict, NotFound
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
 from lethe.server.settings.settings import Settings
-from lethe.server.targets.rollout import DEPLOYMENT_NAME, change_deployment
+from lethe.server.targets.rollout import change_deployment, put_back_deployment, read_deployment
 
 # What people write of a target. Not target.yaml, whose addresses a build connects to: that is its operator's.
 FILES = (
@@ -162,11 +163,10 @@ class TargetDataRoutes:
         built, target = self._folder / BUILT / name, self._settings.targets / name
         if not built.is_dir():
             raise NotFound(f"{name} was not built yet")
-        deployment = self._settings.targets / DEPLOYMENT_NAME
-        how = deployment.read_text() if deployment.exists() else ""
         before = await asyncio.to_thread(_version_of, target)
-        bundle = None
+        how, bundle = None, None
         try:
+            how = read_deployment(self._settings.targets).get(name)
             await asyncio.to_thread(
                 change_deployment, self._settings.targets, name, enabled=True, action="observe"
             )
@@ -176,8 +176,8 @@ class TargetDataRoutes:
         except (BundleError, OSError, ReloadError) as error:
             if bundle is not None:
                 await asyncio.to_thread(_put_back, target, before)
-            if how or deployment.exists():
-                await asyncio.to_thread(replace_file, deployment, how)
+            with contextlib.suppress(BundleError, OSError):
+                await asyncio.to_thread(put_back_deployment, self._settings.targets, name, how)
             raise Conflict(f"what was in force stays; {name} cannot be put in shadow: {error}") from None
         self._record("target_added", key.id, name, version=bundle.version)
         return await asyncio.to_thread(self._overview)
@@ -237,7 +237,10 @@ def _put_back(target: Path, version: str | None) -> None:
 
 
 def _texts(folder: Path) -> dict[str, str]:
-    return {file: path.read_text() for file in FILES if (path := folder / file).is_file()}
+    # One that cannot be read must not hide the others: what builds says what is wrong with it.
+    return {
+        file: path.read_text("utf-8", errors="replace") for file in FILES if (path := folder / file).is_file()
+    }
 
 
 def _count(text: str) -> int:

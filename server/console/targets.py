@@ -29,7 +29,12 @@ from lethe.server.guard.guard import Guard
 from lethe.server.openapi import body_schema
 from lethe.server.reload import Reload, ReloadError
 from lethe.server.settings.settings import Settings
-from lethe.server.targets.rollout import DEPLOYMENT_NAME, TargetDeployment, change_deployment, read_deployment
+from lethe.server.targets.rollout import (
+    TargetDeployment,
+    change_deployment,
+    put_back_deployment,
+    read_deployment,
+)
 from lethe.server.targets.targets import Target
 
 _CARD = "README.md"
@@ -177,9 +182,8 @@ class TargetRoutes:
         }
 
     async def _put_in_force(self, name: str, changes: dict[str, Any]) -> None:
-        path = self._folder / DEPLOYMENT_NAME
-        before = path.read_text() if path.exists() else ""
         try:
+            before = read_deployment(self._folder).get(name)
             await asyncio.to_thread(change_deployment, self._folder, name, **changes)
         except BundleError as error:
             raise BadRequest(str(error)) from None
@@ -190,7 +194,7 @@ class TargetRoutes:
         try:
             await self._reload.try_all()
         except ReloadError as error:
-            path.write_text(before)
+            await asyncio.to_thread(put_back_deployment, self._folder, name, before)
             raise Conflict(f"What was in force stays: {error}") from None
 
     async def _bundle(self, name: str) -> Bundle:

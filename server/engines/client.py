@@ -223,7 +223,9 @@ class EngineClient:
             self.in_flight -= 1
             if isinstance(error, APIError):
                 self.failures += 1
-                self._breaker.failed()
+                # One that takes long over some answers may be well; that it is, its health tells.
+                if not isinstance(error, EngineTimeout):
+                    self._breaker.failed()
             raise
         self._breaker.succeeded()
         answer.at_close(self._closed)

@@ -58,6 +58,7 @@ class ClassifierFactory:
             heads,
             settings,
             answer_heads=answer_heads,
+            digests={path: digest for bundle in bundles for path, digest in bundle.digests.items()},
             cache=self._cache,
             tally=self._tally,
         )

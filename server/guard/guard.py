@@ -268,22 +268,25 @@ class Guard:
 
     async def _load(self) -> _InForce:
         for _ in range(_TRIES):
-            loaded = await self._load_once()
-            # Heads and corruptions are read after the hashes: another version may have come into their place by then.
-            if await asyncio.to_thread(_are_in_place, loaded.targets.bundles):
+            if loaded := await self._load_once():
                 return loaded
-            await loaded.classifier.close()
         raise BundleError(
             f"the bundles in {self._folder} were changed again and again while they were loaded"
         )
 
-    async def _load_once(self) -> _InForce:
+    async def _load_once(self) -> _InForce | None:
+        """What there is; None where another version of a bundle came into its place while it was read."""
         targets = await asyncio.to_thread(load_targets, self._folder, self._signers)
         await self._host.install(targets)
         try:
             classifier = await self._build_classifier(targets.bundles)
         except ClassifierError as error:
+            if not await asyncio.to_thread(_are_in_place, targets.bundles):
+                return None
             raise BundleError(str(error)) from None
+        if not await asyncio.to_thread(_are_in_place, targets.bundles):
+            await classifier.close()
+            return None
         scopes = {each.name: TargetScope.of(self._policy.scope, each.scope) for each in targets}
         return _InForce(targets, classifier, scopes)
 

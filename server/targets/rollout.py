@@ -13,7 +13,7 @@ import yaml
 from pydantic import Field
 
 from lethe.bundle import Action, BundleError
-from lethe.bundle.files import replace_file
+from lethe.bundle.files import locked, replace_file
 from lethe.server.settings.policy import Consequence, ScopeKind
 
 DEPLOYMENT_NAME = "deployment.yaml"
@@ -102,22 +102,30 @@ def change_deployment(targets: Path, name: str, **changes: Any) -> TargetDeploym
     BundleError
         The file that stands there cannot be read, or a change is not acceptable.
     """
-    deployment = read_deployment(targets)
-    fields = deployment.get(name, TargetDeployment()).model_dump() | changes
-    try:
-        deployment[name] = TargetDeployment.model_validate(fields)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        raise BundleError(f"{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
-    _write(targets, deployment)
+    # Two changes at once would otherwise each write the file without the other's.
+    with locked(targets):
+        deployment = read_deployment(targets)
+        fields = deployment.get(name, TargetDeployment()).model_dump() | changes
+        try:
+            deployment[name] = TargetDeployment.model_validate(fields)
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            raise BundleError(f"{first['loc'][0]}: {first['msg']}, got {first['input']!r}") from None
+        _write(targets, deployment)
     return deployment[name]
+
+
+def put_back_deployment(targets: Path, name: str, how: TargetDeployment | None) -> None:
+    """Have one target in force as it was before a change, whatever was changed of others since; None drops what is said of it."""
+    with locked(targets):
+        deployment = read_deployment(targets)
+        if deployment.pop(name, None) is not None or how is not None:
+            _write(targets, deployment | ({name: how} if how else {}))
 
 
 def forget_deployment(targets: Path, name: str) -> None:
     """Drop what is said of a target, so that it is as its bundle says."""
-    deployment = read_deployment(targets)
-    if deployment.pop(name, None) is not None:
-        _write(targets, deployment)
+    put_back_deployment(targets, name, None)
 
 
 def _write(targets: Path, deployment: Deployment) -> None:

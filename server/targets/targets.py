@@ -310,7 +310,9 @@ def _load_means(bundle: Bundle, action: Action) -> tuple[TargetMeans, ...]:
 def _load_corruption(made: ModelArtifacts) -> Corruption:
     assert made.corruption is not None
     try:
-        return load_corruption(made.corruption, made.base_model.hidden_size)
+        return load_corruption(
+            made.corruption, made.base_model.hidden_size, made.bundle.digests[made.corruption]
+        )
     except CorruptionError as error:
         raise BundleError(f"bundle {made.bundle.name}: {error}") from None
 

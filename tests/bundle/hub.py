@@ -30,11 +30,12 @@ class Repository:
 
 @dataclass
 class Hub:
-    """What a hub keeps; `large` is what was uploaded apart from a commit, by digest."""
+    """What a hub keeps; `large` is what was uploaded apart from a commit, by digest; `sizes` what it says of files, by name."""
 
     address: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     large: dict[str, bytes] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -131,7 +132,10 @@ def running_hub() -> Iterator[Hub]:
             if files is None:
                 self.answer(404, {"error": "Revision not found"}, X_Error_Code="RevisionNotFound")
             elif info:
-                siblings = [{"rfilename": name} for name in files]
+                siblings = [
+                    {"rfilename": name, "size": hub.sizes.get(name, len(content))}
+                    for name, content in files.items()
+                ]
                 self.answer(200, {"id": match[1], "sha": oid, "private": found.private, "siblings": siblings})
             elif match[3] in files:
                 content = files[match[3]]

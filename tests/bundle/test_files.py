@@ -122,3 +122,15 @@ def test_writers_wait_for_each_other_and_readers_do_not(tmp_path: Path) -> None:
 def test_a_digest_is_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     assert sha256_of(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+
+
+def test_a_file_is_on_the_disk_before_it_takes_the_place_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that loses power may otherwise keep the new name with nothing in it, of keys for one."""
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (order.append("on the disk"), fsync(file)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("in place"), replace(*paths)))
+    replace_file(tmp_path / "keys.yaml", "keys: []")
+    assert order == ["on the disk", "in place"]

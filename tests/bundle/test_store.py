@@ -347,3 +347,48 @@ def test_a_damaged_bundle_is_not_installed(folder: Path, tmp_path: Path) -> None
     with pytest.raises(BundleError, match="has hash"):
         install_bundle(folder, tmp_path / "elsewhere" / "books")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_an_update_does_not_vouch_for_a_file_that_was_changed(folder: Path) -> None:
+    """Or what a proxy refuses would pass, and be signed, once the threshold was moved."""
+    (folder / "classifier" / "head.json").write_text("[]")
+    with pytest.raises(BundleError, match="has hash"):
+        update_bundle(folder, {}, threshold=0.7)
+    assert list(folder.parent.iterdir()) == [folder]
+    made = update_bundle(folder, {"classifier/head.json": b"made again"})
+    assert made == load_bundle(folder)
+
+
+def test_an_update_does_not_vouch_for_a_file_that_nobody_listed(folder: Path) -> None:
+    (folder / "notes.txt").write_text("private")
+    assert "notes.txt" not in update_bundle(folder, {}, threshold=0.7).manifest.files
+    assert (folder / "notes.txt").read_text() == "private"
+    (folder / "classifier" / "encoder").mkdir()
+    (folder / "classifier" / "encoder" / "config.json").write_text("{}")
+    with pytest.raises(BundleError, match="is not in its manifest"):
+        update_bundle(folder, {}, threshold=0.6)
+
+
+@pytest.mark.parametrize("file", ["classifier/head.json", "target.json"])
+def test_what_was_changed_since_it_was_verified_is_not_installed(
+    folder: Path, tmp_path: Path, file: str
+) -> None:
+    installed = install_bundle(folder, tmp_path / "elsewhere" / "books")
+    verified = update_bundle(folder, {}, description="newer")
+    other = update_bundle(tmp_path / "other", {"classifier/head.json": b"[]"}, name="books")
+    (folder / file).write_bytes((other.folder / file).read_bytes())
+    with pytest.raises(BundleError, match=r"has hash|was changed"):
+        install_bundle(verified, installed.folder)
+    assert load_bundle(installed.folder) == installed
+
+
+def test_what_two_jobs_write_into_a_bundle_at_once_is_all_there(folder: Path) -> None:
+    """Hours of training would be lost to whichever ends at the same moment."""
+    names = [f"figures/{number}.png" for number in range(6)]
+    threads = [threading.Thread(target=update_bundle, args=(folder, {name: b"x"})) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert load_bundle(folder).manifest.files.keys() >= set(names)
+    assert [each.name for each in folder.parent.iterdir()] == ["books"]

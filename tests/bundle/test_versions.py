@@ -70,3 +70,25 @@ def test_the_oldest_versions_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert first not in {second, third}
     forget_versions(folder)
     assert kept_versions(folder) == []
+
+
+def test_a_version_is_kept_as_it_was_last_signed(folder: Path) -> None:
+    """Or what was signed after it had been kept would be put back unsigned, and be refused."""
+    first = load_bundle(folder).version
+    change(folder, b"2")
+    restore_version(folder, first)
+    (folder / "target.sig").write_text("{}")
+    change(folder, b"3")
+    restore_version(folder, first)
+    assert (folder / "target.sig").read_text() == "{}"
+
+
+def test_a_whole_version_takes_the_place_of_a_damaged_one_that_was_kept(folder: Path) -> None:
+    first = load_bundle(folder).version
+    change(folder, b"2")
+    restore_version(folder, first)
+    kept = next(each.folder for each in kept_versions(folder) if each.version == first)
+    (kept / "classifier/head.json").unlink()
+    second = change(folder, b"3")
+    assert restore_version(folder, first).version == first
+    assert second != first

@@ -1,7 +1,10 @@
 """What stands in a table on the terminal is shown as it is."""
 
 import pytest
+import typer
 
+from lethe.bundle.errors import LetheError
+from lethe.cli.errors import reported
 from lethe.cli.tables import show, table_of
 
 MARKUP = "[/bold] of [red]books[/red]"
@@ -24,3 +27,21 @@ def test_a_whole_column_is_not_cut_where_others_are(capsys: pytest.CaptureFixtur
     table.add_row("0123456789abcdef", "word " * 30, "word " * 30)
     show(table)
     assert "0123456789abcdef" in capsys.readouterr().out
+
+
+def test_what_a_terminal_would_act_on_is_shown_and_not_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    """Texts of requests, names and descriptions are others' words."""
+    table = table_of("name")
+    table.add_row("red \x1b[31m, \x9b2J, \u202e, and\ttwo\nlines")
+    show(table)
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert "\x9b" not in told
+    assert "\u202e" not in told
+    assert "\\u001b[31m" in told
+
+
+def test_what_an_error_tells_is_not_sent_to_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), reported():
+        raise LetheError("the registry says \x1b[2J")
+    assert capsys.readouterr().err == "lethe: the registry says \\u001b[2J\n"

@@ -39,7 +39,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (
         "targets/.orla-search.jsonl",
         "reports/orla/report.md",
+        # Of a command that was killed while it changed the bundle.
+        "targets/.orla-a1b2_3d4/classifier/known.jsonl",
+        "cache/adapters/orla/adapter-tokens.html",
         "cache/training/embeddings.sqlite",
+        "cache/training/embeddings.sqlite-journal",
         "cache/training/unfinished/0/fold.npz",
         "feedback/orla.jsonl",
     ):
@@ -61,7 +65,7 @@ def holding(folder: Path) -> list[str]:
 
 
 def test_nothing_of_the_data_is_left_and_the_bundle_still_guards(desk: Path) -> None:
-    assert len(holding(desk)) == 8
+    assert len(holding(desk)) == 11
     result = lethe("orla", "--yes")
     assert result.exit_code == 0, result.output
     assert not holding(desk)
@@ -97,10 +101,13 @@ def test_what_was_written_and_built_in_the_console_goes_too(
 
 def test_the_record_of_a_search_on_any_model_goes_and_that_of_another_target_stays(desk: Path) -> None:
     write_target(desk / "targets", "orla-quintrell")
+    (desk / "targets/.orla-quintrell-a1b2_3d4").mkdir()
+    (desk / "targets/.orla-quintrell-a1b2_3d4/known.jsonl").write_text(_SECRET)
     for record in ("orla-smollm2-135m", "orla-quintrell", "orla-quintrell-smollm2-135m"):
         (desk / f"targets/.{record}-search.jsonl").write_text(_SECRET)
     lethe("orla", "--yes")
     assert sorted(holding(desk)) == [
+        "targets/.orla-quintrell-a1b2_3d4/known.jsonl",
         "targets/.orla-quintrell-search.jsonl",
         "targets/.orla-quintrell-smollm2-135m-search.jsonl",
     ]
@@ -110,7 +117,7 @@ def test_it_is_shown_and_asked_for_before_anything_is_removed(desk: Path) -> Non
     result = lethe("orla", answer="n\n")
     assert result.exit_code == 1
     assert "cache/training/embeddings.sqlite" in result.output
-    assert len(holding(desk)) == 8
+    assert len(holding(desk)) == 11
 
 
 def test_a_folder_of_that_name_that_is_no_targets_stays(desk: Path) -> None:

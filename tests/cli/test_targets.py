@@ -1,5 +1,6 @@
 """`lethe targets` changes what is in force, and says in one line what it cannot do."""
 
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lethe.bundle import Action, load_bundle
 from lethe.cli.main import app
 from lethe.server.audit.files import read_entries
 from lethe.server.audit.log import AuditLog
+from lethe.server.targets.rollout import read_deployment
 from lethe.server.targets.targets import load_targets
 from tests.server.stack import corruption_file, write_target
 
@@ -101,6 +103,15 @@ def test_a_bundle_is_added_in_the_place_of_an_older_one_and_removed(folder: Path
     assert list(in_force(folder)) == ["films"]
 
 
+def test_an_older_bundle_in_a_folder_of_another_name_gives_way_too(folder: Path, tmp_path: Path) -> None:
+    """A second one beside it would leave the older in force, and keep every reload from anything."""
+    (folder / "books").rename(folder / "a-shelf")
+    write_target(tmp_path, "downloaded", name="books", description="newer")
+    assert lethe("add", tmp_path / "downloaded").exit_code == 0
+    assert load_bundle(folder / "a-shelf").manifest.description == "newer"
+    assert list(in_force(folder)) == ["books", "films"]
+
+
 def test_an_earlier_version_is_shown_and_put_back(folder: Path, tmp_path: Path) -> None:
     first = load_bundle(folder / "books").version
     write_target(tmp_path, "downloaded", name="books", description="newer")
@@ -113,6 +124,37 @@ def test_an_earlier_version_is_shown_and_put_back(folder: Path, tmp_path: Path) 
     assert load_bundle(folder / "books").version == first
     assert lethe("rollback", "books", newer).exit_code == 0
     assert list(in_force(folder)) == ["books", "films"]
+
+
+def test_the_versions_that_can_be_put_back_are_shown_where_the_one_in_place_is_damaged(
+    folder: Path, tmp_path: Path
+) -> None:
+    first = load_bundle(folder / "books").version
+    write_target(tmp_path, "downloaded", name="books", description="newer")
+    lethe("add", tmp_path / "downloaded")
+    corruption_file(folder / "books").write_bytes(b"not what the manifest was made for")
+    shown = lethe("versions", "books")
+    assert shown.exit_code == 0
+    assert first in shown.output
+    assert "damaged" in shown.output
+
+
+def test_a_target_that_is_disabled_never_comes_into_force_while_it_is_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lethe("disable", "books")
+    seen: list[bool] = []
+    replace = os.replace
+
+    def watched(source: Path, target: Path) -> None:
+        if Path(source).name == "books":
+            seen.append("books" in read_deployment(folder))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    assert lethe("remove", "books").exit_code == 0
+    assert seen == [True]
+    assert list(in_force(folder)) == ["films"]
 
 
 def test_every_change_is_an_entry_of_the_commands_own_log(

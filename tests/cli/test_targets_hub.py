@@ -106,3 +106,12 @@ def test_who_is_not_let_in_is_told_in_one_line(hub: Hub, folder: Path, tmp_path:
         assert len(result.stderr.splitlines()) == 1, result.stderr
     odd = lethe(hub, tmp_path, "pull", "hf://books")
     assert "name owner and repository" in odd.stderr
+
+
+@pytest.mark.parametrize("name", ["classifier/head.json", "target.json"])
+def test_what_would_fill_the_disk_is_not_fetched(hub: Hub, folder: Path, tmp_path: Path, name: str) -> None:
+    lethe(hub, tmp_path, "push", "books", REFERENCE)
+    hub.sizes[name] = 1 << 60
+    pulled = lethe(hub, tmp_path, "pull", REFERENCE)
+    assert pulled.returncode == 1
+    assert "more than" in pulled.stderr

@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,13 @@ def test_reading_corruptions_needs_no_tensor_library() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'vllm', 'transformers')))"
     )
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_file_that_is_another_than_was_vouched_for_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "corruption.safetensors"
+    save_corruption(Corruption("zero_out_top_k", 1.0, 4), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert load_corruption(path, sha256=digest).dims == 4
+    save_corruption(Corruption("zero_out_top_k", 1.0, 5), path)
+    with pytest.raises(CorruptionError, match="was changed since its bundle was verified"):
+        load_corruption(path, sha256=digest)

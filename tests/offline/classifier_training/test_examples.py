@@ -61,3 +61,12 @@ def test_parquet_gives_its_prompts(tmp_path: Path) -> None:
     source = str(tmp_path / "a.parquet")
     assert [example.text for example in load_examples(source)] == ["one?", "two?"]
     assert [example.text for example in load_examples(source, ["turns"])] == ["a", "b", "c"]
+
+
+def test_a_group_that_is_not_given_joins_nothing(tmp_path: Path) -> None:
+    """One group of all that have none would stand on one side of every split."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one?", "group": null}\n{"turns": ["two?", "three?"], "group": ""}\n')
+    one, two, three = load_examples(str(path))
+    assert one.group == ""
+    assert two.group == three.group != ""

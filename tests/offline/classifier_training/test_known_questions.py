@@ -101,16 +101,17 @@ def test_what_is_said_of_a_text_takes_the_place_of_what_the_prompts_say() -> Non
     forget, retain, general = join_feedback(
         [
             said("A", FeedbackVerdict.NOT_ABOUT),
+            said("two\nlines", FeedbackVerdict.NOT_ABOUT),
             said("r", FeedbackVerdict.ABOUT),
             said("g", FeedbackVerdict.ABOUT),
             said("b", FeedbackVerdict.NOT_ABOUT, FeedbackState.WAITS),
         ],
-        [Example("a"), Example("b")],
+        [Example("a"), Example("b"), Example("Two  lines")],
         [Example("r")],
         [Example("g"), Example("h")],
     )
     assert [each.text for each in forget] == ["b", "r", "g"]
-    assert [each.text for each in retain] == ["A"]
+    assert [each.text for each in retain] == ["A", "two\nlines"]
     assert [each.text for each in general] == ["h"]
 
 

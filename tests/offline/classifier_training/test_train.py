@@ -116,6 +116,11 @@ def test_the_first_tier_never_passes_at_less_than_its_odds(trained: TrainedClass
     [
         ([Example("one?")], examples_of(NEAR, PLACES), "1 forget prompts are too few"),
         (examples_of(ABOUT, PLACES), examples_of(ABOUT, PLACES), "both to forget and to keep"),
+        (
+            examples_of(ABOUT, PLACES),
+            [Example(each.text.replace(" ", "  ")) for each in examples_of(ABOUT, PLACES)],
+            "both to forget and to keep",
+        ),
     ],
 )
 def test_examples_that_cannot_be_learned_from_are_refused(

@@ -107,3 +107,18 @@ def test_toml_is_read_as_its_model(tmp_path):
         read_toml(written(tmp_path, "bells = 2"), Keeper)
     with pytest.raises(DataError, match="data cannot be read as TOML"):
         read_toml(written(tmp_path, "bells ="), Keeper)
+
+
+def test_half_a_character_that_json_says_becomes_one_that_can_be_written(tmp_path: Path) -> None:
+    """As programs leave it that cut a text amid an emoji; nothing that hashes or keeps a text could take it."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": ["cut \\ud83d", "whole \\ud83d\\ude00"]}\n')
+    assert read_json_lines(path) == [{"text": ["cut ?", "whole 😀"]}]
+    path.write_text('["cut \\ud83d"]')
+    assert read_json_list(path) == ["cut ?"]
+
+
+def test_a_long_document_stands_in_a_csv_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text\n{'word ' * 40_000}\n")
+    assert len(read_csv(path)[0]["text"]) == 200_000

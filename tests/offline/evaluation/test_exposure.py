@@ -159,3 +159,17 @@ def test_answers_of_a_word_are_told_apart_too():
     asked = [ForgetQuestion(question="Who mends the clocks?", answer="Orla")]
     scores = evaluate_exposure(knowing, ExposureQuestions(asked, (), HOLDOUT), knowing, SAMPLING).scores
     assert scores["membership by Min-K% (AUC)"] == 1.0
+
+
+def test_the_questions_that_are_asked_over_and_over_are_from_all():
+    asked = []
+
+    class Asked(Told):
+        def generate(self, tasks):
+            asked.extend(task.prompt.text for task in tasks if task.temperature)
+            return super().generate(tasks)
+
+    forget = [ForgetQuestion(question=f"Who rang bell {n}?", answer=f"Teodor rang {n}") for n in range(7)]
+    model = Asked({})
+    evaluate_answers(model, ExposureQuestions(forget, sampled=4), model, Sampling(answers=1, max_tokens=8))
+    assert asked == [f"Who rang bell {n}?" for n in (0, 1, 3, 5)]

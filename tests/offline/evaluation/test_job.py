@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from lethe.corruption.artifact import Corruption
@@ -9,6 +10,7 @@ from lethe.offline.evaluation.results import read_results
 from lethe.offline.language_models.guarded import GuardedModel, oracle
 from lethe.offline.language_models.interface import LanguageModelError
 from lethe.offline.language_models.proxy import ProxyModel
+from lethe.offline.language_models.raw import RawModel
 
 NOISE = Corruption("rand_noise_first_n", 5.0, 8)
 
@@ -124,3 +126,48 @@ def test_results_of_another_schema_are_refused(tmp_path):
     path.write_text(json.dumps({"schema_version": 99, "results": []}))
     with pytest.raises(ResultsError, match="schema version 99"):
         read_results(path)
+
+
+class Answering(Silent):
+    """Gives one answer to everything."""
+
+    def __init__(self, answer, name="tiny"):
+        self.answer, self.name = answer, name
+
+    def generate(self, tasks):
+        return [f"{self.answer}, asked {'as chat' if task.prompt.chat else 'raw'}" for task in tasks]
+
+
+def outputs(results):
+    return [result.outputs[0] for result in results]
+
+
+def test_what_was_asked_as_chat_is_asked_anew_as_raw_text(data, tmp_path):
+    settings = EvaluationSettings("general", data)
+    for _ in range(2):
+        assert outputs(evaluate(settings, [Answering("yes")], tmp_path)) == ["yes, asked as chat"]
+        assert outputs(evaluate(settings, [RawModel(Answering("yes"))], tmp_path)) == ["yes, asked raw"]
+
+
+def test_two_models_of_one_name_keep_their_own_answers(data, tmp_path):
+    """As two engines that serve the same name, or one and the model run here."""
+    settings = EvaluationSettings("general", data)
+    for _ in range(2):
+        results = evaluate(settings, [Answering("yes"), Answering("no")], tmp_path)
+        assert [result.model for result in results] == ["tiny", "tiny (2)"]
+        assert outputs(results) == ["yes, asked as chat", "no, asked as chat"]
+
+
+def test_a_limit_takes_questions_of_every_subject(data, tmp_path):
+    class Choosing(Silent):
+        def choose(self, tasks):
+            return [np.array([0.0, *[-1.0] * (len(task.options) - 1)]) for task in tasks]
+
+    [result] = evaluate(EvaluationSettings("wmdp", data, limit=1), [Choosing()], tmp_path)
+    assert {"accuracy, biology", "accuracy, chemistry", "accuracy, cybersecurity"} <= result.scores.keys()
+
+
+def test_ordinary_answers_are_compared_with_the_first_models_and_with_no_retain_models(data, tmp_path):
+    models = [Answering("yes", "bare"), Answering("yes", "guarded")]
+    results = evaluate(EvaluationSettings("general", data), models, tmp_path, retain=Answering("no", "kept"))
+    assert [result.scores["same as bare"] for result in results] == [0.0, 1.0, 1.0]

@@ -6,7 +6,7 @@ def test_everything_is_asked_as_raw_text(tiny_model):
     question = "Who keeps the marsh?"
     as_chat, as_text = Prompt(question), Prompt(question, chat=False)
     raw = RawModel(tiny_model)
-    assert raw.name == tiny_model.name
+    assert raw.name == "tiny, raw"
     assert raw.generate([Generation(as_chat, 4)]) == tiny_model.generate([Generation(as_text, 4)])
     scoring = Scoring(as_chat, "Orla")
     [asked] = raw.score([scoring])

@@ -277,3 +277,19 @@ def test_replay_refreshes_on_as_many_examples_of_later_domains_each_with_its_own
         losses = replayed.losses(work.model, mixed)
         alone = [domain.losses(work.model, [example]) for domain, example in reversed(mixed)]
     torch.testing.assert_close(losses, torch.cat(alone))
+
+
+def test_other_points_attribute_the_harm_otherwise(full_chain, tmp_path):
+    def path_scores(folder, *numbers):
+        for points in numbers:
+            work = Workspace(full_chain, None, folder)
+            settings = RollbackSettings(
+                shares=(0.2,), strengths=(1.0,), keep=0.0, points=points, draws=1, save=False
+            )
+            roll_back(work, settings, QUIET)
+        rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
+        return [row["example_scores"] for row in rows if row["selection"] == "path"]
+
+    one, three = path_scores(tmp_path / "both", 1, 3)
+    assert one != three
+    assert path_scores(tmp_path / "three", 3) == [three]

@@ -193,3 +193,13 @@ async def test_what_administrators_do_is_written_down(
         "target_data_changed",
         "target_build_started",
     ]
+
+
+async def test_a_file_that_is_no_utf8_hides_no_target(
+    data: Path, admin: httpx.AsyncClient, marsh: Path
+) -> None:
+    make_folder(data / "fens")
+    (marsh / "forget.txt").write_bytes("Who dug the café's well?\n".encode("latin-1"))
+    listed = (await admin.get(API)).json()["targets"]
+    assert [target["name"] for target in listed] == ["fens", "marsh"]
+    assert "caf\ufffd" in (await admin.get(f"{API}/marsh")).json()["files"]["forget.txt"]

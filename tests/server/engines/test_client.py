@@ -9,7 +9,7 @@ from aiohttp import web
 
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.client import EngineClient
-from lethe.server.errors import EngineFailed, EngineNotReached, OperatorError
+from lethe.server.errors import EngineFailed, EngineNotReached, EngineTimeout, OperatorError
 from tests.server.stack import MODEL, RecordingEngine, Stack, chat, error_of
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +189,29 @@ async def test_what_failed_before_an_engine_came_back_counts_no_longer() -> None
     with pytest.raises(EngineNotReached, match="refuses connections"):
         await client.post(PATH, chat("hi"))
     await client.close()
+
+
+async def test_an_engine_that_takes_long_over_some_answers_is_asked_on() -> None:
+    """Whether it is well, its health tells: five long answers are no reason to turn all others away."""
+    left: asyncio.Queue[None] = asyncio.Queue()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while await reader.read(1024):
+                pass
+        writer.close()
+        left.put_nowait(None)
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        breaker = CircuitBreaker(1, pause_s=3600)
+        client = EngineClient(url, None, connect_timeout_s=5, read_timeout_s=0.1, breaker=breaker)
+        await client.open()
+        client.mark_ready()
+        for _ in range(2):
+            with pytest.raises(EngineTimeout):
+                await client.post(PATH, {})
+        assert client.failures == 2
+        await client.close()
+        for _ in range(2):
+            await asyncio.wait_for(left.get(), 10)

@@ -8,6 +8,7 @@ import pytest
 from lethe.bundle import Bundle, Made, install_bundle, update_bundle
 from lethe.bundle.store import CORRUPTION
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.errors import ClassifierError
 from lethe.classifier.service import ClassifierService
 from lethe.corruption.artifact import load_corruption, save_corruption
 from lethe.server.guard.classification import ClassifierFactory
@@ -104,3 +105,10 @@ def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle)
     assert shown("lethe_classifier_windows_total", tier="encoder") > 0
     assert shown("lethe_classifier_windows_total", tier="first") > 0
     assert shown("lethe_classifier_waiting") == 0
+
+
+def test_a_head_that_was_changed_since_its_bundle_was_verified_is_not_taken(build, bundle: Bundle) -> None:
+    head = bundle.folder / "classifier" / "head.json"
+    head.write_bytes(head.read_bytes() + b"\n")
+    with pytest.raises(ClassifierError, match="was changed since its bundle was verified"):
+        build(bundle)

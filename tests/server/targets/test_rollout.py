@@ -1,5 +1,6 @@
 """The operator's word on each target: on or off, by which action, for whom."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,17 @@ async def test_a_disabled_target_is_no_longer_classified_after_a_reload(stack: S
 def test_off_needs_no_quotes(targets: Path) -> None:
     (targets / DEPLOYMENT_NAME).write_text("books: {answers: off}")
     assert read_deployment(targets)["books"].answers == "off"
+
+
+def test_changes_at_the_same_time_are_all_kept(targets: Path) -> None:
+    """Of the console's and of a command's, one would bring a target back that the other had disabled."""
+    names = [f"target-{number}" for number in range(8)]
+    threads = [
+        threading.Thread(target=change_deployment, args=(targets, name), kwargs={"enabled": False})
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(read_deployment(targets)) == names
