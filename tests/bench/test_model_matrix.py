@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.engine_job import JobFailed, JobTimedOut
+from bench.engine.job import JobFailed, JobTimedOut
 from bench.model_matrix import comparison
 from bench.model_matrix.comparison import Outcome, compare_model
 
