@@ -101,7 +101,9 @@ def read_known_questions(folder: Path) -> KnownQuestions:
         return KnownQuestions(())
     path = folder / KNOWN_FILE
     try:
-        questions = tuple(str(json.loads(line)["text"]) for line in path.read_text().splitlines())
+        questions = tuple(
+            str(json.loads(line)["text"]) for line in path.read_text("utf-8").split("\n") if line
+        )
     except (OSError, ValueError, KeyError, TypeError):
         raise TrainingError(f"{path} must hold lines of JSON with a text each") from None
     return KnownQuestions(questions, _floor_of(manifest.metrics))

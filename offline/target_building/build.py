@@ -10,6 +10,7 @@ from lethe.bundle import Bundle, BundleError, load_bundle, update_bundle
 from lethe.bundle.files import replace_file
 from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.encoders.loading import load_encoder
+from lethe.models.locate import ModelNotFound
 from lethe.models.smollm2 import SMOLLM2
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.job import run_classifier_job
@@ -17,7 +18,8 @@ from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import read_text
-from lethe.offline.language_models.opening import served_model
+from lethe.offline.language_models.interface import LanguageModelError
+from lethe.offline.language_models.opening import base_model_of, served_model
 from lethe.offline.progress import Progress
 from lethe.offline.target_building.checks import (
     DataFinding,
@@ -53,6 +55,8 @@ class _Build:
     built: BuiltParts
     # On an engine, what it serves.
     model: str
+    # Digest of its embeddings; None for an engine's, or where no corruption is learned.
+    embeddings: str | None
 
     @property
     def work(self) -> Path:
@@ -98,9 +102,20 @@ class _Build:
             list(self.data.unknown),
             list(self.data.facts),
             self.model,
+            self.embeddings,
             self.learning,
             *([read_text(template)] if template else []),
         ]
+
+    @property
+    def corrupts(self) -> bool:
+        """Whether the bundle has a corruption for the model."""
+        if (bundle := self.bundle) is None:
+            return False
+        if self.embeddings is None:
+            return any(each.corruption for each in bundle.models)
+        made = bundle.made_for(self.embeddings)
+        return made is not None and made.corruption is not None
 
     @property
     def bundle(self) -> Bundle | None:
@@ -134,7 +149,11 @@ def build_target(
     progress = progress or Progress()
     findings = _checked(data, cache, progress)
     built = BuiltParts(data.folder / WORK / "built.json")
-    build = _Build(data, settings, cache, built, _model(data, settings))
+    model = _model(data, settings)
+    # Under the name that an engine serves, another model may lie here.
+    here = can_learn_corruption(data) and (settings.engine or data.options.engine) is None
+    embeddings = _embeddings(model, cache) if here else None
+    build = _Build(data, settings, cache, built, model, embeddings)
     jobs = _missing(build)
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
     for job in jobs:
@@ -168,6 +187,15 @@ def _model(data: TargetData, settings: TargetBuild) -> str:
     return settings.served_name or served_model(engine, settings.api_key)
 
 
+def _embeddings(model: str, cache: Path) -> str | None:
+    """What tells a model from another of its name, as far as that is known here; learning says what is wrong with it."""
+    try:
+        base = base_model_of(model, cache)
+    except (LanguageModelError, ModelNotFound):
+        return None
+    return base and base.embedding_sha256
+
+
 def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
     # Before the encoder is loaded, which takes seconds.
     refuse_unusable(data.folder, check_data(data))
@@ -187,14 +215,13 @@ def _missing(build: _Build) -> list[str]:
     """The parts that are to be made, in order."""
     bundle = build.bundle
     judges = bundle is not None and bundle.classifier is not None
-    corrupts = bundle is not None and any(each.corruption for each in bundle.models)
     missing: list[str] = []
     if not judges or not build.built.holds("classifier", build.prompts):
         if not judges:
             missing.append("first")
         missing.append("classifier")
     if can_learn_corruption(build.data) and not (
-        corrupts and build.built.holds("corruption", build.questions)
+        build.corrupts and build.built.holds("corruption", build.questions)
     ):
         missing.append("corruption")
     return ["first"] if build.settings.first_only and "first" in missing else missing

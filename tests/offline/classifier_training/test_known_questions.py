@@ -19,6 +19,7 @@ from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.feedback_examples import join_feedback
 from lethe.offline.classifier_training.known_questions import (
+    FoundQuestions,
     KnownQuestions,
     first_known_questions,
     reach_of,
@@ -154,3 +155,11 @@ def test_a_file_of_something_else_is_told(tmp_path: Path) -> None:
     bundle = update_bundle(tmp_path / "lights", {"classifier/known.jsonl": b"nonsense"})
     with pytest.raises(TrainingError, match="must hold lines of JSON"):
         read_known_questions(bundle.folder)
+
+
+def test_a_question_with_a_separator_of_lines_is_read_back(tmp_path: Path) -> None:
+    """As text from the web has it; or no later training could read the bundle's questions."""
+    questions = ("Who keeps\u2028the light?", "And\x85when?", "Where\fto?")
+    files = FoundQuestions(questions, 3, 0.5).files()
+    folder = update_bundle(tmp_path / "lights", files).folder
+    assert read_known_questions(folder).questions == questions

@@ -1,14 +1,20 @@
 """A target is built from its folder, part by part, and what is there is not made again."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.numpy import load_file, save_file
 
-from lethe.bundle import Action, load_bundle
+from lethe.bundle import Action, Made, load_bundle, read_base_model, update_bundle
+from lethe.bundle.store import CORRUPTION
+from lethe.offline.classifier_training.settings import ClassifierJob
+from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.files import DataError
 from lethe.offline.progress import Progress
+from lethe.offline.target_building import build as build_module
 from lethe.offline.target_building.build import build_target, report_path
 from lethe.offline.target_building.data import WORK, make_folder, read_target_data
 from lethe.offline.target_building.settings import TargetBuild
@@ -101,3 +107,33 @@ def test_data_that_contradict_each_other_are_refused_before_anything_is_made(
         build(folder, tmp_path / "cache")
     assert not (folder / WORK).exists()
     assert not (tmp_path / "targets").exists()
+
+
+def test_a_corruption_is_learned_anew_for_other_weights_of_the_same_name(
+    folder: Path, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that there is acts before the model as it was, and before no other."""
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model_folder, model)
+    learned: list[str] = []
+
+    def train(job: ClassifierJob, *_: object) -> None:
+        update_bundle(job.output, {"classifier/head.json": b"{}"}, action=Action.OBSERVE)
+
+    def learn(job: LearningJob, *_: object) -> None:
+        base = read_base_model(model, str(model))
+        learned.append(base.embedding_sha256)
+        update_bundle(job.bundle, {}, Made(base, {CORRUPTION: b"x"}), action=Action.CORRUPT)
+
+    monkeypatch.setattr(build_module, "run_classifier_job", train)
+    monkeypatch.setattr(build_module, "run_learning_job", learn)
+    monkeypatch.setattr(build_module, "write_build_report", lambda *_: None)
+    for _ in range(2):
+        build(folder, tmp_path / "cache", model=str(model))
+    [first] = learned
+    weights = load_file(model / "model.safetensors")
+    save_file({name: value + 1 for name, value in weights.items()}, model / "model.safetensors")
+    for _ in range(2):
+        build(folder, tmp_path / "cache", model=str(model))
+    assert len(learned) == 2
+    assert learned[1] != first
