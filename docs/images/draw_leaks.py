@@ -10,7 +10,7 @@ from pathlib import Path
 
 PICTURE = Path(__file__).parent / "leaks.svg"
 _PAGE = Path(__file__).parent.parent / "benchmarks-leaks.md"
-_SECTION = "## Facts asked for in several ways"
+_SECTION = "## Facts asked for in several ways, with the shipped corruption"
 _COLOURS = {"bare engine": "#b4573a", "prompts judged": "#d9b26a", "answers judged too": "#3f7d5a"}
 _WIDTH, _LEFT, _RIGHT, _TOP, _BAR, _GAP = 760, 236, 60, 62, 12, 14
 _FONT = 'font-family="system-ui, sans-serif" font-size="13" fill="#1a2126"'
