@@ -1,5 +1,6 @@
 """Where in a loaded model token ids become what its first layer reads."""
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from vllm.model_executor.models.interfaces import requires_raw_input_tokens
 from lethe.corruption.vllm_plugin.compatibility import EngineRefusal
 
 _METHOD = "embed_input_ids"
+_TOKEN_IDS = "input_ids"
+# Whether a model gathers rows of its table and normalizes them in one kernel, past the method.
+_FUSED = "replicated_embed"
 
 
 class Lookup(NamedTuple):
@@ -28,17 +32,17 @@ class _Owner(NamedTuple):
     module: nn.Module
     attribute: str
 
-    def looks_up(self) -> bool:
+    def looks_up(self, methods: Sequence[str] = (_METHOD, "forward")) -> bool:
         """Whether its own code names the table, rather than hands it or the question on."""
-        methods = (getattr(type(self.module), name, None) for name in (_METHOD, "forward"))
-        return any(self.attribute in method.__code__.co_names for method in methods if method is not None)
+        found = (getattr(type(self.module), name, None) for name in methods)
+        return any(self.attribute in method.__code__.co_names for method in found if method is not None)
 
 
 def find_lookup(model: nn.Module) -> Lookup:
     """Give the method that turns token ids into what the first layer reads.
 
-    vLLM's own models have ``embed_input_ids`` for it. A model that vLLM runs by transformers' code calls the module that it
-    has for its input embeddings.
+    vLLM's own models have ``embed_input_ids`` for it; one that can also look up past it is told not to. A model that vLLM runs
+    by transformers' code calls the module that it has for its input embeddings.
 
     Raises
     ------
@@ -50,25 +54,38 @@ def find_lookup(model: nn.Module) -> Lookup:
     for owner in model.modules():
         for attribute, table in _token_tables(owner):
             owners[table].append(_Owner(owner, attribute))
+    several = EngineRefusal(
+        f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
+    )
     if len(owners) != 1 or requires_raw_input_tokens(model):
-        raise EngineRefusal(
-            f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
-        )
+        raise several
     ((table, holding),) = owners.items()
     if (embeddings := _transformers_embeddings(model)) is not None:
         if table in set(embeddings.modules()):
             return Lookup(embeddings, "forward")
-    elif (owner := _looking_up(holding)) is not None and _embeds_by_method(type(owner)):
-        return Lookup(owner, _METHOD)
+    elif (owner := _looking_up(holding)) is not None and _embeds_by_method(type(owner.module)):
+        if any(_demands_token_ids(each) for each in owner.module.modules() if each is not owner.module):
+            raise several
+        if owner.looks_up(("forward",)):
+            if not hasattr(owner.module, _FUSED):
+                raise several
+            setattr(owner.module, _FUSED, False)
+        return Lookup(owner.module, _METHOD)
     raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
 
 
-def _looking_up(holding: Sequence["_Owner"]) -> nn.Module | None:
+def _looking_up(holding: Sequence["_Owner"]) -> _Owner | None:
     """Of the modules that hold the table, the one that looks tokens up in it; None if several do, or not by the method."""
     looking = [each for each in holding if each.looks_up()] if len(holding) > 1 else holding
     if len(looking) != 1 or not callable(getattr(looking[0].module, _METHOD, None)):
         return None
-    return looking[0].module
+    return looking[0]
+
+
+def _demands_token_ids(module: nn.Module) -> bool:
+    """Whether it is called with the tokens themselves, as layers that choose their experts by them are."""
+    parameter = inspect.signature(type(module).forward).parameters.get(_TOKEN_IDS)
+    return parameter is not None and parameter.default is parameter.empty
 
 
 def _transformers_embeddings(model: nn.Module) -> nn.Module | None:

@@ -697,6 +697,39 @@ class TestLookup:
         with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
             find_lookup(Direct())
 
+    def test_layers_that_are_given_the_tokens_stop_the_start(self, model: nn.Module) -> None:
+        # They choose their experts by the tokens.
+        from vllm.models.deepseek_v4.cpu.model import DeepseekV4DecoderLayer
+
+        layer = DeepseekV4DecoderLayer.__new__(DeepseekV4DecoderLayer)
+        nn.Module.__init__(layer)
+        model.layers = nn.ModuleList([layer])
+        with pytest.raises(EngineRefusal, match="more ways than one"):
+            find_lookup(model)
+
+    def test_a_fused_lookup_is_left_for_the_method(self, one_rank: None) -> None:
+        class Fusing(EmbeddingModel):
+            """Reads its table past its method, as DeepSeek-V3.2 does on one rank."""
+
+            replicated_embed = True
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                if self.replicated_embed:
+                    return self.embed_tokens.weight[input_ids]
+                return self.embed_input_ids(input_ids)
+
+        fusing = Fusing()
+        assert find_lookup(fusing) == (fusing, "embed_input_ids")
+        assert not fusing.replicated_embed
+
+    def test_a_lookup_past_the_method_stops_the_start(self, one_rank: None) -> None:
+        class Passing(EmbeddingModel):
+            def forward(self, input_ids: Tensor, fused: bool = True) -> Tensor:
+                return self.embed_tokens.weight[input_ids] if fused else self.embed_input_ids(input_ids)
+
+        with pytest.raises(EngineRefusal, match="more ways than one"):
+            find_lookup(Passing())
+
 
 def new_request_data(name: str, request: CorruptionRequest | None, prompt: list[int]) -> Any:
     from vllm.sampling_params import SamplingParams
