@@ -1,6 +1,7 @@
 """What corruption costs the engine: the same load with and without the plugin, and with another design.
 
-Runs are interleaved, and ratios are taken within a round.
+Runs are interleaved, and ratios are taken within a round. The section is written after each round, so that a run that is ended
+leaves what it has measured.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,8 @@ def main() -> None:
         serve(model, options.serve, plan)
     else:
         load = os.getloadavg()[0]
-        rates = measure(model, options.rounds, plan)
-        report(rates, model, options.rounds, plan, (load, os.getloadavg()[0]))
+        for rounds, rates in measure(model, options.rounds, plan):
+            report(rates, model, rounds, plan, (load, os.getloadavg()[0]))
 
 
 def serve(model: Path, variant: str, plan: MeasuringPlan) -> None:
@@ -122,8 +123,10 @@ def _engine(model: Path, variant: str, plan: MeasuringPlan) -> StoppedEngine:
     return StoppedEngine(variant, command, plan.environment | plugins)
 
 
-def measure(model: Path, rounds: int, plan: MeasuringPlan) -> dict[tuple[str, float, int], list[float]]:
-    """Tokens a second of every load, one number a round."""
+def measure(
+    model: Path, rounds: int, plan: MeasuringPlan
+) -> Iterator[tuple[int, dict[tuple[str, float, int], list[float]]]]:
+    """After each round its number, and tokens a second of every load, one number a round."""
     rates: dict[tuple[str, float, int], list[float]] = defaultdict(list)
     engines: dict[str, StoppedEngine] = {}
     try:
@@ -137,10 +140,10 @@ def measure(model: Path, rounds: int, plan: MeasuringPlan) -> dict[tuple[str, fl
                 first = number % len(plan.loads)
                 for variant, share in (*plan.loads[first:], *plan.loads[:first]):
                     rates[variant, share, batch].append(engines[variant].tokens_per_second(batch, share))
+            yield number + 1, rates
     finally:
         for engine in engines.values():
             engine.stop()
-    return rates
 
 
 def report(
@@ -165,6 +168,7 @@ def report(
             cells = [_ratio(rates[variant, share, batch], rates[BARE, 0.0, batch]) for batch in plan.batches]
         rows.append([f"{variant}, {share:.0%} flagged" if variant == PLUGIN else variant, *cells])
     mode = "compiled" if plan.compiled else "eager"
+    measured = ", by processor time" if plan.processor_time else ""
     seconds = "a second of the processor, one thread," if plan.processor_time else "a second"
     body = "\n\n".join(
         [
@@ -178,7 +182,9 @@ def report(
     arguments = " ".join(([f"--rounds {rounds}"] if rounds != 5 else []) + plan.options)
     command = "make bench-engine" + (f' ARGS="{arguments}"' if arguments else "")
     version = importlib.metadata.version(vllm_distribution())
-    write_section("benchmarks.md", f"Corruption in the engine, vLLM {version}, {mode}", command, body)
+    write_section(
+        "benchmarks.md", f"Corruption in the engine, vLLM {version}, {mode}{measured}", command, body
+    )
 
 
 def _ratio(rates: Sequence[float], bare: Sequence[float]) -> str:
