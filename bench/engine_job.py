@@ -30,8 +30,8 @@ class EngineJob:
     engine
         Arguments of ``vllm.LLM``.
     batches
-        Lists of requests. A request holds ``token_ids``, ``sampling`` (arguments of ``SamplingParams``) and, if wanted,
-        ``lora`` (an adapter folder).
+        Lists of requests. A request holds ``token_ids``, or ``embeddings`` in their place, ``sampling`` (arguments of
+        ``SamplingParams``) and, if wanted, ``lora`` (an adapter folder).
     environment
         Variables that are set for the engine.
     embed
@@ -142,7 +142,12 @@ def _generate(engine: Any, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _prompts(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{"prompt_token_ids": request["token_ids"]} for request in batch]
+    return [
+        {"prompt_embeds": request["embeddings"]}
+        if "embeddings" in request
+        else {"prompt_token_ids": request["token_ids"]}
+        for request in batch
+    ]
 
 
 def _describe(output: Any) -> dict[str, Any]:

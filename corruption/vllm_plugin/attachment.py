@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from vllm.config import VllmConfig
 from vllm.distributed.parallel_state import get_pp_group
 from vllm.engine.arg_utils import EngineArgs
@@ -110,6 +111,8 @@ def attach_v1(runner: Any) -> None:
     """Attach to a loaded ``vllm.v1.worker.gpu_model_runner.GPUModelRunner`` or its CPU kind."""
     prompts = FlaggedPrompts()
     embedding = _corruptible_embedding(runner)
+    # Rows of clients' embeddings are then left out of what is looked up, unless images are to be merged into it.
+    looks_up_tokens_alone = runner.enable_prompt_embeds and not runner.supports_mm_inputs
 
     def updating(update_states: Callable[..., Any]) -> Callable[..., Any]:
         def update_and_note(scheduler_output: Any) -> Any:
@@ -126,7 +129,11 @@ def attach_v1(runner: Any) -> None:
             batch = runner.input_batch
             step = prompts.step(batch.req_ids, batch.num_computed_tokens_cpu, runner.query_start_loc.np)
             if step is not None:
-                embedding.fill(step, runner.input_ids.gpu[: scheduler_output.total_num_scheduled_tokens])
+                input_ids = runner.input_ids.gpu[: scheduler_output.total_num_scheduled_tokens]
+                if looks_up_tokens_alone:
+                    are_tokens = runner.is_token_ids.np[: len(input_ids)]
+                    step, input_ids = step.among(are_tokens), input_ids[np.flatnonzero(are_tokens)]
+                embedding.fill(step, input_ids)
             return preprocess(scheduler_output, *args, **kwargs)
 
         return corrupt_then_preprocess
@@ -209,7 +216,7 @@ def _corruptible_embedding(runner: Any) -> "CorruptibleEmbedding":
     from lethe.corruption.vllm_plugin.embedding import CorruptibleEmbedding
 
     return CorruptibleEmbedding(
-        runner.model,
+        runner.get_model(),
         max_tokens=runner.max_num_tokens,
         width=runner.model_config.get_hidden_size(),
         dtype=runner.model_config.dtype,

@@ -4,7 +4,7 @@ The same for both of vLLM's runners; knows nothing of either.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,16 @@ class StepCorruption:
     rows: Indices
     token_ids: Indices
     changes: tuple[Change, ...]
+
+    def among(self, kept: NDArray[np.bool_]) -> "StepCorruption":
+        """Give the same for a batch of which some rows are left out, none of them corrupted.
+
+        Parameters
+        ----------
+        kept
+            Of each row of the batch, whether it stays.
+        """
+        return replace(self, rows=np.cumsum(kept)[self.rows] - 1)
 
 
 @dataclass(frozen=True)

@@ -755,22 +755,35 @@ def model_config() -> Any:
 class StandInV1Runner:
     """The V1 runner's touch points, and its step in their order."""
 
-    def __init__(self, model: nn.Module):
+    supports_mm_inputs = False
+
+    def __init__(self, model: Any, enable_prompt_embeds: bool = False):
         self.model = model
         self.model_config = model_config()
         self.max_num_tokens = 32
         self.device = torch.device("cpu")
+        self.enable_prompt_embeds = enable_prompt_embeds
+        self.is_token_ids = SimpleNamespace(np=np.ones(32, dtype=bool))
         self.input_ids = SimpleNamespace(gpu=torch.zeros(32, dtype=torch.int32))
         self.query_start_loc = SimpleNamespace(np=np.zeros(9, dtype=np.int32))
         self.input_batch = SimpleNamespace(req_ids=[], num_computed_tokens_cpu=np.zeros(8, dtype=np.int32))
 
+    def get_model(self) -> nn.Module:
+        return self.model
+
     def _update_states(self, scheduler_output: Any) -> None: ...
 
     def _preprocess(self, scheduler_output: Any, num_input_tokens: int) -> Tensor:
-        return self.input_ids.gpu[:num_input_tokens]
+        input_ids = self.input_ids.gpu[:num_input_tokens]
+        if not self.enable_prompt_embeds:
+            return input_ids
+        (tokens,) = np.nonzero(self.is_token_ids.np[:num_input_tokens])
+        inputs_embeds = torch.zeros(num_input_tokens, WIDTH)
+        inputs_embeds[tokens] = self.model.embed_input_ids(input_ids[tokens])
+        return inputs_embeds
 
-    def _model_forward(self, input_ids: Tensor) -> Tensor:
-        return self.model(input_ids)
+    def _model_forward(self, inputs: Tensor) -> Tensor:
+        return inputs if self.enable_prompt_embeds else self.model(inputs)
 
     def execute(
         self, new: list[Any], finished: set[str], batch: dict[str, tuple[int, list[int]]]
@@ -820,6 +833,20 @@ class TestV1Runner:
         assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
         assert torch.equal(clean, table[PROMPT])
 
+    def test_rows_of_clients_embeddings_move_no_corruption(self, model: nn.Module) -> None:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        runner, request = StandInV1Runner(model, enable_prompt_embeds=True), a_request()
+        attach_v1(runner)
+        table = model.get_parameter("embed_tokens.weight").data
+        new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
+        runner.is_token_ids.np[:3] = False
+        batch = {"embeddings": (0, [0, 0, 0]), "flagged": (0, PROMPT), "clean": (0, PROMPT)}
+        embeddings, flagged, clean = runner.execute(new, set(), batch)
+        assert not embeddings.any()
+        assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
+        assert torch.equal(clean, table[PROMPT])
+
     def test_marks_are_gone_after_the_forward_pass(self, runner: StandInV1Runner) -> None:
         runner.execute([new_request_data("r", a_request(), PROMPT)], set(), {"r": (0, PROMPT)})
         table = runner.model.get_parameter("embed_tokens.weight").data
@@ -862,6 +889,7 @@ class TestV2Runner:
 
         fields = {
             "model": model,
+            "get_model": lambda: model,
             "model_state": State(),
             "model_config": model_config(),
             "max_num_tokens": 32,

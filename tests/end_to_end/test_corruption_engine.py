@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench.engine_job import EngineJob, run_engine_job
 from bench.engine_requests import LONG_QUESTION, QUESTIONS, one_corruption, request_to_engine
@@ -261,6 +262,21 @@ def test_ngram_speculation_is_as_the_reference(
     (result,) = run_batches(arguments, [mixed_batches[3]])
     for request, output in zip(mixed_batches[3], result["outputs"], strict=True):
         assert_output_as_reference(reference, request, output)
+
+
+def test_clients_embeddings_in_the_batch_are_as_the_reference(
+    tiny_model: Path, run_batches: Callable[..., Any]
+) -> None:
+    whole = Reference.load(tiny_model)
+    first, *others = [whole.chat_tokens(question) for question in QUESTIONS[:4]]
+    embeddings = whole.model.get_input_embeddings()(torch.tensor(first)).detach()
+    corruptions = [one_corruption(strength=0.5), None, one_corruption("shuffle")]
+    flagged = [request_to_engine(prompt, each) for prompt, each in zip(others, corruptions, strict=True)]
+    batch = [request_to_engine(first), *flagged]
+    sent = [{**batch[0], "embeddings": embeddings}, *flagged]
+    (result,) = run_batches(engine_arguments(tiny_model, enable_prompt_embeds=True), [sent])
+    for request, output in zip(batch, result["outputs"], strict=True):
+        assert_output_as_reference(whole, request, output)
 
 
 @pytest.mark.parametrize(
