@@ -30,7 +30,7 @@ from bench.classifier_data import (
 from bench.disguises import disguise_tables
 from bench.page import machine, table, write_section
 from bench.traffic_requests import Sources
-from bench.unreadable import odd_table, unreadable_tables
+from bench.unreadable import more_table, odd_table, unreadable_tables
 from bench.verdicts import flags
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
@@ -210,6 +210,9 @@ def _unreadable() -> None:
         "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. What is enough was "
         "chosen on the same texts. The last column is with `classifier.odd_stretches`, which is off by default.\n\n"
         + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
+        + "\n\nFiles of this machine that the traffic page has not, of packages that training is not left, and what commands print, in "
+        "stretches of 200 to 8,000 characters:\n\n"
+        + more_table(lexicon)
         + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom:\n\n"
         + odd_table(lexicon)
     )
