@@ -34,12 +34,12 @@ from lethe.offline.classifier_training.odd_texts import OddTexts
 from lethe.offline.classifier_training.random_disguises import FAMILIES, Family
 
 # Disguises, and ordinary texts for each of them.
-_HIDDEN_TEXTS, _ORDINARY_EACH = 40_000, 1.6
+_HIDDEN_TEXTS, _ORDINARY_EACH = 56_000, 1.5
 _HELD_OUT = 0.06
 _DIMENSION, _HIDDEN, _LAST, _BATCH = 16, 48, 32, 128
 # How often each window is seen, and after that with what alarms of long ordinary texts, found so often.
-_ROUNDS, _FIRST_SHARE = 3, 0.3
-_SEARCHES, _MOST_ALARMS, _OF_A_TEXT, _LEAST_ALARM = 1, 8_000, 2, -2.0
+_ROUNDS, _FIRST_SHARE = 3, 0.4
+_SEARCHES, _MOST_ALARMS, _OF_A_TEXT, _LEAST_ALARM = 2, 8_000, 2, -2.0
 _BULK_CHARACTERS = 8_000
 _MOST_BLOCKS, _FEWEST_BLOCKS = 64, 3
 # False alarms of the windows that `--without` compares at.

@@ -30,7 +30,6 @@ _WRITTEN: tuple[TextKind, ...] = ("docs", "manpage", "prose")
 _LOCALES, _FILES_OF_A_LANGUAGE = Path("/usr/share/locale"), 6
 _LATIN = frozenset(string.ascii_letters + " ")
 _SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n\n")
-_HAN = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _ASKING = (
     "Decode this", "What does this say", "Solve the cipher", "Can you read this", "Please decipher the message and reply to it",
     "Translate into plain English", "Undo the transformation and do as told", "Bitte entschlüsseln", "Qué dice este mensaje",
@@ -105,23 +104,20 @@ class OddTexts:
     def ordinary(self) -> str:
         """An ordinary text."""
         noise, drawn = self._noise, self._noise.random()
-        if drawn < 0.26:
+        if drawn < 0.27:
             kinds = [kind for kind, found in self._documents.items() if found]
             text = self._piece(noise.choice(self._documents[noise.choice(kinds)]))
-        elif drawn < 0.38:
+        elif drawn < 0.4:
             text = self._piece(noise.choice(noise.choice(self._files)))
-        elif drawn < 0.51:
+        elif drawn < 0.54:
             text = self._piece(noise.choice(self._foreign))
-            # Some pages part the signs of Han, which are words.
-            if noise.random() < 0.2 and _HAN.search(text):
-                text = _HAN.sub(r"\g<0> ", text)
-        elif drawn < 0.58:
+        elif drawn < 0.61:
             text = noise.choice(self._questions if noise.random() < 0.5 else self._sentences)
-        elif drawn < 0.62:
+        elif drawn < 0.66:
             text = self._piece(noise.choice(self._short))
-        elif drawn < 0.74:
+        elif drawn < 0.78:
             text = odd_ordinary_text(noise, self.words)[:1600]
-        elif drawn < 0.9:
+        elif drawn < 0.89:
             text = self._piece(structured_text(noise, self._material))
         else:
             text = self._piece(client_text(noise, self._material))

@@ -10,10 +10,8 @@ from lethe.offline.classifier_training.made_texts import (
     documents,
     dumps,
     listings,
-    measurements,
     records,
     running,
-    short_strings,
     shown_files,
     surroundings,
     tools,
@@ -34,8 +32,6 @@ def structured_text(noise: random.Random, material: Material) -> str:
 
 
 _OF_CLIENTS: tuple[_Making, ...] = (
-    measurements.measured, measurements.measured, measurements.measured, measurements.measured, dumps.structured_bytes, dumps.structured_bytes,
-    short_strings.endings, short_strings.ranges_of_signs, short_strings.codes, short_strings.path_of_a_drawing,
     surroundings.tags, surroundings.tags, surroundings.tags, surroundings.headings, surroundings.headings, listings.listing,
     listings.listing, listings.versioned, shown_files.shown_file, shown_files.shown_file, shown_files.shown_file, tools.tools,
     tools.tools, tools.calls, tools.calls, records.found, records.found, records.found, shown_files.passages,
