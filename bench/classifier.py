@@ -194,7 +194,7 @@ def _disguises() -> None:
         "letters changed, 68 of 153 packed; 367 passed by the readers of before. The fifth is from public catalogues of evasions and of ciphers and from "
         "papers on jailbreaks by ciphers, by who then trained the network of odd stretches, committed before that: 479 of 969 (49.4 %, 46.3–52.6) passed before "
         "there was one, 217 (22.4 %, 19.9–25.1) by its first version, which called too many long requests unreadable, and 239 (24.7 %, 22.1–27.5) by the second, "
-        "which learned from more ordinary text and nothing of the lists; of the fourth 339, 163 and 181 of 731, of the third 126 and 75 of 1,598 before and by the first. The network is "
+        "which learned from more ordinary text and nothing of the lists; of the fourth 339, 163 and 181 of 731, of the third 126 and 75 of 1,598 before and by the first. The third, which learned from more ordinary text, calls one ordinary request unreadable where that called four and lets 224 (23.1 %, 20.6–25.9) of the fifth pass, 244 before readings of digits as letters no longer hid what it found. The network is "
         "asked with `classifier.odd_stretches` alone, which it is not below. A kind whose mechanism was not thought of passes, and each new maker thinks of more of them. "
         "What the first three lists showed was mended since where a mechanism could be, and below is what holds now; it says nothing about "
         "disguises that nobody tried, for which the first figures stand.\n\n"

@@ -17,12 +17,12 @@ from lethe.classifier.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
-_REQUESTS = {200: 700, 600: 420, 2_000: 280, 8_000: 140, 32_000: 60, 128_000: 12}
+_REQUESTS = {200: 700, 600: 420, 2_000: 280, 8_000: 140, 32_000: 40}
 # Stretches of files by their length, and how many; of what commands print, a dozen of each that is so long.
 _FILES = {200: 900, 2_000: 500, 8_000: 250}
 _OUTPUTS = (200, 2_000)
 _AS_THEY_ARE = "as they are"
-# Whether something is unreadable, and whether it is without `odd_stretches`.
+# Whether something is unreadable, and whether it is with `odd_stretches`.
 _Found = tuple[bool, bool]
 
 
@@ -61,7 +61,7 @@ def _counts(of: str, found: Mapping[str, Sequence[_Found]], *, total: bool) -> s
     rows = [(name, each) for name, each in found.items()]
     if total:
         rows.append(("**all**", [each for several in found.values() for each in several]))
-    header = [of, "unreadable", "without `odd_stretches`"]
+    header = [of, "unreadable", "with `odd_stretches`"]
     return table(
         header,
         [
@@ -88,8 +88,8 @@ def _more_texts() -> Iterator[tuple[str, str]]:
 
 
 def _found(texts: Sequence[str], lexicon: Lexicon) -> _Found:
-    odd, plain = (
+    plain, odd = (
         any(find_readings(text, lexicon, odd_stretches=odd).unreadable for text in texts if text.strip())
-        for odd in (True, False)
+        for odd in (False, True)
     )
-    return odd, plain
+    return plain, odd
