@@ -33,7 +33,7 @@ class ClassifierSettings(pydantic.BaseModel):
         Readings of one message (decoded, unspaced, ...); a message with more makes the verdict ``too_long``.
     odd_stretches
         Whether what looks like no ordinary text by a small network that learned from random disguises is unreadable, too. Half as
-        many disguises that nobody named pass; but agents' tags and data in requests are called so now and then.
+        many disguises that nobody named pass; but tables of numbers and other data in bulk are called so now and then.
     queue_capacity
         Conversations that may wait; one more raises `ClassifierOverloaded`.
     deadline_seconds

@@ -26,7 +26,7 @@ from bench.classifier.data import (
     tofu,
     wmdp,
 )
-from bench.classifier.unreadable import odd_table, unreadable_tables
+from bench.classifier.unreadable import more_table, odd_table, unreadable_tables
 from bench.classifier.verdicts import flags
 from bench.disguises.tables import disguise_tables
 from bench.page import machine, table, write_section
@@ -193,7 +193,7 @@ def _disguises() -> None:
         "letters changed, 68 of 153 packed; 367 passed by the readers of before. The fifth is from public catalogues of evasions and of ciphers and from "
         "papers on jailbreaks by ciphers, by who then trained the network of odd stretches, committed before that: 479 of 969 (49.4 %, 46.3–52.6) passed before "
         "there was one, 217 (22.4 %, 19.9–25.1) by its first version, which called too many long requests unreadable, and 239 (24.7 %, 22.1–27.5) by the second, "
-        "which learned from more ordinary text and nothing of the lists; of the fourth 339, 163 and 181 of 731, of the third 126 and 75 of 1,598 before and by the first. The network is "
+        "which learned from more ordinary text and nothing of the lists; of the fourth 339, 163 and 181 of 731, of the third 126 and 75 of 1,598 before and by the first. The third, which learned from more ordinary text, calls one ordinary request unreadable where that called four and lets 224 (23.1 %, 20.6–25.9) of the fifth pass, 244 before readings of digits as letters no longer hid what it found. The network is "
         "asked with `classifier.odd_stretches` alone, which it is not below. A kind whose mechanism was not thought of passes, and each new maker thinks of more of them. "
         "What the first three lists showed was mended since where a mechanism could be, and below is what holds now; it says nothing about "
         "disguises that nobody tried, for which the first figures stand.\n\n"
@@ -209,6 +209,9 @@ def _unreadable() -> None:
         "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. What is enough was "
         "chosen on the same texts. The last column is with `classifier.odd_stretches`, which is off by default.\n\n"
         + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
+        + "\n\nFiles of this machine that the traffic page has not, of packages that training is not left, and what commands print, in "
+        "stretches of 200 to 8,000 characters:\n\n"
+        + more_table(lexicon)
         + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom:\n\n"
         + odd_table(lexicon)
     )

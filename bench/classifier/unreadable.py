@@ -3,10 +3,12 @@
 Knows requests and readings; asks no encoder.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from bench.classifier.command_outputs import files, outputs
 from bench.classifier.odd_ordinary import odd_texts
 from bench.page import table
 from bench.traffic.requests import Request, Sources, requests_as_they_are, requests_of_length
@@ -15,7 +17,10 @@ from lethe.classifier.disguises.spelling import Lexicon
 from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
-_REQUESTS = {2_000: 200, 8_000: 120, 32_000: 60, 128_000: 12}
+_REQUESTS = {200: 700, 600: 420, 2_000: 280, 8_000: 140, 32_000: 40}
+# Stretches of files by their length, and how many; of what commands print, a dozen of each that is so long.
+_FILES = {200: 900, 2_000: 500, 8_000: 250}
+_OUTPUTS = (200, 2_000)
 _AS_THEY_ARE = "as they are"
 # Whether something is unreadable, and whether it is with `odd_stretches`.
 _Found = tuple[bool, bool]
@@ -34,6 +39,14 @@ def unreadable_tables(sources: Sources, lexicon: Lexicon) -> str:
     return (
         f"{_counts('characters', by_length, total=True)}\n\n{_counts('kind of text', by_kind, total=False)}"
     )
+
+
+def more_table(lexicon: Lexicon) -> str:
+    """A table in Markdown of what agents read on a machine, by kind: files of kinds that services see less, and what commands print."""
+    by_kind: dict[str, list[_Found]] = defaultdict(list)
+    for kind, text in _more_texts():
+        by_kind[kind].append(_found([text], lexicon))
+    return _counts("kind of text", by_kind, total=True)
 
 
 def odd_table(lexicon: Lexicon) -> str:
@@ -64,6 +77,14 @@ def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:
         yield from (
             (f"{length:,}", request) for request in islice(requests_of_length(sources, length), count)
         )
+
+
+def _more_texts() -> Iterator[tuple[str, str]]:
+    for length, count in _FILES.items():
+        found = list(files(length))
+        yield from random.Random(length).sample(found, min(count, len(found)))
+    for length in _OUTPUTS:
+        yield from outputs(length)
 
 
 def _found(texts: Sequence[str], lexicon: Lexicon) -> _Found:

@@ -6,6 +6,7 @@ judged by the mean and the spread of what their blocks show. Knows no disguise b
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +25,18 @@ BLOCK = 16
 # last but one and whether it repeats what stood up to four places before.
 _SIGNS, _BITS = 160, (12, 13, 13, 12, 12)
 VECTORS = _SIGNS + sum(1 << bits for bits in _BITS)
-DENSE = 4
-"""What is told of a block besides: shares of known and of unknown words, the mean and the highest surprise of its signs."""
+DENSE = 7
+"""What is told of a block besides: shares of known and of unknown words, the mean and the highest surprise of its signs, and what
+share of its signs end a row of three, of five, of eight that stood shortly before."""
+# Letters in disguise repeat as letters do: how many signs a row has, and how far before the same one may stand.
+_ROWS = ((3, 64), (5, 256), (8, 512))
 # Blocks of a window, and how far the next one begins behind it. A shorter text is one window.
 _WINDOWS = ((12, 6), (24, 12), (64, 32))
+SIZES = len(_WINDOWS)
 _FEWEST_BLOCKS = 3
 _SPREAD_FLOOR = 1e-4
-# Whoever hides a question sends little else. So each halving of the share that a window is of its text asks for so much more in
-# log-odds: with less, lists of registers, years and names in code and in definitions of tools would be odd.
-_EACH_HALVING = 2.0
+# Each doubling of a text is a chance more that one of its windows is odd, and asks for so much more in log-odds.
+_SHORT, _EACH_DOUBLING = 256, 1.0
 _MULTIPLIER = np.uint32(0x9E3779B1)
 _VECTORS_AT_ONCE = 1 << 16
 
@@ -50,7 +54,7 @@ class OddStretches:
     of_blocks, of_windows, of_all
         Weights with the bias as the last row: (D + `DENSE` + 1, H), (2 H + 1, K) and (K + 1,).
     least
-        Log-odds from which on a window that is all of its text is odd.
+        (`SIZES`,) log-odds from which on a window of a short text is odd, by the size of windows.
     """
 
     vectors: NDArray[np.int8]
@@ -58,7 +62,7 @@ class OddStretches:
     of_blocks: NDArray[np.float32]
     of_windows: NDArray[np.float32]
     of_all: NDArray[np.float32]
-    least: float
+    least: NDArray[np.float32]
 
     @classmethod
     def load(cls) -> "OddStretches":
@@ -74,7 +78,7 @@ class OddStretches:
             of_windows=self.of_windows,
             of_all=self.of_all,
             unit=np.float32(self.unit),
-            least=np.float32(self.least),
+            least=self.least,
         )
 
     def found_in(self, signs: WeighedSigns, words: "WordShares", characters: int) -> list[tuple[int, int]]:
@@ -85,9 +89,9 @@ class OddStretches:
         characters
             How long the whole text is that this one is of.
         """
-        starts, ends, odds = self.windows(signs, words)
-        share = np.minimum(BLOCK * (ends - starts) / max(characters, 1), 1)
-        (chosen,) = (odds + _EACH_HALVING * np.log2(share) >= self.least).nonzero()
+        starts, ends, sizes, odds = self.windows(signs, words)
+        more = _EACH_DOUBLING * math.log2(max(characters, _SHORT) / _SHORT)
+        (chosen,) = (odds >= self.least[sizes] + more).nonzero()
         end = len(signs.text)
         stretches = (
             (BLOCK * start, end if end - BLOCK * last < BLOCK else BLOCK * last)
@@ -97,13 +101,16 @@ class OddStretches:
 
     def windows(
         self, signs: WeighedSigns, words: "WordShares"
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Where windows start and end, in blocks, and the log-odds that each is odd, (N,) each; none of a short text."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Where windows start and end, in blocks, of which size each is, and the log-odds that it is odd, (N,) each.
+
+        None of a short text.
+        """
         blocks = len(signs.text) // BLOCK
         if blocks < _FEWEST_BLOCKS:
             nothing = np.zeros(0, np.int64)
-            return nothing, nothing, np.zeros(0, np.float32)
-        starts, ends = _windows(blocks)
+            return nothing, nothing, nothing, np.zeros(0, np.float32)
+        starts, ends, sizes = _windows(blocks)
         shown = np.maximum(_with_one(self._of_blocks(signs, words)) @ self.of_blocks, 0)
         # Sums up to each block; in double precision, since they are subtracted.
         sums = np.zeros((blocks + 1, 2 * shown.shape[1]))
@@ -113,7 +120,7 @@ class OddStretches:
         spread = np.sqrt(np.maximum(square - mean * mean, 0) + _SPREAD_FLOOR)
         seen = np.concatenate([mean, spread], axis=1).astype(np.float32)
         hidden = np.maximum(_with_one(seen) @ self.of_windows, 0)
-        return starts, ends, _with_one(hidden) @ self.of_all
+        return starts, ends, sizes, _with_one(hidden) @ self.of_all
 
     @functools.cached_property
     def _wide(self) -> NDArray[np.int16]:
@@ -193,7 +200,25 @@ def dense_features(signs: WeighedSigns, words: WordShares) -> NDArray[np.float32
     features[:, 1] = _share(words, words.unknown, blocks)
     features[:, 2] = surprise.mean(axis=1) / 6
     features[:, 3] = surprise.max(axis=1) / 12
+    kinds = _kinds_of(signs.text)
+    for column, (length, reach) in enumerate(_ROWS, 4):
+        again = _repeats(kinds, length, reach)[: BLOCK * blocks]
+        features[:, column] = again.reshape(blocks, BLOCK).mean(axis=1)
     return features
+
+
+def _repeats(kinds: NDArray[np.uint8], length: int, reach: int) -> NDArray[np.bool_]:
+    """Whether each sign ends a row of so many that ended at most so far before as well, (N,)."""
+    keys = kinds.astype(np.uint32)
+    for before in range(1, length):
+        keys[before:] = keys[before:] * np.uint32(257) + kinds[:-before]
+    # Of sixteen bits, which numpy sorts in linear time.
+    hashed = (keys * _MULTIPLIER >> np.uint32(16)).astype(np.uint16)
+    order = hashed.argsort(kind="stable")
+    near = (hashed[order[1:]] == hashed[order[:-1]]) & (order[1:] - order[:-1] <= reach)
+    again = np.zeros(len(kinds), np.bool_)
+    again[order[1:]] = near
+    return again
 
 
 def _share(words: WordShares, chosen: NDArray[np.bool_], blocks: int) -> NDArray[np.float64]:
@@ -204,7 +229,7 @@ def _share(words: WordShares, chosen: NDArray[np.bool_], blocks: int) -> NDArray
     return (begun - ended).cumsum()[:-1].reshape(blocks, BLOCK).mean(axis=1)
 
 
-def _windows(blocks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _windows(blocks: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     starts: list[NDArray[np.int64]] = []
     ends: list[NDArray[np.int64]] = []
     for size, step in _WINDOWS:
@@ -216,8 +241,9 @@ def _windows(blocks: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         starts.append(begins)
         ends.append(np.minimum(begins + size, blocks))
     first, last = np.concatenate(starts), np.concatenate(ends)
+    sizes = np.repeat(np.arange(len(starts)), list(map(len, starts)))
     whole = last - first >= _FEWEST_BLOCKS
-    return first[whole], last[whole]
+    return first[whole], last[whole], sizes[whole]
 
 
 def _with_one(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -260,5 +286,5 @@ def _load() -> OddStretches:
             weights["of_blocks"],
             weights["of_windows"],
             weights["of_all"],
-            float(weights["least"]),
+            weights["least"],
         )

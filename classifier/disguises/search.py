@@ -226,14 +226,37 @@ class DisguiseSearch:
             found += ((place + start, place + end) for start, end in inside)
         # These say more exactly where it stands.
         unread = list(self._not_read(found, parted, readings))
-        return unread or list(self._not_read(self._unlike(parted, weighed), parted, readings))
+        if unread or self._lexicon is None or self._odd_stretches is None:
+            return unread
+        odd = list(self._unlike(parted, weighed))
+        if not odd:
+            return []
+        # Data and disguises have digits and marks that might be letters; that reads them only where words result.
+        parent = parted.reading
+        telling = [
+            each
+            for each in readings
+            if each.reading.name not in LEET_ALPHABETS or self._says_more(each.reading, parent)
+        ]
+        return list(self._not_read(odd, parted, telling))
+
+    def _says_more(self, reading: Reading, parent: Reading) -> bool:
+        """Whether more words became known in a reading than are left unknown."""
+        known, unknown = self._known_and_unknown(reading.canonical.text)
+        return known - self._known_and_unknown(parent.canonical.text)[0] > unknown
+
+    def _known_and_unknown(self, text: str) -> tuple[int, int]:
+        assert self._lexicon is not None
+        words = WordShares(*self._lexicon.unknown_words(text))
+        long = words.ends - words.starts >= _SHORTEST_KNOWN
+        return int(np.count_nonzero(long & ~words.unknown)), int(np.count_nonzero(words.unknown))
 
     def _unlike(
         self, parted: PartedReading, weighed: Mapping[int, WeighedSigns]
     ) -> Iterator[tuple[int, int]]:
         """Where a reading looks like no ordinary text, given its signs by where they begin."""
-        if self._lexicon is None or self._odd_stretches is None:
-            return
+        assert self._lexicon is not None
+        assert self._odd_stretches is not None
         length = len(parted.reading.canonical.text)
         for place, part in parted.fresh_parts:
             words = WordShares(*self._lexicon.unknown_words(part))
@@ -391,6 +414,8 @@ _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals", *SHORTENED}
+# Letters of a word that says something by being known.
+_SHORTEST_KNOWN = 3
 # Those that change words where they stand, whatever the rest of the text is.
 _WORD_BY_WORD = {"unscrambled", "unjoined", "respelled", *SHORTENED}
 _LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", *_WORD_BY_WORD}

@@ -1,13 +1,19 @@
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lethe.classifier.disguises.deobfuscation import find_readings
 from lethe.classifier.disguises.odd_stretches import BLOCK, VECTORS, OddStretches, WordShares, vector_rows
 from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.text.sign_statistics import SignStatistics
+from tests.server.agents import AGENTS
 
 QUIET = "The garden behind the house was quiet in the morning, and nobody had swept the leaves. "
-HIDDEN = "\n".join(f"v{7 * place % 22} = {QUIET[4 * place : 4 * place + 4]!r}" for place in range(22))
+# A row for each letter with its place, in disorder.
+HIDDEN = "\n".join(f"{5 * place % 86},{QUIET[5 * place % 86]}" for place in range(86))
 SIGNS = SignStatistics.load()
 WORDS = Lexicon(QUIET.lower().replace(",", "").replace(".", "").split())
 
@@ -22,7 +28,7 @@ def found(detector: OddStretches, text: str, characters: int | None = None) -> l
     return detector.found_in(SIGNS.weighed(text), words, len(text) if characters is None else characters)
 
 
-def test_pieces_of_a_sentence_in_disorder_are_odd(detector: OddStretches) -> None:
+def test_letters_in_disorder_with_their_places_are_odd(detector: OddStretches) -> None:
     assert found(detector, HIDDEN)
 
 
@@ -44,6 +50,24 @@ def test_it_is_asked_where_that_is_wanted_alone() -> None:
 )
 def test_prose_code_and_records_are_ordinary(detector: OddStretches, ordinary: str) -> None:
     assert not found(detector, ordinary)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(each)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_nothing_that_agents_send_is_unreadable(encoder: Encoder, agent: str) -> None:
+    body = AGENTS[agent].body(
+        "What is the capital of France?", "def area(radius):\n    return 3.14 * radius**2"
+    )
+    texts = {text[:length] for text in texts_in(body) for length in (300, 10_000) if text.strip()}
+    odd = [text for text in texts if find_readings(text, encoder.lexicon, odd_stretches=True).unreadable]
+    assert not odd
 
 
 def test_a_stretch_that_is_most_of_its_text_is_found_with_what_stands_around_it(

@@ -1,4 +1,4 @@
-"""What the plugin adds to an engine's steps, part by part and without an engine: ``python -m bench.engine_parts``.
+"""What the plugin adds to an engine's steps, part by part and without an engine: ``python -m bench.engine.parts``.
 
 Where a machine has other work, rates of whole engines scatter by more than the plugin costs. Its parts can be repeated until one run
 of them met with nothing else; the least of many runs is taken.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.batches import NEW_TOKENS, PROMPT_TOKENS, rounded_up
+from bench.engine.batches import NEW_TOKENS, PROMPT_TOKENS, rounded_up
 from bench.page import machine, table, vllm_distribution, write_section
 from lethe.corruption.artifact import Corruption
 from lethe.corruption.request import CorruptionRequest, PlacedCorruption
@@ -53,7 +53,7 @@ def main() -> None:
         f"{NEW_TOKENS} generated tokens, all of whose prompts come in one step; in brackets what ratio this makes beside an engine of "
         f"{', '.join(f'{rate:g}' for rate in rates)} tokens a second."
     )
-    command = f"python -m bench.engine_parts --tokens-per-second {' '.join(f'{rate:g}' for rate in rates)}"
+    command = f"python -m bench.engine.parts --tokens-per-second {' '.join(f'{rate:g}' for rate in rates)}"
     write_section(
         "benchmarks.md", "Corruption in the engine, part by part", command, f"{body}\n\n{table(header, rows)}"
     )
