@@ -1,9 +1,10 @@
 """Fitting what judges questions by their embedding alone, and from which score on it may flag them.
 
 It is fitted on whole prompts as they are. Other forms of them, stretches of long text and nonsense made of them teach the
-head what a long text may hold; here they cost a third of the descriptions that are found.
+head what a long text may hold; here they cost a part of the descriptions that are found.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -30,8 +31,10 @@ _GATE_NORM = 1000.0
 _SPARED = 0.85
 # Of the weight of all negatives, what those near the target have.
 _NEAR_SHARE = 0.6
-# Of ordinary prompts, what may be flagged for their embedding alone.
-_FLAGGED = 0.002
+# Of ordinary questions, what may be flagged for their embedding alone. A thousand ordinary prompts do not show so little, and there
+# are questions that they have none like, so it is taken from the tail of the highest of their scores.
+_FLAGGED = 0.0002
+_IN_TAIL = 20
 # Where prompts near the target are few, nearly all of the others are needed to say how each scores.
 _FOLDS, _FOLDS_OF_FEW, _FEW = 3, 20, 200
 # Negatives beside those near the target that these folds are fitted on.
@@ -129,27 +132,30 @@ def _weights(side: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _threshold(questions: QuestionSet, settings: TrainingSettings) -> float:
     """The score from which on the wanted shares of prompts near the target and of ordinary ones are flagged."""
-    few = np.sum(questions.side == 1) < _FEW
-    allowed = (
-        (1, _FOLDS_OF_FEW if few else _FOLDS, settings.near_false_positive_rate),
-        (2, _FOLDS, _FLAGGED),
+    folds = _FOLDS_OF_FEW if np.sum(questions.side == 1) < _FEW else _FOLDS
+    near, sizes = _held_out_scores(questions, 1, folds, settings.seed)
+    ordinary, _ = _held_out_scores(questions, 2, _FOLDS, settings.seed)
+    return max(
+        false_positive_threshold(near, 1 / sizes, settings.near_false_positive_rate),
+        _tail_threshold(ordinary, _FLAGGED),
     )
-    thresholds: list[float] = []
-    for side, folds, rate in allowed:
-        (rows,) = np.nonzero(questions.side == side)
-        groups = [questions.groups[int(row)] for row in rows]
-        sizes = Counter(groups)
-        scores = _held_out_scores(questions, rows, groups, folds, settings.seed)
-        thresholds.append(
-            false_positive_threshold(scores, np.array([1 / sizes[group] for group in groups]), rate)
-        )
-    return max(thresholds)
+
+
+def _tail_threshold(scores: NDArray[np.float64], share: float) -> float:
+    """The score that this share reaches, where scores fall off exponentially beyond a high one; see `lethe.classifier.tail`."""
+    beyond = np.sort(scores)[::-1][: _IN_TAIL + 1]
+    start = float(beyond[-1])
+    scale = float(np.mean(beyond[:-1] - start)) if len(beyond) > 1 else 0.0
+    return start + scale * math.log(max((len(beyond) - 1) / len(scores) / share, 1))
 
 
 def _held_out_scores(
-    questions: QuestionSet, rows: NDArray[np.int64], groups: Sequence[str], folds: int, seed: int
-) -> NDArray[np.float64]:
-    """Scores of some of the texts, each by a fit without all of its group."""
+    questions: QuestionSet, side: int, folds: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scores of a side's texts, each by a fit without all of its group, and how many texts its group has."""
+    (rows,) = np.nonzero(questions.side == side)
+    groups = [questions.groups[int(row)] for row in rows]
+    sizes = Counter(groups)
     order = sorted(set(groups))
     random.Random(seed).shuffle(order)
     fold_of = {group: place % folds for place, group in enumerate(order)}
@@ -164,4 +170,4 @@ def _held_out_scores(
         fitted_on[rows[held_out]] = False
         model = _fit(questions, fitted_on)
         scores[held_out] = questions.embeddings[rows[held_out]] @ model.dense_weights + model.bias
-    return scores
+    return scores, np.array([float(sizes[group]) for group in groups])
