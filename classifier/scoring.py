@@ -19,6 +19,7 @@ from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
 from lethe.classifier.points import ranges
 from lethe.classifier.reading import Reading, Readings
+from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.stretches import Stretches, cut
@@ -183,6 +184,7 @@ class Scorer:
         self._lexicon = encoder.lexicon.with_names(names, bank.plainest_names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
+        self._second_look = SecondLook(encoder, bank, self._gate)
         nothing = self._nothing_found = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
@@ -229,6 +231,9 @@ class Scorer:
         ]
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
         suspicious &= _touch_fresh(stretches, pieces)
+        if self._second_look.is_taken:
+            plain = np.array([piece.reading.plain for piece in pieces])[owner]
+            self._keep_for_second_look(stretches, tokens, plain & ~material, suspicious)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[list[Window]] = [[] for _ in texts]
@@ -308,6 +313,26 @@ class Scorer:
         suspicious[asking[~np.array(short, bool)]] = True
         return suspicious
 
+    def _keep_for_second_look(
+        self,
+        stretches: Stretches,
+        tokens: TokenizedText,
+        asking: NDArray[np.bool_],
+        suspicious: NDArray[np.bool_],
+    ) -> None:
+        """Count among what is suspicious, (N,), the windows that are cleared and in which a second look may find something.
+
+        Parameters
+        ----------
+        asking
+            (N,), which stretches are of readings that are no longer than a question and written as they are read.
+        """
+        cleared = ~np.logical_or.reduceat(suspicious, stretches.first[:-1])
+        rows = stretches.first[:-1][cleared & asking[stretches.first[:-1]]]
+        first, last = tokens.ranges(stretches.bounds[rows])
+        for row, start, end in zip(rows.tolist(), first.tolist(), last.tolist(), strict=True):
+            suspicious[row] = self._second_look.may_find(tokens.ids[start:end])
+
     def nothing_found(self) -> NDArray[np.float32]:
         return self._nothing_found.copy()
 
@@ -346,6 +371,8 @@ class Scorer:
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
+        if self._second_look.is_taken and around is None and not window.lossy:
+            scores = self._second_look.scores(text, hidden, scores)
         if not with_spans:
             return TextScores(scores)
         spans: dict[int, tuple[WindowSpan, ...]] = {}
