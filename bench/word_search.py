@@ -2,21 +2,25 @@
 
 ``python -m bench.word_search [--questions N] NAME=FOLDER ...`` with the ``classifier/`` folders of heads; the shipped one by default. Needs LETHE_DATA_DIR.
 No head has seen the questions, nor a word of the search's in its hardening, and none of the questions attacked was looked at when the
-second look was made: that was done on the other half, with another seed.
+second look was made: that was done on the other half, with another seed. What was found is kept, so a run that was cut off goes on.
 """
 
 import argparse
 import asyncio
 import gzip
+import hashlib
 import json
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+import lethe.classifier
+import lethe.offline.attacks
 from bench.classifier_data import (
     data_folder,
     harry_potter_negatives,
@@ -28,8 +32,10 @@ from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.head import HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
-from lethe.offline.attacks.search import SearchLimits, WordSearch, rank_words, search
+from lethe.models.cache import cache_folder
+from lethe.offline.attacks.search import SearchLimits, rank_words, search
 from lethe.offline.attacks.words import ordinary_words
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.metrics.intervals import counted
 
 _BUDGETS = (25, 100, 400)
@@ -86,8 +92,11 @@ def _row(name: str, folder: Path, count: int) -> list[str]:
     margins = _margins(scorer, questions)
     flagged = [text for text, margin in zip(questions, margins, strict=True) if margin >= 0]
     attacked = [text for text in questions[:_ATTACKED] if text in flagged][:count]
-    found = {queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries)) for queries in _BUDGETS}
-    passed = [each.best.added for each in found[_GOAL] if each.best.passes]
+    kept = _record(folder)
+    found = {
+        queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries, kept)) for queries in _BUDGETS
+    }
+    passed = [each.added for each in found[_GOAL] if each.passes]
     before = time.process_time()
     false = [_margins(scorer, _fresh()) >= 0]
     milliseconds = 1000 * (time.process_time() - before) / len(false[0])
@@ -96,24 +105,49 @@ def _row(name: str, folder: Path, count: int) -> list[str]:
     return [
         name,
         counted(len(flagged), len(questions)),
-        *(counted(sum(each.best.passes for each in searches), len(searches)) for searches in found.values()),
+        *(counted(sum(each.passes for each in searches), len(searches)) for searches in found.values()),
         f"{np.mean(passed):.1f}" if passed else "–",
         *(counted(int(each.sum()), len(each)) for each in false),
         f"{milliseconds:.1f}",
     ]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What a search came to: whether a wording passes, and how many words were added."""
+
+    passes: bool
+    added: int
+
+
 async def _searches(
-    scorer: Scorer, attacked: Sequence[str], ranked_on: Sequence[str], queries: int
-) -> list[WordSearch]:
+    scorer: Scorer, attacked: Sequence[str], ranked_on: Sequence[str], queries: int, kept: Path
+) -> list[_Found]:
     async def margins(texts: Sequence[str]) -> list[float]:
         return _margins(scorer, texts).tolist()
 
-    words = await rank_words(ranked_on, margins, ordinary_words())
-    return [
-        await search(text, margins, words, SearchLimits(queries), random.Random(f"{_SEED}:{text}"))
-        for text in attacked
-    ]
+    known = {
+        line["question"]: _Found(line["passes"], line["added"])
+        for line in read_whole_lines(kept)
+        if line["queries"] == queries
+    }
+    missing = [text for text in dict.fromkeys(attacked) if text not in known]
+    words = await rank_words(ranked_on, margins, ordinary_words()) if missing else []
+    for text in missing:
+        found = await search(text, margins, words, SearchLimits(queries), random.Random(f"{_SEED}:{text}"))
+        known[text] = _Found(found.best.passes, found.best.added)
+        append_lines(kept, [{"queries": queries, "question": text} | asdict(known[text])])
+    return [known[text] for text in attacked]
+
+
+def _record(folder: Path) -> Path:
+    """Where what was found is kept, by head and by the code that read and attacked."""
+    digest = hashlib.sha256(repr((_SEED, SearchLimits())).encode())
+    modules = (Path(str(module.__file__)).parent for module in (lethe.classifier, lethe.offline.attacks))
+    code = [file for each in modules for file in each.glob("*.py")]
+    for file in sorted([*code, *(file for file in folder.iterdir() if file.is_file())]):
+        digest.update(file.name.encode() + file.read_bytes())
+    return cache_folder() / "bench-word-search" / f"{digest.hexdigest()[:16]}.jsonl"
 
 
 def _margins(scorer: Scorer, texts: Sequence[str]) -> NDArray[np.float64]:
