@@ -88,6 +88,12 @@ class Gate:
         summed = self._by_vectors if len(self._bias) > _MANY_HEADS else self._sums
         return (summed(ids, edges, first, last) + self._bias)[same]
 
+    def shares(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What each of T tokens adds to each head's score before that is divided by the root of their number, (T, H)."""
+        if len(self._bias) > _MANY_HEADS:
+            return self._vectors.token_vectors(ids) @ self._directions.T
+        return np.concatenate([shares.take(ids, axis=0) for shares in self._shares], axis=1)
+
     def _sums(
         self,
         ids: NDArray[np.int64],

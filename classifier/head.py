@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,23 @@ from lethe.classifier.token_bag import BagBank, BagWeights
 SCHEMA_VERSION = 3
 TENSORS_NAME = "head.safetensors"
 DOCUMENT_NAME = "head.json"
+
+
+@dataclass(frozen=True)
+class SecondLookLimits:
+    """When there is a second look at a short question, and what must come of it; see `lethe.classifier.second_look`.
+
+    Attributes
+    ----------
+    score
+        What is left of a question without some of its words must score as much.
+    gate, lexical
+        Some of its tokens alone must add up to as much in the first tier, and in the bag.
+    """
+
+    score: float
+    gate: float
+    lexical: float
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,8 @@ class Head:
     tail
         How ordinary text scores in bulk; None where that was not measured, and then neither length raises a threshold nor is a
         name that material has in passing held back.
+    second_look
+        None where what is not flagged is not looked at twice.
     names
         What the target's names add; see `lethe.classifier.names`.
     questions
@@ -82,6 +101,7 @@ class Head:
     passed_probability: float
     threshold: float
     tail: Tail | None = None
+    second_look: SecondLookLimits | None = None
     names: NameWeights = field(default_factory=NameWeights)
     questions: QuestionWeights | None = None
     calibration: Calibration = field(default_factory=Calibration)
@@ -110,6 +130,7 @@ def head_files(head: Head) -> dict[str, bytes]:
         **{name: getattr(head, name) for name in _NUMBERS},
         "calibration": head.calibration.to_document(),
         "tail": head.tail.to_document() if head.tail else None,
+        **({"second_look": asdict(head.second_look)} if head.second_look else {}),
         "entities": list(head.entities),
         "names": [
             {
@@ -219,6 +240,7 @@ def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
             gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
             tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
+            second_look=_limits_of(document.get("second_look")),
             calibration=Calibration.from_document(document["calibration"]),
             entities=tuple(document["entities"]),
             provenance=document.get("provenance", {}),
@@ -233,6 +255,12 @@ def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
             f"classifier head in {folder} has bag features that do not ascend or lack weights; train it again"
         )
     return head
+
+
+def _limits_of(document: dict[str, Any] | None) -> SecondLookLimits | None:
+    if document is None:
+        return None
+    return SecondLookLimits(*(float(document[name]) for name in ("score", "gate", "lexical")))
 
 
 def _names_of(groups: list[dict[str, Any]]) -> NameWeights:
@@ -306,6 +334,10 @@ class HeadBank:
     def lexical(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the tokens of N texts, one text after another and each of some length, add to their scores, (N, H)."""
         return self._bag.scores_of_each(ids, lengths)
+
+    def token_weights(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What each of T tokens weighs for each head, without pairs, (T, H)."""
+        return self._bag.token_weights(ids)
 
     def score(
         self, embedding: NDArray[np.float32], ids: NDArray[np.int64], text: str, around: str | None = None

@@ -18,6 +18,7 @@ from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
 from lethe.classifier.questions import LONGEST_QUESTION
+from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
 from lethe.classifier.tally import Tally
@@ -197,6 +198,7 @@ class Scorer:
         self._lexicon = encoder.lexicon.with_names(names, bank.plainest_names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         self._gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
+        self._second_look = SecondLook(encoder, bank, self._gate)
         nothing = self._nothing_found = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
@@ -242,6 +244,9 @@ class Scorer:
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
         suspicious |= self._held_questions(stretches, tokens, ~(speculative | lossy | material))
         suspicious &= _touch_fresh(stretches, pieces)
+        if self._second_look.is_taken:
+            plain = np.array([piece.reading.plain for piece in pieces])[owner]
+            self._keep_for_second_look(stretches, tokens, plain & ~material, suspicious)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
         kept: list[list[Window]] = [[] for _ in texts]
@@ -341,6 +346,26 @@ class Scorer:
         held[rows] = self.bank.questions.held(sums.astype(np.float32))
         return held
 
+    def _keep_for_second_look(
+        self,
+        stretches: Stretches,
+        tokens: TokenizedText,
+        asking: NDArray[np.bool_],
+        suspicious: NDArray[np.bool_],
+    ) -> None:
+        """Count among what is suspicious, (N,), the windows that are cleared and in which a second look may find something.
+
+        Parameters
+        ----------
+        asking
+            (N,), which stretches are of readings that are no longer than a question and written as they are read.
+        """
+        cleared = ~np.logical_or.reduceat(suspicious, stretches.first[:-1])
+        rows = stretches.first[:-1][cleared & asking[stretches.first[:-1]]]
+        first, last = tokens.ranges(stretches.bounds[rows])
+        for row, start, end in zip(rows.tolist(), first.tolist(), last.tolist(), strict=True):
+            suspicious[row] = self._second_look.may_find(tokens.ids[start:end])
+
     def nothing_found(self) -> NDArray[np.float32]:
         return self._nothing_found.copy()
 
@@ -386,6 +411,9 @@ class Scorer:
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))
+        if self._second_look.is_taken and around is None and not window.lossy:
+            without = self._second_look.scores(_text_of(tokens, window.text), hidden, without)
+            np.maximum(scores, without, out=scores)
         of_material = without if asks else None
         if not with_spans:
             return TextScores(scores, of_material=of_material)

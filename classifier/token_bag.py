@@ -105,6 +105,10 @@ class BagBank:
         """What the tokens of one text add to each head's score, (H,)."""
         return self.scores_of_each(ids, np.array([len(ids)]))[0]
 
+    def token_weights(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What each of T tokens weighs for each head, (T, H), pairs aside and before it is divided by the root of the features."""
+        return self.scores_of_each(ids, np.ones(len(ids), np.int64))
+
     def scores_of_each(self, ids: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         """What the tokens of N texts add to each head's score, (N, H).
 

@@ -1,20 +1,26 @@
 """Searches for words to add that get MUSE-Books' questions past heads, and writes a section of docs/redteam.md.
 
 ``python -m bench.classifier.word_search [--questions N] NAME=FOLDER ...`` with the ``classifier/`` folders of heads; the shipped one by default. Needs LETHE_DATA_DIR.
-No head has seen the questions, nor a word of the search's in its hardening.
+No head has seen the questions, nor a word of the search's in its hardening, and none of the questions attacked was looked at when the
+second look was made: that was done on the other half, with another seed. What was found is kept, so a run that was cut off goes on.
 """
 
 import argparse
 import asyncio
 import gzip
+import hashlib
 import json
 import random
+import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+import lethe.classifier
+import lethe.offline.attacks
 from bench.classifier.data import (
     data_folder,
     harry_potter_negatives,
@@ -23,16 +29,21 @@ from bench.classifier.data import (
 )
 from bench.page import machine, table, write_section
 from bench.repository import HARRY_POTTER
-from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.registry import EncoderRegistry
-from lethe.classifier.head import Head, HeadBank, load_head
+from lethe.classifier.head import HeadBank, load_head
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
-from lethe.offline.attacks.search import SearchLimits, WordSearch, rank_words, search
+from lethe.models.cache import cache_folder
+from lethe.offline.attacks.search import SearchLimits, rank_words, search
 from lethe.offline.attacks.words import ordinary_words
+from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.metrics.intervals import counted
 
-_BUDGETS = (10, 20, 50, 100)
+_BUDGETS = (25, 100, 400)
+_GOAL = 100
+# The half of the questions that is attacked, and the seed of the search's choices.
+_ATTACKED = 100
+_SEED = 7
 _SHIPPED = HARRY_POTTER / "classifier"
 # Of what the first tier lets pass.
 _PASSED = -20.0
@@ -42,26 +53,30 @@ def main() -> None:
     """Measure some heads side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("heads", nargs="*", default=[f"shipped={_SHIPPED}"])
-    parser.add_argument("--questions", type=int, default=60, help="flagged questions to attack")
+    parser.add_argument(
+        "--questions", type=int, default=_ATTACKED, help="questions to attack, of those that are flagged"
+    )
     arguments = parser.parse_args()
     rows = [
         _row(name, Path(folder), arguments.questions)
         for name, _, folder in (each.partition("=") for each in arguments.heads)
     ]
     body = (
-        f"{machine('onnxruntime', 'numpy')}.\n\nThe search of `lethe redteam` with {max(_BUDGETS)} queries a question and at most "
-        f"{SearchLimits().added} words added, on questions of MUSE-Books that a head flags, drawn by a seed. Words are ranked on two "
-        "others first. False alarms: of FreshQA's questions, some of which do ask about the target, and of MT-bench, Vicuna-bench and the "
-        "Alpaca seed tasks; and of questions about people and things that share a name with the books'. With 95 % intervals. Goal: at most 10 % within 100 queries.\n\n"
+        f"{machine('onnxruntime', 'numpy')}.\n\nThe search of `lethe redteam`, with at most {SearchLimits().added} words added, against what a head says "
+        f"with all its looks, on those of {_ATTACKED} questions of MUSE-Books that it flags; one search for each number of queries. Words are ranked on two "
+        "questions of the other half, on which the second look was developed. False alarms: of FreshQA's questions, some of which do ask about the target, and of MT-bench, Vicuna-bench and the "
+        "Alpaca seed tasks; and of questions about people and things that share a name with the books'. Time: processor time of one of FreshQA's "
+        f"questions. With 95 % intervals. Goal: at most 10 % within {_GOAL} queries.\n\n"
         + table(
             [
                 "head",
                 "flagged plainly",
-                *(f"past after {queries}" for queries in _BUDGETS),
+                *(f"past with {queries} queries" for queries in _BUDGETS),
                 "words added",
                 "FreshQA",
                 "ordinary",
                 "namesakes",
+                "ms",
             ],
             rows,
         )
@@ -72,47 +87,74 @@ def main() -> None:
 def _row(name: str, folder: Path, count: int) -> list[str]:
     head = load_head(folder)
     encoder = EncoderRegistry(head.encoder_id, "int8").of_head(folder)
+    scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings(spans=False))
     questions = [text for texts in harry_potter_questions().values() for text in texts]
     random.Random(1).shuffle(questions)
-    margins = _margins(encoder, head, questions)
+    margins = _margins(scorer, questions)
     flagged = [text for text, margin in zip(questions, margins, strict=True) if margin >= 0]
-    found = asyncio.run(_searches(encoder, head, flagged, count))
-    passed = [each.best.added for each in found if each.best.passes]
-    false = [
-        _margins(encoder, head, texts) >= 0
-        for texts in (_fresh(), _ordinary(), harry_potter_negatives()["namesakes"])
-    ]
+    attacked = [text for text in questions[:_ATTACKED] if text in flagged][:count]
+    kept = _record(folder)
+    found = {
+        queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries, kept)) for queries in _BUDGETS
+    }
+    passed = [each.added for each in found[_GOAL] if each.passes]
+    before = time.process_time()
+    false = [_margins(scorer, _fresh()) >= 0]
+    milliseconds = 1000 * (time.process_time() - before) / len(false[0])
+    false += [_margins(scorer, texts) >= 0 for texts in (_ordinary(), harry_potter_negatives()["namesakes"])]
     print(name, "done", flush=True)
     return [
         name,
         counted(len(flagged), len(questions)),
-        *(
-            counted(
-                sum(each.first_pass is not None and each.first_pass <= queries for each in found), len(found)
-            )
-            for queries in _BUDGETS
-        ),
+        *(counted(sum(each.passes for each in searches), len(searches)) for searches in found.values()),
         f"{np.mean(passed):.1f}" if passed else "–",
         *(counted(int(each.sum()), len(each)) for each in false),
+        f"{milliseconds:.1f}",
     ]
 
 
-async def _searches(encoder: Encoder, head: Head, flagged: Sequence[str], count: int) -> list[WordSearch]:
+@dataclass(frozen=True)
+class _Found:
+    """What a search came to: whether a wording passes, and how many words were added."""
+
+    passes: bool
+    added: int
+
+
+async def _searches(
+    scorer: Scorer, attacked: Sequence[str], ranked_on: Sequence[str], queries: int, kept: Path
+) -> list[_Found]:
     async def margins(texts: Sequence[str]) -> list[float]:
-        return _margins(encoder, head, texts).tolist()
+        return _margins(scorer, texts).tolist()
 
-    words = await rank_words(flagged[-2:], margins, ordinary_words())
-    return [
-        await search(text, margins, words, SearchLimits(max(_BUDGETS)), random.Random(f"0:{text}"))
-        for text in flagged[:count]
-    ]
+    known = {
+        line["question"]: _Found(line["passes"], line["added"])
+        for line in read_whole_lines(kept)
+        if line["queries"] == queries
+    }
+    missing = [text for text in dict.fromkeys(attacked) if text not in known]
+    words = await rank_words(ranked_on, margins, ordinary_words()) if missing else []
+    for text in missing:
+        found = await search(text, margins, words, SearchLimits(queries), random.Random(f"{_SEED}:{text}"))
+        known[text] = _Found(found.best.passes, found.best.added)
+        append_lines(kept, [{"queries": queries, "question": text} | asdict(known[text])])
+    return [known[text] for text in attacked]
 
 
-def _margins(encoder: Encoder, head: Head, texts: Sequence[str]) -> NDArray[np.float64]:
+def _record(folder: Path) -> Path:
+    """Where what was found is kept, by head and by the code that read and attacked."""
+    digest = hashlib.sha256(repr((_SEED, SearchLimits())).encode())
+    modules = (Path(str(module.__file__)).parent for module in (lethe.classifier, lethe.offline.attacks))
+    code = [file for each in modules for file in each.rglob("*.py")]
+    for file in sorted([*code, *(file for file in folder.iterdir() if file.is_file())]):
+        digest.update(file.name.encode() + file.read_bytes())
+    return cache_folder() / "bench-word-search" / f"{digest.hexdigest()[:16]}.jsonl"
+
+
+def _margins(scorer: Scorer, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores above the threshold, (N,)."""
-    scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings(spans=False))
-    threshold = head.calibration.score(head.threshold)
-    return np.array([max(float(scorer.score_text(text).scores[0]) - threshold, _PASSED) for text in texts])
+    [threshold] = scorer.bank.thresholds
+    return np.array([max(float(scorer.score_text(text).scores[0] - threshold), _PASSED) for text in texts])
 
 
 def _fresh() -> list[str]:

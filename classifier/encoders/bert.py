@@ -99,6 +99,11 @@ class BertEncoder(Encoder):
             return self.pool(self.encode(ids[start:end]))
         return self.pool(self.without_specials(hidden)[start:end])
 
+    def pool_kept(self, hidden: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+        # Whether the first special token's row or the mean of all is pooled, the mean of what is kept comes near it.
+        rows = kept.astype(np.float32) @ self.without_specials(hidden)
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
     def token_shares(
         self, hidden: NDArray[np.float32], start: int, end: int, direction: NDArray[np.float32]
     ) -> NDArray[np.float32]:

@@ -158,6 +158,16 @@ class Encoder(ABC):
         """
 
     @abstractmethod
+    def pool_kept(self, hidden: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """About the embeddings, (N, dimension), of a window of which only some of its own tokens are kept, (N, T), at least one each.
+
+        Parameters
+        ----------
+        hidden
+            What `encode` gave for the window: tokens that are kept count as if those beside them were still there.
+        """
+
+    @abstractmethod
     def token_shares(
         self, hidden: NDArray[np.float32], start: int, end: int, direction: NDArray[np.float32]
     ) -> NDArray[np.float32]:

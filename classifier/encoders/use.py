@@ -110,6 +110,12 @@ class UseEncoder(Encoder):
     ) -> NDArray[np.float32]:
         return self.pool(self._segment(hidden, start, end))
 
+    def pool_kept(self, hidden: NDArray[np.float32], kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+        rows = self.without_specials(hidden)
+        around = hidden.sum(axis=0) - rows.sum(axis=0)
+        counts = kept.sum(axis=1, dtype=np.float32) + len(self._specials)
+        return self._pool_sums(kept.astype(np.float32) @ rows + around, counts[:, None])
+
     def token_shares(
         self, hidden: NDArray[np.float32], start: int, end: int, direction: NDArray[np.float32]
     ) -> NDArray[np.float32]:
@@ -125,8 +131,8 @@ class UseEncoder(Encoder):
         before, after = len(self._specials.before), len(hidden) - len(self._specials.after)
         return np.concatenate([hidden[:before], hidden[before + start : before + end], hidden[after:]])
 
-    def _pool_sums(self, sums: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-        """Embeddings (N, dimension) from sums (N, row width) of `count` rows each."""
+    def _pool_sums(self, sums: NDArray[np.float32], count: int | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings (N, dimension) from sums (N, row width) of `count` rows each, or of (N, 1) rows."""
         counts = np.full((len(sums), 1), count, np.float32)
         (embeddings,) = self._pooling.run(["embeddings"], {"sums": sums, "counts": counts})
         return np.asarray(embeddings, np.float32)

@@ -1,4 +1,4 @@
-"""The rounds, top to bottom: attack, fit, threshold, first tier; in the end a scan of ordinary text."""
+"""The rounds, top to bottom: attack, fit, threshold, first tier; then a scan of ordinary text; in the end the second look."""
 
 import dataclasses
 import random
@@ -16,6 +16,7 @@ from lethe.classifier.settings import Precision
 from lethe.classifier.text.windows import WINDOW_CHARACTERS
 from lethe.offline.classifier_hardening.attack import Attacked, attack_head, with_words, words_of
 from lethe.offline.classifier_hardening.correction import correct_head
+from lethe.offline.classifier_hardening.second_look import with_second_look
 from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_training.cores import on_all_cores
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
@@ -58,7 +59,7 @@ class HardeningRound:
 
 @dataclass(frozen=True)
 class HardenedHead:
-    """The head after the last round; the heads after each, and what the rounds were."""
+    """The head in the end; those after each round, and what the rounds were."""
 
     head: Head
     by_round: tuple[Head, ...]
@@ -76,7 +77,7 @@ def harden(
     work: Path,
     progress: Progress,
 ) -> HardenedHead:
-    """Harden a head against searches for words to add.
+    """Harden a head against searches for words to add: by rounds of attacks, and by a second look at what it does not flag.
 
     Parameters
     ----------
@@ -90,11 +91,34 @@ def harden(
     TrainingError
         There are too few prompts.
     """
+    progress.expect(2 * settings.rounds + (5 if settings.rounds else 1))
+    # What is attacked is learned from, so it is what is read at first.
+    head = dataclasses.replace(head, second_look=None)
+    if settings.rounds:
+        fought = _fought(head, encoder, precision, forget, retain, general, settings, work, progress)
+    else:
+        fought = HardenedHead(head, (), ())
+    progress.begin("setting what a second look must find")
+    allowed = ((retain, settings.second_look), (general, settings.false_positives))
+    return dataclasses.replace(fought, head=with_second_look(encoder, fought.head, forget, allowed))
+
+
+def _fought(
+    head: Head,
+    encoder: Encoder,
+    precision: Precision,
+    forget: Sequence[str],
+    retain: Sequence[str],
+    general: Sequence[str],
+    settings: HardeningSettings,
+    work: Path,
+    progress: Progress,
+) -> HardenedHead:
+    """The head after the rounds and the scan of ordinary text."""
     choice = random.Random(settings.seed)
     fitted, held = zip(
         *(_split(side, settings.fitted_on, choice) for side in (forget, retain, general)), strict=True
     )
-    progress.expect(2 * settings.rounds + 4)
     words = words_of([*fitted[1], *fitted[2]], choice)
     shown, kept = list(fitted[0]), [*fitted[1], *fitted[2]]
     found: list[str] = []

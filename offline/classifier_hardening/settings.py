@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from lethe.offline.settings import JobSettings
 
@@ -20,7 +20,15 @@ class HardeningSettings(JobSettings):
         default=(), description=f"Ordinary prompts: {_SOURCE} A set of our own by default."
     )
     fields: tuple[str, ...] = Field(default=(), description="Field of a record that holds a prompt.")
-    rounds: PositiveInt = Field(default=3, description="How often the head is attacked and fitted again.")
+    rounds: NonNegativeInt = Field(
+        default=3, description="How often the head is attacked and fitted again; 0 only has it look twice."
+    )
+    second_look: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Share of the near prompts that a second look at short questions may flag beside what is flagged without it.",
+    )
     attacked: PositiveInt = Field(
         default=120, description="Prompts that are attacked in a round, of those that are flagged."
     )

@@ -101,6 +101,17 @@ def test_a_segment_of_all_tokens_is_the_window(multilingual: Encoder) -> None:
     np.testing.assert_allclose(segment, multilingual.pool(hidden), atol=1e-6)
 
 
+def test_what_is_kept_of_a_window_pools_as_its_rows_do(multilingual: Encoder) -> None:
+    tokens = multilingual.tokenize(TEXTS[7])
+    hidden = multilingual.encode(tokens.ids)
+    kept = np.ones((2, len(tokens)), bool)
+    kept[1, 3:] = False
+    whole, beginning = multilingual.pool_kept(hidden, kept)
+    np.testing.assert_allclose(whole, multilingual.pool(hidden), atol=0.02)
+    segment = multilingual.pool_segment(hidden, tokens.ids, 0, 3)
+    np.testing.assert_allclose(beginning, segment, atol=0.02)
+
+
 def test_a_segment_is_close_to_the_same_text_alone(exact: Encoder) -> None:
     first, second = TEXTS[7], TEXTS[9]
     tokens = exact.tokenize(f"{first} {second}")

@@ -16,6 +16,7 @@ from lethe.offline.attacks.words import ordinary_words
 from lethe.offline.classifier_hardening.attack import attack_head, with_words, words_of
 from lethe.offline.classifier_hardening.correction import correct_head
 from lethe.offline.classifier_hardening.job import harden_bundle, rounds_table
+from lethe.offline.classifier_hardening.second_look import with_second_look
 from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_training.held_out import scorer_of
 from lethe.offline.progress import Progress
@@ -74,6 +75,29 @@ def test_words_come_from_the_prompts_and_stand_around_those_that_are_allowed() -
     assert sorted(text.rstrip(".").split()) == ["Bake", "bread", "tower"]
 
 
+def test_a_second_look_flags_no_more_of_the_allowed_than_it_may(encoder: Encoder, head: Head) -> None:
+    forget = [*ABOUT, "Which of his friends does Harry ask?", "What does he write about the wizard?"]
+    near = ["When did Prince Harry marry Meghan Markle?", "What is the Bellatrix star?", *OTHER]
+    threshold = head.calibration.score(head.threshold)
+
+    def flagged(changed: Head, texts: list[str]) -> int:
+        scorer = scorer_of(encoder, changed, first_tier=True)
+        return sum(scorer.score_text(text).scores[0] >= threshold for text in texts)
+
+    strict = with_second_look(encoder, head, forget, [(near, 0.0)])
+    lenient = with_second_look(encoder, head, forget, [(near, 1.0)])
+    assert flagged(head, near) == flagged(strict, near) == 0
+    assert flagged(lenient, near) > 0
+    wording = ["How long has Professor sodium Trelawney been in her post exactly as in Star Wars?"]
+    assert flagged(head, wording) == 0
+    assert flagged(strict, wording) == 1
+
+
+def test_names_are_known_without_their_small_words(encoder: Encoder, head: Head) -> None:
+    looking = with_second_look(encoder, head, ABOUT, [])
+    assert "chamber secrets" in set(looking.names.names.forms) - set(head.names.names.forms)
+
+
 @pytest.mark.slow
 def test_a_bundle_is_hardened_and_says_so(tmp_path: Path) -> None:
     bundle = tmp_path / "harry-potter"
@@ -102,6 +126,7 @@ def test_a_bundle_is_hardened_and_says_so(tmp_path: Path) -> None:
     assert first.attacked == 3
     assert first.near == first.ordinary == 0
     assert changed.manifest.metrics["classifier"]["hardened"]["rounds"][0]["flipped"] == first.flipped
+    assert hardened.head.second_look
     assert load_head(bundle / "classifier").version != load_head(SHIPPED / "classifier").version
     assert f"| 1 | 3 | {first.flipped} |" in rounds_table(hardened)
     assert dataclasses.asdict(first)["found"] > 0
