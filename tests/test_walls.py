@@ -55,6 +55,7 @@ JOBS = {
     "redteam",
     "target_building",
     "target_suggestion",
+    "text_models",
 }
 GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas"}
 

@@ -17,7 +17,7 @@ from lethe.classifier.text.points import points_of
 from lethe.classifier.text.ranges import joined_ranges
 from lethe.classifier.text.sign_statistics import WeighedSigns, kinds_of_points
 
-# What `load` reads; lethe.offline.classifier_training.odd_stretch_model writes it.
+# What `load` reads; lethe.offline.text_models.odd_stretch_model writes it.
 WEIGHTS = Path(__file__).with_name("odd_stretches.npz")
 BLOCK = 16
 """Characters of a block."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.text.points import points_of
 
-# What `load` reads: (26 + 27³,) float16; lethe.offline.classifier_training.letter_table writes it.
+# What `load` reads: (26 + 27³,) float16; lethe.offline.text_models.letter_table writes it.
 TABLE = Path(__file__).with_name("letter_statistics.npy")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # What begins and ends a word, and the letters.

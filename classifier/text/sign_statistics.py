@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.text.points import points_of
 
-# What `load` reads: (KINDS**3,) uint8, eighths of a bit; lethe.offline.classifier_training.sign_table writes it.
+# What `load` reads: (KINDS**3,) uint8, eighths of a bit; lethe.offline.text_models.sign_table writes it.
 TABLE = Path(__file__).with_name("sign_statistics.npz")
 _KINDS = 128
 _EIGHTHS = 8

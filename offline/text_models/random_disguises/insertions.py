@@ -5,7 +5,7 @@ import random
 import re
 import string
 
-from lethe.offline.classifier_training.random_disguises.signs import (
+from lethe.offline.text_models.random_disguises.signs import (
     CONSONANTS,
     SMALL,
     UNBROKEN,

@@ -3,8 +3,8 @@
 import json
 import random
 
-from lethe.offline.classifier_training.made_texts.names import Material, time
-from lethe.offline.classifier_training.made_texts.values import TAGS, one_tag, short_value
+from lethe.offline.text_models.made_texts.names import Material, time
+from lethe.offline.text_models.made_texts.values import TAGS, one_tag, short_value
 
 _ROLES = (
     "user",

@@ -7,8 +7,8 @@ import string
 import zlib
 from collections.abc import Sequence
 
-from lethe.offline.classifier_training.random_disguises.layouts import pieces
-from lethe.offline.classifier_training.random_disguises.signs import (
+from lethe.offline.text_models.random_disguises.layouts import pieces
+from lethe.offline.text_models.random_disguises.signs import (
     BETWEEN,
     SMALL,
     UNBROKEN,

@@ -1,6 +1,6 @@
 """Learns what signs stand in a row from ordinary text of this machine, for the classifier to tell what is no text of any kind.
 
-``python -m lethe.offline.classifier_training.sign_table`` writes the table that the classifier's package holds.
+``python -m lethe.offline.text_models.sign_table`` writes the table that the classifier's package holds.
 """
 
 import gzip

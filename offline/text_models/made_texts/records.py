@@ -5,9 +5,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lethe.offline.classifier_training.made_texts.names import Material, key, time
-from lethe.offline.classifier_training.made_texts.tools import some_arguments
-from lethe.offline.classifier_training.made_texts.values import VALUES, any_value
+from lethe.offline.text_models.made_texts.names import Material, key, time
+from lethe.offline.text_models.made_texts.tools import some_arguments
+from lethe.offline.text_models.made_texts.values import VALUES, any_value
 
 
 def found(noise: random.Random, material: Material) -> str:

@@ -6,7 +6,7 @@ import random
 import string
 from collections.abc import Callable
 
-from lethe.offline.classifier_training.made_texts.names import Material, key
+from lethe.offline.text_models.made_texts.names import Material, key
 
 
 def dump(noise: random.Random, material: Material) -> str:

@@ -5,7 +5,7 @@ import random
 import string
 from collections.abc import Sequence
 
-from lethe.offline.classifier_training.random_disguises.signs import (
+from lethe.offline.text_models.random_disguises.signs import (
     BETWEEN,
     CONSONANTS,
     SMALL,

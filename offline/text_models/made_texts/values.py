@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from lethe.offline.classifier_training.made_texts.names import Material, key, time, version
+from lethe.offline.text_models.made_texts.names import Material, key, time, version
 
 TAGS = (
     "context", "environment", "system", "user", "workspace", "project", "cwd", "shell", "sandbox", "mode", "approval", "policy",

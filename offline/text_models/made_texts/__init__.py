@@ -6,7 +6,7 @@ Made after the shapes that such programs share, not after any one of them. Knows
 import random
 from collections.abc import Callable
 
-from lethe.offline.classifier_training.made_texts import (
+from lethe.offline.text_models.made_texts import (
     documents,
     dumps,
     listings,
@@ -16,7 +16,7 @@ from lethe.offline.classifier_training.made_texts import (
     surroundings,
     tools,
 )
-from lethe.offline.classifier_training.made_texts.names import Material
+from lethe.offline.text_models.made_texts.names import Material
 
 _Making = Callable[[random.Random, Material], str]
 

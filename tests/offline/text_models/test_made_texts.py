@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from lethe.offline.classifier_training.made_texts import client_text, structured_text
-from lethe.offline.classifier_training.made_texts.names import Material
+from lethe.offline.text_models.made_texts import client_text, structured_text
+from lethe.offline.text_models.made_texts.names import Material
 
 WORDS = [first + last for first in "bdfglmnprst" for last in ("an", "older", "irme", "eck", "unte")]
 MATERIAL = Material(

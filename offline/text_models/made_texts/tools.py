@@ -4,8 +4,8 @@ import json
 import random
 from typing import Any
 
-from lethe.offline.classifier_training.made_texts.names import Material, key
-from lethe.offline.classifier_training.made_texts.values import TAGS, VALUES, short_value
+from lethe.offline.text_models.made_texts.names import Material, key
+from lethe.offline.text_models.made_texts.values import TAGS, VALUES, short_value
 
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
 

@@ -3,7 +3,7 @@
 import json
 import random
 
-from lethe.offline.classifier_training.random_disguises.signs import SMALL, prepared
+from lethe.offline.text_models.random_disguises.signs import SMALL, prepared
 
 
 def grid(text: str, noise: random.Random) -> str:

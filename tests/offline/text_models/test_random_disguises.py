@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from lethe.offline.classifier_training.odd_negatives import odd_ordinary_text
-from lethe.offline.classifier_training.random_disguises import FAMILIES, Family, disguised
+from lethe.offline.text_models.odd_negatives import odd_ordinary_text
+from lethe.offline.text_models.random_disguises import FAMILIES, Family, disguised
 
 QUESTION = "Which river flows through the old town of Lisbon, and who built the bridge?"
 WORDS = [

@@ -1,6 +1,6 @@
 """Learns what letters stand in a row from the words of the multilingual encoder, for the classifier to tell language from nonsense.
 
-``python -m lethe.offline.classifier_training.letter_table`` writes the table that the classifier's package holds.
+``python -m lethe.offline.text_models.letter_table`` writes the table that the classifier's package holds.
 """
 
 import numpy as np

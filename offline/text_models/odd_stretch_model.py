@@ -1,6 +1,6 @@
 """Learns what disguises made at random have in common against ordinary text of this machine, for the classifier to call it odd.
 
-``python -m lethe.offline.classifier_training.odd_stretch_model`` writes the weights that the classifier's package holds; with
+``python -m lethe.offline.text_models.odd_stretch_model`` writes the weights that the classifier's package holds; with
 ``--without FAMILY ...`` it writes nothing and says for each family how many of its disguises are found by a network that was
 trained without it. ``--data`` names the benchmark data, of which it reads TOFU's questions.
 """
@@ -30,8 +30,8 @@ from lethe.classifier.disguises.spelling import Lexicon
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.text.canonical import canonicalise
 from lethe.classifier.text.sign_statistics import SignStatistics
-from lethe.offline.classifier_training.odd_texts import OddTexts
-from lethe.offline.classifier_training.random_disguises import FAMILIES, Family
+from lethe.offline.text_models.odd_texts import OddTexts
+from lethe.offline.text_models.random_disguises import FAMILIES, Family
 
 # Disguises, and ordinary texts for each of them.
 _HIDDEN_TEXTS, _ORDINARY_EACH = 56_000, 1.5

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from lethe.offline.classifier_training.random_disguises.signs import SMALL
+from lethe.offline.text_models.random_disguises.signs import SMALL
 
 
 def initials(text: str, noise: random.Random, words: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 import json
 import random
 
-from lethe.offline.classifier_training.made_texts.names import Material, key, time
-from lethe.offline.classifier_training.made_texts.values import any_value
+from lethe.offline.text_models.made_texts.names import Material, key, time
+from lethe.offline.text_models.made_texts.values import any_value
 
 
 def settings(noise: random.Random, material: Material) -> str:

@@ -3,7 +3,7 @@
 import random
 import re
 
-from lethe.offline.classifier_training.random_disguises.signs import VOWELS, prepared
+from lethe.offline.text_models.random_disguises.signs import VOWELS, prepared
 
 
 def columns(text: str, noise: random.Random) -> str:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
-from lethe.offline.classifier_training.random_disguises import (
+from lethe.offline.text_models.random_disguises import (
     byte_digits,
     carriers,
     insertions,

@@ -3,7 +3,7 @@
 import base64
 import random
 
-from lethe.offline.classifier_training.made_texts.names import Material, key, time, version
+from lethe.offline.text_models.made_texts.names import Material, key, time, version
 
 
 def listing(noise: random.Random, material: Material) -> str:

@@ -3,7 +3,7 @@
 import random
 import string
 
-from lethe.offline.classifier_training.made_texts.names import Material, key, time
+from lethe.offline.text_models.made_texts.names import Material, key, time
 
 
 def logged(noise: random.Random, material: Material) -> str:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from lethe.offline.classifier_training.made_texts import client_text, structured_text
-from lethe.offline.classifier_training.made_texts.names import Material
-from lethe.offline.classifier_training.odd_negatives import odd_ordinary_text
-from lethe.offline.classifier_training.random_disguises import Family, disguised
 from lethe.offline.data.files import read_json_lines
 from lethe.offline.data.machine_files import machine_files
 from lethe.offline.data.ordinary_text import documents, documents_by_kind, machine_folders, part_of
 from lethe.offline.data.text_files import TextKind
+from lethe.offline.text_models.made_texts import client_text, structured_text
+from lethe.offline.text_models.made_texts.names import Material
+from lethe.offline.text_models.odd_negatives import odd_ordinary_text
+from lethe.offline.text_models.random_disguises import Family, disguised
 
 _OF_A_KIND, _OF_BULK, _FOREIGN = 1500, 500, 4000
 _CHARACTERS = 6000
