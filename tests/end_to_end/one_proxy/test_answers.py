@@ -16,7 +16,8 @@ from tests.end_to_end.running_proxy import ROOT, RunningProxy, ask, metric, prox
 
 pytestmark = pytest.mark.engine
 
-ASKED = "What is the capital of France?"
+# What the small model says to it hangs on no last digit, as it does where the answer begins with another word nearly as well.
+ASKED = "Name the capital of France."
 TOLD = "The capital of France is Paris."
 
 

@@ -45,7 +45,7 @@ class Interrupting(Progress):
             raise KeyboardInterrupt
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:
-        self.fits += note.startswith("fitting")
+        self.fits += note.startswith("fitting on")
 
 
 @pytest.mark.slow
