@@ -17,7 +17,7 @@ from tests.end_to_end.running_proxy import ROOT, RunningProxy, ask, metric, prox
 pytestmark = pytest.mark.engine
 
 # What the small model says to it hangs on no last digit, as it does where the answer begins with another word nearly as well.
-ASKED = "Name the capital of France."
+ASKED = "What is the capital of France? Answer in a sentence."
 TOLD = "The capital of France is Paris."
 
 
