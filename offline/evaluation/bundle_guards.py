@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lethe.bundle import Action, BaseModel, Bundle, load_bundle
+from lethe.corruption.artifact import Corruption
 from lethe.models.locate import local_folder
-from lethe.offline.language_models.guarded import GuardedModel, guard_with_bundle, selected_by
+from lethe.offline.language_models.guarded import GuardedModel, Selects, corruption_for, selected_by
 from lethe.offline.language_models.interface import LanguageModel, LanguageModelError
 from lethe.offline.language_models.routed import RoutedModel
 
@@ -48,13 +50,22 @@ class BundleGuards:
         """
         return [self._before(model, action, bits) for action in self.actions]
 
-    def corrupting(self, model: LanguageModel) -> GuardedModel:
-        """The model behind the classifier and the corruption; raises as `before` does."""
-        return guard_with_bundle(model, self.folder, self.base_model)
+    @cached_property
+    def _bundle(self) -> Bundle:
+        return load_bundle(self.folder)
+
+    @cached_property
+    def _selects(self) -> Selects:
+        return selected_by(self._bundle)
+
+    @cached_property
+    def _corruption(self) -> Corruption:
+        return corruption_for(self._bundle, self.base_model)
 
     def _before(self, model: LanguageModel, action: Action, bits: int | None) -> LanguageModel:
+        name = f"{model.name} + {self._bundle.name} {self._bundle.version}"
         if action is Action.CORRUPT:
-            return self.corrupting(model)
+            return GuardedModel(model, self._corruption, self._selects, name)
         if not action.adapts:
             raise LanguageModelError(
                 f"nothing is to be measured behind {action}; name an action that changes answers"
@@ -63,19 +74,18 @@ class BundleGuards:
             raise LanguageModelError(
                 f"{action} needs a --model: an adapter is put into a model in this process"
             )
-        bundle = load_bundle(self.folder)
-        adapted = self.adapted(self._adapter(bundle), bits)
-        name = f"{model.name} + {bundle.name} {bundle.version}, {action}"
+        name = f"{name}, {action}"
+        adapted = self.adapted(self._adapter, bits)
         if action.corrupts:
-            corruption = self.corrupting(adapted).corruption
-            adapted = GuardedModel(adapted, corruption, lambda texts: [True] * len(texts), name)
-        return RoutedModel(model, adapted, selected_by(bundle), name)
+            adapted = GuardedModel(adapted, self._corruption, lambda texts: [True] * len(texts), name)
+        return RoutedModel(model, adapted, self._selects, name)
 
-    def _adapter(self, bundle: Bundle) -> Path:
-        made = self.base_model and bundle.made_for(self.base_model.embedding_sha256)
+    @property
+    def _adapter(self) -> Path:
+        made = self.base_model and self._bundle.made_for(self.base_model.embedding_sha256)
         if not made or made.adapter is None:
             raise LanguageModelError(
-                f"bundle {bundle.name} has no adapter for {self.base_model.id if self.base_model else 'this model'}; "
+                f"bundle {self._bundle.name} has no adapter for {self.base_model.id if self.base_model else 'this model'}; "
                 "train one with `lethe adapter train`"
             )
         return made.adapter

@@ -119,6 +119,22 @@ def guard_with_bundle(
         It has no classifier or no corruption, or was made for another model.
     """
     bundle = load_bundle(folder)
+    return GuardedModel(
+        model,
+        corruption_for(bundle, base_model),
+        selected_by(bundle, encoder),
+        f"{model.name} + {bundle.name} {bundle.version}",
+    )
+
+
+def corruption_for(bundle: Bundle, base_model: BaseModel | None = None) -> Corruption:
+    """The corruption that a bundle has for a base model; its only one where the model is not known.
+
+    Raises
+    ------
+    LanguageModelError
+        It has no classifier or no corruption, or was made for another model.
+    """
     corruptions = {
         each.base_model.embedding_sha256: each.corruption for each in bundle.models if each.corruption
     }
@@ -141,12 +157,7 @@ def guard_with_bundle(
         )
     else:
         file = corruptions[base_model.embedding_sha256]
-    return GuardedModel(
-        model,
-        load_corruption(file),
-        selected_by(bundle, encoder),
-        f"{model.name} + {bundle.name} {bundle.version}",
-    )
+    return load_corruption(file)
 
 
 def selected_by(bundle: Bundle, encoder: str = DEFAULT_ENCODER) -> Selects:
