@@ -94,7 +94,7 @@ async def prove(engine: AsyncLLM) -> None:
 def fault_of(probes: Probes) -> str | None:
     """What is wrong with an engine that answers like this; None if nothing is."""
     effect = _effect(probes)
-    if effect < _LEAST_EFFECT:
+    if effect < _LEAST_EFFECT or _read_clean(probes):
         return "flagged prompts, or all prompts, are answered alike"
     checks = (
         ("a clean prompt changes beside flagged ones", probes.alone, probes.clean),
@@ -106,6 +106,12 @@ def fault_of(probes: Probes) -> str | None:
         ("prompts that become the same noise are not read alike", probes.noise, probes.same_noise),
     )
     return next((fault for fault, one, two in checks if _distance(one, two) > _ALIKE * effect), None)
+
+
+def _read_clean(probes: Probes) -> bool:
+    """Whether flagged prompts are read as the clean one, but for what their places in the batch round otherwise."""
+    changed = max(_distance(probes.clean, each) for each in (probes.reordered, probes.noise))
+    return changed <= _ALIKE * _distance(probes.clean, probes.other)
 
 
 def _effect(probes: Probes) -> float:

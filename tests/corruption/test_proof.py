@@ -52,6 +52,12 @@ def test_flagged_prompts_that_are_read_clean_are(probes: "Probes") -> None:
     )
 
 
+def test_so_are_those_that_are_read_clean_but_for_roundings(probes: "Probes") -> None:
+    near = rounded(CLEAN)
+    found = fault(probes, reordered=near, noise=near, same_noise=near)
+    assert found == "flagged prompts, or all prompts, are answered alike"
+
+
 def test_so_is_an_order_that_is_not_kept(probes: "Probes") -> None:
     assert "not read in that order" in str(fault(probes, reordered=CLEAN))
 

@@ -325,5 +325,6 @@ def test_an_engine_that_corrupts_nothing_does_not_serve(small_model: Path) -> No
         "import lethe.corruption.vllm_plugin.proof as p",
         "p.SamplingParams = lambda extra_args, **others: S(**others)",
     )
-    # On some processors a prompt's place in the batch changes its last digits, which is more than nothing, and not enough.
-    assert "it does not corrupt as it must" in line
+    assert line.endswith(
+        "it does not corrupt as it must: flagged prompts, or all prompts, are answered alike"
+    )
