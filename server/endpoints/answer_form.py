@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -75,6 +75,24 @@ class AnswerReading:
     tokens: int = 0
 
 
+class Passed(Protocol):
+    """What was passed on of one stream, so much of it as its end takes if it is cut off: a stream may be long."""
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """An event is passed on."""
+        ...
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """Events that end a choice of which a part was passed on.
+
+        Parameters
+        ----------
+        first
+            The first event of the stream, whose identity they bear.
+        """
+        ...
+
+
 class AnswerForm(ABC):
     """The answers of an endpoint.
 
@@ -82,12 +100,9 @@ class AnswerForm(ABC):
     ----------
     ends_with_done
         Whether a stream of them ends with an event of its own that says so.
-    keeps_events
-        Whether ending a choice before its end takes all events that were passed on.
     """
 
     ends_with_done: bool = True
-    keeps_events: bool = False
 
     @abstractmethod
     def read(self, document: Mapping[str, Any]) -> AnswerReading:
@@ -118,16 +133,8 @@ class AnswerForm(ABC):
         """
 
     @abstractmethod
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Events that end a choice of which a part was passed on.
-
-        Parameters
-        ----------
-        passed
-            All that were, if `keeps_events`.
-        """
+    def passed(self) -> Passed:
+        """What was passed on of a stream that begins."""
 
 
 def shown_token(choice: int, track: str, token: str) -> Shown:

@@ -13,6 +13,7 @@ from lethe.server.endpoints.answer_form import (
     SAID,
     AnswerForm,
     AnswerReading,
+    Passed,
     Shown,
     shown_ids,
     shown_token,
@@ -71,12 +72,17 @@ class ChoiceForm(AnswerForm):
     ) -> list[dict[str, Any]]:
         """See `AnswerForm.refused`."""
         said = self._piece(text) if has_begun else self._choices.chunks(text)[0]
-        return [self._event(first, choice, None, said), *self.cut_off(first, choice, ())]
+        return [self._event(first, choice, None, said), *self.cut_off(first, choice)]
 
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """See `AnswerForm.cut_off`."""
+    def passed(self) -> Passed:
+        """See `AnswerForm.passed`: the end of a choice does not depend on what was."""
+        return self
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """See `Passed.note`."""
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """See `Passed.cut_off`."""
         return [self._event(first, choice, FINISH_REASON, self._choices.chunks("")[-1])]
 
     def _event(
