@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import orjson
 import pytest
@@ -214,8 +214,9 @@ class TestStream:
 class FaultyStream:
     """A stream that a fault of the proxy's own ends after its first piece."""
 
-    status = 200
-    headers: ClassVar[dict[str, str]] = {}
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers = dict[str, str]()
 
     async def pieces(self) -> AsyncIterator[bytes]:
         yield b"data: 1\n\n"
