@@ -46,3 +46,15 @@ async def test_reading_what_is_answered_keeps_nobody_waiting(key: str, stack: St
         response = await stack.client.post("/v1/checks", json=MESSAGES | {"answer": "ab"}, headers=headers)
     assert response.status_code == 200
     assert watched.longest < 0.5 * seconds(lambda: asked.conversation)
+
+
+async def test_finding_what_is_to_be_hidden_keeps_nobody_waiting(key: str, stack: Stack) -> None:
+    flagged: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "books"}] * MANY}
+    request = ChatRequest(flagged)
+    async with turns() as watched:
+        await stack.client.post(
+            "/v1/chat/completions", json=flagged, headers={"Authorization": f"Bearer {key}"}
+        )
+    [(_, sent)] = stack.engine.requests
+    assert sent["vllm_xargs"]
+    assert watched.longest < seconds(lambda: list(request.conversations([])))
