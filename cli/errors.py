@@ -25,10 +25,12 @@ def reported() -> Iterator[None]:
         yield
     except (LetheError, OSError) as error:
         said = str(error)
-        # Of a file that it names, the user can do something about it.
-        if isinstance(error, OSError) and error.filename is None:
-            if error.errno not in _NO_ROOM:
+        if isinstance(error, OSError):
+            # Of a file that it names, the user can do something about it.
+            if error.filename is None and error.errno not in _NO_ROOM:
                 raise
-            said = f"{error.strerror}; make room, and give the command again"
+            place = "" if error.filename is None else f": {error.filename!r}"
+            more = "; make room, and give the command again" if error.errno in _NO_ROOM else ""
+            said = f"{error.strerror}{place}{more}"
         typer.echo(f"lethe: {printable(' '.join(said.split()))}", err=True)
         raise typer.Exit(1) from None
