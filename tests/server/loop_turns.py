@@ -5,6 +5,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+# Seldom enough to take no time from what is watched.
+_LOOK_S = 0.005
+
 
 class Turns:
     """The turns that everything else has had.
@@ -27,11 +30,10 @@ async def turns() -> AsyncIterator[Turns]:
     async def watch() -> None:
         while True:
             began = time.thread_time()
-            await asyncio.sleep(0)
+            await asyncio.sleep(_LOOK_S)
             watched.longest = max(watched.longest, time.thread_time() - began)
 
     task = asyncio.create_task(watch())
-    await asyncio.sleep(0)
     yield watched
     task.cancel()
 
