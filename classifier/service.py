@@ -191,14 +191,19 @@ class ClassifierService:
         ClassifierOverloaded, ClassifierTimeout, ClassifierClosed
             As for `classify`.
         """
-        passages, all_within = self._within_limit(exchange_passages(exchange))
+        passages, all_within = await aside(
+            len(exchange.answer) // _LONG, lambda: self._within_limit(exchange_passages(exchange))
+        )
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._answer_scorers, "answer", passages, spans)
-        judged = {
-            verdict.target: verdict
-            for scorer, scored in zip(self._answer_scorers, found, strict=True)
-            for verdict in judge_answer(scorer, scored, exchange, spans=spans)
-        }
+        judged = await aside(
+            len(passages),
+            lambda: {
+                verdict.target: verdict
+                for scorer, scored in zip(self._answer_scorers, found, strict=True)
+                for verdict in judge_answer(scorer, scored, exchange, spans=spans)
+            },
+        )
         targets = tuple(judged[head.target] for head in self._answer_heads)
         if not (all_within and _all_read(found)):
             return Verdict(targets, "too_long", (self._limits,))

@@ -1,6 +1,7 @@
 """How long the event loop is busy at a time, and so keeps everything else waiting."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,9 +34,14 @@ async def turns() -> AsyncIterator[Turns]:
             await asyncio.sleep(_LOOK_S)
             watched.longest = max(watched.longest, time.thread_time() - began)
 
+    # What it would go through are all objects of all tests.
+    gc.disable()
     task = asyncio.create_task(watch())
-    yield watched
-    task.cancel()
+    try:
+        yield watched
+    finally:
+        task.cancel()
+        gc.enable()
 
 
 def seconds(work: Callable[[], object]) -> float:

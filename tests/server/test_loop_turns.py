@@ -58,3 +58,12 @@ async def test_finding_what_is_to_be_hidden_keeps_nobody_waiting(key: str, stack
     [(_, sent)] = stack.engine.requests
     assert sent["vllm_xargs"]
     assert watched.longest < seconds(lambda: list(request.conversations([])))
+
+
+async def test_reading_what_is_demanded_keeps_nobody_waiting(key: str, stack: Stack) -> None:
+    format = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": ["\\\n\t"] * 90_000}}}
+    body: dict[str, Any] = {"model": MODEL, "messages": MESSAGES["messages"][:1], "response_format": format}
+    request = ChatRequest(body)
+    async with turns() as watched:
+        await ask(stack, "/v1/chat/completions", key, body)
+    assert watched.longest < 0.5 * seconds(request.demanded_output)
