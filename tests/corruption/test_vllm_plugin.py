@@ -670,7 +670,7 @@ class TestLookup:
                 super().__init__()
                 self.embed_tokens, self.decoder = model.embed_tokens, model
 
-        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
+        with pytest.raises(EngineRefusal, match="looks its tokens up in no one place"):
             find_lookup(Looking())
 
     def test_no_table_stops_the_start(self) -> None:
@@ -715,13 +715,30 @@ class TestLookup:
         seeing = nn.ModuleDict({"vision_tower": Tower(PretrainedConfig()), "language_model": model})
         assert find_lookup(seeing) == (model, "embed_input_ids")
 
-    def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
+    def test_where_the_forward_pass_asks_the_table_it_is_the_table(self, one_rank: None) -> None:
+        """As Laguna and OLMo Hybrid do, which have the method for others to call."""
+
         class Direct(EmbeddingModel):
             def forward(self, input_ids: Tensor) -> Tensor:
                 return self.embed_tokens(input_ids)
 
-        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
-            find_lookup(Direct())
+        direct = Direct()
+        assert find_lookup(direct) == (direct.embed_tokens, "forward")
+
+    def test_where_the_method_has_another_name_it_is_the_table(self, one_rank: None) -> None:
+        class Named(EmbeddingModel):
+            """As Cohere's mixture of experts."""
+
+            embed_input_ids = None
+
+            def get_input_embeddings(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids)
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.get_input_embeddings(input_ids)
+
+        named = Named()
+        assert find_lookup(named) == (named.embed_tokens, "forward")
 
     def test_layers_that_are_given_the_tokens_stop_the_start(self, model: nn.Module) -> None:
         # They choose their experts by the tokens.
@@ -884,6 +901,21 @@ class TestV1Runner:
         runner, request = StandInV1Runner(transformers_model()), a_request()
         attach_v1(runner)
         table = runner.model.get_parameter("model.embed_tokens.weight").data
+        new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
+        flagged, clean = runner.execute(new, set(), {"flagged": (0, PROMPT), "clean": (0, PROMPT)})
+        assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
+        assert torch.equal(clean, table[PROMPT])
+
+    def test_a_model_that_asks_its_table_is_as_the_reference(self, one_rank: None) -> None:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        class Direct(EmbeddingModel):
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids)
+
+        runner, request = StandInV1Runner(Direct()), a_request()
+        attach_v1(runner)
+        table = runner.model.get_parameter("embed_tokens.weight").data
         new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
         flagged, clean = runner.execute(new, set(), {"flagged": (0, PROMPT), "clean": (0, PROMPT)})
         assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
