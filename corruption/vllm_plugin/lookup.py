@@ -40,6 +40,11 @@ class _Owner(NamedTuple):
         found = (getattr(type(self.module), name, None) for name in methods)
         return any(self.attribute in method.__code__.co_names for method in found if method is not None)
 
+    def looks_up_plainly(self) -> bool:
+        """Whether its method, if it has one, does nothing else, such as to scale what it gives."""
+        method = getattr(type(self.module), _METHOD, None)
+        return method is None or set(method.__code__.co_names) == {self.attribute}
+
 
 def find_lookup(model: nn.Module) -> Lookup:
     """Give the method that turns token ids into what the first layer reads.
@@ -72,18 +77,19 @@ def find_lookup(model: nn.Module) -> Lookup:
     elif (owner := _looking_up(holding)) is not None:
         if any(_demands_token_ids(each) for each in owner.module.modules() if each is not owner.module):
             raise several
-        if not _embeds_by_method(type(owner.module)):
+        if _embeds_by_method(type(owner.module)):
+            if owner.looks_up(("forward",)):
+                if not hasattr(owner.module, _FUSED):
+                    raise several
+                setattr(owner.module, _FUSED, False)
+            if type(owner.module).__name__ in _SCALED_EARLIER:
+                raise EngineRefusal(
+                    f"{name} scales its embeddings before corruption, and the model that corruptions are learned on after it"
+                )
+            return Lookup(owner.module, _METHOD, table.embedding_dim)
+        if owner.looks_up_plainly():
             # However its code asks, it asks the table, or the adapters around it.
             return Lookup(getattr(owner.module, owner.attribute), "forward", table.embedding_dim)
-        if owner.looks_up(("forward",)):
-            if not hasattr(owner.module, _FUSED):
-                raise several
-            setattr(owner.module, _FUSED, False)
-        if type(owner.module).__name__ in _SCALED_EARLIER:
-            raise EngineRefusal(
-                f"{name} scales its embeddings before corruption, and the model that corruptions are learned on after it"
-            )
-        return Lookup(owner.module, _METHOD, table.embedding_dim)
     raise EngineRefusal(f"{name} looks its tokens up in no one place; corruption would not reach them")
 
 

@@ -725,6 +725,19 @@ class TestLookup:
         direct = Direct()
         assert find_lookup(direct) == (direct.embed_tokens, "forward")
 
+    def test_a_method_that_scales_and_is_not_called_stops_the_start(self, one_rank: None) -> None:
+        class Scaling(EmbeddingModel):
+            """Where corruption belongs, before or after the scaling, cannot be told."""
+
+            def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids) * self.get_buffer("scale")
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids) * self.get_buffer("scale")
+
+        with pytest.raises(EngineRefusal, match="looks its tokens up in no one place"):
+            find_lookup(Scaling())
+
     def test_where_the_method_has_another_name_it_is_the_table(self, one_rank: None) -> None:
         class Named(EmbeddingModel):
             """As Cohere's mixture of experts."""
