@@ -739,10 +739,12 @@ class TestLookup:
             find_lookup(Scaling())
 
     def test_where_the_method_has_another_name_it_is_the_table(self, one_rank: None) -> None:
-        class Named(EmbeddingModel):
+        class Named(nn.Module):
             """As Cohere's mixture of experts."""
 
-            embed_input_ids = None
+            def __init__(self) -> None:
+                super().__init__()
+                self.embed_tokens = EmbeddingModel().embed_tokens
 
             def get_input_embeddings(self, input_ids: Tensor) -> Tensor:
                 return self.embed_tokens(input_ids)
