@@ -685,7 +685,7 @@ class TestLookup:
 
         scaling = HrmTextModel.__new__(HrmTextModel)
         nn.Module.__init__(scaling)
-        scaling.embed_tokens = model.embed_tokens
+        scaling.add_module("embed_tokens", model.get_submodule("embed_tokens"))
         with pytest.raises(EngineRefusal, match="scales its embeddings before corruption"):
             find_lookup(scaling)
 
