@@ -29,8 +29,11 @@ def reported() -> Iterator[None]:
             # Of a file that it names, the user can do something about it.
             if error.filename is None and error.errno not in _NO_ROOM:
                 raise
-            place = "" if error.filename is None else f": {error.filename!r}"
-            more = "; make room, and give the command again" if error.errno in _NO_ROOM else ""
-            said = f"{error.strerror}{place}{more}"
+            # Where there is no room, the file that is named may be one that is read.
+            said = (
+                f"{error.strerror}; make room, and give the command again"
+                if error.errno in _NO_ROOM
+                else f"{error.strerror}: {error.filename!r}"
+            )
         typer.echo(f"lethe: {printable(' '.join(said.split()))}", err=True)
         raise typer.Exit(1) from None
