@@ -66,6 +66,8 @@ class PartedReading:
 
     def each_fresh(self, read: Callable[[str], _Read]) -> list[_Read | None]:
         """What is read in each part; None in those that hold nothing new, where nothing is either that could be read."""
+        if len(self.parts) == 1:
+            return [read(self.parts[0]) if self.reading.fresh else None]
         return [
             read(part) if fresh else None
             for part, fresh in zip(self.parts, self.parts_with_fresh, strict=True)
@@ -359,7 +361,10 @@ class DisguiseSearch:
             return None
         chosen = [words for words in parent.each_fresh(self._disguised_words) if words is not None]
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
-        throughout = sum(map(np.count_nonzero, chosen)) >= LEET_SHARE * sum(map(len, chosen))
+        disguised = sum(map(np.count_nonzero, chosen))
+        if not disguised:
+            return None
+        throughout = disguised >= LEET_SHARE * sum(map(len, chosen))
         made = parent.each_fresh(
             lambda part: spelled_out(part, alphabet, None if throughout else self._disguised_words(part))
         )

@@ -64,8 +64,10 @@ _GROUPS_IN_A_ROW = (b"\2" * 12, b"\4" * 8, b"\5" * 8)
 # The same of binary digits, more than one of which stand together; and marks alone in a row, as programs of few signs have.
 _BITS = re.compile(r"(?<!\S)([01]{3,12})(?: +[01]{3,12}){15,}(?!\S)")
 _MARKS = re.compile(r"[!-/:-@\[-`{-~]{96,}")
-_FEWEST_BITS = 48
-_ROW_OF_MARKS, _IS_MARK = b"\1" * 96, bytes(chr(point) in string.punctuation for point in range(256))
+_FEWEST_BITS, _SHORTEST_BITS, _SHORTEST_MARKS = 48, 63, 96
+_IN_BITS, _IS_MARK = (
+    bytes(chr(point) in signs for point in range(256)) for signs in ("01 ", string.punctuation)
+)
 _FEWEST_MARKS, _FEWEST_TRIPLES = 4, 16
 _SHARE_SORTED = 0.8
 _LISTED, _LATIN = re.compile(r"\w[,;/|](?=\s)"), re.compile(r"[A-Za-z]\S*")
@@ -129,10 +131,21 @@ def signs_for_letters(text: str) -> list[tuple[int, int]]:
     """Rows of signs that are no letters of a living script and repeat as letters do, of binary digits, or of marks alone."""
     found: list[tuple[int, int]] = []
     # Patterns are slow, and there is hardly ever anything to be found.
+    raw = text.encode("ascii", "replace")
     if text.count("0") + text.count("1") >= _FEWEST_BITS:
-        found += (m.span() for m in _BITS.finditer(text) if len(set(map(len, m[0].split()))) == 1)
-    if _ROW_OF_MARKS in text.encode("ascii", "replace").translate(_IS_MARK):
-        found += (match.span() for match in _MARKS.finditer(text) if _is_program(match[0]))
+        found += (
+            match.span()
+            for start, end in long_runs(raw.translate(_IN_BITS), _SHORTEST_BITS)
+            # With the character behind it, which the pattern looks at.
+            for match in _BITS.finditer(text, start, end + 1)
+            if len(set(map(len, match[0].split()))) == 1
+        )
+    found += (
+        match.span()
+        for start, end in long_runs(raw.translate(_IS_MARK), _SHORTEST_MARKS)
+        for match in _MARKS.finditer(text, start, end)
+        if _is_program(match[0])
+    )
     if not text.isascii():
         found += (match.span() for match in _SIGNS.finditer(text) if _repeats("".join(match[0].split())))
     return found

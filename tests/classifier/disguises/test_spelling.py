@@ -25,6 +25,18 @@ def test_a_word_one_slip_from_a_known_one_is_read_as_that(written: str, meant: s
     assert (read.text if read else f"Who is the {written} of it?") == f"Who is the {meant} of it?"
 
 
+@pytest.mark.parametrize("place", range(len("lighthouse")))
+def test_a_slip_anywhere_in_a_word_is_found(place: int) -> None:
+    before, letter, after = "lighthouse"[:place], "lighthouse"[place], "lighthouse"[place + 1 :]
+    swapped = before + after[:1] + letter + after[1:]
+    for written in {before + after, f"{before}{letter}q{after}", f"{before}q{after}", swapped} - {
+        "lighthouse"
+    }:
+        read = LEXICON.respell(f"say {written}")
+        assert read is not None
+        assert read.text == "say lighthouse"
+
+
 def test_known_words_and_their_plurals_stay() -> None:
     assert LEXICON.respell("The keepers of the lighthouses keep letters") is None
 
