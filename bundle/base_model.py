@@ -15,8 +15,16 @@ _EMBEDDING_NAMES = (
     "model.language_model.embed_tokens.weight",
     "language_model.model.embed_tokens.weight",
     "transformer.wte.weight",
+    "transformer.word_embeddings.weight",
+    "transformer.embedding.word_embeddings.weight",
     "gpt_neox.embed_in.weight",
+    "backbone.embeddings.weight",
+    "model.decoder.embed_tokens.weight",
+    "model.tok_embeddings.weight",
+    "model.word_embeddings.weight",
     "embed_tokens.weight",
+    "word_embeddings.weight",
+    "wte.weight",
 )
 _CHUNK_BYTES = 1 << 22
 
@@ -30,7 +38,7 @@ class BaseModel:
     id
         The name under which the engine serves it, a hub id as a rule.
     hidden_size
-        Width of its embeddings.
+        Width of its hidden states and, with few exceptions, of its embeddings.
     embedding_sha256
         SHA-256 of the raw bytes of its input embedding matrix. A corruption acts on nothing else, so two
         checkpoints that agree here can share one.
@@ -57,12 +65,13 @@ def read_base_model(model_folder: Path, model_id: str) -> BaseModel:
     """
     config = _read_json(model_folder / "config.json")
     text = config.get("text_config", {})
-    hidden_size = config.get("hidden_size") or text.get("hidden_size")
-    if not isinstance(hidden_size, int):
-        raise BundleError(f"{model_folder / 'config.json'} has no hidden_size")
+    embeddings = Embeddings(model_folder)
+    given = config.get("hidden_size") or text.get("hidden_size")
+    # GPT-2 and others of its time have other names for it.
+    hidden_size = given if isinstance(given, int) else embeddings.width
     family = str(text.get("model_type") or config.get("model_type") or "")
     digest = hashlib.sha256()
-    for chunk in Embeddings(model_folder):
+    for chunk in embeddings:
         digest.update(chunk)
     return BaseModel(model_id, hidden_size, digest.hexdigest(), family)
 
@@ -72,6 +81,8 @@ class Embeddings:
 
     Attributes
     ----------
+    width
+        How many numbers each of its rows has.
     dtype
         The type of its numbers, as safetensors calls it.
 
@@ -82,7 +93,11 @@ class Embeddings:
     """
 
     def __init__(self, model_folder: Path) -> None:
-        self._weights, self._start, self._size, self.dtype = _find_embedding(model_folder)
+        self._weights, self._start, entry = _find_embedding(model_folder)
+        first, last = entry["data_offsets"]
+        self._size: int = last - first
+        self.width: int = entry["shape"][-1]
+        self.dtype: str = entry["dtype"]
 
     def __iter__(self) -> Iterator[bytes]:
         with self._weights.open("rb") as file:
@@ -98,16 +113,16 @@ class Embeddings:
                 remaining -= len(chunk)
 
 
-def _find_embedding(model_folder: Path) -> tuple[Path, int, int, str]:
-    """The file that holds it, where it begins there, its length, and its type."""
+def _find_embedding(model_folder: Path) -> tuple[Path, int, dict[str, Any]]:
+    """The file that holds it, where it begins there, and what the file says of it."""
     for weights in sorted(model_folder.glob("*.safetensors")):
         with weights.open("rb") as file:
             header = _read_header(file, weights)
             name = next((name for name in _EMBEDDING_NAMES if name in header), None)
             if name is None:
                 continue
-            start, end = header[name]["data_offsets"]
-            return weights, file.tell() + start, end - start, header[name]["dtype"]
+            entry = header[name]
+            return weights, file.tell() + entry["data_offsets"][0], entry
     raise BundleError(f"{model_folder} holds no safetensors file with an input embedding matrix")
 
 

@@ -69,9 +69,7 @@ def _added(batch: int, share: float) -> float:
     model = _model()
     rows = batch * PROMPT_TOKENS
     weights = model.embed_tokens.weight.data
-    embedding = CorruptibleEmbedding(
-        model, rows, _WIDTH, torch.bfloat16, torch.device("cpu"), vocabulary=_VOCABULARY
-    )
+    embedding = CorruptibleEmbedding(model, rows, torch.bfloat16, torch.device("cpu"), vocabulary=_VOCABULARY)
     prompts = FlaggedPrompts()
     corruption = Corruption("rand_noise_first_n", 1.0, 8, seed=1)
     xargs = CorruptionRequest((PlacedCorruption("bench", "1", corruption),)).to_xargs()

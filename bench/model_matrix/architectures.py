@@ -218,6 +218,12 @@ ARCHITECTURES = (
     Architecture("LFM2", "lfm2", "table, tied head, convolutions", _TIED),
     Architecture("GPT-2", "gpt2", "tokens and positions, two tables", _TIED),
     Architecture(
+        "OPT-350m",
+        "opt",
+        "table narrower than the first layer, projected",
+        {**_TIED, "word_embed_proj_dim": 64, "ffn_dim": 192, "do_layer_norm_before": False},
+    ),
+    Architecture(
         "Mamba 2", "mamba2", "state-space", {"num_heads": 8, "head_dim": 32, "state_size": 16, "n_groups": 1}
     ),
     Architecture(

@@ -110,7 +110,9 @@ class Lexicon:
         extended._marks = self._marks.copy()
         words = [word for name in names for word in _WORD.findall(name.lower())]
         extended._mark([form for word in words for form in extended._add(word, _NAME_COST)])
-        extended.unscrambler = extended._unscrambler(ScrambledWords(extended._costs, self.unscrambler.words))
+        extended.unscrambler = extended._unscrambler(
+            ScrambledWords(extended._costs, self.unscrambler.words, words)
+        )
         extended.by_initials = readers_of_shortened(shortened)
         return extended
 

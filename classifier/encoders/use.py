@@ -28,6 +28,8 @@ from lethe.classifier.text.points import lowered
 _DIMENSION = 512
 # The model itself reads texts of any length; a window of the classifier's, of 512 characters, has no more.
 _MAXIMUM_TOKENS = 512
+# So many are in a core's cache while they are multiplied.
+_ROWS_AT_ONCE = 1 << 9
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]+")
 
 
@@ -107,6 +109,19 @@ class UseEncoder(Encoder):
         vectors = rows[ids] * scale[block, None]
         vectors += lowest[block, None]
         return vectors
+
+    def token_products(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows, scale, lowest = self._token_table
+        rows = rows[: self.vocabulary_size]
+        products = np.empty((len(rows), len(directions)), np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            products[some] = rows[some].astype(np.float32) @ directions.T
+        # Scaled are the products, of which there are hundreds of times fewer than numbers in the rows.
+        block = np.arange(len(rows)) % len(scale)
+        products *= scale[block, None]
+        products += lowest[block, None] * directions.sum(axis=1)
+        return products
 
     @functools.cached_property
     def _token_table(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:

@@ -218,7 +218,6 @@ def _corruptible_embedding(runner: Any) -> "CorruptibleEmbedding":
     return CorruptibleEmbedding(
         runner.get_model(),
         max_tokens=runner.max_num_tokens,
-        width=runner.model_config.get_hidden_size(),
         dtype=runner.model_config.dtype,
         device=runner.device,
         vocabulary=runner.model_config.get_vocab_size(),

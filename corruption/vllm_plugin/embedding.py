@@ -21,6 +21,9 @@ from lethe.corruption.vllm_plugin.step import StepCorruption
 
 logger = init_logger("vllm.lethe.embedding")
 
+# The method of multimodal models that makes rows of images, audio and video.
+_ENCODE = "embed_multimodal"
+
 
 class CorruptibleEmbedding:
     """The embedding lookup of a loaded model, made to take rows from elsewhere.
@@ -31,7 +34,7 @@ class CorruptibleEmbedding:
         Loaded, with LoRA layers in place, not compiled yet.
     max_tokens
         Most tokens of a step, padding included.
-    width, dtype, device
+    dtype, device
         Of the embeddings.
     vocabulary
         Number of token ids.
@@ -46,12 +49,11 @@ class CorruptibleEmbedding:
         self,
         model: nn.Module,
         max_tokens: int,
-        width: int,
         dtype: torch.dtype,
         device: torch.device,
         vocabulary: int,
     ):
-        owner, method = find_lookup(model)
+        owner, method, width = find_lookup(model)
         # Buffers of the module, so that the compiler takes them as inputs and not as constants.
         owner.register_buffer(
             "lethe_rows", torch.zeros(max_tokens, width, dtype=dtype, device=device), persistent=False
@@ -65,6 +67,9 @@ class CorruptibleEmbedding:
         self._vocabulary = vocabulary
         self._marked = False
         replace_method(owner, method, lambda original: _selecting(owner, original))
+        if hasattr(model, _ENCODE):
+            # The tokens that an encoder looks up, to set them between images, are no rows of the batch.
+            replace_method(model, _ENCODE, lambda encode: _calling_with(owner, method, self._embed, encode))
 
     def fill(self, step: StepCorruption, input_ids: Tensor) -> None:
         """Put a step's corrupted embeddings in place and mark their rows.
@@ -120,3 +125,19 @@ def _selecting(owner: Any, original: Callable[[Tensor], Tensor]) -> Callable[[Te
         return torch.where(owner.lethe_marks[:tokens], owner.lethe_rows[:tokens], embeddings)
 
     return look_up
+
+
+def _calling_with(
+    owner: Any, name: str, method: Callable[..., Any], call: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Give a call during which an object has another method."""
+
+    def call_so(*args: Any, **kwargs: Any) -> Any:
+        usual = getattr(owner, name)
+        setattr(owner, name, method)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            setattr(owner, name, usual)
+
+    return call_so

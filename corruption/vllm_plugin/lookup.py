@@ -17,13 +17,16 @@ _METHOD = "embed_input_ids"
 _TOKEN_IDS = "input_ids"
 # Whether a model gathers rows of its table and normalizes them in one kernel, past the method.
 _FUSED = "replicated_embed"
+# Scale embeddings in the method that transformers' models scale behind it: what was learned there means something else here.
+_SCALED_EARLIER = {"HrmTextModel"}
 
 
 class Lookup(NamedTuple):
-    """A method of a module through which every token id enters a model."""
+    """A method of a module through which every token id enters a model, and how wide the embeddings are that it gives."""
 
     owner: nn.Module
     method: str
+    width: int
 
 
 class _Owner(NamedTuple):
@@ -50,19 +53,21 @@ def find_lookup(model: nn.Module) -> Lookup:
         There is none, or tokens enter the model in other ways too.
     """
     name = type(model).__name__
-    owners: dict[nn.Module, list[_Owner]] = defaultdict(list)
+    owners: dict[VocabParallelEmbedding, list[_Owner]] = defaultdict(list)
     for owner in model.modules():
         for attribute, table in _token_tables(owner):
             owners[table].append(_Owner(owner, attribute))
     several = EngineRefusal(
         f"tokens enter {name} by more ways than one embedding; corruption would not reach them all"
     )
+    if not owners:
+        raise EngineRefusal(f"{name} has no embedding that is known; corruption would not reach its tokens")
     if len(owners) != 1 or requires_raw_input_tokens(model):
         raise several
     ((table, holding),) = owners.items()
-    if (embeddings := _transformers_embeddings(model)) is not None:
-        if table in set(embeddings.modules()):
-            return Lookup(embeddings, "forward")
+    if (embeddings := _transformers_embeddings(model, table)) is not None:
+        if _holds(embeddings, table):
+            return Lookup(embeddings, "forward", table.embedding_dim)
     elif (owner := _looking_up(holding)) is not None and _embeds_by_method(type(owner.module)):
         if any(_demands_token_ids(each) for each in owner.module.modules() if each is not owner.module):
             raise several
@@ -70,7 +75,11 @@ def find_lookup(model: nn.Module) -> Lookup:
             if not hasattr(owner.module, _FUSED):
                 raise several
             setattr(owner.module, _FUSED, False)
-        return Lookup(owner.module, _METHOD)
+        if type(owner.module).__name__ in _SCALED_EARLIER:
+            raise EngineRefusal(
+                f"{name} scales its embeddings before corruption, and the model that corruptions are learned on after it"
+            )
+        return Lookup(owner.module, _METHOD, table.embedding_dim)
     raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
 
 
@@ -88,10 +97,17 @@ def _demands_token_ids(module: nn.Module) -> bool:
     return parameter is not None and parameter.default is parameter.empty
 
 
-def _transformers_embeddings(model: nn.Module) -> nn.Module | None:
+def _transformers_embeddings(model: nn.Module, table: nn.Module) -> nn.Module | None:
     """The input embeddings of a model that runs by transformers' code; None for vLLM's own."""
-    inner = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
-    return None if inner is None else inner.get_input_embeddings()
+    for module in model.modules():
+        # vLLM's own models may see and hear by transformers' code; such a tower embeds no tokens.
+        if isinstance(module, PreTrainedModel) and _holds(module, table):
+            return module.get_input_embeddings()
+    return None
+
+
+def _holds(module: nn.Module, table: nn.Module) -> bool:
+    return any(each is table for each in module.modules())
 
 
 def _embeds_by_method(kind: type[nn.Module]) -> bool:

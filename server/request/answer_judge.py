@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
-from lethe.server.endpoints.answer_form import AnswerForm, Shown
+from lethe.server.endpoints.answer_form import SAID, STOPPED_AT, AnswerForm, Shown
 from lethe.server.endpoints.endpoint import Opening
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.guard.answers import MADE_ANEW
@@ -44,6 +44,7 @@ class AnswerJudge:
         self.form = form
         self.record = record
         self.request = accepted.request
+        self._stops = accepted.request.stop_tokens
         self._guard = guard
         self._key = accepted.key
         self._served = accepted.served
@@ -80,7 +81,15 @@ class AnswerJudge:
 
     def read(self, shown: Sequence[Shown]) -> None:
         """The answer shows this next."""
+        if any(each.track == STOPPED_AT for each in shown):
+            shown = [said for each in shown if (said := self._as_said(each)) is not None]
         self._texts.add(shown)
+
+    def _as_said(self, shown: Shown) -> Shown | None:
+        """What is shown, with the token that an answer stopped at as its end; none for one that the model ends each with."""
+        if shown.track != STOPPED_AT:
+            return shown
+        return shown._replace(track=SAID) if self._stops.issuperset(shown.ids) else None
 
     async def look(self, ended: Collection[int]) -> dict[int, Decision]:
         """What is decided on each choice that shows something new.

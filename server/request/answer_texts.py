@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from lethe.classifier.exchange import Exchange
-from lethe.server.endpoints.answer_form import Shown
+from lethe.server.endpoints.answer_form import Shown, whole_characters
 from lethe.server.endpoints.endpoint import Opening
 from lethe.server.errors import APIError
 from lethe.server.request.echo import Echo
@@ -34,7 +34,7 @@ class _Text:
     async def so_far(self, decode: Decode) -> str:
         self._pieces = ["".join(self._pieces)]
         # All of them anew: a letter may be in several tokens.
-        return self._pieces[0] + (await decode(self._ids) if self._ids else "")
+        return whole_characters(self._pieces[0]) + (await decode(self._ids) if self._ids else "")
 
 
 class AnswerTexts:

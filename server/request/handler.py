@@ -114,7 +114,8 @@ class RequestHandler:
             self._require_readiness(served)
             if self._settings.policy.server_tools is ServerTools.DROP:
                 parsed = parsed.without_server_tools()
-            parsed = scrub(await self._attachments.files_as_text(parsed), served.names)
+            with_files = await self._attachments.files_as_text(parsed)
+            parsed = await aside(raw, lambda: scrub(with_files, served.names))
             seen = await self._attachments.seen(parsed)
             conversations = await self._conversations(seen.request, raw, served)
             decision = await self._decide(seen, conversations, key, served, record)

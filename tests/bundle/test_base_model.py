@@ -11,10 +11,12 @@ from safetensors.numpy import save_file
 from lethe.bundle import BundleError, read_base_model
 
 
-def write_model(folder: Path, embeddings: np.ndarray) -> None:
+def write_model(
+    folder: Path, embeddings: np.ndarray, name: str = "model.embed_tokens.weight", width: str = "hidden_size"
+) -> None:
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"hidden_size": embeddings.shape[1]}))
-    tensors = {"model.norm.weight": np.ones(3, np.float32), "model.embed_tokens.weight": embeddings}
+    (folder / "config.json").write_text(json.dumps({width: embeddings.shape[1]}))
+    tensors = {"model.norm.weight": np.ones(3, np.float32), name: embeddings}
     save_file(tensors, folder / "model.safetensors")
 
 
@@ -24,6 +26,27 @@ def test_the_digest_is_of_the_embedding_matrix_alone(tmp_path: Path) -> None:
     model = read_base_model(tmp_path, "toy")
     assert model.hidden_size == 4
     assert model.embedding_sha256 == hashlib.sha256(embeddings.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("wte.weight", "n_embd"),
+        ("transformer.wte.weight", "n_embd"),
+        ("model.decoder.embed_tokens.weight", "hidden_size"),
+        ("backbone.embeddings.weight", "hidden_size"),
+        ("transformer.word_embeddings.weight", "hidden_size"),
+    ],
+)
+def test_a_model_that_names_its_parts_otherwise_is_known(tmp_path: Path, name: str, width: str) -> None:
+    """As GPT-2, OPT, Mamba and Falcon do."""
+    embeddings = np.arange(12, dtype=np.float32).reshape(3, 4)
+    write_model(tmp_path, embeddings, name, width)
+    model = read_base_model(tmp_path, "toy")
+    assert (model.hidden_size, model.embedding_sha256) == (
+        4,
+        hashlib.sha256(embeddings.tobytes()).hexdigest(),
+    )
 
 
 def test_another_embedding_is_another_model(tmp_path: Path) -> None:

@@ -590,11 +590,11 @@ def model(one_rank: None) -> nn.Module:
 class EmbeddingModel(nn.Module):
     """A model that is its embedding."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         from vllm.model_executor.layers.vocab_parallel_embedding import VocabParallelEmbedding
 
         super().__init__()
-        self.embed_tokens = VocabParallelEmbedding(64, WIDTH, params_dtype=torch.float32)
+        self.embed_tokens = VocabParallelEmbedding(64, width, params_dtype=torch.float32)
         self.embed_tokens.weight.data.normal_(generator=torch.Generator().manual_seed(0))
 
     def embed_input_ids(self, input_ids: Tensor) -> Tensor:
@@ -638,7 +638,8 @@ def transformers_model() -> nn.Module:
 def find_lookup(model: nn.Module) -> tuple[nn.Module, str]:
     from lethe.corruption.vllm_plugin.lookup import find_lookup
 
-    return find_lookup(model)
+    lookup = find_lookup(model)
+    return lookup.owner, lookup.method
 
 
 class TestLookup:
@@ -672,6 +673,22 @@ class TestLookup:
         with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
             find_lookup(Looking())
 
+    def test_no_table_stops_the_start(self) -> None:
+        with pytest.raises(EngineRefusal, match="has no embedding that is known"):
+            find_lookup(nn.Sequential(nn.Embedding(64, WIDTH)))
+
+    def test_embeddings_that_are_scaled_before_they_are_corrupted_stop_the_start(
+        self, model: nn.Module
+    ) -> None:
+        """Where transformers scales them after it, and corruptions are learned on what is smaller by the scale."""
+        from vllm.model_executor.models.hrm_text import HrmTextModel
+
+        scaling = HrmTextModel.__new__(HrmTextModel)
+        nn.Module.__init__(scaling)
+        scaling.embed_tokens = model.embed_tokens
+        with pytest.raises(EngineRefusal, match="scales its embeddings before corruption"):
+            find_lookup(scaling)
+
     def test_two_tables_of_one_module_stop_the_start(self, model: nn.Module) -> None:
         model.embed_tokens_per_layer = EmbeddingModel().embed_tokens
         with pytest.raises(EngineRefusal, match="more ways than one"):
@@ -688,6 +705,15 @@ class TestLookup:
     def test_of_transformers_own_model_it_is_its_input_embeddings(self, one_rank: None) -> None:
         model = transformers_model()
         assert find_lookup(model) == (model.get_submodule("model.embed_tokens"), "forward")
+
+    def test_a_tower_of_transformers_own_that_embeds_no_tokens_is_passed_over(self, model: nn.Module) -> None:
+        from transformers import PretrainedConfig, PreTrainedModel
+
+        class Tower(PreTrainedModel):
+            config_class = PretrainedConfig
+
+        seeing = nn.ModuleDict({"vision_tower": Tower(PretrainedConfig()), "language_model": model})
+        assert find_lookup(seeing) == (model, "embed_input_ids")
 
     def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
         class Direct(EmbeddingModel):
@@ -821,6 +847,36 @@ class TestV1Runner:
         clean, end = runner.execute([], set(), {"clean": (6, [3]), "flagged": (4, PROMPT[4:])})
         assert torch.equal(torch.cat([start, end]), expected)
         assert torch.equal(clean, table[[3]])
+
+    def test_embeddings_narrower_than_the_hidden_states_are_as_the_reference(self, one_rank: None) -> None:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        runner, request = StandInV1Runner(EmbeddingModel(WIDTH // 2)), a_request()
+        attach_v1(runner)
+        table = runner.model.get_parameter("embed_tokens.weight").data
+        (rows,) = runner.execute([new_request_data("r", request, PROMPT)], set(), {"r": (0, PROMPT)})
+        assert torch.equal(rows, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
+
+    def test_what_an_encoder_looks_up_beside_a_flagged_prompt_is_clean(self, one_rank: None) -> None:
+        class Seeing(EmbeddingModel):
+            """Sets tokens between its images, as Molmo 2 and Qwen3-VL do."""
+
+            def embed_multimodal(self, between: list[int]) -> Tensor:
+                return self.embed_input_ids(torch.tensor(between))
+
+        class EncodingRunner(StandInV1Runner):
+            def _preprocess(self, scheduler_output: Any, num_input_tokens: int) -> Tensor:
+                self.encoded = self.model.embed_multimodal([*range(60)])
+                return super()._preprocess(scheduler_output, num_input_tokens)
+
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        runner, request = EncodingRunner(Seeing()), a_request()
+        attach_v1(runner)
+        table = runner.model.get_parameter("embed_tokens.weight").data
+        (rows,) = runner.execute([new_request_data("r", request, PROMPT)], set(), {"r": (0, PROMPT)})
+        assert torch.equal(runner.encoded, table[:60])
+        assert torch.equal(rows, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
 
     def test_a_model_of_transformers_own_is_as_the_reference(self, one_rank: None) -> None:
         from lethe.corruption.vllm_plugin.attachment import attach_v1

@@ -21,6 +21,7 @@ from lethe.server.access.keys import Scope
 from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import AuditLog, NoAudit
+from lethe.server.connections import Connections
 from lethe.server.drain import Drain
 from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
@@ -192,7 +193,7 @@ def cancelling(task: asyncio.Task[None]) -> Iterator[None]:
 @asynccontextmanager
 async def serving(app: FastAPI, settings: Settings) -> AsyncIterator[int]:
     """Serve as `lethe.server.serve` does, without the waits of a server that runs for long; gives the port."""
-    protocol = bounded_protocol(settings.limits, Drain(0))
+    protocol = bounded_protocol(settings.limits, Drain(0), Connections(settings.limits.max_connections))
     config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_level="critical")
     config.load()
     state = ServerState()

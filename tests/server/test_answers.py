@@ -1,6 +1,7 @@
 """Whole answers are judged before they go out, and made anew where they tell what is to be forgotten."""
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,60 @@ async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> N
     answer["choices"][0]["stop_reason"] = "books"
     stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
     assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
+
+
+@pytest.mark.parametrize("asked", [[8], ["8"], [1, 8]], ids=["number", "word", "several"])
+async def test_the_token_that_an_answer_stopped_at_is_judged(stack: Stack, asked: list[Any]) -> None:
+    answer = chat_answer("")
+    answer["choices"][0]["stop_reason"] = 8
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi", stop_token_ids=asked))) == UNTOLD
+
+
+@pytest.mark.parametrize("fields", [{}, {"stop_token_ids": [1]}, {"stop_token_ids": "none"}])
+async def test_the_token_that_ends_every_answer_says_nothing(stack: Stack, fields: dict[str, Any]) -> None:
+    answer = chat_answer("It is told")
+    answer["choices"][0]["stop_reason"] = 8
+    stack.engine.next_answers = [answer]
+    assert (await stack.client.post(CHAT, json=chat("hi", **fields))).json() == answer
+    assert [each.answer for each in stack.classifiers[0].answers] == ["It is told"]
+
+
+def as_tokens(text: bytes, *places: int) -> dict[str, Any]:
+    """Log probabilities of tokens that are cut at some bytes of a text, as OpenAI describes them."""
+    cuts = [0, *places, len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(cuts)]
+    return {
+        "content": [{"token": piece.decode(errors="replace"), "bytes": [*piece]} for piece in pieces],
+    }
+
+
+@pytest.mark.parametrize("places", [(1,), (1, 2), (3,), (2, 3, 9)])
+async def test_characters_that_are_spread_over_tokens_are_judged(
+    stack: Stack, places: tuple[int, ...]
+) -> None:
+    text = "☂ books ☂"
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = as_tokens(text.encode(), *places)
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+    assert text in [each.answer for each in stack.classifiers[0].answers]
+
+
+@pytest.mark.parametrize("spelled", [[226, 999], "☂", {"a": 1}, [226, None], 3])
+async def test_bytes_that_are_none_are_no_text(stack: Stack, spelled: Any) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = {"content": [{"token": "\ufffd", "bytes": spelled}]}
+    stack.engine.next_answers = [answer]
+    assert (await stack.client.post(CHAT, json=chat("hi"))).json() == answer
+
+
+async def test_a_character_of_which_a_part_is_shown_is_judged_as_one_that_is_not_there(stack: Stack) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = as_tokens("books ☂".encode()[:-1])
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+    assert "books \ufffd" in [each.answer for each in stack.classifiers[0].answers]
 
 
 BY_IDS = {

@@ -66,6 +66,8 @@ def test_a_folder_that_no_target_can_be_named_as_is_refused_with_a_name_that_wou
         ("questions.yaml", "- question: Who?", "questions.yaml, item 1: answer"),
         ("questions.yaml", "question: Who?", "expected a list"),
         ("forget.jsonl", '{"text": "a"}\n{"text" "b"}', "forget.jsonl, line 2"),
+        ("forget.txt", '{"text": "a"}\n{"text": "b"}', "holds JSON, .*; call it forget.jsonl"),
+        ("forget.csv", "query\nWho?\n", "its records have query: call the one with the prompts text"),
     ],
 )
 def test_a_malformed_file_is_named_with_the_place(tmp_path: Path, file: str, content: str, said: str) -> None:
@@ -78,3 +80,10 @@ def test_a_malformed_file_is_named_with_the_place(tmp_path: Path, file: str, con
 def test_what_is_no_targets_folder_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="lethe target new"):
         read_target_data(tmp_path)
+
+
+def test_files_that_nothing_is_read_from_are_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "marsh")
+    for name in ("forget.tsv", "Near.txt", "notes.md", "near.csv"):
+        (folder / name).write_text("text\nWho?\n")
+    assert read_target_data(folder).unread == ("Near.txt", "forget.tsv")
