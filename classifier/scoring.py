@@ -238,14 +238,15 @@ class Scorer:
         gated = self._gate.scores(tokens, stretches.bounds)
         window_of = stretches.window
         owner = stretches.owner[window_of]
-        speculative = np.array([piece.reading.speculative for piece in pieces], bool)[owner]
-        lossy = np.array([piece.reading.lossy for piece in pieces], bool)[owner]
-        material = np.array([len(piece.reading.canonical.text) > LONGEST_QUESTION for piece in pieces])[owner]
+        speculative, lossy, material, plain = np.array([_kinds(piece.reading) for piece in pieces], bool).T[
+            :, owner
+        ]
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
         suspicious |= self._held_questions(stretches, tokens, ~(speculative | lossy | material))
-        suspicious &= _touch_fresh(stretches, pieces)
+        # A plain reading is new all over, if it has any text.
+        if not plain.all() or not all(piece.text for piece in pieces):
+            suspicious &= _touch_fresh(stretches, pieces)
         if self._second_look.is_taken:
-            plain = np.array([piece.reading.plain for piece in pieces])[owner]
             self._keep_for_second_look(stretches, tokens, plain & ~material, suspicious)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
@@ -486,6 +487,16 @@ class _Piece:
 
 def _text_of(tokens: TokenizedText, text: str) -> str:
     return text[tokens.starts[0] : tokens.ends[-1]]
+
+
+def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool]:
+    """Whether a reading is speculative, lossy, longer than a question, and plain."""
+    return (
+        reading.speculative,
+        reading.lossy,
+        len(reading.canonical.text) > LONGEST_QUESTION,
+        reading.plain,
+    )
 
 
 def _letters(text: str) -> int:

@@ -171,7 +171,10 @@ def odd_signs(signs: WeighedSigns, characters: int) -> list[tuple[int, int]]:
     """
     text = signs.text
     further = _EACH_DOUBLING * math.log2(max(characters / _SHORT, 1))
-    found = signs.odd([Level(level.bits, level.enough + further) for level in _ODD])
+    levels = [Level(level.bits, level.enough + further) for level in _ODD]
+    if not signs.may_be_odd([*levels, *_ODD_IN_SHORT] if characters <= _SHORT else levels):
+        return []
+    found = signs.odd(levels)
     if characters <= _SHORT:
         least = _SHARE_OF_SHORT * characters
         found += [(start, end) for start, end in signs.odd(_ODD_IN_SHORT) if end - start >= least]
