@@ -52,9 +52,7 @@ class AnswerJudge:
         self._asking = asking
         self._decode: Decode = accepted.served.engines.detokenize
         # What a grammar forces is said whatever the prompt is made to be.
-        self._may_be_made_anew = (
-            accepted.decision.outcome not in MADE_ANEW and accepted.request.demanded_output() is None
-        )
+        self._may_be_made_anew = accepted.decision.outcome not in MADE_ANEW and not accepted.demands
         self._begin()
 
     def _begin(self) -> None:
@@ -109,6 +107,8 @@ class AnswerJudge:
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )
+            if decisions[choice].read_all:
+                self._texts.were_judged(choice)
             characters = max(len(each.answer) for each in exchanges)
             self.record.looked(decisions[choice], time.perf_counter() - started, characters)
         return decisions

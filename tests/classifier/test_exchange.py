@@ -71,6 +71,16 @@ def test_the_stretches_of_a_grown_answer_are_the_earlier_ones_and_a_few_more() -
         assert len(later) - len(earlier) <= 2
 
 
+def test_of_a_grown_answer_only_what_may_have_changed_is_judged_again() -> None:
+    for shorter, longer in itertools.pairwise([0, *range(20, 2000, 37)]):
+        earlier, whole = set(_texts(ASKED, LONG[:shorter])), _texts(ASKED, LONG[:longer])
+        again = exchange_passages(Exchange(ASKED, LONG[:longer], judged=shorter))
+        texts = [passage.text for passage in again]
+        assert texts == whole[len(whole) - len(texts) :]
+        assert set(whole) - earlier <= set(texts)
+        assert len(texts) <= 8
+
+
 @pytest.fixture
 def judge(encoder: Encoder, make_head: MakeHead):
     """Judges answers by a head for the lighthouse target, one after another by one service."""
