@@ -98,10 +98,10 @@ async def lines(output: Connection) -> asyncio.StreamReader:
 def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Connection, err: Connection) -> None:
     from lethe.cli.main import main
 
-    for name, output, number in (("stdout", out, 1), ("stderr", err, 2)):
+    for output, number in ((out, 1), (err, 2)):
         os.dup2(output.fileno(), number)
-        # What stood there before may have been a file, of which the old stream knows that it can be sought in.
-        setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+    # Those that there are know of the server's own output whether it can be sought in.
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
     out.close()
     err.close()
     os.environ.clear()
