@@ -75,6 +75,10 @@ _FEWEST_MARKS, _FEWEST_TRIPLES = 4, 16
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 _BRACKETS = frozenset("()[]{}")
 _FEWEST_PAIRS, _FEWEST_DEEP, _PAIRS_A_CROSSED_ONE = 4, 2, 6
+# A number in base64 of variable length, and a place as source maps tell it (revision 3).
+_QUANTITY = "[g-z0-9+/]*[A-Za-f]"
+_PLACE = re.compile(rf"{_QUANTITY}(?:({_QUANTITY}){_QUANTITY}{_QUANTITY}(?:{_QUANTITY})?)?")
+_PARTS_PLACES, _FEWEST_PLACES, _SHARE_SAME = re.compile("[,;]"), 12, 0.9
 _SHARE_SORTED, _SHARE_REPEATED = 0.8, 0.5
 # Of tokens, how many must be names of data for none of them to be words.
 _SHARE_OF_NAMES = 0.25
@@ -196,7 +200,7 @@ def odd_signs(signs: WeighedSigns, characters: int) -> list[tuple[int, int]]:
     return [
         (_from_word(text, start), end)
         for start, end in dict.fromkeys(found)
-        if not _is_listed(text[start:end]) and not _nests(text[start:end])
+        if not any(test(text[start:end]) for test in (_is_listed, _nests, _maps_sources))
     ]
 
 
@@ -215,6 +219,14 @@ def _nests(text: str) -> bool:
             else:
                 crossed += 1
     return paired >= _FEWEST_PAIRS and deep >= _FEWEST_DEEP and crossed * _PAIRS_A_CROSSED_ONE <= paired
+
+
+def _maps_sources(text: str) -> bool:
+    """Whether a text maps code to its sources: one, four or five numbers a place, nearly all of the same source as the place before."""
+    places = [place for place in _PARTS_PLACES.split(text)[1:-1] if place]
+    read = [match for place in places if (match := _PLACE.fullmatch(place))]
+    same = sum(match[1] in ("A", None) for match in read)
+    return len(places) >= _FEWEST_PLACES and len(read) == len(places) and same >= _SHARE_SAME * len(read)
 
 
 def _from_word(text: str, start: int) -> int:

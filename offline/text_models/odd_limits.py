@@ -24,7 +24,8 @@ def learned_limits(oddest: NDArray[np.float32], kinds: Sequence[str]) -> NDArray
     kinds
         (texts,), of which kind each is.
     """
-    of_kinds = [np.array([each == kind for each in kinds]) for kind in dict.fromkeys(kinds)]
+    told = np.array(kinds)
+    of_kinds = [np.equal(told, kind) for kind in dict.fromkeys(kinds)]
     limits = np.stack([_of_length(oddest[:, at], of_kinds) for at in range(oddest.shape[1])])
     # Texts of some length have no windows of some size; somewhat longer ones do.
     for at in reversed(range(len(limits) - 1)):
@@ -37,11 +38,11 @@ def _of_length(oddest: NDArray[np.float32], kinds: Sequence[NDArray[np.bool_]]) 
     """(sizes,), NaN of those that no text has."""
     # Sizes share what is allowed: each has the limit that as much of the texts of all kinds reach, kinds counting alike.
     weights = sum((of_it / of_it.sum() for of_it in kinds), np.zeros(len(oddest))) / len(kinds)
-    met = np.isfinite(oddest).any(axis=0)
+    met: NDArray[np.bool_] = np.any(np.isfinite(oddest), axis=0)
     chosen = np.full(len(met), np.inf, np.float32)
     for share in np.geomspace(ALARMED / 100, 2 * ALARMED, _STEPS):
         tried = np.array([_reached_by(column, weights, share) for column in oddest.T], np.float32)
-        odd = (oddest >= tried)[:, met].any(axis=1)
+        odd: NDArray[np.bool_] = np.any(oddest[:, met] >= tried[met], axis=1)
         if any(odd[of_it].mean() > ALARMED for of_it in kinds):
             break
         chosen = tried
@@ -52,4 +53,4 @@ def _reached_by(values: NDArray[np.float32], weights: NDArray[np.float64], share
     """The lowest limit that values of no more than so much weight reach."""
     order = np.argsort(-values)
     place = int(np.cumsum(weights[order]).searchsorted(share, "right"))
-    return np.nextafter(values[order[min(place, len(order) - 1)]], np.float32(np.inf))
+    return np.float32(np.nextafter(values[order[min(place, len(order) - 1)]], np.float32(np.inf)))

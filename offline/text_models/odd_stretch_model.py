@@ -217,12 +217,20 @@ def _with_limits(
         oddest.append([reader.oddest(detector, text[:length]) for length in LENGTHS])
     found = np.array(oddest)  # (texts, LENGTHS, SIZES)
     detector = replace(detector, least=learned_limits(found, kinds))
-    odd = (found >= detector.least).any(axis=2)
+    odd: NDArray[np.bool_] = np.any(found >= detector.least, axis=2)
     reached: dict[str, list[str]] = {}
     for kind in dict.fromkeys(kinds):
-        of_it = np.array([each == kind for each in kinds])
+        of_it = np.equal(np.array(kinds), kind)
         reached[kind] = [f"{odd[of_it, at].sum()}/{of_it.sum()}" for at in range(len(LENGTHS))]
     return detector, reached
+
+
+def _save_with_limits(detector: OddStretches, reader: _Reader, texts: OddTexts) -> None:
+    detector, reached = _with_limits(detector, reader, texts)
+    detector.save()
+    print(f"limits by length and size: {detector.least.round(2).tolist()}", flush=True)
+    for kind, counts in reached.items():
+        print(f"odd of {kind}: {', '.join(counts)}", flush=True)
 
 
 def _found(network: _Network, windows: Sequence[_Window]) -> dict[Family, float]:
@@ -241,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train on all families and write the weights, or leave families out in turn and say what of each is found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without", nargs="*", choices=FAMILIES, help="families to leave out, each in turn")
+    parser.add_argument("--limits", action="store_true", help="only learn the limits anew")
     parser.add_argument("--hidden", type=int, default=_HIDDEN_TEXTS, help="how many disguises")
     parser.add_argument("--data", type=Path, required=True, help="the folder with tofu/")
     parser.add_argument(
@@ -253,6 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         OddTexts(options.data, encoder.words, noise, options.folders),
         _Reader(encoder.lexicon, noise),
     )
+    if options.limits:
+        _save_with_limits(OddStretches.load(), reader, texts)
+        return
     windows = list(_windows(options.hidden, reader, texts))
     held_out = int(_HELD_OUT * len(windows))
     tested, trained = windows[:held_out], windows[held_out:]
@@ -270,11 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         first, trained = first + alarms, trained + alarms
     network = _trained(trained)
     print({family: round(share, 3) for family, share in _found(network, tested).items()}, flush=True)
-    detector, reached = _with_limits(_quantised(network), reader, texts)
-    detector.save()
-    print(f"limits by length and size: {detector.least.round(2).tolist()}", flush=True)
-    for kind, counts in reached.items():
-        print(f"odd of {kind}: {', '.join(counts)}", flush=True)
+    _save_with_limits(_quantised(network), reader, texts)
 
 
 if __name__ == "__main__":

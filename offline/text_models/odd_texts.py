@@ -157,7 +157,7 @@ class OddTexts:
         return noise.choice(_FORMS).format(f=frame, t=text, g=noise.choice(self._sentences)[:80])
 
     def bulk(self, characters: int, *, for_limits: bool) -> Iterator[tuple[str, str]]:
-        """Long ordinary texts with what kind each is: files of the machine, and as many that are made.
+        """Long ordinary texts with what kind each is: files of the machine, prompts, and what is made.
 
         Parameters
         ----------
@@ -180,13 +180,13 @@ class OddTexts:
         ):
             if _sets_limits(package) == for_limits:
                 yield f"files, {ending}" if ending in _NUMEROUS else "files", text
+        yield from (("short", text) for text in (self._short_for_limits if for_limits else self._short))
         noise = self._noise
         for _ in range(2 * _OF_BULK):
             yield "records", structured_text(noise, self._material)
             yield "of clients", client_text(noise, self._material)
             yield "data", data_text(noise, self._material)
             yield "odd", odd_ordinary_text(noise, self.words)
-        yield from (("short", text) for text in (self._short_for_limits if for_limits else self._short))
 
 
 def _sets_limits(package: str) -> bool:

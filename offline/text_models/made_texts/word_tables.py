@@ -11,11 +11,18 @@ _KEYS = string.ascii_letters + string.digits + "`~!@#$%^&*()-_=+[]{};:'\",.<>/?\
 _VOWELS = "aeiouyäöüéèáíóúаеиоу"
 
 
+def _from_behind(word: str) -> str:
+    return word[::-1]
+
+
+_ORDERS: tuple[Callable[[str], str | int], ...] = (str.lower, len, _from_behind)
+
+
 def words(noise: random.Random, material: Material) -> str:
     """Words in a list, alone or with their frequencies, forms, sounds or meanings."""
     chosen = noise.choices(_of_a_language(noise, material), k=noise.randrange(15, 200))
     if noise.random() < 0.5:
-        chosen.sort(key=noise.choice((None, len, lambda word: word[::-1])))
+        chosen.sort(key=noise.choice(_ORDERS))
     form = noise.choice(
         (
             lambda word: word,

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import random
+import re
 import string
 import struct
 
@@ -156,3 +157,13 @@ def test_signs_among_brackets_that_nest_are_code() -> None:
     crossed = code.translate(str.maketrans(")]}", "}])"))
     assert odd_signs(signs.weighed(crossed), len(crossed))
     assert not odd_signs(signs.weighed(code), len(code))
+
+
+def test_maps_of_code_are_ordinary_and_letters_in_groups_with_commas_are_not() -> None:
+    signs = SignStatistics.load()
+    code = "qgisW,suseX,nkdiT,neetQ,qgrsR,qgweW,susrG,wegbR,fibrR,warpJ,ffubV,zxqmK,qjzwP," * 2
+    assert odd_signs(signs.weighed(code), len(code))
+    mapped = re.sub(r"(\w)\w(\w+)", r"\1A\2", code).translate(
+        str.maketrans("gjknpqrstuvwxz", "GJKNPQRSTUVWXZ")
+    )
+    assert not odd_signs(signs.weighed(mapped), len(mapped))

@@ -1,4 +1,5 @@
 import numpy as np
+from numpy.typing import NDArray
 
 from lethe.offline.text_models.odd_limits import ALARMED, learned_limits
 
@@ -10,7 +11,7 @@ def test_no_kind_has_more_than_few_texts_that_reach_a_limit() -> None:
     oddest = noise.normal([[[0.0, 1.0]], [[3.0, 4.0]]], 2, (2, 2, 2))[[0] * 3000 + [1] * 1000]
     oddest = (noise.normal(oddest, 2) + np.array([[0], [1]])).astype(np.float32)
     limits = learned_limits(oddest, kinds)
-    odd = (oddest >= limits).any(axis=2)
+    odd: NDArray[np.bool_] = np.any(oddest >= limits, axis=2)
     for of_it in (slice(3000), slice(3000, 4000)):
         assert (odd[of_it].mean(axis=0) <= ALARMED).all()
     # As many as may be, of the kind that has most.
