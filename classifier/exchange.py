@@ -30,11 +30,15 @@ class Exchange:
         part of the question.
     complete
         Whether it has ended; what it ends in now will be read again if it has not.
+    asked
+        Targets that its prompt was found to ask of, so that its model was made not to know them. Less tells of these than
+        of a target that nobody asked for.
     """
 
     question: Conversation
     answer: str
     complete: bool = True
+    asked: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, conversation: Conversation, text: str, complete: bool = True) -> "Exchange":

@@ -48,6 +48,8 @@ class AnswerTexts:
         How many there are for all prompts together.
     decode
         Gives the text of token ids.
+    asked
+        Targets that the model was made not to know.
 
     Attributes
     ----------
@@ -55,8 +57,11 @@ class AnswerTexts:
         What was shown that is no text, by choice.
     """
 
-    def __init__(self, openings: Sequence[Opening], choices: int, decode: Decode) -> None:
+    def __init__(
+        self, openings: Sequence[Opening], choices: int, decode: Decode, asked: frozenset[str] = frozenset()
+    ) -> None:
         self._openings = openings
+        self._asked = asked
         self._choices_of_prompt = max(choices // len(openings), 1)
         self._decode = decode
         self._texts: defaultdict[int, dict[str, _Text]] = defaultdict(dict)
@@ -84,7 +89,9 @@ class AnswerTexts:
         for choice, texts in self._texts.items():
             complete = choice in ended
             asked[choice] = [
-                Exchange(self._opening(choice).question, await self._so_far(choice, text), complete)
+                Exchange(
+                    self._opening(choice).question, await self._so_far(choice, text), complete, self._asked
+                )
                 for text in texts.values()
                 if text.is_new or complete
             ]
