@@ -33,12 +33,16 @@ class Exchange:
     judged
         How many characters of the answer were judged before, as its beginning: stretches that were whole by then are the
         same now, and are not judged again. What they must reach only rises with the answer's length.
+    asked
+        Targets that its prompt was found to ask of, so that its model was made not to know them. Less tells of these than
+        of a target that nobody asked for.
     """
 
     question: Conversation
     answer: str
     complete: bool = True
     judged: int = 0
+    asked: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, conversation: Conversation, text: str, complete: bool = True) -> "Exchange":

@@ -23,6 +23,7 @@ class Listing:
 
     def table(self) -> "Table":
         """As it is shown: a column that has nothing in any row is left out, and what is too long goes on below."""
+        from rich.box import SIMPLE_HEAD
         from rich.table import Column, Table
 
         shown = [
@@ -31,7 +32,14 @@ class Listing:
             if not self.rows or any(row[number] for row in self.rows)
         ]
         names = [self.columns[number] for number in shown]
-        table = Table(*(Column(name, no_wrap=name in self.whole, overflow="fold") for name in names))
+        table = Table(
+            *(Column(name, no_wrap=name in self.whole, overflow="fold") for name in names),
+            # As much room as there is for what stands in it.
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            show_edge=False,
+        )
         for row in self.rows:
             table.add_row(*(row[number] for number in shown))
         return table

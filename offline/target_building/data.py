@@ -13,7 +13,7 @@ from typing import TypeVar
 import pydantic
 
 from lethe.bundle import check_target_name
-from lethe.bundle.files import replace_file
+from lethe.bundle.files import replace_file, replaced_folder
 from lethe.offline.classifier_training.answer_examples import QuestionAnswer
 from lethe.offline.classifier_training.examples import Example, load_examples
 from lethe.offline.classifier_training.settings import TrainingSettings
@@ -109,10 +109,13 @@ def make_folder(folder: Path) -> Path:
     check_target_name(folder.name)
     if folder.exists():
         raise DataError(f"{folder} is there already; edit its files, or choose another name")
-    shutil.copytree(_EXAMPLES, folder)
+    # One that is half there could not be made again.
+    with replaced_folder(folder, keep=True) as made:
+        for example in _EXAMPLES.iterdir():
+            shutil.copyfile(example, made / example.name)
+        (made / ".gitignore").write_text(f"/{WORK}/\n")
     # What is to be forgotten is private, and so is what is made from it.
     folder.chmod(0o700)
-    replace_file(folder / ".gitignore", f"/{WORK}/\n")
     return folder
 
 

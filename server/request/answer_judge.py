@@ -53,17 +53,22 @@ class AnswerJudge:
         self._decode: Decode = accepted.served.engines.detokenize
         # What a grammar forces is said whatever the prompt is made to be.
         self._may_be_made_anew = accepted.decision.outcome not in MADE_ANEW and not accepted.demands
+        self._asked: frozenset[str] = frozenset()
         self._begin()
 
     def _begin(self) -> None:
-        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode)
+        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode, self._asked)
 
-    async def leave_prompt_out(self) -> None:
-        """Judge by itself what comes: its model does not read the prompt as the client wrote it.
+    async def leave_prompt_out(self, decision: Decision) -> None:
+        """Judge by itself what comes: by a decision, its model does not read the prompt as the client wrote it.
 
-        What the client wrote as the answer's beginning goes too if it tells something already, so that it is no evidence
-        against the model. Otherwise an answer that is asked for in slices would be judged by the slice.
+        Of the targets that this hides from the model, less tells. What the client wrote as the answer's beginning goes too if
+        it tells something already, so that it is no evidence against the model. Otherwise an answer that is asked for in
+        slices would be judged by the slice.
         """
+        self._asked = frozenset(
+            each.name for each in decision.flagged if each.action.corrupts or each.action.adapts
+        )
         self._openings = [
             replace(each, question=Conversation(()), said="" if await self._tells(each.said) else each.said)
             for each in self._openings
@@ -73,7 +78,7 @@ class AnswerJudge:
     async def _tells(self, said: str) -> bool:
         if not said:
             return False
-        alone = Exchange(Conversation(()), said)
+        alone = Exchange(Conversation(()), said, asked=self._asked)
         decision = await self._guard.decide_answer([alone], self._key, self._served, may_be_made_anew=False)
         return bool(decision.flagged)
 
@@ -122,6 +127,6 @@ class AnswerJudge:
             About how many of the answer before were made in vain.
         """
         self._may_be_made_anew = False
-        await self.leave_prompt_out()
+        await self.leave_prompt_out(decision)
         self.record.made_anew(discarded_tokens)
         return await self._asking.ask_anew(decision, len(self._openings))

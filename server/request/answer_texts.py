@@ -59,6 +59,8 @@ class AnswerTexts:
         How many there are for all prompts together.
     decode
         Gives the text of token ids.
+    asked
+        Targets that the model was made not to know.
 
     Attributes
     ----------
@@ -66,8 +68,11 @@ class AnswerTexts:
         What was shown that is no text, by choice.
     """
 
-    def __init__(self, openings: Sequence[Opening], choices: int, decode: Decode) -> None:
+    def __init__(
+        self, openings: Sequence[Opening], choices: int, decode: Decode, asked: frozenset[str] = frozenset()
+    ) -> None:
         self._openings = openings
+        self._asked = asked
         self._choices_of_prompt = max(choices // len(openings), 1)
         self._decode = decode
         self._texts: defaultdict[int, dict[str, _Text]] = defaultdict(dict)
@@ -102,6 +107,7 @@ class AnswerTexts:
                     await self._so_far(choice, text),
                     complete,
                     judged=text.judged,
+                    asked=self._asked,
                 )
                 for text in self._given[choice]
             ]

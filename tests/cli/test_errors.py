@@ -27,6 +27,17 @@ def test_what_people_can_mend_is_one_line(
     assert written.count("\n") == 1
 
 
+@pytest.mark.parametrize("file", ["/home/orla/.cache", "/home/orla/.cache/lethe/use.onnx"])
+def test_a_cache_that_cannot_be_written_is_told_with_what_moves_it(
+    file: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LETHE_CACHE_DIR", raising=False)
+    monkeypatch.setenv("HOME", "/home/orla")
+    with pytest.raises(typer.Exit), reported():
+        raise OSError(errno.EROFS, "Read-only file system", file)
+    assert f"'{file}'; LETHE_CACHE_DIR names another" in capsys.readouterr().err
+
+
 def test_an_error_of_no_file_is_a_fault_and_shown_whole() -> None:
     with pytest.raises(OSError, match="Bad file descriptor"), reported():
         raise OSError(errno.EBADF, "Bad file descriptor")

@@ -2,7 +2,9 @@
 
 import json
 import re
+import resource
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,15 @@ import pytest
 from lethe.bundle import BundleError
 from lethe.offline.data.files import DataError
 from lethe.offline.target_building.data import TargetData, TargetOptions, make_folder, read_target_data
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file grows beyond a few lines."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_new_folder_is_private_and_holds_nothing_but_comments(tmp_path: Path) -> None:
@@ -45,6 +56,12 @@ def test_lines_and_files_of_other_formats_are_read_together(tmp_path: Path) -> N
         "And when?",
         "Where?",
     ]
+
+
+def test_a_folder_that_cannot_be_made_whole_is_not_there(tmp_path: Path, full_disk: None) -> None:
+    with pytest.raises(OSError, match="File too large"):
+        make_folder(tmp_path / "marsh")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
