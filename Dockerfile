@@ -63,7 +63,7 @@ USER 10001:10001
 VOLUME /var/cache/lethe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s \
-    CMD ["python", "-c", "from os import environ as e; from ssl import _create_unverified_context as c; from urllib.request import urlopen as u; u(f\"http{'s' * ('LETHE_TLS__CERT' in e)}://127.0.0.1:{e.get('LETHE_PORT', 8000)}/health\", timeout=2, context=c())"]
+    CMD ["python", "-c", "from http.client import HTTPConnection as Plain, HTTPSConnection as Encrypted; from os import environ as e; from ssl import _create_unverified_context as any_certificate; at = ('127.0.0.1', int(e.get('LETHE_PORT', 8000))); c = Encrypted(*at, timeout=2, context=any_certificate()) if 'LETHE_TLS__CERT' in e else Plain(*at, timeout=2); c.request('GET', '/health'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["with-engine-key", "lethe"]
 CMD ["serve"]
 
@@ -78,7 +78,7 @@ USER 10001:10001
 VOLUME /var/cache/lethe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
-    CMD ["python", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+    CMD ["python", "-c", "from http.client import HTTPConnection; c = HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/health'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct", "--enforce-eager"]
 
@@ -106,7 +106,7 @@ USER 10001:10001
 VOLUME /var/cache/lethe
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
-    CMD ["python3", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+    CMD ["python3", "-c", "from http.client import HTTPConnection; c = HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/health'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["serve-engine"]
 CMD ["--model", "HuggingFaceTB/SmolLM2-135M-Instruct"]
 
@@ -122,7 +122,7 @@ COPY --from=router-build /opt/lethe /opt/lethe
 USER 10001:10001
 EXPOSE 8000 29000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30m --start-interval=5s \
-    CMD ["python", "-c", "from urllib.request import urlopen as u; u('http://127.0.0.1:8000/health', timeout=2)"]
+    CMD ["python", "-c", "from http.client import HTTPConnection; c = HTTPConnection('127.0.0.1', 8000, timeout=2); c.request('GET', '/health'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["vllm-router", "--host", "0.0.0.0", "--port", "8000", "--prometheus-host", "0.0.0.0", "--prometheus-port", "29000"]
 
 FROM python AS offline

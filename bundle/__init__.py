@@ -4,21 +4,17 @@ Knows the folder's layout, hashes and atomic replacement; knows nothing about wh
 """
 
 from lethe.bundle.base_model import BaseModel, read_base_model
+from lethe.bundle.changes import Made, action_given, install_bundle, remove_bundle, update_bundle
 from lethe.bundle.errors import BundleError
 from lethe.bundle.manifest import Action, Manifest, check_target_name, read_manifest
 from lethe.bundle.store import (
     Bundle,
     DamagedBundle,
-    Made,
     ModelArtifacts,
-    action_given,
-    install_bundle,
     is_in_place,
     load_bundle,
     load_bundles,
-    remove_bundle,
     survey_bundles,
-    update_bundle,
 )
 from lethe.bundle.versions import (
     KeptVersion,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lethe.bundle.changes import install_bundle
 from lethe.bundle.errors import BundleError
 from lethe.bundle.files import replaced_folder
-from lethe.bundle.store import Bundle, files_of, install_bundle, load_bundle
+from lethe.bundle.store import Bundle, files_of, load_bundle
 
 # Hidden, so that nobody takes it for a bundle.
 _FOLDER = ".versions"

@@ -18,7 +18,6 @@ _HEADS_AT_ONCE = 64
 _EDGES_AT_ONCE = 1 << 9
 # Of so many heads what each token adds is summed up faster than stretches are.
 _FEW_HEADS = 8
-_TOKENS_AT_ONCE = 1 << 12
 # Of more heads than a token's vector has numbers the vectors are added up, and weighed for all heads in one product; what each
 # token adds to each head would be a table of gigabytes.
 _MANY_HEADS = 256
@@ -34,6 +33,10 @@ class TokenVectors(Protocol):
 
     def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """(N, token dimension): the rows of some tokens."""
+        ...
+
+    def token_products(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(vocabulary, H): the rows of all tokens, times each of H directions, (H, token dimension)."""
         ...
 
 
@@ -59,14 +62,9 @@ class Gate:
             return
         # What a token adds to each head's score, (vocabulary, heads), some heads at a time.
         self._shares = [
-            np.empty((vectors.vocabulary_size, len(directions[start : start + _HEADS_AT_ONCE])), np.float32)
+            vectors.token_products(directions[start : start + _HEADS_AT_ONCE])
             for start in range(0, len(directions), _HEADS_AT_ONCE)
         ]
-        for start in range(0, vectors.vocabulary_size, _TOKENS_AT_ONCE) if len(directions) else ():
-            ids = np.arange(start, min(start + _TOKENS_AT_ONCE, vectors.vocabulary_size))
-            added = (directions @ vectors.token_vectors(ids).T).T
-            for number, shares in enumerate(self._shares):
-                shares[ids] = added[:, number * _HEADS_AT_ONCE :][:, : shares.shape[1]]
 
     def scores(self, tokens: TokenizedText, stretches: ArrayLike) -> NDArray[np.float32]:
         """Gate scores of N stretches of a text, (N, H).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lethe.cli.errors import reported
+from lethe.cli.errors import UsageError, reported
 from lethe.cli.tables import printable, show
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def demo(
 
     with reported():
         settings = load_settings()
+        for given in (url, engine_url):
+            _check_address(given)
         with contextlib.ExitStack() as stack:
             proxy = url or proxy_address(settings)
             if engine_url:
@@ -61,6 +63,11 @@ def demo(
                 )
             guarded = EngineAddress(proxy, key)
             _show(asyncio.run(compare(settings, guarded, engine, prompt or QUESTIONS, max_tokens)))
+
+
+def _check_address(url: str | None) -> None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise UsageError(f"{url} is no address; one begins with http:// or https://, as http://{url}")
 
 
 def proxy_address(settings: "Settings") -> str:

@@ -1,6 +1,8 @@
 """The `lethe` command and its verbs."""
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -84,4 +86,8 @@ _UNOBSERVED = {"DO_NOT_TRACK": "1", "DISABLE_SAFETENSORS_CONVERSION": "1"}
 def main() -> None:
     """Run the command line."""
     os.environ.update(_UNOBSERVED)
+    for stream in (sys.stdout, sys.stderr):
+        # What people write may have characters that the terminal's encoding lacks.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app()

@@ -10,6 +10,7 @@ from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
 from lethe.cli.running_engine import resolved_engine
+from lethe.cli.targets_folder import targets_folder
 from lethe.models.cache import cache_folder
 from lethe.offline.target_building.settings import TargetBuild
 from lethe.offline.target_suggestion.settings import SuggestionSettings
@@ -49,11 +50,34 @@ def build(folder: TargetFolder, settings: TargetBuild) -> None:
 
         engine, api_key = resolved_engine(settings.engine or data.options.engine, settings.api_key)
         settings = settings.model_copy(update={"engine": engine, "api_key": api_key})
+        observed = _observed_where_it_is_served(settings.targets, data.name)
         with long_job("all embeddings, every finished stage and every measured candidate") as progress:
             bundle = build_target(data, settings, cache_folder(), progress)
         with recorded_command("target_built", bundle.name) as entry:
             entry["version"] = bundle.version
         typer.echo(f"{bundle.folder} {bundle.version}, action {bundle.manifest.action}; {report_path(data)}")
+        if observed:
+            typer.echo(
+                f"lethe serve takes its targets from there; {data.name} is only observed until: lethe targets enable {data.name}"
+            )
+
+
+def _observed_where_it_is_served(targets: Path, name: str) -> bool:
+    """Have a target that is new in the folder of those in force only observed there; gives whether it is.
+
+    A proxy would otherwise act by what is built as soon as it is there, before anybody has looked at it.
+    """
+    from lethe.server.targets.rollout import change_deployment, read_deployment
+
+    served = targets_folder(None)
+    if targets.resolve() != served.resolve():
+        return False
+    deployment = read_deployment(served)
+    if name not in deployment and not (served / name).exists():
+        served.mkdir(parents=True, exist_ok=True)
+        change_deployment(served, name, action="observe")
+        return True
+    return name in deployment and deployment[name].enabled and deployment[name].action == "observe"
 
 
 @app.command("suggest")
@@ -79,7 +103,9 @@ def suggest(
         added = run(read_target_data(folder), settings, agreed)
     for file, count in added.items():
         typer.echo(f"{folder / file}: {count} drafted")
-    typer.echo("read them, and delete what is wrong, before you build")
+    typer.echo(
+        f"drafted for a {settings.kind} (--kind says of what other kind it is); read them, and delete what is wrong, before you build"
+    )
 
 
 @app.command("new-key")

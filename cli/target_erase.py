@@ -36,7 +36,7 @@ def erase(
             name,
             # Another folder of that name is none of ours.
             folder if (folder / OPTIONS).is_file() else None,
-            targets_folder(targets) / name,
+            _bundles(targets_folder(targets), name),
             cache_folder(),
             [*_of_feedback(settings, name), *_of_console(settings, name)],
         )
@@ -47,10 +47,20 @@ def erase(
         if found and not yes:
             typer.confirm("remove it for good?", abort=True)
         with recorded_command("target_erased", name):
-            bundle = run(traces)
+            bundles = run(traces)
         typer.echo("this remains:")
-        for line in [*remaining(bundle), *_in_log(settings, name)]:
+        for line in [*remaining(bundles), *_in_log(settings, name)]:
             typer.echo(f"  {line}")
+
+
+def _bundles(served: Path, name: str) -> list[Path]:
+    """The target's bundle, and the one that a build here made, which may lie in another folder."""
+    from lethe.bundle.manifest import MANIFEST_NAME
+    from lethe.offline.target_building.settings import TargetBuild
+
+    built = TargetBuild().targets / name
+    elsewhere = built.parent.resolve() != served.resolve() and (built / MANIFEST_NAME).is_file()
+    return [served / name, *([built] if elsewhere else [])]
 
 
 def _of_feedback(settings: "Settings", name: str) -> list[tuple[Path, str]]:

@@ -1,5 +1,7 @@
 """`lethe targets`: which targets are in force, and how; a running proxy takes every change up by itself."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from lethe.server.targets.rollout import TargetDeployment
 
 app = typer.Typer(help="Show, add, remove and switch targets.", no_args_is_help=True)
+
+_OBSERVED = "observed"
 
 Percent = Annotated[
     float | None, typer.Option(min=0, max=100, help="Act for this share of the keys; observe for the others.")
@@ -49,7 +53,7 @@ def list_targets(targets: TargetsFolder = None) -> None:
                 bundle.name,
                 bundle.version,
                 action.value if how.enabled else "disabled",
-                f"{how.percent:g}",
+                "" if how.percent == 100 else f"{how.percent:g}",
                 how.answers.value if bundle.answer_classifier else "",
                 ", ".join(each.id for each in bundle.manifest.models),
                 bundle.manifest.description,
@@ -89,6 +93,15 @@ def push(
         typer.echo(f"{name} {bundle.version} is {digest} at {reference}")
 
 
+InShadow = Annotated[
+    bool,
+    typer.Option(
+        "--shadow",
+        help="Only observe it from the first moment, as `shadow` does; otherwise it is in force at once.",
+    ),
+]
+
+
 @app.command("pull")
 def pull(
     reference: Reference,
@@ -96,6 +109,7 @@ def pull(
         bool, typer.Option("--unsigned", help="Believe whoever brought it there, where no signers are set.")
     ] = False,
     plain_http: PlainHttp = False,
+    shadow: InShadow = False,
     targets: TargetsFolder = None,
 ) -> None:
     """Fetch a bundle from an OCI registry or the hub, verify who signed it, and add it as `add` does."""
@@ -117,21 +131,23 @@ def pull(
                 bundle = pull_from_hub(reference, Path(fetched))
             else:
                 bundle = pull_bundle(reference, Path(fetched), plain_http=plain_http)
-            _add(signed(bundle), folder, reference=reference)
+            _add(signed(bundle), folder, shadow, reference=reference)
 
 
 @app.command("add")
 def add(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")], targets: TargetsFolder = None
+    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    shadow: InShadow = False,
+    targets: TargetsFolder = None,
 ) -> None:
     """Verify a bundle and copy it in, in the place of an older one of the same name, which is kept."""
     from lethe.bundle import load_bundle
 
     with reported():
-        _add(signed(load_bundle(bundle)), targets_folder(targets))
+        _add(signed(load_bundle(bundle)), targets_folder(targets), shadow)
 
 
-def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
+def _add(bundle: "Bundle", targets: Path, shadow: bool, **told: str) -> None:
     from lethe.bundle import install_bundle, keep_version, survey_bundles
 
     # An older one may lie in a folder of another name.
@@ -139,9 +155,25 @@ def _add(bundle: "Bundle", targets: Path, **told: str) -> None:
     folder = places.get(bundle.name, targets / bundle.name)
     with recorded_command("target_added", bundle.name) as entry:
         keep_version(folder)
-        added = install_bundle(bundle, folder)
-        entry |= {"version": added.version, **told}
-    typer.echo(f"{added.name} {added.version} added")
+        with _in_shadow(targets, bundle.name) if shadow else contextlib.nullcontext():
+            added = install_bundle(bundle, folder)
+        entry |= {"version": added.version, **({"state": _OBSERVED} if shadow else {}), **told}
+    typer.echo(f"{added.name} {added.version} added{', ' + _OBSERVED if shadow else ''}")
+
+
+@contextlib.contextmanager
+def _in_shadow(targets: Path, name: str) -> Iterator[None]:
+    """Have a target observed before it comes into a folder, and as it was before if it does not come."""
+    from lethe.server.targets.rollout import change_deployment, put_back_deployment, read_deployment
+
+    targets.mkdir(parents=True, exist_ok=True)
+    before = read_deployment(targets).get(name)
+    change_deployment(targets, name, enabled=True, action="observe")
+    try:
+        yield
+    except BaseException:
+        put_back_deployment(targets, name, before)
+        raise
 
 
 @app.command("versions")
@@ -255,7 +287,7 @@ def _state(how: "TargetDeployment") -> str:
         return "disabled"
     share = "" if how.percent == 100 else f" for {how.percent:g} % of the keys"
     answers = "" if how.answers == "guard" else f", answers {how.answers.value}"
-    done = {None: "enabled", "observe": "observed", "refuse": "refused"}.get(
+    done = {None: "enabled", "observe": _OBSERVED, "refuse": "refused"}.get(
         how.action, f"enabled ({how.action})"
     )
     return done + share + answers

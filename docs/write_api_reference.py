@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
 from lethe.server.access.access import Access
 from lethe.server.access.limits import LocalLimits
 from lethe.server.app import CONSOLE, create_app
@@ -36,14 +38,14 @@ passed to it, but for [what clients may not set](operating.md#what-clients-may-n
 Schema = Mapping[str, Any]
 
 
-def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document of a proxy, before an engine that nobody asks."""
+def documented_app() -> FastAPI:
+    """A proxy before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://127.0.0.1:8000"}})
     metrics = Metrics()
     fleet = Fleet(settings, None, metrics)
     guard = Guard(settings.targets, ClassifierFactory(settings), fleet, settings.policy, metrics)
     access = Access(None, LocalLimits())
-    app = create_app(
+    return create_app(
         settings,
         models=fleet.models,
         guard=guard,
@@ -56,7 +58,11 @@ def openapi_document() -> dict[str, Any]:
         tracing=NoTracing(),
         drain=Drain(0),
     )
-    return app.openapi()
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document of a proxy."""
+    return documented_app().openapi()
 
 
 def reference(document: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import orjson
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from lethe.server.connections import Connections
 from lethe.server.drain import Drain
 from lethe.server.settings.connections import LimitSettings
 
@@ -39,7 +40,12 @@ class _HeardEnough(Exception):
     pass
 
 
+class _NoRoom(Exception):
+    pass
+
+
 _REASONS = {
+    _NoRoom: (503, "Service Unavailable", "all connections that this server may have carry requests"),
     _HeadTooLarge: (431, "Request Header Fields Too Large", "the headers are larger than this server reads"),
     _TunnelRefused: (400, "Bad Request", "this server makes no tunnels; do not send CONNECT"),
     _NoSingleHost: (
@@ -55,7 +61,7 @@ _MALFORMED = (
 )
 
 
-def bounded_protocol(limits: LimitSettings, drain: Drain) -> type[asyncio.Protocol]:
+def bounded_protocol(limits: LimitSettings, drain: Drain, connections: Connections) -> type[asyncio.Protocol]:
     """The protocol class for uvicorn, with these limits, whose connections end with an answer once `drain` has begun."""
 
     class BoundedProtocol(_BoundedProtocol):
@@ -64,6 +70,7 @@ def bounded_protocol(limits: LimitSettings, drain: Drain) -> type[asyncio.Protoc
         keep_alive_s = limits.keep_alive_s
         stall_timeout_s = limits.stall_timeout_s
         proxy_drain = drain
+        all_connections = connections
 
     return BoundedProtocol
 
@@ -74,6 +81,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     keep_alive_s: float
     stall_timeout_s: float
     proxy_drain: Drain
+    all_connections: Connections
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -90,10 +98,16 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # pyright: ignore[reportArgumentType]
         self._give_up_stalled(transport)
+        if not self.all_connections.opened(self):
+            self._is_deaf = True
+            self._refusal = _REASONS[_NoRoom]
+            self.send_400_response("")
+            return
         # Balancers open connections before they have requests for them.
         self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.all_connections.closed(self)
         self._stop_head_timer()
         self._unset_keepalive_if_required()
         for cycle in self._unanswered:
@@ -153,6 +167,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         assert self.cycle is not None
         self._unanswered.append(self.cycle)
+        self.all_connections.asked(self)
         if self.pipeline and not self.transport.is_closing():
             # Who does not read does not notice that a client goes.
             self.flow.resume_reading()
@@ -160,6 +175,14 @@ class _BoundedProtocol(HttpToolsProtocol):
             self.cycle.send = _Framed(self.cycle)
         if self.proxy_drain.begun:
             self.end_with_answer()
+
+    def make_room(self) -> None:
+        """End the connection, which carries no request; what was answered before may still be on its way."""
+        if self.transport.get_write_buffer_size():
+            self.transport.close()
+        else:
+            # At once, though it be encrypted and its client not say that it has heard of the end.
+            self.transport.abort()
 
     def end_with_answer(self) -> None:
         """Have the client told to send no more on this connection, where it has not been answered yet."""
@@ -183,6 +206,8 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._unanswered.popleft()
+        if not self._unanswered:
+            self.all_connections.answered(self)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:

@@ -21,6 +21,7 @@ from lethe.server.access.limits import KeyLimits, LocalLimits
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.app import create_app
 from lethe.server.audit.log import Audit, AuditLog, NoAudit
+from lethe.server.connections import Connections, connections_within_files
 from lethe.server.drain import Drain
 from lethe.server.engines.address import published
 from lethe.server.engines.fleet import Fleet
@@ -97,6 +98,7 @@ class _Proxy:
         self._reload = Reload(self._guard, *loaders, audit=self._audit)
         self._tracing = self._start_tracing()
         self._drain = Drain(settings.drain_timeout_s)
+        self._connections = self._make_room()
 
     async def run(self) -> None:
         started = time.monotonic()
@@ -104,7 +106,7 @@ class _Proxy:
         # Made before anything is read, so that no change falls between.
         watches = {path: Watch(path) for path in self._watched()}
         with listening(settings) as listener:
-            server = _Server(self._app(), settings, self._drain, self._certificate)
+            server = _Server(self._app(), settings, self._drain, self._connections, self._certificate)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._close)
                 self._access.load()
@@ -142,6 +144,19 @@ class _Proxy:
         limits = RedisLimits(settings.url.get_secret_value(), timeout_s=settings.timeout_s)
         limits.show_in(self._metrics)
         return limits
+
+    def _make_room(self) -> Connections:
+        wanted = self._settings.limits.max_connections
+        most = connections_within_files(wanted)
+        if most < wanted:
+            _LOGGER.warning(
+                "clients may have %d connections, not %d: this process may not open more files (ulimit -n)",
+                most,
+                wanted,
+            )
+        connections = Connections(most)
+        connections.show_in(self._metrics)
+        return connections
 
     def _open_audit(self) -> Audit:
         settings = self._settings.audit
@@ -224,7 +239,12 @@ class _Server(uvicorn.Server):
     """uvicorn, leaving signals to the proxy, which has an engine to stop after the last request."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, drain: Drain, certificate: Certificate | None
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        drain: Drain,
+        connections: Connections,
+        certificate: Certificate | None,
     ) -> None:
         self._settings = settings
         self._drain = drain
@@ -238,7 +258,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                http=bounded_protocol(settings.limits, drain),
+                http=bounded_protocol(settings.limits, drain, connections),
                 ws="none",
             )
         )

@@ -4,9 +4,10 @@ import asyncio
 import statistics
 import time
 from dataclasses import dataclass
-from typing import cast
 
 import uvloop
+
+from bench.proxy.repeated import RepeatedRequest, post_request
 
 
 @dataclass(frozen=True)
@@ -34,47 +35,29 @@ class LoadResult:
         return statistics.quantiles(self.latencies, n=1000, method="inclusive")[round(q * 1000) - 1]
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(RepeatedRequest):
     def __init__(self, request: bytes, deadline: float, latencies: list[float]) -> None:
-        self._request = request
-        self._deadline = deadline
+        super().__init__(request, deadline)
         self._latencies = latencies
-        self.finished = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._send()
-
-    def _send(self) -> None:
-        self._received = b""
+    def begin(self) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        super().begin()
 
     def data_received(self, data: bytes) -> None:
-        self._received += data
-        head_end = self._received.find(b"\r\n\r\n")
+        self.received += data
+        head_end = self.received.find(b"\r\n\r\n")
         if head_end < 0:
             return
-        head = self._received[:head_end].lower()
+        head = self.received[:head_end].lower()
         if not head.startswith(b"http/1.1 200"):
-            self._fail(RuntimeError(f"answered {self._received[:300]!r}"))
+            self.fail(RuntimeError(f"answered {self.received[:300]!r}"))
             return
         length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        if len(self._received) < head_end + 4 + length:
+        if len(self.received) < head_end + 4 + length:
             return
-        now = time.perf_counter()
-        self._latencies.append(now - self._sent)
-        if now < self._deadline:
-            self._send()
-        elif not self.finished.done():
-            self.finished.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(exc or ConnectionError("the connection was closed"))
-
-    def _fail(self, error: Exception) -> None:
-        if not self.finished.done():
-            self.finished.set_exception(error)
+        self._latencies.append(time.perf_counter() - self._sent)
+        self.answered()
 
 
 def run_load(
@@ -93,14 +76,6 @@ def run_load(
         A request was not answered with 200.
     """
     return uvloop.run(_run(port, post_request(path, body, key), connections, seconds))
-
-
-def post_request(path: str, body: bytes, key: str | None = None) -> bytes:
-    """A whole request as it goes over the wire; a key goes as a bearer token."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    if key:
-        head += f"Authorization: Bearer {key}\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def _run(port: int, request: bytes, connections: int, seconds: float) -> LoadResult:

@@ -4,12 +4,11 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import uvloop
 
-from bench.proxy.load import post_request
+from bench.proxy.repeated import RepeatedRequest, post_request
 
 _TOKEN = re.compile(rb'"content": ?" (\d+)"')
 _END = b"[DONE]"
@@ -39,42 +38,32 @@ class StreamResult:
         return float(np.quantile(self.stretched_s, q))
 
 
-class _Streams(asyncio.Protocol):
+class _Streams(RepeatedRequest):
     """One stream after another on one connection."""
 
     def __init__(self, request: bytes, deadline: float, first: list[float], stretched: list[float]) -> None:
-        self._request = request
-        self._deadline = deadline
+        super().__init__(request, deadline)
         self._first = first
         self._stretched = stretched
-        self.finished = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._send()
-
-    def _send(self) -> None:
-        self._received = b""
+    def begin(self) -> None:
         self._last: tuple[int, int] | None = None
         self._sent = time.perf_counter_ns()
-        self._transport.write(self._request)
+        super().begin()
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter_ns()
-        self._received += data
-        if self._last is None and not self._received.startswith(b"HTTP/1.1 200"):
-            self._fail(RuntimeError(f"answered {self._received[:300]!r}"))
+        self.received += data
+        if self._last is None and not self.received.startswith(b"HTTP/1.1 200"):
+            self.fail(RuntimeError(f"answered {self.received[:300]!r}"))
             return
         read = 0
-        for token in _TOKEN.finditer(self._received):
+        for token in _TOKEN.finditer(self.received):
             read = token.end()
             self._arrived(int(token[1]), now)
-        self._received = self._received[read:]
-        if _END in self._received and self._received.endswith(b"0\r\n\r\n"):
-            if time.perf_counter() < self._deadline:
-                self._send()
-            elif not self.finished.done():
-                self.finished.set_result(None)
+        self.received = self.received[read:]
+        if _END in self.received and self.received.endswith(b"0\r\n\r\n"):
+            self.answered()
 
     def _arrived(self, sent: int, now: int) -> None:
         if self._last is None:
@@ -83,13 +72,6 @@ class _Streams(asyncio.Protocol):
             last_sent, last_arrived = self._last
             self._stretched.append(((now - last_arrived) - (sent - last_sent)) / 1e9)
         self._last = (sent, now)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(exc or ConnectionError("the connection was closed"))
-
-    def _fail(self, error: Exception) -> None:
-        if not self.finished.done():
-            self.finished.set_exception(error)
 
 
 def run_streams(

@@ -72,6 +72,8 @@ _TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,
 _FEWEST_TOLD = 18
 _IS_LETTER = np.frombuffer(kind(string.ascii_letters), bool)
 _TELLS = np.frombuffer(kind("=:-→"), bool)
+_IN_WORD = np.frombuffer(kind(string.ascii_letters + string.digits + "_", letters=True), bool)
+_IS_SPACE = np.frombuffer(kind(string.whitespace + "\x1c\x1d\x1e\x1f", spaces=True, far=True), bool)
 
 
 @dataclass(frozen=True)
@@ -103,16 +105,16 @@ def _may_be_paired(scan: Scan) -> bool:
 
 def _may_be_told(scan: Scan) -> bool:
     """Whether there are letters enough behind each of which, or a space, a sign stands that tells what it is."""
-    if scan.count(b"=:-") + scan.text.count("→") < _FEWEST_TOLD:
+    if scan.count(b"=:") + scan.signs.count(b"->") + scan.text.count("→") < _FEWEST_TOLD:
         return False
     letters, tells = _IS_LETTER.take(scan.array), _TELLS.take(scan.array)
-    # A character behind it, or the next one.
+    # A character behind it, or the next one behind a space.
     soon = np.zeros(len(letters), bool)
     soon[:-1] = tells[1:]
-    soon[:-2] |= tells[2:]
+    soon[:-2] |= tells[2:] & _IS_SPACE.take(scan.array[1:-1])
     soon &= letters
-    # No letter stands before it.
-    soon[1:] &= ~letters[:-1]
+    # No word goes on before it.
+    soon[1:] &= ~_IN_WORD.take(scan.array[:-1])
     return int(np.count_nonzero(soon)) >= _FEWEST_TOLD
 
 

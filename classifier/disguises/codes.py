@@ -40,7 +40,7 @@ _IS_ALPHANUMERIC = bytes(point in _ALPHANUMERIC for point in range(256))
 
 
 _RUN_OF_BASE64 = kind(string.ascii_letters + string.digits + "+/_-")
-_RUN_OF_HEX = kind(string.hexdigits + " :,x\\%")
+_RUN_OF_HEX, _BETWEEN_HEX = kind(string.hexdigits), b" :,x\\%"
 
 
 def _may_be_base64(scan: Scan) -> bool:
@@ -49,7 +49,7 @@ def _may_be_base64(scan: Scan) -> bool:
 
 def _may_be_hex(scan: Scan) -> bool:
     # Six pairs of digits, whatever stands before and between them.
-    return scan.has_run(_RUN_OF_HEX, 12)
+    return scan.has_run(_RUN_OF_HEX, 12, without=_BETWEEN_HEX)
 
 
 def read_base64(text: str) -> AlignedText | None:

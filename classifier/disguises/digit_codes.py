@@ -6,7 +6,6 @@ hexadecimal, which stand in ordinary text everywhere, have readers of their own.
 
 import functools
 import itertools
-import operator
 import re
 import string
 from collections.abc import Callable, Iterator
@@ -190,10 +189,11 @@ _IN_SPACED = kind(_DIGITS + _CAPITALS + " $%*+-./:")
 _IN_MEASURED = bytes(2 if point == 10 else 32 <= point <= 96 for point in range(256))
 _IN_A_TOKEN = bytes(1 - space for space in kind(string.whitespace + "\x1c\x1d\x1e\x1f", spaces=True))
 _SHORTEST_SPACED, _SHORTEST_MEASURED, _NOT_MEASURED, _END_OF_LINE = 24, b"\1" * 5, b"\0", b"\2"
+_MEASURED_END = _SHORTEST_MEASURED + _END_OF_LINE
 
 
 def _may_be_measured(scan: Scan) -> bool:
-    return _SHORTEST_MEASURED + _END_OF_LINE in scan.signs.translate(_IN_MEASURED) + _END_OF_LINE
+    return _MEASURED_END in scan.signs.translate(_IN_MEASURED) + _END_OF_LINE
 
 
 def _coded_lines(scan: Scan) -> Iterator[tuple[str, Callable[[str], str | None]]]:
@@ -201,27 +201,26 @@ def _coded_lines(scan: Scan) -> Iterator[tuple[str, Callable[[str], str | None]]
     text = scan.text
     for start, end in long_runs(scan.signs.translate(_IN_SPACED), _SHORTEST_SPACED):
         yield from ((match[0], _from_spaced) for match in _SPACED.finditer(text, start, end))
-    if not _may_be_measured(scan):
-        return
-    marks = scan.signs.translate(_IN_MEASURED).split(_END_OF_LINE)
-    lines = text.split("\n")
+    for start, end in _measured_lines(scan):
+        yield from ((found, _from_measured) for found in _MEASURED_RUN.findall(text[start:end]))
+
+
+def _measured_lines(scan: Scan) -> Iterator[tuple[int, int]]:
+    """Half-open stretches of lines in a row that are of these characters, or of which what stands behind a label is."""
+    marks = scan.signs.translate(_IN_MEASURED) + _END_OF_LINE
+    first = last = -1
     # Few lines end so.
-    may_be = [
-        mark.endswith(_SHORTEST_MEASURED) and _may_end_measured(mark, line)
-        for mark, line in zip(marks, lines, strict=True)
-    ]
-    if not any(may_be):
-        return
-    for measured, group in itertools.groupby(zip(may_be, lines, strict=True), key=operator.itemgetter(0)):
-        if measured:
-            together = "\n".join(line for _, line in group)
-            yield from ((found, _from_measured) for found in _MEASURED_RUN.findall(together))
-
-
-def _may_end_measured(marks: bytes, line: str) -> bool:
-    """Whether a line whose end may be is measured, or what stands behind a label in it: all from there on is of these characters."""
-    behind = marks.rfind(_NOT_MEASURED) + 1
-    return not behind or line.find(": ", behind) >= 0
+    place = marks.find(_MEASURED_END)
+    while place >= 0:
+        start, end = marks.rfind(_END_OF_LINE, 0, place) + 1, place + len(_SHORTEST_MEASURED)
+        behind = marks.rfind(_NOT_MEASURED, start, end) + 1
+        if not behind or scan.text.find(": ", behind, end) >= 0:
+            if start > last + 1 and first >= 0:
+                yield first, last
+            first, last = (start if first < 0 or start > last + 1 else first), end
+        place = marks.find(_MEASURED_END, end)
+    if first >= 0:
+        yield first, last
 
 
 class DigitCodes:

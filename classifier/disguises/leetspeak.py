@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.disguises.scan import Scan, kind
 from lethe.classifier.text.aligned_text import AlignedText, Replacements
 from lethe.classifier.text.points import points_of, text_of, translated, word_bounds
 
 _LEET_WORD = re.compile(
     r"(?=[^0134578@$|!]*[0134578@$|!])(?=\S{3,24}\Z)(?=\S*[^\W\d_])\S*(?:[0134578@$|]|!(?=\w))\S*"
 )
-# A line that may be such a word.
-_LEET_LINE = re.compile(r"^(?=.{3,24}$)[^0134578@$|!\n]*[0134578@$|!].*$", re.MULTILINE)
-_LONGEST_LEET = 24
+_LEET_SIGNS = np.frombuffer(kind("0134578@$|!"), bool)
+_SHORTEST_LEET, _LONGEST_LEET = 3, 24
+# Up to so many characters a pattern takes no longer than arrays do.
+_SHORT = 1 << 10
 # Of words, how many must be such for all others to be read so too.
 LEET_SHARE = 0.3
 
@@ -45,12 +47,21 @@ class LeetAlphabet:
 
 def disguised_words(text: str) -> NDArray[np.bool_]:
     """Which words of a text have signs for letters, (words,)."""
-    words = text.split()
-    lines = _LEET_LINE.findall("\n".join(set(words)))
-    disguised = set(filter(_LEET_WORD.match, lines))
-    if not disguised:
-        return np.zeros(len(words), bool)
-    return np.fromiter(map(disguised.__contains__, words), bool, len(words))
+    if len(text) <= _SHORT:
+        return np.array([_LEET_WORD.match(word) is not None for word in text.split()], bool)
+    starts, ends = word_bounds(text)
+    found = np.zeros(len(starts), bool)
+    # Most words are of letters alone.
+    (signs,) = _LEET_SIGNS.take(Scan(text).array).nonzero()
+    owners = np.unique(starts.searchsorted(signs, "right") - 1)
+    lengths = (ends - starts)[owners]
+    owners = owners[(lengths >= _SHORTEST_LEET) & (lengths <= _LONGEST_LEET)]
+    words = [
+        text[start:end] for start, end in zip(starts[owners].tolist(), ends[owners].tolist(), strict=True)
+    ]
+    disguised = {word: _LEET_WORD.match(word) is not None for word in set(words)}
+    found[owners] = list(map(disguised.__getitem__, words))
+    return found
 
 
 def spelled_out(text: str, alphabet: LeetAlphabet, chosen: NDArray[np.bool_] | None) -> AlignedText | None:

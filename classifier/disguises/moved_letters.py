@@ -86,9 +86,9 @@ class MovedLetters:
         kinds = kinds_of(stretch)
         found = orders(len(kinds))
         if len(kinds) > _LONG:
-            likeness = self._statistics.likeness(kinds[found[:, :_BEGINNING_OF_LONG]])
-            found = found[np.argsort(-likeness, kind="stable")[:_LIKELIEST_OF_LONG]]
-        likeness = self._statistics.likeness(kinds[found])
+            likeness = self._statistics.likeness(kinds.take(found[:, :_BEGINNING_OF_LONG]))
+            found = found[_highest(likeness, _LIKELIEST_OF_LONG)]
+        likeness = self._statistics.likeness(kinds.take(found))
         best = int(likeness.argmax())
         return found[best].astype(np.int64), float(likeness[best])
 
@@ -98,9 +98,17 @@ class MovedLetters:
         beginnings = keyed_orders(len(kinds), np.arange(min(len(kinds), _BEGINNING)))
         if not len(beginnings):
             return np.arange(len(kinds)), -np.inf
-        likeness = self._statistics.likeness(kinds[beginnings])
-        likeliest = np.argsort(-likeness, kind="stable")[:_LIKELIEST]
+        likeliest = _highest(self._statistics.likeness(kinds.take(beginnings)), _LIKELIEST)
         found = keyed_orders(len(kinds), numbers=likeliest)
-        likeness = self._statistics.likeness(kinds[found])
+        likeness = self._statistics.likeness(kinds.take(found))
         best = int(likeness.argmax())
         return found[best].astype(np.int64), float(likeness[best])
+
+
+def _highest(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """The places of so many of the highest of some values, the highest first, the first of equal ones."""
+    if len(values) > count:
+        (places,) = (values >= np.partition(values, -count)[-count]).nonzero()
+    else:
+        places = np.arange(len(values))
+    return places[np.argsort(-values[places], kind="stable")[:count]]

@@ -43,7 +43,8 @@ _LANGUAGE = -5.0
 _RARE_SIGNS = -9.0
 _SHARE_OF_SPACES = (0.08, 0.3)
 # A call for each number ("CHAR(72) + CHAR(97)").
-_CALLS_GATE = re.compile(r"[A-Za-z]\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)")
+# It begins with a sign that is found fast.
+_CALLS_GATE = re.compile(r"\((?<=[A-Za-z]\()\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)\W{0,4}[A-Za-z]+\(\w{2,8}\)")
 _CALLS = re.compile(r"(?:[A-Za-z]{1,12}\((?:0x)?[0-9A-Fa-f]{1,6}\)[ +.,&|]{0,4}){6,}")
 _CALLED = re.compile(r"\((?:0x)?([0-9A-Fa-f]{1,6})\)")
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)

@@ -20,10 +20,11 @@ _COLUMNS_IN_ANY_SEQUENCE = {3: 640, 4: 640, 5: 480, 6: 240, 7: 96}
 @lru_cache(256)
 def orders(length: int) -> NDArray[np.int32]:
     """The orders that need no key, (orders, length)."""
-    return np.array(list(_without_key(length)), np.int32)
+    return np.vstack(list(_without_key(length))).astype(np.int32)
 
 
 def _without_key(length: int) -> Iterator[NDArray[np.int64]]:
+    """One order after another, or several, (length,) or (orders, length)."""
     forwards = np.arange(length)
     yield forwards[::-1]
     # Blocks of so many backwards, pairs swapped among them, and the halves swapped.
@@ -36,7 +37,7 @@ def _without_key(length: int) -> Iterator[NDArray[np.int64]]:
         cycle = np.array([*range(count), *range(count - 2, 0, -1)])
         rails = _back(cycle[forwards % len(cycle)].argsort(kind="stable"))
         yield from (rails, length - 1 - rails)
-    yield from _columns(length)
+    yield _columns(length)
 
 
 def _columns(length: int) -> NDArray[np.int64]:

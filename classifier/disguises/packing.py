@@ -98,6 +98,8 @@ def looks_coded(text: str) -> bool:
 
 def _unpacked(raw: bytes) -> bytes | None:
     """What compressed bytes unpack to, cut to what is read; None where they are not compressed."""
+    if raw[:1] not in _FIRST_OF_PACKED:
+        return None
     for beginning, unpack in _UNPACK:
         if raw.startswith(beginning):
             try:
@@ -175,3 +177,4 @@ _UNPACK: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
     (b"\xfd7zXZ\x00", lambda raw: lzma.LZMADecompressor(memlimit=1 << 26).decompress(raw, _MOST_BYTES)),
     (b"\x5d\x00\x00", lambda raw: lzma.LZMADecompressor(memlimit=1 << 26).decompress(raw, _MOST_BYTES)),
 )
+_FIRST_OF_PACKED = frozenset(beginning[:1] for beginning, _ in _UNPACK)

@@ -6,7 +6,7 @@ What has a known word's letters in any order is read as that word, so it does no
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import compress
 
@@ -55,14 +55,19 @@ class ScrambledWords:
     Parameters
     ----------
     fewer
-        A reader of some of these words, for none of which its cost is smaller: indexing the others is a matter of
-        milliseconds.
+        A reader of some of these words, for none of which its cost is smaller.
+    added
+        With it, the words that it does not know, or at another cost: these alone are indexed.
     """
 
-    def __init__(self, costs: Mapping[str, float], fewer: "ScrambledWords | None" = None) -> None:
+    def __init__(
+        self,
+        costs: Mapping[str, float],
+        fewer: "ScrambledWords | None" = None,
+        added: Iterable[str] = (),
+    ) -> None:
         self.costs = costs
-        known: Mapping[str, float] = fewer.costs if fewer else {}
-        added = [word for word, cost in costs.items() if known.get(word) != cost]
+        added = list(dict.fromkeys(added)) if fewer else list(costs)
         self._by_letters = self._index(added, _sorted_letters, fewer._by_letters if fewer else {})
         self._by_consonants = self._index(added, _consonants, fewer._by_consonants if fewer else {})
         # Words come back, within a text and from one to the next.

@@ -66,6 +66,8 @@ class PartedReading:
 
     def each_fresh(self, read: Callable[[str], _Read]) -> list[_Read | None]:
         """What is read in each part; None in those that hold nothing new, where nothing is either that could be read."""
+        if len(self.parts) == 1:
+            return [read(self.parts[0]) if self.reading.fresh else None]
         return [
             read(part) if fresh else None
             for part, fresh in zip(self.parts, self.parts_with_fresh, strict=True)
@@ -259,6 +261,9 @@ class DisguiseSearch:
         assert self._odd_stretches is not None
         length = len(parted.reading.canonical.text)
         for place, part in parted.fresh_parts:
+            # A question that costs little, so that most prompts cost no more.
+            if len(part) <= _LONGEST_PROMPT and self._lexicon.is_in_sentences(part):
+                continue
             words = WordShares(*self._lexicon.unknown_words(part))
             signs = weighed[0].part(place, place + len(part)) if parted.reading.plain else weighed[place]
             for start, end in self._odd_stretches.found_in(signs, words, length):
@@ -359,7 +364,10 @@ class DisguiseSearch:
             return None
         chosen = [words for words in parent.each_fresh(self._disguised_words) if words is not None]
         # Amid many such words, digits alone are words too ("15 7h3 0wl").
-        throughout = sum(map(np.count_nonzero, chosen)) >= LEET_SHARE * sum(map(len, chosen))
+        disguised = sum(map(np.count_nonzero, chosen))
+        if not disguised:
+            return None
+        throughout = disguised >= LEET_SHARE * sum(map(len, chosen))
         made = parent.each_fresh(
             lambda part: spelled_out(part, alphabet, None if throughout else self._disguised_words(part))
         )
@@ -414,6 +422,8 @@ _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals", *SHORTENED}
+# A longer text may hide something among its sentences.
+_LONGEST_PROMPT = 400
 # Letters of a word that says something by being known.
 _SHORTEST_KNOWN = 3
 # Those that change words where they stand, whatever the rest of the text is.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ _SHORTEST_ODD_LINE, _DELETE = 16, 127
 _FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
 _SPACE, _LINE_BREAK = 32, 10
 _KINDS = kinds_of("".join(map(chr, range(128))))
+# (93, 128), by how many places each sign of ASCII is moved, what it then is; and which are letters then.
+_MOVED = np.tile(np.arange(128, dtype=np.uint8), (93, 1))
+_MOVED[:, 33:127] = 33 + (np.arange(94) + np.arange(1, 94)[:, None]) % 94
+_LETTERS_WHEN_MOVED = (_KINDS.take(_MOVED) > 0).astype(np.float64)
 
 
 class ShiftedSigns:
@@ -33,7 +38,7 @@ class ShiftedSigns:
         """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
         found = [
             (*match.span(), f" {read} ")
-            for match in _odd_lines(Scan(text))
+            for match in _odd_lines(text)
             if (read := self._shifted(match[0].strip())) is not None
         ]
         return replaced(text, found)
@@ -42,14 +47,16 @@ class ShiftedSigns:
         small = sum(map(str.islower, run))
         if len(set(run)) < _FEWEST_ODD_SIGNS or small > _MOST_SMALL * len(run):
             return None
-        points = np.frombuffer(run.encode(), np.uint8).astype(np.int64)
-        letters = np.count_nonzero(_KINDS.take(points))
+        signs = np.frombuffer(run.encode(), np.uint8)
+        letters = np.count_nonzero(_KINDS.take(signs))
         if letters > _LETTERS_SHIFTED * len(run) and self._statistics.of_text(run) >= _LANGUAGE_SHIFTED:
             return None
-        moved = 33 + (points - 33 + np.arange(1, 94)[:, None]) % 94
-        moved = np.where(points > 32, moved, points).astype(np.uint8)
+        shares = _LETTERS_WHEN_MOVED @ np.bincount(signs, minlength=128) / len(run)
+        (enough,) = (shares >= _LETTERS_SHIFTED).nonzero()
+        if not len(enough):
+            return None
+        moved = _MOVED[enough].take(signs, axis=1)
         likeness = self._statistics.likeness(_KINDS.take(moved))
-        likeness[(_KINDS.take(moved) > 0).mean(axis=1) < _LETTERS_SHIFTED] = -np.inf
         # Capitals are 32 places from small letters, of which text has more.
         likeness += ((moved >= 97) & (moved <= 122)).mean(axis=1)
         best = int(likeness.argmax())
@@ -57,24 +64,26 @@ class ShiftedSigns:
 
 
 def _may_be_shifted(scan: Scan) -> bool:
-    return len(scan.text) <= _SHORT or bool(len(_starts_of_odd_lines(scan)))
+    return len(scan.text) <= _SHORT or bool(len(_starts_of_odd_lines(scan.text)))
 
 
-def _odd_lines(scan: Scan) -> Iterator[re.Match[str]]:
+def _odd_lines(text: str) -> Iterator[re.Match[str]]:
     """Lines, or what follows their labels, in which few small letters stand together."""
-    if len(scan.text) <= _SHORT:
-        yield from _ODD_SIGNS.finditer(scan.text)
+    if len(text) <= _SHORT:
+        yield from _ODD_SIGNS.finditer(text)
         return
     end = 0
-    for start in _starts_of_odd_lines(scan).tolist():
-        if start >= end and (match := _ODD_SIGNS.match(scan.text, start)):
+    for start in _starts_of_odd_lines(text).tolist():
+        if start >= end and (match := _ODD_SIGNS.match(text, start)):
             end = match.end()
             yield match
 
 
-def _starts_of_odd_lines(scan: Scan) -> NDArray[np.int64]:
+@lru_cache(8)
+def _starts_of_odd_lines(text: str) -> NDArray[np.int64]:
     """Where a line, or what follows a label, begins that is all of printable signs, and long, without four small letters in a row."""
-    signs = scan.array
+    # Asked once whether there is any, and then where.
+    signs = Scan(text).array
     if len(signs) < _SHORTEST_ODD_LINE:
         return np.empty(0, np.int64)
     small = (signs >= ord("a")) & (signs <= ord("z"))
@@ -89,7 +98,8 @@ def _starts_of_odd_lines(scan: Scan) -> NDArray[np.int64]:
     behind = np.concatenate([ends, [len(signs)]])[ends.searchsorted(starts)]
     starts, behind = (each[behind - starts >= _SHORTEST_ODD_LINE] for each in (starts, behind))
     odd = four | (signs < _SPACE) & ~breaks | (signs >= _DELETE)
-    so_far = np.concatenate([[0], odd.cumsum()])
+    so_far = np.zeros(len(odd) + 1, np.int32)
+    odd.cumsum(dtype=np.int32, out=so_far[1:])
     return starts[so_far[behind] == so_far[starts]]
 
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,11 @@ _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
 # Fewer letters and digits are a word whichever way they are turned.
 _SHORTEST_RUN_READ = 3
 # What is noted of a word.
-_UNKNOWN, _JOINED, _MISSPELT = 1, 2, 4
-_TURNED = {name: 8 << place for place, name in enumerate(TURNS)}
+_UNKNOWN, _JOINED, _MISSPELT, _COMMON = 1, 2, 4, 8
+_TURNED = {name: 16 << place for place, name in enumerate(TURNS)}
+# The commonest words of all languages, and of the words and the signs of sentences how many are such and in known words.
+_COMMON_RANKS, _SHARE_COMMON, _SHARE_KNOWN = 380, 0.3, 0.7
+_SHORTEST_COMMON = 2
 # A turned word so long tells by itself; in a text that is longer than this, a shorter one does where another stands near.
 _TELLING, _NEAR, _SHORT_TEXT = 5, 24, 1000
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
@@ -110,7 +113,9 @@ class Lexicon:
         extended._marks = self._marks.copy()
         words = [word for name in names for word in _WORD.findall(name.lower())]
         extended._mark([form for word in words for form in extended._add(word, _NAME_COST)])
-        extended.unscrambler = extended._unscrambler(ScrambledWords(extended._costs, self.unscrambler.words))
+        extended.unscrambler = extended._unscrambler(
+            ScrambledWords(extended._costs, self.unscrambler.words, words)
+        )
         extended.by_initials = readers_of_shortened(shortened)
         return extended
 
@@ -133,13 +138,23 @@ class Lexicon:
         whole, _ = _hashed([word for word in words if len(word) <= _LONGEST_WORD])
         np.bitwise_or.at(self._marks, whole >> 3, (1 << (whole & 7)).astype(np.uint8))
 
-    def _may_be_one_slip_away(self, words: Sequence[str]) -> list[str]:
-        """Those of some words, of 6 to 24 letters, that are one slip from a known one, and a few more."""
+    def _may_be_one_slip_away(self, words: Sequence[str]) -> dict[str, list[int]]:
+        """Those of some words, of 6 to 24 letters, that are one slip from a known one, and a few more, with where the slip may be.
+
+        A place is one without whose letter a known word may be left, or what is left of one; a word's length is the place of all
+        of it.
+        """
         whole, shortened = _hashed(words)
-        hashes = np.column_stack([whole, shortened])
+        hashes = np.column_stack([shortened, whole])
         marked = (self._marks[hashes >> 3] >> (hashes & 7).astype(np.uint8)) & 1
-        rows: list[int] = np.flatnonzero(np.max(marked, axis=1)).tolist()
-        return [words[row] for row in rows]
+        cells: list[tuple[int, int]] = np.argwhere(marked).tolist()
+        found: dict[str, list[int]] = {}
+        for row, place in cells:
+            word = words[row]
+            # Without a letter that it does not have it is whole.
+            if place <= len(word):
+                found.setdefault(word, []).append(place)
+        return found
 
     @cached_property
     def unscrambler(self) -> Unscrambler:
@@ -186,6 +201,17 @@ class Lexicon:
         noted = self._noted(text)
         return noted.starts, noted.ends, (noted.notes & _UNKNOWN).astype(bool)
 
+    def is_in_sentences(self, text: str) -> bool:
+        """Whether most of a short text stands in known words, and many of them are as common as every sentence has them."""
+        noted = self._noted(text)
+        common = (noted.notes & np.uint8(_COMMON)) > 0
+        if np.count_nonzero(common) < max(_SHARE_COMMON * len(common), 1):
+            return False
+        lengths = noted.ends - noted.starts
+        known = common | ((lengths >= _SHORTEST_RUN_READ) & ((noted.notes & np.uint8(_UNKNOWN)) == 0))
+        signs = len(text) - text.count(" ") - text.count("\n")
+        return int(lengths[known].sum()) >= _SHARE_KNOWN * signs
+
     def _noted(self, text: str) -> NotedText:
         return (self._noted_part if len(text) <= _LONGEST_PART else self._noted_long)(text)
 
@@ -195,10 +221,13 @@ class Lexicon:
         unknown = [word for word in words if word not in known and len(word) >= _SHORTEST_RUN_READ]
         unknown = [word for word in unknown if word.lower() not in known]
         notes = dict.fromkeys(unknown, _UNKNOWN)
-        lowered = list(map(str.lower, unknown))
+        # Known words have letters alone, and so has what is turned into one or lacks a letter of one.
+        unknown = [word for word in unknown if not word.isdecimal() or _is_long(word)]
+        lettered = [word for word in unknown if word.isalpha() or _DIGIT.search(word) is None]
+        lowered = list(map(str.lower, lettered))
         long = list(filter(_is_long, unknown))
         for turn, note in _TURNED.items():
-            for word, back in zip(unknown, turned(turn, lowered), strict=True):
+            for word, back in zip(lettered, turned(turn, lowered), strict=True):
                 if back in known:
                     notes[word] |= note
             for word in self._better_turned(long, turn):
@@ -211,13 +240,18 @@ class Lexicon:
         pieces = {
             word: _misspelt(_WORD.findall(word), self._costs)
             for word in unknown
-            if word.isascii() or not self._foreign(word.lower())
+            if len(word) >= _SHORTEST_WORD and (word.isascii() or not self._foreign(word.lower()))
         }
         corrections = self._corrections(dict.fromkeys(chain.from_iterable(pieces.values())))
         for word, lows in pieces.items():
             if not corrections.keys().isdisjoint(lows):
                 notes[word] |= _MISSPELT
-        return (notes.get(word, 0) for word in words)
+        most = math.log(_COMMON_RANKS + 10)
+        return (
+            notes.get(word, 0)
+            or (len(word) >= _SHORTEST_COMMON and known.get(word.lower(), math.inf) <= most) * _COMMON
+            for word in words
+        )
 
     def _better_turned(self, words: Sequence[str], turn: str) -> Iterator[str]:
         """Those of some words that may be words or a code when they are turned: what is like language is less so then."""
@@ -257,19 +291,25 @@ class Lexicon:
                 long.append(word)
             elif self._letters.issuperset(word):
                 short.append(word)
-        candidates = short + odd + (self._may_be_one_slip_away(long) if long else [])
-        return {word: best for word in candidates if (best := self._correct(word)) is not None}
+        candidates = {word: range(len(word) + 1) for word in (*short, *odd)}
+        candidates |= self._may_be_one_slip_away(long) if long else {}
+        return {
+            word: best
+            for word, places in candidates.items()
+            if (best := self._correct(word, places)) is not None
+        }
 
     def _foreign(self, lowered: str) -> bool:
         """Whether a word has no letter of the known ones, and so cannot be near any of these."""
         return self._letters.isdisjoint(lowered)
 
-    def _correct(self, lowered: str) -> str | None:
-        found = [swapped for swapped in _with_two_letters_swapped(lowered) if swapped in self._costs]
+    def _correct(self, lowered: str, places: Sequence[int]) -> str | None:
+        """The known word that a word may stand for, given where the slip may be; see `_may_be_one_slip_away`."""
+        found = [swapped for swapped in _with_two_letters_swapped(lowered, places) if swapped in self._costs]
         if not found and len(lowered) >= _SHORTEST_FOR_ANY_SLIP:
             found = [
                 known
-                for shortened in {lowered, *_without_one_letter(lowered)}
+                for shortened in {lowered[:place] + lowered[place + 1 :] for place in places}
                 for known in self._shortened.get(shortened, ())
                 if _one_slip_apart(lowered, known)
             ]
@@ -362,11 +402,12 @@ def _without_one_letter(word: str) -> Iterable[str]:
     return (word[:place] + word[place + 1 :] for place in range(len(word)))
 
 
-def _with_two_letters_swapped(word: str) -> Iterable[str]:
+def _with_two_letters_swapped(word: str, places: Sequence[int]) -> Iterable[str]:
+    """A word with letters swapped that are both at some places, which ascend."""
     return (
         word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-        for place in range(len(word) - 1)
-        if word[place] != word[place + 1]
+        for place, following in pairwise(places)
+        if following == place + 1 < len(word) and word[place] != word[place + 1]
     )
 
 

@@ -101,4 +101,17 @@ def _without_fillers(stretch: str, most_often: tuple[int, int, int]) -> Iterator
             if "".join(piece).isalpha() and count * length >= least
         ]
         for piece in frequent:
-            yield re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
+            yield _without(stretch, lowered, piece)
+
+
+def _without(stretch: str, lowered: str, piece: str) -> str:
+    """A stretch without some letters wherever they stand, capital or small."""
+    if not stretch.isascii():
+        return re.sub(re.escape(piece), "", stretch, flags=re.IGNORECASE)
+    # A pattern would be made for each piece, which takes longer than to look for it.
+    kept: list[str] = []
+    start = 0
+    for between in lowered.split(piece):
+        kept.append(stretch[start : start + len(between)])
+        start += len(between) + len(piece)
+    return "".join(kept)

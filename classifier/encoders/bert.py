@@ -74,6 +74,9 @@ class BertEncoder(Encoder):
     def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         return self._token_table[ids].astype(np.float32)
 
+    def token_products(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self._token_table.astype(np.float32) @ directions.T
+
     @functools.cached_property
     def _token_table(self) -> NDArray[np.float16]:
         weights = {

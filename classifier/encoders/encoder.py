@@ -126,6 +126,10 @@ class Encoder(ABC):
     def token_vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Tokens' own vectors, before any layer, as (N, vector width)."""
 
+    @abstractmethod
+    def token_products(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """All tokens' own vectors times each of H directions, (H, vector width), as (vocabulary, H)."""
+
     def encode(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Run one window of at most `maximum_tokens` tokens; one row a token, those of the specials included.
 

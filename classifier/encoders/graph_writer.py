@@ -5,7 +5,7 @@ activations on the fly (`com.microsoft.DynamicQuantizeMatMul`). Everything else 
 files or sessions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lethe.classifier.settings import Precision
 
 # Increase when a graph changes, so that graphs in caches are made anew.
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 
 MICROSOFT = "com.microsoft"
 
@@ -47,7 +47,12 @@ class GraphWriter:
         return name
 
     def linear(
-        self, value: str, name: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None
+        self,
+        value: str,
+        name: str,
+        weight: NDArray[np.float32],
+        bias: NDArray[np.float32] | None = None,
+        arranged: Callable[[str, str], str] | None = None,
     ) -> str:
         """A linear layer in the graph's precision.
 
@@ -57,20 +62,26 @@ class GraphWriter:
             (in, out).
         bias
             (out,).
+        arranged
+            Makes of the value, and of what stands for nought in it, what is multiplied: its numbers in other places, some of them
+            several times. In int8 they are quantised once, before that.
         """
         if self._precision == "float32":
+            if arranged is not None:
+                value = arranged(value, self.constant("nought", np.zeros((), np.float32)))
             return self.exact_linear(value, name, weight, bias)
         biases = [] if bias is None else [self.constant(f"{name}.bias", bias)]
         scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127
-        quantised = np.round(weight / scale).astype(np.int8)
-        inputs = [
-            value,
-            self.constant(f"{name}.weight", quantised),
-            self.constant(f"{name}.scale", scale.astype(np.float32)),
-            self.constant(f"{name}.zero_point", np.zeros(len(scale), np.int8)),
-            *biases,
-        ]
-        return self.node("DynamicQuantizeMatMul", inputs, f"{name}.sum", MICROSOFT)
+        quantised = self.constant(f"{name}.weight", np.round(weight / scale).astype(np.int8))
+        scales = self.constant(f"{name}.scale", scale.astype(np.float32))
+        noughts = self.constant(f"{name}.zero_point", np.zeros(len(scale), np.int8))
+        if arranged is None:
+            inputs = [value, quantised, scales, noughts, *biases]
+            return self.node("DynamicQuantizeMatMul", inputs, f"{name}.sum", MICROSOFT)
+        small = [f"{name}.{part}" for part in ("bytes", "bytes.scale", "bytes.nought")]
+        self._nodes.append(helper.make_node("DynamicQuantizeLinear", [value], small))
+        inputs = [arranged(small[0], small[2]), quantised, small[1], scales, small[2], noughts, *biases]
+        return self.node("MatMulIntegerToFloat", inputs, f"{name}.sum", MICROSOFT)
 
     def exact_linear(
         self, value: str, name: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None = None

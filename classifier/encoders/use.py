@@ -14,7 +14,13 @@ from lethe.classifier.encoders.encoder import Encoder, SpecialTokens, TokenizedT
 from lethe.classifier.encoders.files import EncoderFiles
 from lethe.classifier.encoders.onnx_runtime import onnxruntime
 from lethe.classifier.encoders.sessions import open_session
-from lethe.classifier.encoders.use_graph import build_pooling_graph, build_rows_graph, token_table
+from lethe.classifier.encoders.token_rows import TokenRows
+from lethe.classifier.encoders.use_graph import (
+    build_pooling_graph,
+    build_rows_graph,
+    build_tokens_graph,
+    token_table,
+)
 from lethe.classifier.encoders.word_pieces import WORD_MARK, WordPieces
 from lethe.classifier.settings import Precision
 from lethe.classifier.text.points import lowered
@@ -22,6 +28,8 @@ from lethe.classifier.text.points import lowered
 _DIMENSION = 512
 # The model itself reads texts of any length; a window of the classifier's, of 512 characters, has no more.
 _MAXIMUM_TOKENS = 512
+# So many are in a core's cache while they are multiplied.
+_ROWS_AT_ONCE = 1 << 9
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ]+")
 
 
@@ -34,6 +42,7 @@ class UseEncoder(Encoder):
     def __init__(
         self,
         files: EncoderFiles,
+        tokens: onnxruntime.InferenceSession,
         session: onnxruntime.InferenceSession,
         pooling: onnxruntime.InferenceSession,
         tokenizer: SentencePieceProcessor,
@@ -43,6 +52,10 @@ class UseEncoder(Encoder):
         self._files = files
         self._pooling = pooling
         self._tokenizer = tokenizer
+        self._token_rows = TokenRows(
+            lambda ids: np.asarray(tokens.run(["tokens"], {"input_ids": ids})[0], np.float32),
+            tokenizer.get_piece_size(),
+        )
         self._word_pieces = WordPieces(tokenizer)
 
     @classmethod
@@ -56,6 +69,9 @@ class UseEncoder(Encoder):
             with np.load(files.folder / "weights.npz") as archive:
                 return dict(archive)
 
+        tokens = open_session(
+            files, "tokens", cache_folder, lambda: build_tokens_graph(weights()), threads=threads
+        )
         rows = open_session(
             files, precision, cache_folder, lambda: build_rows_graph(weights(), precision), threads=threads
         )
@@ -66,7 +82,8 @@ class UseEncoder(Encoder):
             lambda: build_pooling_graph(weights(), precision),
             threads=threads,
         )
-        return cls(files, rows, pooling, SentencePieceProcessor(model_file=str(files.folder / "sp.model")))
+        tokenizer = SentencePieceProcessor(model_file=str(files.folder / "sp.model"))
+        return cls(files, tokens, rows, pooling, tokenizer)
 
     def _find_words(self) -> tuple[str, ...]:
         # Misspellings and words run together are looked for in Latin script alone.
@@ -93,6 +110,19 @@ class UseEncoder(Encoder):
         vectors += lowest[block, None]
         return vectors
 
+    def token_products(self, directions: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows, scale, lowest = self._token_table
+        rows = rows[: self.vocabulary_size]
+        products = np.empty((len(rows), len(directions)), np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            products[some] = rows[some].astype(np.float32) @ directions.T
+        # Scaled are the products, of which there are hundreds of times fewer than numbers in the rows.
+        block = np.arange(len(rows)) % len(scale)
+        products *= scale[block, None]
+        products += lowest[block, None] * directions.sum(axis=1)
+        return products
+
     @functools.cached_property
     def _token_table(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         with np.load(self._files.folder / "weights.npz") as archive:
@@ -101,6 +131,11 @@ class UseEncoder(Encoder):
     def tokenize(self, text: str) -> TokenizedText:
         # The model knows case, which nobody has to keep to: names in small letters would be other tokens.
         return self._word_pieces.tokenize(lowered(text))
+
+    def encode(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        tokens = self._token_rows.of(self._specials.around(ids))
+        (hidden,) = self._session.run(["hidden"], {"tokens": tokens})
+        return np.asarray(hidden, np.float32)
 
     def pool(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._pool_sums(hidden.sum(axis=0, keepdims=True), len(hidden))[0]

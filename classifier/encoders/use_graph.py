@@ -1,8 +1,9 @@
-"""The multilingual Universal Sentence Encoder as two ONNX graphs, written from its weights with numpy alone.
+"""The multilingual Universal Sentence Encoder as three ONNX graphs, written from its weights with numpy alone.
 
-The first gives a row for each token: its embedding beside what three stacks of convolutions make of its neighbours
-(Yang et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval", arXiv 1907.04307). The second makes a sentence
-embedding from a sum of rows, by a small dense network. Knows nothing about files or sessions.
+The first gives what each token is by itself: its embedding, and its projections. The second makes a row for each token of
+that: the embedding beside what three stacks of convolutions make of its neighbours' projections (Yang et al., "Multilingual
+Universal Sentence Encoder for Semantic Retrieval", arXiv 1907.04307). The third makes a sentence embedding from a sum of rows,
+by a small dense network. Knows nothing about files or sessions.
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,9 @@ _TOKENS_BEFORE = {2: 0, 3: 1, 5: 2}
 _TO_THE_END = np.iinfo(np.int64).max
 
 
-def build_rows_graph(weights: UseWeights, precision: Precision) -> onnx.ModelProto:
-    """Write the graph: ``input_ids`` (T,) int64 -> ``hidden`` (T, row width) float32."""
-    writer = GraphWriter(precision)
+def build_tokens_graph(weights: UseWeights) -> onnx.ModelProto:
+    """Write the graph: ``input_ids`` (T,) int64 -> ``tokens`` (T, row width) float32, each whatever stands beside it."""
+    writer = GraphWriter("float32")
     epsilon = float(weights["eps"])
     embedded = _embeddings(writer, weights)
     # In int8 this layer alone costs more agreement than all others together, and takes little time.
@@ -40,8 +41,20 @@ def build_rows_graph(weights: UseWeights, precision: Precision) -> onnx.ModelPro
         np.concatenate([weights[f"{name}{width}"] for width in _TOKENS_BEFORE]) for name in ("ln_g", "ln_b")
     )
     projected = writer.normalise(projected, "projection.normalised", scale, bias, epsilon)
+    joined = writer.node("Concat", [embedded, projected], "joined", axis=1)
+    return writer.finish([token_ids()], joined, "tokens", len(weights["ln_g"]))
+
+
+def build_rows_graph(weights: UseWeights, precision: Precision) -> onnx.ModelProto:
+    """Write the graph: ``tokens`` -> ``hidden``, (T, row width) float32 each."""
+    writer = GraphWriter(precision)
+    width_of_row = len(weights["ln_g"])
     sizes = [len(weights[f"proj_b{width}"]) for width in _TOKENS_BEFORE]
-    parts = writer.split(projected, sizes, [f"branch{width}" for width in _TOKENS_BEFORE])
+    embedded, *parts = writer.split(
+        "tokens",
+        [width_of_row - sum(sizes), *sizes],
+        ["embedded", *(f"branch{width}" for width in _TOKENS_BEFORE)],
+    )
     features = [embedded]
     for (width, before), value in zip(_TOKENS_BEFORE.items(), parts, strict=True):
         for layer in (1, 2):
@@ -50,8 +63,9 @@ def build_rows_graph(weights: UseWeights, precision: Precision) -> onnx.ModelPro
             value = _convolution(writer, value, f"convolution{suffix}", weight, bias, width, before)
         features.append(value)
     joined = writer.node("Concat", features, "features", axis=1)
-    hidden = writer.normalise(joined, "normalised", weights["ln_g"], weights["ln_b"], epsilon)
-    return writer.finish([token_ids()], hidden, "hidden", len(weights["ln_g"]))
+    hidden = writer.normalise(joined, "normalised", weights["ln_g"], weights["ln_b"], float(weights["eps"]))
+    inputs = [helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["rows", width_of_row])]
+    return writer.finish(inputs, hidden, "hidden", width_of_row)
 
 
 def build_pooling_graph(weights: UseWeights, precision: Precision) -> onnx.ModelProto:
@@ -111,25 +125,29 @@ def _convolution(
 ) -> str:
     """A residual convolution over tokens, zeros beyond both ends; `weight` is (width * channels, channels)."""
     around = writer.constant(f"padding{width}", np.array([before, 0, width - 1 - before, 0], np.int64))
-    padded = writer.node("Pad", [value, around], f"{name}.padded")
-    # (T, width * channels): the same rows, shifted by one token after another.
-    shifted = [
-        writer.node(
-            "Slice",
-            [
-                padded,
-                writer.constant(f"start{place}", np.array([place], np.int64)),
-                writer.constant(
-                    f"end{width - place}", np.array([place - width + 1 or _TO_THE_END], np.int64)
-                ),
-                writer.constant("rows", np.array([0], np.int64)),
-            ],
-            f"{name}.{place}",
-        )
-        for place in range(width)
-    ]
-    windows = writer.node("Concat", shifted, f"{name}.windows", axis=1)
-    activated = writer.node("Relu", [writer.linear(windows, name, weight, bias)], f"{name}.activated")
+
+    def windows(rows: str, nought: str) -> str:
+        """(T, width * channels): the same rows, shifted by one token after another."""
+        padded = writer.node("Pad", [rows, around, nought], f"{name}.padded")
+        shifted = [
+            writer.node(
+                "Slice",
+                [
+                    padded,
+                    writer.constant(f"start{place}", np.array([place], np.int64)),
+                    writer.constant(
+                        f"end{width - place}", np.array([place - width + 1 or _TO_THE_END], np.int64)
+                    ),
+                    writer.constant("rows", np.array([0], np.int64)),
+                ],
+                f"{name}.{place}",
+            )
+            for place in range(width)
+        ]
+        return writer.node("Concat", shifted, f"{name}.windows", axis=1)
+
+    product = writer.linear(value, name, weight, bias, windows)
+    activated = writer.node("Relu", [product], f"{name}.activated")
     return writer.node("Add", [activated, value], f"{name}.residual")
 
 

@@ -85,7 +85,9 @@ class LetterStatistics:
             return np.concatenate(
                 [self.likeness(kinds[start : start + rows]) for start in range(0, len(kinds), rows)]
             )
-        return self.bits.take(_triples(kinds)).sum(axis=-1) / np.maximum(_counted(kinds).sum(axis=-1), 1)
+        return self.bits.take(_triples(kinds)).sum(axis=-1) / np.maximum(
+            _counted(kinds).sum(axis=-1, dtype=np.int32), 1
+        )
 
     def of_text(self, text: str) -> float:
         """The likeness of a text."""

@@ -79,10 +79,16 @@ def _split(found: Iterable[int], start: int, stop: int, starts: list[int], ends:
     """Add the sentences of a stretch, in which marks end at some places, to lists; none where it is a single one."""
     before, alone = len(starts), start
     for end in (*found, stop):
-        if end - start < _SHORTEST and end < stop:
+        length = end - start
+        if length < _SHORTEST and end < stop:
             alone = end
             continue
-        _cut(start, end, starts, ends)
+        # Most are no longer than that, and need no call.
+        if 0 < length <= _LONGEST:
+            starts.append(start)
+            ends.append(end)
+        else:
+            _cut(start, end, starts, ends)
         if start < alone and end - alone >= _SHORTEST:
             _cut(alone, end, starts, ends)
         start = alone = end

@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ _KINDS = 128
 _EIGHTHS = 8
 # A sign says no more than this many bits against a stretch, so that none is condemned by a few that are rare.
 _MOST_BITS = 12
+_SUMMED_IN_32_BITS = 1 << 24
 # Observations that each likelihood from shorter contexts counts for.
 _OF_PAIRS, _OF_SIGNS = 8, 20
 _ONE_BY_ONE = "\n" + "".join(sign for sign in map(chr, range(32, 127)) if sign not in string.digits)
@@ -157,12 +159,14 @@ class WeighedSigns:
         quiet = None if self.quiet is None else self.quiet[start:end]
         return WeighedSigns(self.text[start:end], self.surprise[start:end], quiet)
 
+    def may_be_odd(self, levels: Sequence[Level]) -> bool:
+        """Whether any stretch may be as odd as one of some levels says: few texts come near to any of them."""
+        # What stays below the least of each does so to all.
+        least = Level(min(level.bits for level in levels), min(level.enough for level in levels))
+        return _highest(self._above(least, self.quiet)) >= round(_EIGHTHS * least.enough)
+
     def odd(self, levels: Sequence[Level]) -> list[tuple[int, int]]:
         """Half-open stretches that are as odd as one of some levels says, in no order; some may overlap."""
-        # Few texts come near to any of them, and what stays below the least of each does so to all.
-        least = Level(min(level.bits for level in levels), min(level.enough for level in levels))
-        if _highest(self._above(least, self.quiet)) < round(_EIGHTHS * least.enough):
-            return []
         found: list[tuple[int, int]] = []
         quiet, told = self.quiet, False
         for level in levels:
@@ -236,9 +240,11 @@ def _triples(kinds: NDArray[np.uint8]) -> NDArray[np.int32]:
     return (padded[:-2] * _KINDS + padded[1:-1]) * _KINDS + padded[2:]
 
 
-def _sums(above: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _sums(above: NDArray[np.int32]) -> tuple[NDArray[Any], NDArray[Any]]:
     """The sums up to each place, and the lowest before it, (N + 1,) each."""
-    sums = np.concatenate([[0], above.cumsum(dtype=np.int64)])
+    # Half the bytes where they surely suffice.
+    sums = np.zeros(len(above) + 1, np.int32 if len(above) < _SUMMED_IN_32_BITS else np.int64)
+    above.cumsum(dtype=sums.dtype, out=sums[1:])
     return sums, np.minimum.accumulate(sums)
 
 

@@ -1,5 +1,6 @@
 """Embeddings of windows, kept on disk as they are made: an interrupted run goes on where it stopped."""
 
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
+from lethe.offline.classifier_training.errors import TrainingError
 
 # Runs share the file. What is not committed yet keeps the others waiting, for this long at most.
 _WINDOWS_A_COMMIT = 50
@@ -41,14 +43,21 @@ class Stretch:
 
 
 class EmbeddingStore:
-    """Embeds texts once; later asks, in this run or another, read them back."""
+    """Embeds texts once; later asks, in this run or another, read them back.
+
+    Every method raises a `TrainingError` where the file cannot be used, as on a full disk.
+    """
 
     def __init__(self, encoder: Encoder, precision: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.encoder = encoder
         self._prefix = f"{encoder.sha256}:{precision}:"
-        self._database = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
-        self._database.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)")
+        self._path = path
+        with self._usable():
+            self._database = sqlite3.connect(path, timeout=_PATIENCE_SECONDS)
+            self._database.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB)"
+            )
 
     def embed(self, texts: Sequence[str], on_embedded: OnDone = tell_nobody) -> NDArray[np.float32]:
         """Embeddings (N, dimension) of texts, each cut to the encoder's length."""
@@ -86,8 +95,9 @@ class EmbeddingStore:
         for start in range(0, len(waiting), _WINDOWS_A_COMMIT):
             batch = waiting[start : start + _WINDOWS_A_COMMIT]
             rows = [row for rows in on_all_cores(self._encode, batch) for row in rows]
-            self._database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
-            self._database.commit()
+            with self._usable():
+                self._database.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+                self._database.commit()
             on_embedded(start + len(batch), len(waiting))
 
     def close(self) -> None:
@@ -118,4 +128,16 @@ class EmbeddingStore:
     def _select(self, columns: str, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
         """The rows of those keys that are kept."""
         places = ", ".join("?" * len(keys))
-        yield from self._database.execute(f"SELECT {columns} FROM embeddings WHERE key IN ({places})", keys)
+        with self._usable():
+            yield from self._database.execute(
+                f"SELECT {columns} FROM embeddings WHERE key IN ({places})", keys
+            )
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise TrainingError(
+                f"embeddings cannot be kept in {self._path}: {error}; see to its disk and rights, or remove it: it is made anew"
+            ) from None

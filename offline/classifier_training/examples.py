@@ -60,8 +60,11 @@ def _why_none(records: Sequence[SourceRecord], fields: Sequence[str]) -> str:
     found = sorted({str(key) for each in records if isinstance(each.value, dict) for key in each.value})
     if not found:
         return "holds no prompts; a record is a text, or an object with one"
-    wanted = ", ".join(fields or TEXT_FIELDS)
-    return f"has no prompts in {wanted}; its records have {', '.join(found)}: name the one with the prompts with --field"
+    wanted = fields or TEXT_FIELDS
+    return (
+        f"has no prompts in {', '.join(wanted)}; its records have {', '.join(found)}: "
+        f"call the one with the prompts {wanted[0]}, or name it with --field"
+    )
 
 
 def _prompts(records: Iterable[SourceRecord], fields: Sequence[str]) -> Iterable[tuple[str, list[str]]]:

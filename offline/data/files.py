@@ -3,6 +3,7 @@
 Knows formats; knows nothing about what the data mean.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -163,7 +164,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     DataError
         The file is missing, empty or malformed.
     """
-    header, *rows = read_csv_rows(path)
+    text = read_text(path)
+    # Where commas stand in numbers, spreadsheets write semicolons.
+    columns = text.partition("\n")[0]
+    header, *rows = _csv_rows(path, text, max(",;\t", key=columns.count))
     return _not_empty([dict(zip(header, row, strict=False)) for row in rows if row], path)
 
 
@@ -175,13 +179,7 @@ def read_csv_rows(path: Path) -> list[list[str]]:
     DataError
         The file is missing, empty or malformed.
     """
-    text = read_text(path)
-    # A document may be longer than what the module takes for a field by itself.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
-    try:
-        return _not_empty(list(csv.reader(io.StringIO(text, newline=""))), path)
-    except csv.Error as error:
-        raise DataError(f"{path} cannot be read as CSV: {error}") from None
+    return _csv_rows(path, read_text(path))
 
 
 def read_parquet(path: Path) -> list[dict[str, Any]]:
@@ -214,12 +212,19 @@ def read_text(path: Path) -> str:
     file = compressed if compressed.is_file() and not path.is_file() else path
     try:
         content = file.read_bytes()
-        # Programs on Windows put a byte order mark before the text.
-        return (gzip.decompress(content) if file.suffix == ".gz" else content).decode("utf-8-sig")
+        if file.suffix == ".gz":
+            content = gzip.decompress(content)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    try:
+        # Programs on Windows put a byte order mark before the text.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        kind = " but UTF-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: no UTF-8 text{kind}; save the file as UTF-8") from None
 
 
 def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None = None) -> str:
@@ -239,6 +244,15 @@ def first_fault(error: pydantic.ValidationError, names: Mapping[str, str] | None
     if first["type"] != "value_error" and isinstance(first["input"], str | int | float):
         message += f", not {first['input']!r:.80}"
     return f"{field}: {message}" if field else message
+
+
+def _csv_rows(path: Path, text: str, delimiter: str = ",") -> list[list[str]]:
+    # A document may be longer than what the module takes for a field by itself.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    try:
+        return _not_empty(list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), path)
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}") from None
 
 
 def _writable(value: Any, written: str) -> Any:

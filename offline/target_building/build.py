@@ -199,6 +199,7 @@ def _embeddings(model: str, cache: Path) -> str | None:
 def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
     # Before the encoder is loaded, which takes seconds.
     refuse_unusable(data.folder, check_data(data))
+    progress.say(f"checking the data in {data.folder}")
     findings = check_data(data, _embedded(cache))
     for each in findings:
         progress.say(str(each))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lethe.offline.classifier_training.splitting import deduplicate
 from lethe.offline.data.files import DataError
 from lethe.offline.data.questions import normalized
-from lethe.offline.target_building.data import TargetData
+from lethe.offline.target_building.data import DATA_FILES, TargetData
 
 # A classifier takes this many of a side at least; from the second on a side counts as no longer thin.
 LEAST_PROMPTS, ENOUGH_PROMPTS = 10, 60
@@ -55,7 +55,14 @@ def check_data(data: TargetData, embed: Embed | None = None) -> list[DataFinding
     embed
         Gives embeddings (N, dimension) of unit length; without it, what only meaning tells is not looked for.
     """
-    found = [*_sides(data), *_overlaps(data), *_names(data), *_questions(data), *_answers(data)]
+    found = [
+        *_files(data),
+        *_sides(data),
+        *_overlaps(data),
+        *_names(data),
+        *_questions(data),
+        *_answers(data),
+    ]
     if embed and data.forget and data.near:
         found += _meanings(data, embed)
     return sorted(found, key=lambda each: not each.fatal)
@@ -81,6 +88,17 @@ def can_learn_corruption(data: TargetData) -> bool:
 def can_judge_answers(data: TargetData) -> bool:
     """Whether there is all that a head for answers is trained on."""
     return min(len(data.answers), len(data.near_answers)) >= LEAST_ANSWERS
+
+
+def _files(data: TargetData) -> Iterator[DataFinding]:
+    for name in data.unread:
+        stem = name.partition(".")[0].casefold()
+        yield DataFinding(
+            name,
+            "not read; files are called as those of `lethe target new`, prompts also forget.jsonl, .json, .csv or .parquet",
+            # Somebody thinks that it is.
+            fatal=stem in DATA_FILES,
+        )
 
 
 def _sides(data: TargetData) -> Iterator[DataFinding]:

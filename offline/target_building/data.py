@@ -13,7 +13,7 @@ from typing import TypeVar
 import pydantic
 
 from lethe.bundle import check_target_name
-from lethe.bundle.files import replace_file
+from lethe.bundle.files import replace_file, replaced_folder
 from lethe.offline.classifier_training.answer_examples import QuestionAnswer
 from lethe.offline.classifier_training.examples import Example, load_examples
 from lethe.offline.classifier_training.settings import TrainingSettings
@@ -27,6 +27,14 @@ _Model = TypeVar("_Model", bound=pydantic.BaseModel)
 WORK = ".build"
 _EXAMPLES = Path(__file__).parent / "new_target"
 _FORMATS = (".jsonl", ".json", ".csv", ".parquet", ".jsonl.gz", ".json.gz", ".csv.gz")
+_OBJECT_FORMATS = (".yaml", ".jsonl")
+_PROMPTS = ("forget", "near", "ordinary", "unknown")
+_LINES = ("names", "facts")
+_OBJECTS = ("questions", "answers", "near_answers")
+# Without their endings.
+DATA_FILES = (*_PROMPTS, *_LINES, *_OBJECTS)
+# What else people keep beside their data.
+_NOTES = ".md"
 
 
 class TargetOptions(pydantic.BaseModel):
@@ -66,6 +74,8 @@ class TargetData:
         not exist, and words that no answer may bring up by itself.
     answers, near_answers
         Answers that tell of it, and such that are allowed.
+    unread
+        Names of files that no part of it was read from.
     """
 
     folder: Path
@@ -79,6 +89,7 @@ class TargetData:
     facts: tuple[str, ...] = ()
     answers: tuple[QuestionAnswer, ...] = ()
     near_answers: tuple[QuestionAnswer, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -98,10 +109,13 @@ def make_folder(folder: Path) -> Path:
     check_target_name(folder.name)
     if folder.exists():
         raise DataError(f"{folder} is there already; edit its files, or choose another name")
-    shutil.copytree(_EXAMPLES, folder)
+    # One that is half there could not be made again.
+    with replaced_folder(folder, keep=True) as made:
+        for example in _EXAMPLES.iterdir():
+            shutil.copyfile(example, made / example.name)
+        (made / ".gitignore").write_text(f"/{WORK}/\n")
     # What is to be forgotten is private, and so is what is made from it.
     folder.chmod(0o700)
-    replace_file(folder / ".gitignore", f"/{WORK}/\n")
     return folder
 
 
@@ -130,6 +144,7 @@ def read_target_data(folder: Path) -> TargetData:
         facts=_lines(folder / "facts.txt"),
         answers=_objects(folder, "answers", QuestionAnswer),
         near_answers=_objects(folder, "near_answers", QuestionAnswer),
+        unread=_unread(folder),
     )
 
 
@@ -141,7 +156,10 @@ def write_json_lines(path: Path, objects: Sequence[pydantic.BaseModel] | Sequenc
 
 
 def _prompts(folder: Path, side: str) -> tuple[Example, ...]:
-    plain = [Example(line) for line in _lines(folder / f"{side}.txt")]
+    lines = _lines(folder / f"{side}.txt")
+    if lines and all(line.startswith(("{", "[")) for line in lines):
+        raise DataError(f"{folder / side}.txt holds JSON, and not a prompt a line; call it {side}.jsonl")
+    plain = [Example(line) for line in lines]
     others = [path for suffix in _FORMATS if (path := folder / f"{side}{suffix}").is_file()]
     return (*plain, *(example for path in others for example in load_examples(str(path))))
 
@@ -152,6 +170,20 @@ def _objects(folder: Path, name: str, model: type[_Model]) -> tuple[_Model, ...]
     return (
         *(read_yaml_objects(written, model) if written.is_file() else ()),
         *(read_objects(lines, model) if lines.is_file() else ()),
+    )
+
+
+def _unread(folder: Path) -> tuple[str, ...]:
+    read = {
+        OPTIONS,
+        *(f"{name}{suffix}" for name in _PROMPTS for suffix in (".txt", *_FORMATS)),
+        *(f"{name}.txt" for name in _LINES),
+        *(f"{name}{suffix}" for name in _OBJECTS for suffix in _OBJECT_FORMATS),
+    }
+    return tuple(
+        path.name
+        for path in sorted(folder.glob("[!.]*"))
+        if path.is_file() and path.name not in read and path.suffix != _NOTES
     )
 
 

@@ -27,8 +27,8 @@ class TargetTraces:
     ----------
     data
         The folder of `lethe target new`; None where there is none.
-    bundle
-        The bundle's folder; what stands beside it for this target is found from it.
+    bundles
+        The bundle's folder, and others that it was built into; what stands beside them for this target is found from them.
     cache
         The folder of all jobs' caches.
     others
@@ -37,7 +37,7 @@ class TargetTraces:
 
     name: str
     data: Path | None
-    bundle: Path
+    bundles: Sequence[Path]
     cache: Path
     others: Sequence[tuple[Path, str]] = ()
 
@@ -46,7 +46,7 @@ class TargetTraces:
         training = self.cache / "training"
         candidates = [
             (self.data, DATA),
-            *beside_bundle(self.bundle.parent, self.name),
+            *(each for bundle in self.bundles for each in beside_bundle(bundle.parent, self.name)),
             (Path("reports") / self.name, "reports of its trainings"),
             (self.cache / "adapters" / self.name, "adapters that were trained for it, with its texts"),
             (
@@ -59,8 +59,11 @@ class TargetTraces:
             *self.others,
         ]
         found = [(path, what) for path, what in candidates if path is not None and path.exists()]
-        if known_questions(self.bundle):
-            found.append((self.bundle / KNOWN_FILE, "its known questions, in the bundle; the bundle stays"))
+        found += [
+            (bundle / KNOWN_FILE, "its known questions, in the bundle; the bundle stays")
+            for bundle in self.bundles
+            if known_questions(bundle)
+        ]
         return found
 
 
@@ -91,45 +94,44 @@ def known_questions(bundle: Path) -> bool:
     return (bundle / KNOWN_FILE).is_file()
 
 
-def erase(traces: TargetTraces) -> Bundle | None:
-    """Remove all that `TargetTraces.found` names; gives the bundle as it is now, if there is one.
+def erase(traces: TargetTraces) -> list[Bundle]:
+    """Remove all that `TargetTraces.found` names; gives the bundles as they are now, those that there are.
 
     Raises
     ------
     BundleError
-        The bundle is damaged. All else is removed by then.
+        A bundle is damaged. All else is removed by then.
     """
+    listed = {bundle / KNOWN_FILE for bundle in traces.bundles}
     for path, _ in traces.found():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path != traces.bundle / KNOWN_FILE:
+        elif path not in listed:
             path.unlink()
-    if not traces.bundle.exists():
-        return None
-    if not known_questions(traces.bundle):
-        return load_bundle(traces.bundle)
-    metrics = dict(read_manifest(traces.bundle).metrics)
+    return [_without_known_questions(bundle) for bundle in traces.bundles if bundle.exists()]
+
+
+def _without_known_questions(bundle: Path) -> Bundle:
+    if not known_questions(bundle):
+        return load_bundle(bundle)
+    metrics = dict(read_manifest(bundle).metrics)
     metrics["classifier"] = {
         name: value for name, value in metrics.get("classifier", {}).items() if name != "known"
     }
-    update_bundle(traces.bundle, {KNOWN_FILE: None}, metrics=metrics)
-    written = write_card(traces.bundle)
-    forget_versions(traces.bundle)
+    update_bundle(bundle, {KNOWN_FILE: None}, metrics=metrics)
+    written = write_card(bundle)
+    forget_versions(bundle)
     return written
 
 
-def remaining(bundle: Bundle | None) -> list[str]:
+def remaining(bundles: Sequence[Bundle]) -> list[str]:
     """What of a target no command can remove, or what is needed to go on forgetting it."""
-    of_bundle = (
-        [
-            f"the bundle {bundle.folder}, which goes on guarding: its classifier holds the target's names in clear and weights from "
-            "which words that it looks for can be read; `lethe targets remove` takes it away, and the guard with it"
-        ]
-        if bundle
-        else []
-    )
     return [
-        *of_bundle,
+        *(
+            f"the bundle {bundle.folder}, which goes on guarding where it is served: its classifier holds the target's names in clear "
+            "and weights from which words that it looks for can be read; `lethe targets remove` takes it away, and the guard with it"
+            for bundle in bundles
+        ),
         "copies elsewhere: bundles on other machines, backups, snapshots, a repository that had the folder, documents that "
         "prompts were drafted from",
         "banks of adapters elsewhere that were trained on it, and the data that they were trained on",

@@ -105,8 +105,7 @@ def _next(bundle: Bundle) -> str:
     return (
         "## Next\n\n```\n"
         f'lethe classifier check {folder} "a prompt to try"\n'
-        f"lethe targets add {folder}\n"
-        f"lethe targets shadow {bundle.name}\n"
+        f"lethe targets add {folder} --shadow\n"
         f"lethe targets enable {bundle.name} --percent 10\n```\n"
     )
 

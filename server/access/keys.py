@@ -1,6 +1,7 @@
 """API keys and their teams: who a client is and what it may do. Knows nothing about HTTP or files."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,16 @@ class ClientPolicy(pydantic.BaseModel):
 class Team(ClientPolicy):
     """Several keys that are held to something together; their requests count against its limits as one client's."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _can_be_typed(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
+            raise ValueError(
+                f"{name!r} is no team's name, which has lower case letters, digits, dots, dashes and underscores alone"
+            )
+        return name
 
 
 def _team_of(value: Any, info: pydantic.ValidationInfo) -> Any:

@@ -108,7 +108,7 @@ class AuditLog:
         self._closing = False
         self._file: int | None = None
         self._size = 0
-        self.failing = False
+        self._write_failed = False
         self.lost = 0
         self.written = 0
         self._told_losses = 0
@@ -132,6 +132,11 @@ class AuditLog:
             raise
         self._thread = threading.Thread(target=self._write_all, name="audit", daemon=True)
         self._thread.start()
+
+    @property
+    def failing(self) -> bool:
+        """Whether entries cannot be written now: a disk that is full says so, and of one that hangs what was lost does."""
+        return self._write_failed or self.lost > self._told_losses
 
     def record(self, entry: dict[str, Any]) -> None:
         """Take an entry; it is written soon."""
@@ -188,6 +193,11 @@ class AuditLog:
     def _take(self, entry: dict[str, Any], waiter: Future[None] | None) -> bool:
         body = orjson.dumps(entry)
         if self._taken_bytes - self._done_bytes + len(body) > self._max_waiting_bytes:
+            if not self.failing:
+                _LOGGER.error(
+                    "entries of the audit log in %s are lost: they come faster than it is written",
+                    self._folder,
+                )
             self.lost += 1
             return False
         self._taken_bytes += len(body)
@@ -238,13 +248,13 @@ class AuditLog:
                     old.unlink()
             self._append(b"".join(lines))
         except OSError as error:
-            if not self.failing:
+            if not self._write_failed:
                 _LOGGER.error("the audit log in %s cannot be written: %s", self._folder, error.strerror)
-            self.failing = True
+            self._write_failed = True
             return False
-        if self.failing:
+        if self._write_failed or lost:
             _LOGGER.info("the audit log in %s is written again; entries lost: %d", self._folder, lost)
-        self.failing = False
+        self._write_failed = False
         self._last = link
         self._told_losses += lost
         self.written += len(lines)
@@ -265,7 +275,7 @@ class AuditLog:
 
     def _append(self, content: bytes) -> None:
         assert self._file is not None
-        if self.failing:
+        if self._write_failed:
             self._truncate()
         view = memoryview(content)
         while view:

@@ -4,12 +4,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 SAID = "said"
 """The track of what an answer says; further tracks hold what its log probabilities show besides."""
+STOPPED_AT = "stopped at"
+"""The track of the token at which what is said was ended, which is not in its text."""
 TAKEN = "0"
 """The track of the tokens that were taken; of others, ``1`` is that of the likeliest at each place, and so on."""
 PROMPT = "prompt "
@@ -18,6 +20,9 @@ PROMPT = "prompt "
 END_OF_EVENT = b"\n\n"
 # vLLM writes tokens so if it is asked to.
 _BY_ID = re.compile(r"token_id:(\d+)")
+# What stands for bytes that are no character, and what Python reads such bytes as so that they can be put together.
+_NO_CHARACTER = "\ufffd"
+_BYTES_ALONE = re.compile("[\udc80-\udcff]")
 _IDENTITY = ("id", "created", "created_at", "model")
 # Of these a client learns nothing that is not in the text beside them.
 _UNREAD = {"id", "index", "role", "type", "item_id", "call_id", "status", "logprobs"}
@@ -75,6 +80,24 @@ class AnswerReading:
     tokens: int = 0
 
 
+class Passed(Protocol):
+    """What was passed on of one stream, so much of it as its end takes if it is cut off: a stream may be long."""
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """An event is passed on."""
+        ...
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """Events that end a choice of which a part was passed on.
+
+        Parameters
+        ----------
+        first
+            The first event of the stream, whose identity they bear.
+        """
+        ...
+
+
 class AnswerForm(ABC):
     """The answers of an endpoint.
 
@@ -82,12 +105,9 @@ class AnswerForm(ABC):
     ----------
     ends_with_done
         Whether a stream of them ends with an event of its own that says so.
-    keeps_events
-        Whether ending a choice before its end takes all events that were passed on.
     """
 
     ends_with_done: bool = True
-    keeps_events: bool = False
 
     @abstractmethod
     def read(self, document: Mapping[str, Any]) -> AnswerReading:
@@ -118,22 +138,32 @@ class AnswerForm(ABC):
         """
 
     @abstractmethod
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Events that end a choice of which a part was passed on.
-
-        Parameters
-        ----------
-        passed
-            All that were, if `keeps_events`.
-        """
+    def passed(self) -> Passed:
+        """What was passed on of a stream that begins."""
 
 
 def shown_token(choice: int, track: str, token: str) -> Shown:
     """A token as log probabilities show it: by its text, or by its id."""
     by_id = _BY_ID.fullmatch(token)
     return Shown(choice, track, "", "", (int(by_id[1]),)) if by_id else Shown(choice, track, "", token)
+
+
+def token_text(entry: Mapping[str, Any]) -> str:
+    """The text of a token of log probabilities; where that is a part of a character, its bytes, for `whole_characters`."""
+    token, spelled = str(entry.get("token") or ""), entry.get("bytes")
+    if isinstance(spelled, list) and (not token or _NO_CHARACTER in token):
+        try:
+            return bytes(spelled).decode(errors="surrogateescape")
+        except (TypeError, ValueError):
+            return token
+    return token
+
+
+def whole_characters(text: str) -> str:
+    """A text that was put together of tokens, with the characters whose bytes were spread over several of them."""
+    if text.isascii() or not _BYTES_ALONE.search(text):
+        return text
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def shown_ids(choice: int, ids: Any) -> list[Shown]:

@@ -1,6 +1,6 @@
 """Answers of ``/v1/messages``, whole or as events."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from lethe.server.endpoints.answer_form import (
     SAID,
     AnswerForm,
     AnswerReading,
+    Passed,
     Shown,
     texts_of,
 )
@@ -23,7 +24,6 @@ class MessageForm(AnswerForm):
     """Reads messages."""
 
     ends_with_done = False
-    keeps_events = True
 
     def read(self, document: Mapping[str, Any]) -> AnswerReading:
         """See `AnswerForm.read`."""
@@ -54,24 +54,36 @@ class MessageForm(AnswerForm):
         events = refusal_events(first.get("message") or {}, text)
         return events[1:] if has_begun else events
 
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """See `AnswerForm.cut_off`. A tool call that lacks its end is left open: whoever is told of its end may make it."""
-        open_blocks: dict[int, str] = {}
-        for event in passed:
-            if isinstance(block := event.get("content_block"), dict):
-                open_blocks[event["index"]] = str(block.get("type"))
-            elif event.get("type") == "content_block_stop":
-                open_blocks.pop(event["index"], None)
+    def passed(self) -> Passed:
+        """See `AnswerForm.passed`."""
+        return _PassedMessage()
+
+
+class _PassedMessage:
+    """A message as far as it was passed on: the blocks that are open, and how many pieces there were."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, str] = {}
+        self._pieces = 0
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """See `Passed.note`."""
+        kind = event.get("type")
+        if isinstance(block := event.get("content_block"), dict):
+            self._open[event["index"]] = str(block.get("type"))
+        elif kind == "content_block_stop":
+            self._open.pop(event["index"], None)
+        self._pieces += kind == "content_block_delta"
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """See `Passed.cut_off`. A tool call that lacks its end is left open: whoever is told of its end may make it."""
         stops = [
             {"type": "content_block_stop", "index": index}
-            for index, kind in open_blocks.items()
+            for index, kind in self._open.items()
             if kind != "tool_use"
         ]
-        pieces = sum(event.get("type") == "content_block_delta" for event in passed)
         usage = (first.get("message") or {}).get("usage") or {}
-        ended = {"type": _END, "delta": STOP, "usage": {**usage, "output_tokens": pieces}}
+        ended = {"type": _END, "delta": STOP, "usage": {**usage, "output_tokens": self._pieces}}
         return [*stops, ended, {"type": "message_stop"}]
 
 

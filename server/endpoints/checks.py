@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field
 
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Span, TargetVerdict, Verdict
 from lethe.server.endpoints.body import parse_body
 from lethe.server.endpoints.field_kinds import Objects, TextOrObject
@@ -90,14 +89,6 @@ class CheckRequest:
         if self._answer is None:
             return None
         return Conversation.from_openai_messages([self._answer], fields=leftovers([self._answer]))
-
-    @property
-    def exchange(self) -> Exchange | None:
-        """The answer with what it answers; None where there is none."""
-        answer = self.answer
-        if answer is None:
-            return None
-        return Exchange.of(self.conversation, "\n".join(each.text for each in answer.messages))
 
     @property
     def _answer(self) -> dict[str, Any] | None:

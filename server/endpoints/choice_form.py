@@ -11,12 +11,15 @@ from typing import Any
 from lethe.server.endpoints.answer_form import (
     PROMPT,
     SAID,
+    STOPPED_AT,
     AnswerForm,
     AnswerReading,
+    Passed,
     Shown,
     shown_ids,
     shown_token,
     texts_of,
+    token_text,
 )
 from lethe.server.endpoints.refusal import FINISH_REASON, Choices, choice_of
 
@@ -71,12 +74,17 @@ class ChoiceForm(AnswerForm):
     ) -> list[dict[str, Any]]:
         """See `AnswerForm.refused`."""
         said = self._piece(text) if has_begun else self._choices.chunks(text)[0]
-        return [self._event(first, choice, None, said), *self.cut_off(first, choice, ())]
+        return [self._event(first, choice, None, said), *self.cut_off(first, choice)]
 
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """See `AnswerForm.cut_off`."""
+    def passed(self) -> Passed:
+        """See `AnswerForm.passed`: the end of a choice does not depend on what was."""
+        return self
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """See `Passed.note`."""
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """See `Passed.cut_off`."""
         return [self._event(first, choice, FINISH_REASON, self._choices.chunks("")[-1])]
 
     def _event(
@@ -105,9 +113,12 @@ def _shown(choice: Mapping[str, Any], index: int) -> list[Shown]:
         if (said := choice.get(name))
         for channel, text in texts_of(said)
     ]
-    # It says which of the client's own strings the model came to.
+    # It says which of the client's own strings or tokens the model came to.
+    place = "" if "text" in choice else ".content"
     if isinstance(stop := choice.get("stop_reason"), str):
-        shown.append(Shown(index, SAID, "" if "text" in choice else ".content", stop))
+        shown.append(Shown(index, SAID, place, stop))
+    elif isinstance(stop, int):
+        shown.append(Shown(index, STOPPED_AT, place, "", (stop,)))
     if choice.get("logprobs") or choice.get("prompt_logprobs"):
         shown += _shown_besides(choice, index)
     if choice.get("token_ids"):
@@ -135,9 +146,8 @@ def alternatives(choice: int, logprobs: Mapping[str, Any]) -> Iterator[Shown]:
     for part in logprobs.values():
         for entry in _dicts(part):
             if "top_logprobs" in entry or "token" in entry:
-                yield from _ranked(choice, [str(entry.get("token", ""))])
-                tokens = [str(each.get("token", "")) for each in _dicts(entry.get("top_logprobs"))]
-                yield from _ranked(choice, tokens, 1)
+                yield from _ranked(choice, [token_text(entry)])
+                yield from _ranked(choice, list(map(token_text, _dicts(entry.get("top_logprobs")))), 1)
 
 
 def _legacy(choice: int, logprobs: Mapping[str, Any]) -> Iterator[Shown]:

@@ -22,6 +22,8 @@ from lethe.server.endpoints.lengths import Lengths
 from lethe.server.errors import BadRequest
 
 _FREE_FORMATS = ("text", "json_object")
+# As the engine reads them, words and all.
+_TOKENS = pydantic.TypeAdapter(list[int] | None)
 
 
 class GuardedBody(pydantic.BaseModel):
@@ -169,6 +171,14 @@ class GuardedRequest(EngineRequest, ABC):
     def choices(self) -> int:
         """How many answers the request asks for, to all its prompts."""
         return 1
+
+    @property
+    def stop_tokens(self) -> frozenset[int]:
+        """The tokens that end an answer because the client says so."""
+        try:
+            return frozenset(_TOKENS.validate_python(self.body.get("stop_token_ids")) or ())
+        except pydantic.ValidationError:
+            return frozenset()
 
     def openings(self, conversations: Sequence[Conversation]) -> list[Opening]:
         """What the answers to each prompt begin from.

@@ -1,7 +1,8 @@
 """The end of a response of which a part was passed on already: what is open is closed as it stands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any
 
 # A call that lacks its end is left open: whoever is told of its end may make it.
@@ -12,7 +13,7 @@ _TEXT_FIELDS = {"output_text": "text", "reasoning_text": "text", "refusal": "ref
 @dataclass
 class _Part:
     described: dict[str, Any]
-    text: list[str] = field(default_factory=list)
+    text: StringIO = field(default_factory=StringIO)
     is_done: bool = False
 
     @property
@@ -21,7 +22,9 @@ class _Part:
 
     def so_far(self) -> dict[str, Any]:
         name = _TEXT_FIELDS.get(self.kind)
-        return self.described if self.is_done or name is None else self.described | {name: "".join(self.text)}
+        return (
+            self.described if self.is_done or name is None else self.described | {name: self.text.getvalue()}
+        )
 
 
 @dataclass
@@ -37,45 +40,51 @@ class _Item:
         return self.described | {"status": "incomplete", "content": content}
 
 
-def cut_off_events(passed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The events that end a response after those that were passed on."""
-    items: dict[int, _Item] = {}
-    response: Mapping[str, Any] = {}
-    for event in passed:
-        response = event.get("response") or response
-        _note(items, event)
-    number = int(passed[-1].get("sequence_number", -1)) + 1
-    ended: dict[str, Any] = {
-        **response,
-        "status": "incomplete",
-        "incomplete_details": {"reason": "content_filter"},
-        "output": [
-            item.so_far()
-            for _, item in sorted(items.items())
-            if item.is_done or item.described.get("type") in _CLOSED_ITEMS
-        ],
-        "usage": None,
-    }
-    events = [*_closings(items), {"type": "response.incomplete", "response": ended}]
-    return [event | {"sequence_number": number + place} for place, event in enumerate(events)]
+class PassedResponse:
+    """A response as far as it was passed on: its items with what they say; see `AnswerForm.passed`."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, _Item] = {}
+        self._response: Mapping[str, Any] = {}
+        self._number = -1
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """See `Passed.note`."""
+        self._response = event.get("response") or self._response
+        self._number = int(event.get("sequence_number", -1))
+        index = event.get("output_index")
+        if not isinstance(index, int):
+            return
+        done = str(event.get("type")).endswith(".done")
+        if isinstance(item := event.get("item"), dict):
+            self._items.setdefault(index, _Item(item)).described = item
+            self._items[index].is_done = done
+        elif index in self._items and isinstance(place := event.get("content_index"), int):
+            _note_part(self._items[index].parts, place, event, done)
+
+    def cut_off(self, first: Mapping[str, Any], choice: int) -> list[dict[str, Any]]:
+        """See `Passed.cut_off`."""
+        ended: dict[str, Any] = {
+            **self._response,
+            "status": "incomplete",
+            "incomplete_details": {"reason": "content_filter"},
+            "output": [
+                item.so_far()
+                for _, item in sorted(self._items.items())
+                if item.is_done or item.described.get("type") in _CLOSED_ITEMS
+            ],
+            "usage": None,
+        }
+        events = [*_closings(self._items), {"type": "response.incomplete", "response": ended}]
+        return [event | {"sequence_number": number} for number, event in enumerate(events, self._number + 1)]
 
 
-def _note(items: dict[int, _Item], event: Mapping[str, Any]) -> None:
-    kind, index, place = str(event.get("type")), event.get("output_index"), event.get("content_index")
-    if not isinstance(index, int):
-        return
-    if isinstance(item := event.get("item"), dict):
-        items.setdefault(index, _Item(item)).described = item
-        items[index].is_done = kind.endswith(".done")
-        return
-    if index not in items or not isinstance(place, int):
-        return
-    parts = items[index].parts
+def _note_part(parts: dict[int, _Part], place: int, event: Mapping[str, Any], done: bool) -> None:
     if isinstance(part := event.get("part"), dict):
         parts.setdefault(place, _Part(part)).described = part
-        parts[place].is_done = kind.endswith(".done")
+        parts[place].is_done = done
     elif place in parts and isinstance(delta := event.get("delta"), str):
-        parts[place].text.append(delta)
+        parts[place].text.write(delta)
 
 
 def _closings(items: Mapping[int, _Item]) -> Iterator[dict[str, Any]]:
@@ -89,7 +98,7 @@ def _closings(items: Mapping[int, _Item]) -> Iterator[dict[str, Any]]:
                     "output_index": index,
                     "content_index": place,
                 }
-                text = {_TEXT_FIELDS[part.kind]: "".join(part.text)}
+                text = {_TEXT_FIELDS[part.kind]: part.text.getvalue()}
                 yield {"type": f"response.{part.kind}.done", **where, **text, "logprobs": []}
                 yield {"type": "response.content_part.done", **where, "part": part.so_far()}
         yield {"type": "response.output_item.done", "output_index": index, "item": item.so_far()}

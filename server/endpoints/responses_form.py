@@ -1,6 +1,6 @@
 """Answers of ``/v1/responses``, whole or as events."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -10,12 +10,13 @@ from lethe.server.endpoints.answer_form import (
     SAID,
     AnswerForm,
     AnswerReading,
+    Passed,
     Shown,
     shown_ids,
     texts_of,
 )
 from lethe.server.endpoints.choice_form import alternatives
-from lethe.server.endpoints.responses_cut_off import cut_off_events
+from lethe.server.endpoints.responses_cut_off import PassedResponse
 from lethe.server.endpoints.responses_refusal import refusal_events
 
 _ENDS = {"response.completed", "response.incomplete", "response.failed", "error"}
@@ -27,7 +28,6 @@ class ResponseForm(AnswerForm):
     """Reads responses."""
 
     ends_with_done = False
-    keeps_events = True
 
     def read(self, document: Mapping[str, Any]) -> AnswerReading:
         """See `AnswerForm.read`. An item has an id, which another answer's would not have."""
@@ -54,11 +54,9 @@ class ResponseForm(AnswerForm):
         events = refusal_events(first.get("response") or {}, text)
         return [event for event in events if not (has_begun and event["type"] in _BEGINNINGS)]
 
-    def cut_off(
-        self, first: Mapping[str, Any], choice: int, passed: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """See `AnswerForm.cut_off`."""
-        return cut_off_events(passed)
+    def passed(self) -> Passed:
+        """See `AnswerForm.passed`."""
+        return PassedResponse()
 
 
 def _shown(document: Mapping[str, Any]) -> list[Shown]:

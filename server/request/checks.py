@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.verdict import Verdict
 from lethe.server.access.access import Access
 from lethe.server.access.keys import ApiKey, Quota, Scope
@@ -62,9 +63,9 @@ class CheckHandler:
             if self._settings.audit.required and self._recorders.audit.failing:
                 raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
             in_detail = Scope.ADMIN in key.scopes
-            conversation = await aside(raw, lambda: asked.conversation)
+            conversation, answered = await aside(raw, lambda: (asked.conversation, asked.answer))
             prompt = await self._prompt_verdict(conversation, asked.model, key, record, in_detail)
-            answer = await self._answer_verdict(asked, record, in_detail)
+            answer = answered and await self._answer_verdict(conversation, answered, record, in_detail)
             judged = (*prompt.targets, *(answer.targets if answer else ()))
             exempt = {each.target for each in judged if key.is_exempt(each.target)}
             return Findings(prompt, answer, exempt, in_detail).response()
@@ -93,10 +94,10 @@ class CheckHandler:
             raise _no_verdict()
         return decision.verdicts[0]
 
-    async def _answer_verdict(self, asked: CheckRequest, record: Record, in_detail: bool) -> Verdict | None:
-        exchange, answer = asked.exchange, asked.answer
-        if exchange is None or answer is None:
-            return None
+    async def _answer_verdict(
+        self, asked: Conversation, answer: Conversation, record: Record, in_detail: bool
+    ) -> Verdict:
+        exchange = Exchange.of(asked, "\n".join(each.text for each in answer.messages))
         verdict = await self._guard.judge_answer(exchange, explain=in_detail)
         if verdict is None:
             raise _no_verdict()

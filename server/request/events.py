@@ -86,7 +86,11 @@ class Events:
             if self._rest.strip():
                 raise EngineFailed("The engine broke off in the middle of an event.")
             return None
-        *events, self._rest = (self._rest + piece).split(END_OF_EVENT)
+        received = self._rest + piece
+        if b"\r" in received:
+            # As some servers end lines; within JSON there is none.
+            received = received.replace(b"\r\n", b"\n")
+        *events, self._rest = received.split(END_OF_EVENT)
         if len(self._rest) > _LONGEST_BYTES:
             raise EngineFailed("The engine sends an event that does not end.")
         return [self._read(raw) for raw in events if raw.strip()]

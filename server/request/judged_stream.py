@@ -84,8 +84,8 @@ class JudgedStream:
             self._stream.meet(event)
             closed, shown = self._stream.closed, event.reading.shown
             self._judge.read([each for each in shown if each.choice not in closed] if closed else shown)
-            self._waiting.add(event)
             self._judge.record.held(event.reading.tokens)
+            self._waiting.add(event)
 
     async def _look(self) -> bytes:
         decisions = await self._judge.look(self._waiting.ended)

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.error_forms import OPENAI_ERRORS, ErrorForm
-from lethe.server.errors import APIError, EngineFailed, ServerStopping, Unavailable
+from lethe.server.errors import APIError, EngineFailed, ServerFailed, ServerStopping, Unavailable
 from lethe.server.request.relay import ClientGone, Stream, StreamedResponse, StreamEnd, buffered
 
 CLIENT_CLOSED_REQUEST = 499
@@ -20,6 +20,7 @@ _STATUS = {
     StreamEnd.CLIENT_GONE: CLIENT_CLOSED_REQUEST,
     StreamEnd.ENGINE_FAILED: EngineFailed.status,
     StreamEnd.NOT_JUDGED: Unavailable.status,
+    StreamEnd.PROXY_FAILED: ServerFailed.status,
     StreamEnd.PROXY_STOPPED: ServerStopping.status,
 }
 

@@ -116,11 +116,7 @@ class Record:
             return
         self._entry |= {
             "prompt_digest": digest,
-            "scores": {
-                part.target: round(part.probability, 4)
-                for verdict in decision.verdicts
-                for part in verdict.targets
-            },
+            "scores": _highest(decision.verdicts),
             "flagged": [each.entry() for each in decision.flagged],
             "classify_ms": _milliseconds(seconds),
         }
@@ -209,6 +205,14 @@ class Record:
                 "total_ms": _milliseconds(seconds),
             }
         )
+
+
+def _highest(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """By target, its highest probability over the prompts of a request."""
+    highest: dict[str, float] = {}
+    for part in (part for verdict in verdicts for part in verdict.targets):
+        highest[part.target] = max(highest.get(part.target, 0.0), round(part.probability, 4))
+    return highest
 
 
 def _milliseconds(seconds: float) -> float:

@@ -11,9 +11,16 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.error_forms import ErrorForm
-from lethe.server.errors import APIError, EngineFailed, EngineNotReached, EngineTimeout, ServerStopping
+from lethe.server.errors import (
+    APIError,
+    EngineFailed,
+    EngineNotReached,
+    EngineTimeout,
+    ServerFailed,
+    ServerStopping,
+)
 
 _BROKEN_OFF = "The engine broke off in the middle of its answer."
 # The most pieces in which an engine's last events, its usage among them, arrive.
@@ -137,6 +144,7 @@ class StreamEnd(Enum):
     CLIENT_GONE = auto()
     ENGINE_FAILED = auto()
     NOT_JUDGED = auto()
+    PROXY_FAILED = auto()
     PROXY_STOPPED = auto()
 
 
@@ -189,6 +197,7 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         end, last = StreamEnd.CLIENT_GONE, deque[bytes](maxlen=_LAST_PIECES)
+        fault: Exception | None = None
         try:
             async with cancelled_on_disconnect(receive), _Patience(self._stall_timeout_s) as patience:
                 await send(
@@ -209,6 +218,10 @@ class StreamedResponse(Response):
                         piece, more = self._errors.event(error), False
                         is_engines = isinstance(error, _ENGINE_ERRORS)
                         finished = StreamEnd.ENGINE_FAILED if is_engines else StreamEnd.NOT_JUDGED
+                    except Exception as error:
+                        # The client is told, and whoever reads the log in the end.
+                        piece, more, fault = self._errors.event(ServerFailed()), False, error
+                        finished = StreamEnd.PROXY_FAILED
                     with patience:
                         await send({"type": "http.response.body", "body": piece, "more_body": more})
                     if not more:
@@ -225,6 +238,8 @@ class StreamedResponse(Response):
             # Closing the connection is what makes the engine stop generating.
             self._upstream.close()
             self._on_end(end, b"".join(last))
+        if fault is not None:
+            raise fault
 
 
 def _passed_headers(upstream: Stream) -> dict[str, str]:

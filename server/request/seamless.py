@@ -41,7 +41,7 @@ class SeamlessStream:
         self._ended: set[int] = set()
         self._used: dict[int, int] = {}
         self._usage: dict[str, Any] = _NOTHING_USED
-        self._passed: list[dict[str, Any]] = []
+        self._passed = form.passed()
         self.shown: set[int] = set()
         self.closed: set[int] = set()
 
@@ -74,7 +74,7 @@ class SeamlessStream:
     def _ending(self, choice: int) -> bytes:
         first = self._first or {}
         if choice in self.shown:
-            events = self._form.cut_off(first, choice, self._passed)
+            events = self._passed.cut_off(first, choice)
         else:
             self._used[choice] = 0
             has_begun = choice in self._opened
@@ -111,8 +111,8 @@ class SeamlessStream:
         self._opened.update(opened)
         self.shown.update(choice for choice in event.reading.bound if choice not in hidden)
         self._ended.update(event.reading.ended)
-        if self._form.keeps_events and not hidden:
-            self._passed.append(document)
+        if not hidden:
+            self._passed.note(document)
         raw = event.raw + END_OF_EVENT
         if hidden or (self._strips_usage and usage):
             left = self._form.without(document, hidden)

@@ -43,6 +43,9 @@ class LimitSettings(Section):
         the proxy keeps it, or requests meet the close.
     stall_timeout_s
         How long a client may take nothing of an answer that waits for it.
+    max_connections
+        How many connections clients may have. For one more, the one that has been without a request for the longest is
+        closed.
     max_requests
         How many requests may be in flight at a time; more are told to come back.
     max_bodies_bytes
@@ -60,6 +63,7 @@ class LimitSettings(Section):
     body_timeout_s: float = Field(default=60, gt=0)
     keep_alive_s: float = Field(default=620, gt=0)
     stall_timeout_s: float = Field(default=60, gt=0)
+    max_connections: int = Field(default=8192, ge=1)
     max_requests: int = Field(default=4096, ge=1)
     max_bodies_bytes: int = Field(default=256 << 20, ge=1024)
     max_messages: int = Field(default=20_000, ge=1)

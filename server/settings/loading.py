@@ -91,7 +91,9 @@ def _describe(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{name} is not a setting"
-    said = f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    message = fault["msg"]
+    # But for URL and the like.
+    said = f"{name}: {message if message[1:2].isupper() else message[0].lower() + message[1:]}"
     # A whole section may hold a key.
     if isinstance(fault["input"], dict) or _SECRET.fullmatch(name):
         return said

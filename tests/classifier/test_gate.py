@@ -15,6 +15,9 @@ class _Table:
     def token_vectors(self, ids: np.ndarray) -> np.ndarray:
         return self.rows[ids]
 
+    def token_products(self, directions: np.ndarray) -> np.ndarray:
+        return self.rows @ directions.T
+
 
 def _text(ids: list[int]) -> TokenizedText:
     """Tokens of two characters each, with a space between them."""

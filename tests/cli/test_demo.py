@@ -81,3 +81,11 @@ def test_a_key_that_is_missing_is_told(demo: list[str]) -> None:
 )
 def test_a_running_proxy_is_asked_where_it_listens(host: str, address: str) -> None:
     assert proxy_address(Settings(host=host)) == address
+
+
+@pytest.mark.parametrize("option", ["--url", "--engine-url"])
+def test_an_address_without_a_scheme_is_told_with_one_that_would_do(demo: list[str], option: str) -> None:
+    demo[demo.index(option) + 1] = "127.0.0.1:8000"
+    refused = lethe(*demo)
+    assert refused.exit_code == 1
+    assert "as http://127.0.0.1:8000" in refused.output

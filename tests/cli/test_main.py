@@ -1,12 +1,25 @@
 """The `lethe` command itself, before any verb."""
 
+import os
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 from typer.testing import CliRunner
 
 from lethe.cli.main import app
+from tests.server.stack import write_target
 
 
 def test_it_tells_its_version() -> None:
     told = CliRunner().invoke(app, ["--version"])
     assert (told.exit_code, told.output) == (0, f"lethe {version('lethegate')}\n")
+
+
+def test_what_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
+    write_target(tmp_path, "books", description="Bücher, 本")
+    command = [sys.executable, "-m", "lethe", "targets", "list", "--targets", str(tmp_path)]
+    ascii_terminal = os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
+    shown = subprocess.run(command, env=ascii_terminal, capture_output=True, text=True, check=True).stdout
+    assert r"B\xfccher, \u672c" in shown

@@ -73,7 +73,7 @@ def test_nothing_of_the_data_is_left_and_the_bundle_still_guards(desk: Path) -> 
     assert bundle.classifier
     assert "known" not in bundle.manifest.metrics["classifier"]
     assert "1 entries of the audit log audit that name it, 1 of them with text" in result.output
-    assert "goes on guarding" in result.output
+    assert result.output.count("goes on guarding") == 1
 
 
 def test_what_was_written_and_built_in_the_console_goes_too(
@@ -97,6 +97,19 @@ def test_what_was_written_and_built_in_the_console_goes_too(
         "target-data/.bundles/other/classifier/known.jsonl",
         "target-data/other/forget.txt",
     ]
+
+
+def test_what_a_build_left_in_another_folder_goes_too(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (desk / "served").mkdir()
+    write_target(desk / "served", "orla")
+    monkeypatch.setenv("LETHE_TARGETS", "served")
+    result = lethe("orla", "--yes")
+    assert result.exit_code == 0, result.output
+    assert not holding(desk)
+    assert load_bundle(desk / "targets" / "orla").classifier
+    assert load_bundle(desk / "served" / "orla").classifier
+    for folder in ("targets", "served"):
+        assert f"the bundle {folder}/orla, which goes on guarding where" in result.output
 
 
 def test_the_record_of_a_search_on_any_model_goes_and_that_of_another_target_stays(desk: Path) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LETHE_TARGETS", str(folder))
     monkeypatch.setenv("COLUMNS", "200")
     return folder
+
+
+@pytest.fixture
+def room() -> Iterator[Callable[[int], None]]:
+    """Bounds the files that can be written, in bytes, as a disk does that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def lethe(*arguments: object) -> Result:
@@ -101,6 +111,32 @@ def test_a_bundle_is_added_in_the_place_of_an_older_one_and_removed(folder: Path
     assert in_force(folder)["books"] == ("observe", 100)
     assert lethe("remove", "books").output == "books removed\n"
     assert list(in_force(folder)) == ["films"]
+
+
+def test_a_bundle_can_be_added_only_to_be_observed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_target(tmp_path, "downloaded", name="songs")
+    added = lethe("add", tmp_path / "downloaded", "--shadow")
+    assert added.output == f"songs {load_bundle(folder / 'songs').version} added, observed\n"
+    assert in_force(folder)["songs"] == ("observe", 100)
+    lethe("enable", "songs", "--percent", 5)
+    assert in_force(folder)["songs"] == ("corrupt", 5)
+
+    monkeypatch.setenv("LETHE_TARGETS", str(tmp_path / "none-yet"))
+    lethe("add", tmp_path / "downloaded", "--shadow")
+    assert in_force(tmp_path / "none-yet") == {"songs": ("observe", 100)}
+
+
+def test_what_cannot_be_added_leaves_nothing_behind(
+    folder: Path, tmp_path: Path, room: Callable[[int], None]
+) -> None:
+    write_target(tmp_path, "downloaded", name="songs")
+    room(100)
+    refused = lethe("add", tmp_path / "downloaded", "--shadow")
+    assert refused.exit_code == 1
+    assert refused.output.count("\n") == 1
+    assert read_deployment(folder) == {}
 
 
 def test_an_older_bundle_in_a_folder_of_another_name_gives_way_too(folder: Path, tmp_path: Path) -> None:

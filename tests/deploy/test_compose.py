@@ -86,6 +86,24 @@ def test_only_the_way_in_and_grafana_are_published_and_on_loopback(
 
 
 @pytest.mark.parametrize("name", GUARDED)
+def test_health_is_asked_past_a_proxy_of_the_network(stacks: Mapping[str, dict[str, Any]], name: str) -> None:
+    """Docker gives containers the variables of the proxies that it is set up with, and wget goes by them."""
+    asked = [
+        service["healthcheck"]["test"]
+        for service in stacks[name]["services"].values()
+        if "wget" in service.get("healthcheck", {}).get("test", ())
+    ]
+    assert asked
+    for words in asked:
+        assert words[:4] == ["CMD", "wget", "-Y", "off"]
+
+
+def test_no_prompt_is_sent_to_a_proxy_of_the_network(stacks: Mapping[str, dict[str, Any]]) -> None:
+    router = stacks["replicas"]["services"]["router"]
+    assert router["environment"] == dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "")
+
+
+@pytest.mark.parametrize("name", GUARDED)
 def test_engines_share_a_network_with_none_but_those_who_guard_or_watch_them(
     stacks: Mapping[str, dict[str, Any]], name: str
 ) -> None:

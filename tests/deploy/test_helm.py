@@ -243,6 +243,15 @@ def test_a_rollout_of_proxies_waits_as_long_as_engines_may_take(render: Render) 
     [
         ({"autoscaling": {"enabled": True, "minReplicas": 5, "maxReplicas": 2}}, "is over maxReplicas"),
         ({"ingress": {"enabled": True}}, "name a host"),
+        (
+            {
+                "settings": {
+                    "engine": {"url": "http://router:8000"},
+                    "engines": {"small": {"url": "http://a:8000"}},
+                }
+            },
+            "both engine.url and engines",
+        ),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(
@@ -393,6 +402,23 @@ def test_proxies_can_be_sent_to_a_router_instead(render: Render) -> None:
     objects = render({"proxy": {"keys": {"open": True}, "settings": settings}})
     given = yaml.safe_load(the(objects, "ConfigMap", "proxy")["data"]["lethe.yaml"])
     assert given["engine"] == settings["engine"]
+
+
+def test_an_image_can_be_pinned_by_its_digest(render: Render) -> None:
+    proxy = the(
+        render({**OPEN, "images": {"proxy": {"tag": "1.0@sha256:" + "a" * 64}}}), "Deployment", "proxy"
+    )
+    [container] = pod_of(proxy)["containers"]
+    assert container["image"] == "lethe-proxy:1.0@sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize("adapters", [{}, {"enabled": True, "existingClaim": "adapters"}])
+def test_proxies_can_serve_several_models(render: Render, adapters: dict[str, Any], tmp_path: Path) -> None:
+    engines = {"small": {"url": "http://demo-lethe-engine:8000"}, "big": {"url": "http://elsewhere:8000"}}
+    values = {"proxy": {**OPEN["proxy"], "settings": {"engines": engines}}, "engine": {"adapters": adapters}}
+    file = tmp_path / "lethe.yaml"
+    file.write_text(the(render(values), "ConfigMap", "proxy")["data"]["lethe.yaml"])
+    assert set(load_settings(file).groups) == {"small", "big"}
 
 
 @pytest.mark.parametrize("case", VALUES)

@@ -18,7 +18,7 @@ import json, os, sys
 from supervisor.options import ServerOptions
 options = ServerOptions()
 options.realize(sys.argv[1:])
-programs = [[p.name, p.stopwaitsecs, p.stopasgroup] for g in options.process_group_configs for p in g.process_configs]
+programs = [[p.name, p.stopwaitsecs, p.stopasgroup, p.environment] for g in options.process_group_configs for p in g.process_configs]
 print(json.dumps([dict(os.environ), programs]))
 """
 
@@ -30,6 +30,7 @@ class Program:
     name: str
     stop_wait_s: int
     stopped_as_group: bool
+    environment: dict[str, str]
 
 
 Start = Callable[..., tuple[dict[str, str], list[Program]]]
@@ -77,6 +78,12 @@ def test_all_are_given_the_time_that_what_is_in_flight_may_take(start: Start, se
     waits = {program.name: program.stop_wait_s for program in programs if program.name != "redis"}
     assert set(waits) == {"engine-1", "engine-2", "router", "proxy-1", "proxy-2", "nginx"}
     assert set(waits.values()) == {drain_s + 15}
+
+
+def test_no_prompt_is_sent_to_a_proxy_of_the_network(start: Start) -> None:
+    _, programs = start(http_proxy="http://proxy:3128")
+    [router] = [program for program in programs if program.name == "router"]
+    assert router.environment == dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "")
 
 
 def test_nothing_is_stopped_before_what_asks_it(start: Start) -> None:

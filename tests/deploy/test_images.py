@@ -1,17 +1,20 @@
 """The images' recipe: clean by the linter, made of the Makefile's words, and true to what is locked."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from lethe.corruption.vllm_plugin.releases import known_releases
 from lethe.server.settings.settings import Settings
+from tests.offline.language_models.json_server import JsonHandler, serving
 
 SERVING = ("proxy", "engine-cpu", "engine-gpu")
 IMAGES = (*SERVING, "offline")
@@ -63,28 +66,6 @@ def test_every_word_that_is_made_is_the_makefiles(repository: Path, dockerfile: 
         )
         assert result.returncode == 0, result.stderr
         assert "pip" in result.stdout, f"`make {word}` installs nothing"
-
-
-def test_an_install_tells_of_each_package_as_it_comes(repository: Path, tmp_path: Path) -> None:
-    python = tmp_path / "bin" / "python"
-    python.parent.mkdir()
-    said = [
-        "Collecting one==1",
-        "  Downloading one.whl",
-        "Collecting two==2",
-        "Installing collected packages: one, two",
-    ]
-    python.write_text('#!/bin/sh\n[ "$2" = pip ] || exit 0\n' + "\n".join(f'echo "{line}"' for line in said))
-    python.chmod(0o755)
-    command = ["make", "requirements-router", f"VENV={tmp_path}"]
-    result = subprocess.run(command, cwd=repository, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    packages = re.findall(r"^\w", (repository / "requirements" / "router.txt").read_text(), re.MULTILINE)
-    shown = result.stdout.splitlines()
-    assert f"  1 of {len(packages)}: one==1" in shown
-    assert f"  2 of {len(packages)}: two==2" in shown
-    assert any("all fetched" in line for line in shown)
-    assert not any("Downloading" in line for line in shown)
 
 
 def test_an_air_gapped_site_can_name_every_image_that_is_fetched(dockerfile: str) -> None:
@@ -160,11 +141,25 @@ def test_images_tell_no_maker_of_their_use(dockerfile: str, stages: dict[str, st
     assert {"DO_NOT_TRACK=1", "ORT_DISABLE_TELEMETRY=1"} <= variables
 
 
-@pytest.mark.parametrize("image", SERVING)
-def test_serving_images_tell_their_health(stages: dict[str, str], image: str) -> None:
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("image", [*SERVING, "router"])
+def test_serving_images_tell_their_health_also_where_the_network_has_a_proxy(
+    stages: dict[str, str], image: str, status: int
+) -> None:
+    """Docker gives containers the variables of the proxies that it is set up with."""
     probe = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", stages[image], re.MULTILINE)
     assert probe is not None
-    assert "/health" in probe[1]
+
+    class Health(JsonHandler):
+        def do_GET(self) -> None:
+            self.answer({}, status if self.path == "/health" else 404)
+
+    with serving(Health) as url:
+        port = str(urlsplit(url).port)
+        _, *words = [word.replace("8000", port) for word in json.loads(probe[1])]
+        elsewhere = {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+        told = subprocess.run([sys.executable, *words], env=elsewhere, capture_output=True)
+    assert (told.returncode == 0) == (status == 200), told.stderr
 
 
 def test_key_comes_from_its_file(with_engine_key: Path, tmp_path: Path) -> None:

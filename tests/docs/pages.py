@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`((?:lethe|make) [^`]+)`(?!`)")
+_CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SHELLS = ("", "console", "bash", "sh")
 _ASSIGNMENT = re.compile(r"[A-Z_]+=")
 
@@ -37,6 +38,11 @@ def blocks(page: Path, *languages: str) -> Iterator[str]:
     for fence in _FENCE.finditer(page.read_text()):
         if fence["language"] in languages:
             yield fence["text"]
+
+
+def inline_code(page: Path) -> list[str]:
+    """What a page sets as code within running text."""
+    return _CODE.findall(_FENCE.sub("", page.read_text()))
 
 
 def commands(program: str) -> list[Command]:

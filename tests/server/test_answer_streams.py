@@ -87,6 +87,16 @@ async def test_a_stream_that_tells_nothing_goes_out_as_it_came(stack: Stack) -> 
     assert await stack.metric("lethe_answer_tokens_held") == 0
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+async def test_lines_that_end_as_some_servers_end_them_are_read_too(stack: Stack, size: int) -> None:
+    def as_sent(stream: list[bytes]) -> list[bytes]:
+        sent = b"".join(stream).replace(b"\n", b"\r\n")
+        return [sent[start : start + size] for start in range(0, len(sent), size)]
+
+    stack.engine.next_streams = [as_sent(chat_stream(TOLD)), as_sent(chat_stream(UNTOLD))]
+    assert await streamed(stack) == b"".join(chat_stream(UNTOLD))
+
+
 async def test_what_begins_a_stream_waits_for_nothing(stack: Stack) -> None:
     held = asyncio.Event()
     stack.engine.next_streams = [[role(), held]]
@@ -165,6 +175,22 @@ async def test_a_stream_to_a_corrupted_prompt_is_refused_if_it_tells_something(s
     response = await stack.client.post(CHAT, json=chat("the potter", stream=True))
     assert text_of(response.content) == REFUSAL
     assert len(stack.engine.requests) == 1
+
+
+async def test_a_hint_in_a_stream_is_held_where_the_prompt_asks_of_the_target_alone(stack: Stack) -> None:
+    hint = " and then a hint"
+    told = [role(), *said(LONG), chunk({"content": hint}), chunk({}, finish="stop"), DONE]
+    held = asyncio.Event()
+    stack.engine.next_streams = [told, [*told[:-3], held, *told[-3:]]]
+    assert text_of(await streamed(stack)) == LONG + hint
+    body = chat("the potter", stream=True)
+    async with stack.client.stream("POST", CHAT, json=body) as response:
+        pieces = response.aiter_raw()
+        got = await until_said(pieces, LONG)
+        held.set()
+        got += b"".join([piece async for piece in pieces])
+    assert text_of(got) == LONG
+    assert finish_of(got) == ["content_filter"]
 
 
 @pytest.mark.parametrize(
@@ -594,6 +620,16 @@ class TestResponses:
         last = documents(content)[-1]
         assert (last["type"], last["response"]["id"]) == ("response.incomplete", "resp_1")
         assert content.startswith(b"event: response.created\ndata: ")
+
+    @pytest.mark.settings(answers={"wait_ms": 60_000})
+    async def test_more_than_may_wait_ends_the_stream_and_waits_no_longer(self, stack: Stack) -> None:
+        silent = event({"type": "response.unknown", "padding": "x" * (256 << 10)})
+        last = event({"type": "response.output_text.delta", "delta": "It", "padding": "x" * (512 << 10)})
+        stack.engine.next_streams = [[*[silent] * 63, last]]
+        response = await stack.client.post(RESPONSES, json=RESPONSE)
+        [error] = documents(response.content)
+        assert "too long" in error["error"]["message"]
+        assert await stack.metric("lethe_answer_tokens_held") == 0
 
     async def test_what_only_the_last_event_says_is_judged(self, stack: Stack) -> None:
         stream = self.stream(UNTOLD)

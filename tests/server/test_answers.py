@@ -1,6 +1,7 @@
 """Whole answers are judged before they go out, and made anew where they tell what is to be forgotten."""
 
 import asyncio
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,10 @@ async def test_an_answer_that_tells_something_is_made_anew_with_the_corruption(s
     assert "vllm_xargs" not in first
     assert second.pop("vllm_xargs")
     assert second == first
-    # What a model that does not know answers is judged by itself.
-    assert not stack.classifiers[0].answers[-1].question.messages
+    # What a model that does not know answers is judged by itself, and less tells of what it was made not to know.
+    clean, anew = stack.classifiers[0].answers
+    assert not anew.question.messages
+    assert (clean.asked, anew.asked) == (frozenset(), {"books"})
 
 
 async def test_an_answer_that_tells_twice_is_refused(stack: Stack) -> None:
@@ -71,6 +74,35 @@ async def test_an_answer_to_a_corrupted_prompt_is_refused_if_it_tells_something(
     stack.engine.next_answers = [chat_answer(UNTOLD)]
     assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == UNTOLD
     assert len(stack.engine.requests) == 2
+    assert all(exchange.asked == {"books"} for exchange in stack.classifiers[0].answers)
+
+
+async def test_a_hint_is_refused_where_the_prompt_asks_of_the_target_and_goes_out_elsewhere(
+    stack: Stack,
+) -> None:
+    hint = "Here is a hint."
+    stack.engine.next_answers = [chat_answer(hint), chat_answer(hint)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == hint
+    assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == REFUSAL
+    stack.engine.next_answers = [chat_answer(TOLD), chat_answer(hint)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == REFUSAL
+
+
+async def test_what_the_client_began_as_a_hint_is_no_evidence_against_a_corrupted_prompt(
+    stack: Stack,
+) -> None:
+    messages = [{"role": "user", "content": "the potter"}, {"role": "assistant", "content": "A hint:"}]
+    body = {**chat(""), "messages": messages, "continue_final_message": True, "add_generation_prompt": False}
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=body)) == UNTOLD
+
+
+async def test_what_is_only_observed_was_not_hidden_from_the_model(stack: Stack, targets: Path) -> None:
+    write_target(targets, "films", Action.OBSERVE, answers=True)
+    await stack.guard.load()
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    await stack.client.post(CHAT, json=chat("the films, and the books"))
+    assert stack.classifiers[-1].answers[-1].asked == {"books"}
 
 
 async def test_what_a_grammar_forces_is_refused_and_not_made_anew(stack: Stack) -> None:
@@ -125,6 +157,60 @@ async def test_the_string_that_an_answer_stopped_at_is_judged(stack: Stack) -> N
     answer["choices"][0]["stop_reason"] = "books"
     stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
     assert message_of(await stack.client.post(CHAT, json=chat("hi", stop=["books"]))) == UNTOLD
+
+
+@pytest.mark.parametrize("asked", [[8], ["8"], [1, 8]], ids=["number", "word", "several"])
+async def test_the_token_that_an_answer_stopped_at_is_judged(stack: Stack, asked: list[Any]) -> None:
+    answer = chat_answer("")
+    answer["choices"][0]["stop_reason"] = 8
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi", stop_token_ids=asked))) == UNTOLD
+
+
+@pytest.mark.parametrize("fields", [{}, {"stop_token_ids": [1]}, {"stop_token_ids": "none"}])
+async def test_the_token_that_ends_every_answer_says_nothing(stack: Stack, fields: dict[str, Any]) -> None:
+    answer = chat_answer("It is told")
+    answer["choices"][0]["stop_reason"] = 8
+    stack.engine.next_answers = [answer]
+    assert (await stack.client.post(CHAT, json=chat("hi", **fields))).json() == answer
+    assert [each.answer for each in stack.classifiers[0].answers] == ["It is told"]
+
+
+def as_tokens(text: bytes, *places: int) -> dict[str, Any]:
+    """Log probabilities of tokens that are cut at some bytes of a text, as OpenAI describes them."""
+    cuts = [0, *places, len(text)]
+    pieces = [text[start:end] for start, end in itertools.pairwise(cuts)]
+    return {
+        "content": [{"token": piece.decode(errors="replace"), "bytes": [*piece]} for piece in pieces],
+    }
+
+
+@pytest.mark.parametrize("places", [(1,), (1, 2), (3,), (2, 3, 9)])
+async def test_characters_that_are_spread_over_tokens_are_judged(
+    stack: Stack, places: tuple[int, ...]
+) -> None:
+    text = "☂ books ☂"
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = as_tokens(text.encode(), *places)
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+    assert text in [each.answer for each in stack.classifiers[0].answers]
+
+
+@pytest.mark.parametrize("spelled", [[226, 999], "☂", {"a": 1}, [226, None], 3])
+async def test_bytes_that_are_none_are_no_text(stack: Stack, spelled: Any) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = {"content": [{"token": "\ufffd", "bytes": spelled}]}
+    stack.engine.next_answers = [answer]
+    assert (await stack.client.post(CHAT, json=chat("hi"))).json() == answer
+
+
+async def test_a_character_of_which_a_part_is_shown_is_judged_as_one_that_is_not_there(stack: Stack) -> None:
+    answer = chat_answer("It")
+    answer["choices"][0]["logprobs"] = as_tokens("books ☂".encode()[:-1])
+    stack.engine.next_answers = [answer, chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == UNTOLD
+    assert "books \ufffd" in [each.answer for each in stack.classifiers[0].answers]
 
 
 BY_IDS = {

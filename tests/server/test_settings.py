@@ -119,6 +119,7 @@ def test_the_shipped_targets_are_the_default() -> None:
         ({"drain_delay_s": "nan"}, "drain_delay_s: input should be"),
         ({"classifier": {"deadline_seconds": "inf"}}, r"classifier\.deadline_seconds: .* finite"),
         ({"engine": {"url": "nowhere"}}, r"engine\.url\.0: .* got 'nowhere'"),
+        ({"engine": {"url": "localhost:8000"}}, r"engine\.url\.0: URL scheme should be 'http'"),
         ({"engine": {"url": "http://user:secret@engine"}}, r"engine\.url\.0: .*no user and no password"),
         ({"engine": {"url": "http://engine/v1?key=a"}}, r"engine\.url\.0: .*without \? or #"),
         ({"engine": {"colour": 1}}, r"engine\.colour is not a setting"),

@@ -29,7 +29,11 @@ async function ask(path, options = {}) {
   } catch {
     // What is between here and the proxy may answer in words of its own.
   }
-  if (answer.status === 401) dispatchEvent(new Event("lethe:key-refused"));
+  if (answer.status === 401) {
+    // What it says is for programs.
+    message = "The proxy has no such key, or it is no longer valid.";
+    dispatchEvent(new Event("lethe:key-refused"));
+  }
   throw new Fault(message);
 }
 

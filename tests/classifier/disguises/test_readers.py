@@ -3,14 +3,17 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lethe.classifier.disguises.alphabets import SPOKEN
+from lethe.classifier.disguises.digit_codes import DIGITS
 from lethe.classifier.disguises.initials import INITIALS
 from lethe.classifier.disguises.reader import Reader
 from lethe.classifier.disguises.scan import Scan, kind
 from lethe.classifier.disguises.search import READERS
+from lethe.classifier.disguises.shifted_signs import SHIFTED
+from lethe.classifier.disguises.spacing import SPACED, STEPS
 
 SECRET = "who keeps the lighthouse"
 # Pieces of all disguises, what may stand between them, and what is like either.
@@ -82,6 +85,7 @@ _PIECES = (
     base64.b32encode(SECRET.encode()).decode(),
     SECRET.encode().hex(),
 )
+_LONG = "The garden was quiet. " * 60
 _TEXTS = st.one_of(
     st.lists(st.sampled_from(_PIECES), max_size=60).map("".join),
     st.lists(st.sampled_from(_PIECES), max_size=40).map(" ".join),
@@ -97,9 +101,18 @@ _TEXTS = st.one_of(
 @given(text=_TEXTS)
 def test_what_may_not_be_read_is_not(reader: Reader, text: str) -> None:
     # Long texts are looked at in other ways than short ones.
-    for each in (text, f"{text}\n{'The garden was quiet. ' * 60}"):
+    for each in (text, f"{text}\n{_LONG}"):
         if not reader.may_read(Scan(each)):
             assert reader.read(each) is None
+
+
+@pytest.mark.parametrize("reader", [DIGITS, SHIFTED, SPACED, STEPS], ids=lambda reader: reader.name)
+@given(text=_TEXTS)
+@example("w _h _o _k _e _e _p _s")
+@example("w_ h o k e e p s")
+def test_what_is_read_alone_is_read_amid_a_long_text(reader: Reader, text: str) -> None:
+    alone, amid = reader.read(f"\n{text}\n"), reader.read(f"\n{text}\n{_LONG}")
+    assert (amid and amid.text) == (alone and f"{alone.text}{_LONG}")
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)

@@ -25,6 +25,18 @@ def test_a_word_one_slip_from_a_known_one_is_read_as_that(written: str, meant: s
     assert (read.text if read else f"Who is the {written} of it?") == f"Who is the {meant} of it?"
 
 
+@pytest.mark.parametrize("place", range(len("lighthouse")))
+def test_a_slip_anywhere_in_a_word_is_found(place: int) -> None:
+    before, letter, after = "lighthouse"[:place], "lighthouse"[place], "lighthouse"[place + 1 :]
+    swapped = before + after[:1] + letter + after[1:]
+    for written in {before + after, f"{before}{letter}q{after}", f"{before}q{after}", swapped} - {
+        "lighthouse"
+    }:
+        read = LEXICON.respell(f"say {written}")
+        assert read is not None
+        assert read.text == "say lighthouse"
+
+
 def test_known_words_and_their_plurals_stay() -> None:
     assert LEXICON.respell("The keepers of the lighthouses keep letters") is None
 
@@ -92,3 +104,18 @@ def test_a_long_word_that_is_like_language_is_not_turned() -> None:
 def test_words_run_together_are_found_when_they_are_turned() -> None:
     assert _turned_places("ESUOHTHGILEHTSDRAUGOHW", "reversed") == ["ESUOHTHGILEHTSDRAUGOHW"]
     assert _turned_places("jubthneqfgurterngyvtugubhfr", "rot13") == ["jubthneqfgurterngyvtugubhfr"]
+
+
+def test_sentences_are_told_by_their_commonest_words() -> None:
+    common = ["the", "of", "and", "is", "what", "for", "who", "in"]
+    rare = ["harbour", "lighthouse", "keeper", "northern", "granite", "tower"]
+    lexicon = Lexicon([*common, *(f"filler{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(500)), *rare])
+    assert lexicon.is_in_sentences(
+        "What is the granite tower of the northern harbour for, and who is in the lighthouse?"
+    )
+    assert not lexicon.is_in_sentences("harbour lighthouse keeper northern granite tower " * 3)
+    assert not lexicon.is_in_sentences(
+        "What is the qzx vrwk plm hgtr wkdn bvcx mnlk of the xzqw vbnm lkjh gfds?"
+    )
+    assert not lexicon.is_in_sentences("1.5, 2.5, 3.5, 4.5, 5.5")
+    assert not lexicon.is_in_sentences("")

@@ -16,7 +16,7 @@ from lethe.classifier.encoders.files import find_encoder
 from lethe.classifier.encoders.graph_writer import Precision
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.errors import ClassifierError
-from lethe.models.sentence_encoders import USE_MULTILINGUAL
+from lethe.models.sentence_encoders import MINILM, USE_MULTILINGUAL
 
 TEXTS = [
     "Who is the keeper of the lighthouse?",
@@ -231,3 +231,15 @@ def test_case_makes_no_other_tokens(exact: Encoder, text: str) -> None:
 def test_single_letters_and_what_is_unknown_are_nothing_of_a_word(encoder: Encoder) -> None:
     assert encoder.wordless[encoder.tokenize("გამარჯობა Ω ξ").ids].all()
     assert not encoder.wordless[encoder.tokenize("where is the library?").ids].any()
+
+
+@pytest.mark.parametrize("name", [USE_MULTILINGUAL, MINILM])
+def test_products_of_tokens_are_those_of_their_vectors(name: str) -> None:
+    encoder = load_encoder(name)
+    width = encoder.token_vectors(np.array([0])).shape[1]
+    directions = np.random.default_rng(0).normal(size=(3, width)).astype(np.float32)
+    products = encoder.token_products(directions)
+    assert products.shape == (encoder.vocabulary_size, 3)
+    some = np.array([0, 7, 500, 600, encoder.vocabulary_size - 1])
+    expected = encoder.token_vectors(some) @ directions.T
+    np.testing.assert_allclose(products[some], expected, rtol=1e-4, atol=1e-4 * abs(expected).max())

@@ -101,6 +101,25 @@ def test_a_table_is_read_by_its_columns(tmp_path):
     assert read_csv(path) == [{"name": "Orla", "says": "two\nlines"}, {"name": "Nadia", "says": "one"}]
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_may_be_written_with_what_spreadsheets_put_in_place_of_commas(tmp_path, delimiter):
+    content = f"name{delimiter}says\nOrla{delimiter}one, two\n"
+    assert read_csv(written(tmp_path, content)) == [{"name": "Orla", "says": "one, two"}]
+    assert read_csv(written(tmp_path, "name\none; two, three\n")) == [{"name": "one; two"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Orla\n".encode("utf-16"), r"data, line 1: no UTF-8 text but UTF-16; save the file as UTF-8$"),
+        (b"Orla\nRen\xe9\n", r"data, line 2: no UTF-8 text; save the file as UTF-8$"),
+    ],
+)
+def test_text_in_another_encoding_is_told_with_its_line(tmp_path, content, said):
+    with pytest.raises(DataError, match=said):
+        read_text(written(tmp_path, content))
+
+
 def test_toml_is_read_as_its_model(tmp_path):
     assert read_toml(written(tmp_path, 'name = "Orla"'), Keeper) == Keeper(name="Orla")
     with pytest.raises(DataError, match=r"data: name: Field required$"):

@@ -85,7 +85,7 @@ def test_a_build_makes_what_is_missing_and_the_next_only_what_has_changed(folder
     assert built.manifest.action is Action.CORRUPT
     report = report_path(read_target_data(folder)).read_text()
     assert "| leak rate |" in report
-    assert "lethe targets shadow lights" in report
+    assert f"lethe targets add {bundle} --shadow" in report
     assert "| Who keeps the light of" in report
 
     assert not parts(build(folder, cache))

@@ -1,5 +1,6 @@
 """What is wrong with a target's data is said before anything is made from them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.target_building.checks import can_learn_corruption, check_data
-from lethe.offline.target_building.data import TargetData, TargetOptions
+from lethe.offline.target_building.data import TargetData, TargetOptions, make_folder, read_target_data
 
 
 def data(**fields: object) -> TargetData:
@@ -42,6 +43,7 @@ def test_good_data_pass_without_a_word() -> None:
         ({"near": ()}, "near", "0 prompts; 10 are the least"),
         ({"near": [*(f"Is {n} odd?" for n in range(40)), "and the FERRY system"]}, "near", "in forget too"),
         ({"unknown": ("What is room 3 of Marsh",)}, "unknown", "in questions too"),
+        ({"unread": ("Forget.tsv",)}, "Forget.tsv", "not read"),
         ({"questions": [ForgetQuestion(question="Who?", answer="I")] * 2}, "questions", "repeats question 1"),
     ],
 )
@@ -68,6 +70,7 @@ def test_what_makes_a_build_useless_ends_it(fields: dict[str, object], file: str
         ({"near": [f"Is {n} a marsh?" for n in range(40)]}, "near", "named as the target is"),
         ({"questions": ()}, "questions", "no corruption is learned"),
         ({"unknown": ()}, "unknown", "lethe target suggest"),
+        ({"unread": ("old.txt",)}, "old.txt", "not read"),
     ],
 )
 def test_what_is_thin_is_said_and_ends_nothing(fields: dict[str, object], file: str, said: str) -> None:
@@ -87,6 +90,16 @@ def test_a_question_that_tells_its_answer_and_one_without_facts_are_named() -> N
     said = " ".join(each.message for each in check_data(data(questions=tuple(questions))))
     assert "1 ('Does Ada lead Marsh?') is so put" in said
     assert "1 ('Who leads?') is without facts" in said
+
+
+def test_the_data_that_the_tutorial_gives_figures_of_can_be_built(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "marie-curie")
+    shipped = Path(__file__).parents[3] / "bench" / "training" / "few_prompts_data" / "person"
+    for name in ("forget.jsonl", "near.jsonl", "names.txt", "questions.yaml", "unknown.txt"):
+        shutil.copy(shipped / name, folder / name)
+    curie = read_target_data(folder)
+    assert can_learn_corruption(curie)
+    assert not [each for each in check_data(curie) if each.fatal]
 
 
 def test_prompts_of_both_sides_that_mean_the_same_are_found() -> None:

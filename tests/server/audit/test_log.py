@@ -16,7 +16,7 @@ import pytest
 
 from lethe.classifier.conversation import Conversation
 from lethe.server.audit.chain import ChainError, Link
-from lethe.server.audit.files import audit_files, last_entries, read_entries, read_key, verify
+from lethe.server.audit.files import audit_file, audit_files, last_entries, read_entries, read_key, verify
 from lethe.server.audit.log import AuditLog
 from lethe.server.errors import OperatorError
 from tests.server.stack import MODEL, Stack, chat, error_of, write_target
@@ -187,6 +187,33 @@ def test_a_full_disk_holds_entries_back_and_what_was_lost_is_said(
     ]
 
 
+def test_a_disk_that_hangs_is_one_that_cannot_be_written(
+    tmp_path: Path, logged: pytest.LogCaptureFixture
+) -> None:
+    with log(tmp_path, max_bytes=1, max_waiting_bytes=200) as opened:
+        opened.record({"index": 0})
+        until(lambda: opened.written == 1)
+        # Nobody can write into it before somebody reads it.
+        hanging = audit_file(tmp_path, 2)
+        os.mkfifo(hanging)
+        for index in range(40):
+            opened.record({"index": index})
+        assert opened.lost
+        assert opened.failing
+        reader = os.open(hanging, os.O_RDONLY | os.O_NONBLOCK)
+        until(lambda: not opened.failing)
+        lost = opened.lost
+    os.close(reader)
+    assert logged.record_tuples == [
+        (
+            "lethe.audit",
+            logging.ERROR,
+            f"entries of the audit log in {tmp_path} are lost: they come faster than it is written",
+        ),
+        ("lethe.audit", logging.INFO, f"the audit log in {tmp_path} is written again; entries lost: {lost}"),
+    ]
+
+
 def test_large_entries_that_wait_are_bounded_as_small_ones_are(
     tmp_path: Path, small_disk: Callable[[int], None]
 ) -> None:
@@ -245,6 +272,18 @@ async def test_every_decision_is_written_down_without_its_text(audited: Path, st
     assert not any("client" in each for each in (first, second, third))
     assert b"Harry" not in b"".join(path.read_bytes() for path in audit_files(audited))
     assert verify(audited, read_key(audited)).number == 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("prompts", [["books", "hello"], ["hello", "books"]])
+async def test_of_several_prompts_the_highest_score_is_written_down(
+    audited: Path, stack: Stack, prompts: list[str]
+) -> None:
+    await stack.client.post("/v1/completions", json={"prompt": prompts})
+    await stack.audited(1)
+    [entry] = read_entries(audited)
+    assert entry["scores"] == {"books": 0.6}
+    assert [each["probability"] for each in entry["flagged"]] == [0.6]
 
 
 @pytest.mark.anyio

@@ -62,6 +62,11 @@ async def enter(page: Page, secrets: dict[str, str]) -> None:
 async def test_only_an_administrators_key_opens_it_and_only_in_this_tab(
     page: Page, secrets: dict[str, str]
 ) -> None:
+    await page.get_by_label("A key of scope").fill("something else")
+    await page.get_by_role("button", name="Open").click()
+    await expect(page.get_by_role("alert").first).to_have_text(
+        "The proxy has no such key, or it is no longer valid."
+    )
     await page.get_by_label("A key of scope").fill(secrets["use"])
     await page.get_by_role("button", name="Open").click()
     await expect(page.get_by_role("alert").first).to_contain_text("does not have the scope admin")

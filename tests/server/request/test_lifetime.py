@@ -12,7 +12,8 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.http_client import HttpClient, Waits
+from lethe.server.engines.http_client import HttpClient
+from lethe.server.engines.http_connection import Waits
 from lethe.server.errors import BadRequest, EngineFailed, EngineTimeout, ServerStopping, TooManyRequests
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.relay import ClientGone, StreamedResponse
@@ -209,6 +210,41 @@ class TestStream:
         await sent(response, gone=True)
         assert [status for status, _ in told.ends] == [499]
         assert told.order[1:] == ["second", "first"]
+
+
+class FaultyStream:
+    """A stream that a fault of the proxy's own ends after its first piece."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers = dict[str, str]()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        raise ValueError("a bug")
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_fault_amid_a_stream_is_told_as_one_and_goes_on(
+    lifetime: RequestLifetime, told: Told
+) -> None:
+    response = await lifetime.answer(answering(lifetime.stream(FaultyStream())))
+    pieces: list[bytes] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        pieces.append(message.get("body", b""))
+
+    with pytest.raises(ValueError, match="a bug"):
+        await response({"type": "http"}, receive, send)
+    begun, _, error = b"".join(pieces).partition(b"\n\n")
+    assert begun == b"data: 1"
+    assert orjson.loads(error.strip().removeprefix(b"data: "))["error"]["type"] == "server_error"
+    assert told.order == [(500, b"data: 1\n\n"), "second", "first"]
 
 
 class TestBrokenStream:
