@@ -46,6 +46,8 @@ class Agreement:
         Most that the reference gives a token less than the likeliest one.
     moved
         Least of the largest differences that a corruption makes to an answer.
+    nearer
+        Whether every flagged answer is nearer to the reference on the same corrupted embeddings than the corruption moved it.
     counters
         What the engine counted, by batch.
     """
@@ -59,6 +61,7 @@ class Agreement:
     flagged_difference: float
     behind_best: float
     moved: float
+    nearer: bool
     counters: Mapping[str, Mapping[str, float]]
     seconds: float
 
@@ -70,7 +73,8 @@ class Agreement:
             and self.flagged_difference <= tolerance
             and self.clean_difference <= tolerance
             and self.behind_best <= tolerance
-            and self.moved > self.flagged_difference
+            and self.nearer
+            and self.moved > TOLERANCE["float32"]
             and (self.clean_as_bare is None or self.clean_as_bare == self.clean)
         )
 
@@ -185,7 +189,7 @@ def _agreement(
     seconds: float,
 ) -> Agreement:
     differences: dict[bool, list[float]] = {False: [0.0], True: [0.0]}
-    behind, moved, from_bare, as_bare = [0.0], [], [], []
+    behind, moved, nearer, from_bare, as_bare = [0.0], [], [], [], []
     for request, output, bare in pairs:
         flagged = request["corruption"] is not None
         (choice,) = output["choices"]
@@ -199,6 +203,7 @@ def _agreement(
         if flagged:
             clean, _ = answers.logprobs(request, choice["token_ids"], corrupted=False)
             moved.append(_furthest(clean, expected))
+            nearer.append(_furthest(choice["logprobs"], expected) < moved[-1])
         elif bare is not None:
             (other,) = bare["choices"]
             as_bare.append(other["token_ids"] == choice["token_ids"])
@@ -215,6 +220,7 @@ def _agreement(
         flagged_difference=max(differences[True]),
         behind_best=max(behind),
         moved=min(moved),
+        nearer=all(nearer),
         counters=counters,
         seconds=seconds,
     )

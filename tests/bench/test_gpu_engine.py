@@ -21,6 +21,7 @@ EXACT = Agreement(
     flagged_difference=2e-5,
     behind_best=0.0,
     moved=3.0,
+    nearer=True,
     counters={
         "cached": {"vllm:num_preemptions": 2, "vllm:prefix_cache_hits": 32, "vllm:spec_decode_num_drafts": 0},
         "cached clean": {
@@ -47,6 +48,7 @@ def test_an_engine_as_the_reference_holds() -> None:
         {"clean_difference": 0.01},
         {"behind_best": 0.01},
         {"moved": 1e-5},
+        {"nearer": False},
     ],
 )
 def test_one_that_is_not_does_not(changes: dict[str, float]) -> None:
