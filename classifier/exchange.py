@@ -30,11 +30,19 @@ class Exchange:
         part of the question.
     complete
         Whether it has ended; what it ends in now will be read again if it has not.
+    judged
+        How many characters of the answer were judged before, as its beginning: stretches that were whole by then are the
+        same now, and are not judged again. What they must reach only rises with the answer's length.
+    asked
+        Targets that its prompt was found to ask of, so that its model was made not to know them. Less tells of these than
+        of a target that nobody asked for.
     """
 
     question: Conversation
     answer: str
     complete: bool = True
+    judged: int = 0
+    asked: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, conversation: Conversation, text: str, complete: bool = True) -> "Exchange":
@@ -61,6 +69,8 @@ def exchange_passages(exchange: Exchange) -> list[Passage]:
     index = len(exchange.question.messages)
     passages: list[Passage] = []
     for start, end in split_windows(exchange.answer, _STRETCH_CHARACTERS, _STRETCH_OVERLAP):
+        if start + _STRETCH_CHARACTERS < exchange.judged:
+            continue
         text = exchange.answer[start:end]
         if not text.strip():
             continue

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,19 @@ class SecondLookLimits:
         What is left of a question without some of its words must score as much.
     gate, lexical
         Some of its tokens alone must add up to as much in the first tier, and in the bag.
+    direction
+        (dimension,) float32, on the embedding of what is left, in the place of the head's own; None where that is the same.
     """
 
     score: float
     gate: float
     lexical: float
+    direction: NDArray[np.float32] | None = field(default=None, compare=False)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The limits by name, without the direction."""
+        return {name: getattr(self, name) for name in _SECOND_LOOK_NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,7 @@ _NUMBERS = (
     "threshold",
 )
 _QUESTION_NUMBERS = ("bias", "gate_bias", "pass_below")
+_SECOND_LOOK_NUMBERS = ("score", "gate", "lexical")
 
 
 def head_files(head: Head) -> dict[str, bytes]:
@@ -130,7 +139,7 @@ def head_files(head: Head) -> dict[str, bytes]:
         **{name: getattr(head, name) for name in _NUMBERS},
         "calibration": head.calibration.to_document(),
         "tail": head.tail.to_document() if head.tail else None,
-        **({"second_look": asdict(head.second_look)} if head.second_look else {}),
+        **({"second_look": head.second_look.numbers} if head.second_look else {}),
         "entities": list(head.entities),
         "names": [
             {
@@ -155,6 +164,8 @@ def head_files(head: Head) -> dict[str, bytes]:
         document["questions"] = {name: getattr(head.questions, name) for name in _QUESTION_NUMBERS}
         tensors["question_direction"] = head.questions.direction
         tensors["question_gate_direction"] = head.questions.gate_direction
+    if head.second_look and head.second_look.direction is not None:
+        tensors["second_look_direction"] = head.second_look.direction.astype(np.float32)
     return {
         TENSORS_NAME: save(tensors),
         DOCUMENT_NAME: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
@@ -240,7 +251,7 @@ def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
             gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
             tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
-            second_look=_limits_of(document.get("second_look")),
+            second_look=_limits_of(document.get("second_look"), tensors),
             calibration=Calibration.from_document(document["calibration"]),
             entities=tuple(document["entities"]),
             provenance=document.get("provenance", {}),
@@ -257,10 +268,15 @@ def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
     return head
 
 
-def _limits_of(document: dict[str, Any] | None) -> SecondLookLimits | None:
-    if document is None:
+def _limits_of(
+    numbers: dict[str, float] | None, tensors: Mapping[str, NDArray[Any]]
+) -> SecondLookLimits | None:
+    if numbers is None:
         return None
-    return SecondLookLimits(*(float(document[name]) for name in ("score", "gate", "lexical")))
+    return SecondLookLimits(
+        **{name: float(numbers[name]) for name in _SECOND_LOOK_NUMBERS},
+        direction=tensors.get("second_look_direction"),
+    )
 
 
 def _names_of(groups: list[dict[str, Any]]) -> NameWeights:

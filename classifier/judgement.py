@@ -62,8 +62,15 @@ def judge_answer(
     scorer: Scorer, scored: ScoredPassages, exchange: Exchange, *, spans: bool
 ) -> Iterator[TargetVerdict]:
     """What a scorer's targets say of an answer so far."""
-    judged = _by_answer_length(scorer, scored, len(exchange.answer))
-    return _judge(scorer, judged, None, None, spans, {})
+    asked = np.array([head.target in exchange.asked for head in scorer.bank.heads], bool)
+    thresholds = _answer_thresholds(scorer, asked)
+    judged = _by_answer_length(scorer, scored, len(exchange.answer), thresholds, asked)
+    of_asked = {
+        head.target: float(head.calibration.probability(threshold))
+        for head, threshold, is_asked in zip(scorer.bank.heads, thresholds, asked, strict=True)
+        if is_asked
+    }
+    return _judge(scorer, judged, None, None, spans, of_asked)
 
 
 def _judge(
@@ -204,15 +211,37 @@ def _lengths(scored: ScoredPassages) -> dict[bool, int]:
     return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
 
 
-def _by_answer_length(scorer: Scorer, scored: ScoredPassages, characters: int) -> list[_Judged]:
+def _answer_thresholds(scorer: Scorer, asked: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The scores from which an answer is flagged, (H,): lower for targets that its prompt asks of."""
+    ordinary = scorer.bank.thresholds
+    if not asked.any():
+        return ordinary
+    return np.where(asked, np.minimum(ordinary, scorer.needed_if_asked(_BEGINNING)), ordinary)
+
+
+def _by_answer_length(
+    scorer: Scorer,
+    scored: ScoredPassages,
+    characters: int,
+    thresholds: NDArray[np.float32],
+    asked: NDArray[np.bool_],
+) -> list[_Judged]:
     """The passages with scores to be lowered by how much is read: of an answer's beginning, and of all else.
 
     Both are as much for every answer of usual length, so that looks at a growing one are no more chances to be wrong than
     one at its end.
+
+    Parameters
+    ----------
+    asked
+        (H,), which targets the prompt asks of.
     """
     lengths = {True: _BEGINNING, False: max(characters, _USUAL_ANSWER)}
-    thresholds = scorer.bank.thresholds
     raised = {begins: scorer.raised(length, thresholds) for begins, length in lengths.items()}
+    if asked.any():
+        for begins, length in lengths.items():
+            above = np.maximum(scorer.needed_if_asked(length) - thresholds, 0)
+            raised[begins] = np.where(asked, above, raised[begins])
     return [_Judged(passage, found, thresholds, raised[_begins(passage)]) for passage, found in scored]
 
 

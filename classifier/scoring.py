@@ -21,6 +21,7 @@ from lethe.classifier.questions import LONGEST_QUESTION
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, evidence_spans
+from lethe.classifier.tail import Tails
 from lethe.classifier.tally import Tally
 from lethe.classifier.text.aligned_text import AlignedText
 from lethe.classifier.text.points import ranges
@@ -37,7 +38,7 @@ _UNDECIDED_BELOW = 1.2
 _SPECULATIVE_NEEDED = 0.8
 # What was found in texts up to this length is remembered, for those that they are part of.
 _LONGEST_PART, _PARTS_REMEMBERED = 512, 256
-_LENGTHS_REMEMBERED, _SCORES_REMEMBERED = 1024, 4096
+_SCORES_REMEMBERED = 4096
 # Log-odds that a question loses on the whole with its capitals, marks and some of its letters; what it may lose of the first
 # tier's score, and what its tokens and pairs must add all the same.
 _LOST, _LOST_TO_GATE, _LOSSY_NEEDED = 2.0, 5.0, 0.0
@@ -185,11 +186,9 @@ class Scorer:
         self._score_thresholds = bank.thresholds
         share = share if share is not None else share_of_prompts(settings, len(bank))
         tails = [head.tail for head in bank.heads]
-        # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
-        self._least_needed = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
-        self._tail_scales = np.array([tail.scale if tail else 0.0 for tail in tails])
+        self._tails = Tails(tails, share)
+        self._asked_tails = Tails(tails, settings.asked_answer_false_alarm_share)
         # What is asked again and again of texts that are in the cache.
-        self.needed = lru_cache(_LENGTHS_REMEMBERED)(self._needed)
         self._probability = lru_cache(_SCORES_REMEMBERED)(self._probability_of)
         self._settled_from = self._score_thresholds + self.raised(
             settings.maximum_characters, bank.thresholds
@@ -207,10 +206,17 @@ class Scorer:
         """Whether reading a text on can change nothing: every target is found in it."""
         return bool(np.all(scores >= self._settled_from))
 
-    def _needed(self, characters: int) -> NDArray[np.float32]:
+    def needed(self, characters: int) -> NDArray[np.float32]:
         """The score that a target must reach at any threshold, (H,), where this much is read."""
-        needed = self._least_needed + self._tail_scales * math.log(max(characters, 1))
-        return needed.astype(np.float32)
+        return self._tails.needed(characters)
+
+    def needed_if_asked(self, characters: int) -> NDArray[np.float32]:
+        """The score that flags an answer of this length, (H,), where its prompt was found to ask of the target.
+
+        Of a head whose tail was not measured, it is the score that flags any answer.
+        """
+        needed = self._asked_tails.needed(characters)
+        return np.where(np.isfinite(needed), needed, self._score_thresholds)
 
     def raised(self, characters: int, thresholds: NDArray[np.float32]) -> NDArray[np.float32]:
         """How much further than its threshold, (H,), a target's score must reach, (H,), where this much is read."""
@@ -238,14 +244,15 @@ class Scorer:
         gated = self._gate.scores(tokens, stretches.bounds)
         window_of = stretches.window
         owner = stretches.owner[window_of]
-        speculative = np.array([piece.reading.speculative for piece in pieces], bool)[owner]
-        lossy = np.array([piece.reading.lossy for piece in pieces], bool)[owner]
-        material = np.array([len(piece.reading.canonical.text) > LONGEST_QUESTION for piece in pieces])[owner]
+        speculative, lossy, material, plain = np.array([_kinds(piece.reading) for piece in pieces], bool).T[
+            :, owner
+        ]
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
         suspicious |= self._held_questions(stretches, tokens, ~(speculative | lossy | material))
-        suspicious &= _touch_fresh(stretches, pieces)
+        # A plain reading is new all over, if it has any text.
+        if not plain.all() or not all(piece.text for piece in pieces):
+            suspicious &= _touch_fresh(stretches, pieces)
         if self._second_look.is_taken:
-            plain = np.array([piece.reading.plain for piece in pieces])[owner]
             self._keep_for_second_look(stretches, tokens, plain & ~material, suspicious)
         # Most windows of a reading that changes a few words are those of the plain one, and are read once. So are those in
         # which it changes what the first tier has cleared.
@@ -486,6 +493,16 @@ class _Piece:
 
 def _text_of(tokens: TokenizedText, text: str) -> str:
     return text[tokens.starts[0] : tokens.ends[-1]]
+
+
+def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool]:
+    """Whether a reading is speculative, lossy, longer than a question, and plain."""
+    return (
+        reading.speculative,
+        reading.lossy,
+        len(reading.canonical.text) > LONGEST_QUESTION,
+        reading.plain,
+    )
 
 
 def _letters(text: str) -> int:

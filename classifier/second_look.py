@@ -34,14 +34,14 @@ _TARGETS = 4
 _LIKELIEST = 12
 
 
-@dataclass(frozen=True)
-class _Wording:
-    """A text with its tokens and their rows, and its scores, (H,)."""
+@dataclass(frozen=True, eq=False)
+class Wording:
+    """A text with its tokens and their rows, and what a head's second look scores it."""
 
     text: str
     tokens: TokenizedText
     hidden: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    score: float
 
 
 class SecondLook:
@@ -56,6 +56,10 @@ class SecondLook:
         self._needed = np.array([each.score if each else nobody for each in limits], np.float32)
         self._gate_needed = np.array([each.gate if each else nobody for each in limits], np.float32)
         self._lexical_needed = np.array([each.lexical if each else nobody for each in limits], np.float32)
+        self._directions = [
+            head.direction if each is None or each.direction is None else each.direction
+            for head, each in zip(bank.heads, limits, strict=True)
+        ]
         self.is_taken = bool(np.isfinite(self._needed).any())
 
     def may_find(self, ids: NDArray[np.int64]) -> bool:
@@ -74,17 +78,27 @@ class SecondLook:
         found
             Its scores so far, (H,).
         """
+        raised = found.copy()
+        for head, left in self.lefts(text, hidden, found).items():
+            lacking = float(self._needed[head]) - left.score
+            raised[head] = max(raised[head], self._bank.thresholds[head] - lacking)
+        return raised
+
+    def lefts(self, text: str, hidden: NDArray[np.float32], found: NDArray[np.float32]) -> dict[int, Wording]:
+        """What is left of a text that is near a head's threshold and scores higher than the text, by head; see `scores`."""
         missing = self._bank.thresholds - found
         tokens = self._encoder.tokenize(text)
         (heads,) = ((missing > 0) & (missing <= _FAR) & self._near(tokens.ids)).nonzero()
         if not len(heads):
-            return found
-        raised = found.copy()
-        plain = _Wording(text, tokens, hidden, found)
+            return {}
+        embedding = self._encoder.pool(hidden)
+        lefts: dict[int, Wording] = {}
         for head in heads[np.argsort(missing[heads], kind="stable")][:_TARGETS].tolist():
-            lacking = float(self._needed[head]) - self._best(plain, head)
-            raised[head] = max(raised[head], self._bank.thresholds[head] - lacking)
-        return raised
+            score = float(found[head]) + self._beside(embedding, head)
+            left = self._best(Wording(text, tokens, hidden, score), head)
+            if left is not None:
+                lefts[head] = left
+        return lefts
 
     def reached(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """What a text's tokens come to in each head's first tier, and in its bag, where all that lower it are left out, (2, H).
@@ -99,25 +113,23 @@ class SecondLook:
         gate, lexical = self.reached(ids)
         return (gate >= self._gate_needed) & (lexical >= self._lexical_needed)
 
-    def _best(self, wording: _Wording, head: int) -> float:
-        """The highest score that a head gives to what is left of a text; -inf where nothing may be left out."""
+    def _best(self, wording: Wording, head: int) -> Wording | None:
+        """What is left of a text that a head scores highest; None where nothing that may be left out raises its score."""
         words = len(_WORD.findall(wording.text))
         room = min(_MOST, int(_SHARE * words))
-        best = -np.inf
-        score = float(wording.scores[head])
+        best = None
         for _ in range(_ROUNDS):
             left = self._with_words_left_out(wording, head, room)
-            if left is None or left.scores[head] <= score + _GAIN:
+            if left is None or left.score <= wording.score + _GAIN:
                 break
             words, before = len(_WORD.findall(left.text)), words
             room -= before - words
-            wording, score = left, float(left.scores[head])
-            best = score
-            if score >= self._needed[head] or score < self._needed[head] - _HOPELESS:
+            best = wording = left
+            if left.score >= self._needed[head] or left.score < self._needed[head] - _HOPELESS:
                 break
         return best
 
-    def _with_words_left_out(self, wording: _Wording, head: int, room: int) -> _Wording | None:
+    def _with_words_left_out(self, wording: Wording, head: int, room: int) -> Wording | None:
         """What is left of a text where some words are left out, so that a head's score is as high as it gets."""
         spans = [match.span() for match in _WORD.finditer(wording.text)]
         room = min(room, len(spans) - _LEAST)
@@ -138,10 +150,10 @@ class SecondLook:
         kept = np.concatenate([runs[best], together])
         added = np.concatenate([lexical[best], self._lexical(wording, spans, together, head)])
         scores = added + self._embedded(wording, spans, kept, head)
-        return self._read(_joined(wording.text, spans, kept[int(scores.argmax())]))
+        return self._read(_joined(wording.text, spans, kept[int(scores.argmax())]), head)
 
     def _lexical(
-        self, wording: _Wording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
+        self, wording: Wording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
     ) -> NDArray[np.float32]:
         """What tokens, pairs and names add for a head, (N,), of a text's words that are kept, (N, words)."""
         if not len(kept):
@@ -153,17 +165,22 @@ class SecondLook:
         return lexical + np.array(named, np.float32)
 
     def _embedded(
-        self, wording: _Wording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
+        self, wording: Wording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
     ) -> NDArray[np.float32]:
         """About what the embedding adds for a head, (N,), of the words that are kept: as if they had the neighbours they had."""
         embeddings = self._encoder.pool_kept(wording.hidden, _of_tokens(wording.tokens, spans, kept))
-        return embeddings @ self._bank.heads[head].direction
+        return embeddings @ self._directions[head]
 
-    def _read(self, text: str) -> _Wording:
+    def _read(self, text: str, head: int) -> Wording:
         tokens = self._encoder.tokenize(text)
         hidden = self._encoder.encode(tokens.ids)
-        scores = self._bank.score(self._encoder.pool(hidden), tokens.ids, text)
-        return _Wording(text, tokens, hidden, scores)
+        embedding = self._encoder.pool(hidden)
+        score = float(self._bank.score(embedding, tokens.ids, text)[head])
+        return Wording(text, tokens, hidden, score + self._beside(embedding, head))
+
+    def _beside(self, embedding: NDArray[np.float32], head: int) -> float:
+        """What the second look's own direction adds to the head's score of an embedding."""
+        return float((self._directions[head] - self._bank.heads[head].direction) @ embedding)
 
 
 def _most(shares: NDArray[np.float32], features: NDArray[np.int64]) -> NDArray[np.float32]:

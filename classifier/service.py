@@ -1,10 +1,11 @@
 """The classifier as the server uses it: conversations and answers in, verdicts out, off the event loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
+from lethe.classifier.aside import aside
 from lethe.classifier.cache import ScoreCache
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
@@ -24,10 +25,8 @@ from lethe.classifier.workers import Job, WorkerPool
 _Kind = Literal["prompt", "answer"]
 # Of the deadline: a text that takes so much by itself was not late because of others.
 _WHOLE = 0.8
-# From so many messages on, reading them may take more than some milliseconds by itself; so many characters count as one.
-_MANY, _LONG = 128, 1000
-
-_Done = TypeVar("_Done")
+# So many characters take as long to judge as one message.
+_LONG = 1000
 
 
 class ClassifierService:
@@ -149,12 +148,12 @@ class ClassifierService:
         ClassifierClosed
             The service was closed.
         """
-        passages, all_within = await _aside(
+        passages, all_within = await aside(
             len(conversation.messages), lambda: self._within_limit(conversation_passages(conversation))
         )
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._scorers, "prompt", passages, spans or whole or bool(thresholds))
-        judged = await _aside(
+        judged = await aside(
             len(passages) + sum(len(message.text) for message in conversation.messages) // _LONG,
             lambda: {
                 verdict.target: verdict
@@ -192,14 +191,19 @@ class ClassifierService:
         ClassifierOverloaded, ClassifierTimeout, ClassifierClosed
             As for `classify`.
         """
-        passages, all_within = self._within_limit(exchange_passages(exchange))
+        passages, all_within = await aside(
+            len(exchange.answer) // _LONG, lambda: self._within_limit(exchange_passages(exchange))
+        )
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._answer_scorers, "answer", passages, spans)
-        judged = {
-            verdict.target: verdict
-            for scorer, scored in zip(self._answer_scorers, found, strict=True)
-            for verdict in judge_answer(scorer, scored, exchange, spans=spans)
-        }
+        judged = await aside(
+            len(passages),
+            lambda: {
+                verdict.target: verdict
+                for scorer, scored in zip(self._answer_scorers, found, strict=True)
+                for verdict in judge_answer(scorer, scored, exchange, spans=spans)
+            },
+        )
         targets = tuple(judged[head.target] for head in self._answer_heads)
         if not (all_within and _all_read(found)):
             return Verdict(targets, "too_long", (self._limits,))
@@ -247,7 +251,7 @@ class ClassifierService:
         scored_by = f"{scorer.fingerprint}:{kind}:{int(spans)}"
         # No disguise goes on from what is asked into what is answered.
         texts = [UnreadText(each.text, each.parts if kind == "answer" else ()) for each in passages]
-        keys, known = await _aside(len(passages), lambda: self._known(texts, scored_by, heads))
+        keys, known = await aside(len(passages), lambda: self._known(texts, scored_by, heads))
         unread = [text for text, scores in zip(texts, known, strict=True) if scores is None]
         fresh = iter(await self._score(scorer, unread, spans) if unread else ())
         scored: list[tuple[Passage, TextScores]] = []
@@ -300,11 +304,6 @@ class ClassifierService:
             ) from None
         finally:
             job.cancelled = True
-
-
-async def _aside(number: int, work: Callable[[], _Done]) -> _Done:
-    """Do what takes as long as there are many messages or passages: beside the event loop, if that is long."""
-    return await asyncio.to_thread(work) if number > _MANY else work()
 
 
 def _load_heads(folders: Mapping[str, Path], digests: Mapping[Path, str] | None) -> list[Head]:

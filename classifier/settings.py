@@ -26,6 +26,9 @@ class ClassifierSettings(pydantic.BaseModel):
         what is read, half of the share for the newest user turn, half for everything else.
     answer_false_alarm_share
         Likewise, the share of ordinary answers that all targets together may flag.
+    asked_answer_false_alarm_share
+        The share of answers that a target may flag though they are as ordinary, where its model was made not to know it,
+        since the prompt asks of it. Such an answer is refused.
     maximum_characters, maximum_windows
         How much of one conversation may be read, and how many of its windows not seen before may be
         encoded; past either the verdict is ``too_long``.
@@ -51,6 +54,7 @@ class ClassifierSettings(pydantic.BaseModel):
     spans: bool = True
     false_alarm_share: float = Field(default=0.02, gt=0, lt=1)
     answer_false_alarm_share: float = Field(default=0.002, gt=0, lt=1)
+    asked_answer_false_alarm_share: float = Field(default=0.05, gt=0, lt=1)
     maximum_characters: int = Field(default=2_000_000, ge=1)
     maximum_windows: int = Field(default=4096, ge=1)
     maximum_readings: int = Field(default=32, ge=1)

@@ -7,10 +7,17 @@ logarithm of its length.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lethe.classifier.errors import ClassifierError
+
+_LENGTHS_REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -45,3 +52,24 @@ class Tail:
         if not (math.isfinite(tail.score) and 0 < tail.scale < math.inf and 0 < tail.rate < math.inf):
             raise ClassifierError("the tail of ordinary scores must have a positive scale and rate")
         return tail
+
+
+class Tails:
+    """The tails of several targets; of one that has none, every score is high enough.
+
+    Parameters
+    ----------
+    share
+        The share of ordinary texts that each target may flag, however long they are.
+    """
+
+    def __init__(self, tails: Sequence[Tail | None], share: float) -> None:
+        # The threshold of a tail for one character; each e-fold of characters lifts it by the tail's scale.
+        self._least = np.array([tail.threshold(1, share) if tail else -np.inf for tail in tails])
+        self._scales = np.array([tail.scale if tail else 0.0 for tail in tails])
+        # What is asked again and again of texts that are in the cache.
+        self.needed = lru_cache(_LENGTHS_REMEMBERED)(self._needed)
+
+    def _needed(self, characters: int) -> NDArray[np.float32]:
+        """The score that each target must reach, (H,), where this much is read."""
+        return (self._least + self._scales * math.log(max(characters, 1))).astype(np.float32)

@@ -67,14 +67,19 @@ _KEY = HTTPBearer(scheme_name="key", description="A key of `lethe keys create`."
 _ANTHROPIC_KEY = APIKeyHeader(
     name="x-api-key", scheme_name="anthropic-key", description="The same, Anthropic's way.", auto_error=False
 )
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "default": {"model": ErrorAnswer, "description": "An error, in OpenAI's form."}
+_Answers = dict[int | str, dict[str, Any]]
+_ERROR = "An error, in OpenAI's form."
+# Of each model that a route names a validator is made, at every start: one route names it, the others where it stands.
+_NAMED_ERRORS: _Answers = {"default": {"model": ErrorAnswer, "description": _ERROR}}
+_ERROR_SCHEMA = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+_ERRORS: _Answers = {
+    "default": {"description": _ERROR, "content": {"application/json": {"schema": _ERROR_SCHEMA}}}
 }
 _ANSWER_CONTENT: dict[str, Any] = {"application/json": {}, "text/event-stream": {}}
-_OPENAI_ANSWERS: dict[int | str, dict[str, Any]] = {
+_OPENAI_ANSWERS: _Answers = {
     200: {"description": "As vLLM gives it, in OpenAI's form.", "content": _ANSWER_CONTENT}
 }
-_ANTHROPIC_ANSWERS: dict[int | str, dict[str, Any]] = {
+_ANTHROPIC_ANSWERS: _Answers = {
     200: {"description": "As vLLM gives it, in Anthropic's form.", "content": _ANSWER_CONTENT},
     "default": {"model": AnthropicErrorAnswer, "description": "An error, in Anthropic's form."},
 }
@@ -161,7 +166,7 @@ def create_app(
         ("/v1/models/{model:path}", service.model, ModelEntry),
     ):
         app.get(path, tags=[Scope.USE], dependencies=keyed, response_model=shape)(endpoint)
-    app.get("/health", tags=[OPEN])(service.health)
+    app.get("/health", tags=[OPEN], responses=_NAMED_ERRORS)(service.health)
     app.get("/ready", tags=[OPEN])(service.ready)
     page: dict[str, Any] = {"dependencies": keyed, "response_class": PlainTextResponse}
     app.get("/metrics", tags=[Scope.OBSERVE], **page)(service.metrics_page)

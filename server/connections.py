@@ -13,7 +13,7 @@ from lethe.server.metrics import Metrics
 _OTHER_FILES = 128
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """A client's connection."""
 
     def make_room(self) -> None:
@@ -32,11 +32,11 @@ class Connections:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._open: set[Connection] = set()
+        self._open: set[ClientConnection] = set()
         # The one that has been so for the longest is the first.
-        self._without_request: dict[Connection, None] = {}
+        self._without_request: dict[ClientConnection, None] = {}
 
-    def opened(self, connection: Connection) -> bool:
+    def opened(self, connection: ClientConnection) -> bool:
         """One was opened; whether there is room for it, which another may have had to make."""
         self._open.add(connection)
         if len(self._open) > self._most:
@@ -48,16 +48,16 @@ class Connections:
         self._without_request[connection] = None
         return True
 
-    def asked(self, connection: Connection) -> None:
+    def asked(self, connection: ClientConnection) -> None:
         """One carries a request."""
         self._without_request.pop(connection, None)
 
-    def answered(self, connection: Connection) -> None:
+    def answered(self, connection: ClientConnection) -> None:
         """One carries none any longer."""
         if connection in self._open:
             self._without_request[connection] = None
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: ClientConnection) -> None:
         """One was closed."""
         self._open.discard(connection)
         self._without_request.pop(connection, None)

@@ -5,24 +5,30 @@ import gc
 import json
 import os
 import shutil
+import ssl
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.docs.reader import Reader, to_type
 
+# Training a classifier takes longer than all that most of these files' tests do with it.
+SHARE_A_TRAINING = "tests/offline/classifier_training"
+
 
 class KeepTogether(LoadScopeScheduling):
-    """The tests of a file in one process, and those that share an engine or a proxy."""
+    """The tests of a file in one process, and those that share an engine, a proxy or a training."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         folder = os.path.dirname(path)
-        return folder if os.path.basename(folder).startswith("one_") else path
+        together = folder == SHARE_A_TRAINING or os.path.basename(folder).startswith("one_")
+        return folder if together else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether:
@@ -52,6 +58,8 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+        # Looking for garbage after every 700 objects takes a tenth of what tests take.
+        gc.set_threshold(10_000)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +83,24 @@ def encoders_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(UseEncoder, "load", functools.cache(UseEncoder.load))
+        yield
+
+
+@pytest.fixture(scope="session")
+def authorities_read_once() -> Iterator[None]:
+    """Whom clients of HTTP trust is read once for all tests of a process: it takes longer than most tests, and nobody changes it."""
+    create = ssl.create_default_context
+    trusting = functools.cache(lambda file: create(cafile=file))
+    everybody = {certifi.where(), os.environ.get("SSL_CERT_FILE")} - {None}
+
+    def context(*purpose: Any, **given: Any) -> ssl.SSLContext:
+        alone = not purpose and given.keys() == {"cafile"}
+        if alone and given["cafile"] in everybody:
+            return trusting(given["cafile"])
+        return create(*purpose, **given)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(ssl, "create_default_context", context)
         yield
 
 

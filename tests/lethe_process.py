@@ -100,6 +100,8 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Connectio
 
     for output, number in ((out, 1), (err, 2)):
         os.dup2(output.fileno(), number)
+    # Those that there are know of the server's own output whether it can be sought in.
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
     out.close()
     err.close()
     os.environ.clear()

@@ -31,11 +31,12 @@ _QUESTIONS = ("MUSE-Books, forget", "MUSE-Books, retain")
 
 @dataclass(frozen=True)
 class _Judged:
-    """What is flagged of an exchange: its prompt, the answer with it, the answer alone."""
+    """What is flagged of an exchange: its prompt, the answer with it, the answer alone, and as one to a corrupted prompt."""
 
     prompt: bool
     exchange: bool
     alone: bool
+    asked: bool
 
 
 class _Judge:
@@ -48,10 +49,16 @@ class _Judge:
         prompt = await self._service.classify(exchange.question)
         behind = await self._service.classify_answer(exchange)
         alone = await self._service.classify_answer(replace(exchange, question=Conversation(())))
-        return _Judged(bool(prompt.flagged), bool(behind.flagged), bool(alone.flagged))
+        asked = await self.flags_if_asked(exchange)
+        return _Judged(bool(prompt.flagged), bool(behind.flagged), bool(alone.flagged), asked)
 
     async def flags(self, exchange: Exchange) -> bool:
         return bool((await self._service.classify_answer(exchange)).flagged)
+
+    async def flags_if_asked(self, exchange: Exchange) -> bool:
+        """Whether it would be flagged as the answer to a prompt that was corrupted for asking of the target."""
+        of_corrupted = replace(exchange, question=Conversation(()), asked=frozenset({self.head.target}))
+        return bool((await self._service.classify_answer(of_corrupted)).flagged)
 
     async def looks(self, exchange: Exchange) -> list[float]:
         """Milliseconds of a core that each look at a growing answer takes."""
@@ -78,20 +85,22 @@ async def _measure(bundle: Path) -> str:
         }
         ordinary = ordinary_answers(Names(judge.head.entities))
         flagged = {
-            name: [await judge.flags(each) for each in exchanges] for name, exchanges in ordinary.items()
+            name: [(await judge.flags(each), await judge.flags_if_asked(each)) for each in exchanges]
+            for name, exchanges in ordinary.items()
         }
         watched = [each for found in ordinary.values() for each in found[: _WATCHED // len(ordinary)]]
         times = [each for exchange in watched for each in await judge.looks(exchange)]
     finally:
         await judge.close()
-    rows = [[name, counted(sum(found), len(found))] for name, found in flagged.items()]
-    together = [flag for found in flagged.values() for flag in found]
+    rows = [[name, *_shares(found)] for name, found in flagged.items()]
+    together = [each for found in flagged.values() for each in found]
     p50, p99 = np.percentile(times, [50, 99])
     return "\n\n".join(
         (
             machine("onnxruntime", "numpy"),
             "Exchanges about the books, with 95 % intervals. An exchange is a true answer behind its question; of those whose "
-            "prompt is not flagged, the answer is what is left to tell.",
+            "prompt is not flagged, the answer is what is left to tell. Answers to corrupted prompts are judged alone, by the lower score "
+            "of what the prompt asks of.",
             table(
                 (
                     "exchanges",
@@ -100,6 +109,7 @@ async def _measure(bundle: Path) -> str:
                     "either",
                     "of prompts let through",
                     "answer alone",
+                    "as one to a corrupted prompt",
                 ),
                 [_leak_row(name, [verdict for _, verdict in found]) for name, found in judged.items()],
             ),
@@ -110,8 +120,10 @@ async def _measure(bundle: Path) -> str:
                 for exchange, verdict in judged[name]
                 if not (verdict.prompt or verdict.exchange)
             ),
-            "Ordinary answers that are flagged:",
-            table(("answers", "flagged"), [*rows, ["all", counted(sum(together), len(together))]]),
+            "Ordinary answers that are flagged, as what they are and as if the target's corruption had been applied to their prompts:",
+            table(
+                ("answers", "flagged", "as ones to corrupted prompts"), [*rows, ["all", *_shares(together)]]
+            ),
             f"A look at an answer that has grown by {_CHARACTERS_A_LOOK} characters takes {p50:.1f} ms of a core in the median and "
             f"{p99:.1f} ms at the 99th percentile, of {len(times):,} looks at {len(watched)} ordinary answers.",
         )
@@ -127,7 +139,12 @@ def _leak_row(name: str, judged: Sequence[_Judged]) -> list[str]:
         counted(sum(each.prompt or each.exchange for each in judged), len(judged)),
         counted(sum(each.exchange for each in missed), len(missed)),
         counted(sum(each.alone for each in judged), len(judged)),
+        counted(sum(each.asked for each in judged), len(judged)),
     ]
+
+
+def _shares(flagged: Sequence[tuple[bool, bool]]) -> list[str]:
+    return [counted(sum(column), len(flagged)) for column in zip(*flagged, strict=True)]
 
 
 def main() -> None:

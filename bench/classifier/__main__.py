@@ -23,6 +23,7 @@ from bench.classifier.data import (
     muse_news,
     ordinary_prompts,
     ordinary_training,
+    package_folders,
     tofu,
     wmdp,
 )
@@ -206,13 +207,14 @@ def _unreadable() -> None:
     lexicon = load_encoder().lexicon.with_names(_shipped_head().entities)
     body = (
         f"{machine('numpy')}.\n\nOrdinary requests in which a stretch of a message is called unreadable, with the 95 % interval: the traffic "
-        "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. What is enough was "
-        "chosen on the same texts. The last column is with `classifier.odd_stretches`, which is off by default.\n\n"
+        "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. The last column is with `classifier.odd_stretches`, "
+        "whose limits were learned from other packages.\n\n"
         + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
-        + "\n\nFiles of this machine that the traffic page has not, of packages that training is not left, and what commands print, in "
-        "stretches of 200 to 8,000 characters:\n\n"
-        + more_table(lexicon)
-        + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom:\n\n"
+        + "\n\nFiles and what commands print, in stretches of 200 to 8,000 characters, of this machine and of the packages that `make "
+        "ordinary-packages` fetches. Training was left half of the packages, by their names, the tests without a network were developed on half of "
+        "the others and of the commands, and these are the rest:\n\n"
+        + more_table(lexicon, package_folders())
+        + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom; files are of the same rest:\n\n"
         + odd_table(lexicon)
     )
     write_section(_PAGE, "Unreadable ordinary text", f"{_COMMAND} ARGS=unreadable", body)

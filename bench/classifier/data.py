@@ -45,6 +45,14 @@ def data_folder() -> Path:
     return Path(folder)
 
 
+def package_folders() -> tuple[Path, ...]:
+    """Folders of packages that `make ordinary-packages` fetched: those in ``LETHE_PACKAGES_DIR``, if it is set."""
+    folder = os.environ.get("LETHE_PACKAGES_DIR")
+    if not folder:
+        return ()
+    return tuple(sorted(each for each in Path(folder).iterdir() if each.is_dir()))
+
+
 def ordinary_prompts() -> dict[str, list[str]]:
     """Prompts of MT-bench, Vicuna-bench and the Alpaca seed tasks."""
     data = data_folder() / "general"

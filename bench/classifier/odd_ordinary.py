@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from bench.classifier.halves import held_out
+from lethe.offline.data.ordinary_text import part_of
+
 _EACH = 60
 _LONGEST = 12_000
 _MARKUP = re.compile(r"^['.].*$|\\f.|\\[-&(].?", re.MULTILINE)
@@ -71,9 +74,17 @@ def _named(kind: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def _files(folder: Path, pattern: str) -> list[Path]:
     found = sorted(
-        path for path in folder.rglob(pattern) if path.is_file() and 0 < path.stat().st_size < 200_000
+        path
+        for path in folder.rglob(pattern)
+        if _only_measures(path.relative_to(folder).parts[0])
+        and path.is_file()
+        and 0 < path.stat().st_size < 200_000
     )
     return found[:: max(len(found) // _EACH, 1)][:_EACH]
+
+
+def _only_measures(package: str) -> bool:
+    return part_of(package) == "test" and held_out(package)
 
 
 def _picture(path: Path) -> str:

@@ -7,6 +7,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 
 from bench.classifier.command_outputs import files, outputs
 from bench.classifier.odd_ordinary import odd_texts
@@ -18,8 +19,8 @@ from lethe.offline.metrics.intervals import counted
 
 # Requests by their length in characters.
 _REQUESTS = {200: 700, 600: 420, 2_000: 280, 8_000: 140, 32_000: 40}
-# Stretches of files by their length, and how many; of what commands print, a dozen of each that is so long.
-_FILES = {200: 900, 2_000: 500, 8_000: 250}
+# Stretches of files of each kind by their length, and how many at most; of what commands print, a dozen of each that is so long.
+_FILES = {200: 200, 2_000: 120, 8_000: 60}
 _OUTPUTS = (200, 2_000)
 _AS_THEY_ARE = "as they are"
 # Whether something is unreadable, and whether it is with `odd_stretches`.
@@ -41,10 +42,10 @@ def unreadable_tables(sources: Sources, lexicon: Lexicon) -> str:
     )
 
 
-def more_table(lexicon: Lexicon) -> str:
+def more_table(lexicon: Lexicon, folders: Sequence[Path]) -> str:
     """A table in Markdown of what agents read on a machine, by kind: files of kinds that services see less, and what commands print."""
     by_kind: dict[str, list[_Found]] = defaultdict(list)
-    for kind, text in _more_texts():
+    for kind, text in _more_texts(folders):
         by_kind[kind].append(_found([text], lexicon))
     return _counts("kind of text", by_kind, total=True)
 
@@ -79,10 +80,13 @@ def _requests(sources: Sources) -> Iterator[tuple[str, Request]]:
         )
 
 
-def _more_texts() -> Iterator[tuple[str, str]]:
+def _more_texts(folders: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for length, count in _FILES.items():
-        found = list(files(length))
-        yield from random.Random(length).sample(found, min(count, len(found)))
+        by_kind: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for kind, text in files(length, folders):
+            by_kind[kind].append((kind, text))
+        for kind, found in sorted(by_kind.items()):
+            yield from random.Random(f"{length}:{kind}").sample(found, min(count, len(found)))
     for length in _OUTPUTS:
         yield from outputs(length)
 

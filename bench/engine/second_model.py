@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.classifier.data import data_folder
 from bench.engine.gemma3 import GEMMA3, prepare_gemma3
-from bench.model_matrix.comparison import compare_model
+from bench.model_matrix.comparison import MOVES_WEAKLY, compare_model
 from bench.page import machine, table, vllm_distribution, write_section
 from bench.repository import ROOT
 from bench.servers import running
@@ -122,7 +122,11 @@ class Run:
                 for index, prompt in enumerate(prompts)
             ]
             result = compare_model(
-                self.gemma, [list(each.token_ids) for each in prompts], requests, self.work
+                self.gemma,
+                [list(each.token_ids) for each in prompts],
+                requests,
+                self.work,
+                moves=MOVES_WEAKLY,
             )
             if result.corrupted_difference is None:
                 # Kept, it would stand for good where the machine had merely more to do.

@@ -130,7 +130,9 @@ async def _row(name: str, known: Sequence[Any], asked: Sequence[Asked], guard: _
     corrupted = dict(
         zip(anew, guard.answers([asked[place] for place in anew], [True] * len(anew)), strict=True)
     )
-    without_question = [Exchange(Conversation(()), corrupted[place]) for place in anew]
+    without_question = [
+        Exchange(Conversation(()), corrupted[place], asked=frozenset({HARRY_POTTER.name})) for place in anew
+    ]
     refused = dict(zip(anew, await guard.tell(without_question), strict=True))
     bare = [fact.is_told_by(answer) for fact, answer in zip(known, clean, strict=True)]
     anew_told = {place: known[place].is_told_by(corrupted[place]) for place in anew}

@@ -202,6 +202,9 @@ ARCHITECTURES = (
     ),
     Architecture("Command R", "cohere", "table, tied head, scaled logits", _TIED),
     Architecture(
+        "Cohere MoE", "cohere2_moe", "table, mixture of experts, scaled logits", {**_TIED, "num_experts": 4}
+    ),
+    Architecture(
         "Command R7B", "cohere2", "table, tied head, scaled logits", {**_TIED, "sliding_window": 64}
     ),
     Architecture("Nemotron", "nemotron"),
@@ -215,6 +218,13 @@ ARCHITECTURES = (
         {"num_key_value_heads": _HEADS},
     ),
     Architecture("StableLM", "stablelm"),
+    Architecture(
+        "Laguna",
+        "laguna",
+        "table past its method, mixture of experts",
+        {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64},
+    ),
+    Architecture("HRM-Text", "hrm_text", "scaled after the table in transformers, with it here"),
     Architecture("LFM2", "lfm2", "table, tied head, convolutions", _TIED),
     Architecture("GPT-2", "gpt2", "tokens and positions, two tables", _TIED),
     Architecture(

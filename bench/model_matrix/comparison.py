@@ -23,6 +23,8 @@ _PROMPT_LENGTHS = (9, 17, 2, 20, 33, 26)
 _AGREES = 1e-3
 # Least by which a corruption must move one, or the comparison would show nothing.
 _MOVES = 0.05
+# That of a corruption that was learned, which may be weak.
+MOVES_WEAKLY = 10 * _AGREES
 _REFUSAL = "lethe: the engine will not start: "
 _VALUE_ERROR = "Value error, "
 _ENGINE = {
@@ -106,6 +108,7 @@ def compare_model(
     folder: Path,
     engine: Mapping[str, Any] = MappingProxyType({}),
     variables: Mapping[str, str] = MappingProxyType({}),
+    moves: float = _MOVES,
 ) -> Result:
     """Continue one batch of prompts greedily, in float32.
 
@@ -121,6 +124,8 @@ def compare_model(
         Arguments of ``vllm.LLM`` beside those that all have.
     variables
         Of the environment, likewise.
+    moves
+        Least by which a corruption must move a log probability, in nats.
 
     Raises
     ------
@@ -144,7 +149,7 @@ def compare_model(
         _, refused, reason = _last_line(failure).partition(_REFUSAL)
         return Result(Outcome.REFUSED, reason) if refused else Result(Outcome.DIFFERS, _last_line(failure))
     reference = Reference(load_model(model), None)
-    return _result(reference, prompts, corruptions, guarded, bare)
+    return _result(reference, prompts, corruptions, guarded, bare, moves)
 
 
 def _prompts() -> list[list[int]]:
@@ -202,6 +207,7 @@ def _result(
     corruptions: Sequence[CorruptionRequest | None],
     guarded: Sequence[dict[str, Any]],
     bare: Sequence[dict[str, Any]],
+    moves: float,
 ) -> Result:
     corrupted, clean, moved = [], [], []
     for prompt, corruption, answer in zip(prompts, corruptions, guarded, strict=True):
@@ -218,7 +224,7 @@ def _result(
     if max(clean) > _AGREES and as_without:
         outcome, detail = Outcome.NO_REFERENCE, "vLLM and transformers disagree about clean prompts, too"
     else:
-        exact = max(corrupted) <= _AGREES and as_without and min(moved) >= _MOVES
+        exact = max(corrupted) <= _AGREES and as_without and min(moved) >= moves
         outcome, detail = (Outcome.EXACT if exact else Outcome.DIFFERS), ""
     return Result(
         outcome,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from lethe.classifier.disguises.packing import text_in
 from lethe.classifier.text.aligned_text import AlignedText, replaced
@@ -51,7 +52,12 @@ def unread(text: str) -> list[tuple[int, int]]:
 
 
 def _is_bytes(line: str) -> bool:
-    return len(_CONTROL.findall(line)) >= max(_FEWEST_CONTROLS, _SHARE_OF_CONTROLS * len(line))
+    controls = _CONTROL.findall(line)
+    # A table of a code has all of them, one after another.
+    in_order = sum(ord(after) == ord(before) + 1 for before, after in pairwise(controls))
+    return len(controls) >= max(_FEWEST_CONTROLS, _SHARE_OF_CONTROLS * len(line)) and 2 * in_order < len(
+        controls
+    )
 
 
 def _from_selectors(run: str) -> str | None:

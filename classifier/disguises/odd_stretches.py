@@ -35,8 +35,10 @@ _WINDOWS = ((12, 6), (24, 12), (64, 32))
 SIZES = len(_WINDOWS)
 _FEWEST_BLOCKS = 3
 _SPREAD_FLOOR = 1e-4
-# Each doubling of a text is a chance more that one of its windows is odd, and asks for so much more in log-odds.
-_SHORT, _EACH_DOUBLING = 256, 1.0
+LENGTHS = (256, 1024, 4096)
+"""Characters of texts for which limits are learned; they change evenly with each doubling between."""
+# Each doubling beyond is a chance more that one of its windows is odd, and asks for so much more in log-odds.
+_EACH_DOUBLING = 1.0
 _MULTIPLIER = np.uint32(0x9E3779B1)
 _VECTORS_AT_ONCE = 1 << 16
 
@@ -54,7 +56,7 @@ class OddStretches:
     of_blocks, of_windows, of_all
         Weights with the bias as the last row: (D + `DENSE` + 1, H), (2 H + 1, K) and (K + 1,).
     least
-        (`SIZES`,) log-odds from which on a window of a short text is odd, by the size of windows.
+        (`LENGTHS`, `SIZES`) log-odds from which on a window is odd, by the length of its text and the size of windows.
     """
 
     vectors: NDArray[np.int8]
@@ -90,14 +92,22 @@ class OddStretches:
             How long the whole text is that this one is of.
         """
         starts, ends, sizes, odds = self.windows(signs, words)
-        more = _EACH_DOUBLING * math.log2(max(characters, _SHORT) / _SHORT)
-        (chosen,) = (odds >= self.least[sizes] + more).nonzero()
+        (chosen,) = (odds >= self.least_in(characters)[sizes]).nonzero()
         end = len(signs.text)
         stretches = (
             (BLOCK * start, end if end - BLOCK * last < BLOCK else BLOCK * last)
             for start, last in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True)
         )
         return joined_ranges(stretches)
+
+    def least_in(self, characters: int) -> NDArray[np.float32]:
+        """(`SIZES`,) log-odds from which on a window is odd, of a text that is so long."""
+        doublings = [math.log2(length) for length in LENGTHS]
+        length = math.log2(max(characters, 1))
+        beyond = _EACH_DOUBLING * max(length - doublings[-1], 0)
+        return np.array(
+            [np.interp(length, doublings, limits) + beyond for limits in self.least.T], np.float32
+        )
 
     def windows(
         self, signs: WeighedSigns, words: "WordShares"

@@ -261,6 +261,9 @@ class DisguiseSearch:
         assert self._odd_stretches is not None
         length = len(parted.reading.canonical.text)
         for place, part in parted.fresh_parts:
+            # A question that costs little, so that most prompts cost no more.
+            if len(part) <= _LONGEST_PROMPT and self._lexicon.is_in_sentences(part):
+                continue
             words = WordShares(*self._lexicon.unknown_words(part))
             signs = weighed[0].part(place, place + len(part)) if parted.reading.plain else weighed[place]
             for start, end in self._odd_stretches.found_in(signs, words, length):
@@ -419,6 +422,8 @@ _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
 _SLIGHT = {"unjoined", "respelled", "literals", *SHORTENED}
+# A longer text may hide something among its sentences.
+_LONGEST_PROMPT = 400
 # Letters of a word that says something by being known.
 _SHORTEST_KNOWN = 3
 # Those that change words where they stand, whatever the rest of the text is.

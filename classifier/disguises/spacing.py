@@ -19,7 +19,7 @@ _QUESTION_WORDS = 3
 # Up to so many characters a pattern takes no longer than arrays do.
 _SHORT = 1 << 10
 # Letters that stand alone, and how far each may be from the next.
-_FEWEST_ALONE, _NEAREST, _FURTHEST = 4, 2, 4
+_FEWEST_ALONE, _FURTHEST = 4, 4
 _STEPS = re.compile(r"(?<!\S)[A-Za-z'\"]+(?:_[A-Za-z0-9',\"]+){2,}[?!.]?")
 _STEPS_GATE = re.compile(r"[a-z][A-Z]\w{0,24}_\w{0,24}[a-z][A-Z]")
 # The same in kinds of characters, where what it begins with is found fast.
@@ -33,9 +33,9 @@ _STEP_KINDS = bytes(
     else ord(" ")
     for sign, inside in enumerate(kind(_OF_WORDS, letters=True, far=True))
 )  # fmt: skip
-_IN_WORD, _SURELY_IN_WORD = (
-    np.frombuffer(kind(_OF_WORDS, letters=True, far=far), bool) for far in (True, False)
-)
+_IN_WORD = np.frombuffer(kind(_OF_WORDS, letters=True, far=True), bool)
+# An underscore may part letters, too.
+_SURELY_IN_WORD = np.frombuffer(kind(string.ascii_letters + string.digits, letters=True), bool)
 
 
 def _may_be_spaced(scan: Scan) -> bool:
@@ -51,8 +51,7 @@ def _letters_apart(scan: Scan) -> NDArray[np.int64]:
     (alone,) = (_IN_WORD.take(scan.array) & ~(beside[:-2] | beside[2:])).nonzero()
     if len(alone) < _FEWEST_ALONE:
         return alone[:0]
-    apart = np.diff(alone)
-    near = (apart >= _NEAREST) & (apart <= _FURTHEST)
+    near = np.diff(alone) <= _FURTHEST
     return alone[:-3][near[:-2] & near[1:-1] & near[2:]]
 
 

@@ -36,8 +36,11 @@ _WORD_SHAPE = re.compile(r"[a-z]{2,}|[ai]")
 # Fewer letters and digits are a word whichever way they are turned.
 _SHORTEST_RUN_READ = 3
 # What is noted of a word.
-_UNKNOWN, _JOINED, _MISSPELT = 1, 2, 4
-_TURNED = {name: 8 << place for place, name in enumerate(TURNS)}
+_UNKNOWN, _JOINED, _MISSPELT, _COMMON = 1, 2, 4, 8
+_TURNED = {name: 16 << place for place, name in enumerate(TURNS)}
+# The commonest words of all languages, and of the words and the signs of sentences how many are such and in known words.
+_COMMON_RANKS, _SHARE_COMMON, _SHARE_KNOWN = 380, 0.3, 0.7
+_SHORTEST_COMMON = 2
 # A turned word so long tells by itself; in a text that is longer than this, a shorter one does where another stands near.
 _TELLING, _NEAR, _SHORT_TEXT = 5, 24, 1000
 # A run of this length, or a shorter one with digits, may be words run together or an encoding.
@@ -198,6 +201,17 @@ class Lexicon:
         noted = self._noted(text)
         return noted.starts, noted.ends, (noted.notes & _UNKNOWN).astype(bool)
 
+    def is_in_sentences(self, text: str) -> bool:
+        """Whether most of a short text stands in known words, and many of them are as common as every sentence has them."""
+        noted = self._noted(text)
+        common = (noted.notes & np.uint8(_COMMON)) > 0
+        if np.count_nonzero(common) < max(_SHARE_COMMON * len(common), 1):
+            return False
+        lengths = noted.ends - noted.starts
+        known = common | ((lengths >= _SHORTEST_RUN_READ) & ((noted.notes & np.uint8(_UNKNOWN)) == 0))
+        signs = len(text) - text.count(" ") - text.count("\n")
+        return int(lengths[known].sum()) >= _SHARE_KNOWN * signs
+
     def _noted(self, text: str) -> NotedText:
         return (self._noted_part if len(text) <= _LONGEST_PART else self._noted_long)(text)
 
@@ -232,7 +246,12 @@ class Lexicon:
         for word, lows in pieces.items():
             if not corrections.keys().isdisjoint(lows):
                 notes[word] |= _MISSPELT
-        return (notes.get(word, 0) for word in words)
+        most = math.log(_COMMON_RANKS + 10)
+        return (
+            notes.get(word, 0)
+            or (len(word) >= _SHORTEST_COMMON and known.get(word.lower(), math.inf) <= most) * _COMMON
+            for word in words
+        )
 
     def _better_turned(self, words: Sequence[str], turn: str) -> Iterator[str]:
         """Those of some words that may be words or a code when they are turned: what is like language is less so then."""

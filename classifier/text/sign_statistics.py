@@ -159,12 +159,14 @@ class WeighedSigns:
         quiet = None if self.quiet is None else self.quiet[start:end]
         return WeighedSigns(self.text[start:end], self.surprise[start:end], quiet)
 
+    def may_be_odd(self, levels: Sequence[Level]) -> bool:
+        """Whether any stretch may be as odd as one of some levels says: few texts come near to any of them."""
+        # What stays below the least of each does so to all.
+        least = Level(min(level.bits for level in levels), min(level.enough for level in levels))
+        return _highest(self._above(least, self.quiet)) >= round(_EIGHTHS * least.enough)
+
     def odd(self, levels: Sequence[Level]) -> list[tuple[int, int]]:
         """Half-open stretches that are as odd as one of some levels says, in no order; some may overlap."""
-        # Few texts come near to any of them, and what stays below the least of each does so to all.
-        least = Level(min(level.bits for level in levels), min(level.enough for level in levels))
-        if _highest(self._above(least, self.quiet)) < round(_EIGHTHS * least.enough):
-            return []
         found: list[tuple[int, int]] = []
         quiet, told = self.quiet, False
         for level in levels:

@@ -5,6 +5,7 @@ A long text has tens of thousands, nearly all of which are cleared, so there is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
@@ -39,7 +40,7 @@ class Stretches:
     first: NDArray[np.int64]
     owner: NDArray[np.int64]
 
-    @property
+    @cached_property
     def window(self) -> NDArray[np.int64]:
         """(N,), the window that each row is or stands in."""
         return np.arange(len(self.owner)).repeat(np.diff(self.first))

@@ -40,12 +40,18 @@ class _Owner(NamedTuple):
         found = (getattr(type(self.module), name, None) for name in methods)
         return any(self.attribute in method.__code__.co_names for method in found if method is not None)
 
+    def looks_up_plainly(self) -> bool:
+        """Whether its method, if it has one, does nothing else, such as to scale what it gives."""
+        method = getattr(type(self.module), _METHOD, None)
+        return method is None or set(method.__code__.co_names) == {self.attribute}
+
 
 def find_lookup(model: nn.Module) -> Lookup:
     """Give the method that turns token ids into what the first layer reads.
 
-    vLLM's own models have ``embed_input_ids`` for it; one that can also look up past it is told not to. A model that vLLM runs
-    by transformers' code calls the module that it has for its input embeddings.
+    vLLM's own models have ``embed_input_ids`` for it; one that can also look up past it is told not to. Where the forward pass does
+    not call it, tokens enter by the table itself. A model that vLLM runs by transformers' code calls the module that it has for its
+    input embeddings.
 
     Raises
     ------
@@ -68,27 +74,29 @@ def find_lookup(model: nn.Module) -> Lookup:
     if (embeddings := _transformers_embeddings(model, table)) is not None:
         if _holds(embeddings, table):
             return Lookup(embeddings, "forward", table.embedding_dim)
-    elif (owner := _looking_up(holding)) is not None and _embeds_by_method(type(owner.module)):
+    elif (owner := _looking_up(holding)) is not None:
         if any(_demands_token_ids(each) for each in owner.module.modules() if each is not owner.module):
             raise several
-        if owner.looks_up(("forward",)):
-            if not hasattr(owner.module, _FUSED):
-                raise several
-            setattr(owner.module, _FUSED, False)
-        if type(owner.module).__name__ in _SCALED_EARLIER:
-            raise EngineRefusal(
-                f"{name} scales its embeddings before corruption, and the model that corruptions are learned on after it"
-            )
-        return Lookup(owner.module, _METHOD, table.embedding_dim)
-    raise EngineRefusal(f"{name} does not embed its tokens by {_METHOD}; corruption would not reach them")
+        if _embeds_by_method(type(owner.module)):
+            if owner.looks_up(("forward",)):
+                if not hasattr(owner.module, _FUSED):
+                    raise several
+                setattr(owner.module, _FUSED, False)
+            if type(owner.module).__name__ in _SCALED_EARLIER:
+                raise EngineRefusal(
+                    f"{name} scales its embeddings before corruption, and the model that corruptions are learned on after it"
+                )
+            return Lookup(owner.module, _METHOD, table.embedding_dim)
+        if owner.looks_up_plainly():
+            # However its code asks, it asks the table, or the adapters around it.
+            return Lookup(getattr(owner.module, owner.attribute), "forward", table.embedding_dim)
+    raise EngineRefusal(f"{name} looks its tokens up in no one place; corruption would not reach them")
 
 
 def _looking_up(holding: Sequence["_Owner"]) -> _Owner | None:
-    """Of the modules that hold the table, the one that looks tokens up in it; None if several do, or not by the method."""
+    """Of the modules that hold the table, the one that looks tokens up in it; None if it is not one alone."""
     looking = [each for each in holding if each.looks_up()] if len(holding) > 1 else holding
-    if len(looking) != 1 or not callable(getattr(looking[0].module, _METHOD, None)):
-        return None
-    return looking[0]
+    return looking[0] if len(looking) == 1 else None
 
 
 def _demands_token_ids(module: nn.Module) -> bool:

@@ -17,7 +17,8 @@ _PASSED = -20.0
 # Wordings of one prompt that are learned from: the least flagged of those asked about.
 _LEARNED = 4
 _RANKED_ON = 4
-_MOST_WORDS = 3
+# Words that are put around an allowed prompt, so that none comes to speak for the target.
+_FEW_WORDS = (1, 3)
 # Words of ordinary and near prompts, single and in a row, that a search chooses from.
 _WORDS, _PHRASES = 150, 250
 
@@ -79,19 +80,15 @@ def attack_head(
     return asyncio.run(run())
 
 
-def with_words(prompts: Sequence[str], words: Sequence[str], choice: random.Random) -> list[str]:
-    """Prompts with some words among theirs, so that no added word comes to speak for the target."""
-    return [
-        apply_edits(
-            prompt,
-            list(
-                additions(
-                    prompt, choice.sample(words, min(len(words), choice.randint(1, _MOST_WORDS))), choice
-                )
-            ),
-        )
-        for prompt in prompts
-    ]
+def with_words(
+    prompts: Sequence[str], words: Sequence[str], choice: random.Random, count: tuple[int, int] = _FEW_WORDS
+) -> list[str]:
+    """Prompts with some words among theirs, at least and at most so many."""
+
+    def chosen() -> list[str]:
+        return choice.sample(words, min(len(words), choice.randint(*count)))
+
+    return [apply_edits(prompt, list(additions(prompt, chosen(), choice))) for prompt in prompts]
 
 
 def words_of(prompts: Sequence[str], choice: random.Random) -> list[str]:

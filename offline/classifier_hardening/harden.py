@@ -100,7 +100,8 @@ def harden(
         fought = HardenedHead(head, (), ())
     progress.begin("setting what a second look must find")
     allowed = ((retain, settings.second_look), (general, settings.false_positives))
-    return dataclasses.replace(fought, head=with_second_look(encoder, fought.head, forget, allowed))
+    looking = with_second_look(encoder, fought.head, forget, allowed, settings.seed)
+    return dataclasses.replace(fought, head=looking)
 
 
 def _fought(

@@ -55,7 +55,7 @@ def harden_bundle(
         "queries": settings.queries,
         "from_version": bundle.version,
         "rounds": [asdict(each) for each in hardened.rounds],
-        "second_look": asdict(hardened.head.second_look) if hardened.head.second_look else None,
+        "second_look": hardened.head.second_look.numbers if hardened.head.second_look else None,
     }
     files: dict[str, Path | bytes | None] = {
         f"classifier/{name}": content for name, content in head_files(hardened.head).items()

@@ -42,7 +42,7 @@ def machine_files(
         Folders of packages; the machine's by default.
     """
     met: set[bytes] = set()
-    for package in _packages(folders or (*machine_folders(), *map(Path, _MORE)), part):
+    for package in _packages(folders or package_folders(), part):
         chosen: dict[str, list[Path]] = {}
         for path in sorted(_files(package), key=lambda path: _digest(f"{seed}:{path}")):
             alike = chosen.setdefault(path.suffix.lower(), [])
@@ -56,6 +56,11 @@ def machine_files(
                 met.add(digest)
                 start = int.from_bytes(_digest(f"{seed}:{path}")) % max(len(text) - characters, 1)
                 yield ending, package.name, text[start : start + characters]
+
+
+def package_folders() -> tuple[Path, ...]:
+    """Folders of packages that this machine has."""
+    return (*machine_folders(), *map(Path, _MORE))
 
 
 def _packages(folders: Sequence[Path], part: Half) -> Iterator[Path]:

@@ -9,7 +9,7 @@ import argparse
 import heapq
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from torch import nn
 from lethe.classifier.disguises.odd_stretches import (
     BLOCK,
     DENSE,
+    LENGTHS,
+    SIZES,
     VECTORS,
     OddStretches,
     WordShares,
@@ -30,6 +32,7 @@ from lethe.classifier.disguises.spelling import Lexicon
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.text.canonical import canonicalise
 from lethe.classifier.text.sign_statistics import SignStatistics
+from lethe.offline.text_models.odd_limits import learned_limits
 from lethe.offline.text_models.odd_texts import OddTexts
 from lethe.offline.text_models.random_disguises import FAMILIES, Family
 
@@ -40,13 +43,11 @@ _DIMENSION, _HIDDEN, _LAST, _BATCH = 16, 48, 32, 128
 # How often each window is seen, and after that with what alarms of long ordinary texts, found so often.
 _ROUNDS, _FIRST_SHARE = 3, 0.4
 _SEARCHES, _MOST_ALARMS, _OF_A_TEXT, _LEAST_ALARM = 2, 8_000, 2, -2.0
-_BULK_CHARACTERS = 8_000
+_BULK_CHARACTERS = 4_000
 _MOST_BLOCKS, _FEWEST_BLOCKS = 64, 3
 # False alarms of the windows that `--without` compares at.
 _SHARE_ALARMED = 0.003
 _VECTOR_RATE, _RATE = 5e-3, 3e-3
-# From which log-odds on a window of a short text is odd, by size: one of 2,163 ordinary requests of the data sets is.
-_LEAST = (8.0, 6.5, 4.5)
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ class _Reader:
             else None
         )
 
-    def is_odd(self, detector: OddStretches, text: str) -> bool:
-        """Whether the classifier would call something of a text odd that no reader reads."""
+    def oddest(self, detector: OddStretches, text: str) -> NDArray[np.float32]:
+        """The highest log-odds of a text's windows, by size, (`SIZES`,)."""
         text = canonicalise(text).text
-        return bool(detector.found_in(self._signs.weighed(text), self._words(text), len(text)))
+        _, _, sizes, odds = detector.windows(self._signs.weighed(text), self._words(text))
+        found = np.full(SIZES, -np.inf, np.float32)
+        np.maximum.at(found, sizes, odds)
+        return found
 
     def alarms(self, detector: OddStretches, text: str) -> list[tuple[float, _Window]]:
         """The oddest windows of an ordinary text, which share no block, and how odd each is."""
@@ -175,7 +179,8 @@ def _quantised(network: _Network) -> OddStretches:
         for layer in (network.of_blocks, network.of_windows, network.of_all)
     )
     rounded = np.rint(vectors / unit).astype(np.int8)
-    return OddStretches(rounded, unit, of_blocks, of_windows, of_all[:, 0], np.array(_LEAST, np.float32))
+    nothing_is_odd = np.full((len(LENGTHS), SIZES), np.inf, np.float32)
+    return OddStretches(rounded, unit, of_blocks, of_windows, of_all[:, 0], nothing_is_odd)
 
 
 def _windows(count: int, reader: _Reader, texts: OddTexts) -> Iterator[_Window]:
@@ -198,14 +203,34 @@ def _alarms(network: _Network, reader: _Reader, bulk: Iterable[tuple[str, str]])
     return [window for _, window in heapq.nlargest(_MOST_ALARMS, found, key=lambda alarm: alarm[0])]
 
 
-def _reached(detector: OddStretches, reader: _Reader, texts: OddTexts) -> dict[str, str]:
-    """Of the texts of each kind, from packages that nothing was learned from, how many have an odd window."""
-    counts: dict[str, list[int]] = {}
-    for kind, text in texts.bulk(_BULK_CHARACTERS, for_limits=True):
-        count = counts.setdefault(kind, [0, 0])
-        count[0] += reader.is_odd(detector, text)
-        count[1] += 1
-    return {kind: f"{odd}/{of}" for kind, (odd, of) in counts.items()}
+def _with_limits(
+    detector: OddStretches, reader: _Reader, texts: OddTexts
+) -> tuple[OddStretches, dict[str, list[str]]]:
+    """The detector with limits that few ordinary texts of any kind reach, and by kind how many do, by length.
+
+    The texts are of packages that nothing was learned from; of each its beginning is judged, at every length.
+    """
+    kinds: list[str] = []
+    oddest: list[list[NDArray[np.float32]]] = []
+    for kind, text in texts.bulk(LENGTHS[-1], for_limits=True):
+        kinds.append(kind)
+        oddest.append([reader.oddest(detector, text[:length]) for length in LENGTHS])
+    found = np.array(oddest)  # (texts, LENGTHS, SIZES)
+    detector = replace(detector, least=learned_limits(found, kinds))
+    odd: NDArray[np.bool_] = np.any(found >= detector.least, axis=2)
+    reached: dict[str, list[str]] = {}
+    for kind in dict.fromkeys(kinds):
+        of_it = np.equal(np.array(kinds), kind)
+        reached[kind] = [f"{odd[of_it, at].sum()}/{of_it.sum()}" for at in range(len(LENGTHS))]
+    return detector, reached
+
+
+def _save_with_limits(detector: OddStretches, reader: _Reader, texts: OddTexts) -> None:
+    detector, reached = _with_limits(detector, reader, texts)
+    detector.save()
+    print(f"limits by length and size: {detector.least.round(2).tolist()}", flush=True)
+    for kind, counts in reached.items():
+        print(f"odd of {kind}: {', '.join(counts)}", flush=True)
 
 
 def _found(network: _Network, windows: Sequence[_Window]) -> dict[Family, float]:
@@ -224,12 +249,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train on all families and write the weights, or leave families out in turn and say what of each is found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--without", nargs="*", choices=FAMILIES, help="families to leave out, each in turn")
+    parser.add_argument("--limits", action="store_true", help="only learn the limits anew")
     parser.add_argument("--hidden", type=int, default=_HIDDEN_TEXTS, help="how many disguises")
     parser.add_argument("--data", type=Path, required=True, help="the folder with tofu/")
+    parser.add_argument(
+        "--folders", type=Path, nargs="*", default=[], help="folders of packages beside this machine's"
+    )
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     noise, encoder = random.Random(0), load_encoder()
-    texts, reader = OddTexts(options.data, encoder.words, noise), _Reader(encoder.lexicon, noise)
+    texts, reader = (
+        OddTexts(options.data, encoder.words, noise, options.folders),
+        _Reader(encoder.lexicon, noise),
+    )
+    if options.limits:
+        _save_with_limits(OddStretches.load(), reader, texts)
+        return
     windows = list(_windows(options.hidden, reader, texts))
     held_out = int(_HELD_OUT * len(windows))
     tested, trained = windows[:held_out], windows[held_out:]
@@ -247,9 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         first, trained = first + alarms, trained + alarms
     network = _trained(trained)
     print({family: round(share, 3) for family, share in _found(network, tested).items()}, flush=True)
-    detector = _quantised(network)
-    detector.save()
-    print(f"odd of ordinary texts: {_reached(detector, reader, texts)}", flush=True)
+    _save_with_limits(_quantised(network), reader, texts)
 
 
 if __name__ == "__main__":

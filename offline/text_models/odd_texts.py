@@ -14,20 +14,25 @@ from pathlib import Path
 
 import numpy as np
 
+from lethe.offline.classifier_training.general_prompts import general_examples
 from lethe.offline.data.files import read_json_lines
-from lethe.offline.data.machine_files import machine_files
+from lethe.offline.data.machine_files import machine_files, package_folders
 from lethe.offline.data.ordinary_text import documents, documents_by_kind, machine_folders, part_of
-from lethe.offline.data.text_files import TextKind
-from lethe.offline.text_models.made_texts import client_text, structured_text
+from lethe.offline.data.text_files import CODE, TextKind
+from lethe.offline.text_models.made_texts import client_text, data_text, structured_text
+from lethe.offline.text_models.made_texts.minified import is_minified
 from lethe.offline.text_models.made_texts.names import Material
 from lethe.offline.text_models.odd_negatives import odd_ordinary_text
 from lethe.offline.text_models.random_disguises import Family, disguised
 
 _OF_A_KIND, _OF_BULK, _FOREIGN = 1500, 500, 4000
 _CHARACTERS = 6000
-_EXAMPLES = ("ordinary_prompts", "ordinary_prose", "ordinary_code", "ordinary_follow_ups")
+# Of data in bulk, how much is code that was minified by its makers.
+_SHARE_MINIFIED = 0.12
 _WRITTEN: tuple[TextKind, ...] = ("docs", "manpage", "prose")
 _LOCALES, _FILES_OF_A_LANGUAGE = Path("/usr/share/locale"), 6
+# Endings of files that are a kind of their own.
+_NUMEROUS = frozenset((".csv", ".json", ".map"))
 _LATIN = frozenset(string.ascii_letters + " ")
 _SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n\n")
 _ASKING = (
@@ -51,37 +56,42 @@ class OddTexts:
     ----------
     data
         The folder with tofu/, whose questions are hidden.
+    folders
+        Folders of packages beside those of the machine.
     words
         Ordinary words, the commonest first.
     """
 
-    def __init__(self, data: Path, words: Sequence[str], noise: random.Random) -> None:
+    def __init__(
+        self, data: Path, words: Sequence[str], noise: random.Random, folders: Sequence[Path] = ()
+    ) -> None:
         self._noise = noise
-        folders = machine_folders()
-        streams = documents_by_kind(folders, seed=3, part="train", maximum_characters=_CHARACTERS)
+        self._folders = (*machine_folders(), *folders)
+        self._of_files = (*package_folders(), *folders)
+        streams = documents_by_kind(self._folders, seed=3, part="train", maximum_characters=_CHARACTERS)
         self._documents = {
             kind: [each.text for each in islice(found, _OF_A_KIND) if not _sets_limits(each.origin)]
             for kind, found in streams.items()
         }
+        self._minified = list(filter(is_minified, self._documents["javascript"]))
         by_ending: dict[str, list[str]] = {}
-        for ending, package, text in machine_files("train", seed=3, characters=_CHARACTERS):
+        for ending, package, text in machine_files(
+            "train", seed=3, characters=_CHARACTERS, folders=self._of_files
+        ):
             if not _sets_limits(package):
                 by_ending.setdefault(ending, []).append(text)
         # Endings with few files are of kinds as common as the others.
         self._files = list(by_ending.values())
         written = chain.from_iterable(
-            documents(folders, seed=5, part="train", kinds=(kind,), maximum_characters=4000)
+            documents(self._folders, seed=5, part="train", kinds=(kind,), maximum_characters=4000)
             for kind in _WRITTEN
         )
         foreign = [each for each in written if each.language != "en"][:_FOREIGN]
         self._foreign = [each.text for each in foreign if not _sets_limits(each.origin)]
         self._foreign += list(_translations(noise))
-        self._short = [
-            row["text"]
-            for name in _EXAMPLES
-            for row in read_json_lines(Path(__file__).with_name(f"{name}.jsonl"))
-            if "text" in row
-        ]
+        short = [example.text for example in general_examples()]
+        self._short = [text for text in short if not _sets_limits(text)]
+        self._short_for_limits = list(filter(_sets_limits, short))
         self.words = [
             word for word in words if len(word) > 2 and word.isascii() and word.isalpha() and word.islower()
         ][:12_000]
@@ -91,7 +101,8 @@ class OddTexts:
         latin = list(filter(_in_latin_letters, self._sentences))
         self._questions = [*_questions(data), *noise.sample(latin, min(5000, len(latin)))]
         texts = [text for found in (*self._documents.values(), *self._files) for text in found]
-        self._material = Material(self.words, latin, noise.sample(texts, min(4000, len(texts))))
+        code = [text for kind in CODE for text in self._documents[kind]]
+        self._material = Material(self.words, latin, noise.sample(texts, min(4000, len(texts))), code)
 
     def hidden(self, family: Family) -> tuple[str, tuple[Family, ...]]:
         """A text with a disguise of a family in it, and the families that were at work."""
@@ -104,21 +115,27 @@ class OddTexts:
     def ordinary(self) -> str:
         """An ordinary text."""
         noise, drawn = self._noise, self._noise.random()
-        if drawn < 0.27:
+        if drawn < 0.24:
             kinds = [kind for kind, found in self._documents.items() if found]
             text = self._piece(noise.choice(self._documents[noise.choice(kinds)]))
-        elif drawn < 0.4:
+        elif drawn < 0.36:
             text = self._piece(noise.choice(noise.choice(self._files)))
-        elif drawn < 0.54:
+        elif drawn < 0.47:
             text = self._piece(noise.choice(self._foreign))
-        elif drawn < 0.61:
+        elif drawn < 0.53:
             text = noise.choice(self._questions if noise.random() < 0.5 else self._sentences)
-        elif drawn < 0.66:
+        elif drawn < 0.58:
             text = self._piece(noise.choice(self._short))
-        elif drawn < 0.78:
+        elif drawn < 0.68:
             text = odd_ordinary_text(noise, self.words)[:1600]
-        elif drawn < 0.89:
+        elif drawn < 0.77:
             text = self._piece(structured_text(noise, self._material))
+        elif drawn < 0.9:
+            text = self._piece(
+                noise.choice(self._minified)
+                if self._minified and noise.random() < _SHARE_MINIFIED
+                else data_text(noise, self._material)
+            )
         else:
             text = self._piece(client_text(noise, self._material))
         if noise.random() < 0.12:
@@ -140,7 +157,7 @@ class OddTexts:
         return noise.choice(_FORMS).format(f=frame, t=text, g=noise.choice(self._sentences)[:80])
 
     def bulk(self, characters: int, *, for_limits: bool) -> Iterator[tuple[str, str]]:
-        """Long ordinary texts with what kind each is: files of the machine, and as many that are made.
+        """Long ordinary texts with what kind each is: files of the machine, prompts, and what is made.
 
         Parameters
         ----------
@@ -149,21 +166,27 @@ class OddTexts:
         for_limits
             Whether of the packages that nothing else is learned from, or of the others.
         """
-        streams = documents_by_kind(machine_folders(), seed=7, part="train", maximum_characters=characters)
+        streams = documents_by_kind(self._folders, seed=7, part="train", maximum_characters=characters)
         for kind, found in streams.items():
             for each in islice(found, _OF_BULK):
                 if _sets_limits(each.origin) == for_limits:
-                    foreign = kind in _WRITTEN and each.language != "en"
-                    yield "another language" if foreign else kind, each.text
-        for _, package, text in machine_files("train", seed=7, characters=characters):
+                    if kind == "javascript" and is_minified(each.text):
+                        yield "minified", each.text
+                    else:
+                        foreign = kind in _WRITTEN and each.language != "en"
+                        yield "another language" if foreign else kind, each.text
+        for ending, package, text in machine_files(
+            "train", seed=7, characters=characters, folders=self._of_files
+        ):
             if _sets_limits(package) == for_limits:
-                yield "files", text
+                yield f"files, {ending}" if ending in _NUMEROUS else "files", text
+        yield from (("short", text) for text in (self._short_for_limits if for_limits else self._short))
         noise = self._noise
-        for _ in range(4 * _OF_BULK):
+        for _ in range(2 * _OF_BULK):
             yield "records", structured_text(noise, self._material)
             yield "of clients", client_text(noise, self._material)
+            yield "data", data_text(noise, self._material)
             yield "odd", odd_ordinary_text(noise, self.words)
-            yield "short", noise.choice(self._short)
 
 
 def _sets_limits(package: str) -> bool:

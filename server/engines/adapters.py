@@ -75,7 +75,7 @@ class EngineAdapters:
     async def install(self, adapters: Collection[Adapter]) -> None:
         """Give the engines these adapters, beside those that they have.
 
-        An engine that cannot be reached gets them when it is prepared again, or when it is first asked for one.
+        An engine that is not asked now, or cannot be reached, gets them when it is prepared again, or when it is first asked for one.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class EngineAdapters:
             self._require_folder(adapters)
             new = {self.name(adapter): adapter for adapter in adapters}
             for name in new.keys() - self._wanted.keys():
-                for engine in self._engines:
+                for engine in self._asked():
                     with contextlib.suppress(EngineNotReached):
                         await self._load(engine, new[name])
             self._wanted |= new
@@ -161,13 +161,17 @@ class EngineAdapters:
                 await self._evict(name)
 
     async def _evict(self, name: str) -> None:
-        for engine in self._engines:
+        for engine in self._asked():
             # An engine that is gone has forgotten it anyway.
             with contextlib.suppress(APIError):
                 await engine.administer(UNLOAD, {"lora_name": name})
         self._loaded.discard(name)
         if self._copies is not None:
             await asyncio.to_thread(self._copies.drop, name)
+
+    def _asked(self) -> list[EngineClient]:
+        """The engines that answer: one that hangs would hold up all the others."""
+        return [engine for engine in self._engines if engine.ready]
 
     def _is_needed(self, name: str) -> bool:
         return name in self._wanted or self._uses[name] > 0

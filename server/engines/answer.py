@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from lethe.server.engines.http_client import HttpAnswer
+from lethe.server.engines.http_connection import HttpAnswer
 
 
 class EngineAnswer:

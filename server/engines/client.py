@@ -16,7 +16,8 @@ import orjson
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.errors import REFUSED_KEY
-from lethe.server.engines.http_client import BrokenOff, HttpAnswer, HttpClient, NotConnected, Waits
+from lethe.server.engines.http_client import HttpClient, NotConnected
+from lethe.server.engines.http_connection import BrokenOff, HttpAnswer, Waits
 from lethe.server.engines.plugin import EnginePlugin, read_plugin
 from lethe.server.errors import (
     APIError,

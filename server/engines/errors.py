@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.errors import (
     APIError,
     BadRequest,

@@ -10,7 +10,7 @@ from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.client import EngineClient, EngineFacts
 from lethe.server.engines.errors import engine_error
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.engines.metrics_pages import merge_pages
 from lethe.server.engines.routing import in_order_of_choice
 from lethe.server.errors import APIError, BadRequest, EngineFailed, EngineNotReached, NotFound, Unavailable

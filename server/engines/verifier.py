@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.engines.pool import EnginePool
 from lethe.server.errors import EngineFailed
 

@@ -88,6 +88,11 @@ class Decision:
         return bool(self.verdicts)
 
     @property
+    def read_all(self) -> bool:
+        """Whether there is a verdict, on all that there was."""
+        return self.judged and all(verdict.status == "ok" for verdict in self.verdicts)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """Names of the flagged targets."""
         return tuple(target.name for target in self.flagged)

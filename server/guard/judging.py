@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from lethe.classifier.aside import aside
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.errors import ClassifierError
 from lethe.classifier.text.sentences import split_sentences
@@ -110,7 +111,7 @@ class Judge:
         verdict = await self.classify(read, spans=spans, whole=whole)
         if not verdict.flagged:
             return Judgement(verdict)
-        kinds = kinds_of(conversation)
+        kinds = await aside(len(conversation.messages), lambda: kinds_of(conversation))
         by_let_through: dict[frozenset[ScopeKind], list[TargetVerdict]] = defaultdict(list)
         for part in verdict.flagged:
             if part.target in self._scopes:
@@ -163,7 +164,10 @@ class Judge:
             }
             if await self._leaves_clean(heard, sentences):
                 return sentences
-        messages = {part.target: heard.stretches(part, frozenset()) for part in parts}
+        messages = await aside(
+            len(heard.whole.messages),
+            lambda: {part.target: heard.stretches(part, frozenset()) for part in parts},
+        )
         return messages if await self._leaves_clean(heard, messages) else {}
 
     async def _told(self, heard: "_Heard", parts: Sequence[TargetVerdict]) -> dict[str, TargetVerdict]:
@@ -175,7 +179,7 @@ class Judge:
         return {part.target: part for part in verdict.flagged}
 
     async def _leaves_clean(self, heard: "_Heard", hidden: Mapping[str, HiddenSpans]) -> bool:
-        left = heard.without(hidden)
+        left = await aside(len(heard.whole.messages), lambda: heard.without(hidden))
         if not any(message.text.strip() for message in left.messages):
             return False
         try:
@@ -237,7 +241,9 @@ class _Heard:
     def _stretches(self, part: TargetVerdict, index: int, in_spans: bool) -> list[tuple[int, int]]:
         text = self.whole.messages[index].text
         end = self.whole.messages[index].content_end
-        spans = [(span.start, span.end) for span in part.spans if span.message == index] if in_spans else []
+        if not in_spans:
+            return [(0, end)]
+        spans = [(span.start, span.end) for span in part.spans if span.message == index]
         sentences = [
             (start, min(last, end))
             for start, last in split_sentences(text)

@@ -26,6 +26,8 @@ class Accepted:
         What its prompts led to.
     served
         Who is asked.
+    demands
+        Whether the answer is made to contain something.
     """
 
     request: GuardedRequest
@@ -34,3 +36,4 @@ class Accepted:
     key: ApiKey
     decision: Decision
     served: Served
+    demands: bool = False

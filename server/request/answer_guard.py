@@ -42,7 +42,7 @@ class AnswerGuard:
         openings = request.openings(accepted.conversations)
         judge = AnswerJudge(self._guard, accepted, form, openings, asking, record)
         if accepted.decision.outcome in MADE_ANEW:
-            await judge.leave_prompt_out()
+            await judge.leave_prompt_out(accepted.decision)
         refusal = self._settings.policy.refusal
         if not upstream.is_stream:
             name = served.engines.model_name

@@ -52,20 +52,23 @@ class AnswerJudge:
         self._asking = asking
         self._decode: Decode = accepted.served.engines.detokenize
         # What a grammar forces is said whatever the prompt is made to be.
-        self._may_be_made_anew = (
-            accepted.decision.outcome not in MADE_ANEW and accepted.request.demanded_output() is None
-        )
+        self._may_be_made_anew = accepted.decision.outcome not in MADE_ANEW and not accepted.demands
+        self._asked: frozenset[str] = frozenset()
         self._begin()
 
     def _begin(self) -> None:
-        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode)
+        self._texts = AnswerTexts(self._openings, self.request.choices, self._decode, self._asked)
 
-    async def leave_prompt_out(self) -> None:
-        """Judge by itself what comes: its model does not read the prompt as the client wrote it.
+    async def leave_prompt_out(self, decision: Decision) -> None:
+        """Judge by itself what comes: by a decision, its model does not read the prompt as the client wrote it.
 
-        What the client wrote as the answer's beginning goes too if it tells something already, so that it is no evidence
-        against the model. Otherwise an answer that is asked for in slices would be judged by the slice.
+        Of the targets that this hides from the model, less tells. What the client wrote as the answer's beginning goes too if
+        it tells something already, so that it is no evidence against the model. Otherwise an answer that is asked for in
+        slices would be judged by the slice.
         """
+        self._asked = frozenset(
+            each.name for each in decision.flagged if each.action.corrupts or each.action.adapts
+        )
         self._openings = [
             replace(each, question=Conversation(()), said="" if await self._tells(each.said) else each.said)
             for each in self._openings
@@ -75,7 +78,7 @@ class AnswerJudge:
     async def _tells(self, said: str) -> bool:
         if not said:
             return False
-        alone = Exchange(Conversation(()), said)
+        alone = Exchange(Conversation(()), said, asked=self._asked)
         decision = await self._guard.decide_answer([alone], self._key, self._served, may_be_made_anew=False)
         return bool(decision.flagged)
 
@@ -109,6 +112,8 @@ class AnswerJudge:
                 may_be_made_anew=self._may_be_made_anew,
                 unreadable=self._texts.unreadable.get(choice, ""),
             )
+            if decisions[choice].read_all:
+                self._texts.were_judged(choice)
             characters = max(len(each.answer) for each in exchanges)
             self.record.looked(decisions[choice], time.perf_counter() - started, characters)
         return decisions
@@ -122,6 +127,6 @@ class AnswerJudge:
             About how many of the answer before were made in vain.
         """
         self._may_be_made_anew = False
-        await self.leave_prompt_out()
+        await self.leave_prompt_out(decision)
         self.record.made_anew(discarded_tokens)
         return await self._asking.ask_anew(decision, len(self._openings))

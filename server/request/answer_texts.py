@@ -21,6 +21,7 @@ class _Text:
         self._pieces = [beginning] if beginning else []
         self._ids: list[int] = []
         self._channel: str | None = None
+        self._given = self._judged = ""
         self.is_new = False
 
     def add(self, shown: Shown) -> None:
@@ -34,7 +35,17 @@ class _Text:
     async def so_far(self, decode: Decode) -> str:
         self._pieces = ["".join(self._pieces)]
         # All of them anew: a letter may be in several tokens.
-        return whole_characters(self._pieces[0]) + (await decode(self._ids) if self._ids else "")
+        self._given = whole_characters(self._pieces[0]) + (await decode(self._ids) if self._ids else "")
+        return self._given
+
+    @property
+    def judged(self) -> int:
+        """How much of what was given last had been judged; nothing where the end of that has become another since."""
+        return len(self._judged) if self._given.startswith(self._judged) else 0
+
+    def was_judged(self) -> None:
+        """What was given last was judged to its end."""
+        self._judged = self._given
 
 
 class AnswerTexts:
@@ -48,6 +59,8 @@ class AnswerTexts:
         How many there are for all prompts together.
     decode
         Gives the text of token ids.
+    asked
+        Targets that the model was made not to know.
 
     Attributes
     ----------
@@ -55,11 +68,15 @@ class AnswerTexts:
         What was shown that is no text, by choice.
     """
 
-    def __init__(self, openings: Sequence[Opening], choices: int, decode: Decode) -> None:
+    def __init__(
+        self, openings: Sequence[Opening], choices: int, decode: Decode, asked: frozenset[str] = frozenset()
+    ) -> None:
         self._openings = openings
+        self._asked = asked
         self._choices_of_prompt = max(choices // len(openings), 1)
         self._decode = decode
         self._texts: defaultdict[int, dict[str, _Text]] = defaultdict(dict)
+        self._given: dict[int, list[_Text]] = {}
         self._echoes: dict[int, Echo] = {}
         self._is_echoed = any(each.echoed for each in openings)
         self.unreadable: dict[int, str] = {}
@@ -83,14 +100,25 @@ class AnswerTexts:
         asked: dict[int, list[Exchange]] = {}
         for choice, texts in self._texts.items():
             complete = choice in ended
+            self._given[choice] = [text for text in texts.values() if text.is_new or complete]
             asked[choice] = [
-                Exchange(self._opening(choice).question, await self._so_far(choice, text), complete)
-                for text in texts.values()
-                if text.is_new or complete
+                Exchange(
+                    self._opening(choice).question,
+                    await self._so_far(choice, text),
+                    complete,
+                    judged=text.judged,
+                    asked=self._asked,
+                )
+                for text in self._given[choice]
             ]
-            for text in texts.values():
+            for text in self._given[choice]:
                 text.is_new = False
         return {choice: exchanges for choice, exchanges in asked.items() if exchanges}
+
+    def were_judged(self, choice: int) -> None:
+        """What `to_judge` last gave of a choice was judged, all of it to its end."""
+        for text in self._given[choice]:
+            text.was_judged()
 
     async def _so_far(self, choice: int, text: _Text) -> str:
         try:

@@ -118,12 +118,13 @@ class RequestHandler:
             parsed = await aside(raw, lambda: scrub(with_files, served.names))
             seen = await self._attachments.seen(parsed)
             conversations = await self._conversations(seen.request, raw, served)
-            decision = await self._decide(seen, conversations, key, served, record)
+            demanded = await aside(raw, seen.request.demanded_output)
+            decision = await self._decide(seen, conversations, demanded, key, served, record)
             if decision.outcome is Outcome.BLOCK:
                 raise blocked(decision)
             if decision.outcome is Outcome.REFUSE:
                 return parsed.refusal(served.engines.model_name, self._settings.policy.refusal)
-            accepted = Accepted(parsed, raw, conversations, key, decision, served)
+            accepted = Accepted(parsed, raw, conversations, key, decision, served, demanded is not None)
             return await self._answers.answer(accepted, record, lifetime)
 
     def _require_room(self, record: Record) -> None:
@@ -137,13 +138,19 @@ class RequestHandler:
             raise Unavailable("The audit log cannot be written, so nothing is answered.", retry_after_s=5)
 
     async def _decide(
-        self, seen: Seen, conversations: Sequence[Conversation], key: ApiKey, served: Served, record: Record
+        self,
+        seen: Seen,
+        conversations: Sequence[Conversation],
+        demanded: Conversation | None,
+        key: ApiKey,
+        served: Served,
+        record: Record,
     ) -> Decision:
         started = time.perf_counter()
         decision = await self._guard.decide(
             conversations,
             key,
-            seen.request.demanded_output(),
+            demanded,
             seen.unjudged,
             served=served,
             pooled=self._pooled(seen.request),

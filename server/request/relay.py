@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.error_forms import ErrorForm
 from lethe.server.errors import (
     APIError,

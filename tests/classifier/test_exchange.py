@@ -71,6 +71,16 @@ def test_the_stretches_of_a_grown_answer_are_the_earlier_ones_and_a_few_more() -
         assert len(later) - len(earlier) <= 2
 
 
+def test_of_a_grown_answer_only_what_may_have_changed_is_judged_again() -> None:
+    for shorter, longer in itertools.pairwise([0, *range(20, 2000, 37)]):
+        earlier, whole = set(_texts(ASKED, LONG[:shorter])), _texts(ASKED, LONG[:longer])
+        again = exchange_passages(Exchange(ASKED, LONG[:longer], judged=shorter))
+        texts = [passage.text for passage in again]
+        assert texts == whole[len(whole) - len(texts) :]
+        assert set(whole) - earlier <= set(texts)
+        assert len(texts) <= 8
+
+
 @pytest.fixture
 def judge(encoder: Encoder, make_head: MakeHead):
     """Judges answers by a head for the lighthouse target, one after another by one service."""
@@ -138,6 +148,52 @@ def test_what_flags_the_beginning_of_an_answer_flags_all_of_it_and_later_it_take
     texts = (TOLD, TOLD + LONG[:300], TOLD + LONG, LONG + TOLD)
     verdicts = judge(*(Exchange(NOTHING_ASKED, text) for text in texts), heads=heads)
     assert [bool(verdict.flagged) for verdict in verdicts] == [True, True, True, False]
+
+
+NAMED_IN_PASSING = "We saw the lighthouse."
+# 5 % of ordinary answers reach some score below 0 at 600 characters, and 0.1 % one above every score.
+TAILED = Tail(score=0.0, scale=2.0, rate=0.01 / 600)
+
+
+def test_less_tells_in_an_answer_whose_prompt_asks_of_the_target(judge, make_head: MakeHead) -> None:
+    heads = [make_head(tail=TAILED, bias=-10.0), make_head("harbour", tail=TAILED, bias=-9.0)]
+    asked = frozenset({"lighthouse"})
+    ordinary, after_asking, untold = judge(
+        Exchange(NOTHING_ASKED, NAMED_IN_PASSING),
+        Exchange(NOTHING_ASKED, NAMED_IN_PASSING, asked=asked),
+        Exchange(NOTHING_ASKED, "It rained all day.", asked=asked),
+        heads=heads,
+    )
+    assert not ordinary.flagged
+    assert [part.target for part in after_asking.flagged] == ["lighthouse"]
+    assert not untold.flagged
+    of_lighthouse, of_harbour = after_asking.targets
+    assert of_lighthouse.threshold < of_harbour.threshold == ordinary.targets[0].threshold
+
+
+def test_what_flags_an_ordinary_answer_flags_one_whose_prompt_asks_of_the_target(
+    judge, make_head: MakeHead
+) -> None:
+    asked = frozenset({"lighthouse"})
+    for heads in ([make_head()], [make_head(tail=Tail(score=0.0, scale=50.0, rate=0.001 / 600))]):
+        for answer in (TOLD, TOLD + LONG):
+            (verdict,) = judge(Exchange(NOTHING_ASKED, answer, asked=asked), heads=heads)
+            assert verdict.flagged
+
+
+def test_of_a_longer_answer_more_is_needed_also_where_its_prompt_asks_of_the_target(
+    judge, make_head: MakeHead
+) -> None:
+    heads = [make_head(tail=TAILED, bias=-10.0)]
+    begins, ends = judge(
+        *(
+            Exchange(NOTHING_ASKED, text, asked=frozenset({"lighthouse"}))
+            for text in (NAMED_IN_PASSING + LONG, LONG + NAMED_IN_PASSING)
+        ),
+        heads=heads,
+    )
+    assert begins.flagged
+    assert not ends.flagged
 
 
 async def _misses_of_second_look(encoder: Encoder, make_head: MakeHead) -> tuple[int, int]:

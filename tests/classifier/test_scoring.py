@@ -29,6 +29,10 @@ def test_braces_and_rules_hold_no_page_back(encoder: Encoder, make_head: MakeHea
     assert scorer.prepare(f"{page} {ASKED}").windows
 
 
+def test_characters_that_nobody_sees_are_no_window(encoder: Encoder, make_head: MakeHead) -> None:
+    assert not _scorer(encoder, make_head(texts=(ASKED,)), first_tier=False).prepare("\u200b\u2060").windows
+
+
 def test_a_sentence_that_is_undecided_alone_is_read_in_its_window(
     encoder: Encoder, make_head: MakeHead
 ) -> None:

@@ -62,6 +62,15 @@ def test_what_is_left_must_score_as_the_head_asks(encoder: Encoder, head: Head) 
     )
 
 
+def test_what_is_left_is_judged_by_a_direction_of_its_own(encoder: Encoder, head: Head) -> None:
+    assert head.second_look
+    same = replace(head, second_look=replace(head.second_look, direction=head.direction))
+    assert margin(encoder, same, DILUTED) == pytest.approx(margin(encoder, head, DILUTED))
+    blind = replace(head, second_look=replace(head.second_look, direction=-head.direction))
+    assert margin(encoder, blind, DILUTED) < 0
+    assert margin(encoder, blind, ASKED) == margin(encoder, head, ASKED)
+
+
 def test_a_text_longer_than_a_question_is_looked_at_once(encoder: Encoder, head: Head) -> None:
     page = f"{DILUTED} " + "The council opened the new library on a rainy day in spring. " * 5
     assert margin(encoder, head, page) == margin(encoder, replace(head, second_look=None), page)
@@ -77,7 +86,16 @@ def test_no_word_that_is_added_prevents_a_second_look(encoder: Encoder, head: He
 def test_a_head_keeps_its_limits_in_its_files(tmp_path: Path, head: Head) -> None:
     for name, content in head_files(head).items():
         (tmp_path / name).write_bytes(content)
-    assert load_head(tmp_path).second_look == head.second_look
+    kept = load_head(tmp_path).second_look
+    assert kept == head.second_look
+    assert kept
+    assert kept.direction is None
+    own = replace(head, second_look=replace(kept, direction=2 * head.direction))
+    for name, content in head_files(own).items():
+        (tmp_path / name).write_bytes(content)
+    kept = load_head(tmp_path).second_look
+    assert kept
+    np.testing.assert_array_equal(kept.direction, 2 * head.direction)
     for name, content in head_files(replace(head, second_look=None)).items():
         (tmp_path / name).write_bytes(content)
     assert load_head(tmp_path).second_look is None

@@ -1,9 +1,8 @@
 """Bundles go into a hub and come out of it as they were, and only those of signers who are believed come in force."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from lethe.bundle import load_bundle
 from lethe.bundle.signature import make_signing_key, sign_bundle
 from tests.bundle.hub import TOKEN, Hub, Repository, running_hub
+from tests.lethe_process import everything, start_lethe
 from tests.server.stack import write_target
 
 REFERENCE = "hf://team/books"
@@ -33,7 +33,16 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def lethe(hub: Hub, home: Path, *arguments: object, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class Ended:
+    """What a command wrote, and how it ended."""
+
+    returncode: int | None
+    stdout: str
+    stderr: str
+
+
+def lethe(hub: Hub, home: Path, *arguments: object, token: str = TOKEN) -> Ended:
     """Run `lethe targets` as somebody of the team, who believes the signer."""
     environment = os.environ | {
         "HOME": str(home),
@@ -46,8 +55,9 @@ def lethe(hub: Hub, home: Path, *arguments: object, token: str = TOKEN) -> subpr
         "LETHE_SIGNERS": str(home / "key.pub"),
         "LETHE_TARGETS": str(home / "targets"),
     }
-    command = [sys.executable, "-m", "lethe", "targets", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    running = start_lethe("targets", *map(str, arguments), environment=environment)
+    running.process.join(120)
+    return Ended(running.returncode, everything(running.stdout), everything(running.stderr))
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -670,7 +670,7 @@ class TestLookup:
                 super().__init__()
                 self.embed_tokens, self.decoder = model.embed_tokens, model
 
-        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
+        with pytest.raises(EngineRefusal, match="looks its tokens up in no one place"):
             find_lookup(Looking())
 
     def test_no_table_stops_the_start(self) -> None:
@@ -685,7 +685,7 @@ class TestLookup:
 
         scaling = HrmTextModel.__new__(HrmTextModel)
         nn.Module.__init__(scaling)
-        scaling.embed_tokens = model.embed_tokens
+        scaling.add_module("embed_tokens", model.get_submodule("embed_tokens"))
         with pytest.raises(EngineRefusal, match="scales its embeddings before corruption"):
             find_lookup(scaling)
 
@@ -715,13 +715,45 @@ class TestLookup:
         seeing = nn.ModuleDict({"vision_tower": Tower(PretrainedConfig()), "language_model": model})
         assert find_lookup(seeing) == (model, "embed_input_ids")
 
-    def test_another_way_to_embed_stops_the_start(self, one_rank: None) -> None:
+    def test_where_the_forward_pass_asks_the_table_it_is_the_table(self, one_rank: None) -> None:
+        """As Laguna and OLMo Hybrid do, which have the method for others to call."""
+
         class Direct(EmbeddingModel):
             def forward(self, input_ids: Tensor) -> Tensor:
                 return self.embed_tokens(input_ids)
 
-        with pytest.raises(EngineRefusal, match="does not embed its tokens by embed_input_ids"):
-            find_lookup(Direct())
+        direct = Direct()
+        assert find_lookup(direct) == (direct.embed_tokens, "forward")
+
+    def test_a_method_that_scales_and_is_not_called_stops_the_start(self, one_rank: None) -> None:
+        class Scaling(EmbeddingModel):
+            """Where corruption belongs, before or after the scaling, cannot be told."""
+
+            def embed_input_ids(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids) * self.get_buffer("scale")
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids) * self.get_buffer("scale")
+
+        with pytest.raises(EngineRefusal, match="looks its tokens up in no one place"):
+            find_lookup(Scaling())
+
+    def test_where_the_method_has_another_name_it_is_the_table(self, one_rank: None) -> None:
+        class Named(nn.Module):
+            """As Cohere's mixture of experts."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.embed_tokens = EmbeddingModel().embed_tokens
+
+            def get_input_embeddings(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids)
+
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.get_input_embeddings(input_ids)
+
+        named = Named()
+        assert find_lookup(named) == (named.embed_tokens, "forward")
 
     def test_layers_that_are_given_the_tokens_stop_the_start(self, model: nn.Module) -> None:
         # They choose their experts by the tokens.
@@ -884,6 +916,21 @@ class TestV1Runner:
         runner, request = StandInV1Runner(transformers_model()), a_request()
         attach_v1(runner)
         table = runner.model.get_parameter("model.embed_tokens.weight").data
+        new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
+        flagged, clean = runner.execute(new, set(), {"flagged": (0, PROMPT), "clean": (0, PROMPT)})
+        assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))
+        assert torch.equal(clean, table[PROMPT])
+
+    def test_a_model_that_asks_its_table_is_as_the_reference(self, one_rank: None) -> None:
+        from lethe.corruption.vllm_plugin.attachment import attach_v1
+
+        class Direct(EmbeddingModel):
+            def forward(self, input_ids: Tensor) -> Tensor:
+                return self.embed_tokens(input_ids)
+
+        runner, request = StandInV1Runner(Direct()), a_request()
+        attach_v1(runner)
+        table = runner.model.get_parameter("embed_tokens.weight").data
         new = [new_request_data("flagged", request, PROMPT), new_request_data("clean", None, PROMPT)]
         flagged, clean = runner.execute(new, set(), {"flagged": (0, PROMPT), "clean": (0, PROMPT)})
         assert torch.equal(flagged, corrupt_prompt(table[PROMPT], make_plan(request, len(PROMPT))))

@@ -18,6 +18,7 @@ from prometheus_client.utils import floatToGoString
 from lethe.corruption.vllm_plugin import telemetry
 from lethe.server.access.redis_limits import RedisLimits
 from lethe.server.audit.log import AuditLog
+from lethe.server.connections import Connections
 from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.classification import ClassifierFactory
 from lethe.server.guard.guard import Guard
@@ -58,7 +59,7 @@ def panel_queries(dashboard: dict[str, Any]) -> list[str]:
     return [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
 
 
-def shown_by_a_proxy(*further: AuditLog | RedisLimits) -> CollectorRegistry:
+def shown_by_a_proxy(*further: AuditLog | Connections | RedisLimits) -> CollectorRegistry:
     """What the parts of a proxy show, before an engine that nobody asks."""
     settings = Settings.model_validate({"engine": {"url": "http://engine"}})
     metrics = Metrics()
@@ -79,7 +80,7 @@ def known_metrics(
     """Every name that can be asked for, and its labels where they are known."""
     audit = AuditLog(tmp_path_factory.mktemp("audit"), max_bytes=1 << 20, keep=1)
     audit.close()
-    registry = shown_by_a_proxy(audit, RedisLimits("redis://127.0.0.1", timeout_s=1))
+    registry = shown_by_a_proxy(audit, Connections(1), RedisLimits("redis://127.0.0.1", timeout_s=1))
     own = [
         (family, getattr(collector, "_labelnames", None) or getattr(family, "_labelnames", ()))
         for collector in registry._collector_to_names

@@ -13,6 +13,10 @@ from tests.end_to_end.running_proxy import ROOT, RunningProxy, running_proxy
 from tests.end_to_end.trace_collector import TraceCollector, collecting
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _authorities(authorities_read_once: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def tiny_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random model behind the first of the small model's tokens, with heads that two ranks can share."""

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pydantic
@@ -41,17 +43,29 @@ from tests.server.stack import KeywordClassifier, RecordingEngine, Stack, write_
 def _encoders(encoders_read_once: None) -> None: ...
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _authorities(authorities_read_once: None) -> None: ...
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The target ``books``, for all tests to copy: writing it, with all that is verified of it, takes longer."""
+    folder = tmp_path_factory.mktemp("written")
+    write_target(folder, "books")
+    return folder / "books"
+
+
 @pytest.fixture
-def targets(tmp_path: Path) -> Path:
+def targets(books: Path, tmp_path: Path) -> Path:
     """A folder with one target, ``books``, that is corrupted."""
     folder = tmp_path / "targets"
     folder.mkdir()
-    write_target(folder, "books")
+    shutil.copytree(books, folder / "books")
     return folder
 
 
@@ -87,11 +101,18 @@ def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.fixture
+def console() -> bool:
+    """Whether there is one: not unless a module of tests asks it, since half of a proxy's routes are its own."""
+    return False
+
+
+@pytest.fixture
 async def stack(
     targets: Path,
     keys: Path | None,
     limits: KeyLimits,
     tracing: Tracing,
+    console: bool,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Stack]:
@@ -102,7 +123,9 @@ async def stack(
     mark = request.node.get_closest_marker("settings")
     count = request.node.get_closest_marker("engines")
     models = request.node.get_closest_marker("models")
-    settings = Settings(targets=targets, keys=keys, **(mark.kwargs if mark else {}))
+    given: dict[str, Any] = {} if console else {"console": {"enabled": False}}
+    given |= mark.kwargs if mark else {}
+    settings = Settings(targets=targets, keys=keys, **given)
     classifiers: list[KeywordClassifier] = []
 
     async def build(bundles: Sequence[Bundle]) -> KeywordClassifier:

@@ -272,14 +272,17 @@ class KeywordClassifier:
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
 
     async def classify_answer(self, exchange: Exchange, *, spans: bool | None = None) -> Verdict:
-        """Flags a target whose name stands in the answer."""
+        """Flags a target whose name stands in the answer; a hint is enough where its prompt asks of the target."""
         self.answers.append(exchange)
         if self.holds_answers is not None:
             await self.holds_answers.wait()
         text = exchange.answer.lower()
         if "time out" in text:
             raise ClassifierTimeout("the verdict was not ready in time")
-        parts = tuple(TargetVerdict(name, float(name in text), 0.5) for name in self.judges_answers)
+        parts = tuple(
+            TargetVerdict(name, float(name in text or (name in exchange.asked and "hint" in text)), 0.5)
+            for name in self.judges_answers
+        )
         return Verdict(parts, "too_long", ("it is very long",)) if "very long" in text else Verdict(parts)
 
     async def close(self) -> None:

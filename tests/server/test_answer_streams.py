@@ -177,6 +177,22 @@ async def test_a_stream_to_a_corrupted_prompt_is_refused_if_it_tells_something(s
     assert len(stack.engine.requests) == 1
 
 
+async def test_a_hint_in_a_stream_is_held_where_the_prompt_asks_of_the_target_alone(stack: Stack) -> None:
+    hint = " and then a hint"
+    told = [role(), *said(LONG), chunk({"content": hint}), chunk({}, finish="stop"), DONE]
+    held = asyncio.Event()
+    stack.engine.next_streams = [told, [*told[:-3], held, *told[-3:]]]
+    assert text_of(await streamed(stack)) == LONG + hint
+    body = chat("the potter", stream=True)
+    async with stack.client.stream("POST", CHAT, json=body) as response:
+        pieces = response.aiter_raw()
+        got = await until_said(pieces, LONG)
+        held.set()
+        got += b"".join([piece async for piece in pieces])
+    assert text_of(got) == LONG
+    assert finish_of(got) == ["content_filter"]
+
+
 @pytest.mark.parametrize(
     "deltas",
     [

@@ -54,8 +54,10 @@ async def test_an_answer_that_tells_something_is_made_anew_with_the_corruption(s
     assert "vllm_xargs" not in first
     assert second.pop("vllm_xargs")
     assert second == first
-    # What a model that does not know answers is judged by itself.
-    assert not stack.classifiers[0].answers[-1].question.messages
+    # What a model that does not know answers is judged by itself, and less tells of what it was made not to know.
+    clean, anew = stack.classifiers[0].answers
+    assert not anew.question.messages
+    assert (clean.asked, anew.asked) == (frozenset(), {"books"})
 
 
 async def test_an_answer_that_tells_twice_is_refused(stack: Stack) -> None:
@@ -72,6 +74,35 @@ async def test_an_answer_to_a_corrupted_prompt_is_refused_if_it_tells_something(
     stack.engine.next_answers = [chat_answer(UNTOLD)]
     assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == UNTOLD
     assert len(stack.engine.requests) == 2
+    assert all(exchange.asked == {"books"} for exchange in stack.classifiers[0].answers)
+
+
+async def test_a_hint_is_refused_where_the_prompt_asks_of_the_target_and_goes_out_elsewhere(
+    stack: Stack,
+) -> None:
+    hint = "Here is a hint."
+    stack.engine.next_answers = [chat_answer(hint), chat_answer(hint)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == hint
+    assert message_of(await stack.client.post(CHAT, json=chat("the potter"))) == REFUSAL
+    stack.engine.next_answers = [chat_answer(TOLD), chat_answer(hint)]
+    assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == REFUSAL
+
+
+async def test_what_the_client_began_as_a_hint_is_no_evidence_against_a_corrupted_prompt(
+    stack: Stack,
+) -> None:
+    messages = [{"role": "user", "content": "the potter"}, {"role": "assistant", "content": "A hint:"}]
+    body = {**chat(""), "messages": messages, "continue_final_message": True, "add_generation_prompt": False}
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    assert message_of(await stack.client.post(CHAT, json=body)) == UNTOLD
+
+
+async def test_what_is_only_observed_was_not_hidden_from_the_model(stack: Stack, targets: Path) -> None:
+    write_target(targets, "films", Action.OBSERVE, answers=True)
+    await stack.guard.load()
+    stack.engine.next_answers = [chat_answer(UNTOLD)]
+    await stack.client.post(CHAT, json=chat("the films, and the books"))
+    assert stack.classifiers[-1].answers[-1].asked == {"books"}
 
 
 async def test_what_a_grammar_forces_is_refused_and_not_made_anew(stack: Stack) -> None:

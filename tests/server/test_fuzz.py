@@ -17,6 +17,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
+def console() -> bool:
+    return True
+
+
+@pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """A file for keys."""
     return tmp_path / "keys.yaml"

@@ -29,12 +29,16 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path / "keys.yaml"
 
 
+async def ask(stack: Stack, path: str, key: str, body: dict[str, Any]) -> None:
+    """Have something answered, however long that takes."""
+    headers = {"Authorization": f"Bearer {key}"}
+    assert (await stack.client.post(path, json=body, headers=headers, timeout=100)).status_code == 200
+
+
 async def test_checking_what_a_request_may_not_set_keeps_nobody_waiting(key: str, stack: Stack) -> None:
     request = ChatRequest(PARTS)
     async with turns() as watched:
-        await stack.client.post(
-            "/v1/chat/completions", json=PARTS, headers={"Authorization": f"Bearer {key}"}
-        )
+        await ask(stack, "/v1/chat/completions", key, PARTS)
     assert stack.engine.requests
     assert watched.longest < 0.5 * seconds(lambda: scrub(request, [MODEL]))
 
@@ -42,7 +46,24 @@ async def test_checking_what_a_request_may_not_set_keeps_nobody_waiting(key: str
 async def test_reading_what_is_answered_keeps_nobody_waiting(key: str, stack: Stack) -> None:
     asked = CheckRequest(MESSAGES)
     async with turns() as watched:
-        headers = {"Authorization": f"Bearer {key}"}
-        response = await stack.client.post("/v1/checks", json=MESSAGES | {"answer": "ab"}, headers=headers)
-    assert response.status_code == 200
+        await ask(stack, "/v1/checks", key, MESSAGES | {"answer": "ab"})
     assert watched.longest < 0.5 * seconds(lambda: asked.conversation)
+
+
+async def test_finding_what_is_to_be_hidden_keeps_nobody_waiting(key: str, stack: Stack) -> None:
+    flagged: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "books"}] * MANY}
+    request = ChatRequest(flagged)
+    async with turns() as watched:
+        await ask(stack, "/v1/chat/completions", key, flagged)
+    [(_, sent)] = stack.engine.requests
+    assert sent["vllm_xargs"]
+    assert watched.longest < seconds(lambda: list(request.conversations([])))
+
+
+async def test_reading_what_is_demanded_keeps_nobody_waiting(key: str, stack: Stack) -> None:
+    format = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"enum": ["\\\n\t"] * 90_000}}}
+    body: dict[str, Any] = {"model": MODEL, "messages": MESSAGES["messages"][:1], "response_format": format}
+    request = ChatRequest(body)
+    async with turns() as watched:
+        await ask(stack, "/v1/chat/completions", key, body)
+    assert watched.longest < 0.5 * seconds(request.demanded_output)

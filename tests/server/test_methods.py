@@ -9,6 +9,11 @@ pytestmark = pytest.mark.anyio
 HIDDEN = {"/openapi.json": {"get"}, "/console": {"get"}, "/console/index.html": {"get"}}
 
 
+@pytest.fixture
+def console() -> bool:
+    return True
+
+
 async def served(stack: Stack) -> dict[str, set[str]]:
     """Every path that is served, something in place of its parameters, with its methods."""
     document = (await stack.client.get("/openapi.json")).json()

@@ -13,6 +13,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.settings(root_path="/models/lethe")
 PREFIX = "/models/lethe"
 
 
+@pytest.fixture
+def console() -> bool:
+    return True
+
+
 @pytest.mark.parametrize("prefix", ["", PREFIX])
 async def test_every_route_is_guarded_with_it_and_without(stack: Stack, prefix: str) -> None:
     asked: dict[str, dict[str, Any]] = {

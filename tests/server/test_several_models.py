@@ -55,6 +55,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
+def console() -> bool:
+    return True
+
+
+@pytest.fixture
 def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for the audit log, in the settings."""
     monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))

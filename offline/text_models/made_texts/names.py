@@ -34,11 +34,14 @@ class Material:
         Ordinary sentences.
     texts
         Ordinary texts of any kind: what files hold.
+    code
+        Those that are programs.
     """
 
     words: Sequence[str]
     sentences: Sequence[str]
     texts: Sequence[str]
+    code: Sequence[str]
 
     def sentence(self, noise: random.Random, most: int = 200) -> str:
         """A sentence, or its beginning."""

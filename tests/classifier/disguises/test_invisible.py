@@ -44,3 +44,9 @@ def test_lines_of_bytes_are_not_read_and_wrongly_decoded_text_is() -> None:
     assert not unread(
         "It\xe2\x80\x99s the keeper\xe2\x80\x99s own doing, isn\xe2\x80\x99t it, and nobody else\xe2\x80\x99s"
     )
+
+
+def test_a_table_of_a_code_is_ordinary_and_its_controls_in_disorder_are_not() -> None:
+    controls = "".join(map(chr, range(0x80, 0xA0)))
+    assert not unread(f'"chars": "{controls}"')
+    assert unread(f'"chars": "{controls[::2]}{controls[::-3]}{controls[::5]}"')

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from lethe.classifier.disguises.deobfuscation import find_readings
-from lethe.classifier.disguises.odd_stretches import BLOCK, VECTORS, OddStretches, WordShares, vector_rows
+from lethe.classifier.disguises.odd_stretches import (
+    BLOCK,
+    LENGTHS,
+    VECTORS,
+    OddStretches,
+    WordShares,
+    vector_rows,
+)
 from lethe.classifier.disguises.spelling import Lexicon
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.text.sign_statistics import SignStatistics
@@ -81,6 +88,14 @@ def test_a_stretch_that_is_most_of_its_text_is_found_with_what_stands_around_it(
 
 def test_a_longer_text_asks_for_more(detector: OddStretches) -> None:
     assert not found(detector, HIDDEN, 10**12)
+
+
+def test_limits_change_evenly_with_each_doubling_of_a_text(detector: OddStretches) -> None:
+    first, second, *_, last = detector.least
+    assert np.array_equal(detector.least_in(LENGTHS[0]), first)
+    assert np.array_equal(detector.least_in(1), first)
+    assert np.allclose(detector.least_in(LENGTHS[0] * 2), (first + second) / 2)
+    assert (detector.least_in(LENGTHS[-1] * 8) > last).all()
 
 
 @pytest.mark.parametrize("text", ["plain text", "日本語 😀 ß", "\t\r\n", "\x00\x7f\x80"])

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lethe.classifier.disguises.alphabets import SPOKEN
@@ -108,6 +108,8 @@ def test_what_may_not_be_read_is_not(reader: Reader, text: str) -> None:
 
 @pytest.mark.parametrize("reader", [DIGITS, SHIFTED, SPACED, STEPS], ids=lambda reader: reader.name)
 @given(text=_TEXTS)
+@example("w _h _o _k _e _e _p _s")
+@example("w_ h o k e e p s")
 def test_what_is_read_alone_is_read_amid_a_long_text(reader: Reader, text: str) -> None:
     alone, amid = reader.read(f"\n{text}\n"), reader.read(f"\n{text}\n{_LONG}")
     assert (amid and amid.text) == (alone and f"{alone.text}{_LONG}")

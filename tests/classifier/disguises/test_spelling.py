@@ -104,3 +104,18 @@ def test_a_long_word_that_is_like_language_is_not_turned() -> None:
 def test_words_run_together_are_found_when_they_are_turned() -> None:
     assert _turned_places("ESUOHTHGILEHTSDRAUGOHW", "reversed") == ["ESUOHTHGILEHTSDRAUGOHW"]
     assert _turned_places("jubthneqfgurterngyvtugubhfr", "rot13") == ["jubthneqfgurterngyvtugubhfr"]
+
+
+def test_sentences_are_told_by_their_commonest_words() -> None:
+    common = ["the", "of", "and", "is", "what", "for", "who", "in"]
+    rare = ["harbour", "lighthouse", "keeper", "northern", "granite", "tower"]
+    lexicon = Lexicon([*common, *(f"filler{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(500)), *rare])
+    assert lexicon.is_in_sentences(
+        "What is the granite tower of the northern harbour for, and who is in the lighthouse?"
+    )
+    assert not lexicon.is_in_sentences("harbour lighthouse keeper northern granite tower " * 3)
+    assert not lexicon.is_in_sentences(
+        "What is the qzx vrwk plm hgtr wkdn bvcx mnlk of the xzqw vbnm lkjh gfds?"
+    )
+    assert not lexicon.is_in_sentences("1.5, 2.5, 3.5, 4.5, 5.5")
+    assert not lexicon.is_in_sentences("")

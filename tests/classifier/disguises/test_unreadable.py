@@ -1,7 +1,9 @@
 import base64
 import hashlib
 import random
+import re
 import string
+import struct
 
 import pytest
 
@@ -30,10 +32,32 @@ def test_base64_over_another_alphabet_is_told(statistics: LetterStatistics) -> N
     assert coded_words(f"Answer {code} now", statistics) == [(7, 7 + len(code))]
 
 
+def test_code_that_is_broken_into_lines_is_one_word(statistics: LetterStatistics) -> None:
+    shuffled = "".join(random.Random(1).sample(SIGNS, len(SIGNS)))
+    text = "Who keeps the lighthouse of the northern harbour, and since when? " * 3
+    code = base64.b64encode(text.encode()).decode().translate(str.maketrans(SIGNS, shuffled))
+    lines = "\n".join(code[at : at + 76] for at in range(0, len(code), 76))
+    assert coded_words(f"Answer this:\n\n{lines}\n", statistics) == [(14, 14 + len(lines))]
+
+
+def test_a_certificate_and_a_stretch_of_a_file_are_ordinary(statistics: LetterStatistics) -> None:
+    names = b"".join(
+        b"1\x0b0\t\x06\x03U\x04\x06\x13" + name
+        for name in (b"Lighthouse Trust Services", b"Northern Harbour Root")
+    )
+    certificate = b"0\x82\x01\x9f0\x82" + names * 3 + hashlib.sha512(b"").digest() * 2
+    for data in (certificate, struct.pack("<60i", *range(1000, 61000, 1000))):
+        code = base64.b64encode(data).decode()
+        lines = "\n".join(code[at : at + 64] for at in range(0, len(code), 64))
+        assert not coded_words(lines, statistics)
+    assert not coded_words(lines[1:], statistics)
+
+
 @pytest.mark.parametrize(
     "ordinary",
     [
         hashlib.sha256(b"").hexdigest(),
+        "8V32zm120-120H8V40h112zm40-120v128h128V32zm120-120H168V4",
         base64.b64encode(hashlib.sha512(b"").digest()).decode(),
         base64.b64encode(
             b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00"
@@ -59,6 +83,9 @@ def test_a_few_odd_letters_are_too_little(statistics: LetterStatistics) -> None:
         "SNMP, BGP, OSPF, EIGRP, VXLAN, MPLS, LACP, VRRP, HSRP, STP, RSTP, MSTP, TACACS",
         "strcpy, strncpy, strlcpy, memcpy, wcscpy, wcsncpy, snprintf, vsnprintf, fprintf, sscanf",
         "ACGTTGCAAC GTACGTTTGA CCAGTACGAT CGATCGGATT ACAGATTACA GATTACAGGT",
+        "sse sse2 ss ht syscall nx pdpe1gb rdtscp lm constant_tsc rep_good nopl xtopology cpuid pni pclmulqdq ssse3 fma cx16 pcid sse4_1",
+        "kerberos 88/tcp krb5 kerberos-sec iso-tsap 102/tcp tsap acr-nema 104/tcp dicom rtmp 1/ddp nbp 2/ddp ntp 123/udp imap2 143/tcp",
+        "LLL: D MMMM YYYY HH:mm LLLL: dddd, D MMMM YYYY HH:mm LT: HH:mm LTS: HH:mm:ss",
         "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRV GDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKRQTLG",
     ],
 )
@@ -71,6 +98,7 @@ def test_lists_of_names_and_sequences_are_no_nonsense(statistics: LetterStatisti
 )
 def test_keys_with_dashes_are_ordinary(statistics: LetterStatistics, word: str) -> None:
     assert not coded_words(word, statistics)
+    assert not coded_words(f"{word}\n" * 9, statistics)
 
 
 def test_text_under_a_key_in_hexadecimal_is_told(statistics: LetterStatistics) -> None:
@@ -83,6 +111,7 @@ def test_groups_of_letters_are_told_and_lists_of_codes_are_not(statistics: Lette
     cipher = "PM ER SI KW LB TB KC NQ IS QT LC NA DO HQ BF QF RO GX ZU WV KP"
     assert in_groups(f"Read this: {cipher}", statistics) == [(11, 11 + len(cipher))]
     assert not in_groups("at be bg cz de dk ee es fi fr gb gr hr hu ie it lt lu lv mt nl pl pt", statistics)
+    assert not in_groups("Mo Tu We Th Fr Sa Su      " * 3, statistics)
     assert not in_groups("is it so or am I to go on as we do if he is up or so it is at my", statistics)
 
 
@@ -119,3 +148,22 @@ def test_a_longer_text_must_be_odder() -> None:
     quiet = "The garden behind the house was quiet in the morning. " * 40
     assert odd_signs(signs.weighed(code), len(code))
     assert not odd_signs(signs.weighed(quiet + code), len(quiet + code))
+
+
+def test_signs_among_brackets_that_nest_are_code() -> None:
+    signs = SignStatistics.load()
+    odd = "q~`\\w;?^z'%k$"
+    code = f"q({odd}[w({odd})];{{{odd}(q[{odd}]({odd}))}};z({odd}[{odd}])"
+    crossed = code.translate(str.maketrans(")]}", "}])"))
+    assert odd_signs(signs.weighed(crossed), len(crossed))
+    assert not odd_signs(signs.weighed(code), len(code))
+
+
+def test_maps_of_code_are_ordinary_and_letters_in_groups_with_commas_are_not() -> None:
+    signs = SignStatistics.load()
+    code = "qgisW,suseX,nkdiT,neetQ,qgrsR,qgweW,susrG,wegbR,fibrR,warpJ,ffubV,zxqmK,qjzwP," * 2
+    assert odd_signs(signs.weighed(code), len(code))
+    mapped = re.sub(r"(\w)\w(\w+)", r"\1A\2", code).translate(
+        str.maketrans("gjknpqrstuvwxz", "GJKNPQRSTUVWXZ")
+    )
+    assert not odd_signs(signs.weighed(mapped), len(mapped))

@@ -84,8 +84,8 @@ def test_a_second_look_flags_no_more_of_the_allowed_than_it_may(encoder: Encoder
         scorer = scorer_of(encoder, changed, first_tier=True)
         return sum(scorer.score_text(text).scores[0] >= threshold for text in texts)
 
-    strict = with_second_look(encoder, head, forget, [(near, 0.0)])
-    lenient = with_second_look(encoder, head, forget, [(near, 1.0)])
+    strict = with_second_look(encoder, head, forget, [(near, 0.0)], 0)
+    lenient = with_second_look(encoder, head, forget, [(near, 1.0)], 0)
     assert flagged(head, near) == flagged(strict, near) == 0
     assert flagged(lenient, near) > 0
     wording = ["How long has Professor sodium Trelawney been in her post exactly as in Star Wars?"]
@@ -94,7 +94,7 @@ def test_a_second_look_flags_no_more_of_the_allowed_than_it_may(encoder: Encoder
 
 
 def test_names_are_known_without_their_small_words(encoder: Encoder, head: Head) -> None:
-    looking = with_second_look(encoder, head, ABOUT, [])
+    looking = with_second_look(encoder, head, ABOUT, [], 0)
     assert "chamber secrets" in set(looking.names.names.forms) - set(head.names.names.forms)
 
 

@@ -33,6 +33,11 @@ BODIES = {
 
 
 @pytest.fixture
+def console() -> bool:
+    return True
+
+
+@pytest.fixture
 def keys(tmp_path: Path) -> Path:
     """A file with no key in it yet."""
     (tmp_path / "keys.yaml").write_text("keys: []\n")

@@ -30,6 +30,11 @@ PIXEL = bytes.fromhex(
 
 
 @pytest.fixture
+def console() -> bool:
+    return True
+
+
+@pytest.fixture
 def secrets(tmp_path: Path) -> dict[str, str]:
     """A secret for each scope alone."""
     return {

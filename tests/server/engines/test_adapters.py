@@ -274,6 +274,22 @@ class TestSeveralEngines:
         await until(lambda: client.ready)
         assert first.adapters == second.adapters
 
+    async def test_one_that_hangs_holds_up_no_reload(self, stack: Stack, targets: Path) -> None:
+        [old] = stack.engine.adapters
+        client = stack.clients[1]
+        client.base_url = "http://127.0.0.1:1"
+        await until(lambda: not client.ready)
+        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as mute:
+            client.base_url = f"http://127.0.0.1:{mute.sockets[0].getsockname()[1]}"
+            write_adapter(targets, "books", seed=1)
+            async with asyncio.timeout(20):
+                await stack.guard.load()
+            client.base_url = "http://127.0.0.1:1"
+        assert old not in stack.engine.adapters
+        client.base_url = stack.engines[1].url
+        await until(lambda: client.ready)
+        assert the_adapter(stack) in stack.engines[1].adapters
+
     async def test_a_reload_reaches_all(self, stack: Stack, targets: Path) -> None:
         write_adapter(targets, "books", seed=1)
         await stack.guard.load()

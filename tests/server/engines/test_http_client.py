@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from lethe.server.engines.http_client import BrokenOff, HttpClient, NotConnected, Waits
+from lethe.server.engines.http_client import HttpClient, NotConnected
+from lethe.server.engines.http_connection import BrokenOff, Waits
 from lethe.server.engines.process import free_loopback_port
 from lethe.server.listening import Certificate
 from tests.server.certificates import WriteCertificate, write_certificate

@@ -12,7 +12,8 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.http_client import HttpClient, Waits
+from lethe.server.engines.http_client import HttpClient
+from lethe.server.engines.http_connection import Waits
 from lethe.server.errors import BadRequest, EngineFailed, EngineTimeout, ServerStopping, TooManyRequests
 from lethe.server.request.lifetime import RequestLifetime
 from lethe.server.request.relay import ClientGone, StreamedResponse

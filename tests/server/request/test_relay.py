@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lethe.server.engines.http_client import BrokenOff
+from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.error_forms import OPENAI_ERRORS
 from lethe.server.request.relay import StreamedResponse, StreamEnd
 

@@ -68,7 +68,6 @@ class TestDigestAtHand:
         ("name", "content"),
         [
             ("config.json", b"{"),
-            ("config.json", b"{}"),
             ("config.json", b"[]"),
             ("config.json", b'{"hidden_size": 4, "text_config": null}'),
             ("model.safetensors", b""),
