@@ -155,12 +155,12 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 WORKERS = $(shell echo $$(($(CORES) < 4 ? $(CORES) + 1 : 4)))
 
 test-fast: install-dev ## Run the tests that need no engine.
-	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" $(ARGS)
+	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" --ignore tests/end_to_end $(ARGS)
 
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(PYTEST) -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
 
-test-laws: install-dev ## Look for what breaks the laws that the tests state, by twenty times as many examples, and others each time.
+test-laws: install-dev ## Look for what breaks the laws that the tests state, by forty times as many examples, and others each time.
 	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" --hypothesis-profile search $(ARGS) \
 	  $$(grep -rlE --include="test_*.py" "^from hypothesis" tests)
 

@@ -1,6 +1,6 @@
 """Searches for words to add that get MUSE-Books' questions past heads, and writes a section of docs/redteam.md.
 
-``python -m bench.classifier.word_search [--questions N] NAME=FOLDER ...`` with the ``classifier/`` folders of heads; the shipped one by default. Needs LETHE_DATA_DIR.
+``python -m bench.classifier.word_search NAME=FOLDER ... [--questions N] [--queries N ...]`` with the ``classifier/`` folders of heads; the shipped one by default. Needs LETHE_DATA_DIR.
 No head has seen the questions, nor a word of the search's in its hardening, and none of the questions attacked was looked at when the
 second look was made: that was done on the other half, with another seed. What was found is kept, so a run that was cut off goes on.
 """
@@ -56,9 +56,13 @@ def main() -> None:
     parser.add_argument(
         "--questions", type=int, default=_ATTACKED, help="questions to attack, of those that are flagged"
     )
+    parser.add_argument(
+        "--queries", type=int, nargs="+", default=_BUDGETS, help="verdicts that a search may ask for"
+    )
     arguments = parser.parse_args()
+    budgets = sorted({*arguments.queries, _GOAL})
     rows = [
-        _row(name, Path(folder), arguments.questions)
+        _row(name, Path(folder), arguments.questions, budgets)
         for name, _, folder in (each.partition("=") for each in arguments.heads)
     ]
     body = (
@@ -71,7 +75,7 @@ def main() -> None:
             [
                 "head",
                 "flagged plainly",
-                *(f"past with {queries} queries" for queries in _BUDGETS),
+                *(f"past with {queries} queries" for queries in budgets),
                 "words added",
                 "FreshQA",
                 "ordinary",
@@ -84,7 +88,7 @@ def main() -> None:
     write_section("redteam.md", "Measured: words added", "python -m bench.classifier.word_search", body)
 
 
-def _row(name: str, folder: Path, count: int) -> list[str]:
+def _row(name: str, folder: Path, count: int, budgets: Sequence[int]) -> list[str]:
     head = load_head(folder)
     encoder = EncoderRegistry(head.encoder_id, "int8").of_head(folder)
     scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings(spans=False))
@@ -95,7 +99,7 @@ def _row(name: str, folder: Path, count: int) -> list[str]:
     attacked = [text for text in questions[:_ATTACKED] if text in flagged][:count]
     kept = _record(folder)
     found = {
-        queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries, kept)) for queries in _BUDGETS
+        queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries, kept)) for queries in budgets
     }
     passed = [each.added for each in found[_GOAL] if each.passes]
     before = time.process_time()

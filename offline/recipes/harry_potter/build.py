@@ -2,9 +2,11 @@
 
 Trains the classifier and the head for answers, learns the corruption on SmolLM2-135M-Instruct, and writes all into the bundle
 with its card; with ``classifier``, ``answers`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
+``second-look`` gives the classifier a second look, which the shipped one does not take.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.head import head_folder, load_head
 from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
+from lethe.offline.classifier_hardening.job import harden_bundle
+from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_training.answers import train_answers
+from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import TrainingSettings
@@ -35,6 +40,8 @@ FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
 # Questions that later classifiers of the target must go on finding.
 _KNOWN = 200
+# Of its near prompts, half of which say what a second look must find, those that it may flag in addition.
+_SECOND_LOOK = 0.0045
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
@@ -70,6 +77,18 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
     known = KnownQuestions(tuple(questions)).measured(reach, trained.head.threshold, None)
     trained.write_bundle(bundle, known)
     write_training_report(trained, _work(cache) / "report", bundle)
+
+
+def build_second_look(bundle: Path, cache: Path) -> None:
+    """Set what a second look must find, by the recipe's prompts, in which namesakes are near ones; no other score changes."""
+    sources = {
+        name: (str(_written(name, prompts, cache)),)
+        for name, prompts in (("forget", forget_prompts()), ("retain", retain_prompts()))
+    }
+    settings = HardeningSettings.model_validate(sources | {"rounds": 0, "second_look": _SECOND_LOOK})
+    encoder = load_head(head_folder(load_bundle(bundle))).encoder_id
+    with ConsoleProgress() as progress:
+        harden_bundle(bundle, encoder, settings, _work(cache), progress)
 
 
 def build_answers(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> None:
@@ -114,6 +133,13 @@ def build_corruption(bundle: Path, cache: Path) -> None:
     run_learning_job(job, cache)
 
 
+def _written(name: str, prompts: Sequence[Example], cache: Path) -> Path:
+    file = _work(cache) / f"{name}.jsonl"
+    once = dict.fromkeys(prompt.text for prompt in prompts)
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in once))
+    return file
+
+
 def _work(cache: Path) -> Path:
     folder = cache / "recipes" / TARGET
     folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +154,10 @@ def main() -> None:
     root = Path(__file__).resolve().parents[3]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", default=list(_PARTS), help=f"any of {', '.join(_PARTS)}; all by default"
+        "parts",
+        nargs="*",
+        default=list(_PARTS),
+        help=f"any of {', '.join(_PARTS)}, all by default, and second-look",
     )
     parser.add_argument(
         "--ordinary",
@@ -142,6 +171,8 @@ def main() -> None:
     cache = cache_folder()
     if "classifier" in arguments.parts:
         build_classifier(arguments.bundle, cache, arguments.ordinary)
+    if "second-look" in arguments.parts:
+        build_second_look(arguments.bundle, cache)
     if "answers" in arguments.parts:
         build_answers(arguments.bundle, cache, arguments.ordinary)
     if "corruption" in arguments.parts:
