@@ -59,7 +59,11 @@ def _packaged_gguf() -> Path:
 def _convert(gguf: Path, destination: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    # Bars that are drawn over each other become pages in a file.
+    if not sys.stderr.isatty():
+        disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     dequantized = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     config = dequantized.config

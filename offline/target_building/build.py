@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,21 @@ class _Build:
     built: BuiltParts
     # On an engine, what it serves.
     model: str
-    # Digest of its embeddings; None for an engine's, or where no corruption is learned.
-    embeddings: str | None
+
+    @cached_property
+    def embeddings(self) -> str | None:
+        """What tells the model from another of its name, as far as that is known here; learning says what is wrong with it.
+
+        Not asked before it is needed: the small model is made by it. None for an engine's: under the name that it serves,
+        another model may lie here.
+        """
+        if self.engine is not None:
+            return None
+        try:
+            base = base_model_of(self.model, self.cache)
+        except (LanguageModelError, ModelNotFound):
+            return None
+        return base and base.embedding_sha256
 
     @property
     def work(self) -> Path:
@@ -110,10 +124,11 @@ class _Build:
     @property
     def corrupts(self) -> bool:
         """Whether the bundle has a corruption for the model."""
-        if (bundle := self.bundle) is None:
+        bundle = self.bundle
+        if bundle is None or not any(each.corruption for each in bundle.models):
             return False
         if self.embeddings is None:
-            return any(each.corruption for each in bundle.models)
+            return True
         made = bundle.made_for(self.embeddings)
         return made is not None and made.corruption is not None
 
@@ -150,10 +165,7 @@ def build_target(
     findings = _checked(data, cache, progress)
     built = BuiltParts(data.folder / WORK / "built.json")
     model = _model(data, settings)
-    # Under the name that an engine serves, another model may lie here.
-    here = can_learn_corruption(data) and (settings.engine or data.options.engine) is None
-    embeddings = _embeddings(model, cache) if here else None
-    build = _Build(data, settings, cache, built, model, embeddings)
+    build = _Build(data, settings, cache, built, model)
     jobs = _missing(build)
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
     for job in jobs:
@@ -185,15 +197,6 @@ def _model(data: TargetData, settings: TargetBuild) -> str:
     if engine is None or not can_learn_corruption(data):
         return settings.model or data.options.model or SMOLLM2
     return settings.served_name or served_model(engine, settings.api_key)
-
-
-def _embeddings(model: str, cache: Path) -> str | None:
-    """What tells a model from another of its name, as far as that is known here; learning says what is wrong with it."""
-    try:
-        base = base_model_of(model, cache)
-    except (LanguageModelError, ModelNotFound):
-        return None
-    return base and base.embedding_sha256
 
 
 def _checked(data: TargetData, cache: Path, progress: Progress) -> list[DataFinding]:
@@ -257,6 +260,8 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
 
 def _learn(build: _Build, progress: Progress) -> None:
     data, settings, work = build.data, build.settings, build.work
+    if build.engine is None:
+        progress.say(f"making {build.model} ready")
     files: dict[str, Any] = {
         "questions": write_json_lines(work / "questions.jsonl", data.questions),
         "retain_prompts": write_json_lines(work / "unknown.jsonl", [{"text": text} for text in data.unknown]),

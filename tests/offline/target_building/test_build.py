@@ -98,6 +98,16 @@ def test_a_build_makes_what_is_missing_and_the_next_only_what_has_changed(folder
     ]
 
 
+@pytest.mark.slow
+def test_the_first_bundle_does_not_wait_for_the_small_model(folder: Path, tmp_path: Path) -> None:
+    options = yaml.safe_load((folder / "target.yaml").read_text())
+    del options["model"]
+    (folder / "target.yaml").write_text(yaml.safe_dump(options))
+    build(folder, tmp_path / "cache", first_only=True)
+    assert load_bundle(tmp_path / "targets" / "lights").classifier
+    assert not (tmp_path / "cache" / "models").exists()
+
+
 def test_data_that_contradict_each_other_are_refused_before_anything_is_made(
     folder: Path, tmp_path: Path
 ) -> None:
