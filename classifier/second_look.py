@@ -35,7 +35,7 @@ _LIKELIEST = 12
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredWording:
+class Remainder:
     """A text with its tokens and their rows, and what a head's second look scores it."""
 
     text: str
@@ -86,7 +86,7 @@ class SecondLook:
 
     def lefts(
         self, text: str, hidden: NDArray[np.float32], found: NDArray[np.float32]
-    ) -> dict[int, ScoredWording]:
+    ) -> dict[int, Remainder]:
         """What is left of a text that is near a head's threshold and scores higher than the text, by head; see `scores`."""
         missing = self._bank.thresholds - found
         tokens = self._encoder.tokenize(text)
@@ -94,10 +94,10 @@ class SecondLook:
         if not len(heads):
             return {}
         embedding = self._encoder.pool(hidden)
-        lefts: dict[int, ScoredWording] = {}
+        lefts: dict[int, Remainder] = {}
         for head in heads[np.argsort(missing[heads], kind="stable")][:_TARGETS].tolist():
             score = float(found[head]) + self._beside(embedding, head)
-            left = self._best(ScoredWording(text, tokens, hidden, score), head)
+            left = self._best(Remainder(text, tokens, hidden, score), head)
             if left is not None:
                 lefts[head] = left
         return lefts
@@ -115,7 +115,7 @@ class SecondLook:
         gate, lexical = self.reached(ids)
         return (gate >= self._gate_needed) & (lexical >= self._lexical_needed)
 
-    def _best(self, wording: ScoredWording, head: int) -> ScoredWording | None:
+    def _best(self, wording: Remainder, head: int) -> Remainder | None:
         """What is left of a text that a head scores highest; None where nothing that may be left out raises its score."""
         words = len(_WORD.findall(wording.text))
         room = min(_MOST, int(_SHARE * words))
@@ -131,7 +131,7 @@ class SecondLook:
                 break
         return best
 
-    def _with_words_left_out(self, wording: ScoredWording, head: int, room: int) -> ScoredWording | None:
+    def _with_words_left_out(self, wording: Remainder, head: int, room: int) -> Remainder | None:
         """What is left of a text where some words are left out, so that a head's score is as high as it gets."""
         spans = [match.span() for match in _WORD.finditer(wording.text)]
         room = min(room, len(spans) - _LEAST)
@@ -155,7 +155,7 @@ class SecondLook:
         return self._read(_joined(wording.text, spans, kept[int(scores.argmax())]), head)
 
     def _lexical(
-        self, wording: ScoredWording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
+        self, wording: Remainder, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
     ) -> NDArray[np.float32]:
         """What tokens, pairs and names add for a head, (N,), of a text's words that are kept, (N, words)."""
         if not len(kept):
@@ -167,18 +167,18 @@ class SecondLook:
         return lexical + np.array(named, np.float32)
 
     def _embedded(
-        self, wording: ScoredWording, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
+        self, wording: Remainder, spans: Sequence[tuple[int, int]], kept: NDArray[np.bool_], head: int
     ) -> NDArray[np.float32]:
         """About what the embedding adds for a head, (N,), of the words that are kept: as if they had the neighbours they had."""
         embeddings = self._encoder.pool_kept(wording.hidden, _of_tokens(wording.tokens, spans, kept))
         return embeddings @ self._directions[head]
 
-    def _read(self, text: str, head: int) -> ScoredWording:
+    def _read(self, text: str, head: int) -> Remainder:
         tokens = self._encoder.tokenize(text)
         hidden = self._encoder.encode(tokens.ids)
         embedding = self._encoder.pool(hidden)
         score = float(self._bank.score(embedding, tokens.ids, text)[head])
-        return ScoredWording(text, tokens, hidden, score + self._beside(embedding, head))
+        return Remainder(text, tokens, hidden, score + self._beside(embedding, head))
 
     def _beside(self, embedding: NDArray[np.float32], head: int) -> float:
         """What the second look's own direction adds to the head's score of an embedding."""

@@ -41,7 +41,7 @@ TARGET = "harry-potter"
 # Questions that later classifiers of the target must go on finding.
 _KNOWN = 200
 # Of its near prompts, half of which say what a second look must find, those that it may flag in addition.
-_SECOND_LOOK = 0.0045
+_SECOND_LOOK = 0.005
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
