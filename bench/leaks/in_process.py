@@ -6,17 +6,13 @@ the client wrote; an answer that tells is made anew by a corrupted prompt; what 
 
 import argparse
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
-
-from transformers import AutoModelForCausalLM
 
 from bench.classifier.bundle_service import service_of_bundle
 from bench.leaks.asked import TOKENS, Asked, Row, in_all_forms
-from bench.leaks.data import facts
+from bench.leaks.conversing import ConversingModel
+from bench.leaks.data import Fact, facts
 from bench.leaks.model import taught_model
 from bench.page import machine, table, write_section
 from bench.repository import HARRY_POTTER
@@ -25,13 +21,8 @@ from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.service import ClassifierService
-from lethe.corruption.artifact import Corruption, load_corruption
-from lethe.corruption.positions import TokenizedPrompt
+from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
-from lethe.offline.language_models.encoding import PromptEncoder
-from lethe.offline.language_models.interface import Generation, LanguageModel, Prompt
-from lethe.offline.language_models.local import LocalModel
-from lethe.offline.language_models.recorded import RecordedModel
 
 _TITLE = "Asked in one process"
 # The hardest first, since what is measured is written after each.
@@ -44,46 +35,13 @@ _ORDER = (
     "behind a prefix",
     "beside an ordinary question",
 )
-_CHUNK = 24
-
-
-class _Conversations(PromptEncoder):
-    """Reads a prompt's text as the messages of a conversation, in JSON."""
-
-    @lru_cache(maxsize=1024)  # noqa: B019
-    def encode(self, prompt: Prompt) -> TokenizedPrompt:
-        return self._prompts.chat(json.loads(prompt.text))
 
 
 class _Guard:
-    """The model behind both nets.
+    """The classifier of both nets."""
 
-    Parameters
-    ----------
-    corruption
-        Of the target.
-    """
-
-    def __init__(self, model: LanguageModel, corruption: Corruption, service: ClassifierService) -> None:
-        self._model = model
-        self._corruption = corruption
+    def __init__(self, service: ClassifierService) -> None:
         self._service = service
-
-    def answers(self, asked: Sequence[Asked], corrupted: Sequence[bool]) -> list[str]:
-        """The model's answers, without what they were begun with."""
-        return self._model.generate(
-            [
-                Generation(
-                    Prompt(
-                        json.dumps([each for each in messages if each["role"] != "assistant" or not further])
-                    ),
-                    TOKENS,
-                    self._corruption if flagged else None,
-                    messages[-1]["content"] if further else "",
-                )
-                for (messages, further), flagged in zip(asked, corrupted, strict=True)
-            ]
-        )
 
     async def flagged(self, conversations: Sequence[Conversation]) -> list[bool]:
         return [bool((await self._service.classify(each)).flagged) for each in conversations]
@@ -101,34 +59,31 @@ def main() -> None:
     say, cache, bundle = timed_lines(), cache_folder(), load_bundle(HARRY_POTTER)
     known = facts()
     folder = taught_model(known, cache, say)
-    local = LocalModel(
-        AutoModelForCausalLM.from_pretrained(folder, dtype="float32"),
-        _Conversations.from_pretrained(str(folder)),
-        folder.name,
-    )
-    model = RecordedModel(local, cache / "bench" / "leaks" / f"{folder.name}-in-process.jsonl", _CHUNK)
     (file,) = (each.corruption for each in bundle.models if each.corruption)
     corruption = load_corruption(file)
     if strength is not None:
         corruption = replace(corruption, strength=strength)
-    guard = _Guard(model, corruption, service_of_bundle(bundle))
+    model = ConversingModel.recorded(folder, corruption, cache)
+    guard = _Guard(service_of_bundle(bundle))
     forms, rows = in_all_forms(known), list[Row]()
     for name in _ORDER:
         say(name)
-        rows.append(asyncio.run(_row(name, known, forms[name], guard)))
+        rows.append(asyncio.run(_row(name, known, forms[name], model, guard)))
         _write(rows, len(known), corruption.strength, strength is not None)
 
 
-async def _row(name: str, known: Sequence[Any], asked: Sequence[Asked], guard: _Guard) -> Row:
+async def _row(
+    name: str, known: Sequence[Fact], asked: Sequence[Asked], model: ConversingModel, guard: _Guard
+) -> Row:
     conversations = [Conversation.from_openai_messages(messages, None) for messages, _ in asked]
     flagged = await guard.flagged(conversations)
-    clean = guard.answers(asked, [False] * len(asked))
+    clean = model.answers(asked, [False] * len(asked))
     told_of = await guard.tell(
         [Exchange.of(each, answer) for each, answer in zip(conversations, clean, strict=True)]
     )
     anew = [place for place, hits in enumerate(zip(flagged, told_of, strict=True)) if any(hits)]
     corrupted = dict(
-        zip(anew, guard.answers([asked[place] for place in anew], [True] * len(anew)), strict=True)
+        zip(anew, model.answers([asked[place] for place in anew], [True] * len(anew)), strict=True)
     )
     without_question = [
         Exchange(Conversation(()), corrupted[place], asked=frozenset({HARRY_POTTER.name})) for place in anew
