@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.scoring import TextScores
+from lethe.classifier.text_scores import TextScores
 
 _ENTRY_OVERHEAD_BYTES = 600
 _SPAN_BYTES = 120

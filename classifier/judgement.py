@@ -12,10 +12,11 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import Head
 from lethe.classifier.passages import Passage
-from lethe.classifier.scoring import Scorer, TextScores
+from lethe.classifier.scoring import Scorer
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.text.canonical import canonicalise
 from lethe.classifier.text.ranges import joined_ranges
+from lethe.classifier.text_scores import TextScores
 from lethe.classifier.verdict import Span, TargetVerdict
 
 ScoredPassages = Sequence[tuple[Passage, TextScores]]

@@ -13,12 +13,14 @@ from lethe.classifier.encoders.files import DEFAULT_ENCODER
 from lethe.classifier.encoders.registry import EncoderRegistry
 from lethe.classifier.errors import ClassifierError, ClassifierTimeout
 from lethe.classifier.exchange import Exchange, exchange_passages
+from lethe.classifier.first_tier import UnreadText
 from lethe.classifier.head import Head, HeadBank, load_head
 from lethe.classifier.judgement import judge_answer, judge_conversation, unreadable_stretches
 from lethe.classifier.passages import Passage, conversation_passages
-from lethe.classifier.scoring import Scorer, TextScores, UnreadText, share_of_answers, share_of_prompts
+from lethe.classifier.scoring import Scorer, share_of_answers, share_of_prompts
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tally import Tally
+from lethe.classifier.text_scores import TextScores
 from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job, WorkerPool
 

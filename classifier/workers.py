@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
-from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window, combine
+from lethe.classifier.first_tier import UnreadText, Window
+from lethe.classifier.scoring import Scorer
+from lethe.classifier.text_scores import TextScores, combine
 
 # Scores of a job's texts.
 Finished = Callable[[list[TextScores] | None, BaseException | None], None]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lethe.classifier.scoring import Scorer, Window
+from lethe.classifier.first_tier import Window
+from lethe.classifier.scoring import Scorer
 from lethe.classifier.tail import Tail
 from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
 from lethe.offline.classifier_training.embeddings import Stretch

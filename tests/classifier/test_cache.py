@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lethe.classifier.cache import ScoreCache
-from lethe.classifier.scoring import TextScores
 from lethe.classifier.spans import WindowSpan
+from lethe.classifier.text_scores import TextScores
 
 SPAN = WindowSpan(0, 4, 1.0)
 SCORES = TextScores(np.array([1, 2, 3], np.float32), spans={1: (SPAN,)})

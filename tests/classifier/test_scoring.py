@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.first_tier import UnreadText
 from lethe.classifier.head import Head, HeadBank
 from lethe.classifier.names import GroupedNames, NameWeights
-from lethe.classifier.scoring import Scorer, UnreadText
+from lethe.classifier.scoring import Scorer
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagWeights

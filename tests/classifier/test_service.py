@@ -21,12 +21,14 @@ from lethe.classifier.errors import (
     ClassifierTimeout,
 )
 from lethe.classifier.exchange import Exchange
+from lethe.classifier.first_tier import UnreadText, Window
 from lethe.classifier.head import Head, load_head, save_head
-from lethe.classifier.scoring import Scorer, TextScores, UnreadText, Window
+from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.tail import Tail
 from lethe.classifier.tally import Tally
+from lethe.classifier.text_scores import TextScores
 from lethe.classifier.verdict import Verdict
 from lethe.classifier.workers import Job
 from tests.classifier.conftest import MakeHead
