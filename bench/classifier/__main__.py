@@ -206,15 +206,16 @@ def _disguises() -> None:
 
 def _unreadable() -> None:
     lexicon = load_encoder().lexicon.with_names(_shipped_head().entities)
+    packages = package_folders()
+    fetched = " and of the packages that `make ordinary-packages` fetches" if packages else ""
     body = (
         f"{machine('numpy')}.\n\nOrdinary requests in which a stretch of a message is called unreadable, with the 95 % interval: the traffic "
         "page's requests, each at its own length or filled up to one. Goal: at most 0.5 %. The last column is with `classifier.odd_stretches`, "
         "whose limits were learned from other packages.\n\n"
         + unreadable_tables(Sources(tuple(machine_folders()), data_folder()), lexicon)
-        + "\n\nFiles and what commands print, in stretches of 200 to 8,000 characters, of this machine and of the packages that `make "
-        "ordinary-packages` fetches. Training was left half of the packages, by their names, the tests without a network were developed on half of "
-        "the others and of the commands, and these are the rest:\n\n"
-        + more_table(lexicon, package_folders())
+        + f"\n\nFiles and what commands print, in stretches of 200 to 8,000 characters, of this machine{fetched}. Training was left half of the "
+        "packages, by their names, the tests without a network were developed on half of the others and of the commands, and these are the rest:\n\n"
+        + more_table(lexicon, packages)
         + "\n\nText that looks as if it were in a code, but is ordinary, some of it kinds that services see seldom; files are of the same rest:\n\n"
         + odd_table(lexicon)
     )
