@@ -141,6 +141,8 @@ class FirstTier:
         nothing = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
+        # It makes the tables that texts are cut by: tens of milliseconds that no request is to wait for.
+        cut(["."])
 
     def prepare_all(self, texts: Sequence[UnreadText]) -> list[PreparedText]:
         """Read texts every way, and keep of each the windows that cannot be cleared."""
@@ -174,7 +176,7 @@ class FirstTier:
         # which it changes what the first tier has cleared.
         kept: list[list[Window]] = [[] for _ in texts]
         met: list[set[str]] = [set() for _ in texts]
-        held_back = np.unique(window_of[suspicious]).tolist()
+        held_back = sorted(set(window_of[suspicious].tolist()))
         for number in held_back:
             rows = slice(stretches.first[number], stretches.first[number + 1])
             piece = pieces[stretches.owner[number]]
