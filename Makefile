@@ -160,7 +160,7 @@ test-fast: install-dev ## Run the tests that need no engine.
 test-engine: install-dev ## Run the end-to-end tests on the real engine.
 	$(PYTEST) -n auto --maxprocesses 2 --no-loadscope-reorder -m "engine or slow" $(ARGS)
 
-test-laws: install-dev ## Look for what breaks the laws that the tests state, by forty times as many examples, and others each time.
+test-laws: install-dev ## Look for what breaks the laws that the tests state, by twenty times as many examples, and others each time.
 	$(PYTEST) -n $(WORKERS) -m "not engine and not slow" --hypothesis-profile search $(ARGS) \
 	  $$(grep -rlE --include="test_*.py" "^from hypothesis" tests)
 

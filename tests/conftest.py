@@ -39,7 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeepTogether
 def pytest_configure(config: pytest.Config) -> None:
     """Bind each of several processes to its share of the cores: threads of two that wait for each other starve both."""
     # Tests assert behaviour, not time, and a core may be shared. Who changed nothing sees what others saw.
-    settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
+    settings.register_profile("same", deadline=None, derandomize=True)
     settings.register_profile("search", deadline=None, max_examples=2000)
     settings.load_profile(config.getoption("--hypothesis-profile") or "same")
     worker = getattr(config, "workerinput", None)
