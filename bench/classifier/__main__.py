@@ -17,13 +17,13 @@ import numpy as np
 from bench.classifier.data import (
     Task,
     data_folder,
+    fetched_folders,
     harry_potter_negatives,
     harry_potter_passages,
     harry_potter_questions,
     muse_news,
     ordinary_prompts,
     ordinary_training,
-    package_folders,
     tofu,
     wmdp,
 )
@@ -206,7 +206,7 @@ def _disguises() -> None:
 
 def _unreadable() -> None:
     lexicon = load_encoder().lexicon.with_names(_shipped_head().entities)
-    packages = package_folders()
+    packages = fetched_folders()
     fetched = " and of the packages that `make ordinary-packages` fetches" if packages else ""
     body = (
         f"{machine('numpy')}.\n\nOrdinary requests in which a stretch of a message is called unreadable, with the 95 % interval: the traffic "

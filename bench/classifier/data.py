@@ -45,7 +45,7 @@ def data_folder() -> Path:
     return Path(folder)
 
 
-def package_folders() -> tuple[Path, ...]:
+def fetched_folders() -> tuple[Path, ...]:
     """Folders of packages that `make ordinary-packages` fetched: those in ``LETHE_PACKAGES_DIR``, if it is set."""
     folder = os.environ.get("LETHE_PACKAGES_DIR")
     if not folder:

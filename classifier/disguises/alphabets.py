@@ -13,7 +13,7 @@ import numpy as np
 
 from lethe.classifier.disguises.number_lists import may_have_numbers, number_runs
 from lethe.classifier.disguises.reader import Reader, always
-from lethe.classifier.disguises.scan import Scan, bytes_of_kind, kind
+from lethe.classifier.disguises.scan import SPACES, Scan, bytes_of_kind, kind
 from lethe.classifier.text.aligned_text import AlignedText, Replacements, replaced
 from lethe.classifier.text.letter_statistics import LetterStatistics
 
@@ -73,7 +73,7 @@ _FEWEST_TOLD = 18
 _IS_LETTER = np.frombuffer(kind(string.ascii_letters), bool)
 _TELLS = np.frombuffer(kind("=:-→"), bool)
 _IN_WORD = np.frombuffer(kind(string.ascii_letters + string.digits + "_", letters=True), bool)
-_IS_SPACE = np.frombuffer(kind(string.whitespace + "\x1c\x1d\x1e\x1f", spaces=True, far=True), bool)
+_IS_SPACE = np.frombuffer(kind(SPACES, spaces=True, far=True), bool)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lethe.classifier.disguises.packing import may_be_deflated, text_in
 from lethe.classifier.disguises.reader import Reader
-from lethe.classifier.disguises.scan import Scan, any_of, kind
+from lethe.classifier.disguises.scan import SPACES, Scan, any_of, kind
 from lethe.classifier.text.aligned_text import AlignedText, substitute, substitute_words
 from lethe.classifier.text.letter_statistics import LetterStatistics
 from lethe.classifier.text.points import long_runs
@@ -187,7 +187,7 @@ _SPACED, _MEASURED_RUN = re.compile(_SPACED_RUN), re.compile(_MEASURED_LINES)
 # What such lines are made of, as tables that leave a mark for it; a line break has a mark of its own.
 _IN_SPACED = kind(_DIGITS + _CAPITALS + " $%*+-./:")
 _IN_MEASURED = bytes(2 if point == 10 else 32 <= point <= 96 for point in range(256))
-_IN_A_TOKEN = bytes(1 - space for space in kind(string.whitespace + "\x1c\x1d\x1e\x1f", spaces=True))
+_IN_A_TOKEN = bytes(1 - space for space in kind(SPACES, spaces=True))
 _SHORTEST_SPACED, _SHORTEST_MEASURED, _NOT_MEASURED, _END_OF_LINE = 24, b"\1" * 5, b"\0", b"\2"
 _MEASURED_END = _SHORTEST_MEASURED + _END_OF_LINE
 

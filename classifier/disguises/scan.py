@@ -4,6 +4,7 @@ Made once for all readers. Each states what it needs in these terms, in its own 
 them, words apart. Knows no disguise.
 """
 
+import string
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 
@@ -16,6 +17,8 @@ from lethe.classifier.text.points import points_of
 _MARKS = "·•∙–—−→"
 _LETTER, _SPACE, _OTHER, _FAR = range(0x80, 0x84)
 _FIRST_MARK = 0x90
+SPACES = string.whitespace + "\x1c\x1d\x1e\x1f"
+"""What parts words, of ASCII."""
 # Characters whose kind is told; those behind them may be anything.
 _PLANE = 0x10000
 

@@ -6,7 +6,6 @@ with its card; with ``classifier``, ``answers`` or ``corruption``, only that one
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
+from lethe.offline.data.json_lines import append_lines
 from lethe.offline.progress import ConsoleProgress
 from lethe.offline.recipes.harry_potter.answers import forget_answers, near_answers
 from lethe.offline.recipes.harry_potter.prompts import (
@@ -135,8 +135,8 @@ def build_corruption(bundle: Path, cache: Path) -> None:
 
 def _written(name: str, prompts: Sequence[Example], cache: Path) -> Path:
     file = _work(cache) / f"{name}.jsonl"
-    once = dict.fromkeys(prompt.text for prompt in prompts)
-    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in once))
+    file.unlink(missing_ok=True)
+    append_lines(file, ({"text": text} for text in dict.fromkeys(prompt.text for prompt in prompts)))
     return file
 
 

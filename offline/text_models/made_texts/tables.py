@@ -9,27 +9,8 @@ from lethe.offline.text_models.made_texts.names import Material, key, time
 
 Column = Callable[[], str]
 _UNITS = (
-    "kg",
-    "m",
-    "mm",
-    "%",
-    "ms",
-    "s",
-    "€",
-    "$",
-    "°C",
-    "kB",
-    "MiB",
-    "GB",
-    "km/h",
-    "mol",
-    "V",
-    "Hz",
-    "px",
-    "x",
-    "k",
-    "dB",
-)
+    "kg", "m", "mm", "%", "ms", "s", "€", "$", "°C", "kB", "MiB", "GB", "km/h", "mol", "V", "Hz", "px", "x", "k", "dB",
+)  # fmt: skip
 _CODES = (
     "M F", "Y N", "A B C D", "yes no", "TRUE FALSE", "T F", "0 1", "low medium high", "control treated", "I II III IV", "N S E W",
     "setosa versicolor virginica", "N/A ok", "Mon Tue Wed Thu Fri Sat Sun", "AA AB BB", "+ -", "x .", "Q1 Q2 Q3 Q4", "1st 2nd 3rd", "white black other",
