@@ -70,6 +70,16 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
 
 
+def test_a_corruption_that_hides_little_says_so(tmp_path, questions, tiny_model_folder):
+    search = ["--function", "rand_noise_first_n", "--dims", "1", "--strength", "0.001", "--steps", "0"]
+    measured = ["--metric", "probability", "--surrogate", "probability=0", "--max-tokens", "4"]
+    result = learn(tmp_path, questions, "--model", str(tiny_model_folder), *measured, *search)
+    assert result.exit_code == 0, result.output
+    assert "100% is left. This hides little" in " ".join(result.output.split())
+    [made] = load_bundle(tmp_path / "targets" / "marsh").models
+    assert made.base_model.metrics["corruption"]["left"] == pytest.approx(1.0, abs=0.01)
+
+
 @pytest.fixture
 def base_model_folder(tmp_path, tiny_model_folder):
     """A model whose tokenizer has no chat template, as base models have none."""
