@@ -131,9 +131,10 @@ class Scorer:
         asks = window.is_question and not window.lossy and len(self.bank.questions) > 0
 
         def score(part: TokenizedText, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-            found = self.bank.score(embedding, part.ids, _text_of(part, window.text), around) + lost
+            text = _text_of(part, window.text)
+            found = self.bank.score(embedding, part.ids, text, around) + lost
             np.maximum(without, found, out=without)
-            return np.maximum(found, self.bank.questions.scores(embedding)) if asks else found
+            return np.maximum(found, self.bank.questions.scores(embedding, text)) if asks else found
 
         # The largest without what questions are judged by.
         without = self.nothing_found()

@@ -40,7 +40,7 @@ def _verbs() -> None:
 
 
 @app.command("train")
-@with_options({"fields": "--field"}, without=("entity_names",))
+@with_options({"fields": "--field"}, without=("entity_names", "about_sentences"))
 def train(job: ClassifierJob) -> None:
     """Train, calibrate and test a classifier, and put it into a bundle."""
     from lethe.offline.classifier_training.job import run_classifier_job

@@ -92,6 +92,7 @@ class _Build:
         return [
             *([dataclasses.asdict(each) for each in side] for side in sides),
             list(self.data.names),
+            *([{"about": self.data.about}] if self.data.about else []),
             *([each.model_dump() for each in side] for side in answers),
             self.training,
         ]
@@ -248,7 +249,12 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
         output=build.bundle_folder,
         report=data.folder / "report" / "classifier",
         **sources,
-        **{"entity_names": data.names, **build.training, **(_FIRST if first else {})},
+        **{
+            "entity_names": data.names,
+            "about_sentences": data.about,
+            **build.training,
+            **(_FIRST if first else {}),
+        },
     )
     run_classifier_job(job, build.cache / "training", progress)
     build.built.keep("first" if first else "classifier", build.prompts)
