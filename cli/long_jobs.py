@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Iterator
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,7 +17,7 @@ _INTERRUPTED = 130
 
 @contextlib.contextmanager
 def long_job(kept: str | None = None) -> Iterator["Progress"]:
-    """Show a job's stages; an interruption becomes one line and exit status 130.
+    """Show a job's stages; an interruption, or a signal to stop, becomes one line and exit status 130.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def long_job(kept: str | None = None) -> Iterator["Progress"]:
     )
     progress = ConsoleProgress(shown=speaks, notice=notice)
     try:
-        with progress:
+        with _stopped_as_interrupted(), progress:
             yield progress
     except KeyboardInterrupt:
         if speaks:
@@ -41,3 +43,25 @@ def long_job(kept: str | None = None) -> Iterator["Progress"]:
             end = f"{onward}, and keeps {kept}" if kept else "begins anew"
             typer.echo(f"lethe: interrupted{where}; the same command {end}", err=True)
         raise typer.Exit(_INTERRUPTED) from None
+
+
+@contextlib.contextmanager
+def _stopped_as_interrupted() -> Iterator[None]:
+    """Have what stops a container or closes a terminal interrupt a job too.
+
+    By themselves these signals end a process amid what it writes, or not at all if it is the first of its container.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    heard = (signal.SIGTERM, signal.SIGHUP)
+    # Whoever started it may have had one ignored, as nohup does.
+    before = {each: signal.getsignal(each) for each in heard if signal.getsignal(each) is signal.SIG_DFL}
+    for each in before:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,5 +1,6 @@
 """What an interruption of a long job says."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,14 @@ def early(progress: Progress) -> None:
     raise KeyboardInterrupt
 
 
+def stopped(number: signal.Signals) -> Callable[[Progress], None]:
+    def job(progress: Progress) -> None:
+        progress.at("gradients: 3 of 10 examples")
+        signal.raise_signal(number)
+
+    return job
+
+
 @pytest.mark.parametrize(
     ("job", "line"),
     [
@@ -38,6 +47,13 @@ def early(progress: Progress) -> None:
             "lethe: interrupted at gradients: 3 of 10 examples; the same command goes on, and keeps embeddings",
         ),
         (early, "lethe: interrupted; the same command goes on, and keeps embeddings"),
+        *(
+            (
+                stopped(number),
+                "lethe: interrupted at gradients: 3 of 10 examples; the same command goes on, and keeps embeddings",
+            )
+            for number in (signal.SIGTERM, signal.SIGHUP)
+        ),
     ],
 )
 def test_an_interruption_is_one_line_that_says_how_it_goes_on(
@@ -97,3 +113,13 @@ def test_of_several_processes_one_speaks(monkeypatch: pytest.MonkeyPatch) -> Non
 
     result = CliRunner().invoke(app)
     assert (result.exit_code, result.output) == (130, "")
+
+
+def test_a_closed_terminal_does_not_end_a_job_that_is_not_to_notice() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with long_job("embeddings"):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
