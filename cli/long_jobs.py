@@ -16,21 +16,23 @@ _INTERRUPTED = 130
 
 
 @contextlib.contextmanager
-def long_job(kept: str | None = None) -> Iterator["Progress"]:
+def long_job(kept: str | None = None, *, resumes: bool = True) -> Iterator["Progress"]:
     """Show a job's stages; an interruption, or a signal to stop, becomes one line and exit status 130.
 
     Parameters
     ----------
     kept
-        What the same command does not do again after an interruption; stages that are behind are among it where the
-        job counts them. None where it does all of it again.
+        What the same command does not do again after an interruption. None where it does all of it again.
+    resumes
+        Whether stages that are behind are among it, where the job counts them; otherwise it begins with the first.
     """
     from lethe.offline.progress import ConsoleProgress
 
     # Of the processes that `accelerate launch` starts, one speaks.
     speaks = os.environ.get("RANK", "0") == "0"
+    onward = "goes on" if resumes else "begins anew"
     notice = "ctrl-C interrupts it; " + (
-        f"the same command then goes on, and keeps {kept}" if kept else "nothing is kept then"
+        f"the same command then {onward}, and keeps {kept}" if kept else "nothing is kept then"
     )
     progress = ConsoleProgress(shown=speaks, notice=notice)
     try:
@@ -39,7 +41,8 @@ def long_job(kept: str | None = None) -> Iterator["Progress"]:
     except KeyboardInterrupt:
         if speaks:
             where = f" at {progress.under_way}" if progress.under_way else ""
-            onward = "goes on from this stage" if progress.counts else "goes on"
+            if resumes and progress.counts:
+                onward += " from this stage"
             end = f"{onward}, and keeps {kept}" if kept else "begins anew"
             typer.echo(f"lethe: interrupted{where}; the same command {end}", err=True)
         raise typer.Exit(_INTERRUPTED) from None

@@ -85,6 +85,22 @@ def test_a_job_that_keeps_nothing_promises_nothing() -> None:
     assert told[-1] == "lethe: interrupted at stage 2 of 7: fitting; the same command begins anew"
 
 
+def test_a_job_that_does_its_stages_again_does_not_promise_to_go_on() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job("embeddings", resumes=False) as progress:
+            counted(progress)
+
+    told = CliRunner().invoke(app).stderr.splitlines()
+    assert told[0] == "ctrl-C interrupts it; the same command then begins anew, and keeps embeddings"
+    assert (
+        told[-1]
+        == "lethe: interrupted at stage 2 of 7: fitting; the same command begins anew, and keeps embeddings"
+    )
+
+
 def test_it_is_said_before_the_first_stage_that_it_can_be_interrupted() -> None:
     app = typer.Typer()
 
