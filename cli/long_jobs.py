@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
+def is_first_process() -> bool:
+    """Whether this is the one that speaks and records, of those that `accelerate launch` starts."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextlib.contextmanager
 def long_job(kept: str | None = None, *, resumes: bool = True) -> Iterator["Progress"]:
     """Show a job's stages; an interruption, or a signal to stop, becomes one line and exit status 130.
@@ -28,8 +33,7 @@ def long_job(kept: str | None = None, *, resumes: bool = True) -> Iterator["Prog
     """
     from lethe.offline.progress import ConsoleProgress
 
-    # Of the processes that `accelerate launch` starts, one speaks.
-    speaks = os.environ.get("RANK", "0") == "0"
+    speaks = is_first_process()
     onward = "goes on" if resumes else "begins anew"
     notice = "ctrl-C interrupts it; " + (
         f"the same command then {onward}, and keeps {kept}" if kept else "nothing is kept then"
