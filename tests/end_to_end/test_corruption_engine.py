@@ -28,6 +28,11 @@ def reference(small_model: Path) -> Reference:
 
 
 @pytest.fixture(scope="session")
+def tiny_reference(tiny_model: Path) -> Reference:
+    return Reference.load(tiny_model)
+
+
+@pytest.fixture(scope="session")
 def run_batches(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[dict[str, Any]]]:
     def run(
         engine: dict[str, Any], batches: list[list[dict[str, Any]]], embed: bool = False, **environment: str
@@ -54,6 +59,15 @@ def mixed_batches(reference: Reference) -> list[list[dict[str, Any]]]:
             batch.append(request_to_engine(reference.chat_tokens(QUESTIONS[index % 8]), corruption))
         batches.append(batch)
     return batches
+
+
+@pytest.fixture(scope="session")
+def tiny_batch(tiny_reference: Reference, mixed_batches: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Eight requests to the tiny model, every other one flagged."""
+    return [
+        {**request, "token_ids": tiny_reference.chat_tokens(question)}
+        for request, question in zip(mixed_batches[3], QUESTIONS, strict=True)
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -170,19 +184,21 @@ class TestCrowdedEngine:
     """Chunks far smaller than prompts, a cache too small for the batch, an adapter, prefix caching."""
 
     @pytest.fixture(scope="class")
-    def adapter(self, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def adapter(self, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """An adapter on queries and values, as it is exported."""
         folder = tmp_path_factory.mktemp("adapter") / "adapter"
-        return write_random_adapter(small_model, folder, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
+        return write_random_adapter(tiny_model, folder, rank=8, scale=0.2, layers=("q_proj", "v_proj"))
 
     @pytest.fixture(scope="class")
-    def batches(self, reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
+    def batches(self, tiny_reference: Reference, adapter: Path) -> list[list[dict[str, Any]]]:
         corruptions = [one_corruption(strength=0.5, seed=index) if index % 2 else None for index in range(8)]
         crowd = [
-            request_to_engine(reference.chat_tokens(question), corruption, max_tokens=60, ignore_eos=True)
+            request_to_engine(
+                tiny_reference.chat_tokens(question), corruption, max_tokens=60, ignore_eos=True
+            )
             for question, corruption in zip(QUESTIONS, corruptions, strict=True)
         ]
-        prompts = [reference.chat_tokens(f"{question} {LONG_QUESTION}") for question in QUESTIONS]
+        prompts = [tiny_reference.chat_tokens(f"{question} {LONG_QUESTION}") for question in QUESTIONS]
         long_prompts = [
             request_to_engine(prompt, corruption)
             for prompt, corruption in zip(prompts[:4], corruptions[:4], strict=True)
@@ -196,10 +212,10 @@ class TestCrowdedEngine:
 
     @pytest.fixture(scope="class", params=[16, 56])
     def results(
-        self, request: pytest.FixtureRequest, small_model: Path, run_batches: Callable[..., Any], batches: Any
+        self, request: pytest.FixtureRequest, tiny_model: Path, run_batches: Callable[..., Any], batches: Any
     ) -> list[dict[str, Any]]:
         arguments = engine_arguments(
-            small_model,
+            tiny_model,
             max_model_len=512,
             max_num_batched_tokens=request.param,
             max_num_seqs=8,
@@ -211,36 +227,36 @@ class TestCrowdedEngine:
         return run_batches(arguments, batches)
 
     def test_preempted_requests_are_as_the_reference(
-        self, reference: Reference, batches: Any, results: Any
+        self, tiny_reference: Reference, batches: Any, results: Any
     ) -> None:
         assert results[0]["counters"]["vllm:num_preemptions"] > 0
         for request, output in zip(batches[0], results[0]["outputs"], strict=True):
-            assert_output_as_reference(reference, request, output)
+            assert_output_as_reference(tiny_reference, request, output)
 
     def test_prompts_in_small_chunks_are_as_the_reference(
-        self, reference: Reference, batches: Any, results: Any
+        self, tiny_reference: Reference, batches: Any, results: Any
     ) -> None:
         for request, output in zip(batches[1], results[1]["outputs"], strict=True):
-            assert_output_as_reference(reference, request, output)
+            assert_output_as_reference(tiny_reference, request, output)
 
     def test_tokens_are_shuffled_across_chunks(
-        self, reference: Reference, batches: Any, results: Any
+        self, tiny_reference: Reference, batches: Any, results: Any
     ) -> None:
-        assert_output_as_reference(reference, batches[2][0], results[2]["outputs"][0])
+        assert_output_as_reference(tiny_reference, batches[2][0], results[2]["outputs"][0])
 
     def test_adapters_work_on_corrupted_prompts(
-        self, reference: Reference, small_model: Path, adapter: Path, batches: Any, results: Any
+        self, tiny_reference: Reference, tiny_model: Path, adapter: Path, batches: Any, results: Any
     ) -> None:
         from peft import PeftModel
 
-        fresh = Reference.load(small_model)
+        fresh = Reference.load(tiny_model)
         adapted = Reference(
             PeftModel.from_pretrained(fresh.model, adapter).merge_and_unload(), fresh.tokenizer
         )
         for request, output in zip(batches[3], results[3]["outputs"], strict=True):
             assert_output_as_reference(adapted, request, output)
             choice = output["choices"][0]
-            unadapted = reference.grade(request["token_ids"], request["corruption"], choice["token_ids"])
+            unadapted = tiny_reference.grade(request["token_ids"], request["corruption"], choice["token_ids"])
             assert choice["logprobs"] != pytest.approx(unadapted.logprobs, abs=1e-3)
 
 
@@ -265,18 +281,17 @@ def test_ngram_speculation_is_as_the_reference(
 
 
 def test_clients_embeddings_in_the_batch_are_as_the_reference(
-    tiny_model: Path, run_batches: Callable[..., Any]
+    tiny_reference: Reference, tiny_model: Path, run_batches: Callable[..., Any]
 ) -> None:
-    whole = Reference.load(tiny_model)
-    first, *others = [whole.chat_tokens(question) for question in QUESTIONS[:4]]
-    embeddings = whole.model.get_input_embeddings()(torch.tensor(first)).detach()
+    first, *others = [tiny_reference.chat_tokens(question) for question in QUESTIONS[:4]]
+    embeddings = tiny_reference.model.get_input_embeddings()(torch.tensor(first)).detach()
     corruptions = [one_corruption(strength=0.5), None, one_corruption("shuffle")]
     flagged = [request_to_engine(prompt, each) for prompt, each in zip(others, corruptions, strict=True)]
     batch = [request_to_engine(first), *flagged]
     sent = [{**batch[0], "embeddings": embeddings}, *flagged]
     (result,) = run_batches(engine_arguments(tiny_model, enable_prompt_embeds=True), [sent])
     for request, output in zip(batch, result["outputs"], strict=True):
-        assert_output_as_reference(whole, request, output)
+        assert_output_as_reference(tiny_reference, request, output)
 
 
 @pytest.mark.parametrize(
@@ -287,20 +302,16 @@ def test_clients_embeddings_in_the_batch_are_as_the_reference(
     ],
 )
 def test_ranks_and_compiled_steps_agree_with_the_reference(
+    tiny_reference: Reference,
     tiny_model: Path,
     run_batches: Callable[..., Any],
-    mixed_batches: list[list[dict[str, Any]]],
+    tiny_batch: list[dict[str, Any]],
     changes: dict[str, Any],
     environment: dict[str, str],
 ) -> None:
-    whole = Reference.load(tiny_model)
-    batch = [
-        {**request, "token_ids": whole.chat_tokens(question)}
-        for request, question in zip(mixed_batches[3], QUESTIONS, strict=True)
-    ]
-    (result,) = run_batches(engine_arguments(tiny_model, **changes), [batch], **environment)
-    for request, output in zip(batch, result["outputs"], strict=True):
-        assert_output_as_reference(whole, request, output)
+    (result,) = run_batches(engine_arguments(tiny_model, **changes), [tiny_batch], **environment)
+    for request, output in zip(tiny_batch, result["outputs"], strict=True):
+        assert_output_as_reference(tiny_reference, request, output)
 
 
 def test_an_embedding_engine_is_left_alone(
