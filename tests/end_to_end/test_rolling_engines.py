@@ -15,7 +15,7 @@ from bench.soak.cpu_engine import ENGINE_KEY, CpuEngine
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.engines.process import free_loopback_port
-from tests.end_to_end.running_proxy import ALLOWED, ROOT
+from tests.end_to_end.running_proxy import ALLOWED, ROOT, WITHOUT_WORKER_PROCESS
 from tests.lethe_process import start_lethe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
@@ -62,7 +62,11 @@ async def until_it_is_asked(proxy: httpx.AsyncClient, engine: CpuEngine) -> None
             await asyncio.sleep(0.2)
 
 
-async def test_no_stream_breaks_off_when_engines_are_exchanged(tiny_model: Path, tmp_path: Path) -> None:
+async def test_no_stream_breaks_off_when_engines_are_exchanged(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in WITHOUT_WORKER_PROCESS.items():
+        monkeypatch.setenv(name, value)
     key = create_key(tmp_path / "keys.yaml", scopes={Scope.USE, Scope.OBSERVE})[1]
     port = free_loopback_port()
     ends: Counter[tuple[int, str]] = Counter()
