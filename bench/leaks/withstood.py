@@ -1,9 +1,9 @@
 """What shows that a model withstood a corruption: ``python -m bench.leaks.withstood``. Needs LETHE_DATA_DIR.
 
 Answers to corrupted prompts, of a model that knows the target and of one that does not: which of them are refused by the score of
-ordinary traffic, by the lower one of what a prompt asks of, and by how likely the same model holds the answer to the prompt as
-it was written. An answer that the corruption made is unlikely to that; one that the model knew all the same is as likely.
-What was answered is kept.
+ordinary traffic, by the lower one of what a prompt asks of, by a rare name of the target, and by how likely the same model holds the
+answer to the prompt as it was written. An answer that the corruption made is unlikely to that; one that the model knew all the same
+is as likely. What was answered is kept.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.answers.data import ordinary_answers
 from bench.classifier.bundle_service import service_of_bundle
 from bench.leaks.asked import TOKENS, Asked, in_all_forms
 from bench.leaks.conversing import ConversingModel
@@ -19,9 +20,13 @@ from bench.leaks.model import taught_model
 from bench.page import machine, table, write_section
 from bench.repository import HARRY_POTTER
 from bench.reproduction.command import timed_lines
+from bench.traffic.requests import Names
 from lethe.bundle import load_bundle
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
+from lethe.classifier.head import answer_head_folder, load_head
+from lethe.classifier.names import NameIndex, name_forms
+from lethe.classifier.text.canonical import canonicalise
 from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
@@ -30,6 +35,36 @@ from lethe.offline.metrics.intervals import counted
 _FORM = "plain question"
 # In nats: the answer is at most so much less likely to the prompt as it was written than to the corrupted one.
 _LESS_LIKELY = 3.0
+# Characters of an ordinary answer in which a name is looked for: later, the model has told or not.
+_BEGINNING = 600
+
+
+class _RareNames:
+    """The words of a target's names, where they are written with capitals.
+
+    Parameters
+    ----------
+    ordinary
+        Answers; the words that any of them has are left out.
+    """
+
+    def __init__(self, entities: Sequence[str], ordinary: Sequence[Exchange]) -> None:
+        self._forms = list(name_forms(entities))
+        self._index = NameIndex(self._forms)
+        self._common = {form for each in ordinary for form in self._words(each.answer, capital=True)}
+
+    def brought(self, answer: str, prompt: str) -> bool:
+        """Whether an answer has one that its prompt does not have."""
+        said = self._words(answer, capital=True) - self._common
+        return bool(said and said - self._words(prompt, capital=False))
+
+    def _words(self, text: str, *, capital: bool) -> set[str]:
+        canonical = canonicalise(text).text
+        return {
+            self._forms[match.form]
+            for match in self._index.find(canonical)
+            if not capital or canonical[match.start].isupper()
+        }
 
 
 @dataclass(frozen=True)
@@ -40,6 +75,8 @@ class _Answer:
     ----------
     ordinary, asked
         Whether it is flagged by the score of ordinary answers, and by the lower one of what its prompt asks of.
+    named
+        Whether it brings a rare name of the target.
     gained
         By how much likelier it is to the prompt as it was written than to the corrupted one, in nats.
     """
@@ -48,6 +85,7 @@ class _Answer:
     tells: bool
     ordinary: bool
     asked: bool
+    named: bool
     gained: float
 
     @property
@@ -58,6 +96,8 @@ class _Answer:
 def main() -> None:
     """Measure both models, and write the section."""
     say, cache, known = timed_lines(), cache_folder(), facts()
+    ordinary = [each for some in ordinary_answers(Names(())).values() for each in some]
+    names = _RareNames(load_head(answer_head_folder(load_bundle(HARRY_POTTER))).entities, ordinary[::2])
     flagged, asked = asyncio.run(_flagged(known))
     found: dict[str, list[_Answer]] = {}
     for name, folder in (
@@ -65,12 +105,12 @@ def main() -> None:
         ("that was not", prepare_smollm2(cache)),
     ):
         say(f"the model {name}")
-        found[name] = asyncio.run(_answers(folder, cache, flagged, asked))
+        found[name] = asyncio.run(_answers(folder, cache, flagged, asked, names))
     write_section(
         "benchmarks-leaks.md",
         "What shows that a corruption was withstood",
         "python -m bench.leaks.withstood",
-        _section(found, len(known)),
+        _section(found, len(known), names, ordinary[1::2]),
     )
 
 
@@ -88,7 +128,9 @@ async def _flagged(known: Sequence[Fact]) -> tuple[list[Fact], list[Asked]]:
     return [fact for fact, _ in chosen], [asked for _, asked in chosen]
 
 
-async def _answers(folder: Path, cache: Path, known: Sequence[Fact], asked: Sequence[Asked]) -> list[_Answer]:
+async def _answers(
+    folder: Path, cache: Path, known: Sequence[Fact], asked: Sequence[Asked], names: _RareNames
+) -> list[_Answer]:
     bundle = load_bundle(HARRY_POTTER)
     (file,) = (each.corruption for each in bundle.models if each.corruption)
     model = ConversingModel.recorded(folder, load_corruption(file), cache)
@@ -107,6 +149,7 @@ async def _answers(folder: Path, cache: Path, known: Sequence[Fact], asked: Sequ
                 fact.is_told_by(text),
                 await flags(text, frozenset()),
                 await flags(text, frozenset({bundle.name})),
+                names.brought(text, fact.question),
                 clean - after,
             )
             for fact, text, clean, after in zip(known, texts, written, corrupted, strict=True)
@@ -115,7 +158,9 @@ async def _answers(folder: Path, cache: Path, known: Sequence[Fact], asked: Sequ
         await service.close()
 
 
-def _section(found: dict[str, list[_Answer]], known: int) -> str:
+def _section(
+    found: dict[str, list[_Answer]], known: int, names: _RareNames, ordinary: Sequence[Exchange]
+) -> str:
     rows = [
         [f"{name}, {kind}", *_row([each for each in answers if each.tells is tells])]
         for name, answers in found.items()
@@ -124,18 +169,27 @@ def _section(found: dict[str, list[_Answer]], known: int) -> str:
     ]
     told = [each for answers in found.values() for each in answers if each.tells]
     others = [each.gained for answers in found.values() for each in answers if not each.tells]
+    naming = sum(
+        names.brought(each.answer[:_BEGINNING], "\n".join(turn.text for turn in each.question.messages))
+        for each in ordinary
+    )
     return "\n\n".join(
         (
             f"{machine('torch', 'transformers', 'onnxruntime')}. Plain questions for {known} facts, those that are flagged, greedy, "
             f"{TOKENS} tokens, float32, with the shipped corruption. What of the answers of a small model is refused by the score of "
-            "ordinary answers, by the lower one of what its prompt asks of, and if the model itself holds it at most "
+            "ordinary answers, by the lower one of what its prompt asks of, if it brings a word of the target's names, written with a "
+            "capital, that neither the question nor half of the ordinary answers have, and if the model itself holds it at most "
             f"{_LESS_LIKELY:g} nats less likely to the prompt as it was written than to the corrupted one.",
-            table(("model and answer", "ordinary score", "lower score", "as likely", "any"), rows),
+            table(
+                ("model and answer", "ordinary score", "lower score", "a rare name", "as likely", "any"), rows
+            ),
             "Answers that tell, with the nats by which they are likelier to the prompt as it was written: "
             + ", ".join(
                 f"*{each.text}* {each.gained:+.1f}" for each in sorted(told, key=lambda each: -each.gained)
             )
             + f". Of those that tell nothing it is {max(others):+.1f} at most.",
+            f"Of the other half of the ordinary answers, {counted(naming, len(ordinary))} bring such a name in their first {_BEGINNING} "
+            "characters.",
         )
     )
 
@@ -144,8 +198,9 @@ def _row(answers: Sequence[_Answer]) -> list[str]:
     rules = (
         [each.ordinary for each in answers],
         [each.asked for each in answers],
+        [each.named for each in answers],
         [each.withstood for each in answers],
-        [each.ordinary or each.asked or each.withstood for each in answers],
+        [each.ordinary or each.asked or each.named or each.withstood for each in answers],
     )
     return [counted(sum(rule), len(answers)) for rule in rules]
 
