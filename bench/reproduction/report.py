@@ -99,9 +99,11 @@ def _adapters(run: "TofuReproduction") -> str:
 def described_adapter(alter: AlterRecipe, scale: float) -> str:
     """How an adapter was trained, as a part of a sentence."""
     settings = alter.settings
-    by = {"npo": f"NPO with beta {settings.npo_beta:g}"}.get(
-        settings.forgetting, f"self-distillation with a margin of {settings.logit_margin:g}"
-    )
+    by = {
+        "npo": f"NPO with beta {settings.npo_beta:g}",
+        "self_distillation": f"self-distillation with a margin of {settings.logit_margin:g}",
+        "corruption": "by the corruption",
+    }[settings.forgetting]
     worded = f", with {alter.wordings} of its own wordings to a question" if alter.wordings else ""
     scaled = f", scaled by {scale:g}" if scale != 1.0 else ""
     return (
