@@ -33,17 +33,17 @@ def write_page(page: Path, run: "TofuReproduction") -> None:
     machines: dict[str, None] = {}
     models: set[str] = set()
     for forget in run.recipe.forget_sets:
-        compared = read_measured(run.work / "results", forget, PARTS)
-        if not compared:
+        compared, tuned = read_measured(run.work / "results", forget, PARTS), _tuning(run, forget)
+        if not compared and not tuned:
             continue
         machines |= dict.fromkeys(machines_of(run.work / "results", forget, PARTS))
         models |= {each.model for each in compared}
-        picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
-        plot_results(compared, page.parent / picture)
-        sections.append(
-            f"## {forget}\n\n{_corruption(run, forget)}\n\n{markdown_table(compared)}\n\n![{forget}]({picture})\n"
-            f"{_tuning(run, forget)}"
-        )
+        section = f"## {forget}\n\n{_corruption(run, forget)}\n"
+        if compared:
+            picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
+            plot_results(compared, page.parent / picture)
+            section += f"\n{markdown_table(compared)}\n\n![{forget}]({picture})\n"
+        sections.append(section + tuned)
     replace_file(page, "\n".join([_opening(run, list(machines), models), *sections]))
 
 
