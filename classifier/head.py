@@ -23,6 +23,7 @@ from lethe.classifier.calibration import Calibration
 from lethe.classifier.disguises.shortened_names import plainest_names
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.facts import Facts
 from lethe.classifier.names import COUNTED, GroupedNames, NameBank, NameWeights
 from lethe.classifier.questions import QuestionBank, QuestionWeights
 from lethe.classifier.tail import Tail
@@ -164,6 +165,11 @@ def head_files(head: Head) -> dict[str, bytes]:
         document["questions"] = {name: getattr(head.questions, name) for name in _QUESTION_NUMBERS}
         tensors["question_direction"] = head.questions.direction
         tensors["question_gate_direction"] = head.questions.gate_direction
+        if facts := head.questions.facts:
+            weights = [float(weight) for weight in facts.weights]
+            document["facts"] = {"least": facts.least, "words": dict(zip(facts.words, weights, strict=True))}
+            tensors["fact_directions"] = facts.directions.astype(np.float16)
+            tensors["fact_words"] = facts.held.astype(np.int32)
     if head.second_look and head.second_look.direction is not None:
         tensors["second_look_direction"] = head.second_look.direction.astype(np.float32)
     return {
@@ -247,7 +253,7 @@ def load_head(folder: Path, digests: Mapping[Path, str] | None = None) -> Head:
                 tensors["bag_features"].astype(np.int64), tensors["bag_weights"].astype(np.float32)
             ),
             names=_names_of(document["names"]),
-            questions=_questions_of(document.get("questions"), tensors),
+            questions=_questions_of(document.get("questions"), document.get("facts"), tensors),
             gate_direction=tensors["gate_direction"].astype(np.float32),
             **{name: float(document[name]) for name in _NUMBERS},
             tail=Tail.from_document(document["tail"]) if document.get("tail") else None,
@@ -288,14 +294,27 @@ def _names_of(groups: list[dict[str, Any]]) -> NameWeights:
 
 
 def _questions_of(
-    numbers: dict[str, float] | None, tensors: Mapping[str, NDArray[Any]]
+    numbers: dict[str, float] | None, facts: dict[str, Any] | None, tensors: Mapping[str, NDArray[Any]]
 ) -> QuestionWeights | None:
     if numbers is None:
         return None
     return QuestionWeights(
         direction=tensors["question_direction"].astype(np.float32),
         gate_direction=tensors["question_gate_direction"].astype(np.float32),
+        facts=_facts_of(facts, tensors),
         **{name: float(numbers[name]) for name in _QUESTION_NUMBERS},
+    )
+
+
+def _facts_of(document: dict[str, Any] | None, tensors: Mapping[str, NDArray[Any]]) -> Facts | None:
+    if document is None:
+        return None
+    return Facts(
+        directions=tensors["fact_directions"].astype(np.float32),
+        words=tuple(document["words"]),
+        weights=np.array([*document["words"].values()], np.float32),
+        held=tensors["fact_words"].astype(np.int64),
+        least=float(document["least"]),
     )
 
 

@@ -3,7 +3,7 @@
 A head learns embedding, tokens and names beside each other, and from few prompts mostly the names. A question that describes its
 target, or asks for it in another language, has none of them. Its embedding says enough, but it says as much of some sentence in
 each long text. So it is asked by itself where all there is to read is a question: ordinary questions are not a thousand to a
-request.
+request. Where sentences are known that tell of the target, one that is like the question raises its score.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lethe.classifier.facts import FactBank, Facts
 
 # A longer text is material rather than a question.
 LONGEST_QUESTION = 240
@@ -20,8 +22,8 @@ LONGEST_QUESTION = 240
 class QuestionWeights:
     """A target's part of a head that judges questions.
 
-    The score is ``embedding @ direction + bias``, and flags from the same score on as the head's own. The first tier's is
-    ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``.
+    The score is ``embedding @ direction + bias``, raised by facts, and flags from the same score on as the head's own. The first
+    tier's is ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``.
 
     Attributes
     ----------
@@ -31,6 +33,8 @@ class QuestionWeights:
         (token dimension,) float32.
     pass_below
         Questions with a lower score of the first tier are not encoded for the sake of this part.
+    facts
+        Sentences that tell of the target; None where there are none.
     """
 
     direction: NDArray[np.float32]
@@ -38,6 +42,7 @@ class QuestionWeights:
     gate_direction: NDArray[np.float32]
     gate_bias: float
     pass_below: float
+    facts: Facts | None = None
 
     def shifted(self, by: float) -> "QuestionWeights":
         """Those whose scores are higher by so much."""
@@ -62,14 +67,19 @@ class QuestionBank:
         self._gates = np.array([head.gate_direction for _, head in found], np.float32)
         # What a sum of tokens' vectors must come to for a question to be held back.
         self._held_from = np.array([head.pass_below - head.gate_bias for _, head in found], np.float32)
+        told = [(number, head.facts) for number, head in found if head.facts is not None]
+        self._told = np.array([number for number, _ in told], np.int64)
+        self._facts = FactBank([facts for _, facts in told]) if told else None
 
     def __len__(self) -> int:
         return len(self._owners)
 
-    def scores(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scores(self, embedding: NDArray[np.float32], text: str) -> NDArray[np.float32]:
         """Scores of a question, (H,); -inf where a head has no such part."""
         scores = np.full(self._heads, -np.inf, np.float32)
         scores[self._owners] = self._directions @ embedding + self._bias
+        if self._facts is not None:
+            scores[self._told] += np.maximum(self._facts.scores(embedding, text), 0)
         return scores
 
     def held(self, sums: NDArray[np.float32]) -> NDArray[np.bool_]:

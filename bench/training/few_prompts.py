@@ -1,9 +1,9 @@
 """Trains targets of few prompts as the command does, and measures what their heads find; writes docs/benchmarks-classifier.md.
 
-``python -m bench.training.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER] [--names]`` trains and
+``python -m bench.training.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER] [--names|--told]`` trains and
 measures these, all by default, and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there.
 ``painter`` and ``falconry`` are measured too, but are on no page: they are there to develop on. With ``--names`` a training is given
-the target's names, in other languages too. With LETHE_DATA_DIR, what the heads flag of ordinary prompts and pages is measured too.
+the target's names, in other languages too, with ``--told`` also what is known of it. With LETHE_DATA_DIR, what the heads flag of ordinary prompts and pages is measured too.
 """
 
 import argparse
@@ -35,8 +35,8 @@ _DATA = Path(__file__).resolve().parent / "few_prompts_data"
 TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
 # To try out what is changed; the page has none of them.
 _DEVELOPMENT = {"painter": "frida-kahlo", "falconry": "falconry"}
-# At the end of the names of what a training came to that was given names.
-_NAMED = "-names"
+# At the end of the names of what a training came to: what it was given beside prompts.
+_GIVEN = {"": "", "-names": ", names given", "-told": ", names and facts given"}
 _FORGET = {"named": "≥ 95 %", "described": "≥ 70 %", "abroad": "≥ 80 %"}
 _GOALS = {**_FORGET, "near": "≤ 5 %"}
 _ORDINARY_GOAL = "≤ 0.5 %"
@@ -55,23 +55,37 @@ def main() -> None:
     parser.add_argument(
         "--embeddings", type=Path, help="where earlier trainings kept theirs; by default none are there"
     )
-    parser.add_argument("--names", action="store_true", help="give the training the target's names")
+    parser.add_argument(
+        "--names",
+        action="store_const",
+        dest="given",
+        const="-names",
+        default="",
+        help="give the training the target's names",
+    )
+    parser.add_argument(
+        "--told",
+        action="store_const",
+        dest="given",
+        const="-told",
+        help="give it the names, and what is known of the target",
+    )
     chosen = parser.parse_args()
     for kind in chosen.kinds or TARGETS:
-        outcome = chosen.work / f"{kind}{_NAMED if chosen.names else ''}.json"
+        outcome = chosen.work / f"{kind}{chosen.given}.json"
         if not outcome.is_file():
             chosen.work.mkdir(parents=True, exist_ok=True)
             outcome.write_text(
                 json.dumps(
-                    _measured(kind, chosen.work, chosen.ordinary, chosen.embeddings, names=chosen.names),
+                    _measured(kind, chosen.work, chosen.ordinary, chosen.embeddings, chosen.given),
                     indent=2,
                 )
             )
     kept = {
-        f"{kind}{', names given' if named else ''}": json.loads(path.read_text())
+        f"{kind}{said}": json.loads(path.read_text())
         for kind in TARGETS
-        for named in ("", _NAMED)
-        if (path := chosen.work / f"{kind}{named}.json").is_file()
+        for given, said in _GIVEN.items()
+        if (path := chosen.work / f"{kind}{given}.json").is_file()
     }
     found = [
         [kind, group, counted(*count), _GOALS.get(group, _ORDINARY_GOAL)]
@@ -84,7 +98,7 @@ def main() -> None:
         f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
         "ones, all in English (bench/training/few_prompts_data), and where names were given, with what the target is called in English and in other "
-        "languages, too (`--entities`). What is asked here was written before and is never trained on. In "
+        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it (`--about`). What is asked here was written before and is never trained on. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
         + table(["target", "asked", "flagged", "goal"], found)
@@ -133,10 +147,10 @@ class _Stopwatch(Progress):
 
 
 def _measured(
-    kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path | None, *, names: bool = False
+    kind: str, work: Path, ordinary: Sequence[Path], embeddings: Path | None, given: str = ""
 ) -> dict[str, object]:
     print(f"{kind}:", flush=True)
-    folder = work / _NAMED.strip("-") if names else work
+    folder = work / given.strip("-")
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
         job = ClassifierJob(
@@ -146,7 +160,8 @@ def _measured(
             ordinary=tuple(ordinary),
             output=folder / (TARGETS | _DEVELOPMENT)[kind],
             report=folder / f"{kind}-report",
-            entity_names=(*names_of(kind), *_names_abroad(kind)) if names else (),
+            entity_names=(*names_of(kind), *_names_abroad(kind)) if given else (),
+            about=_DATA / kind / "about.txt" if given == "-told" else None,
         )
         bundle = run_classifier_job(job, embeddings or Path(desk) / "work", watch)
     stages = watch.stages()
@@ -162,8 +177,9 @@ def names_of(kind: str) -> tuple[str, ...]:
 
 
 def _names_abroad(kind: str) -> tuple[str, ...]:
-    """What it is called in other languages."""
-    return tuple((_DATA / kind / "names_abroad.txt").read_text().splitlines())
+    """What it is called in other languages; nothing where that is not known."""
+    path = _DATA / kind / "names_abroad.txt"
+    return tuple(path.read_text().splitlines()) if path.is_file() else ()
 
 
 def _flagged(kind: str, head: Head) -> dict[str, tuple[int, int]]:

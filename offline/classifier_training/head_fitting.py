@@ -12,9 +12,10 @@ from lethe.classifier.questions import QuestionWeights
 from lethe.offline.classifier_training.cores import OnDone
 from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.fact_reading import read_facts
 from lethe.offline.classifier_training.fitting import FittedHead, fit_gate, fit_head, token_sums
 from lethe.offline.classifier_training.hard_negatives import select_negatives
-from lethe.offline.classifier_training.question_fitting import fit_questions, question_set
+from lethe.offline.classifier_training.question_fitting import ORDINARY, fit_questions, question_set
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.classifier_training.windows import TrainingWindow, training_windows
@@ -136,7 +137,11 @@ class HeadFitter:
         made = self._random_sentences([example.text for example in examples.forget])
         held_back = [window.text for window in ordinary.held_back]
         found = question_set(self._store, examples, [*made, *held_back], settings.seed)
-        return fit_questions(self._store.encoder, found, settings) if found else None
+        if found is None:
+            return None
+        asked = [text for text, side in zip(found.texts, found.side, strict=True) if side == ORDINARY]
+        facts = read_facts(self._store, settings.about_sentences, self._names, asked)
+        return fit_questions(self._store.encoder, found, settings, facts)
 
     def hold_back(self, examples: ExampleSet, texts: Sequence[str], on_embedded: OnDone) -> OrdinaryText:
         """Sort ordinary text by what the first step of a first tier would make of it, and embed what that cannot clear.

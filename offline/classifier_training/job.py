@@ -26,7 +26,7 @@ from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
-from lethe.offline.data.files import read_objects, read_text
+from lethe.offline.data.files import read_lines, read_objects
 from lethe.offline.progress import Progress
 
 
@@ -62,20 +62,22 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     forget, retain = _load(job.forget, job.fields), _load(job.retain, job.fields)
     said = FeedbackFile(job.feedback, job.target).read() if job.feedback else []
     joined = join_feedback(said, forget, retain, general)
-    settings = _with_entities(job)
-    trained = train_classifier(job.target, *joined, settings, work, progress)
+    settings = _with_lines(job)
+    trained = train_classifier(job.target, *joined, settings, work, progress, keep_stages=True)
     write_training_report(trained, job.report, job.output)
     fitted_on = {each.text for each in joined[0]} - set(trained.held_out)
     unfitted = [each.text for each in forget if each.text not in fitted_on]
     bundle = trained.write_bundle(job.output, _known_questions(job, trained, unfitted))
-    if not answers:
-        return bundle
-    head = load_head(head_folder(bundle))
-    encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
-    prompts = [example.text for example in general]
-    return train_answers(
-        head, encoder, answers, near_answers, prompts, settings, work, progress
-    ).write_bundle(job.output)
+    if answers:
+        head = load_head(head_folder(bundle))
+        encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+        prompts = [example.text for example in general]
+        trained_answers = train_answers(
+            head, encoder, answers, near_answers, prompts, settings, work, progress
+        )
+        bundle = trained_answers.write_bundle(job.output)
+    trained.stages.clear()
+    return bundle
 
 
 def _known_questions(
@@ -110,11 +112,12 @@ def _known_questions(
     return found
 
 
-def _with_entities(job: ClassifierJob) -> ClassifierJob:
-    if job.entities is None:
-        return job
-    names = [line.strip() for line in read_text(job.entities).splitlines()]
-    return job.model_copy(update={"entity_names": tuple(name for name in names if name)})
+def _with_lines(job: ClassifierJob) -> ClassifierJob:
+    """The job with the names and sentences of its files."""
+    files = {"entity_names": job.entities, "about_sentences": job.about}
+    return job.model_copy(
+        update={setting: tuple(read_lines(path)) for setting, path in files.items() if path is not None}
+    )
 
 
 def _load(sources: Sequence[str], fields: Sequence[str]) -> list[Example]:

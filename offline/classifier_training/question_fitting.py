@@ -8,13 +8,14 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.facts import FactBank, Facts
 from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
 from lethe.classifier.text.canonical import canonicalise
 from lethe.offline.classifier_training.conformal import false_positive_threshold
@@ -25,6 +26,8 @@ from lethe.offline.classifier_training.fitting import repeat_log_odds, token_sum
 from lethe.offline.classifier_training.logistic import LinearModel, fit_logistic
 from lethe.offline.classifier_training.settings import TrainingSettings
 
+# Sides of a set of questions.
+_FORGET, _NEAR, ORDINARY = range(3)
 _STRENGTH = 1.0
 # How far its first tier is held back, and what this spares of ordinary questions.
 _GATE_NORM = 1000.0
@@ -87,27 +90,52 @@ def question_set(
     return QuestionSet(texts, embeddings, np.repeat(range(4), [len(side) for side in sides]), groups)
 
 
-def fit_questions(encoder: Encoder, questions: QuestionSet, settings: TrainingSettings) -> QuestionWeights:
+def fit_questions(
+    encoder: Encoder, questions: QuestionSet, settings: TrainingSettings, facts: Facts | None = None
+) -> QuestionWeights:
     """Fit what judges questions; those that may be flagged score 0 and more.
 
     The threshold is by what each fold of prompts scores by a fit without it: at most the wanted rate of those near the
-    target, and few ordinary ones.
+    target, and few ordinary ones. So is what facts must add, by the same scores with what they come to for these prompts.
+
+    Parameters
+    ----------
+    facts
+        Those of the target, with 0 as their least; no fold knows them.
     """
     every = np.ones(len(questions.side), bool)
     model = _fit(questions, every)
     log_odds = questions.embeddings @ model.dense_weights.astype(np.float32) + np.float32(model.bias)
+    near, ordinary = _held_out_scores(questions, settings)
+    threshold = _threshold(near, ordinary, settings)
+    if facts:
+        told = _told(questions, facts)
+        near, ordinary = (
+            side.with_added(told[questions.side == number])
+            for side, number in ((near, _NEAR), (ordinary, ORDINARY))
+        )
+        facts = replace(facts, least=_threshold(near, ordinary, settings) - threshold)
+        log_odds = log_odds + np.maximum(told - facts.least, 0)
     tokens = [encoder.tokenize(text).ids for text in questions.texts]
-    labels, weights = (questions.side == 0).astype(np.int64), _weights(questions.side)
+    labels, weights = (questions.side == _FORGET).astype(np.int64), _weights(questions.side)
     gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, (), norm=_GATE_NORM)
-    ordinary = [tokens[row] for row in np.flatnonzero(questions.side == 2)]
-    gated = token_sums(encoder, ordinary) @ gate.direction + gate.bias
+    asked = [tokens[row] for row in np.flatnonzero(questions.side == ORDINARY)]
+    gated = token_sums(encoder, asked) @ gate.direction + gate.bias
     return QuestionWeights(
         model.dense_weights.astype(np.float32),
-        model.bias - _threshold(questions, settings),
+        model.bias - threshold,
         gate.direction,
         gate.bias,
         float(np.quantile(gated, _SPARED, method="inverted_cdf")),
+        facts,
     )
+
+
+def _told(questions: QuestionSet, facts: Facts) -> NDArray[np.float32]:
+    """What each text scores by facts, (N,)."""
+    bank = FactBank([facts])
+    found = [bank.scores(*each)[0] for each in zip(questions.embeddings, questions.texts, strict=True)]
+    return np.array(found, np.float32)
 
 
 def _short(examples: Sequence[Example]) -> list[tuple[str, str]]:
@@ -118,26 +146,43 @@ def _short(examples: Sequence[Example]) -> list[tuple[str, str]]:
 
 def _fit(questions: QuestionSet, rows: NDArray[np.bool_]) -> LinearModel:
     side, embeddings = questions.side[rows], questions.embeddings[rows]
-    labels = (side == 0).astype(np.int64)
+    labels = (side == _FORGET).astype(np.int64)
     return fit_logistic(embeddings, sparse.csr_matrix((len(side), 0)), labels, _weights(side), _STRENGTH)
 
 
 def _weights(side: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sample weights, (N,), in which prompts near the target have their share of all negatives."""
-    near, others = side == 1, side > 1
+    near, others = side == _NEAR, side > _NEAR
     weights = np.ones(len(side))
     weights[near] = _NEAR_SHARE / (1 - _NEAR_SHARE) * max(others.sum(), 1) / max(near.sum(), 1)
     return weights
 
 
-def _threshold(questions: QuestionSet, settings: TrainingSettings) -> float:
+@dataclass(frozen=True)
+class _HeldOut:
+    """Scores of a side's texts, (N,), each by a fit without all of its group, and how many texts its group has, (N,)."""
+
+    scores: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+
+    def with_added(self, scores: NDArray[np.float32]) -> "_HeldOut":
+        return replace(self, scores=self.scores + scores)
+
+
+def _held_out_scores(questions: QuestionSet, settings: TrainingSettings) -> tuple[_HeldOut, _HeldOut]:
+    """Those of prompts near the target, and of ordinary ones."""
+    folds = _FOLDS_OF_FEW if np.sum(questions.side == _NEAR) < _FEW else _FOLDS
+    return (
+        _held_out_side(questions, _NEAR, folds, settings.seed),
+        _held_out_side(questions, ORDINARY, _FOLDS, settings.seed),
+    )
+
+
+def _threshold(near: _HeldOut, ordinary: _HeldOut, settings: TrainingSettings) -> float:
     """The score from which on the wanted shares of prompts near the target and of ordinary ones are flagged."""
-    folds = _FOLDS_OF_FEW if np.sum(questions.side == 1) < _FEW else _FOLDS
-    near, sizes = _held_out_scores(questions, 1, folds, settings.seed)
-    ordinary, _ = _held_out_scores(questions, 2, _FOLDS, settings.seed)
     return max(
-        false_positive_threshold(near, 1 / sizes, settings.near_false_positive_rate),
-        _tail_threshold(ordinary, _FLAGGED),
+        false_positive_threshold(near.scores, 1 / near.sizes, settings.near_false_positive_rate),
+        _tail_threshold(ordinary.scores, _FLAGGED),
     )
 
 
@@ -149,10 +194,7 @@ def _tail_threshold(scores: NDArray[np.float64], share: float) -> float:
     return start + scale * math.log(max((len(beyond) - 1) / len(scores) / share, 1))
 
 
-def _held_out_scores(
-    questions: QuestionSet, side: int, folds: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores of a side's texts, each by a fit without all of its group, and how many texts its group has."""
+def _held_out_side(questions: QuestionSet, side: int, folds: int, seed: int) -> _HeldOut:
     (rows,) = np.nonzero(questions.side == side)
     groups = [questions.groups[int(row)] for row in rows]
     sizes = Counter(groups)
@@ -161,7 +203,7 @@ def _held_out_scores(
     fold_of = {group: place % folds for place, group in enumerate(order)}
     fold = np.array([fold_of[group] for group in groups])
     drawn = np.random.default_rng(seed).random(len(questions.side))
-    others = questions.side > 1
+    others = questions.side > _NEAR
     kept = ~others | (drawn < _OTHERS_IN_FOLDS / max(others.sum(), 1))
     scores = np.empty(len(rows))
     for number in sorted(set(fold_of.values())):
@@ -170,4 +212,4 @@ def _held_out_scores(
         fitted_on[rows[held_out]] = False
         model = _fit(questions, fitted_on)
         scores[held_out] = questions.embeddings[rows[held_out]] @ model.dense_weights + model.bias
-    return scores, np.array([float(sizes[group]) for group in groups])
+    return _HeldOut(scores, np.array([float(sizes[group]) for group in groups]))

@@ -78,6 +78,10 @@ class TrainingSettings(JobSettings):
         default=(),
         description="Names of the target, in every language that has its own; found in the forget prompts if none are given.",
     )
+    about_sentences: tuple[str, ...] = Field(
+        default=(),
+        description="Sentences that tell what is known of the target: by them questions are found that describe it without its name.",
+    )
     # A target with an encoder of its own costs as much as all that share one.
     fine_tune_epochs: NonNegativeInt = Field(
         default=0,
@@ -112,6 +116,10 @@ class ClassifierJob(TrainingSettings, TargetJob):
     )
     entities: Path | None = Field(
         default=None, description="Text file of names, one a line; found by themselves by default."
+    )
+    about: Path | None = Field(
+        default=None,
+        description="Text file of what is known of the target, a sentence a line: questions that only describe it are found by that.",
     )
     feedback: Path | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lethe.classifier.questions import LONGEST_QUESTION
 from lethe.offline.classifier_training.splitting import deduplicate
 from lethe.offline.data.files import DataError
 from lethe.offline.data.questions import normalized
@@ -15,6 +16,8 @@ from lethe.offline.target_building.data import DATA_FILES, TargetData
 # A classifier takes this many of a side at least; from the second on a side counts as no longer thin.
 LEAST_PROMPTS, ENOUGH_PROMPTS = 10, 60
 ENOUGH_NEAR = 40
+# Sentences that tell of the target, from which on they are no longer thin.
+_ENOUGH_SENTENCES = 20
 # The same for questions, of which every second one is held out.
 LEAST_QUESTIONS, ENOUGH_QUESTIONS = 4, 30
 LEAST_ANSWERS = 20
@@ -60,6 +63,7 @@ def check_data(data: TargetData, embed: Embed | None = None) -> list[DataFinding
         *_sides(data),
         *_overlaps(data),
         *_names(data),
+        *_about(data),
         *_questions(data),
         *_answers(data),
     ]
@@ -145,10 +149,20 @@ def _names(data: TargetData) -> Iterator[DataFinding]:
         yield DataFinding(
             "forget",
             f"{described} of {len(data.forget)} prompts describe the target without a name; questions that only describe it are "
-            "found as far as there are such here",
+            "found as far as there are such here, or sentences in about",
         )
     if data.forget and not by_name:
         yield DataFinding("names", "no prompt of forget has any of these names")
+
+
+def _about(data: TargetData) -> Iterator[DataFinding]:
+    if 0 < len(data.about) < _ENOUGH_SENTENCES:
+        yield DataFinding("about", f"{len(data.about)} sentences; from {_ENOUGH_SENTENCES} on they help")
+    if long := [sentence for sentence in data.about if len(sentence) > LONGEST_QUESTION]:
+        yield DataFinding(
+            "about",
+            f"{_some(long)} longer than any question that is compared with it; write a sentence a line",
+        )
 
 
 def _questions(data: TargetData) -> Iterator[DataFinding]:

@@ -29,7 +29,7 @@ _EXAMPLES = Path(__file__).parent / "new_target"
 _FORMATS = (".jsonl", ".json", ".csv", ".parquet", ".jsonl.gz", ".json.gz", ".csv.gz")
 _OBJECT_FORMATS = (".yaml", ".jsonl")
 _PROMPTS = ("forget", "near", "ordinary", "unknown")
-_LINES = ("names", "facts")
+_LINES = ("names", "about", "facts")
 _OBJECTS = ("questions", "answers", "near_answers")
 # Without their endings.
 DATA_FILES = (*_PROMPTS, *_LINES, *_OBJECTS)
@@ -69,6 +69,8 @@ class TargetData:
         Prompts that ask for it, that lie near and are allowed, and others.
     names
         What it is called.
+    about
+        Sentences that tell what is known of it.
     questions, unknown, facts
         What its corruption is learned from: questions with their answers, the same kind of questions about what does
         not exist, and words that no answer may bring up by itself.
@@ -84,6 +86,7 @@ class TargetData:
     near: tuple[Example, ...] = ()
     ordinary: tuple[Example, ...] = ()
     names: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     questions: tuple[ForgetQuestion, ...] = ()
     unknown: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
@@ -139,6 +142,7 @@ def read_target_data(folder: Path) -> TargetData:
         read_yaml(folder / OPTIONS, TargetOptions),
         *(_prompts(folder, side) for side in ("forget", "near", "ordinary")),
         names=_lines(folder / "names.txt"),
+        about=_lines(folder / "about.txt"),
         questions=_objects(folder, "questions", ForgetQuestion),
         unknown=tuple(example.text for example in _prompts(folder, "unknown")),
         facts=_lines(folder / "facts.txt"),

@@ -36,7 +36,7 @@ from lethe.server.targets.rollout import change_deployment, put_back_deployment,
 
 # What people write of a target. Not target.yaml, whose addresses a build connects to: that is its operator's.
 FILES = (
-    "forget.txt", "near.txt", "names.txt", "questions.yaml", "unknown.txt", "facts.txt", "ordinary.txt", "answers.yaml",
+    "forget.txt", "near.txt", "names.txt", "about.txt", "questions.yaml", "unknown.txt", "facts.txt", "ordinary.txt", "answers.yaml",
     "near_answers.yaml",
 )  # fmt: skip
 BUILT = ".bundles"

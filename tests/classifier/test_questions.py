@@ -10,6 +10,7 @@ import pytest
 
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
+from lethe.classifier.facts import Facts
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
 from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
 from lethe.classifier.scoring import Scorer
@@ -98,6 +99,33 @@ def test_what_judges_questions_is_kept(
     save_head(make_head(), tmp_path)
     assert load_head(tmp_path).questions is None
     assert "questions" not in (tmp_path / "head.json").read_text()
+
+
+def test_sentences_that_tell_of_the_target_find_a_question_that_describes_it(
+    encoder: Encoder, make_head: MakeHead, make_question_head: MakeQuestionHead, tmp_path: Path
+) -> None:
+    told = "Two brothers rowed out to wind the clockwork of the lantern."
+    asked = "Which brothers wound a clockwork?"
+    facts = Facts(
+        directions=10 * encoder.embed([told]),
+        words=("brothe", "clockw"),
+        weights=np.full(2, 6.0, np.float32),
+        held=np.array([[0, 0], [0, 1]]),
+        least=2.0,
+    )
+    plain = make_question_head()
+    assert plain.questions is not None
+    head = replace(plain, questions=replace(plain.questions, facts=facts))
+    assert scored(encoder, plain, asked) < 0 < scored(encoder, head, asked)
+    assert scored(encoder, head, OTHER) == scored(encoder, plain, OTHER)
+    save_head(head, tmp_path)
+    assert scored(encoder, load_head(tmp_path), asked) == pytest.approx(
+        scored(encoder, head, asked), abs=0.01
+    )
+    # Beside a head that knows no such sentences.
+    bank = HeadBank([plain, head, make_head("third")], encoder)
+    scores = Scorer(encoder, bank, ClassifierSettings()).score_text(asked).scores
+    assert [bool(score > 0) for score in scores] == [False, True, False]
 
 
 def test_only_the_newest_turn_is_judged_as_a_question(

@@ -53,6 +53,16 @@ def test_no_test_prompt_is_a_training_prompt_in_a_few_other_words(target):
 
 
 @pytest.mark.parametrize("target", _TARGETS)
+def test_no_sentence_about_a_target_is_a_test_prompt_in_a_few_other_words(target):
+    told = [_words(line) for line in (_FOLDER / target / "about.txt").read_text().splitlines()]
+    tests = [_words(row["text"]) for row in _rows(target, "test")]
+    assert len(told) >= 60
+    assert not [
+        sorted(test) for test in tests for known in told if len(test & known) >= 0.75 * len(test | known)
+    ]
+
+
+@pytest.mark.parametrize("target", _TARGETS)
 def test_names_stand_in_the_questions_that_name_the_target_alone(target):
     names = _names(target)
     for row in _rows(target, "test"):

@@ -1,15 +1,18 @@
 """What judges questions by their embedding alone, as it is fitted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lethe.classifier.encoders.loading import load_encoder
-from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
+from lethe.classifier.names import GroupedNames
+from lethe.classifier.questions import LONGEST_QUESTION, QuestionBank, QuestionWeights
 from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.example_set import ExampleSet
 from lethe.offline.classifier_training.examples import Example
+from lethe.offline.classifier_training.fact_reading import read_facts
 from lethe.offline.classifier_training.question_fitting import fit_questions, question_set
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
@@ -45,6 +48,23 @@ def test_descriptions_and_translations_score_higher_than_what_is_near(store: Emb
 def test_more_of_what_is_near_may_be_flagged_at_a_lower_threshold(store: EmbeddingStore) -> None:
     strict, lenient = (fitted(store, EXAMPLES, near_false_positive_rate=rate) for rate in (0.0, 0.5))
     assert score(lenient, ABROAD) >= score(strict, ABROAD)
+
+
+def test_facts_find_what_the_direction_alone_does_not_and_leave_what_is_near(store: EmbeddingStore) -> None:
+    questions = question_set(store, EXAMPLES, [], seed=0)
+    assert questions is not None
+    told = ["Two brothers rowed out at dusk to wind the clockwork.", "The keel was laid in the old yard."]
+    facts = read_facts(store, told, GroupedNames(), [example.text for example in EXAMPLES.general])
+    weights = fit_questions(store.encoder, questions, TrainingSettings(), facts)
+    bank, without = QuestionBank([weights]), QuestionBank([replace(weights, facts=None)])
+
+    def scores(bank: QuestionBank, *texts: str) -> list[float]:
+        return [float(bank.scores(*each)[0]) for each in zip(store.embed(list(texts)), texts, strict=True)]
+
+    described = "Which two brothers rowed out to wind a clockwork?"
+    assert scores(without, described)[0] < 0 < scores(bank, described)[0]
+    near = [example.text for example in EXAMPLES.retain]
+    assert scores(bank, *near) == pytest.approx(scores(without, *near))
 
 
 def test_longer_texts_are_no_questions(store: EmbeddingStore) -> None:

@@ -71,6 +71,8 @@ def test_what_makes_a_build_useless_ends_it(fields: dict[str, object], file: str
         ({"questions": ()}, "questions", "no corruption is learned"),
         ({"unknown": ()}, "unknown", "lethe target suggest"),
         ({"unread": ("old.txt",)}, "old.txt", "not read"),
+        ({"about": ("It books ferries.",)}, "about", "1 sentences; from 20 on they help"),
+        ({"about": ("It books ferries. " * 20,) * 20}, "about", "write a sentence a line"),
     ],
 )
 def test_what_is_thin_is_said_and_ends_nothing(fields: dict[str, object], file: str, said: str) -> None:
