@@ -23,11 +23,13 @@ from lethe.classifier.head import HeadBank
 _WORD = re.compile(r"\S+")
 _ROUNDS = 3
 # Of the words, how many may be left out, and how many in a row; at least so many stay.
-_SHARE, _MOST, _RUN, _LEAST = 0.4, 8, 6, 3
+_SHARE, _MOST, _RUN, LEAST_WORDS = 0.4, 8, 6, 3
 # Log-odds below a threshold from which there is no second look: words that leave a question answerable lower it by less.
-_FAR = 9.0
+_FAR = 7.0
 # What a round must add, and how far below what is needed it may end, for there to be another one.
 _GAIN, _HOPELESS = 0.05, 6.0
+# How far below what is needed the words that lower a score may leave it together, each as it does alone, for it to be looked for.
+_UNPROMISING = 3.0
 # Of many targets, those to which a text comes nearest.
 _TARGETS = 4
 # Runs of words whose embedding is asked for in a round.
@@ -134,17 +136,22 @@ class SecondLook:
     def _with_words_left_out(self, wording: Remainder, head: int, room: int) -> Remainder | None:
         """What is left of a text where some words are left out, so that a head's score is as high as it gets."""
         spans = [match.span() for match in _WORD.finditer(wording.text)]
-        room = min(room, len(spans) - _LEAST)
+        room = min(room, len(spans) - LEAST_WORDS)
         if room < 1 or len(wording.tokens) == 0:
             return None
         runs = np.array(list(_runs(len(spans), min(room, _RUN))))
-        lexical = self._lexical(wording, spans, runs, head)
-        singles = self._embedded(wording, spans, runs[: len(spans)], head)
-        whole = self._embedded(wording, spans, np.ones((1, len(spans)), bool), head)[0]
-        # As if each word of a run did to the embedding what it does alone: that tells which runs are worth a look.
-        likely = lexical + (~runs).astype(np.float32) @ (singles - whole)
         # Single words come first among the runs.
-        lowering = np.argsort(-(lexical[: len(spans)] + singles), kind="stable")
+        whole_and_singles = np.concatenate([np.ones((1, len(spans)), bool), runs[: len(spans)]])
+        lexical = self._lexical(wording, spans, whole_and_singles, head)
+        embedded = self._embedded(wording, spans, whole_and_singles, head)
+        raised = (lexical + embedded)[1:] - (lexical + embedded)[0]
+        lowering = np.argsort(-raised, kind="stable")
+        promised = wording.score + float(raised[lowering[:room]].clip(min=0).sum())
+        if promised < self._needed[head] - _UNPROMISING:
+            return None
+        lexical = np.concatenate([lexical[1:], self._lexical(wording, spans, runs[len(spans) :], head)])
+        # As if each word of a run did to the embedding what it does alone: that tells which runs are worth a look.
+        likely = lexical + (~runs).astype(np.float32) @ (embedded[1:] - embedded[0])
         together = np.ones((max(room - 1, 0), len(spans)), bool)
         for row, kept in enumerate(together):
             kept[lowering[: row + 2]] = False

@@ -145,6 +145,13 @@ def harry_potter_questions() -> dict[str, list[str]]:
     }
 
 
+def harry_potter_held_out() -> list[str]:
+    """Questions on the books that nothing was made with: MUSE-Books' own examples, and ours on every thirtieth sentence of its wiki."""
+    ours = Path(__file__).with_name("harry_potter_wiki_questions.txt").read_text().splitlines()
+    examples = (_field(f"muse/hp/knowmem/{part}_qa_icl.json", "question") for part in ("forget", "retain2"))
+    return [*ours, *(text for texts in examples for text in texts)]
+
+
 # People and things that share a name with the books'. None of them is among the target's own namesakes.
 _NAMESAKES = (
     "When did Harry Selfridge open his shop?",

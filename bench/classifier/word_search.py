@@ -1,8 +1,9 @@
-"""Searches for words to add that get MUSE-Books' questions past heads, and writes a section of docs/redteam.md.
+"""Searches for words to add that get questions on the books past heads, and writes a section of docs/redteam.md.
 
 ``python -m bench.classifier.word_search NAME=FOLDER ... [--questions N] [--queries N ...]`` with the ``classifier/`` folders of heads; the shipped one by default. Needs LETHE_DATA_DIR.
 No head has seen the questions, nor a word of the search's in its hardening, and none of the questions attacked was looked at when the
-second look was made: that was done on the other half, with another seed. What was found is kept, so a run that was cut off goes on.
+second look was made: that was done on one half of MUSE-Books' questions, with another seed. What was found is kept, so a run that was
+cut off goes on.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import lethe.classifier
 import lethe.offline.attacks
 from bench.classifier.data import (
     data_folder,
+    harry_potter_held_out,
     harry_potter_negatives,
     harry_potter_questions,
     ordinary_prompts,
@@ -41,8 +43,8 @@ from lethe.offline.metrics.intervals import counted
 
 _BUDGETS = (25, 100, 400)
 _GOAL = 100
-# The half of the questions that is attacked, and the seed of the search's choices.
-_ATTACKED = 100
+# Words are ranked on the last questions of this order that are flagged.
+_ORDER, _RANKED_ON = 1, 2
 _SEED = 7
 _SHIPPED = HARRY_POTTER / "classifier"
 # Of what the first tier lets pass.
@@ -54,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("heads", nargs="*", default=[f"shipped={_SHIPPED}"])
     parser.add_argument(
-        "--questions", type=int, default=_ATTACKED, help="questions to attack, of those that are flagged"
+        "--questions", type=int, help="questions to attack, of those that are flagged; all by default"
     )
     parser.add_argument(
         "--queries", type=int, nargs="+", default=_BUDGETS, help="verdicts that a search may ask for"
@@ -67,8 +69,8 @@ def main() -> None:
     ]
     body = (
         f"{machine('onnxruntime', 'numpy')}.\n\nThe search of `lethe redteam`, with at most {SearchLimits().added} words added, against what a head says "
-        f"with all its looks, on those of {_ATTACKED} questions of MUSE-Books that it flags; one search for each number of queries. Words are ranked on two "
-        "questions of the other half, on which the second look was developed. False alarms: of FreshQA's questions, some of which do ask about the target, and of MT-bench, Vicuna-bench and the "
+        f"with all its looks, on those of {len(harry_potter_held_out())} questions that it flags; one search for each number of queries. The questions are MUSE-Books' own "
+        "examples for prompts, and ours on every thirtieth sentence of the wiki that is its text to keep; words are ranked on two of its other questions. False alarms: of FreshQA's questions, some of which do ask about the target, and of MT-bench, Vicuna-bench and the "
         "Alpaca seed tasks; and of questions about people and things that share a name with the books'. Time: processor time of one of FreshQA's "
         f"questions. With 95 % intervals. Goal: at most 10 % within {_GOAL} queries.\n\n"
         + table(
@@ -88,18 +90,19 @@ def main() -> None:
     write_section("redteam.md", "Measured: words added", "python -m bench.classifier.word_search", body)
 
 
-def _row(name: str, folder: Path, count: int, budgets: Sequence[int]) -> list[str]:
+def _row(name: str, folder: Path, count: int | None, budgets: Sequence[int]) -> list[str]:
     head = load_head(folder)
     encoder = EncoderRegistry(head.encoder_id, "int8").of_head(folder)
     scorer = Scorer(encoder, HeadBank([head], encoder), ClassifierSettings(spans=False))
-    questions = [text for texts in harry_potter_questions().values() for text in texts]
-    random.Random(1).shuffle(questions)
-    margins = _margins(scorer, questions)
-    flagged = [text for text, margin in zip(questions, margins, strict=True) if margin >= 0]
-    attacked = [text for text in questions[:_ATTACKED] if text in flagged][:count]
+    questions = harry_potter_held_out()
+    flagged = _flagged(scorer, questions)
+    others = [text for texts in harry_potter_questions().values() for text in texts]
+    random.Random(_ORDER).shuffle(others)
+    ranked_on = _flagged(scorer, others)[-_RANKED_ON:]
     kept = _record(folder)
     found = {
-        queries: asyncio.run(_searches(scorer, attacked, flagged[-2:], queries, kept)) for queries in budgets
+        queries: asyncio.run(_searches(scorer, flagged[:count], ranked_on, queries, kept))
+        for queries in budgets
     }
     passed = [each.added for each in found[_GOAL] if each.passes]
     before = time.process_time()
@@ -159,6 +162,10 @@ def _margins(scorer: Scorer, texts: Sequence[str]) -> NDArray[np.float64]:
     """Scores above the threshold, (N,)."""
     [threshold] = scorer.bank.thresholds
     return np.array([max(float(scorer.score_text(text).scores[0] - threshold), _PASSED) for text in texts])
+
+
+def _flagged(scorer: Scorer, texts: Sequence[str]) -> list[str]:
+    return [text for text, margin in zip(texts, _margins(scorer, texts), strict=True) if margin >= 0]
 
 
 def _fresh() -> list[str]:

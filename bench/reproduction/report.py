@@ -33,17 +33,17 @@ def write_page(page: Path, run: "TofuReproduction") -> None:
     machines: dict[str, None] = {}
     models: set[str] = set()
     for forget in run.recipe.forget_sets:
-        compared = read_measured(run.work / "results", forget, PARTS)
-        if not compared:
+        compared, tuned = read_measured(run.work / "results", forget, PARTS), _tuning(run, forget)
+        if not compared and not tuned:
             continue
         machines |= dict.fromkeys(machines_of(run.work / "results", forget, PARTS))
         models |= {each.model for each in compared}
-        picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
-        plot_results(compared, page.parent / picture)
-        sections.append(
-            f"## {forget}\n\n{_corruption(run, forget)}\n\n{markdown_table(compared)}\n\n![{forget}]({picture})\n"
-            f"{_tuning(run, forget)}"
-        )
+        section = f"## {forget}\n\n{_corruption(run, forget)}\n"
+        if compared:
+            picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
+            plot_results(compared, page.parent / picture)
+            section += f"\n{markdown_table(compared)}\n\n![{forget}]({picture})\n"
+        sections.append(section + tuned)
     replace_file(page, "\n".join([_opening(run, list(machines), models), *sections]))
 
 
@@ -99,9 +99,11 @@ def _adapters(run: "TofuReproduction") -> str:
 def described_adapter(alter: AlterRecipe, scale: float) -> str:
     """How an adapter was trained, as a part of a sentence."""
     settings = alter.settings
-    by = {"npo": f"NPO with beta {settings.npo_beta:g}"}.get(
-        settings.forgetting, f"self-distillation with a margin of {settings.logit_margin:g}"
-    )
+    by = {
+        "npo": f"NPO with beta {settings.npo_beta:g}",
+        "self_distillation": f"self-distillation with a margin of {settings.logit_margin:g}",
+        "corruption": "by the corruption",
+    }[settings.forgetting]
     worded = f", with {alter.wordings} of its own wordings to a question" if alter.wordings else ""
     scaled = f", scaled by {scale:g}" if scale != 1.0 else ""
     return (

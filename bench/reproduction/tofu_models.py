@@ -58,7 +58,9 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
             "corruption-own-wordings": AlterRecipe(common.model_copy(update=corrupted | worded | slower), 2),
         }
 
-    return {"forget05": candidates(8, 5), "forget10": candidates(6, 4)}
+    # For a processor: a quarter of the texts, in as many steps.
+    short = AlterRecipe(common.model_copy(update=corrupted | {"epochs": 2, "batch_size": 4}))
+    return {"forget05": candidates(8, 5) | {"corruption-short": short}, "forget10": candidates(6, 4)}
 
 
 def _experts() -> AdapterTrainingSettings:

@@ -10,7 +10,7 @@ from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import Head, HeadBank, SecondLookLimits
 from lethe.classifier.names import GroupedNames, NameWeights
-from lethe.classifier.second_look import SecondLook
+from lethe.classifier.second_look import LEAST_WORDS, SecondLook
 from lethe.offline.classifier_hardening.leftovers import learned_direction
 from lethe.offline.classifier_training.cores import on_all_cores
 from lethe.offline.classifier_training.held_out import scorer_of
@@ -80,10 +80,12 @@ def _halves(texts: Sequence[str], choice: random.Random) -> tuple[list[str], lis
 
 
 def _reached(encoder: Encoder, head: Head, forget: Sequence[str]) -> tuple[float, float]:
-    """What nearly all prompts to forget reach in the first tier and in the bag by some of their tokens alone."""
+    """What nearly all prompts to forget reach that words can be left out of, in the first tier and in the bag, by some tokens alone."""
     bank = HeadBank([head], encoder)
     look = SecondLook(encoder, bank, Gate(encoder, bank.gate_directions, bank.gate_bias))
-    ids = [tokens.ids for tokens in map(encoder.tokenize, forget) if len(tokens)]
+    # From a name alone nothing can be left out; in letters that the first tier knows little of, it would lower both.
+    asked = [text for text in forget if len(text.split()) > LEAST_WORDS] or forget
+    ids = [tokens.ids for tokens in map(encoder.tokenize, asked) if len(tokens)]
     reached = np.array([look.reached(each)[:, 0] for each in ids])
     gate, lexical = np.quantile(reached, _KEPT_FROM_IT, axis=0).tolist()
     return gate, lexical

@@ -10,7 +10,7 @@ from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import Head, HeadBank, SecondLookLimits, head_files, load_head
 from lethe.classifier.scoring import Scorer
-from lethe.classifier.second_look import SecondLook
+from lethe.classifier.second_look import Remainder, SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from tests.classifier.conftest import MakeHead
 
@@ -69,6 +69,21 @@ def test_what_is_left_is_judged_by_a_direction_of_its_own(encoder: Encoder, head
     blind = replace(head, second_look=replace(head.second_look, direction=-head.direction))
     assert margin(encoder, blind, DILUTED) < 0
     assert margin(encoder, blind, ASKED) == margin(encoder, head, ASKED)
+
+
+def test_nothing_is_looked_for_where_no_words_promise_enough(encoder: Encoder, head: Head) -> None:
+    def lefts(needed: float) -> dict[int, Remainder]:
+        assert head.second_look
+        limits = replace(head.second_look, score=head.second_look.score + needed)
+        bank = HeadBank([replace(head, second_look=limits)], encoder)
+        tokens = encoder.tokenize(DILUTED)
+        hidden = encoder.encode(tokens.ids)
+        found = bank.score(encoder.pool(hidden), tokens.ids, DILUTED)
+        look = SecondLook(encoder, bank, Gate(encoder, bank.gate_directions, bank.gate_bias))
+        return look.lefts(DILUTED, hidden, found)
+
+    assert lefts(0)[0].score > lefts(4)[0].score - 1
+    assert lefts(40) == {}
 
 
 def test_a_text_longer_than_a_question_is_looked_at_once(encoder: Encoder, head: Head) -> None:

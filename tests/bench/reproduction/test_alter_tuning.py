@@ -1,9 +1,19 @@
 import numpy as np
 import pytest
 
-from bench.reproduction.alter_tuning import KEPT, choose, compare_all, tuning_questions
+from bench.reproduction.alter_tuning import (
+    KEPT,
+    choose,
+    choose_and_keep,
+    compare_all,
+    tuning_folder,
+    tuning_questions,
+)
+from bench.reproduction.report import write_page
+from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.tofu_models import TofuRecipe
 from lethe.offline.data.questions import ForgetQuestion
-from lethe.offline.evaluation.results import Result
+from lethe.offline.evaluation.results import Result, write_results
 from lethe.offline.evaluation.tofu import TRUTH_RATIOS, TofuQuestions
 
 
@@ -50,3 +60,17 @@ def test_candidates_are_compared_on_all_that_is_forgotten_and_on_a_part_of_the_u
     assert {name: len(part) for name, part in compared.utility.items()} == {
         "retain": 2, "real_authors": 4, "world_facts": 4,
     }  # fmt: skip
+
+
+def test_what_was_tuned_is_on_the_page_before_anything_is_compared(tmp_path):
+    run = TofuReproduction(TofuRecipe(forget_sets=("forget05",)), tmp_path, None, tmp_path, print)
+    page = tmp_path / "docs" / "page.md"
+    write_page(page, run)
+    assert "## forget05" not in page.read_text()
+    write_results(REFERENCES, tuning_folder(tmp_path, "forget05") / "references")
+    measured = [result("npo at 1", NEVER_LEARNED + 0.1, 0.5), result("npo at 0.8", NEVER_LEARNED, 0.5)]
+    write_results(measured, tuning_folder(tmp_path, "forget05") / "npo")
+    choose_and_keep(run, "forget05")
+    write_page(page, run)
+    assert "`npo` at 0.8" in page.read_text()
+    assert "| npo | 0.8 | 1 | 1 | 1 | 1.00 | 1 |" in page.read_text()

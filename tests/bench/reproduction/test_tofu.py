@@ -5,7 +5,7 @@ import pytest
 from bench.reproduction import tofu
 from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.alter_tuning import choose_and_keep, measure_candidate, measure_references
-from bench.reproduction.report import write_page
+from bench.reproduction.report import described_adapter, write_page
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.bundle import load_bundle
@@ -89,3 +89,11 @@ def test_recipes_that_train_otherwise_share_no_models():
     recipe = TofuRecipe()
     assert replace(recipe, retain_questions=7).digest != recipe.digest
     assert replace(recipe, searched_questions=3, utility_questions=None).digest == recipe.digest
+
+
+def test_an_adapter_is_described_by_what_it_is_trained_with():
+    candidates = TofuRecipe().alter_candidates["forget05"]
+    assert "NPO with beta 0.03, 8 epochs" in described_adapter(candidates["npo"], 1.0)
+    assert "self-distillation" in described_adapter(candidates["margin"], 1.0)
+    described = described_adapter(candidates["corruption-short"], 0.8)
+    assert described.endswith("by the corruption, 2 epochs at 0.003, scaled by 0.8")

@@ -98,6 +98,13 @@ def test_names_are_known_without_their_small_words(encoder: Encoder, head: Head)
     assert "chamber secrets" in set(looking.names.names.forms) - set(head.names.names.forms)
 
 
+def test_names_alone_have_no_part_in_when_a_second_look_is_taken(encoder: Encoder, head: Head) -> None:
+    with_names = [*ABOUT, *["Гарри Поттер", "ハーマイオニー", "Dobby?"]]
+    limits = [with_second_look(encoder, head, texts, [], 0).second_look for texts in (ABOUT, with_names)]
+    assert limits[0] == limits[1]
+    assert with_second_look(encoder, head, with_names[3:], [], 0).second_look
+
+
 @pytest.mark.slow
 def test_a_bundle_is_hardened_and_says_so(tmp_path: Path) -> None:
     bundle = tmp_path / "harry-potter"
