@@ -17,6 +17,7 @@ class Drafts:
     """What is suggested for each file of a target."""
 
     forget: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     questions: tuple[ForgetQuestion, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -60,10 +61,11 @@ def draft(
     near = [pattern.format(other) for other in patterns.others for pattern in patterns.near]
     asked = [*questions, *drafted]
     return Drafts(
-        tuple(_unique(forget)),
-        tuple(_unique(near)),
-        tuple(drafted),
-        tuple(_unique(unknown_of(asked, names, patterns))),
+        forget=tuple(_unique(forget)),
+        about=tuple(sentences),
+        near=tuple(_unique(near)),
+        questions=tuple(drafted),
+        unknown=tuple(_unique(unknown_of(asked, names, patterns))),
     )
 
 
