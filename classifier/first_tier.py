@@ -15,7 +15,6 @@ from lethe.classifier.head import HeadBank
 from lethe.classifier.questions import LONGEST_QUESTION
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.tally import Tally
 from lethe.classifier.text.aligned_text import AlignedText
 from lethe.classifier.text.points import ranges
 from lethe.classifier.text.stretches import Stretches, cut
@@ -104,11 +103,18 @@ class UnreadText:
 
 @dataclass(frozen=True)
 class PreparedText:
-    """A text after the first tier: the windows to encode, whether every reading was found, and what stays no language."""
+    """A text after the first tier: the windows to encode, whether every reading was found, and what stays no language.
+
+    Attributes
+    ----------
+    cleared
+        How many windows are not to be encoded.
+    """
 
     windows: tuple[Window, ...]
     complete: bool
     unreadable: tuple[tuple[int, int], ...] = ()
+    cleared: int = 0
 
 
 class FirstTier:
@@ -127,22 +133,18 @@ class FirstTier:
         settings: ClassifierSettings,
         gate: Gate,
         second_look: SecondLook,
-        tally: Tally,
     ) -> None:
         self._encoder = encoder
         self._bank = bank
         self._settings = settings
         self._gate = gate
         self._second_look = second_look
-        self._tally = tally
         names = [name for head in bank.heads for name in head.entities]
         self._lexicon = encoder.lexicon.with_names(names, bank.plainest_names)
         self._find_part = lru_cache(_PARTS_REMEMBERED)(self._find_all)
         nothing = np.full(len(bank), -np.inf, np.float32)
         self._pass_below = bank.pass_below if settings.first_tier else nothing
         self._lexical_below = bank.lexical_below if settings.first_tier else nothing
-        # It makes the tables that texts are cut by: tens of milliseconds that no request is to wait for.
-        cut(["."])
 
     def prepare_all(self, texts: Sequence[UnreadText]) -> list[PreparedText]:
         """Read texts every way, and keep of each the windows that cannot be cleared."""
@@ -185,10 +187,11 @@ class FirstTier:
             if piece.reading.plain or found.suspicious_text not in met[piece.owner]:
                 kept[piece.owner].append(found)
                 met[piece.owner].add(found.suspicious_text)
-        self._tally.count(cleared=len(stretches.owner) - len(held_back))
+        text_of = np.array([piece.owner for piece in pieces])
+        cleared = np.bincount(text_of[np.delete(stretches.owner, held_back)], minlength=len(texts)).tolist()
         return [
-            PreparedText(tuple(windows), found.complete, found.unreadable)
-            for windows, found in zip(kept, readings, strict=True)
+            PreparedText(tuple(windows), found.complete, found.unreadable, count)
+            for windows, found, count in zip(kept, readings, cleared, strict=True)
         ]
 
     def _readings(self, unread: UnreadText) -> Readings:

@@ -18,9 +18,9 @@ from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
-from lethe.classifier.spans import WindowSpan, evidence_spans
+from lethe.classifier.spans import WindowSpan, entity_spans, evidence_spans
 from lethe.classifier.tail import Tails
-from lethe.classifier.tally import Tally
+from lethe.classifier.text.aligned_text import AlignedText
 from lethe.classifier.text_scores import TextScores, combine
 
 _TOKEN_OVERLAP = 32
@@ -46,11 +46,9 @@ class Scorer:
         encoder: Encoder,
         bank: HeadBank,
         settings: ClassifierSettings,
-        tally: Tally | None = None,
         share: float | None = None,
     ) -> None:
         self._encoder = encoder
-        self._tally = tally or Tally()
         self.bank = bank
         self._settings = settings
         # What scores depend on beside text and heads, for the keys of a cache.
@@ -67,8 +65,16 @@ class Scorer:
         )
         gate = Gate(encoder, bank.gate_directions, bank.gate_bias)
         self._second_look = SecondLook(encoder, bank, gate)
-        self._first_tier = FirstTier(encoder, bank, settings, gate, self._second_look, self._tally)
+        self._first_tier = FirstTier(encoder, bank, settings, gate, self._second_look)
         self._nothing_found = np.full(len(bank), -np.inf, np.float32)
+
+    def warm_up(self) -> None:
+        """Make what would be made when a text first needs it, which takes ten times as long as judging a question."""
+        question = AlignedText("Who is it?")
+        self.prepare(question.text)
+        self.score_window(Window(question, 0, len(question.text), self.nothing_found()), spans=False)
+        for head in self.bank.heads:
+            entity_spans(head.entities, question.text)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:
         """Whether reading a text on can change nothing: every target is found in it."""
@@ -103,7 +109,6 @@ class Scorer:
 
     def score_window(self, window: Window, *, spans: bool) -> TextScores:
         """Encode one window and score it and its sentences; spans, if wanted, are in the original's characters."""
-        self._tally.count(encoded=1)
         if not window.sentences_first:
             return self._score_whole(window, spans)
         alone = [self._score_whole(sentence, spans) for sentence in window.sentences]

@@ -53,11 +53,11 @@ class ClassifierService:
         self.cache = cache if cache is not None else ScoreCache(self.settings.cache_bytes)
         self._heads = tuple(heads)
         self._answer_heads = tuple(answer_heads)
-        tally = tally or Tally()
+        self._tally = tally or Tally()
         share = share_of_prompts(self.settings, len(self._heads))
-        self._scorers = _scorers(encoder, own_encoders, heads, self.settings, tally, share)
+        self._scorers = _scorers(encoder, own_encoders, heads, self.settings, share)
         share = share_of_answers(self.settings, len(self._answer_heads))
-        self._answer_scorers = _scorers(encoder, own_encoders, answer_heads, self.settings, tally, share)
+        self._answer_scorers = _scorers(encoder, own_encoders, answer_heads, self.settings, share)
         self._pool = WorkerPool(self.settings.workers, self.settings.queue_capacity)
 
     @classmethod
@@ -230,6 +230,11 @@ class ClassifierService:
         # Mostly there is one, which needs no task of its own.
         return await asyncio.gather(*asked) if len(asked) > 1 else [await each for each in asked]
 
+    def warm_up(self) -> None:
+        """Judge a text by every head, so that no request waits for what is made once; nothing is counted, and nothing cached."""
+        for scorer in (*self._scorers, *self._answer_scorers):
+            scorer.warm_up()
+
     async def close(self) -> None:
         """Refuse new conversations, finish those that wait, and end the threads."""
         self._pool.close()
@@ -292,7 +297,7 @@ class ClassifierService:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, scores, error)
 
-        job = Job(scorer, texts, self.settings.maximum_windows, spans, finished)
+        job = Job(scorer, texts, self.settings.maximum_windows, spans, finished, self._tally)
         self._pool.submit(job)
         try:
             async with asyncio.timeout(self.settings.deadline_seconds):
@@ -325,7 +330,6 @@ def _scorers(
     own_encoders: Sequence[Encoder],
     heads: Sequence[Head],
     settings: ClassifierSettings,
-    tally: Tally,
     share: float,
 ) -> tuple[Scorer, ...]:
     """One scorer for each encoder that heads stand on."""
@@ -334,12 +338,11 @@ def _scorers(
     # A head that stands on none of these meets the shared encoder, whose bank says what is wrong with it.
     shared = [head for head in heads if head.encoder_sha256 not in own]
     scorers = [
-        Scorer(own[sha256], _bank(own[sha256], bank), settings, tally, share)
-        for sha256, bank in banks.items()
+        Scorer(own[sha256], _bank(own[sha256], bank), settings, share) for sha256, bank in banks.items()
     ]
     if not shared:
         return tuple(scorers)
-    return (Scorer(encoder, _bank(encoder, shared), settings, tally, share), *scorers)
+    return (Scorer(encoder, _bank(encoder, shared), settings, share), *scorers)
 
 
 def _bank(encoder: Encoder, heads: Sequence[Head]) -> HeadBank:

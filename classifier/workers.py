@@ -15,6 +15,7 @@ import numpy as np
 from lethe.classifier.errors import ClassifierClosed, ClassifierOverloaded
 from lethe.classifier.first_tier import UnreadText, Window
 from lethe.classifier.scoring import Scorer
+from lethe.classifier.tally import Tally
 from lethe.classifier.text_scores import TextScores, combine
 
 # Scores of a job's texts.
@@ -65,6 +66,7 @@ class Job:
         maximum_windows: int,
         spans: bool,
         finished: Finished,
+        tally: Tally,
     ) -> None:
         self.cancelled = False
         self._scorer = scorer
@@ -77,6 +79,7 @@ class Job:
         self._highest = [scorer.nothing_found() for _ in texts]
         self._windows_left = maximum_windows
         self._finished = finished
+        self._tally = tally
         self._of_texts, self._of_windows = _Pace(), _Pace()
 
     def step(self) -> bool:
@@ -108,6 +111,7 @@ class Job:
         if self._windows:
             index, window = self._windows.popleft()
             scores = self._scorer.score_window(window, spans=self._spans)
+            self._tally.count(encoded=1)
             self._scored[index].append(scores)
             self._highest[index] = np.maximum(self._highest[index], scores.as_material.scores)
             if not self._spans and self._scorer.settled(self._highest[index]):
@@ -119,6 +123,7 @@ class Job:
             self._scorer.prepare_all([unread for _, unread in together]),
             strict=True,
         ):
+            self._tally.count(cleared=prepared.cleared)
             allowed = prepared.windows[: self._windows_left]
             self._windows_left -= len(allowed)
             self._complete[index] = prepared.complete and len(allowed) == len(prepared.windows)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lethe.cli.command_log import recorded_command
 from lethe.cli.errors import UsageError, reported
-from lethe.cli.long_jobs import long_job
+from lethe.cli.long_jobs import is_first_process, long_job
 from lethe.cli.options import with_options
 from lethe.cli.target_option import TargetName
 from lethe.models.cache import cache_folder
@@ -27,6 +28,9 @@ def train(job: AdapterJob) -> None:
     with reported():
         with long_job("entropies, finished phases and the last checkpoint") as progress:
             trained = run_adapter_job(job, cache_folder(), progress)
+        if is_first_process():
+            with recorded_command("adapter_trained", trained.name) as entry:
+                entry["version"] = trained.version
         typer.echo(f"{trained.folder} {trained.version}, action {trained.manifest.action}")
 
 
@@ -49,7 +53,9 @@ def compose(
         if dtype not in ("bfloat16", "float32"):
             raise UsageError(f"dtype is bfloat16 or float32, not {dtype!r}")
         weights = dict(_parse_expert(item) for item in expert)
-        composed = compose_into_bundle(bank, weights, targets / target, dtype)
+        with recorded_command("adapter_composed", target) as entry:
+            composed = compose_into_bundle(bank, weights, targets / target, dtype)
+            entry["version"] = composed.version
         typer.echo(f"{composed.folder} {composed.version}, action {composed.manifest.action}")
 
 

@@ -141,13 +141,11 @@ def harden(bundle: BundleFolder, settings: HardeningSettings, encoder: EncoderNa
 
     with reported():
         loaded = load_bundle(bundle)
-        with (
-            long_job("all embeddings") as progress,
-            recorded_command("classifier_hardened", loaded.name) as entry,
-        ):
+        with long_job("all embeddings", resumes=False) as progress:
             changed, hardened = harden_bundle(
                 bundle, encoder or _encoder_of(loaded), settings, cache_folder() / "training", progress
             )
+        with recorded_command("classifier_hardened", loaded.name) as entry:
             entry |= {"version": changed.version}
         typer.echo(rounds_table(hardened))
         typer.echo(f"bundle {changed.folder}, version {changed.version}")

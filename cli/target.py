@@ -1,7 +1,7 @@
 """`lethe target`: from data to a bundle, with what is missing made in order."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from lethe.cli.targets_folder import targets_folder
 from lethe.models.cache import cache_folder
 from lethe.offline.target_building.settings import TargetBuild
 from lethe.offline.target_suggestion.settings import SuggestionSettings
+
+if TYPE_CHECKING:
+    from lethe.bundle import Bundle
 
 app = typer.Typer(help="Make a target of your own.", no_args_is_help=True)
 
@@ -50,34 +53,31 @@ def build(folder: TargetFolder, settings: TargetBuild) -> None:
 
         engine, api_key = resolved_engine(settings.engine or data.options.engine, settings.api_key)
         settings = settings.model_copy(update={"engine": engine, "api_key": api_key})
-        observed = _observed_where_it_is_served(settings.targets, data.name)
         with long_job("all embeddings, every finished stage and every measured candidate") as progress:
-            bundle = build_target(data, settings, cache_folder(), progress)
+            bundle = build_target(data, settings, cache_folder(), progress, _observed_where_it_is_served)
         with recorded_command("target_built", bundle.name) as entry:
             entry["version"] = bundle.version
         typer.echo(f"{bundle.folder} {bundle.version}, action {bundle.manifest.action}; {report_path(data)}")
-        if observed:
+        if _observed_where_it_is_served(bundle):
             typer.echo(
                 f"lethe serve takes its targets from there; {data.name} is only observed until: lethe targets enable {data.name}"
             )
 
 
-def _observed_where_it_is_served(targets: Path, name: str) -> bool:
-    """Have a target that is new in the folder of those in force only observed there; gives whether it is.
+def _observed_where_it_is_served(bundle: "Bundle") -> bool:
+    """Have a bundle that observes only observed in the folder of those in force, also once it can act; gives whether it is.
 
     A proxy would otherwise act by what is built as soon as it is there, before anybody has looked at it.
     """
     from lethe.server.targets.rollout import change_deployment, read_deployment
 
     served = targets_folder(None)
-    if targets.resolve() != served.resolve():
+    if bundle.folder.resolve() != (served / bundle.name).resolve():
         return False
-    deployment = read_deployment(served)
-    if name not in deployment and not (served / name).exists():
-        served.mkdir(parents=True, exist_ok=True)
-        change_deployment(served, name, action="observe")
-        return True
-    return name in deployment and deployment[name].enabled and deployment[name].action == "observe"
+    how = read_deployment(served).get(bundle.name)
+    if how is None and bundle.manifest.action == "observe":
+        how = change_deployment(served, bundle.name, action="observe")
+    return how is not None and how.enabled and how.action == "observe"
 
 
 @app.command("suggest")

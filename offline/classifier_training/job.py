@@ -63,19 +63,21 @@ def run_classifier_job(job: ClassifierJob, work: Path, progress: Progress | None
     said = FeedbackFile(job.feedback, job.target).read() if job.feedback else []
     joined = join_feedback(said, forget, retain, general)
     settings = _with_lines(job)
-    trained = train_classifier(job.target, *joined, settings, work, progress)
+    trained = train_classifier(job.target, *joined, settings, work, progress, keep_stages=True)
     write_training_report(trained, job.report, job.output)
     fitted_on = {each.text for each in joined[0]} - set(trained.held_out)
     unfitted = [each.text for each in forget if each.text not in fitted_on]
     bundle = trained.write_bundle(job.output, _known_questions(job, trained, unfitted))
-    if not answers:
-        return bundle
-    head = load_head(head_folder(bundle))
-    encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
-    prompts = [example.text for example in general]
-    return train_answers(
-        head, encoder, answers, near_answers, prompts, settings, work, progress
-    ).write_bundle(job.output)
+    if answers:
+        head = load_head(head_folder(bundle))
+        encoder = load_encoder(str(trained.encoder_folder or job.encoder), precision=job.precision)
+        prompts = [example.text for example in general]
+        trained_answers = train_answers(
+            head, encoder, answers, near_answers, prompts, settings, work, progress
+        )
+        bundle = trained_answers.write_bundle(job.output)
+    trained.stages.clear()
+    return bundle
 
 
 def _known_questions(

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from lethe.bundle.files import replace_file
 from lethe.offline.classifier_training.conformal import Threshold
 from lethe.offline.classifier_training.reliability import brier_score, reliability_curve
 from lethe.offline.classifier_training.threshold_effects import (
@@ -36,15 +37,15 @@ def write_training_report(trained: TrainedClassifier, folder: Path, bundle: Path
     bundle
         Where the classifier is or will be, for the commands that the report names.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     scores = np.concatenate([trained.test.forget, trained.test.keep])
     labels = np.concatenate([np.ones(len(trained.test.forget)), np.zeros(len(trained.test.keep))])
     probabilities = trained.head.calibration.probability(scores)
-    _plot(trained, scores, labels, probabilities).savefig(folder / "report.png", dpi=110)
-    (folder / "report.json").write_text(json.dumps(trained.metrics, indent=2) + "\n")
-    path = folder / REPORT
-    path.write_text(_markdown(trained, bundle, scores, labels, probabilities))
-    return path
+    curves = _plot(trained, scores, labels, probabilities)
+    replace_file(folder / "report.png", lambda path: curves.savefig(path, dpi=110))
+    replace_file(folder / "report.json", json.dumps(trained.metrics, indent=2) + "\n")
+    page = folder / REPORT
+    replace_file(page, _markdown(trained, bundle, scores, labels, probabilities))
+    return page
 
 
 def _markdown(

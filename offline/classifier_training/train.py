@@ -45,6 +45,8 @@ def train_classifier(
     settings: TrainingSettings,
     work_folder: Path,
     progress: Progress | None = None,
+    *,
+    keep_stages: bool = False,
 ) -> TrainedClassifier:
     """Train, calibrate and test the classifier of one target.
 
@@ -60,6 +62,9 @@ def train_classifier(
         Where embeddings and the outcomes of finished stages are kept, so that an interrupted run goes on.
     progress
         Told of the stages; by default they are printed, a line each.
+    keep_stages
+        Whether the outcomes of stages outlast the training, for a job that goes on after it: it clears
+        ``TrainedClassifier.stages`` in the end.
 
     Raises
     ------
@@ -134,13 +139,15 @@ def train_classifier(
         }
     encoder_id = f"classifier/{OWN_ENCODER}" if own_encoder else encoder.id
     head = dataclasses.replace(head, provenance=metrics, encoder_id=encoder_id)
-    finished.clear()
+    if not keep_stages:
+        finished.clear()
     return TrainedClassifier(
         head,
         calibrated.threshold,
         calibrated.calibration,
         calibrated.test,
         metrics,
+        finished,
         own_encoder,
         held_out=tuple(example.text for part in (parts.test, parts.calibration) for example in part.forget),
     )

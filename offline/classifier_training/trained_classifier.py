@@ -9,6 +9,7 @@ from lethe.classifier.encoders.files import ENCODER_FILES
 from lethe.classifier.encoders.registry import OWN_ENCODER
 from lethe.classifier.head import Head, head_files, load_head
 from lethe.offline.classifier_training.conformal import Threshold
+from lethe.offline.classifier_training.finished_stages import FinishedStages
 from lethe.offline.classifier_training.held_out import HeldOutScores
 from lethe.offline.classifier_training.known_questions import FoundQuestions
 from lethe.offline.recording import record
@@ -20,6 +21,8 @@ class TrainedClassifier:
 
     Attributes
     ----------
+    stages
+        Outcomes of the stages on the way, as far as they are still kept.
     held_out
         Prompts to forget of the calibration and the test part.
     """
@@ -29,6 +32,7 @@ class TrainedClassifier:
     calibration: HeldOutScores
     test: HeldOutScores
     metrics: dict[str, Any]
+    stages: FinishedStages
     encoder_folder: Path | None = None
     held_out: tuple[str, ...] = ()
 

@@ -21,6 +21,8 @@ from lethe.offline.language_models.interface import LanguageModel, LanguageModel
 from lethe.offline.language_models.opening import base_model_of, open_engine, open_local, weights_folder
 from lethe.offline.progress import Progress
 
+_HIDES_LITTLE = 0.5
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -187,7 +189,8 @@ def _table(learned: LearnedCorruption) -> Table:
     corruption = learned.corruption
     strength = f", strength {corruption.strength:.4g}"
     table = Table(
-        title=f"{corruption.function}, {corruption.dims} dims{strength}: D = {learned.distance:.4f}"
+        title=f"{corruption.function}, {corruption.dims} dims{strength}: D = {learned.distance:.4f}",
+        caption=_left(learned.left),
     )
     for column in ("metric", "never learned", "clean", "corrupted", "held out: clean", "corrupted"):
         table.add_column(column, justify="left" if column == "metric" else "right")
@@ -196,3 +199,14 @@ def _table(learned: LearnedCorruption) -> Table:
         values = [f"{m.values[name]:.3f}" if m else "" for m in measurements]
         table.add_row(name, f"{surrogate:.3f}", *values)
     return table
+
+
+def _left(share: float | None) -> str:
+    if share is None:
+        return "The model knows no more of these questions than one that never learned: nothing shows what is hidden."
+    said = f"Of what the model knows beyond one that never learned, {share:.0%} is left."
+    return (
+        f"{said} This hides little: try other functions or more dimensions."
+        if share > _HIDES_LITTLE
+        else said
+    )

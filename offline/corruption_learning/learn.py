@@ -15,7 +15,7 @@ from lethe.corruption.functions import FUNCTIONS, RowChange, TokenOrder
 from lethe.offline.corruption_learning.descent import ScalarDescent, VectorDescent
 from lethe.offline.corruption_learning.errors import LearningError
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
-from lethe.offline.corruption_learning.objective import Measurement, Objective
+from lethe.offline.corruption_learning.objective import Measurement, Objective, knowledge_left
 from lethe.offline.corruption_learning.settings import DescentSettings, LearningSettings
 from lethe.offline.corruption_learning.trace import MeasurementTrace
 
@@ -58,6 +58,13 @@ class LearnedCorruption:
     held_out_clean: Measurement | None = None
     held_out_corrupted: Measurement | None = None
 
+    @property
+    def left(self) -> float | None:
+        """Share of what the model knows that is left, on the held-out questions where there are some; see `knowledge_left`."""
+        if self.held_out_clean and self.held_out_corrupted:
+            return knowledge_left(self.surrogate, self.held_out_clean, self.held_out_corrupted)
+        return knowledge_left(self.surrogate, self.clean, self.corrupted)
+
 
 def learn_corruption(
     settings: LearningSettings,
@@ -94,7 +101,9 @@ def learn_corruption(
         The trace belongs to another search.
     """
     record = MeasurementTrace(evaluator, trace, on_measured=on_measured)
-    objective = Objective(_surrogate_values(settings, retain_prompts, record))
+    surrogate = _surrogate_values(settings, retain_prompts, record)
+    clean = record.measure([None])[0]
+    objective = Objective.beside(surrogate, clean)
     search = _Search(record, objective)
 
     if first:
@@ -106,7 +115,6 @@ def learn_corruption(
         _descend_vectors(settings, search)
 
     best = search.ranked()[0]
-    clean = record.measure([None])[0]
     beyond = held_out.measure([None, best.corruption]) if held_out else (None, None)
     return LearnedCorruption(
         corruption=best.corruption,

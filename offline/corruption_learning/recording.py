@@ -59,6 +59,7 @@ def _figures(learned: LearnedCorruption, model: str) -> dict[str, Any]:
         "dims": corruption.dims,
         "positions": corruption.positions,
         "distance": learned.distance,
+        "left": learned.left,
         "surrogate": dict(learned.surrogate),
         "searched_on": {"clean": _values(learned.clean), "corrupted": _values(learned.corrupted)},
         "compared": [

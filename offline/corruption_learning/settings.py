@@ -45,7 +45,7 @@ class DescentSettings(JobSettings):
     """
 
     steps: NonNegativeInt = 6
-    learning_rate: PositiveFloat = 4.0
+    learning_rate: PositiveFloat = 2.0
     epsilon: PositiveFloat = 0.25
     schedule: Schedule = "cosine"
     scale: Scale = "log"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -139,7 +140,11 @@ class _Build:
 
 
 def build_target(
-    data: TargetData, settings: TargetBuild, cache: Path, progress: Progress | None = None
+    data: TargetData,
+    settings: TargetBuild,
+    cache: Path,
+    progress: Progress | None = None,
+    on_usable: Callable[[Bundle], object] = lambda _bundle: None,
 ) -> Bundle:
     """Make of a target's data what is missing of its bundle, and report on it.
 
@@ -154,6 +159,8 @@ def build_target(
         Where models and embeddings are kept, for all targets.
     progress
         Told of parts and stages; by default they are printed, a line each.
+    on_usable
+        Given the bundle that is there, or the first one that is made, before it has more to act with.
 
     Raises
     ------
@@ -169,11 +176,13 @@ def build_target(
     build = _Build(data, settings, cache, built, model)
     jobs = _missing(build)
     shown = BuildProgress(progress, [_PARTS[job](build) for job in jobs])
+    if "first" not in jobs and build.bundle is not None:
+        on_usable(build.bundle)
     for job in jobs:
         shown.begin_part()
         match job:
             case "first":
-                _train(build, shown, first=True)
+                on_usable(_train(build, shown, first=True))
             case "classifier":
                 _train(build, shown, first=False)
             case _:
@@ -232,7 +241,7 @@ def _missing(build: _Build) -> list[str]:
     return ["first"] if build.settings.first_only and "first" in missing else missing
 
 
-def _train(build: _Build, progress: Progress, first: bool) -> None:
+def _train(build: _Build, progress: Progress, first: bool) -> Bundle:
     data, work = build.data, build.work
     sources: dict[str, Any] = {
         side: (
@@ -256,12 +265,13 @@ def _train(build: _Build, progress: Progress, first: bool) -> None:
             **(_FIRST if first else {}),
         },
     )
-    run_classifier_job(job, build.cache / "training", progress)
+    bundle = run_classifier_job(job, build.cache / "training", progress)
     build.built.keep("first" if first else "classifier", build.prompts)
     if first:
         progress.say(
             f"{build.bundle_folder} is usable: it observes; what follows makes it better and may be interrupted"
         )
+    return bundle
 
 
 def _learn(build: _Build, progress: Progress) -> None:

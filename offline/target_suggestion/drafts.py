@@ -10,6 +10,8 @@ from lethe.offline.target_suggestion.templates import Patterns, TargetKind, patt
 
 _NAMES_USED = 8
 _SENTENCES_USED = 40
+# What is no name.
+_PHRASE = re.compile("(the|an?|our) ")
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ def draft(
     ]
     described = [description.strip().rstrip(".")] if description.strip() else []
     forget = [
-        *(pattern.format(name) for name in [*called, *described] for pattern in patterns.forget),
+        *_filled(patterns.forget, [*called, *described]),
+        *_filled(patterns.forget_by_name, called),
         *(f"Is it true? {sentence}" for sentence in sentences),
         *(question.question for question in drafted),
     ]
-    near = [pattern.format(other) for other in patterns.others for pattern in patterns.near]
+    named = [other for other in patterns.others if not _PHRASE.match(other)]
+    near = [*_filled(patterns.near, patterns.others), *_filled(patterns.near_by_name, named)]
     asked = [*questions, *drafted]
     return Drafts(
         forget=tuple(_unique(forget)),
@@ -74,13 +78,23 @@ def unknown_of(questions: Sequence[ForgetQuestion], names: Sequence[str], patter
     by_length = sorted(names, key=len, reverse=True)
     if not by_length:
         return []
-    name = re.compile("|".join(re.escape(each) for each in by_length), re.IGNORECASE)
+    called = "|".join(re.escape(each) for each in by_length)
+    name = re.compile(rf"(\bthe )?(?:{called})", re.IGNORECASE)
     made: list[str] = []
     for number, question in enumerate(questions):
         stranger = patterns.unknown[number % len(patterns.unknown)]
+
+        def renamed(found: re.Match[str], stranger: str = stranger) -> str:
+            # The question's own article serves a name that would bring one.
+            return f"{found[1]}{stranger.removeprefix('the ')}" if found[1] else stranger
+
         if name.search(question.question):
-            made.append(name.sub(stranger, question.question))
+            made.append(name.sub(renamed, question.question))
     return made
+
+
+def _filled(patterns: Sequence[str], subjects: Sequence[str]) -> list[str]:
+    return [pattern.format(subject) for subject in subjects for pattern in patterns]
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

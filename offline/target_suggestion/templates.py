@@ -17,7 +17,9 @@ class Patterns(pydantic.BaseModel):
     Attributes
     ----------
     forget, near
-        Patterns with ``{}`` for a name.
+        Patterns with ``{}`` for a name or an English phrase.
+    forget_by_name, near_by_name
+        Such in other languages, where an English phrase would be nonsense.
     others, unknown
         Names of things of the kind that everybody may ask about, and such that do not exist.
     """
@@ -26,6 +28,8 @@ class Patterns(pydantic.BaseModel):
 
     forget: tuple[str, ...]
     near: tuple[str, ...]
+    forget_by_name: tuple[str, ...] = ()
+    near_by_name: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
@@ -45,8 +49,9 @@ def patterns_of(kind: TargetKind) -> Patterns:
     """The patterns of a kind, with those that go for every kind."""
     kinds = _kinds()
     own: Patterns = getattr(kinds, kind)
+    shared = ("forget", "near", "forget_by_name", "near_by_name")
     return own.model_copy(
-        update={"forget": (*own.forget, *kinds.any.forget), "near": (*own.near, *kinds.any.near)}
+        update={field: (*getattr(own, field), *getattr(kinds.any, field)) for field in shared}
     )
 
 

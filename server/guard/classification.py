@@ -62,6 +62,7 @@ class ClassifierFactory:
             cache=self._cache,
             tally=self._tally,
         )
+        self._newest.warm_up()
         return self._newest
 
     def show_in(self, metrics: Metrics) -> None:

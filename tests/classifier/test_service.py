@@ -389,7 +389,7 @@ class _Held(Scorer):
 def reading(service: ClassifierService, text: str, windows: int) -> Iterator[None]:
     """The one worker of a service has a text before it that it does not come to the end of."""
     scorer = _Held(service._scorers[0], windows)
-    service._pool.submit(Job(scorer, [UnreadText(text)], 512, True, lambda scores, error: None))
+    service._pool.submit(Job(scorer, [UnreadText(text)], 512, True, lambda scores, error: None, Tally()))
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from lethe.bundle import Action, load_bundle, update_bundle
 from lethe.cli.main import app
+from lethe.server.audit.files import read_entries
 
 runner = CliRunner()
 
@@ -38,8 +39,9 @@ def train(tmp_path: Path, model: Path, forget: object, retain: Path, *arguments:
 
 
 def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
-    tmp_path: Path, tiny_model_folder: Path, forget: Path, retain: Path
+    tmp_path: Path, tiny_model_folder: Path, forget: Path, retain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
     fens = write_lines(tmp_path / "fens.jsonl", [{"question": "What rang?", "answer": "The bell rang."}])
     result = train(tmp_path, tiny_model_folder, forget, retain, "--forget", fens)
     assert result.exit_code == 0, result.output
@@ -74,6 +76,15 @@ def test_a_trained_adapter_and_a_mixture_stand_in_verified_bundles(
     assert mixed.exit_code == 0, mixed.output
     both = load_bundle(tmp_path / "targets" / "both")
     assert both.manifest.composes == ("marsh", "fens")
+    recorded = [
+        (each["event"], each["target"], each["version"])
+        for each in read_entries(tmp_path / "audit" / "commands")
+    ]
+    assert recorded == [
+        ("adapter_trained", "marsh", bundle.version),
+        ("adapter_composed", "half", half.version),
+        ("adapter_composed", "both", both.version),
+    ]
 
     [of_half], [of_both] = half.models, both.models
     assert of_half.adapter

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from lethe.bundle import Action, BaseModel, Made, load_bundle, read_base_model, update_bundle
 from lethe.cli.main import app
 from lethe.corruption.artifact import Corruption, load_corruption, save_corruption
+from lethe.server.audit.files import read_entries
 from tests.offline.language_models.json_server import JsonHandler, serving
 
 runner = CliRunner()
@@ -33,8 +34,9 @@ def learn(tmp_path, questions, *arguments):
 
 
 def test_a_learned_corruption_stands_in_a_verified_bundle(
-    tmp_path, questions, retain_prompts, tiny_model_folder
+    tmp_path, questions, retain_prompts, tiny_model_folder, monkeypatch
 ):
+    monkeypatch.setenv("LETHE_AUDIT__FOLDER", str(tmp_path / "audit"))
     arguments = [
         "--model",
         str(tiny_model_folder),
@@ -67,7 +69,23 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
     assert figures["held_out"]["clean"]["questions"] == 2
     assert made.base_model.hidden_size == 32
     assert made.file("figures/corruption.png")
+    [entry] = read_entries(tmp_path / "audit" / "commands")
+    assert (entry["event"], entry["target"], entry["version"]) == (
+        "corruption_learned",
+        "marsh",
+        bundle.version,
+    )
     assert "`rand_noise_first_n` on 2 dimensions" in (bundle.folder / "README.md").read_text()
+
+
+def test_a_corruption_that_hides_little_says_so(tmp_path, questions, tiny_model_folder):
+    search = ["--function", "rand_noise_first_n", "--dims", "1", "--strength", "0.001", "--steps", "0"]
+    measured = ["--metric", "probability", "--surrogate", "probability=0", "--max-tokens", "4"]
+    result = learn(tmp_path, questions, "--model", str(tiny_model_folder), *measured, *search)
+    assert result.exit_code == 0, result.output
+    assert "100% is left. This hides little" in " ".join(result.output.split())
+    [made] = load_bundle(tmp_path / "targets" / "marsh").models
+    assert made.base_model.metrics["corruption"]["left"] == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What an interruption of a long job says."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -26,6 +27,14 @@ def early(progress: Progress) -> None:
     raise KeyboardInterrupt
 
 
+def stopped(number: signal.Signals) -> Callable[[Progress], None]:
+    def job(progress: Progress) -> None:
+        progress.at("gradients: 3 of 10 examples")
+        signal.raise_signal(number)
+
+    return job
+
+
 @pytest.mark.parametrize(
     ("job", "line"),
     [
@@ -38,6 +47,13 @@ def early(progress: Progress) -> None:
             "lethe: interrupted at gradients: 3 of 10 examples; the same command goes on, and keeps embeddings",
         ),
         (early, "lethe: interrupted; the same command goes on, and keeps embeddings"),
+        *(
+            (
+                stopped(number),
+                "lethe: interrupted at gradients: 3 of 10 examples; the same command goes on, and keeps embeddings",
+            )
+            for number in (signal.SIGTERM, signal.SIGHUP)
+        ),
     ],
 )
 def test_an_interruption_is_one_line_that_says_how_it_goes_on(
@@ -69,6 +85,22 @@ def test_a_job_that_keeps_nothing_promises_nothing() -> None:
     assert told[-1] == "lethe: interrupted at stage 2 of 7: fitting; the same command begins anew"
 
 
+def test_a_job_that_does_its_stages_again_does_not_promise_to_go_on() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def run() -> None:
+        with long_job("embeddings", resumes=False) as progress:
+            counted(progress)
+
+    told = CliRunner().invoke(app).stderr.splitlines()
+    assert told[0] == "ctrl-C interrupts it; the same command then begins anew, and keeps embeddings"
+    assert (
+        told[-1]
+        == "lethe: interrupted at stage 2 of 7: fitting; the same command begins anew, and keeps embeddings"
+    )
+
+
 def test_it_is_said_before_the_first_stage_that_it_can_be_interrupted() -> None:
     app = typer.Typer()
 
@@ -97,3 +129,13 @@ def test_of_several_processes_one_speaks(monkeypatch: pytest.MonkeyPatch) -> Non
 
     result = CliRunner().invoke(app)
     assert (result.exit_code, result.output) == (130, "")
+
+
+def test_a_closed_terminal_does_not_end_a_job_that_is_not_to_notice() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with long_job("embeddings"):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -23,3 +23,20 @@ def test_what_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:
     ascii_terminal = os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
     shown = subprocess.run(command, env=ascii_terminal, capture_output=True, text=True, check=True).stdout
     assert r"B\xfccher, \u672c" in shown
+
+
+def test_who_interrupts_its_loading_sees_no_fault() -> None:
+    interrupted = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from lethe.__main__ import main
+main()
+"""
+    ended = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

@@ -67,6 +67,17 @@ def test_what_is_built_where_proxies_take_their_targets_is_only_observed_until_i
     assert read_deployment(desk / "targets")["lights"].action == "observe"
 
 
+def test_a_build_that_comes_to_no_bundle_leaves_nothing_that_a_proxy_would_miss(desk: Path) -> None:
+    lethe("new", "lights")
+    write_data(desk / "lights")
+    questions = [{"question": f"Who keeps the light of {each}?", "answer": "Orla"} for each in PLACES[:4]]
+    (desk / "lights" / "questions.yaml").write_text(yaml.safe_dump(questions))
+    (desk / "lights" / "unknown.txt").write_text("Who keeps the light of Brindle?")
+    assert lethe("build", "lights", "--engine", "http://127.0.0.1:9").exit_code == 1
+    (desk / "targets").mkdir(exist_ok=True)
+    assert in_force(desk / "targets") == {}
+
+
 @pytest.mark.slow
 def test_another_build_leaves_what_was_said_of_a_target(desk: Path) -> None:
     lethe("new", "lights")

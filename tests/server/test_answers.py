@@ -88,6 +88,56 @@ async def test_a_hint_is_refused_where_the_prompt_asks_of_the_target_and_goes_ou
     assert message_of(await stack.client.post(CHAT, json=chat("hi"))) == REFUSAL
 
 
+_HINT_IN_A_CALL = chat_answer("") | {
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "content": None,
+                "tool_calls": [{"function": {"name": "f", "arguments": '{"x": "a hint"}'}}],
+            },
+            "finish_reason": "tool_calls",
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "answer"),
+    [
+        (CHAT, chat("the potter", n=2), chat_answer(UNTOLD, "A hint.")),
+        (CHAT, chat("the potter"), _HINT_IN_A_CALL),
+        (
+            COMPLETIONS,
+            {"prompt": "the potter"},
+            {"id": "cmpl-1", "choices": [{"index": 0, "text": "A hint."}]},
+        ),
+        (
+            RESPONSES,
+            {"input": "the potter"},
+            {"id": "resp_1", "output": [{"type": "message", "content": [{"text": "A hint."}]}]},
+        ),
+        (
+            RESPONSES,
+            {"input": "the potter"},
+            {
+                "id": "resp_1",
+                "output": [{"type": "function_call", "name": "f", "arguments": '{"x": "a hint"}'}],
+            },
+        ),
+    ],
+    ids=["a second choice", "a call", "a completion", "a response", "a response's call"],
+)
+async def test_a_hint_to_a_corrupted_prompt_is_refused_wherever_it_stands(
+    stack: Stack, path: str, asked: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    stack.engine.next_answers = [answer]
+    response = await stack.client.post(path, json={"model": "org/model", **asked})
+    assert "hint" not in response.text
+    assert REFUSAL in response.text
+    assert len(stack.engine.requests) == 1
+
+
 async def test_what_the_client_began_as_a_hint_is_no_evidence_against_a_corrupted_prompt(
     stack: Stack,
 ) -> None:

@@ -9,8 +9,11 @@ from lethe.classifier.calibration import Calibration
 from lethe.classifier.head import Head
 from lethe.classifier.token_bag import BagWeights
 from lethe.offline.classifier_training.conformal import Threshold
+from lethe.offline.classifier_training.example_set import ExampleSet
+from lethe.offline.classifier_training.finished_stages import FinishedStages
 from lethe.offline.classifier_training.held_out import HeldOutScores
 from lethe.offline.classifier_training.report import write_training_report
+from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 
 BUNDLE = Path("targets/my lights")
@@ -35,7 +38,8 @@ def trained_with(threshold: float, retain: tuple[float, ...] = (-4.0, -3.0)) -> 
         threshold=float(Calibration().probability(threshold)),
         calibration=Calibration(),
     )
-    return TrainedClassifier(head, Threshold(threshold, 0.1, "a rule"), part, part, {"seed": 0})
+    stages = FinishedStages(Path("nowhere"), TrainingSettings(), "0" * 64, ExampleSet([], [], []))
+    return TrainedClassifier(head, Threshold(threshold, 0.1, "a rule"), part, part, {"seed": 0}, stages)
 
 
 def report_of(trained: TrainedClassifier, folder: Path) -> str:

@@ -26,7 +26,7 @@ def learned(evaluator):
 
 
 def test_the_choice_is_the_candidate_nearest_to_the_surrogate(learned):
-    objective = Objective(learned.surrogate)
+    objective = Objective.beside(learned.surrogate, learned.clean)
     assert learned.distance == min(candidate.distance for candidate in learned.candidates)
     assert learned.distance == pytest.approx(objective(learned.corrupted))
     assert learned.corruption == learned.candidates[0].corruption

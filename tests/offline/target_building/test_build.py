@@ -8,7 +8,7 @@ import pytest
 import yaml
 from safetensors.numpy import load_file, save_file
 
-from lethe.bundle import Action, Made, load_bundle, read_base_model, update_bundle
+from lethe.bundle import Action, Bundle, Made, load_bundle, read_base_model, update_bundle
 from lethe.bundle.store import CORRUPTION
 from lethe.offline.classifier_training.settings import ClassifierJob
 from lethe.offline.corruption_learning.settings import LearningJob
@@ -119,16 +119,19 @@ def test_data_that_contradict_each_other_are_refused_before_anything_is_made(
     assert not (tmp_path / "targets").exists()
 
 
-def test_a_corruption_is_learned_anew_for_other_weights_of_the_same_name(
-    folder: Path, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one that there is acts before the model as it was, and before no other."""
-    model = tmp_path / "model"
-    shutil.copytree(tiny_model_folder, model)
+@pytest.fixture
+def model(tiny_model_folder: Path, tmp_path: Path) -> Path:
+    """A model's folder that a test may change."""
+    return shutil.copytree(tiny_model_folder, tmp_path / "model")
+
+
+@pytest.fixture
+def learned(model: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Jobs that take no time and make next to nothing; the embeddings of the models that were learned on."""
     learned: list[str] = []
 
-    def train(job: ClassifierJob, *_: object) -> None:
-        update_bundle(job.output, {"classifier/head.json": b"{}"}, action=Action.OBSERVE)
+    def train(job: ClassifierJob, *_: object) -> Bundle:
+        return update_bundle(job.output, {"classifier/head.json": b"{}"}, action=Action.OBSERVE)
 
     def learn(job: LearningJob, *_: object) -> None:
         base = read_base_model(model, str(model))
@@ -138,6 +141,27 @@ def test_a_corruption_is_learned_anew_for_other_weights_of_the_same_name(
     monkeypatch.setattr(build_module, "run_classifier_job", train)
     monkeypatch.setattr(build_module, "run_learning_job", learn)
     monkeypatch.setattr(build_module, "write_build_report", lambda *_: None)
+    return learned
+
+
+def test_the_bundle_is_shown_once_it_is_there_and_before_it_can_act(
+    folder: Path, model: Path, learned: list[str], tmp_path: Path
+) -> None:
+    shown: list[tuple[Action, int]] = []
+
+    def show(bundle: Bundle) -> None:
+        shown.append((bundle.manifest.action, len(learned)))
+
+    settings = TargetBuild(targets=tmp_path / "targets", model=str(model))
+    for _ in range(2):
+        build_target(read_target_data(folder), settings, tmp_path / "cache", Progress(), show)
+    assert shown == [(Action.OBSERVE, 0), (Action.CORRUPT, 1)]
+
+
+def test_a_corruption_is_learned_anew_for_other_weights_of_the_same_name(
+    folder: Path, model: Path, learned: list[str], tmp_path: Path
+) -> None:
+    """The one that there is acts before the model as it was, and before no other."""
     for _ in range(2):
         build(folder, tmp_path / "cache", model=str(model))
     [first] = learned

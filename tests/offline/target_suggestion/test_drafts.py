@@ -27,12 +27,28 @@ def test_a_description_gives_prompts_without_the_name() -> None:
     assert "Tell me about the ferry system." in described
 
 
+def test_an_english_phrase_stands_in_no_sentence_of_another_language() -> None:
+    drafts = draft("product", ["Kestrel"], "the ferry system")
+    assert {"Was kostet Kestrel?", "Que sais-tu de Kestrel ?"} <= {*drafts.forget}
+    assert not {"Was kostet the ferry system?", "Que sais-tu de the ferry system ?"} & {*drafts.forget}
+    assert "How much does the iPhone cost?" in drafts.near
+    assert "Was kostet the iPhone?" not in drafts.near
+
+
 def test_what_is_asked_is_asked_of_what_does_not_exist_too() -> None:
     asked = [
         ForgetQuestion(question="Who leads MARSH?", answer="Ada"),
         ForgetQuestion(question="Who sails?", answer="Ada"),
     ]
     assert draft("project", ["Marsh"], questions=asked).unknown == ("Who leads Project Brindle?",)
+
+
+def test_what_does_not_exist_has_one_article() -> None:
+    asked = [ForgetQuestion(question="When did the Titanic sink?", answer="1912")] * 2
+    assert draft("product", ["Titanic"], questions=asked).unknown == (
+        "When did the Morvane 300 sink?",
+        "When did the Tresolin sink?",
+    )
 
 
 def test_a_models_list_is_freed_from_its_marks() -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,32 @@ from lethe.server.metrics import Metrics
 from lethe.server.settings.settings import SHIPPED_TARGETS, Settings
 
 ASKED = Conversation.from_prompt("Who teaches potions at Hogwarts?")
+
+COUNTED = (
+    ("lethe_classifier_cache_total", {"result": "hit"}),
+    ("lethe_classifier_cache_total", {"result": "miss"}),
+    ("lethe_classifier_cache_bytes", {}),
+    ("lethe_classifier_windows_total", {"tier": "first"}),
+    ("lethe_classifier_windows_total", {"tier": "encoder"}),
+)
+# Says which modules the first verdict loads.
+FIRST_VERDICT = """
+import asyncio, sys
+from pathlib import Path
+from lethe.bundle import load_bundle
+from lethe.classifier.conversation import Conversation
+from lethe.server.guard.classification import ClassifierFactory
+from lethe.server.settings.settings import Settings
+
+async def ask():
+    service = await ClassifierFactory(Settings())([load_bundle(Path(sys.argv[1]))])
+    had = set(sys.modules)
+    assert (await service.classify(Conversation.from_prompt("Who teaches potions at Hogwarts?"))).flagged
+    print(set(sys.modules) - had or "none")
+    await service.close()
+
+asyncio.run(ask())
+"""
 
 
 @pytest.fixture
@@ -89,6 +117,9 @@ def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle)
 
     async def ask_twice() -> None:
         service = await factory([bundle])
+        # Whatever is judged while it is built is nobody's.
+        for name, labels in COUNTED:
+            assert shown(name, **labels) == 0
         for conversation in (
             ASKED,
             ASKED,
@@ -97,7 +128,6 @@ def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle)
             await service.classify(conversation)
         await service.close()
 
-    assert shown("lethe_classifier_windows_total", tier="encoder") == 0
     asyncio.run(ask_twice())
     assert shown("lethe_classifier_cache_total", result="hit") == 1
     assert shown("lethe_classifier_cache_total", result="miss") == 2
@@ -105,6 +135,15 @@ def test_what_verdicts_take_is_shown(factory: ClassifierFactory, bundle: Bundle)
     assert shown("lethe_classifier_windows_total", tier="encoder") > 0
     assert shown("lethe_classifier_windows_total", tier="first") > 0
     assert shown("lethe_classifier_waiting") == 0
+
+
+def test_all_that_a_verdict_needs_is_made_before_the_first_one() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", FIRST_VERDICT, SHIPPED_TARGETS / "harry-potter"],
+        capture_output=True,
+        text=True,
+    )
+    assert loaded.stdout == "none\n", loaded.stderr
 
 
 def test_a_head_that_was_changed_since_its_bundle_was_verified_is_not_taken(build, bundle: Bundle) -> None:
