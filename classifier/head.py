@@ -309,13 +309,16 @@ def _questions_of(
 def _facts_of(document: dict[str, Any] | None, tensors: Mapping[str, NDArray[Any]]) -> Facts | None:
     if document is None:
         return None
-    return Facts(
+    facts = Facts(
         directions=tensors["fact_directions"].astype(np.float32),
         words=tuple(document["words"]),
         weights=np.array([*document["words"].values()], np.float32),
         held=tensors["fact_words"].astype(np.int64),
         least=float(document["least"]),
     )
+    if np.any((facts.held < 0) | (facts.held >= (len(facts.directions), len(facts.words)))):
+        raise ValueError("facts hold words that are not there")
+    return facts
 
 
 class HeadBank:

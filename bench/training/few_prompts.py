@@ -3,7 +3,8 @@
 ``python -m bench.training.few_prompts WORK [person|product|field ...] [--ordinary FOLDER ...] [--embeddings FOLDER] [--names|--told]`` trains and
 measures these, all by default, and keeps the bundles and outcomes in the folder WORK; the page is written from all that are kept there.
 ``painter`` and ``falconry`` are measured too, but are on no page: they are there to develop on. With ``--names`` a training is given
-the target's names, in other languages too, with ``--told`` also what is known of it. With LETHE_DATA_DIR, what the heads flag of ordinary prompts and pages is measured too.
+the target's names, in other languages too, with ``--told`` also what is known of it. With LETHE_DATA_DIR, what the heads flag of
+ordinary prompts and pages is measured too.
 """
 
 import argparse
@@ -98,7 +99,8 @@ def main() -> None:
         f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
         "ones, all in English (bench/training/few_prompts_data), and where names were given, with what the target is called in English and in other "
-        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it (`--about`). What is asked here was written before and is never trained on. In "
+        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it (`--about`). What is "
+        "asked here was written before and is never trained on; who wrote the sentences had not read it. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
         + table(["target", "asked", "flagged", "goal"], found)

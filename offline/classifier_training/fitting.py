@@ -95,8 +95,7 @@ def fit_head(
         names=NameWeights(
             names,
             _as_telling_as_others(
-                (_NAME_SCALE * model.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED),
-                named[labels == 1].any(axis=0).reshape(-1, COUNTED),
+                (_NAME_SCALE * model.dense_weights[dimension:]).astype(np.float32).reshape(-1, COUNTED)
             ),
         ),
         gate_direction=gate.direction,
@@ -106,14 +105,14 @@ def fit_head(
     )
 
 
-def _as_telling_as_others(weights: NDArray[np.float32], met: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The weights of groups of names, (groups, COUNTED), with those of rare names no window about the target has raised to the others'.
+def _as_telling_as_others(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The weights of groups of names, (groups, COUNTED), with those of rare names raised to the others'.
 
-    An operator lists what the target is called in other languages, which English prompts do not have. Neither does ordinary text, nor
-    what is near, so such a name says no less than those do that were learned.
+    An operator lists what the target is called in other languages, which English prompts do not have, or has a plural that one of
+    them has. Neither ordinary text nor what is near has such a name, so it says no less than those do that were learned.
     """
     rare = np.arange(len(weights)) == RARE
-    return np.where(met | ~rare[:, None], weights, weights.max(axis=0, initial=0))
+    return np.where(rare[:, None], weights.max(axis=0, initial=0), weights)
 
 
 def _with_embeddings_alone(

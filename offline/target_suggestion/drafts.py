@@ -19,6 +19,7 @@ class Drafts:
     """What is suggested for each file of a target."""
 
     forget: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     questions: tuple[ForgetQuestion, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -64,10 +65,11 @@ def draft(
     near = [*_filled(patterns.near, patterns.others), *_filled(patterns.near_by_name, named)]
     asked = [*questions, *drafted]
     return Drafts(
-        tuple(_unique(forget)),
-        tuple(_unique(near)),
-        tuple(drafted),
-        tuple(_unique(unknown_of(asked, names, patterns))),
+        forget=tuple(_unique(forget)),
+        about=tuple(sentences),
+        near=tuple(_unique(near)),
+        questions=tuple(drafted),
+        unknown=tuple(_unique(unknown_of(asked, names, patterns))),
     )
 
 

@@ -64,7 +64,12 @@ def suggest(data: TargetData, settings: SuggestionSettings, agreed: Callable[[st
 def _known(data: TargetData) -> dict[str, Sequence[str]]:
     """What a file need not be given, by file: what it has, and what may not be in it."""
     forget, near = ([example.text for example in side] for side in (data.forget, data.near))
-    return {"forget": forget + near, "near": near + forget, "unknown": data.unknown}
+    return {
+        "forget": forget + near,
+        "near": near + forget,
+        "about": data.about,
+        "unknown": data.unknown,
+    }
 
 
 def _add_lines(path: Path, lines: Sequence[str], known: Sequence[str]) -> int:

@@ -7,8 +7,10 @@ import pytest
 
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.errors import ClassifierError
+from lethe.classifier.facts import Facts
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
 from lethe.classifier.names import GroupedNames, NameWeights
+from lethe.classifier.questions import QuestionWeights
 from lethe.classifier.tail import Tail
 from lethe.classifier.token_bag import BagWeights
 from tests.classifier.conftest import MakeHead
@@ -62,6 +64,16 @@ def test_a_broken_file_is_refused_in_one_line(saved: Path, name: str, content: b
     with pytest.raises(ClassifierError, match=message) as error:
         load_head(saved)
     assert "\n" not in str(error.value)
+
+
+def test_facts_that_hold_words_which_are_not_there_are_refused(
+    make_head: MakeHead, encoder: Encoder, tmp_path: Path
+) -> None:
+    direction, gate = encoder.embed(["lamp"]), encoder.token_vectors(np.array([0]))[0]
+    facts = Facts(direction, ("lamp",), np.ones(1, np.float32), np.array([[0, 1]]))
+    save_head(make_head(questions=QuestionWeights(direction[0], 0.0, gate, 0.0, 0.0, facts)), tmp_path)
+    with pytest.raises(ClassifierError, match="words that are not there"):
+        load_head(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

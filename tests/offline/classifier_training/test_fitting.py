@@ -1,6 +1,7 @@
 """What of a text teaches a head."""
 
 import numpy as np
+import pytest
 
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.names import GroupedNames
@@ -48,12 +49,14 @@ def test_an_embedding_learns_though_a_name_tells_everything() -> None:
     assert other < -1
 
 
-def test_a_name_that_no_prompt_has_says_as_much_as_those_that_they_have() -> None:
+@pytest.mark.parametrize("plurals", [0, 1])
+def test_a_name_that_few_prompts_or_none_have_says_as_much_as_those_that_they_have(plurals: int) -> None:
     encoder = load_encoder()
     about = [f"{example.text} Oldern." for example in examples_of(ABOUT, PLACES)]
+    about[:plurals] = ["Where are the Olderns?"] * plurals
     texts = about + [example.text for example in examples_of(PLAIN, TOPICS)]
-    # Near prompts have the one, and nothing has the other.
-    names = GroupedNames(("oldern", "олдерн"), np.array([2, 0]), 3)
+    # Near prompts have the one, and nothing has another.
+    names = GroupedNames(("oldern", "олдерн", "olderns"), np.array([2, 0, 0]), 3)
     fitted = fit_head(
         encoder,
         texts,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lethe.bundle import load_bundle
+from lethe.classifier.head import load_head
 from lethe.offline.classifier_training.job import run_classifier_job
 from lethe.offline.classifier_training.settings import ClassifierJob
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS
@@ -46,3 +47,20 @@ def test_who_is_interrupted_at_the_answers_has_the_prompts_behind_them(
     run_classifier_job(job, tmp_path / "work", Interrupting())
     assert load_bundle(tmp_path / "lights").answer_classifier
     assert not list((tmp_path / "work" / "unfinished").iterdir())
+
+
+@pytest.mark.slow
+def test_what_is_known_of_the_target_stands_in_a_file_with_a_sentence_a_line(
+    job: ClassifierJob, tmp_path: Path
+) -> None:
+    about = tmp_path / "about.txt"
+    about.write_text("# Known\n\nTwo brothers wound its clockwork.\nIt was lit with oil.\n")
+    without_answers = {"answers": (), "near_answers": ()}
+    bundle = run_classifier_job(job.model_copy(update={"about": about} | without_answers), tmp_path / "work")
+    assert bundle.classifier
+    questions = load_head(bundle.classifier).questions
+    assert questions
+    assert questions.facts
+    assert len(questions.facts.directions) == 2
+    assert {"clockw", "brothe", "oil"} <= {*questions.facts.words}
+    assert "known" not in questions.facts.words

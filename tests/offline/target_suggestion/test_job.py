@@ -45,3 +45,16 @@ def test_what_is_to_be_forgotten_stays_its_owners_alone(folder: Path) -> None:
     (folder / "forget.txt").chmod(0o600)
     suggest(read_target_data(folder), SuggestionSettings(names=("Marsh",)), lambda _url: True)
     assert stat.S_IMODE((folder / "forget.txt").stat().st_mode) == 0o600
+
+
+def test_a_document_s_sentences_about_the_target_tell_of_it_once(folder: Path) -> None:
+    document = folder.parent / "page.txt"
+    document.write_text(
+        "Marsh books ferries for two islands. It rained all day. Marsh went live on 3 May 2026."
+    )
+    settings = SuggestionSettings(names=("Marsh",), documents=(document,))
+    told = ("Marsh books ferries for two islands.", "Marsh went live on 3 May 2026.")
+    assert suggest(read_target_data(folder), settings, lambda _url: True)["about.txt"] == 2
+    assert read_target_data(folder).about == told
+    assert suggest(read_target_data(folder), settings, lambda _url: True)["about.txt"] == 0
+    assert read_target_data(folder).about == told
