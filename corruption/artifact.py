@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load, save
 
 from lethe.bundle.errors import LetheError
 from lethe.bundle.files import replace_file
@@ -97,7 +97,10 @@ class Corruption:
 
 
 def save_corruption(corruption: Corruption, path: Path) -> None:
-    """Write a corruption as safetensors: numbers as tensors, names in the header. Replaces `path` at once."""
+    """Write a corruption as safetensors: numbers as tensors, names in the header. Replaces `path` at once.
+
+    Equal corruptions are equal files, so that a bundle's version tells whether it does the same.
+    """
     tensors = {
         "strength": np.array([corruption.strength], dtype=np.float64),
         "seed": np.array([corruption.seed], dtype=np.uint64),
@@ -110,7 +113,18 @@ def save_corruption(corruption: Corruption, path: Path) -> None:
         "dims": str(corruption.dims),
         "positions": corruption.positions,
     }
-    replace_file(path, lambda temporary: save_file(tensors, temporary, metadata))
+    replace_file(path, _in_order(save(tensors, metadata)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same safetensors with the names of its header sorted, which the library writes in any order."""
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    written = json.dumps(header, separators=(",", ":")).encode()
+    # The format has tensors begin at a multiple of eight bytes.
+    written += b" " * (-len(written) % 8)
+    return struct.pack("<Q", len(written)) + written + content[8 + length :]
 
 
 def load_corruption(path: Path, hidden_size: int | None = None, sha256: str | None = None) -> Corruption:

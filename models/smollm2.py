@@ -57,13 +57,12 @@ def _packaged_gguf() -> Path:
 
 
 def _convert(gguf: Path, destination: Path) -> None:
+    # Bars that are drawn over each other become pages in a file. Read when the library of bars is imported, below.
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = "1"
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-    from transformers.utils.logging import disable_progress_bar
 
-    # Bars that are drawn over each other become pages in a file.
-    if not sys.stderr.isatty():
-        disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     dequantized = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     config = dequantized.config
@@ -78,6 +77,7 @@ def _convert(gguf: Path, destination: Path) -> None:
 
 
 if __name__ == "__main__":
+    print(f"{SMOLLM2} is made out of its package, once: half a minute or more", file=sys.stderr, flush=True)
     _convert(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stdout.flush()
     # The tensor library's compiler reports pages of leaks when the interpreter takes itself apart.

@@ -1,7 +1,7 @@
 """What an interruption of a long job says."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import typer
@@ -9,6 +9,15 @@ from typer.testing import CliRunner
 
 from lethe.cli.long_jobs import long_job
 from lethe.offline.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def _heeds_signals() -> Iterator[None]:
+    """Whoever runs the tests in the background may have told their process to ignore one."""
+    before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 def counted(progress: Progress) -> None:
@@ -132,10 +141,7 @@ def test_of_several_processes_one_speaks(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_closed_terminal_does_not_end_a_job_that_is_not_to_notice() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with long_job("embeddings"):
-            signal.raise_signal(signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with long_job("embeddings"):
+        signal.raise_signal(signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -25,6 +25,15 @@ def test_a_saved_corruption_loads_as_it_was(corruption: Corruption, tmp_path: Pa
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_equal_corruptions_are_equal_files(tmp_path: Path) -> None:
+    path = tmp_path / "corruption.safetensors"
+    written: set[bytes] = set()
+    for _ in range(20):
+        save_corruption(Corruption("rand_noise_first_n", 0.1, 1), path)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
 def test_more_dims_than_the_model_has_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "corruption.safetensors"
     save_corruption(Corruption("zero_out_first_n", 0.0, 577), path)

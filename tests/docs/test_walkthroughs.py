@@ -54,10 +54,6 @@ NOT_TYPED = {
     ),
     "lethe classifier harden": "attacks and trains, for minutes: "
     "tests/offline/classifier_hardening/test_harden.py hardens a small one",
-    **dict.fromkeys(
-        (f"lethe corruption learn --{name}" for name in ("positions", "surrogate", "steps", "restarts")),
-        "learns on a model that a bench teaches, for an hour: tests/cli/test_corruption_learn.py learns on a small one",
-    ),
     "lethe classifier train --fine-tune-epochs": "trains an encoder, for minutes: "
     "tests/offline/classifier_training/test_encoder_tuning.py trains a small one",
 }

@@ -4,6 +4,8 @@ import { badge, byId, make, options } from "./elements.js";
 
 const LOOK_MS = 2000;
 const SIDES = { "forget.txt": "to forget", "near.txt": "near", "names.txt": "names", "questions.yaml": "questions", "unknown.txt": "unknown" };
+// Of the opened target, by file, what was typed and is not saved.
+const typed = new Map();
 let opened = "";
 let watched = "";
 let timer = 0;
@@ -55,19 +57,32 @@ async function edit(name) {
   await guarded(async () => {
     const { files } = await get(`console/api/target-data/${name}`);
     opened = name;
+    typed.clear();
     byId("making-edit-title").textContent = `Data of ${name}`;
     options(byId("making-file"), Object.keys(files));
     const choose = () => { byId("making-text").value = files[byId("making-file").value]; };
     byId("making-file").onchange = choose;
-    byId("making-text").oninput = () => { files[byId("making-file").value] = byId("making-text").value; };
+    byId("making-text").oninput = () => {
+      const [file, text] = [byId("making-file").value, byId("making-text").value];
+      files[file] = text;
+      typed.set(file, text);
+    };
     choose();
     byId("making-edit").hidden = false;
     byId("making-edit").focus();
   });
 }
 
+async function save() {
+  for (const [file, text] of typed) {
+    await post(`console/api/target-data/${opened}/files/${file}`, { text });
+    typed.delete(file);
+  }
+}
+
 async function build(name) {
   await guarded(async () => {
+    if (name === opened) await save();
     await post(`console/api/target-data/${name}/build`);
     show(await get("console/api/target-data"));
     await watch(name);
@@ -108,11 +123,11 @@ byId("making-new").addEventListener("submit", async (event) => {
 });
 
 byId("making-save").addEventListener("click", async () => {
-  const file = byId("making-file").value;
+  const files = [...typed.keys()];
   await guarded(async () => {
-    await post(`console/api/target-data/${opened}/files/${file}`, { text: byId("making-text").value });
+    await save();
     byId("making-list").replaceChildren(...(await get("console/api/target-data")).targets.map(card));
-  }, `${file} of ${opened} is saved.`);
+  }, files.length ? `${files.join(", ")} of ${opened} ${files.length === 1 ? "is" : "are"} saved.` : "Nothing was changed.");
 });
 
 byId("making-stop").addEventListener("click", () => guarded(async () => {

@@ -9,7 +9,9 @@ import urllib.request
 from typing import Any
 
 PROXY = "http://127.0.0.1:8000"
-FLAGGED, CLEAN = "Who is Harry Potter's best friend?", "What is the capital of France?"
+FLAGGED = "Who is Harry Potter's best friend?"
+# Of the small model's answers, one whose words do not hang on how a processor rounds.
+CLEAN, ANSWER = "Who wrote Romeo and Juliet?", "Shakespeare"
 # As long as a stop has something to wait for.
 LONG = 300
 SCRAPED_WITHIN_S = 120
@@ -45,7 +47,7 @@ def answers(key: str) -> None:
     status, headers, text = ask(path, completion(CLEAN), key)
     expect("a clean prompt passes", (status, headers["x-lethe-verdict"]) == (200, "pass"), text)
     said = json.loads(text)["choices"][0]["message"]["content"]
-    expect(f"and is answered: {said!r}", "Paris" in said)
+    expect(f"and is answered: {said!r}", ANSWER in said)
     status, headers, text = ask(path, completion(FLAGGED), key)
     verdict = headers["x-lethe-verdict"]
     expect("a flagged prompt is corrupted", (status, verdict) == (200, "corrupt harry-potter"), text)

@@ -325,7 +325,16 @@ async def test_a_target_is_made_its_data_written_and_a_build_watched(
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator("#making-note")).to_have_text("forget.txt of moon is saved.")
     await expect(page.get_by_text("2 to forget · 0 near")).to_be_visible()
+    for file, text in (("names.txt", "Moon"), ("facts.txt", "Armstrong")):
+        await page.locator("#making-file").select_option(file)
+        await page.get_by_label("What it holds").fill(text)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("#making-note")).to_have_text("names.txt, facts.txt of moon are saved.")
+    assert (target_data / "moon" / "names.txt").read_text() == "Moon"
+    await page.locator("#making-file").select_option("near.txt")
+    await page.get_by_label("What it holds").fill("How far is Mars?")
     await page.get_by_role("button", name="Build moon").click()
+    await expect(page.get_by_text("2 to forget · 1 near")).to_be_visible()
     await expect(page.locator("#making-lines")).to_contain_text(
         "2 prompts; 10 are the least", timeout=300_000
     )
