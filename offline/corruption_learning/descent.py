@@ -40,9 +40,10 @@ class ScalarDescent:
         )
 
     def observe(self, above: float, below: float) -> None:
-        """Take the objective at the two proposed strengths and move."""
-        slope = (above - below) / (2 * self.settings.epsilon)
-        self._point = max(self._point - self.settings.rate(self.step) * slope, self._floor)
+        """Take the objective at the two proposed strengths and move, no further than they lie apart."""
+        apart = 2 * self.settings.epsilon
+        move = self.settings.rate(self.step) * (above - below) / apart
+        self._point = max(self._point - min(max(move, -apart), apart), self._floor)
         self.step += 1
 
     @property

@@ -79,7 +79,8 @@ def test_a_learned_corruption_stands_in_a_verified_bundle(
 
 
 def test_a_corruption_that_hides_little_says_so(tmp_path, questions, tiny_model_folder):
-    search = ["--function", "rand_noise_first_n", "--dims", "1", "--strength", "0.001", "--steps", "0"]
+    strengths = ["--strength", "0.001", "--strength", "0.002"]
+    search = ["--function", "rand_noise_first_n", "--dims", "1", *strengths, "--steps", "0"]
     measured = ["--metric", "probability", "--surrogate", "probability=0", "--max-tokens", "4"]
     result = learn(tmp_path, questions, "--model", str(tiny_model_folder), *measured, *search)
     assert result.exit_code == 0, result.output

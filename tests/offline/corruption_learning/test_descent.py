@@ -25,6 +25,13 @@ def test_the_log_scale_proposes_factors():
     assert below == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize(("above", "reached"), [(9.0, 4.0), (-9.0, 6.0)])
+def test_a_steep_slope_leads_no_further_than_where_it_was_measured(above, reached):
+    descent = ScalarDescent(5.0, DescentSettings(learning_rate=100.0, epsilon=0.5, scale="linear"))
+    descent.observe(above, 0.0)
+    assert descent.strength == pytest.approx(reached)
+
+
 @given(st.floats(0.01, 1000), st.sampled_from(["linear", "log"]))
 def test_a_strength_never_falls_under_the_floor(start, scale):
     descent = ScalarDescent(start, DescentSettings(learning_rate=100.0, epsilon=0.5, scale=scale, floor=0.1))
