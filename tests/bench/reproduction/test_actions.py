@@ -6,7 +6,6 @@ from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
@@ -14,9 +13,7 @@ from lethe.offline.training.fine_tuning import FineTuningSettings
 def test_actions_are_compared_whole_and_rounded_and_a_run_goes_on(
     data, tiny_model_folder, tmp_path, monkeypatch
 ):
-    small = tofu._SEARCHED.model_copy(
-        update={"functions": ("flip_sign_top_k",), "dims": (8,), "scalar": DescentSettings(steps=0)}
-    )
+    small = tofu._SEARCHED.model_copy(update={"functions": ("flip_sign_top_k",), "dims": (8,)})
     monkeypatch.setattr(tofu, "_SEARCHED", small)
     recipe = TofuRecipe(
         forget_sets=("forget01",),

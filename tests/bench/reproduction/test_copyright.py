@@ -4,7 +4,6 @@ import pytest
 
 from bench.reproduction import copyright as copyright_reproduction
 from bench.reproduction.copyright import CopyrightRecipe, CopyrightReproduction, write_page
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 KEEPERS = ["Orla Quintrell", "Per Haldorsen", "Nadia Vance", "Tomas Ilves"]
@@ -33,7 +32,7 @@ def data(tmp_path):
 @pytest.fixture
 def run(data, tiny_model_folder, tmp_path, monkeypatch):
     searched = copyright_reproduction._SEARCHED.model_copy(
-        update={"functions": ("flip_sign_top_k",), "dims": (8,), "scalar": DescentSettings(steps=0)}
+        update={"functions": ("flip_sign_top_k",), "dims": (8,)}
     )
     monkeypatch.setattr(copyright_reproduction, "_SEARCHED", searched)
     recipe = CopyrightRecipe(

@@ -10,16 +10,13 @@ from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.bundle import load_bundle
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.evaluation.results import read_results
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
 @pytest.mark.slow
 def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folder, tmp_path, monkeypatch):
-    small = tofu._SEARCHED.model_copy(
-        update={"functions": ("flip_sign_top_k",), "dims": (2, 8), "scalar": DescentSettings(steps=0)}
-    )
+    small = tofu._SEARCHED.model_copy(update={"functions": ("flip_sign_top_k",), "dims": (2, 8)})
     monkeypatch.setattr(tofu, "_SEARCHED", small)
     short = FineTuningSettings(epochs=1, learning_rate=1e-2)
     recipe = TofuRecipe(

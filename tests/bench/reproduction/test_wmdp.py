@@ -6,7 +6,6 @@ import pytest
 from bench.reproduction import wmdp
 from bench.reproduction.wmdp import WmdpRecipe, WmdpReproduction, write_page
 from lethe.bundle import load_bundle
-from lethe.offline.corruption_learning.descent import DescentSettings
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 SHORT = FineTuningSettings(epochs=1, learning_rate=1e-2)
@@ -35,9 +34,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def run(data, tiny_model_folder, tmp_path, monkeypatch):
-    searched = wmdp._SEARCHED.model_copy(
-        update={"functions": ("flip_sign_top_k",), "dims": (8,), "scalar": DescentSettings(steps=0)}
-    )
+    searched = wmdp._SEARCHED.model_copy(update={"functions": ("flip_sign_top_k",), "dims": (8,)})
     monkeypatch.setattr(wmdp, "_SEARCHED", searched)
     recipe = WmdpRecipe(questions=4, fine_tuning=SHORT)
     return WmdpReproduction(recipe, tiny_model_folder, data, tmp_path / "work")
