@@ -24,6 +24,8 @@ from lethe.classifier.text.aligned_text import AlignedText
 from lethe.classifier.text_scores import TextScores, combine
 
 _TOKEN_OVERLAP = 32
+# Targets whose pattern of names is made before a text needs it: one of 800 names takes 30 ms, and there may be a thousand targets.
+_PATTERNS_MADE_AHEAD = 8
 # Log-odds below a threshold within which sentences that are scored alone leave their window undecided. What stands around them lifts
 # questions about a target by up to 1.1; those that it lifts from further below are mostly ordinary.
 _UNDECIDED_BELOW = 1.2
@@ -73,7 +75,7 @@ class Scorer:
         question = AlignedText("Who is it?")
         self.prepare(question.text)
         self.score_window(Window(question, 0, len(question.text), self.nothing_found()), spans=False)
-        for head in self.bank.heads:
+        for head in self.bank.heads[:_PATTERNS_MADE_AHEAD]:
             entity_spans(head.entities, question.text)
 
     def settled(self, scores: NDArray[np.float32]) -> bool:

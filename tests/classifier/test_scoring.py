@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lethe.classifier import scoring
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.first_tier import UnreadText
 from lethe.classifier.head import Head, HeadBank
@@ -190,3 +191,14 @@ def test_what_is_decoded_exactly_needs_as_much_as_plain_text(encoder: Encoder, m
     windows = scorer.prepare(base64.b64encode(ASKED.encode()).decode()).windows
     assert windows
     assert not any(window.lossy for window in windows)
+
+
+def test_a_start_with_many_targets_waits_for_the_names_of_a_few(
+    encoder: Encoder, make_head: MakeHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[tuple[str, ...]] = []
+    monkeypatch.setattr(scoring, "entity_spans", lambda names, _text: looked_for.append(names))
+    heads = [make_head(f"lighthouse-{number}", entities=(f"Light {number}",)) for number in range(30)]
+    Scorer(encoder, HeadBank(heads, encoder), ClassifierSettings()).warm_up()
+    assert looked_for == [head.entities for head in heads[: len(looked_for)]]
+    assert 0 < len(looked_for) < len(heads)
