@@ -62,13 +62,12 @@ def _stopped_as_interrupted() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    heard = (signal.SIGTERM, signal.SIGHUP)
     # Whoever started it may have had one ignored, as nohup does.
-    before = {each: signal.getsignal(each) for each in heard if signal.getsignal(each) is signal.SIG_DFL}
-    for each in before:
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in heard:
         signal.signal(each, interrupt)
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each in heard:
+            signal.signal(each, signal.SIG_DFL)
