@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lethe.cli.command_log import recorded_command
+from lethe.cli.command_log import record_bundle, recorded_command
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import is_first_process, long_job
 from lethe.cli.options import with_options
@@ -29,8 +29,7 @@ def train(job: AdapterJob) -> None:
         with long_job("entropies, finished phases and the last checkpoint") as progress:
             trained = run_adapter_job(job, cache_folder(), progress)
         if is_first_process():
-            with recorded_command("adapter_trained", trained.name) as entry:
-                entry["version"] = trained.version
+            record_bundle("adapter_trained", trained)
         typer.echo(f"{trained.folder} {trained.version}, action {trained.manifest.action}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lethe.cli.command_log import recorded_command
+from lethe.cli.command_log import record_bundle, recorded_command
 from lethe.cli.errors import UsageError, reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
@@ -145,8 +145,7 @@ def harden(bundle: BundleFolder, settings: HardeningSettings, encoder: EncoderNa
             changed, hardened = harden_bundle(
                 bundle, encoder or _encoder_of(loaded), settings, cache_folder() / "training", progress
             )
-        with recorded_command("classifier_hardened", loaded.name) as entry:
-            entry |= {"version": changed.version}
+        record_bundle("classifier_hardened", changed)
         typer.echo(rounds_table(hardened))
         typer.echo(f"bundle {changed.folder}, version {changed.version}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lethe.bundle import Bundle
     from lethe.server.audit.log import AuditLog
     from lethe.server.settings.records import AuditSettings
 
@@ -39,6 +40,12 @@ def recorded_command(event: str, target: str | None = None) -> Iterator[dict[str
         log.record({"time": time.time(), "user": user_name(), **entry})
     finally:
         log.close()
+
+
+def record_bundle(event: str, bundle: "Bundle") -> None:
+    """Write an entry for a bundle that a command made or changed, with its version; see `recorded_command`."""
+    with recorded_command(event, bundle.name) as entry:
+        entry["version"] = bundle.version
 
 
 def _open(folder: Path, settings: "AuditSettings") -> "AuditLog":

@@ -2,7 +2,7 @@
 
 import typer
 
-from lethe.cli.command_log import recorded_command
+from lethe.cli.command_log import record_bundle
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
@@ -28,6 +28,5 @@ def learn(job: LearningJob) -> None:
         job = job.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("every measured candidate") as progress:
             learned = run_learning_job(job, cache_folder(), progress)
-        with recorded_command("corruption_learned", learned.name) as entry:
-            entry["version"] = learned.version
+        record_bundle("corruption_learned", learned)
         typer.echo(f"{learned.folder} {learned.version}, action {learned.manifest.action}")

@@ -2,7 +2,7 @@
 
 import typer
 
-from lethe.cli.command_log import recorded_command
+from lethe.cli.command_log import record_bundle
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
@@ -29,8 +29,7 @@ def transfer(job: LearningJob) -> None:
         job = job.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("every measured candidate") as progress:
             done = run_transfer_job(job, cache_folder(), progress)
-        with recorded_command("corruption_transferred", done.bundle.name) as entry:
-            entry["version"] = done.bundle.version
+        record_bundle("corruption_transferred", done.bundle)
         typer.echo(f"started from {', '.join(done.started_from)}")
         typer.echo(
             f"{done.measured} candidates measured, where a whole search measures {done.whole}: "

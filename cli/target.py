@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lethe.cli.command_log import recorded_command
+from lethe.cli.command_log import record_bundle, recorded_command
 from lethe.cli.errors import reported
 from lethe.cli.long_jobs import long_job
 from lethe.cli.options import with_options
@@ -55,8 +55,7 @@ def build(folder: TargetFolder, settings: TargetBuild) -> None:
         settings = settings.model_copy(update={"engine": engine, "api_key": api_key})
         with long_job("all embeddings, every finished stage and every measured candidate") as progress:
             bundle = build_target(data, settings, cache_folder(), progress, _observed_where_it_is_served)
-        with recorded_command("target_built", bundle.name) as entry:
-            entry["version"] = bundle.version
+        record_bundle("target_built", bundle)
         typer.echo(f"{bundle.folder} {bundle.version}, action {bundle.manifest.action}; {report_path(data)}")
         if _observed_where_it_is_served(bundle):
             typer.echo(
