@@ -79,9 +79,9 @@ def pull_bundle(reference: str, folder: Path, *, plain_http: bool = False) -> Bu
     """
     with _registry(reference, plain_http) as (registry, container):
         address = f"{registry.prefix}://{container.manifest_url()}"
-        answer = registry.do_request(address, "GET", headers={"Accept": _MANIFEST_TYPE}, stream=True)
-        _require(answer)
-        content = b"".join(_pieces(answer, MOST_MANIFEST_BYTES, "the manifest"))
+        with registry.do_request(address, "GET", headers={"Accept": _MANIFEST_TYPE}, stream=True) as answer:
+            _require(answer)
+            content = b"".join(_pieces(answer, MOST_MANIFEST_BYTES, "the manifest"))
         if container.digest and _digest(content) != container.digest:
             raise BundleError(f"{reference}: the registry answers with something else, {_digest(content)}")
         files = list(_files(_read(content, reference), reference))
@@ -109,13 +109,12 @@ def _files(manifest: Any, reference: str) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _fetch(registry: Any, container: Any, layer: dict[str, Any], path: Path, name: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    answer = registry.get_blob(container, layer["digest"], stream=True)
-    _require(answer)
     if path.exists():
         raise BundleError(f"the registry has two files of the name {name}")
-    with path.open("wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with registry.get_blob(container, layer["digest"], stream=True) as answer, path.open("wb") as file:
+        _require(answer)
         for piece in _pieces(answer, int(layer["size"]), name):
             digest.update(piece)
             file.write(piece)

@@ -1,12 +1,14 @@
 """A registry of the OCI distribution specification, as far as bundles are pushed and pulled; it keeps all in memory."""
 
 import hashlib
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -26,6 +28,14 @@ class Registry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, bytes] = field(default_factory=dict)
     login: tuple[str, str] | None = None
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of a client that goes before it has read all, which one that refuses a file does."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -86,7 +96,7 @@ def running_registry() -> Iterator[Registry]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     kept.address = f"127.0.0.1:{server.server_port}"
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
