@@ -29,6 +29,6 @@ def place_of(letter: str) -> int:
     return SMALL.index(letter) + 1
 
 
-def named(held_out: Literal[4, 5], kind: Kind, **hide: Callable[[str], str]) -> Sequence[Disguise]:
+def named(held_out: Literal[4, 5, 6], kind: Kind, **hide: Callable[[str], str]) -> Sequence[Disguise]:
     """Disguises of one kind, held out in one round; underscores in their names stand for spaces."""
     return [Disguise(name.replace("_", " "), kind, each, held_out) for name, each in hide.items()]
