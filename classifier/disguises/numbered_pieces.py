@@ -14,69 +14,57 @@ from lethe.classifier.text.aligned_text import AlignedText, replaced
 _FEWEST, _LONGEST = 6, 48
 # Of places, how many must be taken: what stands at the others may be spaces.
 _LEAST_TAKEN = 0.7
+# How often each number may stand, where other numbers do besides.
+_MOST_REPEATED = 1.5
 # Places are counted from nought or one.
 _SECOND_PLACE = 1
 _DIGITS = b"0123456789"
 _NUMBER = r"(?P<number>\d{1,3})"
 _QUOTED = rf"\"(?P<piece>(?:[^\"\\\n]|\\.){{1,{_LONGEST}}})\""
-# How pieces and their numbers are written; what of digits and signs each has, and what it has the number in, which are found fast.
+# How pieces and their numbers are written, and what each has a number in, which is found fast.
 _ENTRIES = tuple(
-    (signs, re.compile(gate), tuple(map(re.compile, patterns)))
-    for signs, gate, *patterns in (
+    (re.compile(gate), tuple(map(re.compile, patterns)))
+    for gate, *patterns in (
         # <c at="7">H</c>
         (
-            (b'0">', b"0>"),
             r"=[\"']?(\d{1,3})[\"']?>",
             rf"<\w+[^<>\n\d]{{0,24}}?{_NUMBER}[^<>\n\d]{{0,8}}>(?P<piece>[^<>\n]{{1,{_LONGEST}}})</\w+>",
         ),
         # "friend": 5
-        (
-            (b'":0', b'": 0', b'",0', b'", 0'),
-            r"\"\s?[:,]\s?(\d{1,3})(?!\d)",
-            rf"{_QUOTED}\s?[:,]\s?{_NUMBER}(?!\d)",
-        ),
+        (r"\"\s?[:,]\s?(\d{1,3})(?!\d)", rf"{_QUOTED}\s?[:,]\s?{_NUMBER}(?!\d)"),
         # 5: "friend", "5": "friend", [5, "friend"]
-        (
-            (b'0":"', b'0": "', b'0:"', b'0: "', b'0,"', b'0, "'),
-            r"(?<!\d)(\d{1,3})\"?\s?[:,]\s?\"",
-            rf"(?<![\w.])\"?{_NUMBER}\"?\s?[:,]\s?{_QUOTED}",
-        ),
+        (r"([0-9]{1,3})\"?[:,] ?\"", rf"(?<![\w.])\"?{_NUMBER}\"?\s?[:,]\s?{_QUOTED}"),
         # [5] friend, 5. friend, 5) friend, (5) friend, #5 friend
         (
-            (b"\n0", b"\n(0", b"\n(^0", b"\n#0", b"\n 0", b"\n (0"),
-            r"\n[ \t]*[\[(#]?\^?(\d{1,3})[\]).:\-]",
-            rf"(?m)^[ \t]*[\[(#]?\^?{_NUMBER}[\]).:\-][ \t]?:?[ \t]?(?P<piece>[^\n]{{1,{_LONGEST}}})$",
+            r"\n[\[(#]?\^?(\d{1,3})[\]).:\-]",
+            rf"(?m)^[\[(#]?\^?{_NUMBER}[\]).:\-][ \t]?:?[ \t]?(?P<piece>[^\n]{{1,{_LONGEST}}})$",
         ),
         # friend(5), or (5) friend, on one line with others
         (
-            (b"(0",),
             r"[\[({<](\d{1,3})[\])}>]",
             rf"(?P<piece>[^\s\[\](){{}}<>]{{1,{_LONGEST}}})[\[({{<]{_NUMBER}[\])}}>]",
             rf"[\[({{<]{_NUMBER}[\])}}>]\s?(?P<piece>[^\s\[\](){{}}<>]{{1,{_LONGEST}}})",
         ),
     )
 )
-# Digits, quotes and brackets that begin and end are one each.
-_OF_A_KIND = bytes.maketrans(b"0123456789'[{<]}", b'0000000000"((())')
 
 
 def _may_be_numbered(scan: Scan) -> bool:
-    return scan.count(_DIGITS) >= _FEWEST and any(True for _ in _may_match(scan))
+    return scan.count(_DIGITS) >= _FEWEST and any(True for _ in _may_match(scan.text))
 
 
-def _may_match(scan: Scan) -> Iterator[re.Pattern[str]]:
-    """How there may be pieces with their numbers."""
-    marks = scan.signs.translate(_OF_A_KIND)
-    for signs, gate, entries in _ENTRIES:
-        if sum(map(marks.count, signs)) >= _FEWEST - 1:
-            numbers = {int(number) for number in gate.findall(scan.text)}
-            if len(numbers) >= _FEWEST - 1 and min(numbers) <= _SECOND_PLACE + 1:
-                yield from entries
+def _may_match(text: str) -> Iterator[re.Pattern[str]]:
+    """How there may be pieces with their numbers: those that code has stand there again and again."""
+    for gate, entries in _ENTRIES:
+        # The first line has no line break before it.
+        numbers = gate.findall(text)
+        if _FEWEST - 1 <= len(numbers) <= _MOST_REPEATED * len(set(numbers)):
+            yield from entries
 
 
 def read_numbered(text: str) -> AlignedText | None:
     """The text with numbered pieces in the order of their numbers; None where there are none, or they are in order."""
-    for entry in _may_match(Scan(text)):
+    for entry in _may_match(text):
         found = list(entry.finditer(text))
         numbers = [int(match["number"]) for match in found]
         if len(found) >= _FEWEST and _are_places(numbers):
