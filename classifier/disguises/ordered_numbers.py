@@ -26,6 +26,8 @@ _FEWEST_DIFFERENT, _MOST_DIFFERENT, _LEAST_REPEATED = 8, 26, 1.8
 # has less than the last, never comes to it.
 _LANGUAGE, _SHORT, _SHORT_LANGUAGE, _HOPELESS = -4.3, 40, -4.2, -5.9
 _ROUNDS = 40
+# As many numbers as show what all of them stand for.
+_WEIGHED = 300
 _SHARE_ALIKE = 0.6
 
 
@@ -76,10 +78,11 @@ class OrderedNumbers:
             (N,), the place of each number among those that differ, from one on, and nought for a space.
         """
         alphabet = self._by_frequency(np.bincount(places, minlength=different + 1)[1:])
-        best = self._weigh(alphabet[None], places)[0]
+        weighed_by = places[:_WEIGHED]
+        best = self._weigh(alphabet[None], weighed_by)[0]
         for _ in range(_ROUNDS if best >= _HOPELESS else 0):
             others = _neighbours(alphabet)
-            weighed = self._weigh(others, places)
+            weighed = self._weigh(others, weighed_by)
             chosen = int(weighed.argmax())
             if weighed[chosen] <= best:
                 break
