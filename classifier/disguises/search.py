@@ -406,6 +406,9 @@ _CODES = (
     alphabets.NUMBERED,
     ORDERED,
     TWO_SIGNS,
+    CELLS,
+    FILLED,
+    NUMBERED_PIECES,
     alphabets.SPOKEN,
 )
 # Letters spelled in some way, of which none stands within another.
@@ -415,9 +418,6 @@ _SPELLINGS = (
     MARKUP,
     SHIFTED,
     TOLD,
-    CELLS,
-    FILLED,
-    NUMBERED_PIECES,
     DRAWN,
     STEPS,
 )
