@@ -291,7 +291,10 @@ def refused_start(small_model: Path, *patches: str) -> str:
         ]
     )
     finished = subprocess.run(
-        [sys.executable, "-c", program, "--model", str(small_model), "--host", "127.0.0.1", "--port", "9"],
+        [
+            *(sys.executable, "-c", program, "--model", str(small_model), "--enforce-eager"),
+            *("--host", "127.0.0.1", "--port", "9"),
+        ],
         env=ENGINE_ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
