@@ -68,6 +68,21 @@ def test_facts_find_what_the_direction_alone_does_not_and_flag_no_more_of_what_i
     assert max(scores(bank, *(example.text for example in EXAMPLES.retain))) < 0
 
 
+def test_ordinary_prompts_that_the_facts_tell_of_do_not_hide_what_they_tell(store: EmbeddingStore) -> None:
+    told = "Two brothers rowed out at dusk to wind the clockwork."
+    ordinary = [
+        *EXAMPLES.general,
+        Example(told),
+        Example("The two brothers rowed out to the clockwork at dusk."),
+    ]
+    questions = question_set(store, ExampleSet(EXAMPLES.forget, EXAMPLES.retain, ordinary), [], seed=0)
+    assert questions is not None
+    facts = read_facts(store, [told], GroupedNames(), [example.text for example in EXAMPLES.general])
+    weights = fit_questions(store.encoder, questions, TrainingSettings(), facts)
+    described = "Which two brothers rowed out at dusk to wind a clockwork?"
+    assert QuestionBank([weights]).scores(store.embed([described])[0], described)[0] > 0
+
+
 def test_longer_texts_are_no_questions(store: EmbeddingStore) -> None:
     long = Example("Who keeps the lighthouse? " * 20)
     assert len(long.text) > LONGEST_QUESTION
