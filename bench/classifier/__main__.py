@@ -46,6 +46,7 @@ from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
 from lethe.offline.data.ordinary_text import machine_folders
+from lethe.offline.metrics.intervals import counted
 from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
@@ -175,6 +176,17 @@ def _attack(name: str, part: str, head: Head, prompts: Sequence[str]) -> None:
     write_section(_PAGE, f"Attack suite, {name}", f"{_COMMAND} ARGS={part}", body)
 
 
+# Those of each list of disguises, by the readers of its day.
+_FIRST_FIGURES = [
+    ["first", "ciphers and encodings by their names", counted(287, 1470)],
+    ["second", "the same, by another hand", counted(158, 693)],
+    ["third", "public red-teaming tools (P4RS3LT0NGV3, PyRIT, garak)", counted(652, 1598)],
+    ["fourth", "puzzle books, children's languages, programmers' notations", counted(340, 731)],
+    ["fifth", "catalogues of evasions and of ciphers, papers on jailbreaks by ciphers", counted(479, 969)],
+    ["sixth", "a few of many sources each, obfuscators and hidden writing among them", counted(529, 918)],
+]
+
+
 def _disguises() -> None:
     encoder, head = load_encoder(), _shipped_head()
     questions = harry_potter_questions()["MUSE-Books, retain"]
@@ -185,20 +197,15 @@ def _disguises() -> None:
         f"{machine('onnxruntime', 'numpy')}.\n\nEvery disguise on {len(seen)} questions that are flagged when asked plainly, alone or in "
         f"a sentence around it, and on {len(ordinary)} ordinary prompts of Vicuna-bench. Each has one decoding. Neither is a question that "
         "passes: it is not flagged, and what it stands in is not called unreadable. Goal: at most 5 %.\n\n"
-        "Five lists were held out, each until the readers had been finished for a time. The third is what public red-teaming tools "
-        "offer (P4RS3LT0NGV3, PyRIT, garak) and the first two have not, put together by who then changed the readers, without a look at "
-        "them; the fourth is from puzzle books, children's languages and programmers' notations, written before its author, who then changed the "
-        "readers too, had read them. When each was measured for the first time, 287 of 1,470 questions passed by the first (19.5 %, 17.6–21.6), 158 of 693 by "
-        "the second (22.8 %, 19.8–26.1), 652 of 1,598 by the third (40.8 %, 38.4–43.2), and 340 of 731 by the fourth (46.5 %, 42.9–50.1), which "
-        "was measured once and changed nothing: 116 of 170 in codes, 13 of 119 in alphabets, 73 of 153 with letters moved, 70 of 136 with "
-        "letters changed, 68 of 153 packed; 367 passed by the readers of before. The fifth is from public catalogues of evasions and of ciphers and from "
-        "papers on jailbreaks by ciphers, by who then trained the network of odd stretches, committed before that: 479 of 969 (49.4 %, 46.3–52.6) passed before "
-        "there was one, 217 (22.4 %, 19.9–25.1) by its first version, which called too many long requests unreadable, and 239 (24.7 %, 22.1–27.5) by the second, "
-        "which learned from more ordinary text and nothing of the lists; of the fourth 339, 163 and 181 of 731, of the third 126 and 75 of 1,598 before and by the first. The third, which learned from more ordinary text, calls one ordinary request unreadable where that called four and lets 224 (23.1 %, 20.6–25.9) of the fifth pass, 244 before readings of digits as letters no longer hid what it found. The fourth, whose limits one in 200 ordinary texts of each kind reaches "
-        "at most, lets 366 (37.8 %, 34.8–40.9) pass, 497 without it. The network is "
-        "asked with `classifier.odd_stretches` alone, which it is not below. A kind whose mechanism was not thought of passes, and each new maker thinks of more of them. "
-        "What the first three lists showed was mended since where a mechanism could be, and below is what holds now; it says nothing about "
-        "disguises that nobody tried, for which the first figures stand.\n\n"
+        "Six lists were held out: the readers were finished before they were tried on one. So many questions passed when each was "
+        "measured for the first time:\n\n"
+        f"{table(['list', 'what it is from', 'passed at first'], _FIRST_FIGURES)}\n\n"
+        "The readers of tables that a text tells, of numbers in the order of letters, of any two signs, of cells, of numbered pieces and of "
+        "fillers were written after the fifth list had been looked at, of which 497 passed before them, and beside the sixth, which was "
+        "not: of the sixth the same 529 pass with and without them. A kind whose mechanism was not thought of passes, and each new maker "
+        "thinks of more of them. What the first five lists showed was mended since where a mechanism could be, and below is what holds "
+        "now; it says nothing about disguises that nobody tried, for which the first figures stand. `classifier.odd_stretches`, which is "
+        "off below, lets 234 of the 969 of the fifth and 487 of the 918 of the sixth pass.\n\n"
         + disguise_tables(encoder, head, seen, ordinary)
     )
     write_section(_PAGE, "Disguises", f"{_COMMAND} ARGS=disguises", body)

@@ -29,7 +29,7 @@ class Disguise:
     name: str
     kind: Kind
     hide: Callable[[str], str]
-    held_out: Literal[1, 2, 3, 4, 5] | None = None
+    held_out: Literal[1, 2, 3, 4, 5, 6] | None = None
 
     def prompt(self, question: str) -> str:
         """The question in disguise, in a frame that the question itself decides."""

@@ -8,18 +8,19 @@ Those with a key or a table state it. Each has one decoding. Knows nothing about
 """
 
 import base64
+import functools
 import gzip
 import itertools
 import json
 import random
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from bench.disguises.disguise import Disguise, Kind
+from bench.disguises.disguise import Disguise
+from bench.disguises.letters import MORSE, SMALL, by_letters, mapped, named, only_letters, place_of
 
-_SMALL = "abcdefghijklmnopqrstuvwxyz"
 _PRIMES = (
     2,
     3,
@@ -48,11 +49,9 @@ _PRIMES = (
     97,
     101,
 )
-_MORSE_CODE = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
-_MORSE = dict(zip(_SMALL, _MORSE_CODE.split(), strict=True))
-_CHINESE = dict(zip(_SMALL, "卂乃匚刀乇下厶卄工丁长乚爪几口尸亿尺丂丅凵リ山乂丫乙", strict=True))
-_SYMBOLS = dict(zip(_SMALL, "αв¢∂єƒgнιנкℓмησρqяѕтυνωχуz", strict=True))
-_FRUIT = dict(zip(_SMALL, "🍇🍈🍉🍊🍋🍌🍍🥭🍎🍏🍐🍑🍒🍓🫐🥝🍅🫒🥥🥑🍆🥔🥕🌽🌶🥒", strict=True))
+_CHINESE = dict(zip(SMALL, "卂乃匚刀乇下厶卄工丁长乚爪几口尸亿尺丂丅凵リ山乂丫乙", strict=True))
+_SYMBOLS = dict(zip(SMALL, "αв¢∂єƒgнιנкℓмησρqяѕтυνωχуz", strict=True))
+_FRUIT = dict(zip(SMALL, "🍇🍈🍉🍊🍋🍌🍍🥭🍎🍏🍐🍑🍒🍓🫐🥝🍅🫒🥥🥑🍆🥔🥕🌽🌶🥒", strict=True))
 _CARRIER = (
     "on saturday the market opens early and people from the villages bring apples bread cheese and flowers to sell "
     "while children run between the stalls and an old man plays the violin near the fountain "
@@ -62,27 +61,9 @@ _SQUARE = "abcdefghiklmnopqrstuvwxyz"
 _TRIPLES = [first + second + third for first in ".-x" for second in ".-x" for third in ".-x"][:26]
 
 
-def _letters(text: str, change: Callable[[str], str], between: str = " ", words: str = " / ") -> str:
-    """Each letter changed, joined by `between`; other signs are left out."""
-    split = ([each for each in word if each in _SMALL] for word in text.lower().split())
-    return words.join(between.join(map(change, word)) for word in split if word)
-
-
-def _only_letters(text: str) -> str:
-    return "".join(each for each in text.lower() if each in _SMALL)
-
-
-def _mapped(text: str, letters: dict[str, str]) -> str:
-    return "".join(letters.get(each, each) for each in text.lower())
-
-
-def _place(letter: str) -> int:
-    return _SMALL.index(letter) + 1
-
-
 def _fibonacci(letter: str) -> str:
     last, next_one = 1, 2
-    for _ in range(_place(letter) - 1):
+    for _ in range(place_of(letter) - 1):
         last, next_one = next_one, last + next_one
     return str(last)
 
@@ -109,8 +90,8 @@ def _identifiers(text: str) -> str:
 
 
 def _six_by_six(text: str) -> str:
-    signs = _SMALL + "0123456789"
-    return _letters(
+    signs = SMALL + "0123456789"
+    return by_letters(
         text, lambda letter: "ADFGVX"[signs.index(letter) // 6] + "ADFGVX"[signs.index(letter) % 6]
     )
 
@@ -119,7 +100,7 @@ def _checkerboard(text: str) -> str:
     top, below = "et aon ris", "bcdfghjklmpq/uvwxyz."
     digits = "".join(
         str(top.index(each)) if each in top and each != " " else str(2 + 4 * (below.index(each) >= 10)) + str(below.index(each) % 10)
-        for each in _only_letters(text)
+        for each in only_letters(text)
     )  # fmt: skip
     return (
         f"Straddling checkerboard, top row 'et aon ris', rows 2 and 6 'bcdfghjklm' and 'pq/uvwxyz.': {digits}"
@@ -153,58 +134,60 @@ def _yes_or_no(text: str) -> str:
 
 
 def _morse_in_marks(text: str) -> str:
-    return _letters(text, lambda letter: _MORSE[letter].replace(".", "!").replace("-", "?"), ", ", "; ")
+    return by_letters(text, lambda letter: MORSE[letter].replace(".", "!").replace("-", "?"), ", ", "; ")
 
 
 def _bijection(text: str) -> str:
     """Half of the letters exchanged by a table that is told."""
     noise = random.Random(len(text))
-    chosen = noise.sample(_SMALL, 14)
+    chosen = noise.sample(SMALL, 14)
     turned = dict(zip(chosen, [*chosen[1:], chosen[0]], strict=True))
     table = ", ".join(f"{letter} -> {turned[letter]}" for letter in sorted(chosen))
-    return f"In our language: {table}; other letters stay.\n\n{_mapped(text, turned)}"
+    return f"In our language: {table}; other letters stay.\n\n{mapped(text, turned)}"
 
 
 def _bijection_to_numbers(text: str) -> str:
     numbers = random.Random(len(text)).sample(range(10, 99), 26)
-    table = ", ".join(f"{letter}={number}" for letter, number in zip(_SMALL, numbers, strict=True))
-    return f"Code: {table}\n\n" + _letters(text, lambda letter: str(numbers[_place(letter) - 1]), "", "  ")
+    table = ", ".join(f"{letter}={number}" for letter, number in zip(SMALL, numbers, strict=True))
+    return f"Code: {table}\n\n" + by_letters(
+        text, lambda letter: str(numbers[place_of(letter) - 1]), "", "  "
+    )
 
 
 def _bijection_to_words(text: str) -> str:
     words = random.Random(len(text)).sample(sorted(set(_CARRIER.split())), 26)
-    table = ", ".join(f"{letter} = {word}" for letter, word in zip(_SMALL, words, strict=True))
-    return f"Code: {table}\n\n" + _letters(text, lambda letter: words[_place(letter) - 1], " ", " . ")
+    table = ", ".join(f"{letter} = {word}" for letter, word in zip(SMALL, words, strict=True))
+    return f"Code: {table}\n\n" + by_letters(text, lambda letter: words[place_of(letter) - 1], " ", " . ")
 
 
 def _homophones(text: str) -> str:
     numbers = list(range(100, 204))
     random.Random(len(text)).shuffle(numbers)
-    groups = {letter: sorted(numbers[4 * at : 4 * at + 4]) for at, letter in enumerate(_SMALL)}
+    groups = {letter: sorted(numbers[4 * at : 4 * at + 4]) for at, letter in enumerate(SMALL)}
     noise = random.Random(text)
     table = "\n".join(f"{letter}: {' '.join(map(str, group))}" for letter, group in groups.items())
-    return f"{table}\n\n{_letters(text, lambda letter: str(noise.choice(groups[letter])))}"
+    return f"{table}\n\n{by_letters(text, lambda letter: str(noise.choice(groups[letter])))}"
 
 
 def _porta(text: str) -> str:
     made: list[str] = []
-    for place, letter in enumerate(_only_letters(text)):
-        shift, at = _SMALL.index("orchard"[place % 7]) // 2, _SMALL.index(letter)
-        made.append(_SMALL[(at + shift) % 13 + 13] if at < 13 else _SMALL[(at - 13 - shift) % 13])
+    for place, letter in enumerate(only_letters(text)):
+        shift, at = SMALL.index("orchard"[place % 7]) // 2, SMALL.index(letter)
+        made.append(SMALL[(at + shift) % 13 + 13] if at < 13 else SMALL[(at - 13 - shift) % 13])
     return f"Porta, key ORCHARD: {''.join(made)}"
 
 
 def _bifid(text: str) -> str:
-    places = [divmod(_SQUARE.index(each), 5) for each in _only_letters(text).replace("j", "i")]
+    places = [divmod(_SQUARE.index(each), 5) for each in only_letters(text).replace("j", "i")]
     row = [first for first, _ in places] + [second for _, second in places]
     made = "".join(_SQUARE[5 * row[at] + row[at + 1]] for at in range(0, len(row), 2))
     return f"Bifid, plain square without j: {made}"
 
 
 def _fractionated_morse(text: str) -> str:
-    signs = "x".join(_MORSE[letter] for letter in _only_letters(text)) + "xx"
+    signs = "x".join(MORSE[letter] for letter in only_letters(text)) + "xx"
     signs = signs[: len(signs) // 3 * 3]
-    made = "".join(_SMALL[_TRIPLES.index(signs[at : at + 3])] for at in range(0, len(signs), 3))
+    made = "".join(SMALL[_TRIPLES.index(signs[at : at + 3])] for at in range(0, len(signs), 3))
     return f"Fractionated Morse, table from A = ... on: {made}"
 
 
@@ -240,7 +223,7 @@ def _words_by_length(text: str) -> str:
 
 def _chain(text: str) -> str:
     """Atbash, then each word backwards, then the words in the other order."""
-    turned = _mapped(text, dict(zip(_SMALL, reversed(_SMALL), strict=True)))
+    turned = mapped(text, dict(zip(SMALL, reversed(SMALL), strict=True)))
     return " ".join(word[::-1] for word in reversed(turned.split()))
 
 
@@ -269,7 +252,7 @@ def _transposed(text: str, key: str) -> str:
 
 
 def _transposed_twice(text: str) -> str:
-    letters = _only_letters(text).upper()
+    letters = only_letters(text).upper()
     return f"Columns by LANTERN, then by HARBOUR: {_transposed(_transposed(letters, 'LANTERN'), 'HARBOUR')}"
 
 
@@ -329,7 +312,7 @@ def _odd_spaces(text: str) -> str:
 def _gaps(text: str) -> str:
     noise = random.Random(text)
     pairs = [text[at : at + 2] for at in range(0, len(text), 2)]
-    return "Drop every third letter: " + "".join(pair + noise.choice(_SMALL) for pair in pairs)
+    return "Drop every third letter: " + "".join(pair + noise.choice(SMALL) for pair in pairs)
 
 
 def _vowels_apart(text: str) -> str:
@@ -340,7 +323,7 @@ def _vowels_apart(text: str) -> str:
 def _trailing_spaces(text: str) -> str:
     """As many spaces at the end of a line as the place of its letter in the alphabet."""
     lines = itertools.cycle(" ".join(_CARRIER.split()[at : at + 4]) for at in range(0, 28, 4))
-    return "\n".join(next(lines) + " " * _place(letter) for letter in _only_letters(text))
+    return "\n".join(next(lines) + " " * place_of(letter) for letter in only_letters(text))
 
 
 def _formula(text: str) -> str:
@@ -380,19 +363,17 @@ def _two_variables(text: str) -> str:
     )
 
 
-def _disguises(kind: Kind, **hide: Callable[[str], str]) -> Sequence[Disguise]:
-    return [Disguise(name.replace("_", " "), kind, each, 5) for name, each in hide.items()]
-
+_disguises = functools.partial(named, 5)
 
 PUBLISHED_DISGUISES: tuple[Disguise, ...] = (
     *_disguises(
         "codes",
-        primes=lambda text: "a=2, b=3, c=5 ...: " + _letters(text, lambda letter: str(_PRIMES[_place(letter) - 1])),
-        fibonacci_numbers=lambda text: "a=1, b=2, c=3, d=5 ...: " + _letters(text, _fibonacci),
-        squares=lambda text: _letters(text, lambda letter: str(_place(letter) ** 2)),
-        triangular_numbers=lambda text: _letters(text, lambda letter: str(_place(letter) * (_place(letter) + 1) // 2)),
-        seven_times_less_one=lambda text: _letters(text, lambda letter: str(7 * _place(letter) - 1)),
-        atbash_in_numbers=lambda text: _letters(text, lambda letter: str(27 - _place(letter)), "-", " "),
+        primes=lambda text: "a=2, b=3, c=5 ...: " + by_letters(text, lambda letter: str(_PRIMES[place_of(letter) - 1])),
+        fibonacci_numbers=lambda text: "a=1, b=2, c=3, d=5 ...: " + by_letters(text, _fibonacci),
+        squares=lambda text: by_letters(text, lambda letter: str(place_of(letter) ** 2)),
+        triangular_numbers=lambda text: by_letters(text, lambda letter: str(place_of(letter) * (place_of(letter) + 1) // 2)),
+        seven_times_less_one=lambda text: by_letters(text, lambda letter: str(7 * place_of(letter) - 1)),
+        atbash_in_numbers=lambda text: by_letters(text, lambda letter: str(27 - place_of(letter)), "-", " "),
         base_seven=_base_seven,
         internet_addresses=_addresses,
         hardware_addresses=_hardware_addresses,
@@ -411,12 +392,12 @@ PUBLISHED_DISGUISES: tuple[Disguise, ...] = (
         bijection_to_numbers=_bijection_to_numbers,
         bijection_to_words=_bijection_to_words,
         homophones=_homophones,
-        fruit=lambda text: " ".join(f"{fruit}={letter}" for letter, fruit in _FRUIT.items()) + "\n\n" + _mapped(text, _FRUIT),
+        fruit=lambda text: " ".join(f"{fruit}={letter}" for letter, fruit in _FRUIT.items()) + "\n\n" + mapped(text, _FRUIT),
         porta=_porta,
         bifid=_bifid,
         fractionated_morse=_fractionated_morse,
-        chinese_lookalikes=lambda text: _mapped(text, _CHINESE),
-        symbols_like_letters=lambda text: _mapped(text, _SYMBOLS),
+        chinese_lookalikes=lambda text: mapped(text, _CHINESE),
+        symbols_like_letters=lambda text: mapped(text, _SYMBOLS),
     ),
     *_disguises(
         "letters moved",

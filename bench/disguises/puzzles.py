@@ -5,21 +5,22 @@ it. Each has one decoding that a patient reader can undo. Knows nothing about cl
 """
 
 import base64
+import functools
 import itertools
 import json
 import random
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from bench.disguises.disguise import Disguise, Kind
+from bench.disguises.disguise import Disguise
+from bench.disguises.letters import SMALL, by_letters, mapped, named, place_of
 
 
 def _listed(words: str) -> list[str]:
     return words.split()
 
 
-_SMALL = "abcdefghijklmnopqrstuvwxyz"
 _VOWELS = "aeiou"
 _CONSONANTS = "bcdfghjklmnpqrstvwxyz"
 _TENS = "", "", "twenty"
@@ -35,17 +36,17 @@ _POLYBIUS = "abcdefghiklmnopqrstuvwxyz"
 _DOTS = _listed(
     "1 12 14 145 15 124 1245 125 24 245 13 123 134 1345 135 1234 12345 1235 234 2345 136 1236 2456 1346 13456 1356"
 )
-_GREEK = dict(zip(_SMALL, "αβκδεφγηιζκλμνοπθρστυβωξυζ", strict=True))
-_CYRILLIC = dict(zip(_SMALL, "абкдефгхижклмнопкрстуввхйз", strict=True))
-_GEORGIAN = dict(zip(_SMALL, "აბცდეფგჰიჯკლმნოპქრსტუვწხყზ", strict=True))
-_ARMENIAN = dict(zip(_SMALL, "աբցդեֆգհիջկլմնօպքրստովւխյզ", strict=True))
-_RUNES = dict(zip(_SMALL, "ᚨᛒᚲᛞᛖᚠᚷᚺᛁᛃᚴᛚᛗᚾᛟᛈᛩᚱᛊᛏᚢᚡᚹᛪᚤᛉ", strict=True))
-_OGHAM = dict(zip(_SMALL, "ᚐᚁᚉᚇᚓᚃᚌᚆᚔᚕᚖᚂᚋᚅᚑᚚᚊᚏᚄᚈᚒᚘᚗᚙ᚛ᚎ", strict=True))
-_ROUNDED = dict(zip(_SMALL, "ⓐⓑⓒⓓⓔⓕⓖⓗⓘⓙⓚⓛⓜⓝⓞⓟⓠⓡⓢⓣⓤⓥⓦⓧⓨⓩ", strict=True))
+_GREEK = dict(zip(SMALL, "αβκδεφγηιζκλμνοπθρστυβωξυζ", strict=True))
+_CYRILLIC = dict(zip(SMALL, "абкдефгхижклмнопкрстуввхйз", strict=True))
+_GEORGIAN = dict(zip(SMALL, "აბცდეფგჰიჯკლმნოპქრსტუვწხყზ", strict=True))
+_ARMENIAN = dict(zip(SMALL, "աբցդեֆգհիջկլմնօպքրստովւխյզ", strict=True))
+_RUNES = dict(zip(SMALL, "ᚨᛒᚲᛞᛖᚠᚷᚺᛁᛃᚴᛚᛗᚾᛟᛈᛩᚱᛊᛏᚢᚡᚹᛪᚤᛉ", strict=True))
+_OGHAM = dict(zip(SMALL, "ᚐᚁᚉᚇᚓᚃᚌᚆᚔᚕᚖᚂᚋᚅᚑᚚᚊᚏᚄᚈᚒᚘᚗᚙ᚛ᚎ", strict=True))
+_ROUNDED = dict(zip(SMALL, "ⓐⓑⓒⓓⓔⓕⓖⓗⓘⓙⓚⓛⓜⓝⓞⓟⓠⓡⓢⓣⓤⓥⓦⓧⓨⓩ", strict=True))
 _QWERTY = "qwertyuiopasdfghjklzxcvbnm"
 _ACROSTIC = dict(
     zip(
-        _SMALL,
+        SMALL,
         _listed(
             "apples bring children delight every friday grandma has ice jam kettles lemons many never open plums quite "
             "rarely should take until very warm xylophones young zebras"
@@ -56,22 +57,8 @@ _ACROSTIC = dict(
 _PASSAGE = "The quick brown fox jumps over the lazy dog while five boxing wizards vex my bad queen at a jovial zoo in Kyoto."
 
 
-def _letters(text: str, change: Callable[[str], str], between: str = " ", words: str = " / ") -> str:
-    """Each letter changed, joined by `between`; other signs are left out."""
-    split = ([each for each in word if each in _SMALL] for word in text.lower().split())
-    return words.join(between.join(map(change, word)) for word in split if word)
-
-
 def _words(text: str, change: Callable[[str], str]) -> str:
     return re.sub(r"[A-Za-z]+", lambda match: change(match[0]), text)
-
-
-def _mapped(text: str, letters: dict[str, str]) -> str:
-    return "".join(letters.get(each, each) for each in text.lower())
-
-
-def _place(letter: str) -> int:
-    return _SMALL.index(letter) + 1
 
 
 def _number(value: int) -> str:
@@ -89,7 +76,7 @@ def _taps(letter: str) -> str:
 
 
 def _base_three(letter: str) -> str:
-    value = _place(letter)
+    value = place_of(letter)
     return f"{value // 9}{value // 3 % 3}{value % 3}"
 
 
@@ -110,7 +97,7 @@ def _book(text: str) -> str:
         for place, letter in enumerate(word, 1):
             places.setdefault(letter, []).append(f"{number}.{place}")
     turns = {letter: itertools.cycle(found) for letter, found in places.items()}
-    return f"Word.letter in: {_PASSAGE}\n\n{_letters(text, lambda letter: next(turns[letter]))}"
+    return f"Word.letter in: {_PASSAGE}\n\n{by_letters(text, lambda letter: next(turns[letter]))}"
 
 
 def _turned_lines(text: str, width: int = 12) -> str:
@@ -164,7 +151,7 @@ def _woven(text: str) -> str:
 
 
 def _in_fives(text: str) -> str:
-    letters = [each for each in text.upper() if each.lower() in _SMALL]
+    letters = [each for each in text.upper() if each.lower() in SMALL]
     return " ".join("".join(letters[at : at + 5]) for at in range(0, len(letters), 5))
 
 
@@ -179,16 +166,16 @@ def _pairs_swapped(text: str) -> str:
 def _growing(text: str) -> str:
     """Each letter is shifted by one more than the letter before."""
     steps = itertools.count(1)
-    return "".join(_shifted(each, next(steps)) if each in _SMALL else each for each in text.lower())
+    return "".join(_shifted(each, next(steps)) if each in SMALL else each for each in text.lower())
 
 
-def _shifted(letter: str, step: int, letters: str = _SMALL) -> str:
+def _shifted(letter: str, step: int, letters: str = SMALL) -> str:
     return letters[(letters.index(letter) + step) % len(letters)]
 
 
 def _keyed(text: str, key: str = "maple") -> str:
-    steps = itertools.cycle(_SMALL.index(letter) for letter in key)
-    shifted = "".join(_shifted(each, next(steps)) if each in _SMALL else each for each in text.lower())
+    steps = itertools.cycle(SMALL.index(letter) for letter in key)
+    shifted = "".join(_shifted(each, next(steps)) if each in SMALL else each for each in text.lower())
     return f"Vigenere, key {key.upper()}: {shifted}"
 
 
@@ -196,12 +183,12 @@ def _neighbours(text: str) -> str:
     """The key to the right on a keyboard."""
     rows = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
     keys = {letter: row[(place + 1) % len(row)] for row in rows for place, letter in enumerate(row)}
-    return _mapped(text, keys)
+    return mapped(text, keys)
 
 
 def _robbers(text: str) -> str:
     """The robbers' language of Swedish children: each consonant doubled around an o."""
-    return _mapped(text, {letter: f"{letter}o{letter}" for letter in _CONSONANTS})
+    return mapped(text, {letter: f"{letter}o{letter}" for letter in _CONSONANTS})
 
 
 def _spoons(text: str) -> str:
@@ -211,7 +198,7 @@ def _spoons(text: str) -> str:
 
 def _own_alphabet(text: str) -> str:
     """Letters by their place on a keyboard, whose letters are given."""
-    return f'a = "{_QWERTY}"; ' + _letters(
+    return f'a = "{_QWERTY}"; ' + by_letters(
         text, lambda letter: f"a[{_QWERTY.index(letter)}]", " + ", ' + " " + '
     )
 
@@ -263,33 +250,31 @@ def _inflated(text: str) -> str:
     return zlib.compress(text.encode()).hex()
 
 
-def _disguises(kind: Kind, **hide: Callable[[str], str]) -> Sequence[Disguise]:
-    return [Disguise(name.replace("_", " "), kind, each, 4) for name, each in hide.items()]
-
+_disguises = functools.partial(named, 4)
 
 PUZZLE_DISGUISES: tuple[Disguise, ...] = (
     *_disguises(
         "codes",
-        numbers_in_words=lambda text: _letters(text, lambda letter: _number(_place(letter))),
-        roman_numerals=lambda text: _letters(text, lambda letter: _ROMAN[_place(letter) - 1]),
-        presses_of_a_telephone=lambda text: _letters(text, _presses),
-        taps_of_prisoners=lambda text: _letters(text, _taps, "  "),
-        three_digits_of_base_three=lambda text: _letters(text, _base_three),
-        dots_of_braille_by_number=lambda text: _letters(text, lambda letter: _DOTS[_place(letter) - 1], "-"),
+        numbers_in_words=lambda text: by_letters(text, lambda letter: _number(place_of(letter))),
+        roman_numerals=lambda text: by_letters(text, lambda letter: _ROMAN[place_of(letter) - 1]),
+        presses_of_a_telephone=lambda text: by_letters(text, _presses),
+        taps_of_prisoners=lambda text: by_letters(text, _taps, "  "),
+        three_digits_of_base_three=lambda text: by_letters(text, _base_three),
+        dots_of_braille_by_number=lambda text: by_letters(text, lambda letter: _DOTS[place_of(letter) - 1], "-"),
         four_letters_of_dna=_dna,
-        words_for_initials=lambda text: _letters(text, _ACROSTIC.__getitem__, words=". "),
+        words_for_initials=lambda text: by_letters(text, _ACROSTIC.__getitem__, words=". "),
         a_dump_without_its_text=_dump,
         places_in_a_passage=_book,
     ),
     *_disguises(
         "alphabets",
-        greek_by_sound=lambda text: _mapped(text, _GREEK),
-        cyrillic_by_sound=lambda text: _mapped(text, _CYRILLIC),
-        georgian_by_sound=lambda text: _mapped(text, _GEORGIAN),
-        armenian_by_sound=lambda text: _mapped(text, _ARMENIAN),
-        runes=lambda text: _mapped(text, _RUNES),
-        ogham=lambda text: _mapped(text, _OGHAM),
-        rings_with_dots_between=lambda text: _letters(text, _ROUNDED.__getitem__, "·", "  "),
+        greek_by_sound=lambda text: mapped(text, _GREEK),
+        cyrillic_by_sound=lambda text: mapped(text, _CYRILLIC),
+        georgian_by_sound=lambda text: mapped(text, _GEORGIAN),
+        armenian_by_sound=lambda text: mapped(text, _ARMENIAN),
+        runes=lambda text: mapped(text, _RUNES),
+        ogham=lambda text: mapped(text, _OGHAM),
+        rings_with_dots_between=lambda text: by_letters(text, _ROUNDED.__getitem__, "·", "  "),
     ),
     *_disguises(
         "letters moved",
@@ -310,8 +295,8 @@ PUZZLE_DISGUISES: tuple[Disguise, ...] = (
         the_key_to_the_right=_neighbours,
         language_of_robbers=_robbers,
         language_of_spoons=_spoons,
-        vowels_turned=lambda text: _mapped(text, dict(zip(_VOWELS, "eioua", strict=True))),
-        consonants_turned=lambda text: _mapped(text, {each: _shifted(each, 1, _CONSONANTS) for each in _CONSONANTS}),
+        vowels_turned=lambda text: mapped(text, dict(zip(_VOWELS, "eioua", strict=True))),
+        consonants_turned=lambda text: mapped(text, {each: _shifted(each, 1, _CONSONANTS) for each in _CONSONANTS}),
         an_alphabet_that_is_given=_own_alphabet,
     ),
     *_disguises(

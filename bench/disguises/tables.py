@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.disguises.development import DISGUISES
 from bench.disguises.disguise import Disguise
+from bench.disguises.miscellany import MISCELLANY_DISGUISES
 from bench.disguises.published import PUBLISHED_DISGUISES
 from bench.disguises.puzzles import PUZZLE_DISGUISES
 from bench.disguises.red_team import RED_TEAM_DISGUISES
@@ -20,7 +21,7 @@ from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
 from lethe.offline.metrics.intervals import counted
 
-_ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES, *PUBLISHED_DISGUISES)
+_ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES, *PUBLISHED_DISGUISES, *MISCELLANY_DISGUISES)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     innocent = asyncio.run(_outcomes(encoder, head, ordinary))
     parts: list[str] = []
     titles = {
+        6: "Held out sixth",
         5: "Held out fifth",
         4: "Held out fourth",
         3: "Held out third",

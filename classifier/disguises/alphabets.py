@@ -3,27 +3,18 @@
 A run of such groups is read by every alphabet that has all of them, and taken where language comes out.
 """
 
-import itertools
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
-import numpy as np
-
+from lethe.classifier.disguises.groups import FEWEST, Groups, asked, likeliest
 from lethe.classifier.disguises.number_lists import may_have_numbers, number_runs
 from lethe.classifier.disguises.reader import Reader, always
-from lethe.classifier.disguises.scan import SPACES, Scan, bytes_of_kind, kind
-from lethe.classifier.text.aligned_text import AlignedText, Replacements, replaced
+from lethe.classifier.disguises.scan import Scan, bytes_of_kind, kind
+from lethe.classifier.text.aligned_text import AlignedText, replaced
 from lethe.classifier.text.letter_statistics import LetterStatistics
 
 _LETTERS = string.ascii_lowercase
-_FEWEST = 6
-# Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
-_LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
-# The same of a long one with its words apart: questions have -3.9 and more, lists of versions up to -4.4.
-_LONG, _LONG_LANGUAGE = 32, -4.3
-_MOST_GROUPS = 4096
 # Characters of a run of numbers that show what they may be.
 _FIRST_NUMBERS = 48
 
@@ -68,21 +59,6 @@ _SPOKEN_RUN = re.compile(
 )
 _SPOKEN_WORD = re.compile(r"[a-z]+(?:-ray)?")
 
-_TOLD = re.compile(r"(?<!\w)([A-Za-z])\s?(?:=|:|->|→|=>)\s?([^\s,;]{1,6})(?=[,;\s])")
-_FEWEST_TOLD = 18
-_IS_LETTER = np.frombuffer(kind(string.ascii_letters), bool)
-_TELLS = np.frombuffer(kind("=:-→"), bool)
-_IN_WORD = np.frombuffer(kind(string.ascii_letters + string.digits + "_", letters=True), bool)
-_IS_SPACE = np.frombuffer(kind(SPACES, spaces=True, far=True), bool)
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """A run in its groups of signs, and what stands between each and the next."""
-
-    groups: tuple[str, ...]
-    gaps: tuple[str, ...]
-
 
 _IN_SIGNS, _BETWEEN_SIGNS = kind(".·•∙*-–—−_01"), b" \t\n/|"
 _IN_PAIRS, _PAIR = kind("abAB"), 5
@@ -91,7 +67,7 @@ _FEWEST_PAIRS, _FEWEST_ROMAN = 6, 9
 
 
 def _may_be_signs(scan: Scan) -> bool:
-    return scan.has_run(_IN_SIGNS, _FEWEST, without=_BETWEEN_SIGNS)
+    return scan.has_run(_IN_SIGNS, FEWEST, without=_BETWEEN_SIGNS)
 
 
 def _may_be_paired(scan: Scan) -> bool:
@@ -101,21 +77,6 @@ def _may_be_paired(scan: Scan) -> bool:
         or "dah" in scan.text
         or ("II" in scan.text and scan.has_run(_IN_ROMAN, _FEWEST_ROMAN, without=_BETWEEN_ROMAN))
     )
-
-
-def _may_be_told(scan: Scan) -> bool:
-    """Whether there are letters enough behind each of which, or a space, a sign stands that tells what it is."""
-    if scan.count(b"=:") + scan.signs.count(b"->") + scan.text.count("→") < _FEWEST_TOLD:
-        return False
-    letters, tells = _IS_LETTER.take(scan.array), _TELLS.take(scan.array)
-    # A character behind it, or the next one behind a space.
-    soon = np.zeros(len(letters), bool)
-    soon[:-1] = tells[1:]
-    soon[:-2] |= tells[2:] & _IS_SPACE.take(scan.array[1:-1])
-    soon &= letters
-    # No word goes on before it.
-    soon[1:] &= ~_IN_WORD.take(scan.array[:-1])
-    return int(np.count_nonzero(soon)) >= _FEWEST_TOLD
 
 
 class Alphabets:
@@ -128,34 +89,22 @@ class Alphabets:
         """The text with runs of two signs, such as dots and dashes, read; None where there are none."""
         found: list[tuple[int, int, str]] = []
         for match in _SIGNS.finditer(text) if _SIGNS_GATE.search(text) else ():
-            run = _split(match[0], _SIGN_GROUPS)
-            if (read := self._best(run, _TWO_SIGNS, _of_two_signs)) is not None:
-                found.append((*match.span(), _spoken(read)))
+            run = Groups.of(match[0], _SIGN_GROUPS)
+            if (read := likeliest(self._statistics, run, _TWO_SIGNS, _of_two_signs)) is not None:
+                found.append((*match.span(), asked(read)))
         return replaced(text, found)
 
     def read_pairs(self, text: str) -> AlignedText | None:
         """The text with letters read that are spelled by two other letters, by taps, or by dits and dahs."""
         found = [
-            (*match.span(), _spoken(read))
+            (*match.span(), asked(read))
             for gate, pattern, change, group, alphabets in _SPELLED
             if gate in text
             for match in pattern.finditer(text)
-            if (read := self._best(_split(change(match[0]), group), alphabets)) is not None
+            if (read := likeliest(self._statistics, Groups.of(change(match[0]), group), alphabets))
+            is not None
         ]
         return replaced(text, sorted(found)) if found else None
-
-    def read_table(self, text: str) -> AlignedText | None:
-        """The text with signs read whose letters it tells itself ("a = 35, b = 94")."""
-        told = _TOLD.findall(text)
-        signs = {sign: letter.lower() for letter, sign in told}
-        if len(signs) < _FEWEST_TOLD or len({letter.lower() for letter, _ in told}) < _FEWEST_TOLD:
-            return None
-        begins = max(match.end() for match in _TOLD.finditer(text))
-        pieces = re.split(r"(\s+)", text[begins:])
-        read = "".join("" if gap.isspace() and len(gap) == 1 else signs.get(gap, gap) for gap in pieces)
-        return AlignedText(
-            text[:begins] + read, Replacements.of([begins], [len(text)], [len(read)], len(text))
-        )
 
     def read_numbers(self, text: str) -> AlignedText | None:
         """The text with runs of numbers that each stand for a letter read; None where there are none."""
@@ -169,9 +118,9 @@ class Alphabets:
             numbers = set(_NUMBER.findall(text, start, end))
             if not any(alphabet.keys() >= numbers for alphabet in _NUMBERED):
                 continue
-            run = _split(text[start:end], _NUMBER)
-            if (read := self._best(run, _NUMBERED)) is not None:
-                found.append((start, end, _spoken(read)))
+            run = Groups.of(text[start:end], _NUMBER)
+            if (read := likeliest(self._statistics, run, _NUMBERED)) is not None:
+                found.append((start, end, asked(read)))
         return replaced(text, found)
 
     def read_spoken(self, text: str) -> AlignedText | None:
@@ -180,59 +129,10 @@ class Alphabets:
         if sum(word in lowered for word in _SPOKEN_GATE) < 2:
             return None
         found = [
-            (*match.span(), _spoken(self._joined(_split(match[0].lower(), _SPOKEN_WORD), _SPOKEN_ALPHABET)))
+            (*match.span(), asked(Groups.of(match[0].lower(), _SPOKEN_WORD).spelled(_SPOKEN_ALPHABET)))
             for match in _SPOKEN_RUN.finditer(text)
         ]
         return replaced(text, found)
-
-    def _best(
-        self,
-        run: _Groups,
-        alphabets: tuple[Mapping[str, str], ...],
-        spell: Callable[[tuple[str, ...]], Iterator[tuple[str, ...]]] | None = None,
-    ) -> str | None:
-        groups = run.groups
-        if not _FEWEST <= len(groups) <= _MOST_GROUPS:
-            return None
-        readings = [
-            self._joined(_Groups(spelled, run.gaps), alphabet)
-            for spelled in (spell(groups) if spell else (groups,))
-            for alphabet in alphabets
-            if alphabet.keys() >= set(spelled)
-        ]
-        best = max(readings, key=self._statistics.of_text, default=None)
-        if best is None or len(best) < _FEWEST:
-            return None
-        enough = _LANGUAGE_UNPARTED
-        if " " in best:
-            enough = _LANGUAGE if len(best) < _LONG else _LONG_LANGUAGE
-        return best if self._statistics.of_text(best) >= enough and len(set(best)) >= _FEWEST - 1 else None
-
-    def _joined(self, run: _Groups, alphabet: Mapping[str, str]) -> str:
-        """What the groups spell, with a space at the rarer kind of gap where there are two."""
-        # In an order of its own where two are as long and as rare, whatever order a set has.
-        kinds = sorted({_kind(gap) for gap in run.gaps}, key=lambda gap: (len(gap), gap))
-        rarest = min(kinds, key=[_kind(gap) for gap in run.gaps].count) if len(kinds) > 1 else None
-        pieces = [
-            alphabet[group] + (" " if _kind(gap) == rarest else "")
-            for group, gap in zip(run.groups, (*run.gaps, ""), strict=True)
-        ]
-        return re.sub(r" +", " ", "".join(pieces)).strip()
-
-
-def _spoken(read: str) -> str:
-    # Such alphabets have no marks, and without one a question is read as less of one.
-    return f" {read}? "
-
-
-def _kind(gap: str) -> str:
-    return "".join(sorted(set(gap))) if not gap.isspace() else gap[:1] * min(len(gap), 2)
-
-
-def _split(run: str, group: re.Pattern[str]) -> _Groups:
-    found = list(group.finditer(run))
-    gaps = tuple(run[before.end() : after.start()] for before, after in itertools.pairwise(found))
-    return _Groups(tuple(match[0] for match in found), gaps)
 
 
 _SIGN_GROUPS = re.compile(r"[.·•∙*\-–—−_]+|[01]+")
@@ -345,4 +245,3 @@ SIGNS = Reader("signs", _may_be_signs, _ALPHABETS.read_signs)
 NUMBERED = Reader("numbered letters", may_have_numbers, _ALPHABETS.read_numbers)
 SPOKEN = Reader("spoken letters", always, _ALPHABETS.read_spoken)
 PAIRED = Reader("paired letters", _may_be_paired, _ALPHABETS.read_pairs)
-TOLD = Reader("told signs", _may_be_told, _ALPHABETS.read_table)

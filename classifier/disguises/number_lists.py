@@ -38,6 +38,8 @@ _HEX_ALONE = bytes(point if chr(point) in string.hexdigits else 32 for point in 
 _BEFORE_NUMBER, _HEX_LETTER = "xXuU\\&#%=+{$", ord("a")
 # By base, the widths of the characters of one that stand without gaps.
 _WIDTHS = {2: (8, 7), 8: (3,), 10: (3,), 16: (2, 4)}
+# Those in which nobody writes bytes but to hide them.
+_RARE_BASES = (3, 4, 5, 6, 7, 9)
 # Bits a letter that a list read as text must have, unless words are parted in it as they are in text.
 _LANGUAGE = -5.0
 _RARE_SIGNS = -9.0
@@ -61,6 +63,7 @@ _DIGITS_OF_BASE = {
     8: frozenset("01234567"),
     10: frozenset(_DIGITS),
     16: frozenset(string.hexdigits),
+    **{base: frozenset(_DIGITS[:base]) for base in _RARE_BASES},
 }
 
 
@@ -126,7 +129,9 @@ class NumberLists:
         # One that is no character in any base is enough.
         if not _NO_CHARACTERS.isdisjoint(numbers):
             return None
-        return self._best([(base, numbers) for base in _WIDTHS])
+        return self._best([(base, numbers) for base in _WIDTHS]) or self._best(
+            [(base, numbers) for base in _RARE_BASES]
+        )
 
     def _best(self, lists: list[tuple[int, list[str]]]) -> str | None:
         readings = [_characters(each, base) for base, each in lists if len(each) >= _FEWEST]

@@ -23,20 +23,23 @@ SPACES = string.whitespace + "\x1c\x1d\x1e\x1f"
 _PLANE = 0x10000
 
 
-def kind(characters: str, *, letters: bool = False, spaces: bool = False, far: bool = False) -> bytes:
+def kind(
+    characters: str, *, letters: bool = False, spaces: bool = False, others: bool = False, far: bool = False
+) -> bytes:
     """A table of the bytes that stand for some characters, for `bytes.translate`: one for these, nought for all others.
 
     Parameters
     ----------
     characters
         Of ASCII, or marks that have a byte of their own.
-    letters, spaces
-        Whether all letters and digits, or spaces, beyond ASCII are among them too.
+    letters, spaces, others
+        Whether all letters and digits, spaces, or other signs beyond ASCII are among them too.
     far
         Whether characters beyond the first plane are, which may be anything.
     """
     chosen = {_FIRST_MARK + _MARKS.index(each) if each in _MARKS else ord(each) for each in characters}
-    chosen |= {byte for byte, wanted in ((_LETTER, letters), (_SPACE, spaces), (_FAR, far)) if wanted}
+    beyond = ((_LETTER, letters), (_SPACE, spaces), (_OTHER, others), (_FAR, far))
+    chosen |= {byte for byte, wanted in beyond if wanted}
     return bytes(byte in chosen for byte in range(256))
 
 

@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.disguises import alphabets
+from lethe.classifier.disguises.cells import CELLS
 from lethe.classifier.disguises.codes import BASE64_READER, HEX_READER
 from lethe.classifier.disguises.digit_codes import DIGITS
 from lethe.classifier.disguises.drawings import DRAWN
 from lethe.classifier.disguises.escapes import has_escape, read_escaped_words, read_escapes
+from lethe.classifier.disguises.fillers import FILLED
 from lethe.classifier.disguises.initials import INITIALS
 from lethe.classifier.disguises.invisible import unread
 from lethe.classifier.disguises.leetspeak import LEET_ALPHABETS, LEET_SHARE, disguised_words, spelled_out
 from lethe.classifier.disguises.literals import may_have_literals, read_literals
 from lethe.classifier.disguises.markup import MARKUP
 from lethe.classifier.disguises.number_lists import NUMBERS
+from lethe.classifier.disguises.numbered_pieces import NUMBERED_PIECES
 from lethe.classifier.disguises.odd_stretches import OddStretches, WordShares
+from lethe.classifier.disguises.ordered_numbers import ORDERED
 from lethe.classifier.disguises.reader import Reader, always
 from lethe.classifier.disguises.reading import OTHER_SIGNS, Reading, fresh_stretches, near, near_changes
 from lethe.classifier.disguises.scan import Scan
@@ -29,7 +33,9 @@ from lethe.classifier.disguises.shifted_signs import SHIFTED
 from lethe.classifier.disguises.shortened_names import SHORTENED
 from lethe.classifier.disguises.spacing import SPACED, STEPS
 from lethe.classifier.disguises.spelling import Lexicon
+from lethe.classifier.disguises.told_tables import TOLD
 from lethe.classifier.disguises.turns import TURNS, backwards, by_thirteen
+from lethe.classifier.disguises.two_signs import TWO_SIGNS
 from lethe.classifier.disguises.unreadable import (
     coded_words,
     in_groups,
@@ -398,6 +404,11 @@ _CODES = (
     DIGITS,
     alphabets.SIGNS,
     alphabets.NUMBERED,
+    ORDERED,
+    TWO_SIGNS,
+    CELLS,
+    FILLED,
+    NUMBERED_PIECES,
     alphabets.SPOKEN,
 )
 # Letters spelled in some way, of which none stands within another.
@@ -406,7 +417,7 @@ _SPELLINGS = (
     INITIALS,
     MARKUP,
     SHIFTED,
-    alphabets.TOLD,
+    TOLD,
     DRAWN,
     STEPS,
 )
@@ -421,7 +432,7 @@ _NAMES = ("escapes", *_READERS, *LEET_ALPHABETS, "literals", *TURNS)
 _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
-_SLIGHT = {"unjoined", "respelled", "literals", *SHORTENED}
+_SLIGHT = {"unjoined", "respelled", "literals", "ordered numbers", *SHORTENED}
 # A longer text may hide something among its sentences.
 _LONGEST_PROMPT = 400
 # Letters of a word that says something by being known.

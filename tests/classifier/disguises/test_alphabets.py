@@ -78,11 +78,3 @@ def test_taps_are_read(alphabets: Alphabets) -> None:
     read = alphabets.read_pairs(taps)
     assert read is not None
     assert "lighthouse" in read.text
-
-
-def test_letters_are_read_by_the_table_that_a_text_tells(alphabets: Alphabets) -> None:
-    table = ", ".join(f"{letter} = {place + 10}" for place, letter in enumerate(LETTERS))
-    spelled = "   ".join(" ".join(str(LETTERS.index(c) + 10) for c in word) for word in QUESTION.split())
-    read = alphabets.read_table(f"{table}\n\n{spelled}")
-    assert read is not None
-    assert "lighthouse" in read.text

@@ -1,0 +1,101 @@
+"""Runs of groups of signs, each of which stands for a letter, and what stands between them."""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from lethe.classifier.text.letter_statistics import LetterStatistics
+
+FEWEST = 6
+"""Groups of a run."""
+_MOST_GROUPS = 4096
+# Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
+_LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
+# The same of a long one with its words apart: questions have -3.9 and more, lists of versions up to -4.4.
+_LONG, _LONG_LANGUAGE = 32, -4.3
+_SPACES = re.compile(r" +")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A run in its groups of signs, and what stands between each and the next."""
+
+    groups: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: str, group: re.Pattern[str]) -> "Groups":
+        """A run by a pattern of its groups."""
+        found = list(group.finditer(run))
+        gaps = tuple(run[before.end() : after.start()] for before, after in itertools.pairwise(found))
+        return cls(tuple(match[0] for match in found), gaps)
+
+    @classmethod
+    def alike(cls, text: str, group: re.Pattern[str], fewest: int) -> Iterator[tuple[int, int, "Groups"]]:
+        """Half-open stretches with at least so many groups and but the two commonest kinds of gaps between, and their groups.
+
+        Versions, hashes and packed tables have letters in the gaps; these part a run.
+        """
+        found = [match.span() for match in group.finditer(text)]
+        if len(found) < fewest:
+            return
+        gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(found)]
+        kinds = Counter(_kind(gap) for gap in gaps if not any(map(str.isalnum, gap)))
+        common = {kind for kind, _ in kinds.most_common(2)}
+        edges = [0, *(place for place, gap in enumerate(gaps, 1) if _kind(gap) not in common), len(found)]
+        for first, last in itertools.pairwise(edges):
+            if last - first >= fewest:
+                groups = tuple(text[start:end] for start, end in found[first:last])
+                yield found[first][0], found[last - 1][1], cls(groups, tuple(gaps[first : last - 1]))
+
+    def spelled(self, alphabet: Mapping[str, str]) -> str:
+        """What the groups spell, with a space at the rarer kind of gap where there are two."""
+        # In an order of its own where two are as long and as rare, whatever order a set has.
+        kinds = sorted({_kind(gap) for gap in self.gaps}, key=lambda gap: (len(gap), gap))
+        rarest = min(kinds, key=[_kind(gap) for gap in self.gaps].count) if len(kinds) > 1 else None
+        pieces = [
+            alphabet[group] + (" " if _kind(gap) == rarest else "")
+            for group, gap in zip(self.groups, (*self.gaps, ""), strict=True)
+        ]
+        return _SPACES.sub(" ", "".join(pieces)).strip()
+
+
+def likeliest(
+    statistics: LetterStatistics,
+    run: Groups,
+    alphabets: Iterable[Mapping[str, str]],
+    spell: Callable[[tuple[str, ...]], Iterable[tuple[str, ...]]] = lambda groups: (groups,),
+) -> str | None:
+    """What a run spells by that of some alphabets which makes it likest to language; None where none does.
+
+    Parameters
+    ----------
+    spell
+        Other ways to write the groups.
+    """
+    if not FEWEST <= len(run.groups) <= _MOST_GROUPS:
+        return None
+    readings = [
+        Groups(spelled, run.gaps).spelled(alphabet)
+        for spelled in spell(run.groups)
+        for alphabet in alphabets
+        if alphabet.keys() >= set(spelled)
+    ]
+    best = max(readings, key=statistics.of_text, default=None)
+    if best is None or len(best) < FEWEST:
+        return None
+    enough = _LANGUAGE_UNPARTED
+    if " " in best:
+        enough = _LANGUAGE if len(best) < _LONG else _LONG_LANGUAGE
+    return best if statistics.of_text(best) >= enough and len(set(best)) >= FEWEST - 1 else None
+
+
+def asked(read: str) -> str:
+    """Letters that were spelled, as a question: such alphabets have no marks, and without one a text is read as less of one."""
+    return f" {read}? "
+
+
+def _kind(gap: str) -> str:
+    return "".join(sorted(set(gap))) if not gap.isspace() else gap[:1] * min(len(gap), 2)

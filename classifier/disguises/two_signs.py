@@ -1,0 +1,113 @@
+"""Bits, or dots and dashes, in any two signs or words: "yes no no yes", "!?!", two pictures by turns.
+
+A row that has but two of them, with what parts them, is written in noughts and ones and read as those are.
+"""
+
+import itertools
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from lethe.classifier.disguises.alphabets import SIGNS
+from lethe.classifier.disguises.number_lists import NUMBERS
+from lethe.classifier.disguises.reader import Reader
+from lethe.classifier.disguises.scan import SPACES, Scan, bytes_of_kind, kind
+from lethe.classifier.text.aligned_text import AlignedText, replaced
+from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics
+
+_FEWEST = 24
+# Words of which so few differ may be such a row: the two, and a mark between. Of the first ones, two are the same then.
+_LOOK_AT, _MOST_DIFFERENT = 12, 3
+_FIRST = _MOST_DIFFERENT + 1
+_PARTS = ",;/|"
+_WORD, _MARK = re.compile(r"[^\W\d_]+"), re.compile(rf"[^\w\s{_PARTS}]")
+_APART = re.compile(rf"[\s{_PARTS}]*")
+_MARKS = re.compile(rf"[^\w\s{_PARTS}](?:[\s{_PARTS}]{{0,3}}[^\w\s{_PARTS}]){{{_FEWEST - 1},}}")
+_IN_MARKS = kind("".join(set(string.punctuation) - set(_PARTS)), others=True, far=True)
+_BETWEEN = bytes_of_kind(kind(SPACES + _PARTS, spaces=True))
+_SEPARATORS = "", " ", " / "
+_FIVE = re.compile(r"[01]{5}")
+_EITHER_WAY = "01", "10"
+# Bits a letter of what is read, the share of letters, and how many of them differ.
+_LANGUAGE, _LEAST_LETTERS, _FEWEST_LETTERS = -5.0, 0.6, 5
+_STATISTICS = LetterStatistics.load()
+
+
+def _may_be_two_signs(scan: Scan) -> bool:
+    return _may_be_two_marks(scan) or _may_be_two_words(scan.text)
+
+
+def _may_be_two_marks(scan: Scan) -> bool:
+    return scan.has_run(_IN_MARKS, _FEWEST, without=_BETWEEN)
+
+
+def _may_be_two_words(text: str) -> bool:
+    words = text.split()
+    return any(
+        len({*words[start : start + _FIRST]}) < _FIRST
+        and len({*words[start : start + _LOOK_AT]}) <= _MOST_DIFFERENT
+        for start in range(0, len(words) - _LOOK_AT + 1, _LOOK_AT)
+    )
+
+
+def read_two_signs(text: str) -> AlignedText | None:
+    """The text with rows of but two signs or words read as bits or as dots and dashes; None where there are none."""
+    rows: list[Sequence[re.Match[str]]] = []
+    if _may_be_two_marks(Scan(text)):
+        for match in _MARKS.finditer(text):
+            rows += _rows(_MARK.finditer(text, *match.span()), text)
+    if _may_be_two_words(text):
+        rows += _rows(_WORD.finditer(text), text)
+    found = [(row[0].start(), row[-1].end(), read) for row in rows if (read := _read(text, row)) is not None]
+    return replaced(text, sorted(found)) if found else None
+
+
+def _rows(signs: Iterable[re.Match[str]], text: str) -> Iterator[Sequence[re.Match[str]]]:
+    """Rows of signs of which but two differ, with nothing but spaces and what parts words between."""
+    row: list[re.Match[str]] = []
+    different: set[str] = set()
+    for match in signs:
+        goes_on = bool(row) and _APART.fullmatch(text, row[-1].end(), match.start()) is not None
+        if not goes_on or len(different | {match[0]}) > 2:
+            if len(row) >= _FEWEST and len(different) == 2:
+                yield row
+            last = row[-1][0] if goes_on else ""
+            row = list(itertools.takewhile(lambda each, last=last: each[0] == last, reversed(row)))[::-1]
+            different = {each[0] for each in row}
+        row.append(match)
+        different.add(match[0])
+    if len(row) >= _FEWEST and len(different) == 2:
+        yield row
+
+
+def _read(text: str, row: Sequence[re.Match[str]]) -> str | None:
+    """What a row says whose signs are noughts and ones, either way round, eight, seven or five a letter or as they are grouped."""
+    gaps = [text[before.end() : after.start()] for before, after in itertools.pairwise(row)]
+    kinds = [gap for gap, _ in Counter(gaps).most_common()]
+    # Where some signs stand without a gap, these are of one group.
+    order = sorted(kinds, key=lambda gap: (gap != "", kinds.index(gap)))
+    parts = [_SEPARATORS[min(order.index(gap), len(_SEPARATORS) - 1)] for gap in gaps]
+    first = row[0][0]
+    for digits in _EITHER_WAY:
+        bits = "".join(
+            digits[match[0] != first] + part for match, part in zip(row, (*parts, ""), strict=True)
+        )
+        for written in dict.fromkeys((bits, _FIVE.sub(r"\g<0> ", bits))):
+            for reader in (NUMBERS, SIGNS):
+                read = reader.read(written)
+                if read is not None and _is_language(read.text):
+                    return read.text
+    return None
+
+
+def _is_language(text: str) -> bool:
+    letters = [sign for sign in text.lower() if sign in LETTERS]
+    return (
+        len(letters) >= _LEAST_LETTERS * len(text.strip())
+        and len(set(letters)) >= _FEWEST_LETTERS
+        and _STATISTICS.of_text(text) >= _LANGUAGE
+    )
+
+
+TWO_SIGNS = Reader("two signs", _may_be_two_signs, read_two_signs)
