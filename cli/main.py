@@ -49,12 +49,17 @@ def tell_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end."),
     ] = False,
 ) -> None:
     """What may stand before a verb."""
+    if context.invoked_subcommand != "serve":
+        # Threads of a job that spin while they wait for each other take the cores from what else runs, and so from
+        # each other. Read when a library with such threads is loaded.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 app.command("serve")(serve.serve)

@@ -56,14 +56,14 @@ class Progress:
         of = f" of {self._expected}" if self._expected else ""
         self.show(f"stage {self._begun}{of}: {stage}")
 
-    def show(self, stage: str) -> None:
-        """Show that a stage begins that is counted already."""
+    def show(self, stage: str, note: str = "") -> None:
+        """Show that a stage begins that is counted already; a note is said of its beginning alone."""
         if self._notice:
             self.say(self._notice)
             self._notice = ""
         self._counts = True
         self.under_way = stage
-        self.say(stage)
+        self.say(stage + note)
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:
         """Say how far the stage is; without a total, nobody can know when it ends."""
@@ -114,8 +114,8 @@ class ConsoleProgress(Progress):
     ) -> None:
         self._bars.stop()
 
-    def show(self, stage: str) -> None:
-        super().show(stage)
+    def show(self, stage: str, note: str = "") -> None:
+        super().show(stage, note)
         self._renew(None)
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:

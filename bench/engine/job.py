@@ -113,10 +113,14 @@ def _last_lines(log_path: Path) -> str:
 
 
 def _run(job: EngineJob, log_path: Path, sender: Connection) -> None:
+    import torch._dynamo.config as dynamo
+
     with log_path.open("w") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     os.environ |= job.environment
+    # PyTorch looked at the variable when it was imported.
+    dynamo.disable = os.environ.get("TORCHDYNAMO_DISABLE") == "1"
     sender.send(_results(job))
 
 

@@ -59,6 +59,8 @@ class Architecture:
         Fields of the part of the config that describes the language model, of a model that reads more than text.
     engine
         Arguments of ``vllm.LLM`` beside those that all have.
+    vllm_class
+        The class that published configs name, where transformers' own, which writes the tiny one, is called otherwise.
     spread
         Standard deviation of its weights. With the usual 0.02 so small a model says nearly the same whatever it reads; a
         scaled table that is the head, too, repeats the last token if it is much more.
@@ -70,6 +72,7 @@ class Architecture:
     config: Mapping[str, Any] = field(default_factory=dict)
     text_config: Mapping[str, Any] | None = None
     engine: Mapping[str, Any] = field(default_factory=dict)
+    vllm_class: str | None = None
     spread: float = 0.15
 
     @property
@@ -142,7 +145,13 @@ ARCHITECTURES = (
     ),
     Architecture("Phi-3", "phi3"),
     Architecture("Phi-4 mini", "phi3", "table, tied head", {**_TIED, "partial_rotary_factor": 0.75}),
-    Architecture("Phi-3.5-MoE", "phimoe", "mixture of experts", {"num_local_experts": 4}),
+    Architecture(
+        "Phi-3.5-MoE",
+        "phimoe",
+        "mixture of experts",
+        {"num_local_experts": 4, "attention_bias": True, "lm_head_bias": True},
+        vllm_class="PhiMoEForCausalLM",
+    ),
     Architecture(
         "GPT-OSS", "gpt_oss", "mixture of experts, attention sinks", {"num_local_experts": 4, "head_dim": 64}
     ),
@@ -225,7 +234,18 @@ ARCHITECTURES = (
         {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 64},
     ),
     Architecture("HRM-Text", "hrm_text", "scaled after the table in transformers, with it here"),
-    Architecture("LFM2", "lfm2", "table, tied head, convolutions", _TIED),
+    Architecture(
+        "LFM2",
+        "lfm2",
+        "table, tied head, convolutions",
+        {
+            **_TIED,
+            "block_dim": _WIDTH,
+            "block_ff_dim": 192,
+            "conv_dim": _WIDTH,
+            "full_attn_idxs": [1],
+        },
+    ),
     Architecture("GPT-2", "gpt2", "tokens and positions, two tables", _TIED),
     Architecture(
         "OPT-350m",
@@ -234,7 +254,16 @@ ARCHITECTURES = (
         {**_TIED, "word_embed_proj_dim": 64, "ffn_dim": 192, "do_layer_norm_before": False},
     ),
     Architecture(
-        "Mamba 2", "mamba2", "state-space", {"num_heads": 8, "head_dim": 32, "state_size": 16, "n_groups": 1}
+        "Mamba 2",
+        "mamba2",
+        "state-space",
+        {
+            "intermediate_size": 2 * _WIDTH,
+            "num_heads": 8,
+            "head_dim": 32,
+            "state_size": 16,
+            "n_groups": 1,
+        },
     ),
     Architecture(
         "Qwen2.5-VL",
@@ -251,6 +280,6 @@ ARCHITECTURES = (
         {"vision_config": {**_VISION, "image_size": 56, "patch_size": 14}, "mm_tokens_per_image": 4},
         {**_TIED, "query_pre_attn_scalar": _HEAD, "sliding_window": 64},
         _TEXT_ONLY,
-        0.06,
+        spread=0.06,
     ),
 )

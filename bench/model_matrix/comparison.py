@@ -32,6 +32,7 @@ _ENGINE = {
     "enforce_eager": True,
     "max_model_len": 128,
     "max_num_batched_tokens": 256,
+    "num_gpu_blocks_override": 64,
     "seed": 0,
 }
 _ENVIRONMENT = {
@@ -39,6 +40,8 @@ _ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "DO_NOT_TRACK": "1",
+    # As `lethe serve` starts it: what log probabilities need is compiled for longer than a tiny model runs.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 
 

@@ -1,5 +1,6 @@
 """Tiny models with random weights, made from configs alone."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import (
     AutoModelForImageTextToText,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import CONFIG_NAME
 
 from bench.model_matrix.architectures import VOCABULARY, Architecture
 
@@ -33,6 +35,10 @@ def write_tiny_model(architecture: Architecture, folder: Path, seed: int = 0) ->
             if parameter.dim() > 1:
                 parameter.normal_(std=architecture.spread)
     model.save_pretrained(folder)
+    if architecture.vllm_class:
+        written = folder / CONFIG_NAME
+        fields = json.loads(written.read_text())
+        written.write_text(json.dumps(fields | {"architectures": [architecture.vllm_class]}))
     words = {f"w{index}": index for index in range(VOCABULARY)}
     tokenizer = Tokenizer(WordLevel(words, unk_token="w0"))
     tokenizer.pre_tokenizer = WhitespaceSplit()

@@ -19,7 +19,7 @@ _MOST_REPEATED = 1.5
 # Places are counted from nought or one.
 _SECOND_PLACE = 1
 _DIGITS = b"0123456789"
-_NUMBER = r"(?P<number>\d{1,3})"
+_NUMBER = r"(?P<number>[0-9]{1,3})"
 _QUOTED = rf"\"(?P<piece>(?:[^\"\\\n]|\\.){{1,{_LONGEST}}})\""
 # How pieces and their numbers are written, and what each has a number in, which is found fast.
 _ENTRIES = tuple(
@@ -27,21 +27,21 @@ _ENTRIES = tuple(
     for gate, *patterns in (
         # <c at="7">H</c>
         (
-            r"=[\"']?(\d{1,3})[\"']?>",
+            r"=[\"']?([0-9]{1,3})[\"']?>",
             rf"<\w+[^<>\n\d]{{0,24}}?{_NUMBER}[^<>\n\d]{{0,8}}>(?P<piece>[^<>\n]{{1,{_LONGEST}}})</\w+>",
         ),
         # "friend": 5
-        (r"\"\s?[:,]\s?(\d{1,3})(?!\d)", rf"{_QUOTED}\s?[:,]\s?{_NUMBER}(?!\d)"),
+        (r"\"\s?[:,]\s?([0-9]{1,3})(?!\d)", rf"{_QUOTED}\s?[:,]\s?{_NUMBER}(?!\d)"),
         # 5: "friend", "5": "friend", [5, "friend"]
         (r"([0-9]{1,3})\"?[:,] ?\"", rf"(?<![\w.])\"?{_NUMBER}\"?\s?[:,]\s?{_QUOTED}"),
         # [5] friend, 5. friend, 5) friend, (5) friend, #5 friend
         (
-            r"\n[\[(#]?\^?(\d{1,3})[\]).:\-]",
+            r"\n[\[(#]?\^?([0-9]{1,3})[\]).:\-]",
             rf"(?m)^[\[(#]?\^?{_NUMBER}[\]).:\-][ \t]?:?[ \t]?(?P<piece>[^\n]{{1,{_LONGEST}}})$",
         ),
         # friend(5), or (5) friend, on one line with others
         (
-            r"[\[({<](\d{1,3})[\])}>]",
+            r"[\[({<]([0-9]{1,3})[\])}>]",
             rf"(?P<piece>[^\s\[\](){{}}<>]{{1,{_LONGEST}}})[\[({{<]{_NUMBER}[\])}}>]",
             rf"[\[({{<]{_NUMBER}[\])}}>]\s?(?P<piece>[^\s\[\](){{}}<>]{{1,{_LONGEST}}})",
         ),

@@ -305,11 +305,11 @@ def _learn(build: _Build, progress: Progress) -> None:
 
 
 def _first_part(_build: _Build) -> BuildPart:
-    return BuildPart("a first classifier, with which the bundle can observe", (5, 30, 5, 8, 8, 8, 5))
+    return BuildPart("a first classifier, with which the bundle can observe", (3, 12, 10, 15, 15, 15, 15))
 
 
 def _classifier_part(build: _Build) -> BuildPart:
-    stages = (3, 6, 60, 20, 25, 25, 10, 20, 20, 20, 10, 15, 25)
+    stages = (3, 5, 45, 12, 25, 25, 18, 25, 25, 25, 18, 30, 20)
     return BuildPart(
         "the classifier",
         stages + (60, 30, 30) * can_judge_answers(build.data),
@@ -317,7 +317,7 @@ def _classifier_part(build: _Build) -> BuildPart:
 
 
 def _corruption_part(build: _Build) -> BuildPart:
-    return BuildPart(f"the corruption for {build.model}", (3.0 * len(build.data.questions),))
+    return BuildPart(f"the corruption for {build.model}", (6.0 * len(build.data.questions),))
 
 
 _PARTS = {"first": _first_part, "classifier": _classifier_part, "corruption": _corruption_part}

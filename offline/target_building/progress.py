@@ -67,7 +67,7 @@ class BuildProgress(Progress):
         self._begun += 1
         of = f" of {self._expected}" if self._expected else ""
         self._shown.show(
-            f"part {self._part + 1} of {len(self._parts)}, stage {self._begun}{of}: {stage}{self._left()}"
+            f"part {self._part + 1} of {len(self._parts)}, stage {self._begun}{of}: {stage}", self._left()
         )
 
     def advance(self, done: int, total: int | None = None, note: str = "") -> None:

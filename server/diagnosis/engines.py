@@ -124,10 +124,13 @@ async def _clock(address: EngineAddress) -> Observation:
 
 def compared_clocks(subject: str, ahead: float) -> Observation:
     """A clock that is so many seconds ahead of this machine's."""
+    if abs(ahead) <= _CLOCK_OFF:
+        # A header that was dated a moment ago, by a machine that is busy, says no more.
+        return well(subject, f"within {_CLOCK_OFF:.0f} s of this machine's")
     words = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
     if abs(ahead) > _CLOCK_WRONG:
         return faulty(subject, f"{words}; keys and entries of the log are dated by it")
-    return doubtful(subject, words) if abs(ahead) > _CLOCK_OFF else well(subject, words)
+    return doubtful(subject, words)
 
 
 def _tokenizer(subject: str, named: str | None, sources: Sequence[str]) -> Observation:

@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from lethe.cli.main import app
@@ -15,6 +16,16 @@ from tests.server.stack import write_target
 def test_it_tells_its_version() -> None:
     told = CliRunner().invoke(app, ["--version"])
     assert (told.exit_code, told.output) == (0, f"lethe {version('lethegate')}\n")
+
+
+@pytest.mark.parametrize(("verb", "policy"), [("target", "passive"), ("serve", None)])
+def test_threads_of_jobs_leave_the_cores_to_others_and_those_of_engines_stay_as_they_are(
+    verb: str, policy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
 
 
 def test_what_the_terminal_cannot_show_is_no_failure(tmp_path: Path) -> None:

@@ -104,6 +104,23 @@ VALUES: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "images that are pinned": {
+        **OPEN,
+        "images": {each: {"tag": f"1.0@sha256:{64 * 'a'}"} for each in ("proxy", "engine")},
+    },
+    "a log on each pod's own disk": {
+        "proxy": {
+            "keys": {"existingSecret": "client-keys"},
+            "audit": {"enabled": True},
+            "autoscaling": {"enabled": False},
+            "replicas": 3,
+        },
+    },
+    "slices of GPUs": {
+        **OPEN,
+        "engine": {"gpuResource": "nvidia.com/mig-3g.40gb", "hubToken": {"existingSecret": "hub"}},
+        "networkPolicy": {"egress": {"enabled": True}},
+    },
     "longer streams": {**OPEN, "drainSeconds": 600},
     "no GPU": {**OPEN, "engine": {"gpus": 0}},
     "no network policy": {**OPEN, "networkPolicy": {"enabled": False}},

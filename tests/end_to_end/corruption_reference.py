@@ -17,6 +17,8 @@ ENGINE_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",
+    # As `lethe serve` starts it: what log probabilities need is compiled for longer than most of these engines run.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 # vLLM's V2 runner on its own CPU path, with the kernels of Triton run by Triton's interpreter.
 V2_RUNNER = {
@@ -35,6 +37,7 @@ def engine_arguments(model: Path, **changes: Any) -> dict[str, Any]:
         "enforce_eager": True,
         "max_model_len": 1024,
         "max_num_batched_tokens": 1024,
+        "num_gpu_blocks_override": 64,
         "seed": 0,
         **changes,
     }

@@ -35,7 +35,7 @@ def reference(tiny_model: Path) -> Reference:
 @pytest.fixture(scope="module")
 def run_batches(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     def run(batches: list[list[dict[str, Any]]], **changes: Any) -> list[dict[str, Any]]:
-        small = {"max_model_len": 512, "max_num_seqs": 8, "num_gpu_blocks_override": 64}
+        small = {"max_model_len": 512, "max_num_seqs": 8}
         arguments = engine_arguments(tiny_model, **(small | changes))
         environment = {**ENGINE_ENVIRONMENT, **V2_RUNNER, "VLLM_LOGGING_LEVEL": "INFO"}
         log = tmp_path_factory.mktemp("engine") / "log"

@@ -43,6 +43,14 @@ def test_parts_and_stages_are_counted_and_the_plan_is_said_first(
     ]
 
 
+def test_what_was_left_when_a_stage_began_is_no_part_of_its_name(clock: Clock) -> None:
+    shown = Progress(lambda _line: None)
+    progress = BuildProgress(shown, [BuildPart("one", (100.0,))], clock)
+    progress.begin_part()
+    progress.begin("reading")
+    assert shown.under_way == "part 1 of 1, stage 1: reading"
+
+
 def test_a_machine_of_half_the_speed_needs_about_twice_as_long(progress: BuildProgress, clock: Clock) -> None:
     progress.begin_part()
     progress.begin("reading")

@@ -68,8 +68,18 @@ async def test_an_engine_that_is_not_well_or_not_there_is_a_fault(
 
 
 @pytest.mark.parametrize(
-    ("ahead", "health"),
-    [(0.4, Health.WELL), (-4.0, Health.WELL), (-20.0, Health.DOUBTFUL), (90.0, Health.FAULTY)],
+    ("ahead", "health", "words"),
+    [
+        (0.4, Health.WELL, "within 5 s of this machine's"),
+        (-2.1, Health.WELL, "within 5 s of this machine's"),
+        (-20.0, Health.DOUBTFUL, "20 s behind this machine's"),
+        (
+            90.0,
+            Health.FAULTY,
+            "90 s ahead of this machine's; keys and entries of the log are dated by it",
+        ),
+    ],
 )
-def test_clocks_may_differ_by_seconds(ahead: float, health: Health) -> None:
-    assert compared_clocks("clock", ahead).health is health
+def test_clocks_differ_by_no_more_than_a_header_can_tell(ahead: float, health: Health, words: str) -> None:
+    told = compared_clocks("clock", ahead)
+    assert (told.health, told.words) == (health, words)
