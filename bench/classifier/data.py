@@ -70,6 +70,12 @@ def ordinary_prompts() -> dict[str, list[str]]:
     return tests
 
 
+def fresh_questions() -> list[str]:
+    """FreshQA's questions, some of which ask about the books."""
+    lines = gzip.decompress((data_folder() / "traffic/freshqa.jsonl.gz").read_bytes()).decode().splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
 def ordinary_tests() -> dict[str, list[str]]:
     """Ordinary prompts, and what people paste: stretches of MUSE-News' articles and of Python's own library."""
     tests = ordinary_prompts()

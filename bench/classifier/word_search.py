@@ -8,9 +8,7 @@ cut off goes on.
 
 import argparse
 import asyncio
-import gzip
 import hashlib
-import json
 import random
 import time
 from collections.abc import Sequence
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 import lethe.classifier
 import lethe.offline.attacks
 from bench.classifier.data import (
-    data_folder,
+    fresh_questions,
     harry_potter_held_out,
     harry_potter_negatives,
     harry_potter_questions,
@@ -106,7 +104,7 @@ def _row(name: str, folder: Path, count: int | None, budgets: Sequence[int]) -> 
     }
     passed = [each.added for each in found[_GOAL] if each.passes]
     before = time.process_time()
-    false = [_margins(scorer, _fresh()) >= 0]
+    false = [_margins(scorer, fresh_questions()) >= 0]
     milliseconds = 1000 * (time.process_time() - before) / len(false[0])
     false += [_margins(scorer, texts) >= 0 for texts in (_ordinary(), harry_potter_negatives()["namesakes"])]
     print(name, "done", flush=True)
@@ -166,11 +164,6 @@ def _margins(scorer: Scorer, texts: Sequence[str]) -> NDArray[np.float64]:
 
 def _flagged(scorer: Scorer, texts: Sequence[str]) -> list[str]:
     return [text for text, margin in zip(texts, _margins(scorer, texts), strict=True) if margin >= 0]
-
-
-def _fresh() -> list[str]:
-    lines = gzip.decompress((data_folder() / "traffic/freshqa.jsonl.gz").read_bytes()).decode().splitlines()
-    return [json.loads(line)["text"] for line in lines]
 
 
 def _ordinary() -> list[str]:

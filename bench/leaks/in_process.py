@@ -6,7 +6,7 @@ the client wrote; an answer that tells is made anew by a corrupted prompt; what 
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.classifier.bundle_service import service_of_bundle
@@ -38,13 +38,15 @@ _ORDER = (
 
 
 class _Guard:
-    """The classifier of both nets."""
+    """The classifier of both nets, with a threshold for prompts that may be another than the shipped one."""
 
-    def __init__(self, service: ClassifierService) -> None:
+    def __init__(self, service: ClassifierService, threshold: float | None) -> None:
         self._service = service
+        self._thresholds = {} if threshold is None else {HARRY_POTTER.name: threshold}
 
     async def flagged(self, conversations: Sequence[Conversation]) -> list[bool]:
-        return [bool((await self._service.classify(each)).flagged) for each in conversations]
+        verdicts = [await self._service.classify(each, thresholds=self._thresholds) for each in conversations]
+        return [bool(each.flagged) for each in verdicts]
 
     async def tell(self, exchanges: Sequence[Exchange]) -> list[bool]:
         """Which answers tell of the target, as the classifier sees it."""
@@ -55,21 +57,22 @@ def main() -> None:
     """Measure form by form, and write the section after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strength", type=float, help="of the corruption, in place of the shipped one's")
-    strength = parser.parse_args().strength
+    parser.add_argument("--threshold", type=float, help="of prompts, in place of the shipped one")
+    changed = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
     say, cache, bundle = timed_lines(), cache_folder(), load_bundle(HARRY_POTTER)
     known = facts()
     folder = taught_model(known, cache, say)
     (file,) = (each.corruption for each in bundle.models if each.corruption)
     corruption = load_corruption(file)
-    if strength is not None:
-        corruption = replace(corruption, strength=strength)
+    if "strength" in changed:
+        corruption = replace(corruption, strength=changed["strength"])
     model = ConversingModel.recorded(folder, corruption, cache)
-    guard = _Guard(service_of_bundle(bundle))
+    guard = _Guard(service_of_bundle(bundle), changed.get("threshold"))
     forms, rows = in_all_forms(known), list[Row]()
     for name in _ORDER:
         say(name)
         rows.append(asyncio.run(_row(name, known, forms[name], model, guard)))
-        _write(rows, len(known), corruption.strength, strength is not None)
+        _write(rows, len(known), corruption.strength, changed)
 
 
 async def _row(
@@ -99,19 +102,19 @@ async def _row(
     return Row(name, flagged, bare, prompts, exchange)
 
 
-def _write(rows: Sequence[Row], known: int, strength: float, given: bool) -> None:
+def _write(rows: Sequence[Row], known: int, strength: float, changed: Mapping[str, float]) -> None:
     shown = [*rows, Row.together("all", rows)]
     body = (
         f"{machine('torch', 'transformers', 'onnxruntime')}. {known} facts, greedy, {TOKENS} tokens, float32; the shipped target, "
-        f"its corruption at a strength of {strength:.3g}{'' if given else ', as it is shipped'}.\n\n"
+        f"its corruption at a strength of {strength:.3g}{'' if 'strength' in changed else ', as it is shipped'}.\n\n"
         + table(
             ("asked", "prompts flagged", "bare model", "prompts alone", "answers too", "gone"),
             [[row.name, row.share_flagged(), *row.leaks()] for row in shown],
         )
     )
-    option = f" --strength {strength:g}" if given else ""
-    title = f"{_TITLE}, strength {strength:g}" if given else _TITLE
-    write_section("benchmarks-leaks.md", title, f"python -m bench.leaks.in_process{option}", body)
+    title = ", ".join([_TITLE, *(f"{name} {value:g}" for name, value in changed.items())])
+    options = "".join(f" --{name} {value:g}" for name, value in changed.items())
+    write_section("benchmarks-leaks.md", title, f"python -m bench.leaks.in_process{options}", body)
 
 
 if __name__ == "__main__":
