@@ -1,8 +1,8 @@
 """What is known of targets, as evidence that a question describes one of them.
 
 A description is seldom like another question, but it says what somebody could tell of the target. So sentences that tell of it are
-kept, each by its embedding and by its words, which weigh as much as they are rare, and a question scores by the sentence that
-is most like it in both, and by the words of it that another sentence has beside.
+kept, each by its embedding and by its words, which weigh as much as they are rare, and a question scores by the one sentence that
+is most like it in both.
 """
 
 import re
@@ -33,9 +33,7 @@ class Facts:
     held
         (N, 2) int64, which sentence has which word.
     least
-        A question's score is raised by what its score by these sentences is above this.
-    second
-        How much the words count that a question shares with a second sentence and not with the nearest one, beside those of that one.
+        A question's score is raised by what its score for the nearest sentence is above this.
     """
 
     directions: NDArray[np.float32]
@@ -43,7 +41,6 @@ class Facts:
     weights: NDArray[np.float32]
     held: NDArray[np.int64]
     least: float = 0.0
-    second: float = 0.0
 
 
 class FactBank:
@@ -57,11 +54,8 @@ class FactBank:
 
     def __init__(self, targets: Sequence[Facts]) -> None:
         self._directions = np.concatenate([facts.directions for facts in targets])
-        sizes = [len(facts.directions) for facts in targets]
-        self._starts = np.cumsum([0, *sizes])[:-1]
-        self._owners = np.repeat(np.arange(len(targets)), sizes)
+        self._starts = np.cumsum([0, *(len(facts.directions) for facts in targets)])[:-1]
         self._least = np.array([facts.least for facts in targets], np.float32)
-        self._second = np.array([facts.second for facts in targets], np.float32)
         rows: dict[str, list[int]] = defaultdict(list)
         weights: dict[str, list[float]] = defaultdict(list)
         for start, facts in zip(self._starts.tolist(), targets, strict=True):
@@ -71,19 +65,13 @@ class FactBank:
         self._holders = {word: (np.array(rows[word]), np.array(weights[word], np.float32)) for word in rows}
 
     def scores(self, embedding: NDArray[np.float32], text: str) -> NDArray[np.float32]:
-        """What a question scores above each target's least, (T,), by the sentence that is nearest to it and a second one."""
-        holders = [found for word in word_beginnings(text) if (found := self._holders.get(word))]
-        likeness = self._directions @ embedding
-        for rows, weights in holders:
-            likeness[rows] += weights
-        nearest = np.maximum.reduceat(likeness, self._starts)
-        is_nearest = likeness == nearest[self._owners]
-        beside = np.zeros(len(likeness), np.float32)
-        for rows, weights in holders:
-            said = np.zeros(len(nearest), bool)
-            said[self._owners[rows[is_nearest[rows]]]] = True
-            beside[rows] += np.where(said[self._owners[rows]], 0, weights)
-        return nearest + self._second * np.maximum.reduceat(beside, self._starts) - self._least
+        """What a question scores above each target's least, (T,), by the sentence that is nearest to it."""
+        found = self._directions @ embedding
+        for word in word_beginnings(text):
+            if holders := self._holders.get(word):
+                rows, weights = holders
+                found[rows] += weights
+        return np.maximum.reduceat(found, self._starts) - self._least
 
 
 def word_beginnings(text: str) -> set[str]:

@@ -167,11 +167,7 @@ def head_files(head: Head) -> dict[str, bytes]:
         tensors["question_gate_direction"] = head.questions.gate_direction
         if facts := head.questions.facts:
             weights = [float(weight) for weight in facts.weights]
-            document["facts"] = {
-                "least": facts.least,
-                "second": facts.second,
-                "words": dict(zip(facts.words, weights, strict=True)),
-            }
+            document["facts"] = {"least": facts.least, "words": dict(zip(facts.words, weights, strict=True))}
             tensors["fact_directions"] = facts.directions.astype(np.float16)
             tensors["fact_words"] = facts.held.astype(np.int32)
     if head.second_look and head.second_look.direction is not None:
@@ -319,7 +315,6 @@ def _facts_of(document: dict[str, Any] | None, tensors: Mapping[str, NDArray[Any
         weights=np.array([*document["words"].values()], np.float32),
         held=tensors["fact_words"].astype(np.int64),
         least=float(document["least"]),
-        second=float(document.get("second", 0.0)),
     )
     if np.any((facts.held < 0) | (facts.held >= (len(facts.directions), len(facts.words)))):
         raise ValueError("facts hold words that are not there")

@@ -14,10 +14,6 @@ from lethe.offline.classifier_training.embeddings import EmbeddingStore, Stretch
 # In log-odds: what a sentence adds that a question repeats in meaning, and what a word of it adds for each e-fold by which it is
 # rarer than once a prompt.
 _MEANING, _WORD = 10.0, 0.4
-# Some thousand prompts do not show how much rarer a word is that fewer of them than these have.
-_RARE = 10
-# Words of a second sentence count as those of the nearest one.
-_SECOND = 1.0
 
 
 def read_facts(
@@ -44,13 +40,12 @@ def read_facts(
         for sentence, text in enumerate(told)
         for word in sorted(word_beginnings(text))
     ]
-    weights = [_WORD * math.log((len(ordinary) + 1) / (counts[word] + _RARE)) for word in words]
+    weights = [_WORD * math.log((len(ordinary) + 1) / (counts[word] + 0.5)) for word in words]
     return Facts(
         directions=np.float32(_MEANING) * store.embed_stretches([Stretch.whole(text) for text in told]),
         words=tuple(words),
         weights=np.array(weights, np.float32),
         held=np.array(held, np.int64).reshape(-1, 2),
-        second=_SECOND,
     )
 
 

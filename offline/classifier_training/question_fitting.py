@@ -7,7 +7,7 @@ head what a long text may hold; here they cost a part of the descriptions that a
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,8 +38,6 @@ _NEAR_SHARE = 0.6
 # are questions that they have none like, so it is taken from the tail of the highest of their scores.
 _FLAGGED = 0.0002
 _IN_TAIL = 20
-# What facts come to for three in four prompts near the target says nothing.
-_UNSAID = 0.75
 # Where prompts near the target are few, nearly all of the others are needed to say how each scores.
 _FOLDS, _FOLDS_OF_FEW, _FEW = 3, 20, 200
 # Negatives beside those near the target that these folds are fitted on.
@@ -97,8 +95,8 @@ def fit_questions(
 ) -> QuestionWeights:
     """Fit what judges questions; those that may be flagged score 0 and more.
 
-    The threshold is by what each fold of prompts scores by a fit without it, and by facts: at most the wanted rate of those near
-    the target, and few ordinary ones.
+    The threshold is by what each fold of prompts scores by a fit without it: at most the wanted rate of those near the
+    target, and few ordinary ones. So is what facts must add, by the same scores with what they come to for these prompts.
 
     Parameters
     ----------
@@ -109,21 +107,15 @@ def fit_questions(
     model = _fit(questions, every)
     log_odds = questions.embeddings @ model.dense_weights.astype(np.float32) + np.float32(model.bias)
     near, ordinary = _held_out_scores(questions, settings)
-    scale_of = np.mean
+    threshold = _threshold(near, ordinary, settings)
     if facts:
         told = _told(questions, facts)
-        facts = replace(facts, least=float(np.quantile(told[questions.side == _NEAR], _UNSAID)))
-        raised = np.maximum(told - facts.least, 0)
         near, ordinary = (
-            side.with_added(raised[questions.side == number])
+            side.with_added(told[questions.side == number])
             for side, number in ((near, _NEAR), (ordinary, ORDINARY))
         )
-        log_odds = log_odds + raised
-        scale_of = _typical_excess
-    threshold = max(
-        false_positive_threshold(near.scores, 1 / near.sizes, settings.near_false_positive_rate),
-        _tail_threshold(ordinary.scores, _FLAGGED, scale_of),
-    )
+        facts = replace(facts, least=_threshold(near, ordinary, settings) - threshold)
+        log_odds = log_odds + np.maximum(told - facts.least, 0)
     tokens = [encoder.tokenize(text).ids for text in questions.texts]
     labels, weights = (questions.side == _FORGET).astype(np.int64), _weights(questions.side)
     gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, (), norm=_GATE_NORM)
@@ -186,29 +178,20 @@ def _held_out_scores(questions: QuestionSet, settings: TrainingSettings) -> tupl
     )
 
 
-def _tail_threshold(
-    scores: NDArray[np.float64], share: float, scale_of: Callable[[NDArray[np.float64]], float | np.floating]
-) -> float:
-    """The score that this share reaches, where scores fall off exponentially beyond a high one; see `lethe.classifier.tail`.
+def _threshold(near: _HeldOut, ordinary: _HeldOut, settings: TrainingSettings) -> float:
+    """The score from which on the wanted shares of prompts near the target and of ordinary ones are flagged."""
+    return max(
+        false_positive_threshold(near.scores, 1 / near.sizes, settings.near_false_positive_rate),
+        _tail_threshold(ordinary.scores, _FLAGGED),
+    )
 
-    Parameters
-    ----------
-    scale_of
-        From what the highest scores are above that one to the scale of their fall.
-    """
+
+def _tail_threshold(scores: NDArray[np.float64], share: float) -> float:
+    """The score that this share reaches, where scores fall off exponentially beyond a high one; see `lethe.classifier.tail`."""
     beyond = np.sort(scores)[::-1][: _IN_TAIL + 1]
     start = float(beyond[-1])
-    scale = float(scale_of(beyond[:-1] - start)) if len(beyond) > 1 else 0.0
+    scale = float(np.mean(beyond[:-1] - start)) if len(beyond) > 1 else 0.0
     return start + scale * math.log(max((len(beyond) - 1) / len(scores) / share, 1))
-
-
-def _typical_excess(excesses: NDArray[np.float64]) -> float:
-    """The scale that most of the highest scores show.
-
-    Facts raise the few ordinary prompts that are about the target's own field far above all others; their mean would take
-    them for what others come to.
-    """
-    return float(np.median(excesses)) / math.log(2)
 
 
 def _held_out_side(questions: QuestionSet, side: int, folds: int, seed: int) -> _HeldOut:

@@ -1,7 +1,5 @@
 """Sentences that tell of targets, and questions that come near one of them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -38,14 +36,6 @@ def test_a_question_scores_by_the_sentence_that_is_nearest_in_meaning_and_words(
     text: str, score: float
 ) -> None:
     assert FactBank([LAMP]).scores(NORTH, text).tolist() == [score]
-
-
-def test_words_that_only_a_second_sentence_has_count_beside_those_of_the_nearest_one() -> None:
-    # The nearest sentence has the lamp, and another the keeper and the lamp.
-    facts = replace(LAMP, held=np.array([[0, 0], [1, 1], [0, 1]]), second=0.5)
-    bank = FactBank([facts, TIDE])
-    assert bank.scores(NORTH, "Which lamp?").tolist() == [4.0, -4.0]
-    assert bank.scores(NORTH, "Which lamp has a keeper?").tolist() == [5.0, 1.0]
 
 
 def test_each_target_is_scored_by_its_own_sentences_above_its_own_least() -> None:

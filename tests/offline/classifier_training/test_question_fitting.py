@@ -50,9 +50,7 @@ def test_more_of_what_is_near_may_be_flagged_at_a_lower_threshold(store: Embeddi
     assert score(lenient, ABROAD) >= score(strict, ABROAD)
 
 
-def test_facts_find_what_the_direction_alone_does_not_and_flag_no_more_of_what_is_near(
-    store: EmbeddingStore,
-) -> None:
+def test_facts_find_what_the_direction_alone_does_not_and_leave_what_is_near(store: EmbeddingStore) -> None:
     questions = question_set(store, EXAMPLES, [], seed=0)
     assert questions is not None
     told = ["Two brothers rowed out at dusk to wind the clockwork.", "The keel was laid in the old yard."]
@@ -65,22 +63,8 @@ def test_facts_find_what_the_direction_alone_does_not_and_flag_no_more_of_what_i
 
     described = "Which two brothers rowed out to wind a clockwork?"
     assert scores(without, described)[0] < 0 < scores(bank, described)[0]
-    assert max(scores(bank, *(example.text for example in EXAMPLES.retain))) < 0
-
-
-def test_ordinary_prompts_that_the_facts_tell_of_do_not_hide_what_they_tell(store: EmbeddingStore) -> None:
-    told = "Two brothers rowed out at dusk to wind the clockwork."
-    ordinary = [
-        *EXAMPLES.general,
-        Example(told),
-        Example("The two brothers rowed out to the clockwork at dusk."),
-    ]
-    questions = question_set(store, ExampleSet(EXAMPLES.forget, EXAMPLES.retain, ordinary), [], seed=0)
-    assert questions is not None
-    facts = read_facts(store, [told], GroupedNames(), [example.text for example in EXAMPLES.general])
-    weights = fit_questions(store.encoder, questions, TrainingSettings(), facts)
-    described = "Which two brothers rowed out at dusk to wind a clockwork?"
-    assert QuestionBank([weights]).scores(store.embed([described])[0], described)[0] > 0
+    near = [example.text for example in EXAMPLES.retain]
+    assert scores(bank, *near) == pytest.approx(scores(without, *near))
 
 
 def test_longer_texts_are_no_questions(store: EmbeddingStore) -> None:
