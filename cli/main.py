@@ -49,17 +49,12 @@ def tell_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=tell_version, is_eager=True, help="Tell the version, and end."),
     ] = False,
 ) -> None:
     """What may stand before a verb."""
-    if context.invoked_subcommand != "serve":
-        # Threads of a job that spin while they wait for each other take the cores from what else runs, and so from
-        # each other. Read when a library with such threads is loaded.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 app.command("serve")(serve.serve)
@@ -86,11 +81,17 @@ app.add_typer(feedback.app, name="feedback")
 
 # Read when a library is imported, and by child processes: docs/security.md says by which, and what they would send.
 _UNOBSERVED = {"DO_NOT_TRACK": "1", "DISABLE_SAFETENSORS_CONVERSION": "1"}
+# Verbs whose engines inherit what is set here, and have the cores to themselves.
+_WITH_ENGINES = ["serve"], ["demo"]
 
 
 def main() -> None:
     """Run the command line."""
     os.environ.update(_UNOBSERVED)
+    if sys.argv[1:2] not in _WITH_ENGINES:
+        # Threads of a job that spin while they wait for each other take the cores from what else runs, and so from
+        # each other. Read when a library with such threads is loaded.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for stream in (sys.stdout, sys.stderr):
         # What people write may have characters that the terminal's encoding lacks.
         if isinstance(stream, io.TextIOWrapper):

@@ -71,7 +71,8 @@ async def test_an_engine_that_is_not_well_or_not_there_is_a_fault(
     ("ahead", "health", "words"),
     [
         (0.4, Health.WELL, "within 5 s of this machine's"),
-        (-2.1, Health.WELL, "within 5 s of this machine's"),
+        (-4.0, Health.WELL, "within 5 s of this machine's"),
+        (5.5, Health.DOUBTFUL, "6 s ahead of this machine's"),
         (-20.0, Health.DOUBTFUL, "20 s behind this machine's"),
         (
             90.0,
