@@ -11,7 +11,7 @@ _FEWEST = 12
 _LEAST_LETTERS = 0.6
 _ROW = r"[ \t]*\|(?:[^|\n]{0,3}\|)+[ \t]*"
 _TABLE = re.compile(rf"(?m)^{_ROW}$(?:\n{_ROW}$)*")
-_RULE = re.compile(r"\|[\s|:\-]*-[\s|:\-]*\|")
+_IN_RULE = frozenset("|-: \t")
 _ARRAY = re.compile(r"(?:([\"'])[^\"'\n]?\1\s?,\s{0,4}){11,}([\"'])[^\"'\n]?\2")
 _IN_ARRAY = bytes(34 if chr(byte) in "\"'" else 44 if byte == 44 else 97 for byte in range(256))
 _ITEM = re.compile(r"[\"']([^\"'\n]?)[\"']")
@@ -43,7 +43,7 @@ def _of_table(rows: str) -> list[str]:
     return [
         cell.strip()
         for row in rows.split("\n")
-        if not _RULE.fullmatch(row.strip())
+        if "-" not in row or not _IN_RULE.issuperset(row)
         for cell in row.strip().strip("|").split("|")
     ]
 

@@ -3,14 +3,14 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lethe.classifier.text.letter_statistics import LetterStatistics
 
 FEWEST = 6
 """Groups of a run."""
-_MOST_GROUPS = 4096
+_MOST_GROUPS, _LONGEST_GAP = 4096, 4
 # Bits a letter that the reading must have; where words are not parted, pairs of letters meet that stand in no word.
 _LANGUAGE, _LANGUAGE_UNPARTED = -4.9, -5.4
 # The same of a long one with its words apart: questions have -3.9 and more, lists of versions up to -4.4.
@@ -39,12 +39,29 @@ class Groups:
         Versions, hashes and packed tables have letters in the gaps; these part a run.
         """
         found = [match.span() for match in group.finditer(text)]
-        if len(found) < fewest:
-            return
         gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(found)]
         kinds = Counter(_kind(gap) for gap in gaps if not any(map(str.isalnum, gap)))
         common = {kind for kind, _ in kinds.most_common(2)}
-        edges = [0, *(place for place, gap in enumerate(gaps, 1) if _kind(gap) not in common), len(found)]
+        yield from cls._parted(text, found, gaps, [_kind(gap) in common for gap in gaps], fewest)
+
+    @classmethod
+    def near(cls, text: str, group: re.Pattern[str], fewest: int) -> Iterator[tuple[int, int, "Groups"]]:
+        """Half-open stretches with at least so many groups, no words and few characters between, and their groups."""
+        found = [match.span() for match in group.finditer(text)]
+        gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(found)]
+        near = [len(gap) <= _LONGEST_GAP and not any(map(str.isalnum, gap)) for gap in gaps]
+        yield from cls._parted(text, found, gaps, near, fewest)
+
+    @classmethod
+    def _parted(
+        cls,
+        text: str,
+        found: Sequence[tuple[int, int]],
+        gaps: Sequence[str],
+        goes_on: Sequence[bool],
+        fewest: int,
+    ) -> Iterator[tuple[int, int, "Groups"]]:
+        edges = [0, *(place for place, goes in enumerate(goes_on, 1) if not goes), len(found)]
         for first, last in itertools.pairwise(edges):
             if last - first >= fewest:
                 groups = tuple(text[start:end] for start, end in found[first:last])

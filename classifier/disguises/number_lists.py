@@ -52,6 +52,8 @@ _CALLED = re.compile(r"\((?:0x)?([0-9A-Fa-f]{1,6})\)")
 _KIND_OF_POINT = np.frombuffer(_KINDS[:128] + bytes(1), np.uint8)
 _LONG_LINE = 24
 _LARGEST_POINT = 0x10FFFF
+# Of a character in base 2, with noughts before it.
+_MOST_DIGITS = 64
 _FIRST_CHARACTER = 9
 # Numbers below the first character, in whatever base.
 _NO_CHARACTERS = frozenset(
@@ -196,7 +198,7 @@ def _numbers(run: str) -> list[str]:
 def _characters(numbers: list[str], base: int) -> str | None:
     """Numbers in a base as bytes, or as code points; None where they are neither, or no text."""
     distinct = set(numbers)
-    if not _DIGITS_OF_BASE[base].issuperset("".join(distinct)):
+    if not _DIGITS_OF_BASE[base].issuperset("".join(distinct)) or max(map(len, distinct)) > _MOST_DIGITS:
         return None
     points = {number: int(number, base) for number in distinct}
     if max(points.values()) > _LARGEST_POINT or min(points.values()) < _FIRST_CHARACTER:

@@ -3,6 +3,7 @@
 Taken where the numbers are those of places, each once, and not in their order already.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from lethe.classifier.disguises.scan import Scan
 from lethe.classifier.text.aligned_text import AlignedText, replaced
 
 _FEWEST, _LONGEST = 6, 48
+# Characters from a piece to the next.
+_LONGEST_GAP = 8
 # Of places, how many must be taken: what stands at the others may be spaces.
 _LEAST_TAKEN = 0.7
 # How often each number may stand, where other numbers do besides.
@@ -64,13 +67,27 @@ def _may_match(text: str) -> Iterator[re.Pattern[str]]:
 
 def read_numbered(text: str) -> AlignedText | None:
     """The text with numbered pieces in the order of their numbers; None where there are none, or they are in order."""
-    for entry in _may_match(text):
-        found = list(entry.finditer(text))
-        numbers = [int(match["number"]) for match in found]
-        if len(found) >= _FEWEST and _are_places(numbers):
-            pieces = [_unquoted(match["piece"]) for match in found]
-            return replaced(text, [(found[0].start(), found[-1].end(), f" {_in_order(numbers, pieces)} ")])
-    return None
+    runs = [run for entry in _may_match(text) for run in _runs(entry, text)]
+    if not runs:
+        return None
+    # One way to read them is a number off where they stand without spaces; it covers less.
+    run = max(runs, key=lambda run: run[-1].end() - run[0].start())
+    numbers = [int(match["number"]) for match in run]
+    read = _in_order(numbers, [_unquoted(text, match) for match in run])
+    return replaced(text, [(run[0].start(), run[-1].end(), f" {read} ")])
+
+
+def _runs(entry: re.Pattern[str], text: str) -> Iterator[list[re.Match[str]]]:
+    """Pieces that stand by one another, no words between, and have the numbers of their places."""
+    run: list[re.Match[str]] = []
+    for match in itertools.chain(entry.finditer(text), (None,)):
+        gap = text[run[-1].end() : match.start()] if run and match else ""
+        if match is None or len(gap) > _LONGEST_GAP or any(map(str.isalnum, gap)):
+            if len(run) >= _FEWEST and _are_places([int(each["number"]) for each in run]):
+                yield run
+            run = []
+        if match is not None:
+            run.append(match)
 
 
 def _are_places(numbers: Sequence[int]) -> bool:
@@ -91,11 +108,17 @@ def _in_order(numbers: Sequence[int], pieces: Sequence[str]) -> str:
     return between.join(by_place.get(place, " ") for place in range(min(numbers), max(numbers) + 1))
 
 
-def _unquoted(piece: str) -> str:
+def _unquoted(text: str, match: re.Match[str]) -> str:
+    piece = match["piece"]
+    if text[match.start("piece") - 1] != '"':
+        return piece
     try:
-        return str(json.loads(f'"{piece.strip()}"')) if "\\" in piece else piece.strip('"')
+        read = str(json.loads(f'"{piece}"'))
+        # Half of a character is no text.
+        read.encode()
     except ValueError:
         return piece
+    return read
 
 
 NUMBERED_PIECES = Reader("numbered pieces", _may_be_numbered, read_numbered)

@@ -18,7 +18,7 @@ from lethe.classifier.disguises.reader import Reader
 from lethe.classifier.text.aligned_text import AlignedText, replaced
 from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics, kinds_of
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"[0-9]+")
 # Numbers of a run, how many of them differ, and how often one stands there in the mean at least.
 _FEWEST, _MOST = 20, 2000
 _FEWEST_DIFFERENT, _MOST_DIFFERENT, _LEAST_REPEATED = 8, 26, 1.8
@@ -29,6 +29,7 @@ _ROUNDS = 40
 # As many numbers as show what all of them stand for.
 _WEIGHED = 300
 _SHARE_ALIKE = 0.6
+_MOST_DIGITS = 12
 
 
 class OrderedNumbers:
@@ -50,7 +51,7 @@ class OrderedNumbers:
 
     def _run(self, run: Groups) -> str | None:
         numbers = run.groups
-        different = sorted(set(numbers), key=int)
+        different = sorted(set(numbers), key=lambda number: (int(number), number))
         if not (
             _FEWEST <= len(numbers) <= _MOST
             and _FEWEST_DIFFERENT <= len(different) <= _MOST_DIFFERENT
@@ -112,7 +113,12 @@ class OrderedNumbers:
 
 def _may_be_letters(numbers: Sequence[str]) -> bool:
     """Whether there are enough of them, and few enough that differ, some of which may stand before the run."""
-    return len(numbers) >= _FEWEST and len(set(numbers)) <= 2 * _MOST_DIFFERENT
+    different = set(numbers)
+    return (
+        len(numbers) >= _FEWEST
+        and len(different) <= 2 * _MOST_DIFFERENT
+        and max(map(len, different)) <= _MOST_DIGITS
+    )
 
 
 def _are_of_one_length(words: Sequence[str]) -> bool:

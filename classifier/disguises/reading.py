@@ -14,7 +14,7 @@ SPECULATIVE = frozenset({"rot13", "reversed"})
 OTHER_SIGNS = "other signs"
 LOSSY = frozenset(
     {"signs", "numbered letters", "spoken letters", "paired letters", "initials", "told signs"}
-    | {"ordered numbers", "cells", "filled", "numbered pieces"}
+    | {"ordered numbers", "two signs", "cells", "filled", "numbered pieces"}
     | {"drawn letters", "unscrambled", *SHORTENED}
 )
 _LONGEST_IN_OTHER_SIGNS = 1000

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from lethe.classifier.text.points import points_of
 
 # Bytes that stand for characters beyond ASCII: one for each of these, and one for all of a kind.
-_MARKS = "·•∙–—−→"
+MARKS = "·•∙–—−→"
+"""Those beyond ASCII that have a byte of their own."""
 _LETTER, _SPACE, _OTHER, _FAR = range(0x80, 0x84)
 _FIRST_MARK = 0x90
 SPACES = string.whitespace + "\x1c\x1d\x1e\x1f"
@@ -37,7 +38,7 @@ def kind(
     far
         Whether characters beyond the first plane are, which may be anything.
     """
-    chosen = {_FIRST_MARK + _MARKS.index(each) if each in _MARKS else ord(each) for each in characters}
+    chosen = {_FIRST_MARK + MARKS.index(each) if each in MARKS else ord(each) for each in characters}
     beyond = ((_LETTER, letters), (_SPACE, spaces), (_OTHER, others), (_FAR, far))
     chosen |= {byte for byte, wanted in beyond if wanted}
     return bytes(byte in chosen for byte in range(256))
@@ -105,6 +106,6 @@ def _bytes_beyond_ascii() -> NDArray[np.uint8]:
     characters = list(map(chr, range(128, _PLANE)))
     table[128:_PLANE][list(map(str.isalnum, characters))] = _LETTER
     table[128:_PLANE][list(map(str.isspace, characters))] = _SPACE
-    table[list(map(ord, _MARKS))] = np.arange(_FIRST_MARK, _FIRST_MARK + len(_MARKS))
+    table[list(map(ord, MARKS))] = np.arange(_FIRST_MARK, _FIRST_MARK + len(MARKS))
     table[_PLANE] = _FAR
     return table

@@ -406,11 +406,10 @@ _CODES = (
     alphabets.NUMBERED,
     ORDERED,
     TWO_SIGNS,
-    CELLS,
-    FILLED,
-    NUMBERED_PIECES,
     alphabets.SPOKEN,
 )
+# What was taken apart or filled up, whatever it says.
+_PARTED = (CELLS, FILLED, NUMBERED_PIECES)
 # Letters spelled in some way, of which none stands within another.
 _SPELLINGS = (
     alphabets.PAIRED,
@@ -426,20 +425,20 @@ _ESCAPES, _ESCAPED_WORDS = (
     Reader("escapes", always, read_escapes),
     Reader("escaped words", always, read_escaped_words),
 )
-READERS = (*_CODES, *_SPELLINGS, SPACED)
+READERS = (*_CODES, *_PARTED, *_SPELLINGS, SPACED)
 _READERS = {reader.name: reader for reader in READERS}
 _NAMES = ("escapes", *_READERS, *LEET_ALPHABETS, "literals", *TURNS)
 _STATISTICS, _SIGNS = LetterStatistics.load(), SignStatistics.load()
 ENCODINGS = _names(_CODES) | {"escapes"}
 # What these make of nonsense is nonsense still.
-_SLIGHT = {"unjoined", "respelled", "literals", "ordered numbers", *SHORTENED}
+_SLIGHT = {"unjoined", "respelled", "literals", "ordered numbers", *_names(_PARTED), *SHORTENED}
 # A longer text may hide something among its sentences.
 _LONGEST_PROMPT = 400
 # Letters of a word that says something by being known.
 _SHORTEST_KNOWN = 3
 # Those that change words where they stand, whatever the rest of the text is.
 _WORD_BY_WORD = {"unscrambled", "unjoined", "respelled", *SHORTENED}
-_LOCAL = {*_names(_CODES), *_names(_SPELLINGS), *TURNS, "spaced", *_WORD_BY_WORD}
+_LOCAL = {*_names(_CODES), *_names(_PARTED), *_names(_SPELLINGS), *TURNS, "spaced", *_WORD_BY_WORD}
 # What is looked for in a reading; everything in the plain one and in what was decoded. Letters are turned where a single word
 # makes sense for it, so only codes are looked for in what results.
 _FOLLOWED_BY: Mapping[str, Set[str]] = {

@@ -117,7 +117,7 @@ class ToldTables:
         return None
 
     def _letters(self, text: str, letters: Mapping[str, str]) -> list[tuple[int, int, str]]:
-        table = str.maketrans(dict(letters))
+        table = str.maketrans({sign.lower(): letter for sign, letter in letters.items()})
         lines = (
             (match.span(), match[0], match[0].lower().translate(table)) for match in _LINE.finditer(text)
         )
@@ -130,13 +130,10 @@ class ToldTables:
         ]
 
     def _signs(self, text: str, letters: Mapping[str, str]) -> list[tuple[int, int, str]]:
-        sign = _pattern(list(letters))
-        runs = re.compile(rf"(?:{sign})(?:[^\w]{{0,4}}?(?:{sign})){{{FEWEST - 1},}}")
-        group = re.compile(sign)
         return [
-            (*match.span(), asked(read))
-            for match in runs.finditer(text)
-            if (read := likeliest(self._statistics, Groups.of(match[0], group), [letters])) is not None
+            (start, end, asked(read))
+            for start, end, run in Groups.near(text, _pattern(list(letters)), FEWEST)
+            if (read := likeliest(self._statistics, run, [letters])) is not None
         ]
 
 
@@ -165,12 +162,14 @@ def _near_one_another(found: Iterable[re.Match[str]]) -> Iterator[list[re.Match[
     yield entries
 
 
-def _pattern(signs: Sequence[str]) -> str:
+def _pattern(signs: Sequence[str]) -> re.Pattern[str]:
     """One of some signs: numbers of one width may stand without gaps, other numbers and words do not."""
     apart = not (all(map(str.isdigit, signs)) and len(set(map(len, signs))) == 1)
-    return "|".join(
-        rf"(?<!\w){re.escape(sign)}(?!\w)" if apart and sign[0].isalnum() else re.escape(sign)
-        for sign in sorted(signs, key=len, reverse=True)
+    return re.compile(
+        "|".join(
+            rf"(?<!\w){re.escape(sign)}(?!\w)" if apart and sign[0].isalnum() else re.escape(sign)
+            for sign in sorted(signs, key=len, reverse=True)
+        )
     )
 
 

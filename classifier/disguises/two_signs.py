@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from lethe.classifier.disguises.alphabets import SIGNS
 from lethe.classifier.disguises.number_lists import NUMBERS
 from lethe.classifier.disguises.reader import Reader
-from lethe.classifier.disguises.scan import SPACES, Scan, bytes_of_kind, kind
+from lethe.classifier.disguises.scan import MARKS, SPACES, Scan, bytes_of_kind, kind
 from lethe.classifier.text.aligned_text import AlignedText, replaced
 from lethe.classifier.text.letter_statistics import LETTERS, LetterStatistics
 
@@ -24,7 +24,8 @@ _PARTS = ",;/|"
 _WORD, _MARK = re.compile(r"[^\W\d_]+"), re.compile(rf"[^\w\s{_PARTS}]")
 _APART = re.compile(rf"[\s{_PARTS}]*")
 _MARKS = re.compile(rf"[^\w\s{_PARTS}](?:[\s{_PARTS}]{{0,3}}[^\w\s{_PARTS}]){{{_FEWEST - 1},}}")
-_IN_MARKS = kind("".join(set(string.punctuation) - set(_PARTS)), others=True, far=True)
+_IN_MARKS = kind("".join({*string.punctuation, *MARKS} - {*_PARTS}), others=True, far=True)
+_PARTS_AS_SPACES = bytes.maketrans(_PARTS.encode(), b" " * len(_PARTS))
 _BETWEEN = bytes_of_kind(kind(SPACES + _PARTS, spaces=True))
 _SEPARATORS = "", " ", " / "
 _FIVE = re.compile(r"[01]{5}")
@@ -35,15 +36,15 @@ _STATISTICS = LetterStatistics.load()
 
 
 def _may_be_two_signs(scan: Scan) -> bool:
-    return _may_be_two_marks(scan) or _may_be_two_words(scan.text)
+    return _may_be_two_marks(scan) or _may_be_two_words(scan)
 
 
 def _may_be_two_marks(scan: Scan) -> bool:
     return scan.has_run(_IN_MARKS, _FEWEST, without=_BETWEEN)
 
 
-def _may_be_two_words(text: str) -> bool:
-    words = text.split()
+def _may_be_two_words(scan: Scan) -> bool:
+    words = scan.signs.translate(_PARTS_AS_SPACES).split()
     return any(
         len({*words[start : start + _FIRST]}) < _FIRST
         and len({*words[start : start + _LOOK_AT]}) <= _MOST_DIFFERENT
@@ -53,14 +54,20 @@ def _may_be_two_words(text: str) -> bool:
 
 def read_two_signs(text: str) -> AlignedText | None:
     """The text with rows of but two signs or words read as bits or as dots and dashes; None where there are none."""
+    scan = Scan(text)
     rows: list[Sequence[re.Match[str]]] = []
-    if _may_be_two_marks(Scan(text)):
+    if _may_be_two_marks(scan):
         for match in _MARKS.finditer(text):
             rows += _rows(_MARK.finditer(text, *match.span()), text)
-    if _may_be_two_words(text):
+    if _may_be_two_words(scan):
         rows += _rows(_WORD.finditer(text), text)
-    found = [(row[0].start(), row[-1].end(), read) for row in rows if (read := _read(text, row)) is not None]
-    return replaced(text, sorted(found)) if found else None
+    found: list[tuple[int, int, str]] = []
+    for row in sorted(rows, key=lambda row: row[0].start()):
+        # The end of a row that was read may be the beginning of the next.
+        left = [match for match in row if not found or match.start() >= found[-1][1]]
+        if len(left) >= _FEWEST and (read := _read(text, left)) is not None:
+            found.append((left[0].start(), left[-1].end(), read))
+    return replaced(text, found)
 
 
 def _rows(signs: Iterable[re.Match[str]], text: str) -> Iterator[Sequence[re.Match[str]]]:

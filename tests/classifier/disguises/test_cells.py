@@ -1,8 +1,10 @@
 import json
+import random
 
 import pytest
 
 from lethe.classifier.disguises.cells import read_cells
+from lethe.classifier.disguises.deobfuscation import find_readings
 
 QUESTION = "Who keeps the lighthouse near the harbour?"
 
@@ -38,3 +40,12 @@ def test_letters_in_an_array_are_read(array: str) -> None:
 )
 def test_tables_of_data_are_left_alone(ordinary: str) -> None:
     assert read_cells(ordinary) is None
+
+
+def test_an_array_of_labels_is_not_called_unreadable() -> None:
+    labels = random.Random(2).choices("abcdexyz", k=80)
+    assert find_readings(f"y = {labels}").unreadable == ()
+
+
+def test_a_long_rule_takes_no_longer_than_its_length() -> None:
+    assert read_cells("|" + "-|" * 100_000 + "a|") is None

@@ -46,3 +46,7 @@ def test_a_list_of_numbers_is_read(codes: NumberLists, listed: str) -> None:
 )
 def test_ordinary_numbers_are_left_alone(codes: NumberLists, ordinary: str) -> None:
     assert codes.read(ordinary) is None
+
+
+def test_endless_numbers_are_no_characters() -> None:
+    assert NumberLists(LetterStatistics.load()).read("65 " * 20 + "7" * 5000) is None

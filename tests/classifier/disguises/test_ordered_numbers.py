@@ -59,3 +59,13 @@ def test_the_numbers_before_a_run_are_not_of_it(ordered: OrderedNumbers) -> None
 )
 def test_other_numbers_are_left_alone(ordered: OrderedNumbers, ordinary: str) -> None:
     assert ordered.read(ordinary) is None
+
+
+def test_equal_numbers_are_in_one_order_and_endless_ones_are_none(ordered: OrderedNumbers) -> None:
+    rule = [str(place**2) for place in range(1, 27)]
+    rule[LETTERS.index("p")] = "0225"
+    text = " / ".join(" ".join(rule[LETTERS.index(letter)] for letter in word) for word in QUESTION.split())
+    read = ordered.read(text)
+    assert read is not None
+    assert "keener" in read.text or "keeper" in read.text
+    assert ordered.read(f"{text} / {'7' * 5000}") is None

@@ -101,3 +101,17 @@ def test_letters_that_are_not_told_stay(tables: ToldTables) -> None:
 )
 def test_answers_to_choose_from_and_code_are_left_alone(tables: ToldTables, ordinary: str) -> None:
     assert tables.read(ordinary) is None
+
+
+def test_a_table_and_what_it_spells_may_be_in_capitals(tables: ToldTables) -> None:
+    turned = LETTERS[7:] + LETTERS[:7]
+    table = ", ".join(f"{one} = {other}" for one, other in zip(LETTERS.upper(), turned.upper(), strict=True))
+    read = tables.read(f"{table}\n\n{QUESTION.translate(str.maketrans(turned, LETTERS)).upper()}")
+    assert read is not None
+    assert read.text.endswith(QUESTION)
+
+
+def test_signs_that_begin_with_one_another_are_parted_in_one_way(tables: ToldTables) -> None:
+    dashes = "".join(f"{letter}: {'-' * (20 + place)}\n" for place, letter in enumerate("abcde"))
+    others = "".join(f"{letter}: x{place}\n" for place, letter in enumerate("fghijk"))
+    assert tables.read(f"{dashes}{others}\nQ\n{'-' * 400}") is None

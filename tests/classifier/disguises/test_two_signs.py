@@ -47,3 +47,21 @@ def test_dots_and_dashes_in_any_two_marks_are_read() -> None:
 )
 def test_answers_tables_and_rules_are_left_alone(ordinary: str) -> None:
     assert read_two_signs(ordinary) is None
+
+
+def test_rows_that_share_a_word_are_read_apart() -> None:
+    second = BITS.translate({48: "no ", 49: "maybe "})
+    read = read_two_signs(f"{BITS.translate({48: 'no ', 49: 'yes '})}{second}What does it say?")
+    assert read is not None
+    assert QUESTION in read.text
+    changes = read.replacements
+    assert changes is not None
+    assert (changes.ends[:-1] <= changes.starts[1:]).all()
+    assert read.text.endswith("What does it say?")
+
+
+@pytest.mark.parametrize(("zero", "one", "between"), [("→", "←", ""), ("·", "–", ""), ("no", "yes", ",")])
+def test_marks_of_any_kind_and_words_between_commas_are_signs(zero: str, one: str, between: str) -> None:
+    read = read_two_signs(between.join({"0": zero, "1": one}[bit] for bit in BITS))
+    assert read is not None
+    assert QUESTION in read.text
