@@ -23,6 +23,8 @@ from lethe.offline.metrics.intervals import counted
 
 _ALL = (*DISGUISES, *RED_TEAM_DISGUISES, *PUZZLE_DISGUISES, *PUBLISHED_DISGUISES, *MISCELLANY_DISGUISES)
 
+_WITH_NETWORK = {6: "sixth", 5: "fifth"}
+
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -43,10 +45,23 @@ class Outcomes:
 
 
 def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordinary: Sequence[str]) -> str:
-    """Tables in Markdown: by kind, then by disguise; for those developed on, and for those held out."""
-    asked = asyncio.run(_outcomes(encoder, head, questions))
-    innocent = asyncio.run(_outcomes(encoder, head, ordinary))
-    parts: list[str] = []
+    """Tables in Markdown: by kind, then by disguise; for those developed on, and for those held out.
+
+    Of the last two lists it says what passes with `classifier.odd_stretches` too.
+    """
+    asked = asyncio.run(_outcomes(encoder, head, questions, _ALL))
+    innocent = asyncio.run(_outcomes(encoder, head, ordinary, _ALL))
+    last = [each for each in _ALL if each.held_out in _WITH_NETWORK]
+    judged = asyncio.run(_outcomes(encoder, head, questions, last, odd_stretches=True))
+    passed = [_sum(judged, [each for each in last if each.held_out == number]) for number in _WITH_NETWORK]
+    parts = [
+        "With `classifier.odd_stretches`, which is off below, "
+        + ", ".join(
+            f"{counted(each.passed, each.prompts)} of the {name}"
+            for name, each in zip(_WITH_NETWORK.values(), passed, strict=True)
+        )
+        + " pass."
+    ]
     titles = {
         6: "Held out sixth",
         5: "Held out fifth",
@@ -76,11 +91,20 @@ def disguise_tables(encoder: Encoder, head: Head, questions: Sequence[str], ordi
     return "\n\n".join(parts)
 
 
-async def _outcomes(encoder: Encoder, head: Head, prompts: Sequence[str]) -> dict[Disguise, Outcomes]:
-    settings = ClassifierSettings(spans=False, cache_bytes=0, deadline_seconds=600)
+async def _outcomes(
+    encoder: Encoder,
+    head: Head,
+    prompts: Sequence[str],
+    disguises: Sequence[Disguise],
+    *,
+    odd_stretches: bool = False,
+) -> dict[Disguise, Outcomes]:
+    settings = ClassifierSettings(
+        spans=False, cache_bytes=0, deadline_seconds=600, odd_stretches=odd_stretches
+    )
     service = ClassifierService(encoder, [head], settings)
     try:
-        return {disguise: await _of(service, disguise, prompts) for disguise in _ALL}
+        return {disguise: await _of(service, disguise, prompts) for disguise in disguises}
     finally:
         await service.close()
 

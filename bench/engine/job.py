@@ -119,7 +119,7 @@ def _run(job: EngineJob, log_path: Path, sender: Connection) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     os.environ |= job.environment
-    # PyTorch looked at the variable when it was imported.
+    # PyTorch looked at the variable when it was imported, in the process that this one was forked from.
     dynamo.disable = os.environ.get("TORCHDYNAMO_DISABLE") == "1"
     sender.send(_results(job))
 

@@ -40,9 +40,9 @@ _ORDER = (
 class _Guard:
     """The classifier of both nets, with a threshold for prompts that may be another than the shipped one."""
 
-    def __init__(self, service: ClassifierService, threshold: float | None) -> None:
+    def __init__(self, service: ClassifierService, target: str, threshold: float | None) -> None:
         self._service = service
-        self._thresholds = {} if threshold is None else {HARRY_POTTER.name: threshold}
+        self._thresholds = {} if threshold is None else {target: threshold}
 
     async def flagged(self, conversations: Sequence[Conversation]) -> list[bool]:
         verdicts = [await self._service.classify(each, thresholds=self._thresholds) for each in conversations]
@@ -67,7 +67,7 @@ def main() -> None:
     if "strength" in changed:
         corruption = replace(corruption, strength=changed["strength"])
     model = ConversingModel.recorded(folder, corruption, cache)
-    guard = _Guard(service_of_bundle(bundle), changed.get("threshold"))
+    guard = _Guard(service_of_bundle(bundle), bundle.name, changed.get("threshold"))
     forms, rows = in_all_forms(known), list[Row]()
     for name in _ORDER:
         say(name)

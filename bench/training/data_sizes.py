@@ -6,14 +6,13 @@ there. Needs LETHE_DATA_DIR.
 """
 
 import argparse
-import gzip
 import json
 import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.classifier.data import data_folder, ordinary_tests
+from bench.classifier.data import data_folder, fresh_questions, ordinary_tests
 from bench.classifier.verdicts import flags
 from bench.page import machine, table, write_section
 from bench.repository import ROOT
@@ -112,14 +111,12 @@ def _texts(near: Sequence[Example]) -> dict[str, list[str]]:
         row["question"]
         for row in json.loads((data_folder() / "muse" / "hp" / "knowmem" / "forget_qa.json").read_text())
     ]
-    with gzip.open(data_folder() / "traffic" / "freshqa.jsonl.gz", "rt") as file:
-        fresh = [json.loads(line)["text"] for line in file]
     ordinary = ordinary_tests()
     pages = [text for name, texts in ordinary.items() if "characters" in name for text in texts]
     prompts = [text for name, texts in ordinary.items() if "characters" not in name for text in texts]
     unnamed = [text for text in questions if not entity_spans(_NAMES, text)]
     wrong = {"near": [each.text for each in near]} | dict(
-        zip(_ORDINARY, (fresh, prompts, pages), strict=True)
+        zip(_ORDINARY, (fresh_questions(), prompts, pages), strict=True)
     )
     return {"questions": questions, "described": unnamed} | {
         name: [text for text in texts if not entity_spans(_NAMES, text)] for name, texts in wrong.items()

@@ -1,4 +1,4 @@
-"""One and the same thing between the letters of words: comments, empty tags, braces, whatever it is."""
+"""One and the same thing of two marks or more between the letters of words: comments, braces, entities."""
 
 import re
 import string

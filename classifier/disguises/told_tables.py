@@ -1,4 +1,4 @@
-"""Letters in signs whose table the text tells itself, whatever the signs are: "a = 35, b = 94", "violin = q", "a: 101 117 140".
+"""Letters in signs whose table the text tells itself: "a = 35, b = 94", "violin = q", "a: 101 117 140".
 
 A table is told where most of the alphabet stands beside signs of its own, each letter once. What is written in these signs before or
 behind it is read, and taken where language comes out.

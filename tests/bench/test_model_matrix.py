@@ -1,5 +1,7 @@
 """What the matrix of models says of one that could not be tried."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +63,9 @@ def test_what_a_weak_corruption_moves_is_weighed_as_is_asked(
     assert 0 < result.moved < 0.05
     assert result.outcome is Outcome.DIFFERS
     assert compare_model(model, *asked, moves=result.moved / 2).outcome is Outcome.EXACT
+
+
+def test_a_model_is_written_under_the_name_that_vllm_knows_its_class_by(tmp_path: Path) -> None:
+    write_tiny_model(replace(ARCHITECTURES[0], vllm_class="OtherForCausalLM"), tmp_path / "model")
+    written = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert written["architectures"] == ["OtherForCausalLM"]
