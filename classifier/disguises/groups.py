@@ -28,9 +28,8 @@ class Groups:
     @classmethod
     def of(cls, run: str, group: re.Pattern[str]) -> "Groups":
         """A run by a pattern of its groups."""
-        found = list(group.finditer(run))
-        gaps = tuple(run[before.end() : after.start()] for before, after in itertools.pairwise(found))
-        return cls(tuple(match[0] for match in found), gaps)
+        spans, gaps = _found(run, group)
+        return cls(tuple(run[start:end] for start, end in spans), tuple(gaps))
 
     @classmethod
     def alike(cls, text: str, group: re.Pattern[str], fewest: int) -> Iterator[tuple[int, int, "Groups"]]:
@@ -38,34 +37,38 @@ class Groups:
 
         Versions, hashes and packed tables have letters in the gaps; these part a run.
         """
-        found = [match.span() for match in group.finditer(text)]
-        gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(found)]
-        kinds = Counter(_kind(gap) for gap in gaps if not any(map(str.isalnum, gap)))
-        common = {kind for kind, _ in kinds.most_common(2)}
-        yield from cls._parted(text, found, gaps, [_kind(gap) in common for gap in gaps], fewest)
+
+        def go_on(gaps: Sequence[str]) -> list[bool]:
+            kinds = Counter(_kind(gap) for gap in gaps if not any(map(str.isalnum, gap)))
+            common = {kind for kind, _ in kinds.most_common(2)}
+            return [_kind(gap) in common for gap in gaps]
+
+        return cls._parted(text, group, go_on, fewest)
 
     @classmethod
     def near(cls, text: str, group: re.Pattern[str], fewest: int) -> Iterator[tuple[int, int, "Groups"]]:
         """Half-open stretches with at least so many groups, no words and few characters between, and their groups."""
-        found = [match.span() for match in group.finditer(text)]
-        gaps = [text[end:start] for (_, end), (start, _) in itertools.pairwise(found)]
-        near = [len(gap) <= _LONGEST_GAP and not any(map(str.isalnum, gap)) for gap in gaps]
-        yield from cls._parted(text, found, gaps, near, fewest)
+
+        def go_on(gaps: Sequence[str]) -> list[bool]:
+            return [len(gap) <= _LONGEST_GAP and not any(map(str.isalnum, gap)) for gap in gaps]
+
+        return cls._parted(text, group, go_on, fewest)
 
     @classmethod
     def _parted(
         cls,
         text: str,
-        found: Sequence[tuple[int, int]],
-        gaps: Sequence[str],
-        goes_on: Sequence[bool],
+        group: re.Pattern[str],
+        go_on: Callable[[Sequence[str]], Sequence[bool]],
         fewest: int,
     ) -> Iterator[tuple[int, int, "Groups"]]:
-        edges = [0, *(place for place, goes in enumerate(goes_on, 1) if not goes), len(found)]
+        """The groups of a text, parted at the gaps over which they do not go on."""
+        spans, gaps = _found(text, group)
+        edges = [0, *(place for place, goes in enumerate(go_on(gaps), 1) if not goes), len(spans)]
         for first, last in itertools.pairwise(edges):
             if last - first >= fewest:
-                groups = tuple(text[start:end] for start, end in found[first:last])
-                yield found[first][0], found[last - 1][1], cls(groups, tuple(gaps[first : last - 1]))
+                groups = tuple(text[start:end] for start, end in spans[first:last])
+                yield spans[first][0], spans[last - 1][1], cls(groups, tuple(gaps[first : last - 1]))
 
     def spelled(self, alphabet: Mapping[str, str]) -> str:
         """What the groups spell, with a space at the rarer kind of gap where there are two."""
@@ -112,6 +115,12 @@ def likeliest(
 def asked(read: str) -> str:
     """Letters that were spelled, as a question: such alphabets have no marks, and without one a text is read as less of one."""
     return f" {read}? "
+
+
+def _found(text: str, group: re.Pattern[str]) -> tuple[list[tuple[int, int]], list[str]]:
+    """Half-open stretches of the groups of a text, and what stands between each and the next."""
+    spans = [match.span() for match in group.finditer(text)]
+    return spans, [text[end:start] for (_, end), (start, _) in itertools.pairwise(spans)]
 
 
 def _kind(gap: str) -> str:
