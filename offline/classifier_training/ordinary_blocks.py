@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.classifier.text.stretches import cut
+from lethe.classifier.text.windows import gap_before, split_windows
 from lethe.offline.data.ordinary_text import documents_by_kind, in_turns
 from lethe.offline.data.text_files import TextKind
 
@@ -44,18 +45,23 @@ def ordinary_blocks(folders: Sequence[Path], seed: int, parts: Sequence[int]) ->
     for document in in_turns(found.values(), 0):
         if left <= 0:
             break
-        of_kind, text = given[document.kind], document.text
+        of_kind, text = given[document.kind], _whole_words(document.text)
         poorest = min(
             range(len(parts)), key=lambda part: (of_kind[part] / parts[part], of_all[part] / parts[part])
         )
         dealt[poorest] += [
-            OrdinaryBlock(document.kind, text[start : start + BLOCK_CHARACTERS])
-            for start in range(0, len(text), BLOCK_CHARACTERS)
+            OrdinaryBlock(document.kind, text[start:end])
+            for start, end in split_windows(text, BLOCK_CHARACTERS, overlap=0)
         ]
         of_kind[poorest] += len(text)
         of_all[poorest] += len(text)
         left -= len(text)
     return dealt
+
+
+def _whole_words(text: str) -> str:
+    """A document without the word in which it was cut off, if it was: a part of one may be like a name, misspelt."""
+    return text if len(text) < _OF_A_FILE else text[: gap_before(text, len(text), 0)]
 
 
 def stretches(blocks: Sequence[str]) -> list[str]:

@@ -38,3 +38,12 @@ def test_no_text_is_in_two_parts(machine: Path) -> None:
 
 def test_every_part_has_something_where_little_is_wanted(machine: Path) -> None:
     assert all(ordinary_blocks([machine], 0, [1000] * 3))
+
+
+def test_blocks_end_between_words(tmp_path: Path) -> None:
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    (folder / "words.py").write_text("answer = sixteen * sixteen\n" * 1000)
+    (part,) = ordinary_blocks([tmp_path], 0, [100_000])
+    assert len(part) > 3
+    assert {word for block in part for word in block.text.split()} == {"answer", "=", "sixteen", "*"}
