@@ -136,17 +136,17 @@ class Unscrambler:
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
-        before = None
+        before = -1
         for first, last in joined_ranges([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
             # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
             if not _is_written(text[first:last]) or self._known(text[first:last], 4) > _MOST_KNOWN:
                 continue
-            words = _whole_words(text, first, last)
             # A long word may have many such stretches, each of which is all of it.
-            if words == before:
+            in_one_word = before >= 0 and not _GAP.search(text, before, last)
+            before = first
+            if in_one_word:
                 continue
-            before = words
-            start, end = self._between_known_words(text, *words)
+            start, end = self._between_known_words(text, *_whole_words(text, first, last))
             stretch = text[start:end]
             if (
                 self.statistics.of_text(stretch) < _WHOLE_UNLIKE
