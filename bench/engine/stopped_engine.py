@@ -24,17 +24,24 @@ class StoppedEngine:
     command
         Arguments of the Python that is it; it calls `answer_loads`.
     log
-        What it says is kept there, if given.
+        What it says is kept there; without one, warnings and errors go to standard error.
     """
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path | None = None
     ) -> None:
         reader, writer = os.pipe()
-        said = subprocess.DEVNULL if log is None else log.open("w")
+        said = sys.stderr if log is None else log.open("w")
+        level = {"VLLM_LOGGING_LEVEL": "WARNING"} if log is None else {}
         self._process = subprocess.Popen(
             [sys.executable, *command],
-            env={"VLLM_CPU_KVCACHE_SPACE": "1", **os.environ, **environment, "BENCH_ANSWERS": str(writer)},
+            env={
+                "VLLM_CPU_KVCACHE_SPACE": "1",
+                **level,
+                **os.environ,
+                **environment,
+                "BENCH_ANSWERS": str(writer),
+            },
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
