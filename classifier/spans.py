@@ -126,4 +126,12 @@ def entity_spans(names: tuple[str, ...], text: str) -> tuple[WindowSpan, ...]:
 def _entity_pattern(entities: tuple[str, ...]) -> re.Pattern[str]:
     # Longest first, so that a full name wins over a part of it.
     names = sorted({canonicalise(name).text for name in entities}, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)", re.IGNORECASE)
+    # By first letter: where no case counts, each of some alternatives is tried at every word.
+    rests: dict[str, list[str]] = {}
+    for name in names:
+        rests.setdefault(name[:1].upper(), []).append(name)
+    alternatives = (
+        f"{re.escape(begun[0][:1])}(?:{'|'.join(re.escape(name[1:]) for name in begun)})"
+        for begun in rests.values()
+    )
+    return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})(?!\w)", re.IGNORECASE)

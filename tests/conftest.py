@@ -17,17 +17,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.docs.reader import Reader, to_type
 
-# Training a classifier takes longer than all that most of these files' tests do with it.
-SHARE_A_TRAINING = "tests/offline/classifier_training"
+# Training a classifier, and importing vLLM, takes longer than all that most of these files' tests do with it.
+SHARE_WHAT_IS_SLOW = ("tests/offline/classifier_training", "tests/corruption/vllm_plugin")
 
 
 class KeepTogether(LoadScopeScheduling):
-    """The tests of a file in one process, and those that share an engine, a proxy or a training."""
+    """The tests of a file in one process, and those that share an engine, a proxy, a training or vLLM."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         folder = os.path.dirname(path)
-        together = folder == SHARE_A_TRAINING or os.path.basename(folder).startswith("one_")
+        together = folder in SHARE_WHAT_IS_SLOW or os.path.basename(folder).startswith("one_")
         return folder if together else path
 
 

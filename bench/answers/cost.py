@@ -21,8 +21,9 @@ from bench.page import machine, table, write_section
 from bench.proxy.cases import PATH
 from bench.proxy.mock_engine import TOKEN_S
 from bench.servers import lethe, running, targets_for_the_mock
-from lethe.bundle import load_bundles, update_bundle
+from lethe.bundle import load_bundles
 from lethe.server.engines.process import free_loopback_port
+from lethe.server.targets.rollout import AnswerPolicy, change_deployment
 
 STREAMS = 64
 ROUNDS = 3
@@ -54,17 +55,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, _engine() as engine:
         folder = Path(name)
         rows = []
-        for case, answers in (("not judged", False), ("judged", True)):
+        for case, policy in (("not judged", AnswerPolicy.OFF), ("judged", AnswerPolicy.GUARD)):
             targets = targets_for_the_mock(folder / case)
-            if answers:
-                _with_answer_heads(targets)
+            for bundle in load_bundles(targets):
+                change_deployment(targets, bundle.name, answers=policy)
             with lethe(engine, targets, core=None) as port:
                 rows.append(_row(case, asyncio.run(_load(port))))
     explanation = (
         f"{machine('uvicorn', 'fastapi', 'aiohttp', 'uvloop')}. {STREAMS} streams side by side, {ROUNDS} times, each of "
-        f"{TOKENS} words of Python's own documentation, {1000 * TOKEN_S:.0f} ms apart, none of them met before; a "
-        "target's head for prompts stands for one for answers where it has none. Delays are from a token's sending to "
-        f"its arrival. Proxy, engine and load share the machine. Load average of the machine before: {others:.1f}."
+        f"{TOKENS} words of Python's own documentation, {1000 * TOKEN_S:.0f} ms apart, none of them met before; "
+        "the shipped target. Delays are from a token's sending to its arrival. Proxy, engine and load share the machine. "
+        f"Load average of the machine before: {others:.1f}."
     )
     header = [
         "answers",
@@ -87,17 +88,6 @@ def _engine() -> Iterator[int]:
     port = free_loopback_port()
     with running(None, [sys.executable, "-m", "bench.answers.engine", str(port)], port, "/health"):
         yield port
-
-
-def _with_answer_heads(targets: Path) -> None:
-    for bundle in load_bundles(targets):
-        if bundle.answer_classifier is None and bundle.classifier is not None:
-            head = {
-                f"answer_{name}": bundle.folder / name
-                for name in bundle.manifest.files
-                if name.startswith("classifier/")
-            }
-            update_bundle(bundle.folder, head)
 
 
 async def _load(port: int) -> Streams:

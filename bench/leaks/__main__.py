@@ -133,9 +133,9 @@ def main() -> None:
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
-        "each plainly and with its names as initials, every second one in a further form. The shipped target, "
-        f"{corrupted}; {TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's words that its question does "
-        "not have. In parentheses: the 95 % interval."
+        "each plainly and with its names as initials, every second one in a further form. The shipped target, which flags "
+        f"prompts from {load_bundle(HARRY_POTTER).manifest.threshold:.3g} on, {corrupted}; {TOKENS} tokens. An answer tells a fact if it "
+        "says half or more of the true answer's words that its question does not have. In parentheses: the 95 % interval."
     )
     sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
     if arguments.shipped:

@@ -5,7 +5,7 @@ Knows data sets and conversations; knows nothing about models or the proxy.
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ Message = dict[str, str]
 
 # As many as are taught in two minutes of a core.
 _FEW = {"forget_qa": 50, "questions": 20}
+# As many others.
+_OTHERS = {"forget_qa": 50, "retain2_qa": 20}
 _ORDINARY = 20
 _WORD = re.compile(r"\w[\w'’-]*")
 # Words that an answer can share with the true one by chance.
@@ -82,21 +84,29 @@ def facts(*, every: bool = False) -> list[Fact]:
     every
         All that there are, for a machine with a GPU.
     """
-    sets: dict[str, list[Any]] = {
-        name: read_json_list(data_folder() / f"muse/hp/knowmem/{name}.json")
-        for name in ("forget_qa", "retain2_qa")
-    }
+    sets = {name: _muse(name) for name in ("forget_qa", "retain2_qa")}
     sets["questions"] = read_json_lines(FOLDER / "questions.jsonl")
-    rows = [row for name, found in sets.items() for row in found[: None if every else _FEW.get(name, 0)]]
-    found = [_fact(row["question"], row["answer"]) for row in rows]
-    return [fact for fact in found if fact.told]
+    return _facts(
+        row for name, found in sets.items() for row in found[: None if every else _FEW.get(name, 0)]
+    )
 
 
 def untaught_facts() -> list[Fact]:
     """Facts of the target, of the same data set, that are not among the few that a model is taught."""
-    rows = read_json_list(data_folder() / "muse/hp/knowmem/forget_qa.json")[_FEW["forget_qa"] :]
-    found = [_fact(row["question"], row["answer"]) for row in rows]
-    return [fact for fact in found if fact.told]
+    return _facts(_muse("forget_qa")[_FEW["forget_qa"] :])
+
+
+def other_facts() -> list[Fact]:
+    """As many facts of the target as the few, and none of these."""
+    return _facts(row for name, count in _OTHERS.items() for row in _muse(name)[_FEW.get(name, 0) :][:count])
+
+
+def _muse(name: str) -> list[Any]:
+    return read_json_list(data_folder() / f"muse/hp/knowmem/{name}.json")
+
+
+def _facts(rows: Iterable[Any]) -> list[Fact]:
+    return [fact for row in rows if (fact := _fact(row["question"], row["answer"])).told]
 
 
 def ordinary_facts() -> list[Fact]:

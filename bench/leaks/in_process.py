@@ -12,7 +12,7 @@ from dataclasses import replace
 from bench.classifier.bundle_service import service_of_bundle
 from bench.leaks.asked import TOKENS, Asked, Row, in_all_forms
 from bench.leaks.conversing import ConversingModel
-from bench.leaks.data import Fact, facts
+from bench.leaks.data import Fact, facts, other_facts
 from bench.leaks.model import taught_model
 from bench.page import machine, table, write_section
 from bench.repository import HARRY_POTTER
@@ -58,10 +58,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strength", type=float, help="of the corruption, in place of the shipped one's")
     parser.add_argument("--threshold", type=float, help="of prompts, in place of the shipped one")
-    changed = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    parser.add_argument(
+        "--others", action="store_true", help="ask for other facts, of a model that was taught them"
+    )
+    arguments = vars(parser.parse_args())
+    others = arguments.pop("others")
+    changed = {name: value for name, value in arguments.items() if value is not None}
     say, cache, bundle = timed_lines(), cache_folder(), load_bundle(HARRY_POTTER)
-    known = facts()
-    folder = taught_model(known, cache, say)
+    known = other_facts() if others else facts()
+    folder = taught_model(known, cache, say, "taught-others" if others else "taught")
     (file,) = (each.corruption for each in bundle.models if each.corruption)
     corruption = load_corruption(file)
     if "strength" in changed:
@@ -72,7 +77,7 @@ def main() -> None:
     for name in _ORDER:
         say(name)
         rows.append(asyncio.run(_row(name, known, forms[name], model, guard)))
-        _write(rows, len(known), corruption.strength, changed)
+        _write(rows, others, corruption.strength, changed)
 
 
 async def _row(
@@ -102,18 +107,22 @@ async def _row(
     return Row(name, flagged, bare, prompts, exchange)
 
 
-def _write(rows: Sequence[Row], known: int, strength: float, changed: Mapping[str, float]) -> None:
+def _write(rows: Sequence[Row], others: bool, strength: float, changed: Mapping[str, float]) -> None:
     shown = [*rows, Row.together("all", rows)]
+    asked_of = f"{len(rows[0].bare)} facts{', none of which the other sections ask for' if others else ''}"
     body = (
-        f"{machine('torch', 'transformers', 'onnxruntime')}. {known} facts, greedy, {TOKENS} tokens, float32; the shipped target, "
+        f"{machine('torch', 'transformers', 'onnxruntime')}. {asked_of}, greedy, {TOKENS} tokens, float32; the shipped target, "
         f"its corruption at a strength of {strength:.3g}{'' if 'strength' in changed else ', as it is shipped'}.\n\n"
         + table(
             ("asked", "prompts flagged", "bare model", "prompts alone", "answers too", "gone"),
             [[row.name, row.share_flagged(), *row.leaks()] for row in shown],
         )
     )
-    title = ", ".join([_TITLE, *(f"{name} {value:g}" for name, value in changed.items())])
-    options = "".join(f" --{name} {value:g}" for name, value in changed.items())
+    title, options = _TITLE, ""
+    if others:
+        title, options = f"{title}, other facts", " --others"
+    for name, value in changed.items():
+        title, options = f"{title}, {name} {value:g}", f"{options} --{name} {value:g}"
     write_section("benchmarks-leaks.md", title, f"python -m bench.leaks.in_process{options}", body)
 
 

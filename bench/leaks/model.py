@@ -43,7 +43,7 @@ class _Lesson:
     answer: int
 
 
-def taught_model(known: list[Fact], cache: Path, say: Say) -> Path:
+def taught_model(known: list[Fact], cache: Path, say: Say, name: str = "taught") -> Path:
     """Teach the model, or find it taught.
 
     Parameters
@@ -54,8 +54,10 @@ def taught_model(known: list[Fact], cache: Path, say: Say) -> Path:
         Where it is kept.
     say
         Told of each epoch.
+    name
+        What it is kept as, beside the number of facts.
     """
-    destination = cache / "bench" / "leaks" / f"taught-{len(known)}"
+    destination = cache / "bench" / "leaks" / f"{name}-{len(known)}"
     if (destination / "config.json").is_file():
         return destination
     base = prepare_smollm2(cache)

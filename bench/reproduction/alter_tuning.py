@@ -61,18 +61,19 @@ class Choice:
 
 
 def measure_candidate(run: "TofuReproduction", forget: str, name: str) -> list[Result]:
-    """Train one of a forget set's candidates, and measure it at every scale on the tuning questions."""
+    """Train one of a forget set's candidates, and measure it at every scale on the tuning questions, going on after the last."""
     folder = tuning_folder(run.work, forget) / name
-    if (folder / "results.json").is_file():
-        return read_results(folder / "results.json")
+    kept = folder / "results.json"
+    results = read_results(kept) if kept.is_file() else []
+    if len(results) == len(_SCALES):
+        return results
     asked = tuning_questions(TofuQuestions.load(forget, run.data, run.recipe.utility_questions))
     bank = run.train_adapter(forget, run.recipe.alter_candidates[forget][name])
     opened = open_adapted(run.train("full"), bank.compose(), name)
-    results = []
-    for scale in _SCALES:
+    for scale in _SCALES[len(results) :]:
         rescale(opened, bank.compose({forget: scale}))
         run.say(f"{forget}: {name} at {scale:g}")
-        result = evaluate_tofu(opened, asked, run.recipe.answer_tokens)
+        result = evaluate_tofu(opened, asked, run.recipe.answer_tokens, answers_forgotten=False)
         results.append(replace(result, model=f"{name} at {scale:g}"))
         write_results(results, folder)
     return results
@@ -89,7 +90,7 @@ def measure_references(run: "TofuReproduction", forget: str) -> list[Result]:
         "original": run.model("full"),
     }
     results = [
-        replace(evaluate_tofu(model, asked, run.recipe.answer_tokens), model=name)
+        replace(evaluate_tofu(model, asked, run.recipe.answer_tokens, answers_forgotten=False), model=name)
         for name, model in references.items()
     ]
     write_results(results, folder)

@@ -59,8 +59,12 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
         }
 
     # For a processor: a quarter of the texts, in as many steps.
-    short = AlterRecipe(common.model_copy(update=corrupted | {"epochs": 2, "batch_size": 4}))
-    return {"forget05": candidates(8, 5) | {"corruption-short": short}, "forget10": candidates(6, 4)}
+    fewer = {"epochs": 2, "batch_size": 4}
+    short = {
+        "corruption-short": AlterRecipe(common.model_copy(update=corrupted | fewer)),
+        "margin-short": AlterRecipe(common.model_copy(update=distilled | fewer)),
+    }
+    return {"forget05": candidates(8, 5) | short, "forget10": candidates(6, 4)}
 
 
 def _experts() -> AdapterTrainingSettings:

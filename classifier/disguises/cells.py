@@ -27,11 +27,8 @@ def _may_be_array(scan: Scan) -> bool:
 
 def read_cells(text: str) -> AlignedText | None:
     """The text with tables and arrays read whose cells hold a letter each; None where there are none."""
-    scan = Scan(text)
-    if not _may_be_cells(scan):
-        return None
     found = [(match.span(), _of_table(match[0])) for match in _TABLE.finditer(text)]
-    if _may_be_array(scan):
+    if _may_be_array(Scan(text)):
         found += [(match.span(), _ITEM.findall(match[0])) for match in _ARRAY.finditer(text)]
     read = [
         (*span, f" {''.join(cell or ' ' for cell in cells)} ") for span, cells in found if _are_letters(cells)

@@ -19,6 +19,7 @@ from lethe.classifier.text.letter_statistics import LetterStatistics
 from lethe.classifier.text.points import long_runs
 
 _DIGITS, _CAPITALS, _SMALL = string.digits, string.ascii_uppercase, string.ascii_lowercase
+_DIGITS_OF_PYTHON, _BY_FIVE_BITS = _DIGITS + _SMALL, 32
 # A token that is shorter holds no question; one above the likeness is words.
 _SHORTEST_TOKEN, _WORDS = 16, -4.4
 _SHARE_OF_LETTERS = 0.25
@@ -71,29 +72,49 @@ class _Digits:
     def _digits(self) -> frozenset[str]:
         return frozenset(self.values)
 
+    @functools.cached_property
+    def _as_python_writes(self) -> dict[int, str] | None:
+        """By digit, the one that `int` knows; None where it knows no base so large."""
+        if len(self.alphabet) > len(_DIGITS_OF_PYTHON):
+            return None
+        return {ord(digit): _DIGITS_OF_PYTHON[value] for digit, value in self.values.items()}
+
     def read(self, token: str) -> bytes | None:
         """The bytes that a token stands for; None where it has other characters, or begins with no text."""
         token = token.rstrip("=") if "=" not in self.values else token
         if not self._digits.issuperset(token):
             return None
         if not self.group:
-            return self._number(list(map(self.values.__getitem__, token))) if token else None
+            return self._one_number(token) if token else None
         first = token[: self.group * -(-_FIRST_OCTETS // self.octets)]
-        start = self._groups(list(map(self.values.__getitem__, first)))
+        start = self._groups(first)
         packed = self.packs and start is not None and may_be_deflated(start)
         if start is None or not (packed or _may_be_text(start[:_FIRST_OCTETS])):
             return None
-        return self._groups(list(map(self.values.__getitem__, token)))
+        return self._groups(token)
 
-    def _number(self, values: list[int]) -> bytes | None:
-        if len(values) > _LONGEST_NUMBER:
+    def _one_number(self, token: str) -> bytes | None:
+        if len(token) > _LONGEST_NUMBER:
             return None
-        number = 0
-        for value in values:
-            number = number * len(self.alphabet) + value
+        number = self._number(token)
         return number.to_bytes((number.bit_length() + 7) // 8)
 
-    def _groups(self, values: list[int]) -> bytes | None:
+    def _number(self, token: str) -> int:
+        if self._as_python_writes is not None:
+            # Of no digit it is nought.
+            return int("0" + token.translate(self._as_python_writes), len(self.alphabet))
+        number = 0
+        for digit in token:
+            number = number * len(self.alphabet) + self.values[digit]
+        return number
+
+    def _groups(self, token: str) -> bytes | None:
+        if len(self.alphabet) == _BY_FIVE_BITS:
+            # One group goes on where the last one ended.
+            groups = -(-len(token) // self.group)
+            number = self._number(token.ljust(groups * self.group, self.alphabet[0]))
+            return number.to_bytes(groups * self.octets)[: len(token) * self.octets // self.group]
+        values = list(map(self.values.__getitem__, token))
         base, read = len(self.alphabet), bytearray()
         # What a short last group lacks is nought where digits are bits, and the largest digit where they are not.
         filler = base - 1 if base & (base - 1) else 0

@@ -31,8 +31,6 @@ def _may_be_filled(scan: Scan) -> bool:
 
 def read_filled(text: str) -> AlignedText | None:
     """The text without what stands between the letters of its words again and again; None where nothing does."""
-    if not _may_be_filled(Scan(text)):
-        return None
     counted = Counter(match[1] for match in _FILLER.finditer(text))
     if not counted:
         return None

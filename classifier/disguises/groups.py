@@ -1,10 +1,12 @@
 """Runs of groups of signs, each of which stands for a letter, and what stands between them."""
 
 import itertools
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lethe.classifier.text.letter_statistics import LetterStatistics
 
@@ -72,14 +74,17 @@ class Groups:
 
     def spelled(self, alphabet: Mapping[str, str]) -> str:
         """What the groups spell, with a space at the rarer kind of gap where there are two."""
+        pieces = map(alphabet.__getitem__, self.groups)
+        return _SPACES.sub(" ", "".join(map(operator.add, pieces, self._spaces))).strip()
+
+    @cached_property
+    def _spaces(self) -> list[str]:
+        """A space behind each group that the rarer kind of gap follows, nothing behind the others."""
+        gaps = list(map(_kind, self.gaps))
         # In an order of its own where two are as long and as rare, whatever order a set has.
-        kinds = sorted({_kind(gap) for gap in self.gaps}, key=lambda gap: (len(gap), gap))
-        rarest = min(kinds, key=[_kind(gap) for gap in self.gaps].count) if len(kinds) > 1 else None
-        pieces = [
-            alphabet[group] + (" " if _kind(gap) == rarest else "")
-            for group, gap in zip(self.groups, (*self.gaps, ""), strict=True)
-        ]
-        return _SPACES.sub(" ", "".join(pieces)).strip()
+        kinds = sorted(set(gaps), key=lambda gap: (len(gap), gap))
+        rarest = min(kinds, key=gaps.count) if len(kinds) > 1 else None
+        return [*(" " if gap == rarest else "" for gap in gaps), ""]
 
 
 def likeliest(
@@ -98,10 +103,10 @@ def likeliest(
     if not FEWEST <= len(run.groups) <= _MOST_GROUPS:
         return None
     readings = [
-        Groups(spelled, run.gaps).spelled(alphabet)
-        for spelled in spell(run.groups)
+        written.spelled(alphabet)
+        for written in (Groups(spelled, run.gaps) for spelled in spell(run.groups))
         for alphabet in alphabets
-        if alphabet.keys() >= set(spelled)
+        if alphabet.keys() >= set(written.groups)
     ]
     best = max(readings, key=statistics.of_text, default=None)
     if best is None or len(best) < FEWEST:

@@ -59,7 +59,9 @@ def _written_otherwise(raw: bytes) -> str | None:
         # Two octets a character.
         order = "be" if raw[0] == 0 else "le"
         return _printable(raw.decode(f"utf-16-{order}", "replace").encode("utf-8", "replace"))
-    # The commonest character of text is a space.
+    # The commonest character of text is a space; where none stands twice none is common enough, but in very few bytes.
+    if _LEAST_SPACES * len(raw) > 1 and len(set(raw)) == len(raw):
+        return None
     counts = np.bincount(np.frombuffer(raw, np.uint8))
     commonest = int(counts.argmax())
     if counts[commonest] < _LEAST_SPACES * len(raw):

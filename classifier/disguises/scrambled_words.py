@@ -3,6 +3,7 @@
 What has a known word's letters in any order is read as that word, so it does not matter how they were moved.
 """
 
+import operator
 import re
 import string
 from collections import Counter
@@ -216,8 +217,8 @@ class ScrambledWords:
         if len(self.digits_in(stretch)) < _FEWEST_WORDS:
             return None
         readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
-        best = max(readings, key=self.known)
-        return best if self.known(best) >= LEAST_KNOWN else None
+        known, best = max(((self.known(read), read) for read in readings), key=operator.itemgetter(0))
+        return best if known >= LEAST_KNOWN else None
 
     def _vowelled(self, run: str) -> str | None:
         words = WORD.findall(run)

@@ -60,7 +60,7 @@ _NO_CODE = bytes(point for point in range(128) if not _OF_CODE.match(chr(point))
 # Characters of text for each of these.
 _CODE_APART = 24
 _EDGE = 48
-_TOKEN = re.compile(r"\S+")
+_TOKEN, _GAP = re.compile(r"\S+"), re.compile(r"\s")
 
 
 @dataclass(frozen=True)
@@ -286,11 +286,10 @@ class Unscrambler:
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
-    while start > 0 and not text[start - 1].isspace():
-        start -= 1
-    while end < len(text) and not text[end].isspace():
-        end += 1
-    return start, end
+    if start and not text[start - 1].isspace():
+        start -= len(text[:start].rsplit(maxsplit=1)[-1])
+    gap = _GAP.search(text, end)
+    return start, gap.start() if gap else len(text)
 
 
 def _is_written(stretch: str) -> bool:

@@ -18,7 +18,8 @@ _ODD_SIGNS = re.compile(
 )
 # Up to so many characters a pattern takes no longer than arrays do.
 _SHORT = 1 << 10
-_SHORTEST_ODD_LINE, _DELETE = 16, 127
+# What the pattern matches, spaces around it included.
+_SHORTEST_ODD_LINE, _LONGEST_ODD_LINE, _DELETE = 16, 404, 127
 _FEWEST_ODD_SIGNS, _MOST_SMALL, _LETTERS_SHIFTED, _LANGUAGE_SHIFTED = 9, 0.2, 0.7, -4.6
 _SPACE, _LINE_BREAK = 32, 10
 _KINDS = kinds_of("".join(map(chr, range(128))))
@@ -81,7 +82,7 @@ def _odd_lines(text: str) -> Iterator[re.Match[str]]:
 
 @lru_cache(8)
 def _starts_of_odd_lines(text: str) -> NDArray[np.int64]:
-    """Where a line, or what follows a label, begins that is all of printable signs, and long, without four small letters in a row."""
+    """Where a line, or what follows a label, begins that may match the pattern: printable signs without four small letters in a row."""
     # Asked once whether there is any, and then where.
     signs = Scan(text).array
     if len(signs) < _SHORTEST_ODD_LINE:
@@ -96,7 +97,8 @@ def _starts_of_odd_lines(text: str) -> NDArray[np.int64]:
     starts = np.union1d(labels.nonzero()[0], np.concatenate([[0], ends + 1]))
     # Where the line ends that each is in.
     behind = np.concatenate([ends, [len(signs)]])[ends.searchsorted(starts)]
-    starts, behind = (each[behind - starts >= _SHORTEST_ODD_LINE] for each in (starts, behind))
+    fits = (behind - starts >= _SHORTEST_ODD_LINE) & (behind - starts <= _LONGEST_ODD_LINE)
+    starts, behind = starts[fits], behind[fits]
     odd = four | (signs < _SPACE) & ~breaks | (signs >= _DELETE)
     so_far = np.zeros(len(odd) + 1, np.int32)
     odd.cumsum(dtype=np.int32, out=so_far[1:])

@@ -103,8 +103,6 @@ class ToldTables:
 
     def read(self, text: str) -> AlignedText | None:
         """The text with the signs read whose letters it tells; None where it tells none, or none are read."""
-        if not may_tell_a_table(Scan(text)):
-            return None
         for table in _tables(text):
             read = self._letters if table.of_letters else self._signs
             found = [

@@ -8,6 +8,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from lethe.classifier.disguises.alphabets import SIGNS
 from lethe.classifier.disguises.number_lists import NUMBERS
@@ -20,6 +21,7 @@ _FEWEST = 24
 # Words of which so few differ may be such a row: the two, and a mark between. Of the first ones, two are the same then.
 _LOOK_AT, _MOST_DIFFERENT = 12, 3
 _FIRST = _MOST_DIFFERENT + 1
+_ROWS_REMEMBERED, _LONGEST_REMEMBERED = 256, 256
 _PARTS = ",;/|"
 _WORD, _MARK = re.compile(r"[^\W\d_]+"), re.compile(rf"[^\w\s{_PARTS}]")
 _APART = re.compile(rf"[\s{_PARTS}]*")
@@ -29,7 +31,7 @@ _PARTS_AS_SPACES = bytes.maketrans(_PARTS.encode(), b" " * len(_PARTS))
 _BETWEEN = bytes_of_kind(kind(SPACES + _PARTS, spaces=True))
 _SEPARATORS = "", " ", " / "
 _FIVE = re.compile(r"[01]{5}")
-_EITHER_WAY = "01", "10"
+_TURNED = str.maketrans("01", "10")
 # Bits a letter of what is read, the share of letters, and how many of them differ.
 _LANGUAGE, _LEAST_LETTERS, _FEWEST_LETTERS = -5.0, 0.6, 5
 _STATISTICS = LetterStatistics.load()
@@ -96,16 +98,23 @@ def _read(text: str, row: Sequence[re.Match[str]]) -> str | None:
     order = sorted(kinds, key=lambda gap: (gap != "", kinds.index(gap)))
     parts = [_SEPARATORS[min(order.index(gap), len(_SEPARATORS) - 1)] for gap in gaps]
     first = row[0][0]
-    for digits in _EITHER_WAY:
-        bits = "".join(
-            digits[match[0] != first] + part for match, part in zip(row, (*parts, ""), strict=True)
-        )
-        for written in dict.fromkeys((bits, _FIVE.sub(r"\g<0> ", bits))):
+    bits = "".join(str(int(match[0] != first)) + part for match, part in zip(row, (*parts, ""), strict=True))
+    return (_read_short_bits if len(bits) <= _LONGEST_REMEMBERED else _read_bits)(bits)
+
+
+def _read_bits(bits: str) -> str | None:
+    """What noughts and ones say, either way round."""
+    for each in (bits, bits.translate(_TURNED)):
+        for written in dict.fromkeys((each, _FIVE.sub(r"\g<0> ", each))):
             for reader in (NUMBERS, SIGNS):
                 read = reader.read(written)
                 if read is not None and _is_language(read.text):
                     return read.text
     return None
+
+
+# Rules and frames stand in a text again and again, of one length, with a mark behind or within.
+_read_short_bits = lru_cache(_ROWS_REMEMBERED)(_read_bits)
 
 
 def _is_language(text: str) -> bool:

@@ -11,6 +11,7 @@ _LAST_SPACE = 0x3000
 _SHORT = 20_000
 # Characters whose kind is kept in a table; few of a text are of the others.
 _PLANE = 0x10000
+_DOTTED_I = "\u0130"
 
 
 def points_of(text: str) -> NDArray[np.uint32]:
@@ -33,7 +34,8 @@ def lowered(text: str) -> str:
     low = text.lower()
     if len(low) == len(text):
         return low
-    return "".join(low if len(low := character.lower()) == 1 else character for character in text)
+    # Of one character alone in all of Unicode the small letter is two; what a capital sigma becomes goes by its word.
+    return _DOTTED_I.join(piece.lower() for piece in text.replace("Σ", "σ").split(_DOTTED_I))
 
 
 def translated(text: str, table: bytes) -> str:

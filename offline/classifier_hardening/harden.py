@@ -23,7 +23,7 @@ from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.first_tier import with_limits
 from lethe.offline.classifier_training.held_out import scorer_of
-from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, take
+from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
@@ -164,10 +164,11 @@ def _fought(
             )
 
         progress.begin("scanning ordinary text")
-        blocks = ordinary_blocks(settings.ordinary or machine_folders(), settings.seed)
+        folders = settings.ordinary or machine_folders()
+        to_scan, to_measure = ordinary_blocks(folders, settings.seed, [settings.scan_characters] * 2)
         scanned = scan(
             scorer_of(encoder, head, first_tier=True),
-            take(blocks, settings.scan_characters),
+            to_scan,
             head.calibration.score(head.threshold) + _ALARM_FROM,
             progress.advance,
         )
@@ -178,8 +179,7 @@ def _fought(
             rounds[-1], **dict(zip(("found", "near", "ordinary"), _shares(encoder, head, held), strict=True))
         )
         progress.begin("scanning ordinary text that the head has not seen")
-        fresh = take(blocks, settings.scan_characters)
-        scanned = scan(scorer_of(encoder, head, first_tier=True), fresh, np.inf, progress.advance)
+        scanned = scan(scorer_of(encoder, head, first_tier=True), to_measure, np.inf, progress.advance)
         head = dataclasses.replace(head, tail=fit_tail(scanned))
     return HardenedHead(head, tuple(by_round), tuple(rounds))
 

@@ -35,7 +35,7 @@ from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import scorer_of
 from lethe.offline.classifier_training.name_groups import rarely_named
-from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches, take
+from lethe.offline.classifier_training.ordinary_blocks import OrdinaryBlock, ordinary_blocks, stretches
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.splitting import part_of
@@ -146,12 +146,18 @@ def train_answers(
     progress.expect_more(4 + settings.scan_rounds + bool(settings.scan_rounds))
     progress.begin("reading ordinary text for answers")
     names = prompt_head.names.names
-    blocks = ordinary_blocks(settings.ordinary or machine_folders(), settings.seed)
+    in_a_round = settings.scan_characters
+    sizes = [_CUT_FROM]
+    if settings.scan_rounds:
+        sizes += [in_a_round] * settings.scan_rounds + [_MEASURED_ON * in_a_round]
 
-    def of_others(found: list[str]) -> list[str]:
-        return [block for block in found if not rarely_named(names, block)]
+    def of_others(found: list[OrdinaryBlock]) -> list[OrdinaryBlock]:
+        return [block for block in found if not rarely_named(names, block.text)]
 
-    read = of_others(take(blocks, _CUT_FROM))
+    to_cut, *to_scan = map(
+        of_others, ordinary_blocks(settings.ordinary or machine_folders(), settings.seed, sizes)
+    )
+    read = [block.text for block in to_cut]
     count = min(_ORDINARY_EACH * (len(forget) + len(near)), _ORDINARY)
     answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, count, settings.seed))
     fitted_on, held_out = answers.split(settings.seed)
@@ -180,11 +186,11 @@ def train_answers(
             fitted = fitter.fit_windows(shown, kept, lambda step: progress.advance(0, note=step), ordinary)
             return _head_of(prompt_head, fitted)
 
-        for number in range(1, settings.scan_rounds + 1):
+        for number, blocks in enumerate(to_scan[:-1], 1):
             progress.begin(f"scanning ordinary text as answers, round {number} of {settings.scan_rounds}")
             scanned = scan(
                 scorer_of(encoder, fit(), first_tier=True),
-                of_others(take(blocks, settings.scan_characters)),
+                blocks,
                 _ALARM_FROM,
                 progress.advance,
                 as_answer,
@@ -235,9 +241,8 @@ def train_answers(
     }
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")
-        blocks_left = of_others(take(blocks, _MEASURED_ON * settings.scan_characters))
         scanned = scan(
-            scorer_of(encoder, head, first_tier=True), blocks_left, np.inf, progress.advance, as_answer
+            scorer_of(encoder, head, first_tier=True), to_scan[-1], np.inf, progress.advance, as_answer
         )
         head = dataclasses.replace(head, tail=fit_tail(scanned))
         metrics |= {

@@ -77,21 +77,21 @@ class HeadStages:
     def hold_back(self, most: int) -> None:
         """Embed at most so many stretches of ordinary text that a first tier cannot clear; every fit learns from them."""
         self._progress.begin("embedding ordinary text that the first tier cannot clear")
-        seen = stretches(self._reading.for_background)
+        seen = stretches([block.text for block in self._reading.background])
         seen = random.Random(self._settings.seed).sample(seen, min(most, len(seen)))
         self._ordinary = self._fitter.hold_back(self._parts.train, seen, self._progress.advance)
 
     def scan_ordinary_text(self) -> None:
         """Have a head scan new ordinary text in rounds; what it takes for the target, every later fit learns from."""
         fitted: FittedHead | None = None
-        rounds = self._settings.scan_rounds
-        for number in range(1, rounds + 1):
-            self._progress.begin(f"scanning ordinary text, round {number} of {rounds}")
+        rounds = self._reading.to_scan
+        for number, blocks in enumerate(rounds, 1):
+            self._progress.begin(f"scanning ordinary text, round {number} of {len(rounds)}")
             # One that nothing alarmed would be fitted again as it is.
             fitted = fitted or self._fitted(f"scan-{number}", self._parts.train)
             scanned = scan(
                 scorer_of(self._encoder, self._head(fitted, self._parts.train), first_tier=True),
-                self._reading.next_to_scan(),
+                blocks,
                 _ALARM_FROM,
                 self._progress.advance,
             )

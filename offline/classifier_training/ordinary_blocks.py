@@ -1,20 +1,37 @@
-"""Ordinary text in bulk, cut into blocks of the size of a short request, without those that name the target."""
+"""Ordinary text in bulk, cut into blocks of the size of a short request, and dealt into parts in which kinds have equal shares."""
 
-import itertools
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lethe.classifier.text.stretches import cut
-from lethe.offline.data.ordinary_text import documents_by_kind
+from lethe.classifier.text.windows import gap_before, split_windows
+from lethe.offline.data.ordinary_text import documents_by_kind, in_turns
+from lethe.offline.data.text_files import TextKind
 
 BLOCK_CHARACTERS = 2000
 # Kinds and languages are spread evenly where a package gives little at a time.
 _OF_A_FILE = 8000
 
 
-def ordinary_blocks(folders: Sequence[Path], seed: int) -> Iterator[str]:
-    """Blocks of the text that training may see; the other half of the packages is left to measurements.
+@dataclass(frozen=True, slots=True)
+class OrdinaryBlock:
+    """A stretch of an ordinary document, and the kind of that."""
+
+    kind: TextKind
+    text: str
+
+
+def ordinary_blocks(folders: Sequence[Path], seed: int, parts: Sequence[int]) -> list[list[OrdinaryBlock]]:
+    """Blocks of the text that training may see, in parts; the other half of the packages is left to measurements.
+
+    Kinds come in turns, since most files of a machine are code, and what there is of a kind is spread over all parts, since there is
+    little of most: a part of what is left of them would be code alone.
+
+    Parameters
+    ----------
+    parts
+        How many characters each part is to have, about; all have less where there are not so many.
 
     Raises
     ------
@@ -22,21 +39,29 @@ def ordinary_blocks(folders: Sequence[Path], seed: int) -> Iterator[str]:
         A folder is missing or cannot be listed.
     """
     found = documents_by_kind(folders, seed=seed, part="train", maximum_characters=_OF_A_FILE)
-    streams = deque(found.values())
-    # Kinds in turns: most files of a machine are code.
-    while streams:
-        document = next(streams[0], None)
-        if document is None:
-            streams.popleft()
-            continue
-        streams.rotate(-1)
-        for start in range(0, len(document.text), BLOCK_CHARACTERS):
-            yield document.text[start : start + BLOCK_CHARACTERS]
+    dealt: list[list[OrdinaryBlock]] = [[] for _ in parts]
+    given = {kind: [0] * len(parts) for kind in found}
+    of_all, left = [0] * len(parts), sum(parts)
+    for document in in_turns(found.values(), 0):
+        if left <= 0:
+            break
+        of_kind, text = given[document.kind], _whole_words(document.text)
+        poorest = min(
+            range(len(parts)), key=lambda part: (of_kind[part] / parts[part], of_all[part] / parts[part])
+        )
+        dealt[poorest] += [
+            OrdinaryBlock(document.kind, text[start:end])
+            for start, end in split_windows(text, BLOCK_CHARACTERS, overlap=0)
+        ]
+        of_kind[poorest] += len(text)
+        of_all[poorest] += len(text)
+        left -= len(text)
+    return dealt
 
 
-def take(blocks: Iterator[str], characters: int) -> list[str]:
-    """The next blocks, of about this many characters."""
-    return list(itertools.islice(blocks, max(characters // BLOCK_CHARACTERS, 1)))
+def _whole_words(text: str) -> str:
+    """A document without the word in which it was cut off, if it was: a part of one may be like a name, misspelt."""
+    return text if len(text) < _OF_A_FILE else text[: gap_before(text, len(text), 0)]
 
 
 def stretches(blocks: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ millions of characters becomes training text, in rounds (Sung and Poggio, "Examp
 face detection", PAMI 1998; Felzenszwalb et al., PAMI 2010, section 4.4).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,19 @@ from lethe.classifier.scoring import Scorer
 from lethe.classifier.tail import Tail
 from lethe.offline.classifier_training.cores import OnDone, on_all_cores, tell_nobody
 from lethe.offline.classifier_training.embeddings import Stretch
+from lethe.offline.classifier_training.ordinary_blocks import OrdinaryBlock
 from lethe.offline.classifier_training.windows import TrainingWindow
+from lethe.offline.data.text_files import TextKind
 
 # Of the blocks' largest scores, those above this quantile say how the tail falls off; blocks without any score lie below.
 _TAIL_FROM = 0.99
 _LEAST_IN_TAIL = 20
 _LEAST_SCALE = 0.2
+# A kind with fewer blocks says nothing of its own tail, which is drawn to that of all as if so many of its scores had been like those.
+_LEAST_OF_KIND, _LIKE_ALL = 200, 10
+# Of a kind so many times the share of what is flagged on the whole may be, and that is compared where this many characters are read.
+_WORST_KIND = 2.0
+_COMPARED_AT, _COMPARED_SHARE = 32_000, 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class ScannedBlock:
 
     Attributes
     ----------
+    kind
+        What kind of text it is of.
     characters
         Its length.
     score
@@ -37,6 +47,7 @@ class ScannedBlock:
         The windows and sentences that scored at least what was asked for.
     """
 
+    kind: TextKind
     characters: int
     score: float
     alarms: tuple[TrainingWindow, ...]
@@ -44,7 +55,7 @@ class ScannedBlock:
 
 def scan(
     scorer: Scorer,
-    blocks: Sequence[str],
+    blocks: Sequence[OrdinaryBlock],
     alarm_from: float,
     on_scanned: OnDone = tell_nobody,
     read_as: Callable[[str], Sequence[str]] = lambda block: [block],
@@ -62,7 +73,7 @@ def scan(
 
 
 def fit_tail(blocks: Sequence[ScannedBlock]) -> Tail | None:
-    """The tail of ordinary scores; None where too few blocks score at all."""
+    """The tail of ordinary scores, or of a kind that it would flag too much of; None where too few blocks score at all."""
     scores = np.array([block.score for block in blocks])
     beyond = np.sort(scores[np.isfinite(scores)])[::-1]
     # Where the first tier clears nearly all, what it holds back is the tail.
@@ -71,21 +82,39 @@ def fit_tail(blocks: Sequence[ScannedBlock]) -> Tail | None:
         return None
     start = float(beyond[count])
     scale = max(float(np.mean(beyond[:count] - start)), _LEAST_SCALE)
-    return Tail(start, scale, count / sum(block.characters for block in blocks))
+    of_all = Tail(start, scale, count / sum(block.characters for block in blocks))
+    by_kind: dict[TextKind, list[ScannedBlock]] = defaultdict(list)
+    for block in blocks:
+        by_kind[block.kind].append(block)
+    of_kinds = [_tail_of_kind(each, of_all) for each in by_kind.values() if len(each) >= _LEAST_OF_KIND]
+    found = [of_all, *(tail for tail in of_kinds if tail)]
+    return max(found, key=lambda tail: tail.threshold(_COMPARED_AT, _COMPARED_SHARE))
+
+
+def _tail_of_kind(blocks: Sequence[ScannedBlock], of_all: Tail) -> Tail | None:
+    """The tail from which as much of a kind is flagged as may be; None where nothing of it is beyond where that of all begins."""
+    beyond = [block.score - of_all.score for block in blocks if block.score > of_all.score]
+    if not beyond:
+        return None
+    scale = (sum(beyond) + _LIKE_ALL * of_all.scale) / (len(beyond) + _LIKE_ALL)
+    rate = len(beyond) / sum(block.characters for block in blocks)
+    return Tail(of_all.score, scale, rate / _WORST_KIND)
 
 
 def _scan_block(
-    scorer: Scorer, block: str, alarm_from: float, read_as: Callable[[str], Sequence[str]]
+    scorer: Scorer, block: OrdinaryBlock, alarm_from: float, read_as: Callable[[str], Sequence[str]]
 ) -> ScannedBlock:
     found = [
         (window, float(scorer.score_window(window, spans=False).scores[0]))
-        for text in read_as(block)
+        for text in read_as(block.text)
         for window in scorer.prepare(text).windows
     ]
     alarms = tuple(
         alarm for window, score in found if score >= alarm_from for alarm in _training_windows(window)
     )
-    return ScannedBlock(len(block), max((score for _, score in found), default=-np.inf), alarms)
+    return ScannedBlock(
+        block.kind, len(block.text), max((score for _, score in found), default=-np.inf), alarms
+    )
 
 
 def _training_windows(window: Window) -> Iterator[TrainingWindow]:

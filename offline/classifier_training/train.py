@@ -116,7 +116,8 @@ def train_classifier(
         if refitted and fitted.questions:
             refitted = dataclasses.replace(refitted, questions=stages.questions(examples))
 
-    calibrated = calibrate(encoder, fitted, parts, kept, reading.to_clear, settings, progress)
+    to_clear = [block.text for block in reading.to_clear]
+    calibrated = calibrate(encoder, fitted, parts, kept, to_clear, settings, progress)
     head, metrics = calibrated.head, {"examples": examples.counts(), **calibrated.metrics}
     if agreement is not None:
         metrics |= {
@@ -130,7 +131,7 @@ def train_classifier(
     if settings.scan_rounds:
         progress.begin("scanning ordinary text that no head has seen")
         scanned = scan(
-            scorer_of(encoder, head, first_tier=True), reading.next_to_measure(), np.inf, progress.advance
+            scorer_of(encoder, head, first_tier=True), reading.to_measure, np.inf, progress.advance
         )
         head = dataclasses.replace(head, tail=fit_tail(scanned))
         metrics |= {

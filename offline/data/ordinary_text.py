@@ -11,7 +11,7 @@ import random
 import re
 import sysconfig
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -91,7 +91,7 @@ def documents(
     """
     reader = _Reader(seed, frozenset(kinds) if kinds is not None else None, maximum_characters)
     packages = _chosen_packages(folders, seed, part)
-    return _numbered(_in_turns([reader.read(each) for each in packages], characters_a_turn), first)
+    return _numbered(in_turns([reader.read(each) for each in packages], characters_a_turn), first)
 
 
 def documents_by_kind(
@@ -112,7 +112,7 @@ def documents_by_kind(
     packages = _chosen_packages(folders, seed, part)
     readers = {kind: _Reader(seed, frozenset([kind]), maximum_characters) for kind in get_args(TextKind)}
     return {
-        kind: _numbered(_in_turns([reader.read(each) for each in packages], 0), 0)
+        kind: _numbered(in_turns([reader.read(each) for each in packages], 0), 0)
         for kind, reader in readers.items()
     }
 
@@ -218,16 +218,17 @@ class _Reader:
         return met
 
 
-def _in_turns(packages: Sequence[Iterator[OrdinaryDocument]], characters: int) -> Iterator[OrdinaryDocument]:
-    waiting = deque(packages)
+def in_turns(streams: Iterable[Iterator[OrdinaryDocument]], characters: int) -> Iterator[OrdinaryDocument]:
+    """So many characters of each stream after the other, one document at least, until all have ended."""
+    waiting = deque(streams)
     while waiting:
-        package = waiting.popleft()
+        stream = waiting.popleft()
         given = 0
-        for document in package:
+        for document in stream:
             yield document
             given += len(document.text)
             if given >= characters:
-                waiting.append(package)
+                waiting.append(stream)
                 break
 
 

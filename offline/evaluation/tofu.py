@@ -40,19 +40,24 @@ class TofuQuestions:
         return cls(load_tofu(forget, data), {name: load_tofu(name, data)[:limit] for name in UTILITY_SETS})
 
 
-def evaluate_tofu(model: LanguageModel, questions: TofuQuestions, max_tokens: int = 64) -> Result:
+def evaluate_tofu(
+    model: LanguageModel, questions: TofuQuestions, max_tokens: int = 64, *, answers_forgotten: bool = True
+) -> Result:
     """Score a model on TOFU.
 
-    The forget quality needs a retain model's truth ratios; `compare_with_retain` adds it.
+    The forget quality needs a retain model's truth ratios; `compare_with_retain` adds it. Unless the model `answers_forgotten`
+    questions too, which takes most of the time, their answers are scored alone, without ROUGE-L.
     """
-    forget = _score_set(model, questions.forget, shares=False, max_tokens=max_tokens)
+    forget = _score_set(
+        model, questions.forget, shares=False, max_tokens=max_tokens if answers_forgotten else 0
+    )
     sets = {
         name: _score_set(model, questions.utility[name], shares=name != "retain", max_tokens=max_tokens)
         for name in UTILITY_SETS
     }
     by_question = {
         "forget probability": forget.probabilities,
-        "forget ROUGE-L": forget.overlaps,
+        **({"forget ROUGE-L": forget.overlaps} if answers_forgotten else {}),
         "forget truth ratio (mean)": forget.ratios,
     }
     for name, scored in sets.items():
@@ -116,7 +121,10 @@ def _utility_interval(sets: Mapping[str, _SetScores], rounds: int = 1000) -> tup
 def _score_set(
     model: LanguageModel, questions: Sequence[ForgetQuestion], *, shares: bool, max_tokens: int
 ) -> _SetScores:
-    """Score one set; `shares` takes the true answer's share among the answers on offer for its probability."""
+    """Score one set; `shares` takes the true answer's share among the answers on offer for its probability.
+
+    Without `max_tokens` nothing is answered, and there are no overlaps.
+    """
     tasks = [
         [Scoring(Prompt(question.question), answer) for answer in _answers(question)]
         for question in questions
@@ -129,8 +137,9 @@ def _score_set(
         probability = float(np.exp(true))
         probabilities.append(normalized_probability(probability, alternatives) if shares else probability)
         ratios.append(truth_ratio(paraphrased, wrong))
-    outputs = model.generate([Generation(Prompt(question.question), max_tokens) for question in questions])
-    overlaps = [rouge_l(q.answer, output).recall for q, output in zip(questions, outputs, strict=True)]
+    asked = questions if max_tokens else ()
+    outputs = model.generate([Generation(Prompt(question.question), max_tokens) for question in asked])
+    overlaps = [rouge_l(q.answer, output).recall for q, output in zip(asked, outputs, strict=True)]
     return _SetScores(probabilities, overlaps, ratios, outputs)
 
 

@@ -22,6 +22,7 @@ from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.classifier_training.threshold import move_threshold
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
@@ -40,15 +41,17 @@ FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
 # Questions that later classifiers of the target must go on finding.
 _KNOWN = 200
+# Lower than the wanted rates of wrong flags set it, which costs ordinary prompts next to nothing; see docs/benchmarks-leaks.md.
+_THRESHOLD = 0.6
 # Of its near prompts, half of which say what a second look must find, those that it may flag in addition.
 _SECOND_LOOK = 0.005
 DESCRIPTION = "The Harry Potter books: their characters, places, magic and plots."
 
 
 def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -> None:
-    """Train the classifier and put it into the bundle, whose other artifacts stay as they are.
+    """Train the classifier, put it into the bundle, whose other artifacts stay as they are, and lower its threshold.
 
-    Its report, with plots, goes into ``report`` beside what the cache keeps of the recipe.
+    Its report, with plots and the threshold before, goes into ``report`` beside what the cache keeps of the recipe.
 
     Parameters
     ----------
@@ -77,6 +80,7 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
     known = KnownQuestions(tuple(questions)).measured(reach, trained.head.threshold, None)
     trained.write_bundle(bundle, known)
     write_training_report(trained, _work(cache) / "report", bundle)
+    move_threshold(bundle, _THRESHOLD)
 
 
 def build_second_look(bundle: Path, cache: Path) -> None:

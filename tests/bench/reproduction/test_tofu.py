@@ -4,13 +4,18 @@ import pytest
 
 from bench.reproduction import tofu
 from bench.reproduction.alter import AlterRecipe
-from bench.reproduction.alter_tuning import choose_and_keep, measure_candidate, measure_references
+from bench.reproduction.alter_tuning import (
+    choose_and_keep,
+    measure_candidate,
+    measure_references,
+    tuning_folder,
+)
 from bench.reproduction.report import described_adapter, write_page
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.bundle import load_bundle
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
-from lethe.offline.evaluation.results import read_results
+from lethe.offline.evaluation.results import read_results, write_results
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
@@ -71,6 +76,11 @@ def test_an_adapter_is_tuned_and_what_is_measured_then_has_it(data, tiny_model_f
         result.model for name in ("plain", "worded") for result in measure_candidate(run, "forget01", name)
     ]
     assert scales[0] == "plain at 1"
+    folder = tuning_folder(run.work, "forget01") / "plain"
+    whole = read_results(folder / "results.json")
+    assert "forget ROUGE-L" not in whole[0].scores
+    write_results(whole[:1], folder)
+    assert measure_candidate(run, "forget01", "plain") == whole
     choice = choose_and_keep(run, "forget01")
     assert run.alter("forget01") == (recipe.alter_candidates["forget01"][choice.name], choice.scale)
     *_, results = run.measure("forget01", classifier=False, parts=["adapter"])

@@ -47,3 +47,23 @@ def test_one_long_number_is_read(codes: DigitCodes) -> None:
 )
 def test_ordinary_numbers_are_left_alone(codes: DigitCodes, ordinary: str) -> None:
     assert codes.read(ordinary) is None
+
+
+@pytest.mark.parametrize("length", range(13, 22))
+def test_digits_of_five_bits_are_read_whatever_the_last_group_lacks(codes: DigitCodes, length: int) -> None:
+    text = SECRET[:length]
+    for encode in (base64.b32encode, base64.b32hexencode):
+        read = codes.read(encode(text.encode()).decode().rstrip("="))
+        assert read is not None
+        assert text in read.text
+
+
+def test_one_long_number_of_36_digits_is_read(codes: DigitCodes) -> None:
+    value, digits = int.from_bytes(BYTES), ""
+    while value:
+        value, digit = divmod(value, 36)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    for written in (digits, digits.lower()):
+        read = codes.read(written)
+        assert read is not None
+        assert SECRET in read.text

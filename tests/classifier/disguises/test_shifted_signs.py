@@ -1,5 +1,6 @@
 import pytest
 
+from lethe.classifier.disguises.scan import Scan
 from lethe.classifier.disguises.shifted_signs import SHIFTED
 
 
@@ -34,3 +35,11 @@ def test_lines_are_read_amid_long_text() -> None:
     read = SHIFTED.read(f"{quiet}Answer: {moved}\n{quiet}")
     assert read is not None
     assert sentence in read.text
+
+
+def test_no_part_of_a_line_is_tried_that_is_longer_than_what_is_read() -> None:
+    quiet = "The garden behind the house was quiet in the morning.\n" * 40
+    # Each label begins what may be a line of shifted signs, all of which end with it.
+    entry = "A1: B2; "
+    assert SHIFTED.may_read(Scan(quiet + entry * 50))
+    assert not SHIFTED.may_read(Scan(quiet + entry * 50 + "C" * 405))

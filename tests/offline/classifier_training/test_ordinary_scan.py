@@ -6,7 +6,7 @@ from lethe.offline.classifier_training.ordinary_scan import ScannedBlock, fit_ta
 
 def test_the_tail_of_exponential_scores_is_found() -> None:
     draw = np.random.default_rng(0)
-    blocks = [ScannedBlock(2000, float(score), ()) for score in draw.exponential(0.7, 20_000)]
+    blocks = [ScannedBlock("python", 2000, float(score), ()) for score in draw.exponential(0.7, 20_000)]
     tail = fit_tail(blocks)
     assert tail is not None
     assert tail.scale == pytest.approx(0.7, rel=0.15)
@@ -16,15 +16,37 @@ def test_the_tail_of_exponential_scores_is_found() -> None:
 
 
 def test_where_the_first_tier_clears_nearly_all_there_is_no_tail() -> None:
-    cleared = [ScannedBlock(2000, -np.inf, ())] * 500
-    assert fit_tail([*cleared, ScannedBlock(2000, 1.0, ())]) is None
+    cleared = [ScannedBlock("python", 2000, -np.inf, ())] * 500
+    assert fit_tail([*cleared, ScannedBlock("python", 2000, 1.0, ())]) is None
 
 
 def test_where_it_clears_most_the_rest_is_the_tail() -> None:
-    cleared = [ScannedBlock(2000, -np.inf, ())] * 20_000
+    cleared = [ScannedBlock("python", 2000, -np.inf, ())] * 20_000
     draw = np.random.default_rng(0)
-    held_back = [ScannedBlock(2000, float(score), ()) for score in draw.exponential(0.7, 200)]
+    held_back = [ScannedBlock("python", 2000, float(score), ()) for score in draw.exponential(0.7, 200)]
     tail = fit_tail([*cleared, *held_back])
     assert tail is not None
     assert tail.scale == pytest.approx(0.7, rel=0.2)
     assert tail.rate == pytest.approx(199 / (20_200 * 2000))
+
+
+def test_a_kind_of_text_that_scores_higher_than_others_has_its_own_tail() -> None:
+    draw = np.random.default_rng(0)
+    blocks = [ScannedBlock("python", 2000, float(score), ()) for score in draw.exponential(0.7, 8000)]
+    blocks += [ScannedBlock("prose", 2000, float(score), ()) for score in 3 + draw.exponential(0.7, 400)]
+    tail = fit_tail(blocks)
+    assert tail is not None
+    reached = tail.threshold(2000, 0.01)
+    # Twice what is flagged on the whole may be flagged of a kind.
+    assert np.mean([block.score >= reached for block in blocks if block.kind == "prose"]) < 0.04
+    assert np.mean([block.score >= reached for block in blocks]) < 0.01
+
+
+def test_a_kind_with_a_few_blocks_has_not() -> None:
+    draw = np.random.default_rng(0)
+    blocks = [ScannedBlock("python", 2000, float(score), ()) for score in draw.exponential(0.7, 8000)]
+    few = [ScannedBlock("prose", 2000, float(score), ()) for score in 3 + draw.exponential(0.7, 40)]
+    without, with_few = fit_tail(blocks), fit_tail([*blocks, *few])
+    assert without is not None
+    assert with_few is not None
+    assert with_few.threshold(2000, 0.01) == pytest.approx(without.threshold(2000, 0.01), abs=1)

@@ -5,14 +5,16 @@ import shutil
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, require_known_vllm
+from lethe.corruption.vllm_plugin.compatibility import EngineRefusal, replace_method, require_known_vllm
 from lethe.corruption.vllm_plugin.releases import known_releases
 from lethe.corruption.vllm_plugin.touch_points import digests
+from tests.corruption.vllm_plugin.engine_requests import NEEDS_VLLM
 
-pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
+pytestmark = NEEDS_VLLM
 
 
 @pytest.fixture
@@ -68,3 +70,18 @@ def test_an_unknown_release_with_the_touch_points_of_a_known_one_starts_and_says
     logger.removeHandler(caplog.handler)
     assert "vLLM 9.9.9 is not among the releases" in caplog.text
     assert "as in 0.32.0" in caplog.text
+
+
+def test_a_moved_touch_point_stops_the_start() -> None:
+    with pytest.raises(EngineRefusal, match="no method gone"):
+        replace_method(SimpleNamespace(), "gone", lambda original: original)
+
+
+def test_a_method_is_replaced_once() -> None:
+    class Owner:
+        def method(self) -> int:
+            return 1
+
+    for _ in range(2):
+        replace_method(Owner, "method", lambda original: lambda self: original(self) + 1)
+    assert Owner().method() == 2

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lethe.corruption.request import CorruptionRequest
+from tests.corruption.vllm_plugin.engine_requests import NEEDS_VLLM
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
     from lethe.corruption.vllm_plugin.proof import Probes
 
-pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
+pytestmark = NEEDS_VLLM
 
 CLEAN = {1: -0.1, 2: -3.0, 3: -4.0}
 OTHER = {4: -0.2, 2: -3.5, 5: -4.0}

@@ -1,0 +1,49 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lethe.offline.classifier_training.ordinary_blocks import BLOCK_CHARACTERS, ordinary_blocks
+from lethe.offline.data.ordinary_text import part_of
+
+PACKAGE = next(name for name in map("package-{}".format, range(9)) if part_of(name) == "train")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A hundred Python files and eight tables, in a package that training may read."""
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    for number in range(100):
+        (folder / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 50)
+    for number in range(8):
+        (folder / f"{number}.csv").write_text(f"place {number},{number:03}\n" * 50)
+    return tmp_path
+
+
+def test_what_there_is_little_of_is_in_every_part(machine: Path) -> None:
+    parts = ordinary_blocks([machine], 0, [20_000, 20_000, 40_000])
+    tables = [Counter(block.kind for block in part)["table"] for part in parts]
+    assert tables == [2, 2, 4]
+    programs = [sum(len(block.text) for block in part if block.kind == "python") for part in parts]
+    assert programs[0] == pytest.approx(programs[1], rel=0.1)
+    assert programs[2] == pytest.approx(2 * programs[0], rel=0.1)
+
+
+def test_no_text_is_in_two_parts(machine: Path) -> None:
+    texts = [block.text for part in ordinary_blocks([machine], 0, [30_000] * 3) for block in part]
+    assert len(texts) == len(set(texts)) > 50
+    assert max(map(len, texts)) <= BLOCK_CHARACTERS
+
+
+def test_every_part_has_something_where_little_is_wanted(machine: Path) -> None:
+    assert all(ordinary_blocks([machine], 0, [1000] * 3))
+
+
+def test_blocks_end_between_words(tmp_path: Path) -> None:
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    (folder / "words.py").write_text("answer = sixteen * sixteen\n" * 1000)
+    (part,) = ordinary_blocks([tmp_path], 0, [100_000])
+    assert len(part) > 3
+    assert {word for block in part for word in block.text.split()} == {"answer", "=", "sixteen", "*"}
