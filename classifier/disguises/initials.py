@@ -11,9 +11,10 @@ from lethe.classifier.text.letter_statistics import LetterStatistics
 from lethe.classifier.text.points import long_runs
 
 _FEWEST_INITIALS, _LANGUAGE_OF_INITIALS = 10, -4.4
-_WORDS_IN_A_ROW = re.compile(
-    r"(?<![\w-])(?:[A-Za-z][A-Za-z-]{1,14}+[,.;]?+[ \n]++){9,}+[A-Za-z][A-Za-z-]{1,14}"
-)
+_WORD = "[A-Za-z][A-Za-z-]{1,14}"
+_WORD_AND_GAP = rf"{_WORD}+[,.;]?+[ \n]++"
+# Where words in a row have no last one, none of them begins a row that has.
+_WORDS_IN_A_ROW = re.compile(rf"(?<![\w-])(?:((?:{_WORD_AND_GAP}){{9,}}+{_WORD})|(?:{_WORD_AND_GAP})++)")
 _OF_SENTENCES = frozenset(
     "the a an of is are was to in and for on with that it be as at by or what who why this i you my me not".split()  # noqa: SIM905
 )
@@ -49,7 +50,7 @@ def _rows(text: str) -> Iterator[re.Match[str]]:
     raw = text.encode("ascii", "replace")
     for start, end in long_runs(raw.translate(_IN_WORDS), _SHORTEST_ROW):
         if _ROW_OF_OTHERS in bytes(map(_OF_SENTENCES.__contains__, text[start:end].lower().split())):
-            yield from _WORDS_IN_A_ROW.finditer(text, start, end)
+            yield from (match for match in _WORDS_IN_A_ROW.finditer(text, start, end) if match[1])
 
 
 def _may_be_initials(scan: Scan) -> bool:

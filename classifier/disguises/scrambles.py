@@ -136,11 +136,17 @@ class Unscrambler:
 
     def _stretches(self, text: str) -> Iterator[tuple[int, int]]:
         """Half-open stretches that are unlike language, from a word's beginning to a word's end, known words at their edges left out."""
+        before = None
         for first, last in joined_ranges([*self.statistics.unlike(text, UNLIKE), *self._unknown(text)]):
             # The cheap tests first: what stands in the blocks is nearly what stands in the stretch.
             if not _is_written(text[first:last]) or self._known(text[first:last], 4) > _MOST_KNOWN:
                 continue
-            start, end = self._between_known_words(text, *_whole_words(text, first, last))
+            words = _whole_words(text, first, last)
+            # A long word may have many such stretches, each of which is all of it.
+            if words == before:
+                continue
+            before = words
+            start, end = self._between_known_words(text, *words)
             stretch = text[start:end]
             if (
                 self.statistics.of_text(stretch) < _WHOLE_UNLIKE

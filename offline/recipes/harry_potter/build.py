@@ -41,7 +41,7 @@ FOLDER = Path(__file__).parent
 TARGET = "harry-potter"
 # Questions that later classifiers of the target must go on finding.
 _KNOWN = 200
-# Lower than the wanted rates of wrong flags set it, which costs ordinary prompts next to nothing; see docs/benchmarks-leaks.md.
+# Lower than the wanted rates of wrong flags set it; what that brings and costs is in docs/benchmarks-leaks.md.
 _THRESHOLD = 0.6
 # Of its near prompts, half of which say what a second look must find, those that it may flag in addition.
 _SECOND_LOOK = 0.005

@@ -89,3 +89,8 @@ def test_a_secret_alphabet_is_left_over(unscrambler: Unscrambler) -> None:
     found = unscrambler.read(secret)
     assert found.read is None
     assert found.left == ((0, len(secret)),)
+
+
+def test_a_long_word_that_is_unlike_language_in_places_is_left_over_once(unscrambler: Unscrambler) -> None:
+    word = ("qzxjvkwxvzq" * 6 + "lighthousegarden" * 3) * 5
+    assert unscrambler.read(word).left == ((0, len(word)),)
