@@ -1,7 +1,7 @@
 """Two engines that differ in the plugin alone, and that take turns step by step. V1 runner alone.
 
-The process is forked once the model is loaded, and the plugin attaches in the other one. Both read the same weights in memory, and run on
-the same core.
+A process that has loaded the model is forked twice, and the plugin attaches in one of the forks. Both read the same weights in memory,
+run on the same core, and have none of the threads that the process had.
 """
 
 import multiprocessing
@@ -26,7 +26,7 @@ ENVIRONMENT = {
 
 
 class Twins:
-    """An engine without the plugin in this process, and one with it in a fork.
+    """An engine without the plugin and one with it, each in a fork of this process.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Twins:
     largest_batch
         That they have room for.
     attach
-        What comes into the other engine once the model is loaded; takes vLLM's worker.
+        What comes into the second engine once the model is loaded; takes vLLM's worker.
     options
         Further arguments of ``vllm.LLM``.
     """
@@ -46,23 +46,31 @@ class Twins:
         from vllm.v1.worker.gpu_worker import Worker
 
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        self._other, end = multiprocessing.Pipe()
         load_model = Worker.load_model
-        forked = False
+        engines: list[Connection] = []
+        asked: Connection | None = None
 
         def load_then_fork(worker: Worker, **arguments: Any) -> None:
-            nonlocal forked
+            nonlocal asked
             load_model(worker, **arguments)
-            forked = os.fork() == 0
-            if forked:
-                attach(worker)
+            for comes_in in (attach_nothing, attach):
+                end, asked = multiprocessing.Pipe()
+                if os.fork() == 0:
+                    end.close()
+                    comes_in(worker)
+                    return
+                asked.close()
+                engines.append(end)
+            raise _Forked
 
         setattr(Worker, load_model.__name__, load_then_fork)
-        self._engine = open_engine(model, largest_batch, **options)
-        if forked:
-            self._other.close()
-            _answer_steps(self._engine, end)
-        end.close()
+        try:
+            engine = open_engine(model, largest_batch, **options)
+        except _Forked:
+            self._without, self._with = engines
+        else:
+            assert asked is not None
+            _answer_steps(engine, asked)
 
     def seconds(self, batch: int, share: float, *, plugin_first: bool) -> list[tuple[float, float]]:
         """Go through a batch: the processor's seconds of each step, without the plugin and with it.
@@ -74,27 +82,20 @@ class Twins:
         plugin_first
             Which engine has the first step; they change over after each.
         """
-        here = processor_seconds(self._engine, flagged_requests(batch, 0.0))
-        there = self._of_the_other(batch, share)
+        bare, other = _steps(self._without, batch, 0.0), _steps(self._with, batch, share)
         pairs: list[tuple[float, float]] = []
         while True:
             if (len(pairs) + plugin_first) % 2:
-                pair = (next(there, None), next(here, None))[::-1]
+                pair = (next(other, None), next(bare, None))[::-1]
             else:
-                pair = next(here, None), next(there, None)
+                pair = next(bare, None), next(other, None)
             if pair[0] is None or pair[1] is None:
                 return pairs
             pairs.append((pair[0], pair[1]))
 
-    def _of_the_other(self, batch: int, share: float) -> Iterator[float]:
-        asked: tuple[int, float] | None = (batch, share)
-        while True:
-            self._other.send(asked)
-            seconds = self._other.recv()
-            if seconds is None:
-                return
-            yield seconds
-            asked = None
+
+class _Forked(BaseException):
+    """Leaves the construction of an engine, in the process that the engines were forked from."""
 
 
 def attach_plugin(worker: Any) -> None:
@@ -108,11 +109,23 @@ def attach_plugin(worker: Any) -> None:
 
 
 def attach_nothing(worker: Any) -> None:
-    """Leave both engines alike."""
+    """Leave an engine as it is."""
+
+
+def _steps(engine: Connection, batch: int, share: float) -> Iterator[float]:
+    """Have an engine go through a batch, step by step."""
+    asked: tuple[int, float] | None = (batch, share)
+    while True:
+        engine.send(asked)
+        seconds = engine.recv()
+        if seconds is None:
+            return
+        yield seconds
+        asked = None
 
 
 def _answer_steps(engine: Any, asked: Connection) -> NoReturn:
-    """Be the other engine: answer a load with the seconds of its first step, and each none with those of the next one."""
+    """Be an engine: answer a batch with the seconds of its first step, and each none with those of the next one."""
     steps: Iterator[float] = iter(())
     try:
         while True:
