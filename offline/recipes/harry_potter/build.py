@@ -10,16 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lethe.bundle import load_bundle
+from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import EncoderRegistry
-from lethe.classifier.head import head_folder, load_head
+from lethe.classifier.head import Head, head_folder, load_head
 from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
 from lethe.offline.classifier_hardening.job import harden_bundle
 from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_training.answers import train_answers
 from lethe.offline.classifier_training.examples import Example
-from lethe.offline.classifier_training.known_questions import KnownQuestions, choose_questions, reach_of
+from lethe.offline.classifier_training.known_questions import (
+    FoundQuestions,
+    KnownQuestions,
+    choose_questions,
+    reach_of,
+)
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.threshold import move_threshold
@@ -74,13 +80,17 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
         trained = train_classifier(
             TARGET, forget_prompts(), retain_prompts(), ordinary_prompts(), settings, _work(cache), progress
         )
-    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
     encoder = load_encoder(settings.encoder, precision=settings.precision)
-    reach = reach_of(encoder, trained.head, questions, ClassifierSettings())
-    known = KnownQuestions(tuple(questions)).measured(reach, trained.head.threshold, None)
-    trained.write_bundle(bundle, known)
+    trained.write_bundle(bundle)
     write_training_report(trained, _work(cache) / "report", bundle)
-    move_threshold(bundle, _THRESHOLD)
+    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
+    move_threshold(bundle, _THRESHOLD, known=found_questions(encoder, trained.head, questions))
+
+
+def found_questions(encoder: Encoder, head: Head, questions: Sequence[str]) -> FoundQuestions:
+    """The target's known questions, with how many of them a head finds at the threshold that is shipped."""
+    reach = reach_of(encoder, head, questions, ClassifierSettings())
+    return KnownQuestions(tuple(questions)).measured(reach, _THRESHOLD, None)
 
 
 def build_second_look(bundle: Path, cache: Path) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import load_head
 from lethe.classifier.scoring import Scorer
 from lethe.offline.classifier_training.held_out import scorer_of
+from lethe.offline.recipes.harry_potter.build import found_questions
 from lethe.offline.recipes.harry_potter.prompts import (
     entity_names,
     forget_prompts,
@@ -90,3 +92,14 @@ def test_a_follow_up_that_names_nothing_is_ordinary(shipped: Scorer, text: str) 
 @pytest.mark.parametrize("text", ["Who is Hermione?", "What happens at Hogwarts at the end?"])
 def test_a_follow_up_that_names_the_target_is_not(shipped: Scorer, text: str) -> None:
     assert (shipped.score_text(text).scores >= shipped.bank.thresholds).all()
+
+
+def test_known_questions_are_counted_at_the_threshold_that_is_shipped(shipped: Scorer) -> None:
+    questions = [prompt.text for prompt in forget_prompts()[::200]]
+    flagged = [
+        text for text in questions if (shipped.score_text(text).scores >= shipped.bank.thresholds).all()
+    ]
+    trained = dataclasses.replace(load_head(SHIPPED), threshold=0.999)
+    found = found_questions(load_encoder(), trained, questions)
+    assert found.found == len(flagged) > 5
+    assert found.floor == pytest.approx(len(flagged) / len(questions) - 0.05, abs=1e-4)
