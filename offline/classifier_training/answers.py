@@ -34,8 +34,8 @@ from lethe.offline.classifier_training.first_tier import LEXICAL, with_limits
 from lethe.offline.classifier_training.fitting import FittedHead
 from lethe.offline.classifier_training.head_fitting import HeadFitter
 from lethe.offline.classifier_training.held_out import scorer_of
-from lethe.offline.classifier_training.name_groups import rarely_named
-from lethe.offline.classifier_training.ordinary_blocks import OrdinaryBlock, ordinary_blocks, stretches
+from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks, stretches
+from lethe.offline.classifier_training.ordinary_reading import without_target
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.splitting import part_of
@@ -150,13 +150,9 @@ def train_answers(
     sizes = [_CUT_FROM]
     if settings.scan_rounds:
         sizes += [in_a_round] * settings.scan_rounds + [_MEASURED_ON * in_a_round]
-
-    def of_others(found: list[OrdinaryBlock]) -> list[OrdinaryBlock]:
-        return [block for block in found if not rarely_named(names, block.text)]
-
-    to_cut, *to_scan = map(
-        of_others, ordinary_blocks(settings.ordinary or machine_folders(), settings.seed, sizes)
-    )
+    parts = ordinary_blocks(settings.ordinary or machine_folders(), settings.seed, sizes)
+    allowed = [text for each in near for text in (each.question, each.answer)]
+    to_cut, *to_scan = without_target(parts, prompt_head.entities, encoder, allowed)
     read = [block.text for block in to_cut]
     count = min(_ORDINARY_EACH * (len(forget) + len(near)), _ORDINARY)
     answers = _Answers([*forget], [*near], ordinary_answers(prompts, read, count, settings.seed))

@@ -10,6 +10,8 @@ from lethe.offline.data.ordinary_text import documents_by_kind, in_turns
 from lethe.offline.data.text_files import TextKind
 
 BLOCK_CHARACTERS = 2000
+# Shorter ends of documents are no blocks: they say nothing, and would count as if they did.
+_LEAST_CHARACTERS = BLOCK_CHARACTERS // 10
 # Kinds and languages are spread evenly where a package gives little at a time.
 _OF_A_FILE = 8000
 
@@ -31,7 +33,7 @@ def ordinary_blocks(folders: Sequence[Path], seed: int, parts: Sequence[int]) ->
     Parameters
     ----------
     parts
-        How many characters each part is to have, about; all have less where there are not so many.
+        How many characters each part is to have at least, less than a file's more; all have less where there are not so many.
 
     Raises
     ------
@@ -41,27 +43,30 @@ def ordinary_blocks(folders: Sequence[Path], seed: int, parts: Sequence[int]) ->
     found = documents_by_kind(folders, seed=seed, part="train", maximum_characters=_OF_A_FILE)
     dealt: list[list[OrdinaryBlock]] = [[] for _ in parts]
     given = {kind: [0] * len(parts) for kind in found}
-    of_all, left = [0] * len(parts), sum(parts)
+    of_all = [0] * len(parts)
     for document in in_turns(found.values(), 0):
-        if left <= 0:
+        wanting = [part for part, size in enumerate(parts) if of_all[part] < size]
+        if not wanting:
             break
         of_kind, text = given[document.kind], _whole_words(document.text)
-        poorest = min(
-            range(len(parts)), key=lambda part: (of_kind[part] / parts[part], of_all[part] / parts[part])
-        )
-        dealt[poorest] += [
+        poorest = min(wanting, key=lambda part: (of_kind[part] / parts[part], of_all[part] / parts[part]))
+        blocks = [
             OrdinaryBlock(document.kind, text[start:end])
             for start, end in split_windows(text, BLOCK_CHARACTERS, overlap=0)
+            if end - start >= _LEAST_CHARACTERS
         ]
-        of_kind[poorest] += len(text)
-        of_all[poorest] += len(text)
-        left -= len(text)
+        dealt[poorest] += blocks
+        length = sum(len(block.text) for block in blocks)
+        of_kind[poorest] += length
+        of_all[poorest] += length
     return dealt
 
 
 def _whole_words(text: str) -> str:
     """A document without the word in which it was cut off, if it was: a part of one may be like a name, misspelt."""
-    return text if len(text) < _OF_A_FILE else text[: gap_before(text, len(text), 0)]
+    if len(text) < _OF_A_FILE:
+        return text
+    return text[: gap_before(text, len(text), len(text) - BLOCK_CHARACTERS)]
 
 
 def stretches(blocks: Sequence[str]) -> list[str]:

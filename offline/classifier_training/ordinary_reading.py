@@ -47,18 +47,41 @@ class OrdinaryReading:
         sizes = [in_a_round] * settings.scan_rounds + [in_a_round, clearing, _MEASURED_ON * in_a_round]
         folders = settings.ordinary or machine_folders()
         parts = ordinary_blocks(folders, settings.seed, sizes) if settings.scan_rounds else [[], [], []]
-        *to_scan, background, to_clear, to_measure = parts
-        vocabulary = canonical_words(encoder.words)
-        self.names: GroupedNames = group_names(
-            name_forms(names),
-            lambda word: word in vocabulary or len(encoder.tokenize(word)) == 1,
-            [block.text for part in (*to_scan, background, to_clear) for block in part],
-            near,
+        *to_know, _to_measure = parts
+        self.names = _grouped(names, encoder, to_know, near)
+        *self.to_scan, self.background, self.to_clear, self.to_measure = without_target(
+            parts, names, encoder, near
         )
-        self.background = self._of_others(background)
-        self.to_clear = to_clear
-        self.to_scan = [self._of_others(part) for part in to_scan]
-        self.to_measure = self._of_others(to_measure)
 
-    def _of_others(self, blocks: Sequence[OrdinaryBlock]) -> list[OrdinaryBlock]:
-        return [block for block in blocks if not rarely_named(self.names, block.text)]
+
+def without_target(
+    parts: Sequence[Sequence[OrdinaryBlock]], names: Collection[str], encoder: Encoder, near: Sequence[str]
+) -> list[list[OrdinaryBlock]]:
+    """Parts of ordinary text without the blocks that are likely about a target.
+
+    Such a block has one of its names that the other parts hardly have. In its own part the name is not rare: once in less than
+    twenty million characters is not. To count anew for each part takes a twentieth of a second for a million characters.
+
+    Parameters
+    ----------
+    names, near
+        As those of `OrdinaryReading`.
+    """
+    kept: list[list[OrdinaryBlock]] = []
+    for number, part in enumerate(parts):
+        elsewhere = _grouped(names, encoder, [*parts[:number], *parts[number + 1 :]], near)
+        kept.append([block for block in part if not rarely_named(elsewhere, block.text)])
+    return kept
+
+
+def _grouped(
+    names: Collection[str], encoder: Encoder, parts: Sequence[Sequence[OrdinaryBlock]], near: Sequence[str]
+) -> GroupedNames:
+    """The forms of names by what some parts have of them."""
+    vocabulary = canonical_words(encoder.words)
+    return group_names(
+        name_forms(names),
+        lambda word: word in vocabulary or len(encoder.tokenize(word)) == 1,
+        (block.text for part in parts for block in part),
+        near,
+    )

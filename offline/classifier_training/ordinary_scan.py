@@ -96,7 +96,7 @@ def _tail_of_kind(blocks: Sequence[ScannedBlock], of_all: Tail) -> Tail | None:
     beyond = [block.score - of_all.score for block in blocks if block.score > of_all.score]
     if not beyond:
         return None
-    scale = (sum(beyond) + _LIKE_ALL * of_all.scale) / (len(beyond) + _LIKE_ALL)
+    scale = max((sum(beyond) + _LIKE_ALL * of_all.scale) / (len(beyond) + _LIKE_ALL), _LEAST_SCALE)
     rate = len(beyond) / sum(block.characters for block in blocks)
     return Tail(of_all.score, scale, rate / _WORST_KIND)
 

@@ -239,12 +239,12 @@ def _numbered(found: Iterator[OrdinaryDocument], first: int) -> Iterator[Ordinar
 
 
 def _stretch(text: str, length: int, rank: bytes) -> str:
-    """At most so many characters, from the beginning of a line where one is near."""
+    """At most so many characters, from the beginning of a line where one is near, or else of a word."""
     if len(text) <= length:
         return text
     start = random.Random(rank).randrange(len(text) - length + 1)
-    line = text.rfind("\n", max(0, start - length // 10), start) + 1
-    start = line or start
+    near = max(0, start - length // 10)
+    start = text.rfind("\n", near, start) + 1 or text.rfind(" ", near, start) + 1 or start
     return text[start : start + length]
 
 

@@ -49,7 +49,7 @@ def evaluate_tofu(
     questions too, their answers on offer are scored alone, without ROUGE-L.
     """
     forget = _score_set(
-        model, questions.forget, shares=False, max_tokens=max_tokens if answers_forgotten else 0
+        model, questions.forget, shares=False, max_tokens=max_tokens, answered=answers_forgotten
     )
     sets = {
         name: _score_set(model, questions.utility[name], shares=name != "retain", max_tokens=max_tokens)
@@ -119,11 +119,16 @@ def _utility_interval(sets: Mapping[str, _SetScores], rounds: int = 1000) -> tup
 
 
 def _score_set(
-    model: LanguageModel, questions: Sequence[ForgetQuestion], *, shares: bool, max_tokens: int
+    model: LanguageModel,
+    questions: Sequence[ForgetQuestion],
+    *,
+    shares: bool,
+    max_tokens: int,
+    answered: bool = True,
 ) -> _SetScores:
     """Score one set; `shares` takes the true answer's share among the answers on offer for its probability.
 
-    Without `max_tokens` nothing is answered, and there are no overlaps.
+    Unless the questions are to be `answered`, there are no outputs and no overlaps.
     """
     tasks = [
         [Scoring(Prompt(question.question), answer) for answer in _answers(question)]
@@ -137,7 +142,7 @@ def _score_set(
         probability = float(np.exp(true))
         probabilities.append(normalized_probability(probability, alternatives) if shares else probability)
         ratios.append(truth_ratio(paraphrased, wrong))
-    asked = questions if max_tokens else ()
+    asked = questions if answered else ()
     outputs = model.generate([Generation(Prompt(question.question), max_tokens) for question in asked])
     overlaps = [rouge_l(q.answer, output).recall for q, output in zip(asked, outputs, strict=True)]
     return _SetScores(probabilities, overlaps, ratios, outputs)

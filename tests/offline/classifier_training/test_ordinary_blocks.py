@@ -36,8 +36,16 @@ def test_no_text_is_in_two_parts(machine: Path) -> None:
     assert max(map(len, texts)) <= BLOCK_CHARACTERS
 
 
-def test_every_part_has_something_where_little_is_wanted(machine: Path) -> None:
-    assert all(ordinary_blocks([machine], 0, [1000] * 3))
+@pytest.mark.parametrize("sizes", [[1000] * 3, [2000] * 4 + [4000], [1000, 0, 40_000]])
+def test_every_part_has_what_is_wanted_however_long_files_are(tmp_path: Path, sizes: list[int]) -> None:
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    for number in range(20):
+        (folder / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 1000)
+    parts = ordinary_blocks([tmp_path], 0, sizes)
+    given = [sum(len(block.text) for block in part) for part in parts]
+    assert all(size <= has <= size + 8000 for size, has in zip(sizes, given, strict=True))
+    assert [not part for part in parts] == [not size for size in sizes]
 
 
 def test_blocks_end_between_words(tmp_path: Path) -> None:
@@ -47,3 +55,13 @@ def test_blocks_end_between_words(tmp_path: Path) -> None:
     (part,) = ordinary_blocks([tmp_path], 0, [100_000])
     assert len(part) > 3
     assert {word for block in part for word in block.text.split()} == {"answer", "=", "sixteen", "*"}
+
+
+@pytest.mark.parametrize("text", ["a b c " + "d" * 7994, "word " * 402, "word " * 1602])
+def test_no_block_is_a_few_characters(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / PACKAGE
+    folder.mkdir()
+    (folder / "words.txt").write_text(text)
+    (part,) = ordinary_blocks([tmp_path], 0, [100_000])
+    assert part
+    assert min(len(block.text) for block in part) >= 200

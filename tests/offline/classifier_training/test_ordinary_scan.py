@@ -50,3 +50,13 @@ def test_a_kind_with_a_few_blocks_has_not() -> None:
     assert without is not None
     assert with_few is not None
     assert with_few.threshold(2000, 0.01) == pytest.approx(without.threshold(2000, 0.01), abs=1)
+
+
+def test_a_kind_whose_scores_lie_close_together_falls_off_no_faster_than_any_text_may() -> None:
+    draw = np.random.default_rng(0)
+    blocks = [ScannedBlock("python", 2000, float(score), ()) for score in draw.exponential(0.05, 40_000)]
+    blocks += [ScannedBlock("prose", 2000, float(score), ()) for score in 3 + draw.exponential(0.1, 500)]
+    tail = fit_tail(blocks)
+    assert tail is not None
+    assert tail.rate > 0.5 / 2 / 2000, "the tail of prose"
+    assert tail.scale == 0.2

@@ -202,6 +202,14 @@ def test_a_huge_file_gives_a_stretch(tmp_path):
     assert found[0].text in "".join(lines)
 
 
+def test_a_stretch_of_a_huge_line_begins_with_a_word(tmp_path):
+    for number in range(5):
+        write(tmp_path / "p" / f"{number}.txt", f"register{number} " + "register " * 20_000)
+    for each in documents([tmp_path], seed=1, maximum_characters=1000):
+        assert each.text.startswith("register ")
+        assert len(each.text) == 1000
+
+
 def test_files_beside_packages_are_a_package_of_their_own(tmp_path):
     write(tmp_path / "library" / "a.md", sentences("what lies beside"))
     write(tmp_path / "library" / "p" / "b.md", sentences("what lies within"))
