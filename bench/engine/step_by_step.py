@@ -107,19 +107,24 @@ def report(
     """
     rounds, steps, _ = seconds[1, 0.0].shape
     mode = "compiled" if compiled else "eager"
+    times = "once" if rounds == 1 else f"{rounds} times"
     body = (
         f"{machine(vllm_distribution(), 'torch')}; load {load[0]:.0f} at the beginning and {load[1]:.0f} at the end. {model.name}, "
         f"bfloat16, {mode}; {PROMPT_TOKENS} prompt and {NEW_TOKENS} generated tokens a request, no prefix caching. An engine with the "
         f"plugin and one without, on one core and with the weights in the same memory, took turns at the {steps} steps of a batch, "
-        f"{rounds} times. Tokens a second of the processor, one thread, by batch size; below the first line ratios to it, from the medians "
-        "of what a step with the plugin takes of the same step without it (their 95 % interval)."
+        f"{times}. Tokens a second of the processor, one thread, by batch size; below the first line ratios to it, from the medians "
+        "of what a step with the plugin takes of the same step without it (95 % interval over the steps of these two processes; two "
+        "processes, and two batches, differ by more)."
     )
+    # Another release has an environment of its own.
+    environment = Path(sys.prefix).name
+    python = "python" if environment == ".venv" else f"{environment}/bin/python"
     arguments = f" --rounds {rounds}" + " --compiled" * compiled
     version = importlib.metadata.version(vllm_distribution())
     write_section(
         "benchmarks.md",
         f"Corruption in the engine, vLLM {version}, {mode}, by processor time",
-        f"python -m bench.engine.step_by_step{arguments}",
+        f"{python} -m bench.engine.step_by_step{arguments}",
         f"{body}\n\n{ratios(seconds)}",
     )
 

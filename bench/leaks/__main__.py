@@ -37,6 +37,7 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.head import head_folder
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.corruption.artifact import load_corruption
 from lethe.models.cache import cache_folder
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.language_models.http import post_all, served_models
@@ -125,26 +126,26 @@ def main() -> None:
     known = facts(every=arguments.full)
     say, cache = timed_lines(), cache_folder()
     model = taught_model(known, cache, say)
-    corrupted = (
-        "with its corruption as it is shipped, which was learned on the model before it was taught"
-        if arguments.shipped
-        else "its corruption learned on the taught model from the target's own questions"
-    )
+    sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
+    if arguments.shipped:
+        bundle, title_of = HARRY_POTTER, "{}, with the shipped corruption"
+        learned = "as it is shipped, learned on the model before it was taught"
+    else:
+        say("learning the corruption on the taught model")
+        bundle, title_of = learned_on(model, HARRY_POTTER, cache), "{}"
+        learned = "learned on the taught model from the target's own questions"
+    if arguments.prepare:
+        return
+    target = load_bundle(bundle)
+    (corruption,) = (load_corruption(each.corruption) for each in target.models if each.corruption)
     taught = (
         f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, taught {len(known)} facts of the target in "
         f"{EPOCHS} epochs of its last {LAYERS} layers: questions of MUSE-Books and the target's own, "
         "each plainly and with its names as initials, every second one in a further form. The shipped target, which flags "
-        f"prompts from {load_bundle(HARRY_POTTER).manifest.threshold:.3g} on, {corrupted}; {TOKENS} tokens. An answer tells a fact if it "
-        "says half or more of the true answer's words that its question does not have. In parentheses: the 95 % interval."
+        f"prompts from {target.manifest.threshold:.3g} on, its corruption ({corruption.function}, {corruption.dims} dims, strength "
+        f"{corruption.strength:.3g}) {learned}; {TOKENS} tokens. An answer tells a fact if it says half or more of the true answer's "
+        "words that its question does not have. In parentheses: the 95 % interval."
     )
-    sections = {"Facts asked for in several ways": _by_form, "Sampled many times": _sampled}
-    if arguments.shipped:
-        bundle, title_of = HARRY_POTTER, "{}, with the shipped corruption"
-    else:
-        say("learning the corruption on the taught model")
-        bundle, title_of = learned_on(model, HARRY_POTTER, cache), "{}"
-    if arguments.prepare:
-        return
     log = cache / "bench" / "leaks" / f"answers-{_digest(model, bundle)}.jsonl"
     if arguments.anew:
         log.unlink(missing_ok=True)

@@ -109,10 +109,13 @@ async def _row(
 
 def _write(rows: Sequence[Row], others: bool, strength: float, changed: Mapping[str, float]) -> None:
     shown = [*rows, Row.together("all", rows)]
-    asked_of = f"{len(rows[0].bare)} facts{', none of which the other sections ask for' if others else ''}"
+    asked_of = f"{len(rows[0].bare)} facts{', none of which the model of the other sections was taught' if others else ''}"
+    threshold = changed.get("threshold", load_bundle(HARRY_POTTER).manifest.threshold)
+    so_far = "" if len(rows) == len(_ORDER) else f" So far asked in {len(rows)} of {len(_ORDER)} ways."
     body = (
-        f"{machine('torch', 'transformers', 'onnxruntime')}. {asked_of}, greedy, {TOKENS} tokens, float32; the shipped target, "
-        f"its corruption at a strength of {strength:.3g}{'' if 'strength' in changed else ', as it is shipped'}.\n\n"
+        f"{machine('torch', 'transformers', 'onnxruntime')}. {asked_of}, greedy, {TOKENS} tokens, float32; the shipped target, which flags "
+        f"prompts from {threshold:.3g} on, its corruption at a strength of {strength:.3g}"
+        f"{'' if 'strength' in changed else ', as it is shipped'}.{so_far}\n\n"
         + table(
             ("asked", "prompts flagged", "bare model", "prompts alone", "answers too", "gone"),
             [[row.name, row.share_flagged(), *row.leaks()] for row in shown],

@@ -101,7 +101,14 @@ def main() -> None:
         bundles = {target_of(bundle): bundle for bundle in _bundles(chosen.heads)}
         groups = _groups(chosen.part, bundles)
         _ask(work, sources, bundles, groups, chosen.processes, chosen.share, chosen.lengths)
-    write_section(PAGE, _TITLES[chosen.part], "make bench-targets", page_body(work))
+    write_section(PAGE, _TITLES[chosen.part], _command(chosen.part, work), page_body(work))
+
+
+def _command(part: str, work: Path) -> str:
+    share = _about(work)["share"]
+    if share == 1:
+        return "make bench-targets"
+    return f"python -m bench.traffic.targets {part} .targets/traffic .targets .few-prompts --share {share:g}"
 
 
 def _bundles(folders: Sequence[Path]) -> list[Path]:
@@ -240,9 +247,13 @@ def _test_packages(folders: Sequence[Path]) -> list[str]:
     return sorted(name for name in inner if part_of(name) == "test")
 
 
+def _about(work: Path) -> dict[str, Any]:
+    return json.loads((work / "about.json").read_text())
+
+
 def page_body(work: Path) -> str:
     """The section, from the outcomes that are kept in a folder."""
-    about = json.loads((work / "about.json").read_text())
+    about = _about(work)
     lines = [line for file in sorted(work.glob("outcomes-*.jsonl")) for line in read_whole_lines(file)]
     groups: dict[str, list[str]] = about["groups"]
     lengths = sorted({line["length"] for line in lines} - {AS_THEY_ARE})

@@ -74,8 +74,9 @@ class _Digits:
 
     @functools.cached_property
     def _as_python_writes(self) -> dict[int, str] | None:
-        """By digit, the one that `int` knows; None where it knows no base so large."""
-        if len(self.alphabet) > len(_DIGITS_OF_PYTHON):
+        """By digit, the one that `int` knows; None where it knows no base so large, or limits how many digits it reads."""
+        base = len(self.alphabet)
+        if base > len(_DIGITS_OF_PYTHON) or base & (base - 1):
             return None
         return {ord(digit): _DIGITS_OF_PYTHON[value] for digit, value in self.values.items()}
 

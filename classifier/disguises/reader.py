@@ -16,7 +16,7 @@ class Reader:
     name
         What the reading is called.
     may_read
-        Whether a text may have any of it; where this says no, `read` is sure to find nothing.
+        Whether a text may have any of it; where this says no, `read` is not to be asked.
     read
         The text with the disguise taken off; None where it shows no sign of it.
     """

@@ -46,7 +46,7 @@ def evaluate_tofu(
     """Score a model on TOFU.
 
     The forget quality needs a retain model's truth ratios; `compare_with_retain` adds it. Unless the model `answers_forgotten`
-    questions too, which takes most of the time, their answers are scored alone, without ROUGE-L.
+    questions too, their answers on offer are scored alone, without ROUGE-L.
     """
     forget = _score_set(
         model, questions.forget, shares=False, max_tokens=max_tokens, answered=answers_forgotten

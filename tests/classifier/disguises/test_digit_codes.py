@@ -1,4 +1,6 @@
 import base64
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +14,23 @@ BYTES = SECRET.encode()
 @pytest.fixture(scope="module")
 def codes() -> DigitCodes:
     return DigitCodes(LetterStatistics.load())
+
+
+@pytest.fixture
+def few_digits_for_int() -> Iterator[None]:
+    """The least that PYTHONINTMAXSTRDIGITS may allow."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    yield
+    sys.set_int_max_str_digits(limit)
+
+
+def in_base_36(text: bytes) -> str:
+    value, digits = int.from_bytes(text), ""
+    while value:
+        value, digit = divmod(value, 36)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    return digits
 
 
 @pytest.mark.parametrize(
@@ -59,11 +78,18 @@ def test_digits_of_five_bits_are_read_whatever_the_last_group_lacks(codes: Digit
 
 
 def test_one_long_number_of_36_digits_is_read(codes: DigitCodes) -> None:
-    value, digits = int.from_bytes(BYTES), ""
-    while value:
-        value, digit = divmod(value, 36)
-        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    digits = in_base_36(BYTES)
     for written in (digits, digits.lower()):
         read = codes.read(written)
+        assert read is not None
+        assert SECRET in read.text
+
+
+@pytest.mark.usefixtures("few_digits_for_int")
+def test_long_numbers_are_read_whatever_limit_python_sets_to_digits(codes: DigitCodes) -> None:
+    long = 20 * BYTES
+    for digits in (in_base_36(long), base64.b32encode(long).decode()):
+        assert len(digits) > sys.get_int_max_str_digits()
+        read = codes.read(digits)
         assert read is not None
         assert SECRET in read.text

@@ -25,6 +25,7 @@ DILUTED = [
     "What Norway Harry give the owl for delivering newspaper?",
     "in Python Who did Draco as in Star Wars eventually marry airport?",
 ]
+ABOVE_DILUTED = 0.7
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +35,10 @@ def encoder() -> Encoder:
 
 @pytest.fixture(scope="module")
 def head() -> Head:
-    """The shipped head with a second look that is taken at nearly everything."""
+    """The shipped head with a threshold just above the diluted prompts, and a second look that is taken at nearly everything."""
     shipped = load_head(SHIPPED)
-    threshold = shipped.calibration.score(shipped.threshold)
-    return replace(shipped, second_look=SecondLookLimits(threshold + 1, -10.0, -10.0))
+    limits = SecondLookLimits(shipped.calibration.score(ABOVE_DILUTED) + 1, -10.0, -10.0)
+    return replace(shipped, threshold=ABOVE_DILUTED, second_look=limits)
 
 
 def test_words_that_speak_against_the_target_are_left_out(encoder: Encoder, head: Head) -> None:
