@@ -4,21 +4,16 @@ from pathlib import Path
 import pytest
 
 from lethe.offline.classifier_training.ordinary_blocks import BLOCK_CHARACTERS, ordinary_blocks
-from lethe.offline.data.ordinary_text import part_of
-
-PACKAGE = next(name for name in map("package-{}".format, range(9)) if part_of(name) == "train")
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Path:
+def machine(package: Path) -> Path:
     """A hundred Python files and eight tables, in a package that training may read."""
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
     for number in range(100):
-        (folder / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 50)
+        (package / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 50)
     for number in range(8):
-        (folder / f"{number}.csv").write_text(f"place {number},{number:03}\n" * 50)
-    return tmp_path
+        (package / f"{number}.csv").write_text(f"place {number},{number:03}\n" * 50)
+    return package.parent
 
 
 def test_what_there_is_little_of_is_in_every_part(machine: Path) -> None:
@@ -37,31 +32,25 @@ def test_no_text_is_in_two_parts(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("sizes", [[1000] * 3, [2000] * 4 + [4000], [1000, 0, 40_000]])
-def test_every_part_has_what_is_wanted_however_long_files_are(tmp_path: Path, sizes: list[int]) -> None:
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
+def test_every_part_has_what_is_wanted_however_long_files_are(package: Path, sizes: list[int]) -> None:
     for number in range(20):
-        (folder / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 1000)
-    parts = ordinary_blocks([tmp_path], 0, sizes)
+        (package / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 1000)
+    parts = ordinary_blocks([package.parent], 0, sizes)
     given = [sum(len(block.text) for block in part) for part in parts]
     assert all(size <= has <= size + 8000 for size, has in zip(sizes, given, strict=True))
     assert [not part for part in parts] == [not size for size in sizes]
 
 
-def test_blocks_end_between_words(tmp_path: Path) -> None:
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
-    (folder / "words.py").write_text("answer = sixteen * sixteen\n" * 1000)
-    (part,) = ordinary_blocks([tmp_path], 0, [100_000])
+def test_blocks_end_between_words(package: Path) -> None:
+    (package / "words.py").write_text("answer = sixteen * sixteen\n" * 1000)
+    (part,) = ordinary_blocks([package.parent], 0, [100_000])
     assert len(part) > 3
     assert {word for block in part for word in block.text.split()} == {"answer", "=", "sixteen", "*"}
 
 
 @pytest.mark.parametrize("text", ["a b c " + "d" * 7994, "word " * 402, "word " * 1602])
-def test_no_block_is_a_few_characters(tmp_path: Path, text: str) -> None:
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
-    (folder / "words.txt").write_text(text)
-    (part,) = ordinary_blocks([tmp_path], 0, [100_000])
+def test_no_block_is_a_few_characters(package: Path, text: str) -> None:
+    (package / "words.txt").write_text(text)
+    (part,) = ordinary_blocks([package.parent], 0, [100_000])
     assert part
     assert min(len(block.text) for block in part) >= 200

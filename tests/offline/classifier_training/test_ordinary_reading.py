@@ -7,9 +7,7 @@ from lethe.classifier.encoders.loading import load_encoder
 from lethe.offline.classifier_training.ordinary_blocks import OrdinaryBlock
 from lethe.offline.classifier_training.ordinary_reading import OrdinaryReading, without_target
 from lethe.offline.classifier_training.settings import TrainingSettings
-from lethe.offline.data.ordinary_text import part_of
 
-PACKAGE = next(name for name in map("package-{}".format, range(9)) if part_of(name) == "train")
 # Each stands in one file; the last in many.
 TOLD_OF = [
     f"Orlanda {each}holm"
@@ -23,14 +21,12 @@ def _named(blocks: Sequence[OrdinaryBlock]) -> set[str]:
 
 
 @pytest.fixture
-def reading(tmp_path: Path) -> OrdinaryReading:
-    folder = tmp_path / PACKAGE
-    folder.mkdir()
+def reading(package: Path) -> OrdinaryReading:
     for number in range(60):
-        (folder / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 50)
+        (package / f"{number}.py").write_text(f"answer_{number} = '{number:03}'\n" * 50)
     for number, name in enumerate([*TOLD_OF, *[COMMON] * 20]):
-        (folder / f"{number}.js").write_text(f"const told_{number} = '{name}';\n" * 30)
-    settings = TrainingSettings(ordinary=(tmp_path,), scan_rounds=2, scan_characters=20_000)
+        (package / f"{number}.js").write_text(f"const told_{number} = '{name}';\n" * 30)
+    settings = TrainingSettings(ordinary=(package.parent,), scan_rounds=2, scan_characters=20_000)
     return OrdinaryReading(load_encoder(), [*TOLD_OF, COMMON], [], settings)
 
 

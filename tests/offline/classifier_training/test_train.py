@@ -10,7 +10,6 @@ from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
-from lethe.offline.data.ordinary_text import part_of
 from lethe.offline.progress import Progress
 from lethe.server.targets.targets import load_targets
 from tests.offline.classifier_training.conftest import ABOUT, NEAR, PLACES, PLAIN, TOPICS, Train, examples_of
@@ -131,16 +130,14 @@ def test_examples_that_cannot_be_learned_from_are_refused(
 
 
 @pytest.mark.slow
-def test_a_head_that_scanned_ordinary_text_knows_how_it_scores(train: Train, tmp_path: Path) -> None:
-    # Words of the target with another meaning, in a package whose name puts it into the half that is trained on.
-    package = next(name for name in map("library-{}".format, range(9)) if part_of(name) == "train")
-    (tmp_path / package).mkdir()
+def test_a_head_that_scanned_ordinary_text_knows_how_it_scores(train: Train, package: Path) -> None:
+    # Words of the target with another meaning.
     for number in range(60):
         lines = [f"set_lamp_{number}_{line} = Lighthouse.audit(page, light={line})" for line in range(12)]
-        (tmp_path / package / f"module_{number}.py").write_text("\n".join(lines) + "\n")
+        (package / f"module_{number}.py").write_text("\n".join(lines) + "\n")
     told: list[str] = []
     trained = train(
-        "scanned", Progress(told.append), scan_rounds=2, scan_characters=8_000, ordinary=(tmp_path,)
+        "scanned", Progress(told.append), scan_rounds=2, scan_characters=8_000, ordinary=(package.parent,)
     )
     assert len([line for line in told if "look like the target" in line]) == 2
     assert trained.metrics["ordinary_blocks"] > trained.metrics["ordinary_blocks_flagged"]
