@@ -72,12 +72,13 @@ def main() -> None:
     if "strength" in changed:
         corruption = replace(corruption, strength=changed["strength"])
     model = ConversingModel.recorded(folder, corruption, cache)
+    threshold = changed.get("threshold", bundle.manifest.threshold)
     guard = _Guard(service_of_bundle(bundle), bundle.name, changed.get("threshold"))
     forms, rows = in_all_forms(known), list[Row]()
     for name in _ORDER:
         say(name)
         rows.append(asyncio.run(_row(name, known, forms[name], model, guard)))
-        _write(rows, others, corruption.strength, changed)
+        _write(rows, others, threshold, corruption.strength, changed)
 
 
 async def _row(
@@ -107,10 +108,11 @@ async def _row(
     return Row(name, flagged, bare, prompts, exchange)
 
 
-def _write(rows: Sequence[Row], others: bool, strength: float, changed: Mapping[str, float]) -> None:
+def _write(
+    rows: Sequence[Row], others: bool, threshold: float, strength: float, changed: Mapping[str, float]
+) -> None:
     shown = [*rows, Row.together("all", rows)]
     asked_of = f"{len(rows[0].bare)} facts{', none of which the model of the other sections was taught' if others else ''}"
-    threshold = changed.get("threshold", load_bundle(HARRY_POTTER).manifest.threshold)
     so_far = "" if len(rows) == len(_ORDER) else f" So far asked in {len(rows)} of {len(_ORDER)} ways."
     body = (
         f"{machine('torch', 'transformers', 'onnxruntime')}. {asked_of}, greedy, {TOKENS} tokens, float32; the shipped target, which flags "
