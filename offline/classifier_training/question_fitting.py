@@ -96,7 +96,7 @@ def fit_questions(
     """Fit what judges questions; those that may be flagged score 0 and more.
 
     The threshold is by what each fold of prompts scores by a fit without it: at most the wanted rate of those near the
-    target, and few ordinary ones. So is what facts must add, by the same scores with what they come to for these prompts.
+    target, and few ordinary ones. With facts it is by the sum of both scores: if either could flag alone, each would use up the rate.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def fit_questions(
             for side, number in ((near, _NEAR), (ordinary, ORDINARY))
         )
         facts = replace(facts, least=_threshold(near, ordinary, settings) - threshold)
-        log_odds = log_odds + np.maximum(told - facts.least, 0)
+        log_odds = log_odds + told - facts.least
     tokens = [encoder.tokenize(text).ids for text in questions.texts]
     labels, weights = (questions.side == _FORGET).astype(np.int64), _weights(questions.side)
     gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, (), norm=_GATE_NORM)
