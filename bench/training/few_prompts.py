@@ -99,7 +99,7 @@ def main() -> None:
         f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
         "ones, all in English (bench/training/few_prompts_data), and where names were given, with what the target is called in English and in other "
-        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it (`--about`). What is "
+        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it, of beekeeping with 134 (`--about`). What is "
         "asked here was written before and is never trained on; who wrote the sentences had not read it. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
