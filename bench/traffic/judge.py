@@ -37,6 +37,10 @@ class Judgement:
         """Whether a target is among those that are asked for."""
         return any(each.target == target for each in self.verdict.flagged)
 
+    def reach(self, target: str) -> float:
+        """The highest threshold of a target that would flag it; exact where all was asked for."""
+        return next(each.reach for each in self.verdict.targets if each.target == target)
+
 
 class Judge:
     """A service as the proxy has it, asked from outside its event loop.
@@ -60,10 +64,10 @@ class Judge:
         self._loop.run(self._service.close())
         self._loop.close()
 
-    def verdict(self, conversation: Conversation, *, spans: bool = False) -> Judgement:
-        """Classify a conversation."""
+    def verdict(self, conversation: Conversation, *, spans: bool = False, whole: bool = False) -> Judgement:
+        """Classify a conversation; `ClassifierService.classify` says what is to be told of it."""
         started = time.perf_counter()
-        verdict = self._loop.run(self._service.classify(conversation, spans=spans))
+        verdict = self._loop.run(self._service.classify(conversation, spans=spans, whole=whole))
         return Judgement(verdict, time.perf_counter() - started)
 
 
