@@ -234,8 +234,8 @@ def _ordinary_body(
 
 
 def _hidden(bench: Bench) -> None:
-    reaches = _flagged_alone(bench)
-    questions = list(reaches)
+    alone = _flagged_alone(bench)
+    questions = [question for question, _ in alone]
     if not questions:
         print(
             f"the bench has no questions on {bench.target} that are flagged alone: nothing to hide",
@@ -264,7 +264,7 @@ def _hidden(bench: Bench) -> None:
         "question alone:\n\n"
         + table(
             ["alone", *header[1:-1]],
-            _by_reach([*reaches.values()], [columns[PLACES[0], length] for length in _HIDDEN]),
+            _by_reach([reach for _, reach in alone], [columns[PLACES[0], length] for length in _HIDDEN]),
         )
     )
     _write(bench, "Hidden questions", "hidden", body)
@@ -278,21 +278,19 @@ def _by_length(columns: Mapping[tuple[str, int], Sequence[Outcome]]) -> dict[int
     return shortest
 
 
-def _flagged_alone(bench: Bench) -> dict[str, float]:
+def _flagged_alone(bench: Bench) -> list[tuple[str, float]]:
     """The questions that are flagged by themselves, each with the highest threshold that flags it."""
     if not bench.languages:
-        return {}
+        return []
     asked = [question for questions in harry_potter_questions().values() for question in questions]
     asked += bench.languages["en"]["questions"]
-    judged = {
-        question: bench.judge.verdict(Conversation.from_prompt(question), whole=True) for question in asked
-    }
-    alone = {
-        question: judgement.reach(bench.target)
-        for question, judgement in judged.items()
+    judged = [bench.judge.verdict(Conversation.from_prompt(question), whole=True) for question in asked]
+    alone = [
+        (question, judgement.reach(bench.target))
+        for question, judgement in zip(asked, judged, strict=True)
         if judgement.flagged(bench.target)
-    }
-    print(f"{len(alone)} of {len(judged)} questions are flagged alone", flush=True)
+    ]
+    print(f"{len(alone)} of {len(asked)} questions are flagged alone", flush=True)
     return alone
 
 
