@@ -382,7 +382,8 @@ def _time(bench: Bench) -> None:
     trained = len(bench.bundles)
     body = (
         "Ordinary requests of all kinds through `ClassifierService.classify`, one after another on one worker, nothing cached, spans "
-        f"told. Trained heads: {trained}; the rest are copies of these under other names.\n\n{time_tables(timings)}"
+        f"told. Times are processor time of all threads: on a quiet core what somebody waits for, and on a busy one, where caches are "
+        f"shared, more. Trained heads: {trained}; the rest are copies of these under other names.\n\n{time_tables(timings)}"
     )
     _write(bench, "Time and memory", "time", body)
 

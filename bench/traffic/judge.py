@@ -23,7 +23,7 @@ _SETTINGS = ClassifierSettings(cache_bytes=0, deadline_seconds=600)
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and how long it took."""
+    """A verdict and the processor time that it took, of all threads."""
 
     verdict: Verdict
     seconds: float
@@ -66,9 +66,9 @@ class Judge:
 
     def verdict(self, conversation: Conversation, *, spans: bool = False, whole: bool = False) -> Judgement:
         """Classify a conversation; `ClassifierService.classify` says what is to be told of it."""
-        started = time.perf_counter()
+        started = time.process_time()
         verdict = self._loop.run(self._service.classify(conversation, spans=spans, whole=whole))
-        return Judgement(verdict, time.perf_counter() - started)
+        return Judgement(verdict, time.process_time() - started)
 
 
 def head_folder(bundle: Path) -> Path:

@@ -252,9 +252,8 @@ def _judged(length: int, request: Request) -> Asked:
 def _outcome(group: str, names: Sequence[Names], conversation: Conversation) -> GroupOutcome:
     if any(each.in_conversation(conversation) for each in names):
         return GroupOutcome(left_out=True)
-    started = time.process_time()
-    flagged = _judges[group].verdict(conversation).verdict.flagged
-    seconds = time.process_time() - started
+    judgement = _judges[group].verdict(conversation)
+    flagged, seconds = judgement.verdict.flagged, judgement.seconds
     on_topic = any(each.in_conversation(conversation) for each in _fields[group])
     if not flagged:
         return GroupOutcome(seconds=seconds, on_topic=on_topic)
