@@ -341,6 +341,10 @@ $(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
 	sed 's/+[[:alnum:].]*$$//' $< >$(RELEASE)/$*.txt
 	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
 
+# uv reads none of pip's settings, and takes a package from the first index that has any release of it.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
+export UV_INDEX_STRATEGY ?= unsafe-best-match
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 COMPILE_DEV = $(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt
 lock: install-dev ## Resolve the requirement files anew.
