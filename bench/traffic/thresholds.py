@@ -7,6 +7,7 @@ from bench.page import table
 from lethe.offline.classifier_training.threshold_effects import thresholds_around
 from lethe.offline.metrics.intervals import counted
 
+# The goal for paraphrases.
 _NEARLY_ALL = 0.99
 
 

@@ -37,8 +37,8 @@ _NEAR_SHARE = 0.6
 # Of ordinary questions, what may be flagged for their embedding alone. A thousand ordinary prompts do not show so little, and there
 # are questions that they have none like, so it is taken from the tail of the highest of their scores.
 _FLAGGED = 0.0002
-# Where sentences tell of the target, their words say more of a question than what its embedding is like, and fewer that have none like
-# them among our own are flagged. Ours may also be about a wide target, without a name of it.
+# Where sentences tell of the target more may be: some of our own prompts are about a wide target without a name of it, and with less
+# they alone would say how high the threshold is.
 _FLAGGED_TOLD = 0.0005
 _IN_TAIL = 20
 # Where prompts near the target are few, nearly all of the others are needed to say how each scores.
