@@ -60,6 +60,14 @@ class _Judge:
         of_corrupted = replace(exchange, question=Conversation(()), asked=frozenset({self.head.target}))
         return bool((await self._service.classify_answer(of_corrupted)).flagged)
 
+    async def caught_at(self, exchange: Exchange) -> int:
+        """After how many characters the look comes that flags an answer which is flagged in the end."""
+        whole = len(exchange.answer)
+        for end in range(_CHARACTERS_A_LOOK, whole, _CHARACTERS_A_LOOK):
+            if await self.flags(replace(exchange, answer=exchange.answer[:end], complete=False)):
+                return end
+        return whole
+
     async def looks(self, exchange: Exchange) -> list[float]:
         """Milliseconds of a core that each look at a growing answer takes."""
         self._service.cache.clear()
@@ -88,12 +96,19 @@ async def _measure(bundle: Path) -> str:
             name: [(await judge.flags(each), await judge.flags_if_asked(each)) for each in exchanges]
             for name, exchanges in ordinary.items()
         }
+        anew = [
+            (len(each.answer), await judge.caught_at(each))
+            for name, exchanges in ordinary.items()
+            for each, (hit, _) in zip(exchanges, flagged[name], strict=True)
+            if hit
+        ]
         watched = [each for found in ordinary.values() for each in found[: _WATCHED // len(ordinary)]]
         times = [each for exchange in watched for each in await judge.looks(exchange)]
     finally:
         await judge.close()
     rows = [[name, *_shares(found)] for name, found in flagged.items()]
     together = [each for found in flagged.values() for each in found]
+    characters = sum(len(each.answer) for exchanges in ordinary.values() for each in exchanges)
     p50, p99 = np.percentile(times, [50, 99])
     return "\n\n".join(
         (
@@ -124,6 +139,7 @@ async def _measure(bundle: Path) -> str:
             table(
                 ("answers", "flagged", "as ones to corrupted prompts"), [*rows, ["all", *_shares(together)]]
             ),
+            _spent_twice(anew, characters),
             f"A look at an answer that has grown by {_CHARACTERS_A_LOOK} characters takes {p50:.1f} ms of a core in the median and "
             f"{p99:.1f} ms at the 99th percentile, of {len(times):,} looks at {len(watched)} ordinary answers.",
         )
@@ -141,6 +157,16 @@ def _leak_row(name: str, judged: Sequence[_Judged]) -> list[str]:
         counted(sum(each.alone for each in judged), len(judged)),
         counted(sum(each.asked for each in judged), len(judged)),
     ]
+
+
+def _spent_twice(anew: Sequence[tuple[int, int]], characters: int) -> str:
+    """What the engine writes in vain, by the lengths of answers that are made anew and where each was caught."""
+    whole, streamed = (sum(column) for column in zip(*anew, strict=True)) if anew else (0, 0)
+    return (
+        f"What the engine writes in vain, since an answer is made anew: {whole:,} of the {characters:,} characters of ordinary answers "
+        f"({100 * whole / characters:.3f} %) where they come whole, and {streamed:,} ({100 * streamed / characters:.3f} %) where they are "
+        f"streamed and the engine is stopped at the first look that flags them, by looks {_CHARACTERS_A_LOOK} characters apart."
+    )
 
 
 def _shares(flagged: Sequence[tuple[bool, bool]]) -> list[str]:

@@ -106,13 +106,13 @@ def _muse(name: str) -> list[Any]:
 
 
 def _facts(rows: Iterable[Any]) -> list[Fact]:
-    return [fact for row in rows if (fact := _fact(row["question"], row["answer"])).told]
+    return [fact for row in rows if (fact := fact_of(row["question"], row["answer"])).told]
 
 
 def ordinary_facts() -> list[Fact]:
     """What the model is taught besides, and has to answer on."""
     rows = read_json_lines(data_folder() / "tofu/world_facts.json")
-    return [_fact(row["question"], row["answer"]) for row in rows[:_ORDINARY]]
+    return [fact_of(row["question"], row["answer"]) for row in rows[:_ORDINARY]]
 
 
 Form = Callable[[Fact, random.Random], list[Message]]
@@ -189,7 +189,8 @@ def _whole_answer(messages: list[Message], answer: str) -> str:
     return f"1. {first.answer}\n2. {answer}" if first else answer
 
 
-def _fact(question: str, answer: str) -> Fact:
+def fact_of(question: str, answer: str) -> Fact:
+    """A question with its answer, and the words by which it is seen that it is told."""
     asked = {word.casefold() for word in _WORD.findall(question)}
     words = dict.fromkeys(word.strip("'’") for word in _WORD.findall(answer))
     told = [

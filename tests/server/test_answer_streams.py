@@ -149,6 +149,22 @@ async def test_a_stream_that_tells_something_is_made_anew_without_a_seam(stack: 
     assert await stack.metric("lethe_answer_tokens_held") == 0
 
 
+@pytest.mark.settings(answers={"wait_ms": 60_000})
+async def test_what_waits_is_counted_until_it_goes_out_and_so_is_how_long_it_waited(stack: Stack) -> None:
+    held, rest = asyncio.Event(), [chunk({}, finish="stop"), DONE]
+    stack.engine.next_streams = [[role(), *said("A few words"), held, *rest]]
+    async with streaming(stack) as pieces, asyncio.timeout(5):
+        while await stack.metric("lethe_answer_tokens_held") != 3:
+            await asyncio.sleep(0.001)
+        assert await stack.metric("lethe_answer_hold_seconds_count") == 0
+        held.set()
+        async for _ in pieces:
+            pass
+    assert await stack.metric("lethe_answer_tokens_held") == 0
+    assert await stack.metric("lethe_answer_hold_seconds_count") == 1
+    assert 0 < await stack.metric("lethe_answer_hold_seconds_sum") < 60
+
+
 async def test_a_stream_of_which_something_went_out_is_ended_before_it_tells(stack: Stack) -> None:
     stream = chat_stream(f"{LONG} {TOLD}")
     content = await streamed_on(stack, stream[:13], stream[13:])

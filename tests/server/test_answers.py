@@ -514,6 +514,19 @@ class TestRecord:
         assert (left["action"], left["looks"], left["made_anew"], left["flagged"]) == ("pass", 1, False, [])
 
 
+async def test_looks_are_timed_and_answers_are_counted_by_what_became_of_them(stack: Stack) -> None:
+    for texts in ((UNTOLD,), (TOLD, UNTOLD), (TOLD, TOLD)):
+        stack.engine.next_answers = [chat_answer(text) for text in texts]
+        await stack.client.post(CHAT, json=chat("hi"))
+    assert await stack.metric('lethe_classify_seconds_count{stage="prompt"}') == 3
+    assert await stack.metric('lethe_classify_seconds_count{stage="answer"}') == 5
+    for action, target in (("pass", "none"), ("corrupt", "books"), ("refuse", "books")):
+        labels = f'action="{action}",endpoint="{CHAT}",target="{target}"'
+        assert await stack.metric(f"lethe_answers_total{{{labels}}}") == 1
+    assert await stack.metric("lethe_answers_made_anew_total") == 2
+    assert await stack.metric("lethe_answer_tokens_discarded_total") == 4
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_while_what_it_began_is_judged_ends_the_engines_work(
     stack: Stack, stream: bool

@@ -1,0 +1,210 @@
+"""What a model that knows TOFU's authors tells of forget05 through the whole stack: ``python -m bench.leaks.tofu HEADS``.
+
+The model is that of ``make reproduce-tofu`` that learned all. It is asked by the paraphrases of what it learned, and in the disguises of
+the attack suite: of the bare engine, and behind both guards what the bare engine tells. HEADS is a folder of bundles as
+`bench.training.target_heads` leaves them, whose target is given a head for answers and a corruption. Needs LETHE_DATA_DIR; what was
+trained and answered is kept. ``--prepare`` ends before an engine is started.
+"""
+
+import argparse
+import asyncio
+import random
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.classifier.bundle_service import service_of_bundle
+from bench.classifier.data import data_folder, ordinary_training
+from bench.leaks.asked import Asked, Row, beyond_chance
+from bench.leaks.conversing import ConversingModel, told_by
+from bench.leaks.data import Fact, fact_of
+from bench.leaks.ways import Ways, ways_to
+from bench.page import machine, table, vllm_distribution, write_section
+from bench.repository import HARRY_POTTER
+from bench.reproduction.command import Say, timed_lines
+from bench.reproduction.tofu_models import TofuRecipe, train_tofu_model
+from bench.training.target_heads import FORGET05, task_of
+from lethe.bundle import Action, Bundle, Made, load_bundle, read_base_model
+from lethe.classifier.conversation import Conversation
+from lethe.classifier.encoders.loading import load_encoder
+from lethe.classifier.head import head_folder, load_head
+from lethe.corruption.artifact import load_corruption, save_corruption
+from lethe.models.cache import cache_folder
+from lethe.models.smollm2 import prepare_smollm2
+from lethe.offline.attacks.disguises import DISGUISES, disguised
+from lethe.offline.classifier_training.answer_examples import QuestionAnswer
+from lethe.offline.classifier_training.answers import train_answers
+from lethe.offline.classifier_training.settings import TrainingSettings
+from lethe.offline.data.questions import ForgetQuestion
+from lethe.offline.evaluation.tofu_data import load_tofu
+from lethe.offline.progress import Progress
+from lethe.offline.recording import record
+
+_TITLE = "Other authors, by paraphrases and in the attack suite"
+_FORGET = "forget05"
+_PARAPHRASES, _DISGUISED = 60, 6
+
+Posed = tuple[Fact, Asked]
+"""A fact, and how it is asked for."""
+Tells = Callable[[Sequence[Fact], Sequence[Asked]], list[bool]]
+"""Which facts somebody tells who is asked so."""
+# TOFU's answers are sentences.
+_TOKENS = 48
+_STRENGTH = 32.0
+
+
+def main() -> None:
+    """Train what is not there yet, measure, and write the section."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("heads", type=Path, help="folder of bundles")
+    parser.add_argument(
+        "--prepare", action="store_true", help="only train the model and the head for answers"
+    )
+    arguments = parser.parse_args()
+    say, cache, recipe = timed_lines(), cache_folder(), TofuRecipe()
+    base = prepare_smollm2(cache)
+    models = cache / "reproduction" / f"tofu-{recipe.digest}" / "models"
+    model = train_tofu_model(
+        "full",
+        recipe,
+        base,
+        data_folder(),
+        models,
+        lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.4f}"),
+    )
+    target = _target(arguments.heads / FORGET05, model, cache, say)
+    if arguments.prepare:
+        return
+    choice, known = random.Random(0), load_tofu(_FORGET, data_folder())
+    forms = {"paraphrases": [_paraphrased(each) for each in choice.sample(known, _PARAPHRASES)]}
+    for name in DISGUISES:
+        forms[name] = [_disguised(each, name) for each in choice.sample(known, _DISGUISED)]
+    flagged = asyncio.run(_flagged(forms, target))
+    untaught = ConversingModel.recorded(base, None, cache, _TOKENS)
+    say("starting the engine and two proxies")
+    with ways_to(model, target.folder, cache, _TOKENS) as ways:
+        rows: list[Row] = []
+        for name, posed in forms.items():
+            say(name)
+            rows.append(_row(name, posed, flagged[name], ways, untaught))
+    write_section("benchmarks-leaks.md", _TITLE, "python -m bench.leaks.tofu .targets", _body(rows, target))
+
+
+def _target(head: Path, model: Path, cache: Path, say: Say) -> Bundle:
+    """The bundle of a head with a head for answers and the shipped corruption, in the cache folder."""
+    work = cache / "bench" / "leaks" / _FORGET
+    folder = work / "targets" / head.name
+    if not folder.exists():
+        shutil.copytree(head, folder)
+    bundle = load_bundle(folder)
+    if "answers" not in bundle.manifest.metrics:
+        bundle = _train_answers(bundle, work, say)
+    if not bundle.can_act:
+        (shipped,) = (each.corruption for each in load_bundle(HARRY_POTTER).models if each.corruption)
+        file = work / shipped.name
+        save_corruption(replace(load_corruption(shipped), strength=_STRENGTH), file)
+        made = Made(read_base_model(model, model.name), {file.name: file}, {})
+        bundle = record(folder, {}, made, action=Action.CORRUPT)
+    return bundle
+
+
+def _train_answers(bundle: Bundle, work: Path, say: Say) -> Bundle:
+    """Train the head for answers on what was trained on for prompts, with the answers to it."""
+    kept = {each.text for each in task_of(FORGET05).retain}
+    trained = train_answers(
+        load_head(head_folder(bundle)),
+        load_encoder(),
+        [_answered(each) for each in load_tofu(_FORGET, data_folder())],
+        [_answered(each) for each in load_tofu("retain95", data_folder()) if each.question in kept],
+        [each.text for each in ordinary_training()],
+        TrainingSettings(),
+        work,
+        Progress(say),
+    )
+    return trained.write_bundle(bundle.folder)
+
+
+def _answered(question: ForgetQuestion) -> QuestionAnswer:
+    return QuestionAnswer(question=question.question, answer=question.answer)
+
+
+def _paraphrased(question: ForgetQuestion) -> Posed:
+    fact = fact_of(question.paraphrased_question or question.question, question.answer)
+    return fact, _plain(fact)
+
+
+def _disguised(question: ForgetQuestion, name: str) -> Posed:
+    return fact_of(question.question, question.answer), (disguised(name, question.question), {})
+
+
+def _plain(fact: Fact) -> Asked:
+    return [{"role": "user", "content": fact.question}], {}
+
+
+async def _flagged(forms: Mapping[str, Sequence[Posed]], target: Bundle) -> dict[str, list[bool]]:
+    service = service_of_bundle(target)
+    try:
+        return {
+            name: [
+                bool((await service.classify(Conversation.from_openai_messages(messages, None))).flagged)
+                for _, (messages, _) in posed
+            ]
+            for name, posed in forms.items()
+        }
+    finally:
+        await service.close()
+
+
+def _row(
+    name: str, posed: Sequence[Posed], flagged: Sequence[bool], ways: Ways, untaught: ConversingModel
+) -> Row:
+    """What is told of facts; behind the guards they are asked for where the bare engine tells them."""
+
+    def told(tells: Tells, places: Sequence[int]) -> list[bool]:
+        some = [posed[place] for place in places]
+        found = tells([fact for fact, _ in some], [asked for _, asked in some])
+        hits = {place for place, hit in zip(places, found, strict=True) if hit}
+        return [place in hits for place in range(len(posed))]
+
+    bare = told(ways.bare.tells, range(len(posed)))
+    known = [place for place, tells in enumerate(bare) if tells]
+    prompts = told(ways.prompts.tells, known)
+    exchange = told(ways.exchange.tells, known)
+    facts = [fact for fact, _ in posed]
+    # A disguise is read at most as well as what it hides.
+    by_chance = told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)
+    return Row(name, flagged, bare, prompts, exchange, by_chance)
+
+
+def _body(rows: Sequence[Row], target: Bundle) -> str:
+    paraphrases, *attacks = rows
+    suite = Row.together("attack suite", attacks)
+    read = [row for row in attacks if any(row.bare)]
+    (corruption,) = (load_corruption(each.corruption) for each in target.models if each.corruption)
+    return "\n\n".join(
+        (
+            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's forget05 and 40 other "
+            f"questions as `make reproduce-tofu` does; {len(paraphrases.bare)} of the 200 paraphrases of forget05, and {_DISGUISED} of its "
+            f"questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; greedy, {_TOKENS} tokens. The target "
+            "is trained on the questions, its head for answers on them with their answers, 200 questions on other authors with theirs as "
+            f"near ones; its corruption is the shipped one's at a strength of {corruption.strength:g}. An answer tells if it says half or "
+            "more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was fine-tuned does not "
+            "say to the question as it is. In parentheses: the 95 % interval.",
+            table(
+                ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
+                [[row.name, row.share_flagged(), *row.leaks()] for row in (paraphrases, suite)],
+            ),
+            "Beyond chance:",
+            beyond_chance([paraphrases, suite]),
+            f"Disguises of which the bare engine tells something; of the other {len(attacks) - len(read)} it makes nothing:",
+            table(
+                ("disguise", "prompts flagged", "bare engine", "prompts alone", "answers too"),
+                [[row.name, *row.counts()] for row in read],
+            ),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
