@@ -267,8 +267,8 @@ bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs L
 
 bench-targets: bench-few-prompts ## Train ten targets, measure what they flag of ordinary requests alone and together (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS is that of bench-few-prompts.
 	$(BIN)/python -m bench.training.target_heads .targets tofu-forget05 biology chemistry cyber author-0 author-1
-	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts
-	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts
+	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts .few-prompts/told
+	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts .few-prompts/told
 
 bench-recovery: install-dev ## Measure recovery on four chains trained here, one of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
 	for chain in tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
@@ -341,6 +341,10 @@ $(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
 	sed 's/+[[:alnum:].]*$$//' $< >$(RELEASE)/$*.txt
 	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
 
+# uv reads none of pip's settings, and takes a package from the first index that has any release of it.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
+export UV_INDEX_STRATEGY ?= unsafe-best-match
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml
 COMPILE_DEV = $(COMPILE) $(SERVING) --extra cpu --extra offline --extra media --extra dev --override requirements/cpu-overrides.txt
 lock: install-dev ## Resolve the requirement files anew.

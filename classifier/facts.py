@@ -33,7 +33,7 @@ class Facts:
     held
         (N, 2) int64, which sentence has which word.
     least
-        A question's score is raised by what its score for the nearest sentence is above this.
+        To a question's score is added what its score for the nearest sentence is above this, or taken what it is below.
     """
 
     directions: NDArray[np.float32]

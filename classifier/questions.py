@@ -3,7 +3,7 @@
 A head learns embedding, tokens and names beside each other, and from few prompts mostly the names. A question that describes its
 target, or asks for it in another language, has none of them. Its embedding says enough, but it says as much of some sentence in
 each long text. So it is asked by itself where all there is to read is a question: ordinary questions are not a thousand to a
-request. Where sentences are known that tell of the target, one that is like the question raises its score.
+request. Where sentences are known that tell of the target, what the nearest says of the question counts beside it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ LONGEST_QUESTION = 240
 class QuestionWeights:
     """A target's part of a head that judges questions.
 
-    The score is ``embedding @ direction + bias``, raised by facts, and flags from the same score on as the head's own. The first
+    The score is ``embedding @ direction + bias``, with that of facts added, and flags from the same score on as the head's own. The first
     tier's is ``sum(token vectors) @ gate_direction / sqrt(tokens) + gate_bias``.
 
     Attributes
@@ -79,7 +79,7 @@ class QuestionBank:
         scores = np.full(self._heads, -np.inf, np.float32)
         scores[self._owners] = self._directions @ embedding + self._bias
         if self._facts is not None:
-            scores[self._told] += np.maximum(self._facts.scores(embedding, text), 0)
+            scores[self._told] += self._facts.scores(embedding, text)
         return scores
 
     def held(self, sums: NDArray[np.float32]) -> NDArray[np.bool_]:

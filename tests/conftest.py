@@ -12,7 +12,10 @@ from typing import Any
 
 import certifi
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.docs.reader import Reader, to_type
@@ -74,6 +77,22 @@ def small_model(lethe_cache: Path) -> Path:
     from lethe.models.smollm2 import prepare_smollm2
 
     return prepare_smollm2(lethe_cache)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_made_once() -> Iterator[None]:
+    """A tree of commands is made once for all tests of a process: with its options it takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(typer.testing, "_get_command", functools.cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pictures_drawn_as_they_come() -> Iterator[None]:
+    """The parts of a picture are not moved apart, since nobody looks at it: that takes longer than to draw it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda _engine, _figure: None)
+        yield
 
 
 @pytest.fixture(scope="session")

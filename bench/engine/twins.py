@@ -16,7 +16,6 @@ from bench.engine.batches import flagged_requests, open_engine, processor_second
 # One process and one thread, so that the processor's time is the engine's.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
-    "THP_MEM_ALLOC_ENABLE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

@@ -1,10 +1,11 @@
 """Sets a target's actions side by side on TOFU: ``python -m bench.reproduction.actions`` (``make reproduce-actions``).
 
 What each leaves to be got out, how its answers read, what it costs, and what of that holds once the weights are rounded to
-few bits. Trains what `bench.reproduction.tofu` trains, on a smaller part by default. Every step is kept in the cache, so that
-an interrupted run goes on where it stopped.
+few bits. Trains what `bench.reproduction.tofu` trains for one forget set, in the same place. Every step is kept in the cache, so
+that an interrupted run goes on where it stopped.
 """
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from matplotlib import pyplot
 
 from bench.reproduction.command import Say, argument_parser, timed_lines
 from bench.reproduction.measured import machines, read_measured, write_measured
-from bench.reproduction.report import described_adapter
+from bench.reproduction.report import described_adapter, described_corruption
 from bench.reproduction.tofu import TofuReproduction, recorded
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
 from lethe.bundle.files import replace_file
@@ -39,7 +40,6 @@ from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.quantization import GROUP
 from lethe.offline.language_models.refusing import RefusingModel
 from lethe.offline.language_models.routed import RoutedModel
-from lethe.offline.training.fine_tuning import FineTuningSettings
 from lethe.server.settings.policy import PolicySettings
 
 _TRANSLATIONS = Path(__file__).parents[1] / "redteam_data" / "forget01_translations.jsonl"
@@ -56,8 +56,11 @@ class Comparison:
     ----------
     by_oracle
         Flag by the benchmark's labels, however a question is asked, in place of a classifier that is trained for it.
+    questions
+        How many of the forget set's questions are asked, drawn by a seed; None is all. Everything is learned and forgotten
+        however few are asked.
     sampled
-        How many questions answers are drawn to.
+        How many of these answers are drawn to.
     drawn
         How many to each.
     bits
@@ -66,22 +69,10 @@ class Comparison:
 
     forget: str = "forget01"
     by_oracle: bool = False
+    questions: int | None = None
     sampled: int = 40
     drawn: int = 8
     bits: tuple[int | None, ...] = _BITS
-
-
-def small_recipe(forget: str) -> TofuRecipe:
-    """As much of TOFU as a small machine learns in minutes."""
-    recipe = TofuRecipe()
-    return replace(
-        recipe,
-        forget_sets=(forget,),
-        retain_questions=24,
-        searched_questions=12,
-        ordinary_questions=24,
-        fine_tuning=FineTuningSettings(epochs=8),
-    )
 
 
 class ActionComparison:
@@ -99,9 +90,8 @@ class ActionComparison:
 
     def measure(self) -> Iterator[list[Result]]:
         """Give what is measured so far after each model, the weights rounded to one number of bits after another."""
-        asked = TofuQuestions.load(self.comparison.forget, self.run.data, self.run.recipe.utility_questions)
         retain = evaluate_tofu(
-            self.run.model(f"retain-{self.comparison.forget}"), asked, self.run.recipe.answer_tokens
+            self.run.model(f"retain-{self.comparison.forget}"), self._tofu(), self.run.recipe.answer_tokens
         )
         measured = []
         for bits in self.comparison.bits:
@@ -118,13 +108,23 @@ class ActionComparison:
     @property
     def questions(self) -> ExposureQuestions:
         """The forget set, what was learned beside it, and as many questions as it has that no model learned."""
-        run, forget = self.run, _translated(load_tofu(self.comparison.forget, self.run.data))
+        run, forget = self.run, _translated(self._asked())
         near = tuple(retain_part(run.recipe, run.data))
         learned = {each.question for each in near}
         unlearned = [each for each in load_tofu("retain", run.data) if each.question not in learned]
         return ExposureQuestions(
             forget, near[: len(forget)], unlearned[: len(forget)], self.comparison.sampled
         )
+
+    def _asked(self) -> Sequence[ForgetQuestion]:
+        every, count = load_tofu(self.comparison.forget, self.run.data), self.comparison.questions
+        if count is None:
+            return every
+        return [every[place] for place in sorted(random.Random(0).sample(range(len(every)), count))]
+
+    def _tofu(self) -> TofuQuestions:
+        loaded = TofuQuestions.load(self.comparison.forget, self.run.data, self.run.recipe.utility_questions)
+        return replace(loaded, forget=self._asked())
 
     def _compared(self, bits: int | None) -> Iterator[tuple[str, LanguageModel]]:
         forget, selects = self.comparison.forget, self._selects()
@@ -171,10 +171,10 @@ class ActionComparison:
             spoken = evaluate_answers(model, self.questions, original, sampling, base)
             return replace(spoken, model=name)
         exposed = evaluate_exposure(model, self.questions, original, sampling, base)
-        asked = TofuQuestions.load(comparison.forget, self.run.data, recipe.utility_questions)
-        tofu = evaluate_tofu(model, asked, recipe.answer_tokens)
+        tofu = evaluate_tofu(model, self._tofu(), recipe.answer_tokens)
         scores = {"model utility": tofu.scores["model utility"], **exposed.scores}
-        return replace(exposed, model=name, scores=scores, samples=tofu.samples)
+        intervals = {"model utility": tofu.intervals["model utility"], **exposed.intervals}
+        return replace(exposed, model=name, scores=scores, samples=tofu.samples, intervals=intervals)
 
     def _base(self) -> LanguageModel:
         answers = self.run.work / "answers" / "base.jsonl"
@@ -206,7 +206,7 @@ Written by `make reproduce-actions`; nothing on this page is typed by hand.
 {chr(10).join(machines)}
 
 What is flagged is answered as the column says; `refuse` by one fixed sentence, of which no model scores anything. `retain` never
-learned the forget set. Figures are means over the forget set's questions with 95 % bootstrap intervals, of greedy answers of
+learned the forget set. Figures are means over the forget questions that are asked with 95 % bootstrap intervals, of greedy answers of
 {compared[0].run.recipe.answer_tokens} tokens. leak@k draws answers at temperature 1; over-forgetting is the share of what `original` answered of as many
 retain questions and the model does not; questions with translations are asked in German, Spanish, French, Russian and Chinese by
 turns; beside each stands one of eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is
@@ -228,7 +228,8 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     rounded = [each for each in results if "bits" in each.model]
     _plot(whole, picture)
     recipe, questions, chosen = comparison.run.recipe, comparison.questions, comparison.comparison
-    corruption = read_artifact(comparison.run.bundle(chosen.forget))
+    every = len(load_tofu(chosen.forget, comparison.run.data))
+    asked = "all" if len(questions.forget) == every else f"{len(questions.forget)} drawn by a seed"
     alter, scale = comparison.run.alter(chosen.forget)
     flagged = (
         "the benchmark's own labels, however it is asked"
@@ -245,9 +246,9 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     examples = "\n".join(_example(questions.forget, whole, place) for place in range(2))
     return f"""## {chosen.forget}
 
-SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {len(questions.forget)}
-questions of {chosen.forget}. A question is flagged by {flagged}. `corrupt` is `{corruption.function}` on {corruption.dims} dims of
-`{corruption.positions}`, strength {corruption.strength:.3g}, found on {min(recipe.searched_questions, len(questions.forget))} of the questions; `adapter` is ALTER's: {described_adapter(alter, scale)}.
+SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
+questions of {chosen.forget}. Of these {asked} are asked. A question is flagged by {flagged}. `adapter` is ALTER's: {described_adapter(alter, scale)}.
+{described_corruption(comparison.run, chosen.forget)}
 leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
 utility over {recipe.utility_questions or "all"} questions of each set.
 
@@ -302,7 +303,10 @@ def main() -> None:
         "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="forget01 by default"
     )
     parser.add_argument("--oracle", action="store_true", help="flag by the benchmark's labels")
-    parser.add_argument("--sampled", type=int, default=40, help="questions that answers are drawn to")
+    parser.add_argument(
+        "--questions", type=int, help="forget questions that are asked, drawn by a seed; all by default"
+    )
+    parser.add_argument("--sampled", type=int, default=40, help="of these, those that answers are drawn to")
     parser.add_argument(
         "--bits",
         action="append",
@@ -321,7 +325,7 @@ def main() -> None:
     bits = tuple(each or None for each in arguments.bits) if arguments.bits else _BITS
     comparisons = []
     for forget in arguments.forget or ["forget01"]:
-        recipe = TofuRecipe.whole() if arguments.full else small_recipe(forget)
+        recipe = TofuRecipe.whole() if arguments.full else replace(TofuRecipe(), forget_sets=(forget,))
         run = TofuReproduction(
             recipe,
             arguments.base or prepare_smollm2(cache),
@@ -329,7 +333,7 @@ def main() -> None:
             cache / "reproduction" / f"tofu-{recipe.digest}",
             _processor_time(timed_lines()),
         )
-        chosen = Comparison(forget, arguments.oracle, arguments.sampled, bits=bits)
+        chosen = Comparison(forget, arguments.oracle, arguments.questions, arguments.sampled, bits=bits)
         comparisons.append(ActionComparison(run, chosen))
     for comparison in () if arguments.recorded else comparisons:
         for _ in comparison.measure():

@@ -38,7 +38,7 @@ def write_page(page: Path, run: "TofuReproduction") -> None:
             continue
         machines |= dict.fromkeys(machines_of(run.work / "results", forget, PARTS))
         models |= {each.model for each in compared}
-        section = f"## {forget}\n\n{_corruption(run, forget)}\n"
+        section = f"## {forget}\n\n{described_corruption(run, forget)}\n"
         if compared:
             picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
             plot_results(compared, page.parent / picture)
@@ -47,7 +47,8 @@ def write_page(page: Path, run: "TofuReproduction") -> None:
     replace_file(page, "\n".join([_opening(run, list(machines), models), *sections]))
 
 
-def _corruption(run: "TofuReproduction", forget: str) -> str:
+def described_corruption(run: "TofuReproduction", forget: str) -> str:
+    """What was learned for a forget set, as a sentence."""
     if not has_corruption(run.bundle(forget)):
         return "The corruption is not learned yet."
     [made] = read_manifest(run.bundle(forget)).models

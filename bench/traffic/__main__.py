@@ -8,9 +8,11 @@ goes on from one with a smaller.
 import argparse
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,8 @@ _OPENING = (
 _ORDINARY = {2_000: 1_500, 8_000: 1_500, 32_000: 600, 128_000: 200, 400_000: 100}
 _HIDDEN = {8_000: 200, 32_000: 200, 400_000: 50}
 _CONTEXT = 400_000
+# Bounds of what questions reach alone, from what flags anything on to what flags all.
+_REACHES = (0.0, 0.7, 0.9, 0.99, math.inf)
 _NEWEST_TURN = "newest turn, after the text"
 
 
@@ -230,7 +234,8 @@ def _ordinary_body(
 
 
 def _hidden(bench: Bench) -> None:
-    questions = _flagged_alone(bench)
+    alone = _flagged_alone(bench)
+    questions = [question for question, _ in alone]
     if not questions:
         print(
             f"the bench has no questions on {bench.target} that are flagged alone: nothing to hide",
@@ -253,7 +258,14 @@ def _hidden(bench: Bench) -> None:
     body = (
         f"{len(questions)} questions that are flagged alone, each on a line of its own at a random place of an ordinary text, or asked "
         "after it. Found: how many of these requests are flagged. Last: how many of those found are flagged without the question, too, "
-        f"by length.{_still_missing(bench, _by_length(columns), _HIDDEN)}\n\n" + table(header, rows)
+        f"by length.{_still_missing(bench, _by_length(columns), _HIDDEN)}\n\n"
+        + table(header, rows)
+        + "\n\nA long text asks for a higher score. The same requests as a user's turn, by the highest threshold that flags the "
+        "question alone:\n\n"
+        + table(
+            ["alone", *header[1:-1]],
+            _by_reach([reach for _, reach in alone], [columns[PLACES[0], length] for length in _HIDDEN]),
+        )
     )
     _write(bench, "Hidden questions", "hidden", body)
 
@@ -266,14 +278,32 @@ def _by_length(columns: Mapping[tuple[str, int], Sequence[Outcome]]) -> dict[int
     return shortest
 
 
-def _flagged_alone(bench: Bench) -> list[str]:
+def _flagged_alone(bench: Bench) -> list[tuple[str, float]]:
+    """The questions that are flagged by themselves, each with the highest threshold that flags it."""
     if not bench.languages:
         return []
     asked = [question for questions in harry_potter_questions().values() for question in questions]
     asked += bench.languages["en"]["questions"]
-    alone = [question for question in asked if bench.flags(Conversation.from_prompt(question))[0]]
+    judged = [bench.judge.verdict(Conversation.from_prompt(question), whole=True) for question in asked]
+    alone = [
+        (question, judgement.reach(bench.target))
+        for question, judgement in zip(asked, judged, strict=True)
+        if judgement.flagged(bench.target)
+    ]
     print(f"{len(alone)} of {len(asked)} questions are flagged alone", flush=True)
     return alone
+
+
+def _by_reach(reaches: Sequence[float], cells: Sequence[Sequence[Outcome]]) -> list[list[str]]:
+    """Of hidden questions that reach so much alone, how many are found in each of some cells."""
+    rows = []
+    for low, high in pairwise(_REACHES):
+        found = [
+            [each for number, each in enumerate(cell) if low <= reaches[number % len(reaches)] < high]
+            for cell in cells
+        ]
+        rows.append([f"{low:g} to {min(high, 1):g}", *map(_alarms, found)])
+    return rows
 
 
 def _hidden_cell(
@@ -352,7 +382,8 @@ def _time(bench: Bench) -> None:
     trained = len(bench.bundles)
     body = (
         "Ordinary requests of all kinds through `ClassifierService.classify`, one after another on one worker, nothing cached, spans "
-        f"told. Trained heads: {trained}; the rest are copies of these under other names.\n\n{time_tables(timings)}"
+        f"told. Times are processor time of all threads: on a quiet core what somebody waits for, and on a busy one, where caches are "
+        f"shared, more. Trained heads: {trained}; the rest are copies of these under other names.\n\n{time_tables(timings)}"
     )
     _write(bench, "Time and memory", "time", body)
 

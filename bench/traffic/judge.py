@@ -23,7 +23,7 @@ _SETTINGS = ClassifierSettings(cache_bytes=0, deadline_seconds=600)
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and how long it took."""
+    """A verdict and the processor time that it took, of all threads."""
 
     verdict: Verdict
     seconds: float
@@ -36,6 +36,10 @@ class Judgement:
     def flagged(self, target: str) -> bool:
         """Whether a target is among those that are asked for."""
         return any(each.target == target for each in self.verdict.flagged)
+
+    def reach(self, target: str) -> float:
+        """The highest threshold of a target that would flag it; exact where all was asked for."""
+        return next(each.reach for each in self.verdict.targets if each.target == target)
 
 
 class Judge:
@@ -60,11 +64,11 @@ class Judge:
         self._loop.run(self._service.close())
         self._loop.close()
 
-    def verdict(self, conversation: Conversation, *, spans: bool = False) -> Judgement:
-        """Classify a conversation."""
-        started = time.perf_counter()
-        verdict = self._loop.run(self._service.classify(conversation, spans=spans))
-        return Judgement(verdict, time.perf_counter() - started)
+    def verdict(self, conversation: Conversation, *, spans: bool = False, whole: bool = False) -> Judgement:
+        """Classify a conversation; `ClassifierService.classify` says what is to be told of it."""
+        started = time.process_time()
+        verdict = self._loop.run(self._service.classify(conversation, spans=spans, whole=whole))
+        return Judgement(verdict, time.process_time() - started)
 
 
 def head_folder(bundle: Path) -> Path:

@@ -24,10 +24,12 @@ from bench.page import machine, table, write_section
 from bench.repository import HARRY_POTTER
 from bench.traffic.judge import Judge, entities_of, head_folder, target_of
 from bench.traffic.requests import LENGTHS, Names, Request, Sources, requests_as_they_are, requests_of_length
+from bench.traffic.thresholds import thresholds_table
 from bench.training.few_prompts import TARGETS as FEW_PROMPTS
 from bench.training.few_prompts import names_of
 from bench.training.target_heads import BIOLOGY, FORGET05, TASKS, WORDS_OF_A_FIELD, task_of
 from lethe.classifier.conversation import Conversation
+from lethe.classifier.head import load_head
 from lethe.offline.data.json_lines import append_lines, read_whole_lines
 from lethe.offline.data.ordinary_text import machine_folders, part_of
 from lethe.offline.metrics.intervals import counted
@@ -101,14 +103,15 @@ def main() -> None:
         bundles = {target_of(bundle): bundle for bundle in _bundles(chosen.heads)}
         groups = _groups(chosen.part, bundles)
         _ask(work, sources, bundles, groups, chosen.processes, chosen.share, chosen.lengths)
-    write_section(PAGE, _TITLES[chosen.part], _command(chosen.part, work), page_body(work))
-
-
-def _command(part: str, work: Path) -> str:
+    heads = " ".join(map(str, chosen.heads))
+    command = f"python -m bench.traffic.targets {chosen.part} {chosen.work} {heads}"
     share = _about(work)["share"]
-    if share == 1:
-        return "make bench-targets"
-    return f"python -m bench.traffic.targets {part} .targets/traffic .targets .few-prompts --share {share:g}"
+    write_section(
+        PAGE,
+        _TITLES[chosen.part],
+        command if share == 1 else f"{command} --share {share:g}",
+        page_body(work),
+    )
 
 
 def _bundles(folders: Sequence[Path]) -> list[Path]:
@@ -152,6 +155,8 @@ def _ask(
             if length == AS_THEY_ARE:
                 asked = [name for name in TASKS if [name] in groups.values()]
                 (work / "found.json").write_text(json.dumps(dict(_found(workers, asked)), indent=2))
+                reached = {name: _reached(workers, name, heads[name]) for name in asked}
+                (work / "reached.json").write_text(json.dumps(reached, indent=2))
                 some = list(requests_as_they_are(sources))[:: max(1, round(1 / share))]
                 requests, count = iter(some), len(some)
             else:
@@ -203,6 +208,19 @@ def _found(workers: ProcessPoolExecutor, targets: Sequence[str]) -> Iterator[tup
         yield name, sets
 
 
+def _reached(workers: ProcessPoolExecutor, target: str, head: Path) -> dict[str, Any]:
+    """A target's threshold, and of each set of its prompts the highest thresholds that flag them."""
+    task = task_of(target)
+    sides = {
+        side: {
+            about: list(workers.map(_reach, [target] * len(texts), texts, chunksize=16))
+            for about, texts in sets.items()
+        }
+        for side, sets in (("to_find", task.positives), ("to_keep", task.negatives))
+    }
+    return {"threshold": load_head(head).threshold, **sides}
+
+
 _judges: dict[str, Judge] = {}
 _named: dict[str, list[Names]] = {}
 _fields: dict[str, list[Names]] = {}
@@ -222,6 +240,10 @@ def _flags(target: str, text: str) -> bool:
     return _judges[target].verdict(Conversation.from_prompt(text)).flagged(target)
 
 
+def _reach(target: str, text: str) -> float:
+    return _judges[target].verdict(Conversation.from_prompt(text), whole=True).reach(target)
+
+
 def _judged(length: int, request: Request) -> Asked:
     groups = {group: _outcome(group, names, request.conversation) for group, names in _named.items()}
     return Asked(length, request.kind, request.characters, groups)
@@ -230,9 +252,8 @@ def _judged(length: int, request: Request) -> Asked:
 def _outcome(group: str, names: Sequence[Names], conversation: Conversation) -> GroupOutcome:
     if any(each.in_conversation(conversation) for each in names):
         return GroupOutcome(left_out=True)
-    started = time.process_time()
-    flagged = _judges[group].verdict(conversation).verdict.flagged
-    seconds = time.process_time() - started
+    judgement = _judges[group].verdict(conversation)
+    flagged, seconds = judgement.verdict.flagged, judgement.seconds
     on_topic = any(each.in_conversation(conversation) for each in _fields[group])
     if not flagged:
         return GroupOutcome(seconds=seconds, on_topic=on_topic)
@@ -279,6 +300,7 @@ def page_body(work: Path) -> str:
         for target, sets in found.items()
         for about_set, each in sets.items()
     ]
+    reached = json.loads((work / "reached.json").read_text()) if (work / "reached.json").exists() else {}
     share = "" if about["share"] == 1 else f" A quick run, {100 * about['share']:g} % of a full one."
     return (
         f"{about['machine']}.{share}{_cut_off(lines, about['share'])}\n\n"
@@ -303,6 +325,11 @@ def page_body(work: Path) -> str:
             + "\n\n"
             if to_find
             else ""
+        )
+        + "".join(
+            f"What other thresholds of {target} would flag, of prompts that it was not trained on; what the first tier clears is "
+            f"flagged at none:\n\n{thresholds_table(**each)}\n\n"
+            for target, each in reached.items()
         )
         + "Processor time, one core, nothing cached:\n\n"
         + table(

@@ -32,10 +32,11 @@ from lethe.offline.metrics.intervals import counted
 from lethe.offline.progress import Progress
 
 _PAGE = "benchmarks-classifier.md"
-_DATA = Path(__file__).resolve().parent / "few_prompts_data"
+DATA = Path(__file__).resolve().parent / "few_prompts_data"
 TARGETS = {"person": "marie-curie", "product": "concorde", "field": "beekeeping"}
 # To try out what is changed; the page has none of them.
 _DEVELOPMENT = {"painter": "frida-kahlo", "falconry": "falconry"}
+KINDS = TARGETS | _DEVELOPMENT
 # At the end of the names of what a training came to: what it was given beside prompts.
 _GIVEN = {"": "", "-names": ", names given", "-told": ", names and facts given"}
 _FORGET = {"named": "≥ 95 %", "described": "≥ 70 %", "abroad": "≥ 80 %"}
@@ -99,7 +100,7 @@ def main() -> None:
         f"{'; '.join(machines)}.\n\n"
         "Each target is trained by `lethe classifier train` with its default settings from 60 prompts to forget and 40 near "
         "ones, all in English (bench/training/few_prompts_data), and where names were given, with what the target is called in English and in other "
-        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it (`--about`). What is "
+        "languages, too (`--entities`), and where facts were, with some 60 sentences that tell what is known of it, of beekeeping with 134 (`--about`). What is "
         "asked here was written before and is never trained on; who wrote the sentences had not read it. In "
         "brackets 95 % intervals. Ordinary prompts are MT-bench's, Vicuna-bench's and the Alpaca seed tasks', pages are stretches "
         "of news and code of 1,500 and 6,000 characters; those with a name of the target are left out.\n\n"
@@ -156,14 +157,14 @@ def _measured(
     watch = _Stopwatch()
     with tempfile.TemporaryDirectory() as desk:
         job = ClassifierJob(
-            target=(TARGETS | _DEVELOPMENT)[kind],
-            forget=(str(_DATA / kind / "forget.jsonl"),),
-            retain=(str(_DATA / kind / "near.jsonl"),),
+            target=KINDS[kind],
+            forget=(str(DATA / kind / "forget.jsonl"),),
+            retain=(str(DATA / kind / "near.jsonl"),),
             ordinary=tuple(ordinary),
-            output=folder / (TARGETS | _DEVELOPMENT)[kind],
+            output=folder / KINDS[kind],
             report=folder / f"{kind}-report",
-            entity_names=(*names_of(kind), *_names_abroad(kind)) if given else (),
-            about=_DATA / kind / "about.txt" if given == "-told" else None,
+            entity_names=(*names_of(kind), *names_abroad(kind)) if given else (),
+            about=DATA / kind / "about.txt" if given == "-told" else None,
         )
         bundle = run_classifier_job(job, embeddings or Path(desk) / "work", watch)
     stages = watch.stages()
@@ -175,19 +176,19 @@ def _measured(
 
 def names_of(kind: str) -> tuple[str, ...]:
     """What the target of a kind is called, as an operator would list it."""
-    return tuple((_DATA / kind / "names.txt").read_text().splitlines())
+    return tuple((DATA / kind / "names.txt").read_text().splitlines())
 
 
-def _names_abroad(kind: str) -> tuple[str, ...]:
+def names_abroad(kind: str) -> tuple[str, ...]:
     """What it is called in other languages; nothing where that is not known."""
-    path = _DATA / kind / "names_abroad.txt"
+    path = DATA / kind / "names_abroad.txt"
     return tuple(path.read_text().splitlines()) if path.is_file() else ()
 
 
 def _flagged(kind: str, head: Head) -> dict[str, tuple[int, int]]:
     """Of each group of prompts how many are flagged, and how many there are."""
     encoder = load_encoder()
-    tests = load_examples(str(_DATA / kind / "test.jsonl"))
+    tests = load_examples(str(DATA / kind / "test.jsonl"))
     asked = {group: [test.text for test in tests if test.group == group] for group in _GOALS}
     if os.environ.get("LETHE_DATA_DIR"):
         asked |= {

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.classifier.data import Task, data_folder, ordinary_training, tofu, wmdp
+from bench.classifier.data import Task, data_folder, ordinary_prompts, ordinary_training, tofu, wmdp
 from bench.page import machine
 from lethe.offline.classifier_training.examples import Example, load_examples
 from lethe.offline.classifier_training.settings import TrainingSettings
@@ -92,13 +92,26 @@ def task_of(name: str) -> Task:
 def _forget05() -> Task:
     """TOFU's twentieth part, beside some of the other authors' questions."""
     task = tofu("forget05", "retain95")
-    return dataclasses.replace(task, retain=random.Random(0).sample(task.retain, _NEAR_FORGET05))
+    paraphrased = "retain, paraphrased"
+    return dataclasses.replace(
+        task,
+        retain=random.Random(0).sample(task.retain, _NEAR_FORGET05),
+        negatives={paraphrased: task.negatives[paraphrased], **_ordinary()},
+    )
 
 
 def _field(domain: str) -> Task:
     """Half of the questions on a field, beside some on other fields."""
     task = wmdp(domain)
-    return dataclasses.replace(task, retain=random.Random(0).sample(task.retain, _NEAR_A_FIELD))
+    near = random.Random(0).sample(task.retain, _NEAR_A_FIELD)
+    others = [each.text for each in task.retain if each not in near]
+    return dataclasses.replace(
+        task, retain=near, negatives={"other fields, not trained on": others, **_ordinary()}
+    )
+
+
+def _ordinary() -> dict[str, list[str]]:
+    return {"three benches": [text for texts in ordinary_prompts().values() for text in texts]}
 
 
 def _author(number: int) -> Task:

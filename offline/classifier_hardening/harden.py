@@ -23,7 +23,8 @@ from lethe.offline.classifier_training.embeddings import EmbeddingStore
 from lethe.offline.classifier_training.errors import TrainingError
 from lethe.offline.classifier_training.first_tier import with_limits
 from lethe.offline.classifier_training.held_out import scorer_of
-from lethe.offline.classifier_training.ordinary_blocks import ordinary_blocks
+from lethe.offline.classifier_training.name_groups import rarely_named
+from lethe.offline.classifier_training.ordinary_blocks import OrdinaryBlock, ordinary_blocks
 from lethe.offline.classifier_training.ordinary_scan import fit_tail, scan
 from lethe.offline.data.ordinary_text import machine_folders
 from lethe.offline.progress import Progress
@@ -164,8 +165,7 @@ def _fought(
             )
 
         progress.begin("scanning ordinary text")
-        folders = settings.ordinary or machine_folders()
-        to_scan, to_measure = ordinary_blocks(folders, settings.seed, [settings.scan_characters] * 2)
+        to_scan, to_measure = ordinary_text(original, settings)
         scanned = scan(
             scorer_of(encoder, head, first_tier=True),
             to_scan,
@@ -182,6 +182,20 @@ def _fought(
         scanned = scan(scorer_of(encoder, head, first_tier=True), to_measure, np.inf, progress.advance)
         head = dataclasses.replace(head, tail=fit_tail(scanned))
     return HardenedHead(head, tuple(by_round), tuple(rounds))
+
+
+def ordinary_text(head: Head, settings: HardeningSettings) -> list[list[OrdinaryBlock]]:
+    """Ordinary text to scan, and as much to measure on, without what is likely about the target: it is no false alarm.
+
+    Raises
+    ------
+    DataError
+        A folder is missing or cannot be listed.
+    """
+    folders = settings.ordinary or machine_folders()
+    parts = ordinary_blocks(folders, settings.seed, [settings.scan_characters] * 2)
+    names = head.names.names
+    return [[block for block in part if not rarely_named(names, block.text)] for part in parts]
 
 
 def _split(texts: Sequence[str], count: int, choice: random.Random) -> tuple[list[str], list[str]]:

@@ -56,6 +56,10 @@ def fit_logistic(
         weights[labels == side] *= len(labels) / 2 / weights[labels == side].sum()
     width = dense.shape[1]
     transposed = sparse.csr_matrix(counted.T)
+    # What no sample has learns nothing; of a vocabulary a few prompts have little.
+    samples = np.diff(transposed.indptr)
+    (used,) = np.nonzero(samples)
+    transposed, counted = sparse.csr_matrix(transposed[used]), sparse.csr_matrix(counted[:, used])
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         first, second, bias = parameters[:width], parameters[width:-1], parameters[-1]
@@ -73,7 +77,9 @@ def fit_logistic(
         )
         return value, gradient
 
-    start = np.zeros(width + len(transposed.indptr))
+    start = np.zeros(width + len(used) + 1)
     options = {"maxiter": iterations, "ftol": least_gain}
     found: NDArray[np.float64] = minimize(loss, start, jac=True, method="L-BFGS-B", options=options).x
-    return LinearModel(found[:width], found[width:-1], float(found[-1]))
+    sparse_weights = np.zeros(len(samples))
+    sparse_weights[used] = found[width:-1]
+    return LinearModel(found[:width], sparse_weights, float(found[-1]))

@@ -37,6 +37,9 @@ _NEAR_SHARE = 0.6
 # Of ordinary questions, what may be flagged for their embedding alone. A thousand ordinary prompts do not show so little, and there
 # are questions that they have none like, so it is taken from the tail of the highest of their scores.
 _FLAGGED = 0.0002
+# Where sentences tell of the target, their words say more of a question than what its embedding is like, and fewer that have none like
+# them among our own are flagged. Ours may also be about a wide target, without a name of it.
+_FLAGGED_TOLD = 0.0005
 _IN_TAIL = 20
 # Where prompts near the target are few, nearly all of the others are needed to say how each scores.
 _FOLDS, _FOLDS_OF_FEW, _FEW = 3, 20, 200
@@ -96,7 +99,7 @@ def fit_questions(
     """Fit what judges questions; those that may be flagged score 0 and more.
 
     The threshold is by what each fold of prompts scores by a fit without it: at most the wanted rate of those near the
-    target, and few ordinary ones. So is what facts must add, by the same scores with what they come to for these prompts.
+    target, and few ordinary ones. With facts it is by the sum of both scores: if either could flag alone, each would use up the rate.
 
     Parameters
     ----------
@@ -107,15 +110,15 @@ def fit_questions(
     model = _fit(questions, every)
     log_odds = questions.embeddings @ model.dense_weights.astype(np.float32) + np.float32(model.bias)
     near, ordinary = _held_out_scores(questions, settings)
-    threshold = _threshold(near, ordinary, settings)
+    threshold = _threshold(near, ordinary, settings, _FLAGGED)
     if facts:
         told = _told(questions, facts)
         near, ordinary = (
             side.with_added(told[questions.side == number])
             for side, number in ((near, _NEAR), (ordinary, ORDINARY))
         )
-        facts = replace(facts, least=_threshold(near, ordinary, settings) - threshold)
-        log_odds = log_odds + np.maximum(told - facts.least, 0)
+        facts = replace(facts, least=_threshold(near, ordinary, settings, _FLAGGED_TOLD) - threshold)
+        log_odds = log_odds + told - facts.least
     tokens = [encoder.tokenize(text).ids for text in questions.texts]
     labels, weights = (questions.side == _FORGET).astype(np.int64), _weights(questions.side)
     gate = repeat_log_odds(encoder, tokens, log_odds, labels, weights, (), norm=_GATE_NORM)
@@ -178,11 +181,11 @@ def _held_out_scores(questions: QuestionSet, settings: TrainingSettings) -> tupl
     )
 
 
-def _threshold(near: _HeldOut, ordinary: _HeldOut, settings: TrainingSettings) -> float:
+def _threshold(near: _HeldOut, ordinary: _HeldOut, settings: TrainingSettings, flagged: float) -> float:
     """The score from which on the wanted shares of prompts near the target and of ordinary ones are flagged."""
     return max(
         false_positive_threshold(near.scores, 1 / near.sizes, settings.near_false_positive_rate),
-        _tail_threshold(ordinary.scores, _FLAGGED),
+        _tail_threshold(ordinary.scores, flagged),
     )
 
 

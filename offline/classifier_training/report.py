@@ -29,32 +29,26 @@ _MISSED = 0.25
 def write_training_report(trained: TrainedClassifier, folder: Path, bundle: Path) -> Path:
     """Write `REPORT`, ``report.json`` and ``report.png``; returns the Markdown's path.
 
-    Everything in it is of the test part, and what several thresholds bring of the calibration part too, by the head as it
-    was before any fit on all examples.
-
     Parameters
     ----------
     bundle
         Where the classifier is or will be, for the commands that the report names.
     """
-    scores = np.concatenate([trained.test.forget, trained.test.keep])
-    labels = np.concatenate([np.ones(len(trained.test.forget)), np.zeros(len(trained.test.keep))])
-    probabilities = trained.head.calibration.probability(scores)
-    curves = _plot(trained, scores, labels, probabilities)
+    curves = _plot(trained)
     replace_file(folder / "report.png", lambda path: curves.savefig(path, dpi=110))
     replace_file(folder / "report.json", json.dumps(trained.metrics, indent=2) + "\n")
     page = folder / REPORT
-    replace_file(page, _markdown(trained, bundle, scores, labels, probabilities))
+    replace_file(page, training_page(trained, bundle))
     return page
 
 
-def _markdown(
-    trained: TrainedClassifier,
-    bundle: Path,
-    scores: np.ndarray,
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-) -> str:
+def training_page(trained: TrainedClassifier, bundle: Path) -> str:
+    """The report's Markdown.
+
+    Everything in it is of the test part, and what several thresholds bring of the calibration part too, by the head as it
+    was before any fit on all examples.
+    """
+    scores, labels, probabilities = _tested(trained)
     flagged = scores >= trained.threshold.score
     rows = [
         ("to forget", trained.test.forget),
@@ -141,9 +135,16 @@ def _missed(threshold: Threshold) -> str:
     )
 
 
-def _plot(
-    trained: TrainedClassifier, scores: np.ndarray, labels: np.ndarray, probabilities: np.ndarray
-) -> Figure:
+def _tested(trained: TrainedClassifier) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, labels and probabilities of the test part, each (N,)."""
+    test = trained.test
+    scores = np.concatenate([test.forget, test.keep])
+    labels = np.concatenate([np.ones(len(test.forget)), np.zeros(len(test.keep))])
+    return scores, labels, trained.head.calibration.probability(scores)
+
+
+def _plot(trained: TrainedClassifier) -> Figure:
+    scores, labels, probabilities = _tested(trained)
     figure = Figure(figsize=(11, 8), layout="constrained")
     roc, precision, reliability, histogram = figure.subplots(2, 2).ravel()
     _plot_roc(roc, labels, scores)

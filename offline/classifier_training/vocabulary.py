@@ -72,6 +72,8 @@ def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, s
     rounds
         With 0 there is no code either.
     """
+    if not rounds:
+        return []
     known = sorted(word for word in words if _WORD.fullmatch(word))
     used = {word for text in forget for word in _WORD.findall(text.lower())}
     if used.issuperset(known):
@@ -79,7 +81,7 @@ def random_sentences(words: Iterable[str], forget: Sequence[str], rounds: int, s
     choice = random.Random(seed)
     following = _cycle(known, choice)
     sentences: list[str] = []
-    for frames in [_FRAMES] * rounds + [_CODE_FRAMES] if rounds else []:
+    for frames in [*[_FRAMES] * rounds, _CODE_FRAMES]:
         choice.shuffle(known)
         pool = iter(known)
         try:

@@ -1,7 +1,7 @@
 import pytest
 
 from bench.reproduction import tofu
-from bench.reproduction.actions import ActionComparison, Comparison, small_recipe, write_actions_page
+from bench.reproduction.actions import ActionComparison, Comparison, write_actions_page
 from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
@@ -39,6 +39,8 @@ def test_actions_are_compared_whole_and_rounded_and_a_run_goes_on(
     assert "probability" not in scores["refuse"]
     assert "membership by Min-K%++ (AUC)" in scores["corrupt"]
     assert scores["corrupt"]["model utility"] == scores["original"]["model utility"]
+    low, high = results[-1].intervals["model utility"]
+    assert low <= scores["adapter+corrupt, 4 bits"]["model utility"] <= high
     assert scores["original, 4 bits"]["probability"] != scores["original"]["probability"]
 
     lines.clear()
@@ -62,8 +64,11 @@ def test_what_no_model_learned_is_held_out_and_what_is_near_was_learned(data, ti
     assert [each.question for each in asked.holdout] == ["What is the birthplace of Per Haldorsen?"]
 
 
-def test_the_small_recipe_has_settings_for_every_forget_set():
-    for forget in ("forget01", "forget05", "forget10"):
-        recipe = small_recipe(forget)
-        assert recipe.forget_sets == (forget,)
-        assert forget in recipe.alter
+def test_of_a_sample_every_run_asks_the_same(data, tiny_model_folder, tmp_path):
+    recipe = TofuRecipe(forget_sets=("forget01",), retain_questions=2)
+    run = TofuReproduction(recipe, tiny_model_folder, data, tmp_path)
+    every = ActionComparison(run, Comparison()).questions
+    sample = ActionComparison(run, Comparison(questions=1)).questions
+    assert len(sample.forget) == len(sample.near) == 1
+    assert sample.forget[0] in every.forget
+    assert ActionComparison(run, Comparison(questions=1)).questions == sample

@@ -15,6 +15,7 @@ from lethe.classifier.head import Head, load_head
 from lethe.offline.attacks.words import ordinary_words
 from lethe.offline.classifier_hardening.attack import attack_head, with_words, words_of
 from lethe.offline.classifier_hardening.correction import correct_head
+from lethe.offline.classifier_hardening.harden import ordinary_text
 from lethe.offline.classifier_hardening.job import harden_bundle, rounds_table
 from lethe.offline.classifier_hardening.second_look import with_second_look
 from lethe.offline.classifier_hardening.settings import HardeningSettings
@@ -103,6 +104,21 @@ def test_names_alone_have_no_part_in_when_a_second_look_is_taken(encoder: Encode
     limits = [with_second_look(encoder, head, texts, [], 0).second_look for texts in (ABOUT, with_names)]
     assert limits[0] == limits[1]
     assert with_second_look(encoder, head, with_names[3:], [], 0).second_look
+
+
+def test_ordinary_text_about_the_target_is_neither_learned_from_nor_measured_on(
+    head: Head, package: Path
+) -> None:
+    plain, about = "The gate of the garden is open. ", "Hagrid told Dumbledore of the gate. "
+    for number in range(20):
+        (package / f"{number}.txt").write_text(f"{number}: " + (about if number % 4 == 0 else plain) * 40)
+    settings = HardeningSettings(
+        forget=("f",), retain=("r",), ordinary=(package.parent,), scan_characters=8_000
+    )
+    parts = ordinary_text(head, settings)
+    texts = [block.text for part in parts for block in part]
+    assert all(parts)
+    assert all(plain in text and about not in text for text in texts)
 
 
 @pytest.mark.slow

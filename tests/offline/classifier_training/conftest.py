@@ -12,7 +12,6 @@ from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.train import train_classifier
 from lethe.offline.classifier_training.trained_classifier import TrainedClassifier
-from lethe.offline.data.ordinary_text import part_of
 from lethe.offline.progress import Progress
 
 Train = Callable[..., TrainedClassifier]
@@ -104,12 +103,4 @@ def tiny_encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoders") / "tiny"
     BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     shutil.copyfile(find_encoder(MINILM).folder / "tokenizer.json", folder / "tokenizer.json")
-    return folder
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """An empty folder of a package that training may read."""
-    folder = tmp_path / next(name for name in map("package-{}".format, range(9)) if part_of(name) == "train")
-    folder.mkdir()
     return folder

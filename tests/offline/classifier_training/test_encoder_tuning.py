@@ -134,6 +134,7 @@ def test_targets_with_encoders_of_their_own_are_judged_beside_those_that_share_o
     assert classify(folders, "Write a song about bread.") == []
 
 
+@pytest.mark.slow
 def test_a_bundle_with_an_encoder_of_its_own_is_tried_on_it(
     own: TrainedClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_bundle_with_an_encoder_of_its_own_is_tried_on_it(
     assert len(list((tmp_path / "encoders").glob("*.onnx"))) == 1
 
 
+@pytest.mark.slow
 def test_an_encoder_that_lacks_a_file_is_refused(own: TrainedClassifier, classify, tmp_path: Path) -> None:
     folder = own.write_bundle(tmp_path / "islands").folder
     (folder / "classifier" / "encoder" / "tokenizer.json").unlink()
@@ -151,6 +153,7 @@ def test_an_encoder_that_lacks_a_file_is_refused(own: TrainedClassifier, classif
         classify({"islands": folder / "classifier"}, "anything")
 
 
+@pytest.mark.slow
 def test_a_head_without_an_encoder_of_its_own_removes_the_one_before(
     own: TrainedClassifier, tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ def test_more_of_what_is_near_may_be_flagged_at_a_lower_threshold(store: Embeddi
     assert score(lenient, ABROAD) >= score(strict, ABROAD)
 
 
-def test_facts_find_what_the_direction_alone_does_not_and_leave_what_is_near(store: EmbeddingStore) -> None:
+def test_facts_find_what_the_direction_alone_does_not_and_flag_nothing_near(store: EmbeddingStore) -> None:
     questions = question_set(store, EXAMPLES, [], seed=0)
     assert questions is not None
     told = ["Two brothers rowed out at dusk to wind the clockwork.", "The keel was laid in the old yard."]
@@ -64,7 +64,8 @@ def test_facts_find_what_the_direction_alone_does_not_and_leave_what_is_near(sto
     described = "Which two brothers rowed out to wind a clockwork?"
     assert scores(without, described)[0] < 0 < scores(bank, described)[0]
     near = [example.text for example in EXAMPLES.retain]
-    assert scores(bank, *near) == pytest.approx(scores(without, *near))
+    assert max(scores(bank, *near)) < 0
+    assert all(told <= alone for told, alone in zip(scores(bank, *near), scores(without, *near), strict=True))
 
 
 def test_longer_texts_are_no_questions(store: EmbeddingStore) -> None:
