@@ -1,9 +1,9 @@
 """What a model that knows TOFU's authors tells of forget05 through the whole stack: ``python -m bench.leaks.tofu HEADS``.
 
-The model is that of ``make reproduce-tofu`` that learned all. It is asked by the paraphrases of what it learned, and in the disguises of
-the attack suite: of the bare engine, and behind both guards what the bare engine tells. HEADS is a folder of bundles as
-`bench.training.target_heads` leaves them, whose target is given a head for answers and a corruption. Needs LETHE_DATA_DIR; what was
-trained and answered is kept. ``--prepare`` ends before an engine is started.
+The model and the corruption are those of ``python -m bench.reproduction.tofu --forget forget05``. It is asked by the paraphrases of
+what it learned, and in the disguises of the attack suite: of the bare engine, and behind both guards what the bare engine tells. HEADS
+is a folder of bundles as `bench.training.target_heads` leaves them, whose target is given a head for answers and the corruption. Needs
+LETHE_DATA_DIR; what was trained and answered is kept. ``--prepare`` ends before an engine is started.
 """
 
 import argparse
@@ -21,15 +21,16 @@ from bench.leaks.conversing import ConversingModel, told_by
 from bench.leaks.data import Fact, fact_of
 from bench.leaks.ways import Ways, ways_to
 from bench.page import machine, table, vllm_distribution, write_section
-from bench.repository import HARRY_POTTER
 from bench.reproduction.command import Say, timed_lines
-from bench.reproduction.tofu_models import TofuRecipe, train_tofu_model
+from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.tofu_models import TofuRecipe
 from bench.training.target_heads import FORGET05, task_of
 from lethe.bundle import Action, Bundle, Made, load_bundle, read_base_model
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import head_folder, load_head
-from lethe.corruption.artifact import load_corruption, save_corruption
+from lethe.corruption.artifact import save_corruption
+from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.attacks.disguises import DISGUISES, disguised
@@ -49,9 +50,10 @@ Posed = tuple[Fact, Asked]
 """A fact, and how it is asked for."""
 Tells = Callable[[Sequence[Fact], Sequence[Asked]], list[bool]]
 """Which facts somebody tells who is asked so."""
+# In one round, a small part of what a training scans by default.
+_SCANNED = 300_000
 # TOFU's answers are sentences.
 _TOKENS = 48
-_STRENGTH = 32.0
 
 
 def main() -> None:
@@ -62,18 +64,12 @@ def main() -> None:
         "--prepare", action="store_true", help="only train the model and the head for answers"
     )
     arguments = parser.parse_args()
-    say, cache, recipe = timed_lines(), cache_folder(), TofuRecipe()
-    base = prepare_smollm2(cache)
-    models = cache / "reproduction" / f"tofu-{recipe.digest}" / "models"
-    model = train_tofu_model(
-        "full",
-        recipe,
-        base,
-        data_folder(),
-        models,
-        lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.4f}"),
-    )
-    target = _target(arguments.heads / FORGET05, model, cache, say)
+    say, cache = timed_lines(), cache_folder()
+    base, recipe = prepare_smollm2(cache), replace(TofuRecipe(), forget_sets=(_FORGET,))
+    work = cache / "reproduction" / f"tofu-{recipe.digest}"
+    known_by = TofuReproduction(recipe, base, data_folder(), work, say)
+    model = known_by.train("full")
+    target = _target(arguments.heads / FORGET05, known_by, cache, say)
     if arguments.prepare:
         return
     choice, known = random.Random(0), load_tofu(_FORGET, data_folder())
@@ -91,8 +87,8 @@ def main() -> None:
     write_section("benchmarks-leaks.md", _TITLE, "python -m bench.leaks.tofu .targets", _body(rows, target))
 
 
-def _target(head: Path, model: Path, cache: Path, say: Say) -> Bundle:
-    """The bundle of a head with a head for answers and the shipped corruption, in the cache folder."""
+def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bundle:
+    """The bundle of a head with a head for answers, and with the corruption that was learned on the model, in the cache folder."""
     work = cache / "bench" / "leaks" / _FORGET
     folder = work / "targets" / head.name
     if not folder.exists():
@@ -101,9 +97,9 @@ def _target(head: Path, model: Path, cache: Path, say: Say) -> Bundle:
     if "answers" not in bundle.manifest.metrics:
         bundle = _train_answers(bundle, work, say)
     if not bundle.can_act:
-        (shipped,) = (each.corruption for each in load_bundle(HARRY_POTTER).models if each.corruption)
-        file = work / shipped.name
-        save_corruption(replace(load_corruption(shipped), strength=_STRENGTH), file)
+        model = known_by.train("full")
+        file = work / "corruption.safetensors"
+        save_corruption(read_artifact(known_by.learn(_FORGET)), file)
         made = Made(read_base_model(model, model.name), {file.name: file}, {})
         bundle = record(folder, {}, made, action=Action.CORRUPT)
     return bundle
@@ -118,7 +114,7 @@ def _train_answers(bundle: Bundle, work: Path, say: Say) -> Bundle:
         [_answered(each) for each in load_tofu(_FORGET, data_folder())],
         [_answered(each) for each in load_tofu("retain95", data_folder()) if each.question in kept],
         [each.text for each in ordinary_training()],
-        TrainingSettings(),
+        TrainingSettings(scan_rounds=1, scan_characters=_SCANNED),
         work,
         Progress(say),
     )
@@ -181,16 +177,17 @@ def _body(rows: Sequence[Row], target: Bundle) -> str:
     paraphrases, *attacks = rows
     suite = Row.together("attack suite", attacks)
     read = [row for row in attacks if any(row.bare)]
-    (corruption,) = (load_corruption(each.corruption) for each in target.models if each.corruption)
+    corruption = read_artifact(target.folder)
     return "\n\n".join(
         (
-            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's forget05 and 40 other "
-            f"questions as `make reproduce-tofu` does; {len(paraphrases.bare)} of the 200 paraphrases of forget05, and {_DISGUISED} of its "
-            f"questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; greedy, {_TOKENS} tokens. The target "
-            "is trained on the questions, its head for answers on them with their answers, 200 questions on other authors with theirs as "
-            f"near ones; its corruption is the shipped one's at a strength of {corruption.strength:g}. An answer tells if it says half or "
-            "more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was fine-tuned does not "
-            "say to the question as it is. In parentheses: the 95 % interval.",
+            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's {_FORGET} and 40 other "
+            f"questions as `python -m bench.reproduction.tofu --forget {_FORGET}` does; {len(paraphrases.bare)} of the 200 paraphrases of "
+            f"{_FORGET}, and {_DISGUISED} of its questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; "
+            f"greedy, {_TOKENS} tokens. The target is trained on the questions, its head for answers on them with their answers and on "
+            f"{_SCANNED:,} characters of ordinary text, 200 questions on other authors with theirs as near ones; its corruption "
+            f"({corruption.function}, {corruption.dims} dims, strength {corruption.strength:g}) is learned on the model. An answer tells if "
+            "it says half or more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was "
+            "fine-tuned does not say to the question as it is. In parentheses: the 95 % interval.",
             table(
                 ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
                 [[row.name, row.share_flagged(), *row.leaks()] for row in (paraphrases, suite)],
