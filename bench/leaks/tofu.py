@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bench.classifier.data import data_folder, ordinary_training
 from bench.leaks.asked import Asked, Row, beyond_chance
 from bench.leaks.conversing import ConversingModel, told_by
 from bench.leaks.data import Fact, fact_of
-from bench.leaks.ways import Ways, ways_to
+from bench.leaks.ways import Way, Ways, ways_to
 from bench.page import machine, table, vllm_distribution, write_section
 from bench.reproduction.command import Say, timed_lines
 from bench.reproduction.tofu import TofuReproduction
@@ -48,8 +48,6 @@ _PARAPHRASES, _DISGUISED = 50, 4
 
 Posed = tuple[Fact, Asked]
 """A fact, and how it is asked for."""
-Tells = Callable[[Sequence[Fact], Sequence[Asked]], list[bool]]
-"""Which facts somebody tells who is asked so."""
 # In one round, a small part of what a training scans by default.
 _SCANNED = 300_000
 # TOFU's answers are sentences.
@@ -72,19 +70,27 @@ def main() -> None:
     target = _target(arguments.heads / FORGET05, known_by, cache, say)
     if arguments.prepare:
         return
-    choice, known = random.Random(0), load_tofu(_FORGET, data_folder())
-    forms = {"paraphrases": [_paraphrased(each) for each in choice.sample(known, _PARAPHRASES)]}
-    for name in DISGUISES:
-        forms[name] = [_disguised(each, name) for each in choice.sample(known, _DISGUISED)]
+    forms = _forms()
     flagged = asyncio.run(_flagged(forms, target))
     untaught = ConversingModel.recorded(base, None, cache, _TOKENS)
     say("starting the engine and two proxies")
     with ways_to(model, target.folder, cache, _TOKENS) as ways:
-        rows: list[Row] = []
-        for name, posed in forms.items():
-            say(name)
-            rows.append(_row(name, posed, flagged[name], ways, untaught))
+        told = _told([each for posed in forms.values() for each in posed], ways, untaught, say)
+    rows: list[Row] = []
+    for name, posed in forms.items():
+        rows.append(Row(name, flagged[name], *(column[: len(posed)] for column in told)))
+        told = [column[len(posed) :] for column in told]
     write_section("benchmarks-leaks.md", _TITLE, "python -m bench.leaks.tofu .targets", _body(rows, target))
+
+
+def _forms() -> dict[str, list[Posed]]:
+    """How some facts are asked for: by paraphrases, and in each disguise."""
+    choice = random.Random(0)
+    known = [each for each in load_tofu(_FORGET, data_folder()) if _paraphrased(each)[0].told]
+    forms = {"paraphrases": [_paraphrased(each) for each in choice.sample(known, _PARAPHRASES)]}
+    for name in DISGUISES:
+        forms[name] = [_disguised(each, name) for each in choice.sample(known, _DISGUISED)]
+    return forms
 
 
 def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bundle:
@@ -152,25 +158,21 @@ async def _flagged(forms: Mapping[str, Sequence[Posed]], target: Bundle) -> dict
         await service.close()
 
 
-def _row(
-    name: str, posed: Sequence[Posed], flagged: Sequence[bool], ways: Ways, untaught: ConversingModel
-) -> Row:
-    """What is told of facts; behind the guards they are asked for where the bare engine tells them."""
+def _told(posed: Sequence[Posed], ways: Ways, untaught: ConversingModel, say: Say) -> list[list[bool]]:
+    """What each way tells, behind the guards of what the bare engine does; and what of that nobody was taught for."""
+    facts = [fact for fact, _ in posed]
 
-    def told(tells: Tells, places: Sequence[int]) -> list[bool]:
-        some = [posed[place] for place in places]
-        found = tells([fact for fact, _ in some], [asked for _, asked in some])
+    def told_by_way(way: Way, places: Sequence[int]) -> list[bool]:
+        say(f"{way.name}: {len(places)} questions")
+        found = way.tells([facts[place] for place in places], [posed[place][1] for place in places])
         hits = {place for place, hit in zip(places, found, strict=True) if hit}
         return [place in hits for place in range(len(posed))]
 
-    bare = told(ways.bare.tells, range(len(posed)))
+    bare = told_by_way(ways.bare, range(len(posed)))
     known = [place for place, tells in enumerate(bare) if tells]
-    prompts = told(ways.prompts.tells, known)
-    exchange = told(ways.exchange.tells, known)
-    facts = [fact for fact, _ in posed]
+    prompts, exchange = (told_by_way(way, known) for way in (ways.prompts, ways.exchange))
     # A disguise is read at most as well as what it hides.
-    by_chance = told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)
-    return Row(name, flagged, bare, prompts, exchange, by_chance)
+    return [bare, prompts, exchange, told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)]
 
 
 def _body(rows: Sequence[Row], target: Bundle) -> str:
