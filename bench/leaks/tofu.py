@@ -44,7 +44,7 @@ from lethe.offline.recording import record
 
 _TITLE = "Other authors, by paraphrases and in the attack suite"
 _FORGET = "forget05"
-_PARAPHRASES, _DISGUISED = 50, 4
+_PARAPHRASES, _DISGUISED = 40, 2
 
 Posed = tuple[Fact, Asked]
 """A fact, and how it is asked for."""
