@@ -1,6 +1,7 @@
 """The walls between the packages: who may import whom."""
 
 import ast
+import functools
 import subprocess
 import sys
 import tomllib
@@ -60,8 +61,13 @@ JOBS = {
 GROUND = {"circuit_breaker", "drain", "error_forms", "errors", "metrics", "openapi", "schemas"}
 
 
-def imported_modules(source: str) -> Iterator[str]:
+@functools.cache
+def imported_modules(source: str) -> tuple[str, ...]:
     """What a module imports, by full names: `from a import b` counts as ``a.b``, which may be a module."""
+    return tuple(_imported(source))
+
+
+def _imported(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

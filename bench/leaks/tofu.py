@@ -1,16 +1,16 @@
 """What a model that knows TOFU's authors tells of forget05 through the whole stack: ``python -m bench.leaks.tofu HEADS``.
 
-The model is that of ``make reproduce-tofu`` that learned all. It is asked by the paraphrases of what it learned, and in the disguises of
-the attack suite: of the bare engine, and behind both guards what the bare engine tells. HEADS is a folder of bundles as
-`bench.training.target_heads` leaves them, whose target is given a head for answers and a corruption. Needs LETHE_DATA_DIR; what was
-trained and answered is kept. ``--prepare`` ends before an engine is started.
+The model and the corruption are those of ``python -m bench.reproduction.tofu --forget forget05``. It is asked by the paraphrases of
+what it learned, and in the disguises of the attack suite: of the bare engine, and behind both guards what the bare engine tells. HEADS
+is a folder of bundles as `bench.training.target_heads` leaves them, whose target is given a head for answers and the corruption. Needs
+LETHE_DATA_DIR; what was trained and answered is kept. ``--prepare`` ends before an engine is started.
 """
 
 import argparse
 import asyncio
 import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +19,18 @@ from bench.classifier.data import data_folder, ordinary_training
 from bench.leaks.asked import Asked, Row, beyond_chance
 from bench.leaks.conversing import ConversingModel, told_by
 from bench.leaks.data import Fact, fact_of
-from bench.leaks.ways import Ways, ways_to
+from bench.leaks.ways import Way, Ways, ways_to
 from bench.page import machine, table, vllm_distribution, write_section
-from bench.repository import HARRY_POTTER
 from bench.reproduction.command import Say, timed_lines
-from bench.reproduction.tofu_models import TofuRecipe, train_tofu_model
+from bench.reproduction.tofu import TofuReproduction
+from bench.reproduction.tofu_models import TofuRecipe
 from bench.training.target_heads import FORGET05, task_of
 from lethe.bundle import Action, Bundle, Made, load_bundle, read_base_model
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import head_folder, load_head
-from lethe.corruption.artifact import load_corruption, save_corruption
+from lethe.corruption.artifact import save_corruption
+from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.attacks.disguises import DISGUISES, disguised
@@ -43,15 +44,14 @@ from lethe.offline.recording import record
 
 _TITLE = "Other authors, by paraphrases and in the attack suite"
 _FORGET = "forget05"
-_PARAPHRASES, _DISGUISED = 60, 6
+_PARAPHRASES, _DISGUISED = 40, 2
 
 Posed = tuple[Fact, Asked]
 """A fact, and how it is asked for."""
-Tells = Callable[[Sequence[Fact], Sequence[Asked]], list[bool]]
-"""Which facts somebody tells who is asked so."""
+# In one round, a small part of what a training scans by default.
+_SCANNED = 300_000
 # TOFU's answers are sentences.
 _TOKENS = 48
-_STRENGTH = 32.0
 
 
 def main() -> None:
@@ -62,37 +62,39 @@ def main() -> None:
         "--prepare", action="store_true", help="only train the model and the head for answers"
     )
     arguments = parser.parse_args()
-    say, cache, recipe = timed_lines(), cache_folder(), TofuRecipe()
-    base = prepare_smollm2(cache)
-    models = cache / "reproduction" / f"tofu-{recipe.digest}" / "models"
-    model = train_tofu_model(
-        "full",
-        recipe,
-        base,
-        data_folder(),
-        models,
-        lambda epoch, loss: say(f"epoch {epoch}, loss {loss:.4f}"),
-    )
-    target = _target(arguments.heads / FORGET05, model, cache, say)
+    say, cache = timed_lines(), cache_folder()
+    base, recipe = prepare_smollm2(cache), replace(TofuRecipe(), forget_sets=(_FORGET,))
+    work = cache / "reproduction" / f"tofu-{recipe.digest}"
+    known_by = TofuReproduction(recipe, base, data_folder(), work, say)
+    model = known_by.train("full")
+    target = _target(arguments.heads / FORGET05, known_by, cache, say)
     if arguments.prepare:
         return
-    choice, known = random.Random(0), load_tofu(_FORGET, data_folder())
-    forms = {"paraphrases": [_paraphrased(each) for each in choice.sample(known, _PARAPHRASES)]}
-    for name in DISGUISES:
-        forms[name] = [_disguised(each, name) for each in choice.sample(known, _DISGUISED)]
+    forms = _forms()
     flagged = asyncio.run(_flagged(forms, target))
     untaught = ConversingModel.recorded(base, None, cache, _TOKENS)
     say("starting the engine and two proxies")
     with ways_to(model, target.folder, cache, _TOKENS) as ways:
-        rows: list[Row] = []
-        for name, posed in forms.items():
-            say(name)
-            rows.append(_row(name, posed, flagged[name], ways, untaught))
+        told = _told([each for posed in forms.values() for each in posed], ways, untaught, say)
+    rows: list[Row] = []
+    for name, posed in forms.items():
+        rows.append(Row(name, flagged[name], *(column[: len(posed)] for column in told)))
+        told = [column[len(posed) :] for column in told]
     write_section("benchmarks-leaks.md", _TITLE, "python -m bench.leaks.tofu .targets", _body(rows, target))
 
 
-def _target(head: Path, model: Path, cache: Path, say: Say) -> Bundle:
-    """The bundle of a head with a head for answers and the shipped corruption, in the cache folder."""
+def _forms() -> dict[str, list[Posed]]:
+    """How some facts are asked for: by paraphrases, and in each disguise."""
+    choice = random.Random(0)
+    known = [each for each in load_tofu(_FORGET, data_folder()) if _paraphrased(each)[0].told]
+    forms = {"paraphrases": [_paraphrased(each) for each in choice.sample(known, _PARAPHRASES)]}
+    for name in DISGUISES:
+        forms[name] = [_disguised(each, name) for each in choice.sample(known, _DISGUISED)]
+    return forms
+
+
+def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bundle:
+    """The bundle of a head with a head for answers, and with the corruption that was learned on the model, in the cache folder."""
     work = cache / "bench" / "leaks" / _FORGET
     folder = work / "targets" / head.name
     if not folder.exists():
@@ -101,9 +103,9 @@ def _target(head: Path, model: Path, cache: Path, say: Say) -> Bundle:
     if "answers" not in bundle.manifest.metrics:
         bundle = _train_answers(bundle, work, say)
     if not bundle.can_act:
-        (shipped,) = (each.corruption for each in load_bundle(HARRY_POTTER).models if each.corruption)
-        file = work / shipped.name
-        save_corruption(replace(load_corruption(shipped), strength=_STRENGTH), file)
+        model = known_by.train("full")
+        file = work / "corruption.safetensors"
+        save_corruption(read_artifact(known_by.learn(_FORGET)), file)
         made = Made(read_base_model(model, model.name), {file.name: file}, {})
         bundle = record(folder, {}, made, action=Action.CORRUPT)
     return bundle
@@ -118,7 +120,7 @@ def _train_answers(bundle: Bundle, work: Path, say: Say) -> Bundle:
         [_answered(each) for each in load_tofu(_FORGET, data_folder())],
         [_answered(each) for each in load_tofu("retain95", data_folder()) if each.question in kept],
         [each.text for each in ordinary_training()],
-        TrainingSettings(),
+        TrainingSettings(scan_rounds=1, scan_characters=_SCANNED),
         work,
         Progress(say),
     )
@@ -156,41 +158,38 @@ async def _flagged(forms: Mapping[str, Sequence[Posed]], target: Bundle) -> dict
         await service.close()
 
 
-def _row(
-    name: str, posed: Sequence[Posed], flagged: Sequence[bool], ways: Ways, untaught: ConversingModel
-) -> Row:
-    """What is told of facts; behind the guards they are asked for where the bare engine tells them."""
+def _told(posed: Sequence[Posed], ways: Ways, untaught: ConversingModel, say: Say) -> list[list[bool]]:
+    """What each way tells, behind the guards of what the bare engine does; and what of that nobody was taught for."""
+    facts = [fact for fact, _ in posed]
 
-    def told(tells: Tells, places: Sequence[int]) -> list[bool]:
-        some = [posed[place] for place in places]
-        found = tells([fact for fact, _ in some], [asked for _, asked in some])
+    def told_by_way(way: Way, places: Sequence[int]) -> list[bool]:
+        say(f"{way.name}: {len(places)} questions")
+        found = way.tells([facts[place] for place in places], [posed[place][1] for place in places])
         hits = {place for place, hit in zip(places, found, strict=True) if hit}
         return [place in hits for place in range(len(posed))]
 
-    bare = told(ways.bare.tells, range(len(posed)))
+    bare = told_by_way(ways.bare, range(len(posed)))
     known = [place for place, tells in enumerate(bare) if tells]
-    prompts = told(ways.prompts.tells, known)
-    exchange = told(ways.exchange.tells, known)
-    facts = [fact for fact, _ in posed]
+    prompts, exchange = (told_by_way(way, known) for way in (ways.prompts, ways.exchange))
     # A disguise is read at most as well as what it hides.
-    by_chance = told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)
-    return Row(name, flagged, bare, prompts, exchange, by_chance)
+    return [bare, prompts, exchange, told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)]
 
 
 def _body(rows: Sequence[Row], target: Bundle) -> str:
     paraphrases, *attacks = rows
     suite = Row.together("attack suite", attacks)
     read = [row for row in attacks if any(row.bare)]
-    (corruption,) = (load_corruption(each.corruption) for each in target.models if each.corruption)
+    corruption = read_artifact(target.folder)
     return "\n\n".join(
         (
-            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's forget05 and 40 other "
-            f"questions as `make reproduce-tofu` does; {len(paraphrases.bare)} of the 200 paraphrases of forget05, and {_DISGUISED} of its "
-            f"questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; greedy, {_TOKENS} tokens. The target "
-            "is trained on the questions, its head for answers on them with their answers, 200 questions on other authors with theirs as "
-            f"near ones; its corruption is the shipped one's at a strength of {corruption.strength:g}. An answer tells if it says half or "
-            "more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was fine-tuned does not "
-            "say to the question as it is. In parentheses: the 95 % interval.",
+            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's {_FORGET} and 40 other "
+            f"questions as `python -m bench.reproduction.tofu --forget {_FORGET}` does; {len(paraphrases.bare)} of the 200 paraphrases of "
+            f"{_FORGET}, and {_DISGUISED} of its questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; "
+            f"greedy, {_TOKENS} tokens. The target is trained on the questions, its head for answers on them with their answers and on "
+            f"{_SCANNED:,} characters of ordinary text, 200 questions on other authors with theirs as near ones; its corruption "
+            f"({corruption.function}, {corruption.dims} dims, strength {corruption.strength:g}) is learned on the model. An answer tells if "
+            "it says half or more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was "
+            "fine-tuned does not say to the question as it is. In parentheses: the 95 % interval.",
             table(
                 ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
                 [[row.name, row.share_flagged(), *row.leaks()] for row in (paraphrases, suite)],

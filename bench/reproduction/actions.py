@@ -210,7 +210,7 @@ learned the forget set. Figures are means over the forget questions that are ask
 {compared[0].run.recipe.answer_tokens} tokens. leak@k draws answers at temperature 1; over-forgetting is the share of what `original` answered of as many
 retain questions and the model does not; questions with translations are asked in German, Spanish, French, Russian and Chinese by
 turns; beside each stands one of eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is
-TOFU's. Membership is told against questions of the same kind that no model learned, where there are some: 0.5 where nothing shows.
+TOFU's. Membership is told against questions of the same kind that no model learned, where there are some: 0.5 where nothing shows, and 0 tells as much as 1.
 
 Rounded weights are those of all linear layers, in groups of {GROUP}, computed in bfloat16; the corruption and the adapter are those that
 were learned on the whole model. An adapter's own weights stay as they are.
@@ -230,6 +230,7 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     recipe, questions, chosen = comparison.run.recipe, comparison.questions, comparison.comparison
     every = len(load_tofu(chosen.forget, comparison.run.data))
     asked = "all" if len(questions.forget) == every else f"{len(questions.forget)} drawn by a seed"
+    translated = sum(bool(each.translations) for each in questions.forget)
     alter, scale = comparison.run.alter(chosen.forget)
     flagged = (
         "the benchmark's own labels, however it is asked"
@@ -247,7 +248,7 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     return f"""## {chosen.forget}
 
 SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
-questions of {chosen.forget}. Of these {asked} are asked. A question is flagged by {flagged}. `adapter` is ALTER's: {described_adapter(alter, scale)}.
+questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. `adapter` is ALTER's: {described_adapter(alter, scale)}.
 {described_corruption(comparison.run, chosen.forget)}
 leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
 utility over {recipe.utility_questions or "all"} questions of each set.

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from scipy.stats import hmean
+from statistics import harmonic_mean
 
 UTILITY_SETS = ("retain", "real_authors", "world_facts")
 
@@ -54,4 +53,4 @@ def model_utility(sets: Mapping[str, UtilityScores]) -> float:
         for name in UTILITY_SETS
         for value in (sets[name].probability, sets[name].rouge_l, sets[name].truthfulness)
     ]
-    return float(hmean(parts))
+    return float(harmonic_mean(parts))

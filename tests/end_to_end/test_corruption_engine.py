@@ -316,10 +316,10 @@ def test_ranks_and_compiled_steps_agree_with_the_reference(
 
 
 def test_an_embedding_engine_is_left_alone(
-    small_model: Path, run_batches: Callable[..., Any], reference: Reference
+    tiny_model: Path, run_batches: Callable[..., Any], tiny_reference: Reference
 ) -> None:
-    prompts = [{"token_ids": reference.chat_tokens(question)} for question in QUESTIONS[:2]]
-    arguments = engine_arguments(small_model, runner="pooling")
+    prompts = [{"token_ids": tiny_reference.chat_tokens(question)} for question in QUESTIONS[:2]]
+    arguments = engine_arguments(tiny_model, runner="pooling")
     (with_plugin,), (without_plugin,) = (
         run_batches(arguments, [prompts], embed=True, **plugins) for plugins in ({}, {"VLLM_PLUGINS": ""})
     )

@@ -8,6 +8,7 @@ from bench.classifier.data import _NAMESAKES
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.head import load_head
 from lethe.classifier.scoring import Scorer
+from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.held_out import scorer_of
 from lethe.offline.recipes.harry_potter.build import found_questions
 from lethe.offline.recipes.harry_potter.prompts import (
@@ -53,22 +54,34 @@ def shipped() -> Scorer:
     return scorer_of(load_encoder(), load_head(SHIPPED), first_tier=True)
 
 
-def _texts(examples) -> set[str]:
+@pytest.fixture(scope="module")
+def forget() -> list[Example]:
+    return forget_prompts()
+
+
+@pytest.fixture(scope="module")
+def retain() -> list[Example]:
+    return retain_prompts()
+
+
+def _texts(examples: list[Example]) -> set[str]:
     return {example.text.lower() for example in examples}
 
 
-def test_nothing_is_both_to_forget_and_to_keep() -> None:
-    assert not _texts(forget_prompts()) & (_texts(retain_prompts()) | _texts(ordinary_prompts()))
+def test_nothing_is_both_to_forget_and_to_keep(forget: list[Example], retain: list[Example]) -> None:
+    assert not _texts(forget) & (_texts(retain) | _texts(ordinary_prompts()))
 
 
-def test_equal_seeds_give_equal_prompts() -> None:
-    assert forget_prompts() == forget_prompts()
-    assert retain_prompts() == retain_prompts()
+def test_equal_seeds_give_equal_prompts(forget: list[Example], retain: list[Example]) -> None:
+    assert forget_prompts() == forget
+    assert retain_prompts() == retain
 
 
-def test_what_is_kept_is_asked_as_what_is_forgotten_is_but_of_others() -> None:
-    kept = _texts(retain_prompts())
-    assert "what did hagrid bring harry on his eleventh birthday?" in _texts(forget_prompts())
+def test_what_is_kept_is_asked_as_what_is_forgotten_is_but_of_others(
+    forget: list[Example], retain: list[Example]
+) -> None:
+    kept = _texts(retain)
+    assert "what did hagrid bring harry on his eleventh birthday?" in _texts(forget)
     renamed = [
         text for text in kept if re.fullmatch(r"what did .+ bring .+ on his eleventh birthday\?", text)
     ]
@@ -76,8 +89,8 @@ def test_what_is_kept_is_asked_as_what_is_forgotten_is_but_of_others() -> None:
     assert not [text for text in renamed if any(name in text for name in names)]
 
 
-def test_namesakes_that_are_tested_on_are_not_trained_on() -> None:
-    assert not {text.lower() for text in _NAMESAKES} & _texts(retain_prompts())
+def test_namesakes_that_are_tested_on_are_not_trained_on(retain: list[Example]) -> None:
+    assert not {text.lower() for text in _NAMESAKES} & _texts(retain)
 
 
 def test_follow_ups_that_are_tested_on_are_not_trained_on() -> None:
@@ -94,8 +107,10 @@ def test_a_follow_up_that_names_the_target_is_not(shipped: Scorer, text: str) ->
     assert (shipped.score_text(text).scores >= shipped.bank.thresholds).all()
 
 
-def test_known_questions_are_counted_at_the_threshold_that_is_shipped(shipped: Scorer) -> None:
-    questions = [prompt.text for prompt in forget_prompts()[::200]]
+def test_known_questions_are_counted_at_the_threshold_that_is_shipped(
+    shipped: Scorer, forget: list[Example]
+) -> None:
+    questions = [prompt.text for prompt in forget[::200]]
     flagged = [
         text for text in questions if (shipped.score_text(text).scores >= shipped.bank.thresholds).all()
     ]
