@@ -25,6 +25,7 @@ def thresholds_table(
     reached = sorted((reach for side in to_find.values() for reach in side), reverse=True)
     nearly_all = reached[math.ceil(_NEARLY_ALL * len(reached)) - 1]
     found = [reach for reach in reached if reach]
+    shown: set[float] = {*thresholds_around(threshold, found), nearly_all} - {0.0}
     return table(
         ["flagged from probability", *(f"{name}, flagged" for name in sets)],
         [
@@ -32,6 +33,6 @@ def thresholds_table(
                 f"{each:.6g}{', as trained' if each == threshold else ''}",
                 *(counted(sum(reach >= each for reach in side), len(side)) for side in sets.values()),
             ]
-            for each in sorted({*thresholds_around(threshold, found), *([nearly_all] if nearly_all else [])})
+            for each in sorted(shown)
         ],
     )
