@@ -265,10 +265,11 @@ bench-pictures: install-dev ## Measure what is found of questions drawn as pictu
 bench-traffic: install-dev ## Measure false alarms on ordinary requests (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS="--share 0.1"
 	$(BIN)/python -m bench.traffic $(ARGS)
 
-bench-targets: bench-few-prompts ## Train ten targets, measure what they flag of ordinary requests alone and together (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md. ARGS is that of bench-few-prompts.
+bench-targets: install-dev ## Train nine targets, measure what they and the shipped one flag of ordinary requests alone and together (needs LETHE_DATA_DIR); writes docs/benchmarks-traffic.md.
+	$(BIN)/python -m bench.training.few_prompts .few-prompts --told
 	$(BIN)/python -m bench.training.target_heads .targets tofu-forget05 biology chemistry cyber author-0 author-1
-	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts .few-prompts/told
-	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts .few-prompts/told
+	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts/told $(ARGS)
+	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts/told $(ARGS)
 
 bench-recovery: install-dev ## Measure recovery on four chains trained here, one of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
 	for chain in tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done

@@ -155,7 +155,7 @@ async def _row(
 
 
 def _why(left: Sequence[_Left], ordinary: Sequence[float]) -> str:
-    """What is left, and what a lower score of answers would take of it."""
+    """What is left, and what a lower score of answers would find of it."""
     clean = [each for each in left if not each.flagged]
     answers = {each.answer.strip(" .").casefold() for each in left}
     told = (
@@ -173,7 +173,7 @@ def _why(left: Sequence[_Left], ordinary: Sequence[float]) -> str:
         f"{counted(sum(score >= least for score in ordinary), len(ordinary))} of ordinary answers reach"
         for least in found.values()
     )
-    return f"{told} A lower score of answers takes little of the {len(clean)}: {costs}."
+    return f"{told} Of the {len(clean)}, by a lower score of answers: {costs}."
 
 
 def _write(

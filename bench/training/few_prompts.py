@@ -84,17 +84,21 @@ def main() -> None:
                 )
             )
     kept = {
-        f"{kind}{said}": json.loads(path.read_text())
+        (kind, given): json.loads(path.read_text())
         for kind in TARGETS
-        for given, said in _GIVEN.items()
+        for given in _GIVEN
         if (path := chosen.work / f"{kind}{given}.json").is_file()
     }
     found = [
-        [kind, group, counted(*count), _GOALS.get(group, _ORDINARY_GOAL)]
-        for kind, outcome in kept.items()
+        [f"{kind}{_GIVEN[given]}", group, counted(*count), _GOALS.get(group, _ORDINARY_GOAL)]
+        for (kind, given), outcome in kept.items()
         for group, count in outcome["flagged"].items()
     ]
-    times = [row for kind, outcome in kept.items() for row in _time_rows(kind, outcome["stages"])]
+    times = [
+        row
+        for (kind, given), outcome in kept.items()
+        for row in _time_rows(f"{kind}{_GIVEN[given]}", outcome["stages"])
+    ]
     machines = dict.fromkeys(outcome["machine"] for outcome in kept.values())
     body = (
         f"{'; '.join(machines)}.\n\n"
@@ -109,7 +113,10 @@ def main() -> None:
         "ran. Cores are those that the training might use.\n\n"
         + table(["target", "stage", "seconds", "processor seconds", "cores"], times)
     )
-    write_section(_PAGE, "A target from few prompts", "make bench-few-prompts", body)
+    commands = dict.fromkeys(
+        "make bench-few-prompts" + (f" ARGS=-{given}" if given else "") for _, given in kept
+    )
+    write_section(_PAGE, "A target from few prompts", " && ".join(commands), body)
 
 
 def _before(outcomes: Iterable[Mapping[str, Any]]) -> str:

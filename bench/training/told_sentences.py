@@ -79,7 +79,7 @@ def main() -> None:
     ]
     body = (
         f"{machine('scikit-learn', 'numpy')}.\n\n"
-        "The part of a head that judges questions, fitted for the targets of the section before, and for two that are there to develop on, "
+        "The part of a head that judges questions, fitted for the targets from few prompts above, and for two that are there to develop on, "
         "with fewer of the sentences that tell of them, which are drawn at random. Asked are training prompts, none of those that targets are "
         f"tested with: those to forget that do not name the target, held out by a {_FOLDS}th at a time, and near ones, likewise.\n\n"
         + table(["sentences told", "described, found", "near, flagged"], pooled)
