@@ -343,7 +343,9 @@ $(SHIPPED:%=audit-%): audit-%: requirements/%.txt $(RELEASE)/installed
 	$(RELEASE)/bin/pip-audit --strict --no-deps --disable-pip --requirement $(RELEASE)/$*.txt $(ARGS)
 
 # uv reads none of pip's settings, and takes a package from the first index that has any release of it.
-export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+COMMA := ,
+SPACE := $() $()
+export UV_FIND_LINKS ?= $(subst $(SPACE),$(COMMA),$(strip $(PIP_FIND_LINKS)))
 export UV_INDEX ?= $(PIP_EXTRA_INDEX_URL)
 export UV_INDEX_STRATEGY ?= unsafe-best-match
 COMPILE := $(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-find-links --python-version 3.11 pyproject.toml

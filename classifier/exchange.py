@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lethe.classifier.conversation import BESIDE, Conversation
-from lethe.classifier.disguises.shortened_names import has_shortened
 from lethe.classifier.passages import Passage, join_stretches
 from lethe.classifier.text.windows import WINDOW_CHARACTERS, split_windows
 
@@ -80,11 +79,6 @@ def exchange_passages(exchange: Exchange) -> list[Passage]:
         if asked:
             passages.append(join_stretches([*asked, stretch], "\n"))
     return passages
-
-
-def shortens_names(exchange: Exchange) -> bool:
-    """Whether the end of what is asked has initials that stand alone, so that it may ask of any target and not show it."""
-    return any(has_shortened(text) for _, text, _ in _newest_turns(exchange.question))
 
 
 def _asked(question: Conversation) -> list[tuple[int, str, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.conversation import Conversation
-from lethe.classifier.exchange import Exchange, shortens_names
+from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import Head
 from lethe.classifier.passages import Passage
 from lethe.classifier.scoring import Scorer
@@ -63,8 +63,7 @@ def judge_answer(
     scorer: Scorer, scored: ScoredPassages, exchange: Exchange, *, spans: bool
 ) -> Iterator[TargetVerdict]:
     """What a scorer's targets say of an answer so far."""
-    of_any = shortens_names(exchange)
-    asked = np.array([of_any or head.target in exchange.asked for head in scorer.bank.heads], bool)
+    asked = np.array([head.target in exchange.asked for head in scorer.bank.heads], bool)
     thresholds = _answer_thresholds(scorer, asked)
     judged = _by_answer_length(scorer, scored, len(exchange.answer), thresholds, asked)
     of_asked = {

@@ -28,8 +28,7 @@ class ClassifierSettings(pydantic.BaseModel):
         Likewise, the share of ordinary answers that all targets together may flag.
     asked_answer_false_alarm_share
         The share of answers that a target may flag though they are as ordinary, where its model was made not to know it,
-        since the prompt asks of it: such an answer is refused; or where the end of the question has an initial that stands
-        alone, and may ask of any target: such an answer is made anew.
+        since the prompt asks of it. Such an answer is refused.
     maximum_characters, maximum_windows
         How much of one conversation may be read, and how many of its windows not seen before may be
         encoded; past either the verdict is ``too_long``.

@@ -165,7 +165,8 @@ def _spent_twice(anew: Sequence[tuple[int, int]], characters: int) -> str:
     return (
         f"What the engine writes in vain, since an answer is made anew: {whole:,} of the {characters:,} characters of ordinary answers "
         f"({100 * whole / characters:.3f} %) where they come whole, and {streamed:,} ({100 * streamed / characters:.3f} %) where they are "
-        f"streamed and the engine is stopped at the first look that flags them, by looks {_CHARACTERS_A_LOOK} characters apart."
+        f"streamed and the engine is stopped at the first look that flags them, by looks {_CHARACTERS_A_LOOK} characters apart, of answers that "
+        "are flagged in the end."
     )
 
 

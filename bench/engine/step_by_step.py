@@ -126,7 +126,7 @@ def report(
         f"plugin and one without, on one core and with the weights in the same memory, took turns at the {steps} steps of a batch, "
         f"{times}. Tokens a second of the processor, one thread, by batch size; below the first line ratios to it, from the medians "
         "of what a step with the plugin takes of the same step without it, and of all batches gone through the mean (95 % interval by "
-        "Student's t over the batches)."
+        "Student's t over the batches of these two processes; two others may differ by more)."
     )
     # Another release has an environment of its own.
     environment = Path(sys.prefix).name

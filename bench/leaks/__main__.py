@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from math import comb
 
-from bench.leaks.asked import BEYOND_CHANCE, TOKENS, Asked, Row, beyond_chance, in_all_forms
+from bench.leaks.asked import TOKENS, Asked, Row, beyond_chance, beyond_chance_of, in_all_forms
 from bench.leaks.bundle import learned_on
 from bench.leaks.conversing import told_by, untaught
 from bench.leaks.data import Fact, Message, by_initials, facts, ordinary_facts, plainly
@@ -94,7 +94,7 @@ def _by_form(known: Sequence[Fact], ways: Ways, say: Say) -> str:
                 ("asked", "prompts flagged", "bare engine", "prompts alone", "answers too", "gone"),
                 [[row.name, row.share_flagged(), *row.leaks()] for row in rows],
             ),
-            f"{BEYOND_CHANCE}:",
+            f"{beyond_chance_of(len(models))}:",
             beyond_chance(rows[-1:]),
             "The same where the prompt was not flagged, so that the answer is what is left to tell:",
             table(

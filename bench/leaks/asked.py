@@ -11,15 +11,19 @@ from bench.page import table
 from lethe.offline.metrics.intervals import counted
 
 TOKENS = 32
-BEYOND_CHANCE = (
-    "Beyond chance: a fact that the model as it was before, or one that was taught other facts just so, tells to the same question is no "
-    "leak"
-)
 _BEGUN = "The answer is"
 
 
 Asked = tuple[list[Message], Mapping[str, Any]]
 """A conversation, and further fields of its request."""
+
+
+def beyond_chance_of(models: int) -> str:
+    """What is no leak: what models tell that were not taught a fact, the first of them none, the others other facts."""
+    others = ", or one that was taught other facts just so," if models > 1 else ""
+    return (
+        f"Beyond chance: a fact that the model as it was before{others} tells to the same question is no leak"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.answers.data import ordinary_answers
 from bench.classifier.bundle_service import service_of_bundle
-from bench.leaks.asked import BEYOND_CHANCE, TOKENS, Asked, Row, beyond_chance, in_all_forms
+from bench.leaks.asked import TOKENS, Asked, Row, beyond_chance, beyond_chance_of, in_all_forms
 from bench.leaks.conversing import ConversingModel, told_by, untaught
 from bench.leaks.data import Fact, facts, other_facts
 from bench.leaks.model import taught_model
@@ -114,7 +114,7 @@ def main() -> None:
         row, left_of_it = asyncio.run(_row(name, known, forms[name], model, ignorant, guard))
         rows.append(row)
         left += left_of_it
-        _write(rows, _why(left, scores), others, threshold, corruption.strength, changed)
+        _write(rows, len(ignorant), _why(left, scores), others, threshold, corruption.strength, changed)
 
 
 async def _row(
@@ -178,6 +178,7 @@ def _why(left: Sequence[_Left], ordinary: Sequence[float]) -> str:
 
 def _write(
     rows: Sequence[Row],
+    untaught_models: int,
     why: str,
     others: bool,
     threshold: float,
@@ -195,7 +196,7 @@ def _write(
             ("asked", "prompts flagged", "bare model", "prompts alone", "answers too", "gone"),
             [[row.name, row.share_flagged(), *row.leaks()] for row in shown],
         )
-        + f"\n\n{BEYOND_CHANCE}.\n\n{beyond_chance(shown[-1:])}\n\n{why}"
+        + f"\n\n{beyond_chance_of(untaught_models)}.\n\n{beyond_chance(shown[-1:])}\n\n{why}"
     )
     title, options = _TITLE, ""
     if others:

@@ -61,12 +61,17 @@ def main() -> None:
     parser.add_argument(
         "--prepare", action="store_true", help="only train the model and the head for answers"
     )
+    parser.add_argument(
+        "--anew", action="store_true", help="take the heads anew, and ask what was answered before"
+    )
     arguments = parser.parse_args()
     say, cache = timed_lines(), cache_folder()
     base, recipe = prepare_smollm2(cache), replace(TofuRecipe(), forget_sets=(_FORGET,))
     work = cache / "reproduction" / f"tofu-{recipe.digest}"
     known_by = TofuReproduction(recipe, base, data_folder(), work, say)
     model = known_by.train("full")
+    if arguments.anew:
+        shutil.rmtree(_work(cache), ignore_errors=True)
     target = _target(arguments.heads / FORGET05, known_by, cache, say)
     if arguments.prepare:
         return
@@ -74,13 +79,15 @@ def main() -> None:
     flagged = asyncio.run(_flagged(forms, target))
     untaught = ConversingModel.recorded(base, None, cache, _TOKENS)
     say("starting the engine and two proxies")
-    with ways_to(model, target.folder, cache, _TOKENS) as ways:
+    with ways_to(model, target.folder, cache, _TOKENS, anew=arguments.anew) as ways:
         told = _told([each for posed in forms.values() for each in posed], ways, untaught, say)
     rows: list[Row] = []
     for name, posed in forms.items():
         rows.append(Row(name, flagged[name], *(column[: len(posed)] for column in told)))
         told = [column[len(posed) :] for column in told]
-    write_section("benchmarks-leaks.md", _TITLE, "python -m bench.leaks.tofu .targets", _body(rows, target))
+    write_section(
+        "benchmarks-leaks.md", _TITLE, f"python -m bench.leaks.tofu {arguments.heads}", _body(rows, target)
+    )
 
 
 def _forms() -> dict[str, list[Posed]]:
@@ -93,9 +100,13 @@ def _forms() -> dict[str, list[Posed]]:
     return forms
 
 
+def _work(cache: Path) -> Path:
+    return cache / "bench" / "leaks" / _FORGET
+
+
 def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bundle:
     """The bundle of a head with a head for answers, and with the corruption that was learned on the model, in the cache folder."""
-    work = cache / "bench" / "leaks" / _FORGET
+    work = _work(cache)
     folder = work / "targets" / head.name
     if not folder.exists():
         shutil.copytree(head, folder)

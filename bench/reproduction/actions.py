@@ -6,6 +6,8 @@ that an interrupted run goes on where it stopped.
 """
 
 import random
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +76,13 @@ class Comparison:
     drawn: int = 8
     bits: tuple[int | None, ...] = _BITS
 
+    @property
+    def results(self) -> str:
+        """The name of what is measured, without the bits: another choice of questions is another measurement."""
+        asked = "" if self.questions is None else f"-{self.questions}-asked"
+        flagged = "-by-labels" if self.by_oracle else ""
+        return f"actions-{self.forget}{asked}{flagged}-{self.drawn}-to-{self.sampled}"
+
 
 class ActionComparison:
     """Measures the actions one after another.
@@ -100,7 +109,7 @@ class ActionComparison:
                 result = self._measured(name, model)
                 results.append(compare_with_retain(result, retain) if result.samples else result)
                 write_measured(
-                    results, self.run.work / "results" / f"actions-{self.comparison.forget}-{_suffix(bits)}"
+                    results, self.run.work / "results" / f"{self.comparison.results}-{_suffix(bits)}"
                 )
                 yield [*measured, *results]
             measured += results
@@ -120,7 +129,8 @@ class ActionComparison:
         every, count = load_tofu(self.comparison.forget, self.run.data), self.comparison.questions
         if count is None:
             return every
-        return [every[place] for place in sorted(random.Random(0).sample(range(len(every)), count))]
+        places = random.Random(0).sample(range(len(every)), min(count, len(every)))
+        return [every[place] for place in sorted(places)]
 
     def _tofu(self) -> TofuQuestions:
         loaded = TofuQuestions.load(self.comparison.forget, self.run.data, self.run.recipe.utility_questions)
@@ -156,11 +166,11 @@ class ActionComparison:
 
     def measured(self) -> list[Result]:
         """What was measured so far, by this process or others."""
-        return read_measured(self.run.work / "results", f"actions-{self.comparison.forget}", _SUFFIXES)
+        return read_measured(self.run.work / "results", self.comparison.results, _SUFFIXES)
 
     def machines(self) -> list[str]:
         """The machines that it was measured on."""
-        return machines(self.run.work / "results", f"actions-{self.comparison.forget}", _SUFFIXES)
+        return machines(self.run.work / "results", self.comparison.results, _SUFFIXES)
 
     def _measured(self, name: str, model: LanguageModel) -> Result:
         self.run.say(f"measuring {name}")
@@ -194,14 +204,21 @@ class TranslatedQuestion(pydantic.BaseModel):
     translations: dict[str, str]
 
 
-def write_actions_page(page: Path, compared: Sequence[ActionComparison]) -> None:
-    """Write the page of what was measured so far, with a picture of each forget set beside it."""
+def write_actions_page(page: Path, compared: Sequence[ActionComparison], arguments: str = "") -> None:
+    """Write the page of what was measured so far, with a picture of each forget set beside it.
+
+    Parameters
+    ----------
+    arguments
+        Of the command that measured it.
+    """
+    command = "make reproduce-actions" + (f' ARGS="{arguments}"' if arguments else "")
     measured = {each: each.measured() for each in compared}
     machines = dict.fromkeys(line for each in compared for line in each.machines())
     sections = [_section(page, each, results) for each, results in measured.items() if results]
     text = f"""# A target's actions side by side, on TOFU
 
-Written by `make reproduce-actions`; nothing on this page is typed by hand.
+Written by `{command}`; nothing on this page is typed by hand.
 
 {chr(10).join(machines)}
 
@@ -244,7 +261,9 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
         if questions.holdout
         else "membership is left out, as the models learned all that TOFU has"
     )
-    examples = "\n".join(_example(questions.forget, whole, place) for place in range(2))
+    examples = "\n".join(
+        _example(questions.forget, whole, place) for place in range(min(2, len(questions.forget)))
+    )
     return f"""## {chosen.forget}
 
 SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
@@ -322,6 +341,7 @@ def main() -> None:
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )
     arguments = parser.parse_args()
+    typed = shlex.join(word for word in sys.argv[1:] if word != "--recorded")
     cache = cache_folder()
     bits = tuple(each or None for each in arguments.bits) if arguments.bits else _BITS
     comparisons = []
@@ -339,9 +359,9 @@ def main() -> None:
     for comparison in () if arguments.recorded else comparisons:
         for _ in comparison.measure():
             if not arguments.bits:
-                write_actions_page(arguments.page, comparisons)
+                write_actions_page(arguments.page, comparisons, typed)
     if not arguments.bits:
-        write_actions_page(arguments.page, comparisons)
+        write_actions_page(arguments.page, comparisons, typed)
 
 
 def _suffix(bits: int | None) -> str:

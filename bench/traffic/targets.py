@@ -10,6 +10,8 @@ import argparse
 import json
 import multiprocessing
 import os
+import shlex
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,16 +104,10 @@ def main() -> None:
         sources = Sources(folders, data_folder())
         bundles = {target_of(bundle): bundle for bundle in _bundles(chosen.heads)}
         groups = _groups(chosen.part, bundles)
-        _ask(work, sources, bundles, groups, chosen.processes, chosen.share, chosen.lengths)
-    heads = " ".join(map(str, chosen.heads))
-    command = f"python -m bench.traffic.targets {chosen.part} {chosen.work} {heads}"
-    share = _about(work)["share"]
-    write_section(
-        PAGE,
-        _TITLES[chosen.part],
-        command if share == 1 else f"{command} --share {share:g}",
-        page_body(work),
-    )
+        typed = sys.argv[1:]
+        _ask(work, sources, bundles, groups, chosen.processes, chosen.share, chosen.lengths, typed)
+    command = shlex.join(["python", "-m", "bench.traffic.targets", *_about(work)["typed"]])
+    write_section(PAGE, _TITLES[chosen.part], command, page_body(work))
 
 
 def _bundles(folders: Sequence[Path]) -> list[Path]:
@@ -136,6 +132,7 @@ def _ask(
     processes: int,
     share: float,
     lengths: Sequence[int],
+    typed: Sequence[str],
 ) -> None:
     heads = {name: head_folder(bundle) for name, bundle in bundles.items()}
     names = {name: _names(name, bundle) for name, bundle in bundles.items()}
@@ -144,6 +141,7 @@ def _ask(
         "packages": len(_test_packages(sources.folders)),
         "groups": groups,
         "share": share,
+        "typed": typed,
     }
     work.mkdir(parents=True, exist_ok=True)
     (work / "about.json").write_text(json.dumps(about, indent=2))

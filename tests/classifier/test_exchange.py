@@ -171,24 +171,6 @@ def test_less_tells_in_an_answer_whose_prompt_asks_of_the_target(judge, make_hea
     assert of_lighthouse.threshold < of_harbour.threshold == ordinary.targets[0].threshold
 
 
-def test_less_tells_in_an_answer_to_a_question_whose_names_are_shortened(judge, make_head: MakeHead) -> None:
-    heads = [make_head(tail=TAILED, bias=-10.0), make_head("harbour", tail=TAILED, bias=-20.0)]
-    in_full, shortened, untold, signed = judge(
-        *(
-            Exchange(Conversation.from_prompt(question), answer)
-            for question, answer in (
-                ("What did Anna see in the north?", NAMED_IN_PASSING),
-                ("What did A. see in the north?", NAMED_IN_PASSING),
-                ("What did A. see in the north?", "It rained all day."),
-                ("What did A. Smith see in the north?", NAMED_IN_PASSING),
-            )
-        ),
-        heads=heads,
-    )
-    assert [part.target for part in shortened.flagged] == ["lighthouse"]
-    assert not any(each.flagged for each in (in_full, untold, signed))
-
-
 def test_what_flags_an_ordinary_answer_flags_one_whose_prompt_asks_of_the_target(
     judge, make_head: MakeHead
 ) -> None:

@@ -49,9 +49,11 @@ def _authorities(authorities_read_once: None) -> None: ...
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _others_objects_are_let_be() -> None:
+def _others_objects_are_let_be() -> Iterator[None]:
     """A reload collects what it replaced: it would look at millions of objects that other files' tests have imported and made."""
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
