@@ -72,7 +72,7 @@ def main() -> None:
     model = known_by.train("full")
     if arguments.anew:
         shutil.rmtree(_work(cache), ignore_errors=True)
-    target = _target(arguments.heads / FORGET05, known_by, cache, say)
+    target = _target(arguments.heads / FORGET05, known_by, model, cache, say)
     if arguments.prepare:
         return
     forms = _forms()
@@ -86,7 +86,10 @@ def main() -> None:
         rows.append(Row(name, flagged[name], *(column[: len(posed)] for column in told)))
         told = [column[len(posed) :] for column in told]
     write_section(
-        "benchmarks-leaks.md", _TITLE, f"python -m bench.leaks.tofu {arguments.heads}", _body(rows, target)
+        "benchmarks-leaks.md",
+        _TITLE,
+        f"python -m bench.leaks.tofu {arguments.heads}",
+        _body(rows, target, recipe),
     )
 
 
@@ -104,7 +107,7 @@ def _work(cache: Path) -> Path:
     return cache / "bench" / "leaks" / _FORGET
 
 
-def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bundle:
+def _target(head: Path, known_by: TofuReproduction, model: Path, cache: Path, say: Say) -> Bundle:
     """The bundle of a head with a head for answers, and with the corruption that was learned on the model, in the cache folder."""
     work = _work(cache)
     folder = work / "targets" / head.name
@@ -114,7 +117,6 @@ def _target(head: Path, known_by: TofuReproduction, cache: Path, say: Say) -> Bu
     if "answers" not in bundle.manifest.metrics:
         bundle = _train_answers(bundle, work, say)
     if not bundle.can_act:
-        model = known_by.train("full")
         file = work / "corruption.safetensors"
         save_corruption(read_artifact(known_by.learn(_FORGET)), file)
         made = Made(read_base_model(model, model.name), {file.name: file}, {})
@@ -186,18 +188,18 @@ def _told(posed: Sequence[Posed], ways: Ways, untaught: ConversingModel, say: Sa
     return [bare, prompts, exchange, told_by([untaught], facts, [_plain(fact) for fact in facts], prompts)]
 
 
-def _body(rows: Sequence[Row], target: Bundle) -> str:
+def _body(rows: Sequence[Row], target: Bundle, recipe: TofuRecipe) -> str:
     paraphrases, *attacks = rows
     suite = Row.together("attack suite", attacks)
     read = [row for row in attacks if any(row.bare)]
     corruption = read_artifact(target.folder)
     return "\n\n".join(
         (
-            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's {_FORGET} and 40 other "
-            f"questions as `python -m bench.reproduction.tofu --forget {_FORGET}` does; {len(paraphrases.bare)} of the 200 paraphrases of "
+            f"{machine(vllm_distribution(), 'torch', 'onnxruntime')}. SmolLM2-135M-Instruct, fine-tuned on TOFU's {_FORGET} and {recipe.retain_questions} other "
+            f"questions as `python -m bench.reproduction.tofu --forget {_FORGET}` does; {len(paraphrases.bare)} of the {len(load_tofu(_FORGET, data_folder()))} paraphrases of "
             f"{_FORGET}, and {_DISGUISED} of its questions in each of the {len(DISGUISES)} disguises of the attack suite, drawn with a seed; "
             f"greedy, {_TOKENS} tokens. The target is trained on the questions, its head for answers on them with their answers and on "
-            f"{_SCANNED:,} characters of ordinary text, 200 questions on other authors with theirs as near ones; its corruption "
+            f"{_SCANNED:,} characters of ordinary text, {len(task_of(FORGET05).retain)} questions on other authors with theirs as near ones; its corruption "
             f"({corruption.function}, {corruption.dims} dims, strength {corruption.strength:g}) is learned on the model. An answer tells if "
             "it says half or more of the true answer's words that its question does not have. *Beyond chance*: what the model before it was "
             "fine-tuned does not say to the question as it is. In parentheses: the 95 % interval.",

@@ -152,7 +152,6 @@ def _ask(
         for length in lengths:
             if length == AS_THEY_ARE:
                 asked = [name for name in TASKS if [name] in groups.values()]
-                (work / "found.json").write_text(json.dumps(dict(_found(workers, asked)), indent=2))
                 reached = {name: _reached(workers, name, heads[name]) for name in asked}
                 (work / "reached.json").write_text(json.dumps(reached, indent=2))
                 some = list(requests_as_they_are(sources))[:: max(1, round(1 / share))]
@@ -195,17 +194,6 @@ def _names(target: str, bundle: Path) -> Names | None:
     return Names(entities_of(bundle), [name for each in languages.values() for name in each["names"]])
 
 
-def _found(workers: ProcessPoolExecutor, targets: Sequence[str]) -> Iterator[tuple[str, object]]:
-    """By target, the sets of prompts that it is to find, with how many it finds and those that it misses."""
-    for name in targets:
-        sets = {}
-        for about, texts in task_of(name).positives.items():
-            flagged = list(workers.map(_flags, [name] * len(texts), texts, chunksize=16))
-            missed = [text for text, hit in zip(texts, flagged, strict=True) if not hit]
-            sets[about] = {"flagged": sum(flagged), "asked": len(texts), "missed": missed}
-        yield name, sets
-
-
 def _reached(workers: ProcessPoolExecutor, target: str, head: Path) -> dict[str, Any]:
     """A target's threshold, and of each set of its prompts the highest thresholds that flag them."""
     task = task_of(target)
@@ -232,10 +220,6 @@ def _load(
         _judges[group] = Judge({name: heads[name] for name in targets})
         _named[group] = [found for name in targets if (found := names[name]) is not None]
         _fields[group] = [Names(WORDS_OF_A_FIELD[name]) for name in targets if name in WORDS_OF_A_FIELD]
-
-
-def _flags(target: str, text: str) -> bool:
-    return _judges[target].verdict(Conversation.from_prompt(text)).flagged(target)
 
 
 def _reach(target: str, text: str) -> float:
@@ -292,13 +276,12 @@ def page_body(work: Path) -> str:
         [name, *(_alarms(lines, group, lengths=[AS_THEY_ARE], kinds=[name]) for group in groups)]
         for name in own
     ]
-    found = json.loads((work / "found.json").read_text()) if (work / "found.json").exists() else {}
-    to_find = [
-        [target, about_set, counted(each["flagged"], each["asked"])]
-        for target, sets in found.items()
-        for about_set, each in sets.items()
-    ]
     reached = json.loads((work / "reached.json").read_text()) if (work / "reached.json").exists() else {}
+    to_find = [
+        [target, about_set, counted(sum(reach >= each["threshold"] for reach in reaches), len(reaches))]
+        for target, each in reached.items()
+        for about_set, reaches in each["to_find"].items()
+    ]
     share = "" if about["share"] == 1 else f" A quick run, {100 * about['share']:g} % of a full one."
     return (
         f"{about['machine']}.{share}{_cut_off(lines, about['share'])}\n\n"

@@ -10,8 +10,8 @@ def test_each_group_counts_what_it_was_asked_and_who_flagged_it(tmp_path: Path) 
     groups = {"one": ["a"], "2 targets": ["a", "b"]}
     about = {"machine": "a machine", "packages": 3, "groups": groups, "share": 0.001}
     (tmp_path / "about.json").write_text(json.dumps(about))
-    (tmp_path / "found.json").write_text(json.dumps({"b": {"held out": {"flagged": 4, "asked": 5}}}))
-    reached = {"b": {"threshold": 0.5, "to_find": {"held out": [0.7]}, "to_keep": {"near": [0.6, 0.1]}}}
+    held_out = {"held out": [0.7, 0.9, 0.5, 0.4, 0.6]}
+    reached = {"b": {"threshold": 0.5, "to_find": held_out, "to_keep": {"near": [0.6, 0.1]}}}
     (tmp_path / "reached.json").write_text(json.dumps(reached))
     clear = {"left_out": False, "alarms": None, "seconds": 0.5, "on_topic": False}
     lines = [
@@ -27,7 +27,7 @@ def test_each_group_counts_what_it_was_asked_and_who_flagged_it(tmp_path: Path) 
     assert "| log | 0/1:" in body
     assert "Requests that each of the 2 targets flags: b 1." in body
     assert "| b | held out | 4/5:" in body
-    assert "| 0.5, as trained | 1/1: 100.0 % (20.7–100.0) | 1/2:" in body
+    assert "| 0.5, as trained | 4/5: 80.0 % (37.6–96.4) | 1/2:" in body
     assert "| one | 2,000 | 2,000 |" in body
 
 
