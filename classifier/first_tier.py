@@ -12,10 +12,11 @@ from lethe.classifier.disguises.reading import Reading, Readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.questions import LONGEST_QUESTION
+from lethe.classifier.questions import LONGEST_QUESTION, describes
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.text.aligned_text import AlignedText
+from lethe.classifier.text.letters import letter_bytes
 from lethe.classifier.text.points import ranges
 from lethe.classifier.text.stretches import Stretches, cut
 from lethe.classifier.text.windows import WINDOW_CHARACTERS, WINDOW_OVERLAP, gap_after, gap_before
@@ -248,7 +249,7 @@ class FirstTier:
         needed[speculative[rows]] = _SPECULATIVE_NEEDED
         asking = rows[np.any(held[rows] & (lexical >= needed), axis=1)]
         short = [
-            material[row] and _letters(stretches.text[slice(*stretches.bounds[row])]) < _LEAST_LETTERS
+            material[row] and letter_bytes(stretches.text[slice(*stretches.bounds[row])]) < _LEAST_LETTERS
             for row in asking
         ]
         suspicious[asking[~np.array(short, bool)]] = True
@@ -259,11 +260,18 @@ class FirstTier:
     ) -> NDArray[np.bool_]:
         """Which stretches of questions the first tier holds back for the sake of what their embeddings may say, (N,)."""
         held = np.zeros(len(questions), bool)
-        (rows,) = questions.nonzero()
-        if not len(rows) or not len(self._bank.questions):
+        if not questions.any() or not len(self._bank.questions):
             return held
+        whole = held.copy()
+        # A question fits one window.
+        whole[stretches.first[:-1]] = True
+        texts = (stretches.text[start:end] for start, end in stretches.bounds.tolist())
+        asking = questions & [alone or describes(text) for alone, text in zip(whole, texts, strict=True)]
         if not self._settings.first_tier:
-            return questions
+            return asking
+        (rows,) = asking.nonzero()
+        if not len(rows):
+            return held
         first, last = tokens.ranges(stretches.bounds[rows])
         counts = np.maximum(last - first, 1)
         vectors = self._encoder.token_vectors(tokens.ids[ranges(first, last - first)])
@@ -322,11 +330,6 @@ def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool]:
         len(reading.canonical.text) > LONGEST_QUESTION,
         reading.plain,
     )
-
-
-def _letters(text: str) -> int:
-    """How many bytes its letters have: a word is fewer signs in some scripts than in others."""
-    return len("".join(filter(str.isalpha, text)).encode(errors="replace"))
 
 
 def _hold(places: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.bool_]:

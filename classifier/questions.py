@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.facts import FactBank, Facts
+from lethe.classifier.text.letters import letter_bytes
 
 # A longer text is material rather than a question.
 LONGEST_QUESTION = 240
+# A sentence of fewer bytes of letters is an answer's form, a title or the end of another sentence ("host?", "gin and Campari"). Whole
+# questions, which a head is fitted on, are seldom so short, and embeddings of what is are the oddest.
+_LEAST_DESCRIPTION = 20
+
+
+def describes(sentence: str) -> bool:
+    """Whether one sentence of several has letters enough to describe something."""
+    return letter_bytes(sentence) >= _LEAST_DESCRIPTION
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.first_tier import FirstTier, PreparedText, UnreadText, Window
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
+from lethe.classifier.questions import describes
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.spans import WindowSpan, entity_spans, evidence_spans
@@ -132,22 +133,24 @@ class Scorer:
         around = window.around
         asks = window.is_question and not window.lossy and len(self.bank.questions) > 0
 
-        def score(part: TokenizedText, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+        def score(part: TokenizedText, embedding: NDArray[np.float32], whole: bool) -> NDArray[np.float32]:
             text = _text_of(part, window.text)
             found = self.bank.score(embedding, part.ids, text, around) + lost
             np.maximum(without, found, out=without)
-            return np.maximum(found, self.bank.questions.scores(embedding, text)) if asks else found
+            asked = asks and (whole or describes(text))
+            return np.maximum(found, self.bank.questions.scores(embedding, text)) if asked else found
 
         # The largest without what questions are judged by.
         without = self.nothing_found()
-        scores = score(tokens, self._encoder.pool(hidden)).copy()
+        whole = window.end - window.start == len(window.canonical.text)
+        scores = score(tokens, self._encoder.pool(hidden), whole).copy()
         evidence: dict[int, list[tuple[int, int]]] = {}
         for sentence in window.sentences:
             start, end = tokens.between(sentence.start - window.start, sentence.end - window.start)
             if start >= end:
                 continue
             embedding = self._encoder.pool_segment(hidden, tokens.ids, start, end)
-            sentence_scores = score(tokens[start:end], embedding)
+            sentence_scores = score(tokens[start:end], embedding, whole=False)
             np.maximum(scores, sentence_scores, out=scores)
             for index in np.flatnonzero(sentence_scores >= self._score_thresholds):
                 evidence.setdefault(int(index), []).append((start, end))

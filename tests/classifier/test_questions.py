@@ -72,6 +72,20 @@ def test_what_a_long_text_holds_is_not_judged_as_a_question(
         assert scores[0] == scores[1] < 0
 
 
+@pytest.mark.parametrize("first_tier", [True, False])
+def test_a_sentence_of_few_letters_is_not_judged_as_a_question(
+    encoder: Encoder, make_question_head: MakeQuestionHead, first_tier: bool
+) -> None:
+    ends, asks = (f"{OTHER} It should rise overnight. Gin, Campari.", f"Answer in one word. {ASKED}")
+    head = make_question_head()
+    assert head.questions is not None
+    direction = 20 * encoder.embed(["Gin, Campari."])[0]
+    odd = replace(head, questions=replace(head.questions, direction=direction))
+    assert scored(encoder, odd, "Gin, Campari.", first_tier=first_tier) > 0
+    assert scored(encoder, odd, ends, first_tier=first_tier) < 0
+    assert scored(encoder, head, asks, first_tier=first_tier) > 0
+
+
 def test_the_first_tier_clears_questions_below_their_own_limit(
     encoder: Encoder, make_question_head: MakeQuestionHead
 ) -> None:
