@@ -319,7 +319,7 @@ def test_a_name_told_over_several_turns_is_carried_by_all_of_them_though_one_is_
         ("What is the capital of France?", True),
         ("How do I boil an egg?", True),
         ("Write a short poem about the sea.", True),
-        ("Who teaches potions there?", False),
+        ("Who teaches history there?", False),
     ],
 )
 def test_an_ordinary_question_after_a_flagged_one_carries_nothing_and_one_that_leans_on_it_does(

@@ -2,23 +2,28 @@
 
 Trains the classifier and the head for answers, learns the corruption on SmolLM2-135M-Instruct, and writes all into the bundle
 with its card; with ``classifier``, ``answers`` or ``corruption``, only that one. Takes some ten minutes on two cores; an interrupted run goes on where it stopped.
-``second-look`` gives the classifier a second look, which the shipped one does not take.
+``questions`` fits anew what judges short questions and leaves all else of the classifier as it is; ``second-look`` gives it a second
+look, which the shipped one does not take.
 """
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from lethe.bundle import load_bundle
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.encoders.loading import load_encoder
 from lethe.classifier.encoders.registry import EncoderRegistry
-from lethe.classifier.head import Head, head_folder, load_head
+from lethe.classifier.head import Head, head_files, head_folder, load_head
 from lethe.classifier.settings import ClassifierSettings
 from lethe.models.cache import cache_folder
 from lethe.offline.classifier_hardening.job import harden_bundle
 from lethe.offline.classifier_hardening.settings import HardeningSettings
 from lethe.offline.classifier_training.answers import train_answers
+from lethe.offline.classifier_training.embeddings import EmbeddingStore
+from lethe.offline.classifier_training.example_set import make_example_set
 from lethe.offline.classifier_training.examples import Example
 from lethe.offline.classifier_training.known_questions import (
     FoundQuestions,
@@ -26,10 +31,13 @@ from lethe.offline.classifier_training.known_questions import (
     choose_questions,
     reach_of,
 )
+from lethe.offline.classifier_training.ordinary_choice import without_target
+from lethe.offline.classifier_training.question_fitting import fit_questions, question_set
 from lethe.offline.classifier_training.report import write_training_report
 from lethe.offline.classifier_training.settings import TrainingSettings
 from lethe.offline.classifier_training.threshold import move_threshold
 from lethe.offline.classifier_training.train import train_classifier
+from lethe.offline.classifier_training.vocabulary import random_sentences
 from lethe.offline.corruption_learning.job import run_learning_job
 from lethe.offline.corruption_learning.settings import LearningJob
 from lethe.offline.data.json_lines import append_lines
@@ -85,12 +93,35 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
     write_training_report(trained, _work(cache) / "report", bundle)
     questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
     move_threshold(bundle, _THRESHOLD, known=found_questions(encoder, trained.head, questions))
+    # The lower threshold is for what else there is of a question than its embedding.
+    build_questions(bundle, cache)
 
 
 def found_questions(encoder: Encoder, head: Head, questions: Sequence[str]) -> FoundQuestions:
     """The target's known questions, with how many of them a head finds at the threshold that is shipped."""
     reach = reach_of(encoder, head, questions, ClassifierSettings())
     return KnownQuestions(tuple(questions)).measured(reach, _THRESHOLD, None)
+
+
+def build_questions(bundle: Path, cache: Path) -> None:
+    """Fit what judges short questions, which then flags where the head does, and write it into the head; no other score changes."""
+    head = load_head(head_folder(load_bundle(bundle)))
+    settings = TrainingSettings(entity_names=entity_names())
+    encoder = load_encoder(head.encoder_id, precision=settings.precision)
+    forget = forget_prompts()
+    ordinary = without_target(ordinary_prompts(), forget, settings.entity_names)
+    with (
+        ConsoleProgress() as progress,
+        closing(EmbeddingStore(encoder, settings.precision, _work(cache) / "embeddings.sqlite")) as store,
+    ):
+        examples = make_example_set(forget, retain_prompts(), ordinary, store, progress)
+        asked = [example.text for example in examples.forget]
+        made = random_sentences(encoder.words, asked, settings.vocabulary_rounds, settings.seed)
+        questions = question_set(store, examples, made, settings.seed)
+    assert questions is not None, "the recipe has questions of every kind"
+    weights = fit_questions(encoder, questions, settings).shifted(head.calibration.score(head.threshold))
+    files = head_files(replace(head, questions=weights))
+    record(bundle, {f"classifier/{name}": content for name, content in files.items()})
 
 
 def build_second_look(bundle: Path, cache: Path) -> None:
@@ -171,7 +202,7 @@ def main() -> None:
         "parts",
         nargs="*",
         default=list(_PARTS),
-        help=f"any of {', '.join(_PARTS)}, all by default, and second-look",
+        help=f"any of {', '.join(_PARTS)}, all by default, and questions and second-look",
     )
     parser.add_argument(
         "--ordinary",
@@ -185,6 +216,8 @@ def main() -> None:
     cache = cache_folder()
     if "classifier" in arguments.parts:
         build_classifier(arguments.bundle, cache, arguments.ordinary)
+    if "questions" in arguments.parts:
+        build_questions(arguments.bundle, cache)
     if "second-look" in arguments.parts:
         build_second_look(arguments.bundle, cache)
     if "answers" in arguments.parts:
