@@ -12,7 +12,7 @@ from lethe.classifier.disguises.reading import Reading, Readings
 from lethe.classifier.encoders.encoder import Encoder, TokenizedText
 from lethe.classifier.gate import Gate
 from lethe.classifier.head import HeadBank
-from lethe.classifier.questions import LONGEST_QUESTION, describes
+from lethe.classifier.questions import LONGEST_QUESTION, describes, is_question
 from lethe.classifier.second_look import SecondLook
 from lethe.classifier.settings import ClassifierSettings
 from lethe.classifier.text.aligned_text import AlignedText
@@ -70,14 +70,14 @@ class Window:
 
     @property
     def is_question(self) -> bool:
-        """Whether all that is read is no longer than a question; where messages meet, twice as much is read together."""
-        return len(self.canonical.text) <= LONGEST_QUESTION
+        """Whether all that is read is a question; where messages meet, twice as much is read together."""
+        return is_question(self.canonical)
 
     @property
     def around(self) -> str | None:
-        """It with as much as a window on each side; None where all that is read is no longer than a question."""
+        """It with as much as a window on each side; None where all that this reading has is no longer than a question."""
         text = self.canonical.text
-        if self.is_question:
+        if len(text) <= LONGEST_QUESTION:
             return None
         return text[max(self.start - WINDOW_CHARACTERS, 0) : self.end + WINDOW_CHARACTERS]
 
@@ -165,11 +165,10 @@ class FirstTier:
         gated = self._gate.scores(tokens, stretches.bounds)
         window_of = stretches.window
         owner = stretches.owner[window_of]
-        speculative, lossy, material, plain = np.array([_kinds(piece.reading) for piece in pieces], bool).T[
-            :, owner
-        ]
+        kinds = np.array([_kinds(piece.reading) for piece in pieces], bool).T[:, owner]
+        speculative, lossy, material, asks, plain = kinds
         suspicious = self._suspicious(stretches, tokens, gated, speculative, lossy, material)
-        suspicious |= self._held_questions(stretches, tokens, ~(speculative | lossy | material))
+        suspicious |= self._held_questions(stretches, tokens, asks & ~(speculative | lossy))
         # A plain reading is new all over, if it has any text.
         if not plain.all() or not all(piece.text for piece in pieces):
             suspicious &= _touch_fresh(stretches, pieces)
@@ -322,12 +321,13 @@ class _Piece:
     fresh: tuple[int, int]
 
 
-def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool]:
-    """Whether a reading is speculative, lossy, longer than a question, and plain."""
+def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool, bool]:
+    """Whether a reading is speculative, lossy, longer than a question, a question and nothing else, and plain."""
     return (
         reading.speculative,
         reading.lossy,
         len(reading.canonical.text) > LONGEST_QUESTION,
+        is_question(reading.canonical),
         reading.plain,
     )
 

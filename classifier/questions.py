@@ -13,13 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lethe.classifier.facts import FactBank, Facts
+from lethe.classifier.text.aligned_text import AlignedText
 from lethe.classifier.text.letters import letter_bytes
 
 # A longer text is material rather than a question.
 LONGEST_QUESTION = 240
+# What a question in a disguise is read from: bits and names of letters take more, and are not judged so.
+_LONGEST_DISGUISED = 4 * LONGEST_QUESTION
 # A sentence of fewer bytes of letters is an answer's form, a title or the end of another sentence ("host?", "gin and Campari"). Whole
 # questions, which a head is fitted on, are seldom so short, and embeddings of what is are the oddest.
 _LEAST_DESCRIPTION = 20
+
+
+def is_question(read: AlignedText) -> bool:
+    """Whether a reading of a text is a question and nothing else; what a longer one has in quotes is none."""
+    return len(read.text) <= LONGEST_QUESTION and read.original_length <= _LONGEST_DISGUISED
 
 
 def describes(sentence: str) -> bool:

@@ -90,6 +90,13 @@ class AlignedText:
     replacements: Replacements | None = None
     source: "AlignedText | None" = None
 
+    @property
+    def original_length(self) -> int:
+        """Characters of the original."""
+        if self.source is not None:
+            return self.source.original_length
+        return self.replacements.source_length if self.replacements is not None else len(self.text)
+
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """Carry a half-open span of this text back to the original."""
         if end <= start:

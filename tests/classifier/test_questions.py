@@ -1,6 +1,7 @@
 """Questions judged by their embedding alone."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,19 @@ def test_what_a_long_text_holds_is_not_judged_as_a_question(
     for first_tier in (True, False):
         scores = [scored(encoder, each, page, first_tier=first_tier) for each in (head, without)]
         assert scores[0] == scores[1] < 0
+
+
+@pytest.mark.parametrize("first_tier", [True, False])
+def test_a_disguised_question_is_judged_as_one_and_what_code_has_in_quotes_is_not(
+    encoder: Encoder, make_question_head: MakeQuestionHead, first_tier: bool
+) -> None:
+    head = make_question_head()
+    disguised = base64.b64encode(ASKED.encode()).decode()
+    assert scored(encoder, head, disguised, first_tier=first_tier) > 0
+    code = "\n".join(f"def parse_{number}(row): return row[{number}] * {number}" for number in range(40))
+    halves = ASKED[:30], ASKED[30:]
+    quoted = f'{code}\nprint("{halves[0]}" + "{halves[1]}")'
+    assert scored(encoder, head, quoted, first_tier=first_tier) < 0
 
 
 @pytest.mark.parametrize("first_tier", [True, False])

@@ -54,5 +54,6 @@ def test_a_text_made_from_a_rewritten_one_points_at_the_original(text: str) -> N
     second = substitute(re.compile("xy|c"), first.text, str.upper)
     if second is not None:
         chained = AlignedText(second.text, second.replacements, first)
+        assert chained.original_length == first.original_length == len(text)
         place = next(place for place, character in enumerate(chained.text) if character.isupper())
         assert chained.original_span(place, place + 1) == first.original_span(place, place + 1)
