@@ -60,7 +60,9 @@ _FILLER = "The committee compared three proposals for the new library and kept t
 def main(names: Sequence[str]) -> None:
     """Run the named measurements."""
     for name in names or ("",):
-        chosen = [each for each in _MEASUREMENTS if each.startswith(name)]
+        chosen = [each for each in _MEASUREMENTS if each == name] or [
+            each for each in _MEASUREMENTS if each.startswith(name)
+        ]
         if not chosen:
             raise SystemExit(f"{name} is none of {', '.join(_MEASUREMENTS)}, nor the beginning of one")
         for each in chosen:
