@@ -7,7 +7,7 @@ give; the baselines start from `full` and see the forget part alone.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -129,6 +129,10 @@ class TofuRecipe:
             utility_questions=None,
             fine_tuning=FineTuningSettings(epochs=5, batch_size=32),
         )
+
+    def learned_in(self, epochs: int) -> "TofuRecipe":
+        """The same, with models that learn in so many epochs."""
+        return replace(self, fine_tuning=replace(self.fine_tuning, epochs=epochs))
 
     @property
     def digest(self) -> str:
