@@ -156,6 +156,7 @@ class TofuReproduction:
             folder,
             self.say,
             read_artifact(self.learn(forget)) if taught else None,
+            self.base,
         )
 
     def learn(self, forget: str) -> Path:
