@@ -51,7 +51,7 @@ from lethe.offline.language_models.opening import open_engine, open_proxy
 from lethe.offline.language_models.recorded import RecordedModel, recorded_selects
 from lethe.offline.language_models.routed import RoutedModel
 from lethe.offline.training.adapted_model import open_adapted
-from lethe.offline.training.precision import passes_in_bfloat16
+from lethe.offline.training.fine_tuning import computes_in_bfloat16
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
 # probability leaves the truth ratio too low, and its ROUGE-L is out of any corruption's reach, since a corrupted model
@@ -99,7 +99,8 @@ class TofuReproduction:
     @property
     def dtype(self) -> Dtype:
         """What models are run in here."""
-        return "bfloat16" if torch.cuda.is_available() or passes_in_bfloat16("cpu") else "float32"
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return "bfloat16" if computes_in_bfloat16(device) else "float32"
 
     def train(self, name: str) -> Path:
         """Train one of the models, with a line an epoch."""
