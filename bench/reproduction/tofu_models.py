@@ -36,13 +36,13 @@ def _alter() -> dict[str, AlterRecipe]:
     return {
         "forget01": AlterRecipe(settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3})),
         "forget05": AlterRecipe(settings.model_copy(update={"epochs": 5})),
-        "forget10": AlterRecipe(_earlier_model_once()),
+        "forget10": _earlier_model_once(),
     }
 
 
-def _earlier_model_once() -> AdapterTrainingSettings:
-    """For a processor: every text once, over an A as it is drawn; the teacher is so near that no other term holds the rest."""
-    return AdapterTrainingSettings(
+def _earlier_model_once() -> AlterRecipe:
+    """For a processor: half of the questions once, over an A as it is drawn, with no term of KL to the model."""
+    settings = AdapterTrainingSettings(
         forgetting="earlier_model",
         learning_rate=3e-3,
         divergence_weight=0.0,
@@ -51,6 +51,7 @@ def _earlier_model_once() -> AdapterTrainingSettings:
         shared_epochs=0,
         epochs=1,
     )
+    return AlterRecipe(settings, half=True)
 
 
 def _candidates() -> dict[str, dict[str, AlterRecipe]]:
@@ -81,7 +82,7 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
     }
     return {
         "forget05": candidates(8, 5) | short,
-        "forget10": candidates(6, 4) | {"earlier-short": AlterRecipe(_earlier_model_once())},
+        "forget10": candidates(6, 4) | {"earlier-short": _earlier_model_once()},
     }
 
 
