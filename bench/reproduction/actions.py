@@ -261,6 +261,11 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     asked = "all" if len(questions.forget) == every else f"{len(questions.forget)} drawn by a seed"
     translated = sum(bool(each.translations) for each in questions.forget)
     alter, scale = comparison.run.alter(chosen.forget)
+    adapter = (
+        f"`adapter` is ALTER's: {described_adapter(alter, scale)}."
+        if any(each.model.startswith("adapter") for each in results)
+        else "No adapter is trained yet."
+    )
     flagged = (
         "the benchmark's own labels, however it is asked"
         if chosen.by_oracle
@@ -283,7 +288,7 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
 {chr(10).join(comparison.machines())}
 
 SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
-questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. `adapter` is ALTER's: {described_adapter(alter, scale)}.
+questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. {adapter}
 {described_corruption(comparison.run, chosen.forget)}
 leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
 utility over {recipe.utility_questions or "all"} questions of each set.
