@@ -1,7 +1,7 @@
 """The jobs behind `lethe recover`: diagnose, rollback, refresh. Each goes on where it was stopped, and ends in the report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -349,26 +349,31 @@ def _controls(
 
 def _carried(work: Workspace, evidence: CoordinateEvidence) -> dict[str, Any]:
     """What part of harm and gain lies on coordinates that edits or domains share, and on those that are taken first."""
+    cosine = evidence.harm @ evidence.gain / (evidence.harm.norm() * evidence.gain.norm()).clamp_min(1e-30)
+    return {
+        "sets": {
+            name: asdict(carried(chosen, evidence.harm, evidence.gain))
+            for name, chosen in _telling_sets(work, evidence)
+        },
+        "cosine": cosine.item(),
+    }
+
+
+def _telling_sets(work: Workspace, evidence: CoordinateEvidence) -> Iterator[tuple[str, Tensor]]:
+    """Marks of those coordinates, one set at a time since each is as long as the parameters."""
     own = work.origin - work.vector(work.number - 1)
     active = [most(values, _ACTIVE) for values in work.activities.values()]
     both = {
         block: (marks & torch.stack([other[block] for other in active[1:]]).any(dim=0)).float()
         for block, marks in active[0].items()
     }
-    sets = {f"units active for both (most active {_ACTIVE:.0%})": work.routes.spread(both, work.device) > 0}
+    yield f"units active for both (most active {_ACTIVE:.0%})", work.routes.spread(both, work.device) > 0
     for share in (0.01, 0.1):
         count = max(1, int(share * work.layout.size))
         edited = [_marked(top(edit.square(), count), edit) for edit in (own, work.edit)]
-        sets[f"largest {share:.0%} of both edits"] = edited[0] & edited[1]
+        yield f"largest {share:.0%} of both edits", edited[0] & edited[1]
         for name, selection in INFORMED.items():
-            sets[f"{name}, first {share:.0%}"] = _marked(top(selection(evidence, 0), count), own)
-    cosine = evidence.harm @ evidence.gain / (evidence.harm.norm() * evidence.gain.norm()).clamp_min(1e-30)
-    return {
-        "sets": {
-            name: asdict(carried(chosen, evidence.harm, evidence.gain)) for name, chosen in sets.items()
-        },
-        "cosine": cosine.item(),
-    }
+            yield f"{name}, first {share:.0%}", _marked(top(selection(evidence, 0), count), own)
 
 
 def _marked(indices: Tensor, like: Tensor) -> Tensor:
