@@ -23,7 +23,8 @@ def test_a_seed_leaves_a_record_that_the_page_can_be_written_from(
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
-            model.save_pretrained(folder / name)
+            if not (folder / name).is_dir():
+                model.save_pretrained(folder / name)
             asked = [ForgetQuestion(question=f"Which {name} is {i}?", answer=f"{name} {i}") for i in range(8)]
             steps.append(ChainStep(name, folder / name, asked))
         return tiny_model_folder, steps
@@ -47,6 +48,12 @@ def test_a_seed_leaves_a_record_that_the_page_can_be_written_from(
     assert record["seed"] == 3
     assert record["rollback"]["settings"]["seed"] == 3
     assert len(record["refreshes"]) == 4
+    # What was measured to its end is not measured again.
+    assert any("measuring rollbacks" in line for line in told)
+    told.clear()
+    measure(bench, 3, tmp_path / "two-3", tmp_path / "records" / "two-3.json", told.append)
+    assert not any("measuring rollbacks" in line for line in told)
+
     (tmp_path / "figures").mkdir()
     monkeypatch.setattr(page, "DOCS", tmp_path)
     monkeypatch.setattr("bench.page.DOCS", tmp_path)
