@@ -14,10 +14,12 @@ from lethe.offline.training.fine_tuning import FineTuningSettings
 QUESTIONS, GROUPS = 40, 2
 LONG = FineTuningSettings(epochs=8, learning_rate=2e-4)
 SHORT = FineTuningSettings(epochs=5, learning_rate=2e-4)
-# What they leave out are strengths between, points along the edit, and examples to refresh on that made no difference.
-SHORT_ROLLBACK = ROLLBACK.model_copy(update={"strengths": (0.5, 1.0), "points": 4})
+SHORT_ROLLBACK = ROLLBACK.model_copy(
+    update={"shares": (0.01, 0.3), "strengths": (0.5,), "points": 4, "draws": 3}
+)
+# Four and eight steps at both rates are four lengths, each about twice the one before.
 SHORT_REFRESH = REFRESH.model_copy(
-    update={"steps": 12, "learning_rates": (3e-5, 1e-4), "examples": ("all", "replay")}
+    update={"steps": 8, "batch_size": 4, "learning_rates": (3e-5, 1e-4), "examples": ("all",)}
 )
 
 
