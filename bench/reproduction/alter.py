@@ -31,15 +31,23 @@ class AlterRecipe:
     wordings
         How many of the model's own answers to each forget question are drawn and forgotten too: without them the learned
         wording is forgotten before the fact is.
+    half
+        Only every other question is taught, the first not; the others show what it makes of questions that it was not taught.
     """
 
     settings: AdapterTrainingSettings
     wordings: int = 0
+    half: bool = False
 
     @property
     def digest(self) -> str:
         """Short digest of what decides the outcome."""
-        return f"{self.settings.digest}-{self.wordings}"
+        return f"{self.settings.digest}-{self.texts}"
+
+    @property
+    def texts(self) -> str:
+        """Stands for what is taught, in names of files."""
+        return f"{self.wordings}-half" if self.half else f"{self.wordings}"
 
 
 def train_alter(
@@ -50,6 +58,7 @@ def train_alter(
     folder: Path,
     say: Callable[[str], None],
     corruption: Corruption | None = None,
+    earlier: Path | None = None,
 ) -> AdapterBank:
     """Train an expert for every subdomain, unless it is there.
 
@@ -65,8 +74,8 @@ def train_alter(
         Where the bank of these settings is kept.
     say
         Told what begins, and of every epoch.
-    corruption
-        For the loss that learns from one.
+    corruption, earlier
+        For the losses that learn from one, or from an earlier model.
     """
 
     def on_step(step: Step) -> None:
@@ -84,6 +93,7 @@ def train_alter(
         _texts(retained),
         settings.model_copy(update={"work": folder / settings.digest}),
         corruption,
+        earlier,
     )
     return train_bank(training, say, on_step).bank
 

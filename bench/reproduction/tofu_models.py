@@ -7,7 +7,7 @@ give; the baselines start from `full` and see the forget part alone.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -36,8 +36,22 @@ def _alter() -> dict[str, AlterRecipe]:
     return {
         "forget01": AlterRecipe(settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3})),
         "forget05": AlterRecipe(settings.model_copy(update={"epochs": 5})),
-        "forget10": AlterRecipe(settings.model_copy(update={"epochs": 3})),
+        "forget10": _earlier_model_once(),
     }
+
+
+def _earlier_model_once() -> AlterRecipe:
+    """For a processor: half of the questions once, over an A as it is drawn, with no term of KL to the model."""
+    settings = AdapterTrainingSettings(
+        forgetting="earlier_model",
+        learning_rate=3e-3,
+        divergence_weight=0.0,
+        invariance_weight=0.0,
+        batch_size=4,
+        shared_epochs=0,
+        epochs=1,
+    )
+    return AlterRecipe(settings, half=True)
 
 
 def _candidates() -> dict[str, dict[str, AlterRecipe]]:
@@ -45,6 +59,7 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
     preference = {"forgetting": "npo"}
     distilled = {"forgetting": "self_distillation", "forgetting_weight": 2.0}
     corrupted = {"forgetting": "corruption"}
+    earlier = {"forgetting": "earlier_model"}
     slower = {"learning_rate": 2e-3}
 
     def candidates(epochs: int, with_wordings: int) -> dict[str, AlterRecipe]:
@@ -56,6 +71,7 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
             "margin-own-wordings": AlterRecipe(common.model_copy(update=distilled | worded | slower), 2),
             "corruption": AlterRecipe(common.model_copy(update=corrupted | plain)),
             "corruption-own-wordings": AlterRecipe(common.model_copy(update=corrupted | worded | slower), 2),
+            "earlier": AlterRecipe(common.model_copy(update=earlier | plain)),
         }
 
     # For a processor: a quarter of the texts, in as many steps.
@@ -64,7 +80,10 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
         "corruption-short": AlterRecipe(common.model_copy(update=corrupted | fewer)),
         "margin-short": AlterRecipe(common.model_copy(update=distilled | fewer)),
     }
-    return {"forget05": candidates(8, 5) | short, "forget10": candidates(6, 4)}
+    return {
+        "forget05": candidates(8, 5) | short,
+        "forget10": candidates(6, 4) | {"earlier-short": _earlier_model_once()},
+    }
 
 
 def _experts() -> AdapterTrainingSettings:
@@ -129,6 +148,10 @@ class TofuRecipe:
             utility_questions=None,
             fine_tuning=FineTuningSettings(epochs=5, batch_size=32),
         )
+
+    def learned_in(self, epochs: int) -> "TofuRecipe":
+        """The same, with models that learn in so many epochs."""
+        return replace(self, fine_tuning=replace(self.fine_tuning, epochs=epochs))
 
     @property
     def digest(self) -> str:
