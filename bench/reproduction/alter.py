@@ -31,23 +31,15 @@ class AlterRecipe:
     wordings
         How many of the model's own answers to each forget question are drawn and forgotten too: without them the learned
         wording is forgotten before the fact is.
-    half
-        Only every other question is taught, the first not; the others show what it makes of questions that it was not taught.
     """
 
     settings: AdapterTrainingSettings
     wordings: int = 0
-    half: bool = False
 
     @property
     def digest(self) -> str:
         """Short digest of what decides the outcome."""
-        return f"{self.settings.digest}-{self.texts}"
-
-    @property
-    def texts(self) -> str:
-        """Stands for what is taught, in names of files."""
-        return f"{self.wordings}-half" if self.half else f"{self.wordings}"
+        return f"{self.settings.digest}-{self.wordings}"
 
 
 def train_alter(

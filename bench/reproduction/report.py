@@ -106,11 +106,10 @@ def described_adapter(alter: AlterRecipe, scale: float) -> str:
         "corruption": "by the corruption",
         "earlier_model": "by the model as it was before it learned TOFU",
     }[settings.forgetting]
-    half = ", on every other of the questions" if alter.half else ""
     worded = f", with {alter.wordings} of its own wordings to a question" if alter.wordings else ""
     drawn = "" if settings.shared_epochs else ", over an A as it was drawn"
     scaled = f", scaled by {scale:g}" if scale != 1.0 else ""
-    return f"rank {settings.rank}, {by}, {settings.epochs} epochs at {settings.learning_rate:g}{half}{worded}{drawn}{scaled}"
+    return f"rank {settings.rank}, {by}, {settings.epochs} epochs at {settings.learning_rate:g}{worded}{drawn}{scaled}"
 
 
 def _tuning(run: "TofuReproduction", forget: str) -> str:

@@ -144,10 +144,9 @@ class TofuReproduction:
         what is to be forgotten.
         """
         recipe, original, asked = self.recipe, self.model("full"), load_tofu(forget, self.data)
-        asked = asked[1::2] if alter.half else asked
         ordinary = answered_questions(original, recipe.ordinary_questions, recipe.answer_tokens)
         worded = worded_by(original, asked, alter.wordings, recipe.answer_tokens)
-        folder = self.work / "adapters" / f"alter-{forget}-{recipe.ordinary_questions}-{alter.texts}"
+        folder = self.work / "adapters" / f"alter-{forget}-{recipe.ordinary_questions}-{alter.wordings}"
         retained = [*retain_part(recipe, self.data), *ordinary]
         taught = alter.settings.forgetting == "corruption"
         return train_alter(

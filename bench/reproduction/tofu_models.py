@@ -36,22 +36,8 @@ def _alter() -> dict[str, AlterRecipe]:
     return {
         "forget01": AlterRecipe(settings.model_copy(update={"epochs": 20, "learning_rate": 2e-3})),
         "forget05": AlterRecipe(settings.model_copy(update={"epochs": 5})),
-        "forget10": _earlier_model_once(),
+        "forget10": AlterRecipe(settings.model_copy(update={"epochs": 3})),
     }
-
-
-def _earlier_model_once() -> AlterRecipe:
-    """For a processor: half of the questions once, over an A as it is drawn, with no term of KL to the model."""
-    settings = AdapterTrainingSettings(
-        forgetting="earlier_model",
-        learning_rate=3e-3,
-        divergence_weight=0.0,
-        invariance_weight=0.0,
-        batch_size=4,
-        shared_epochs=0,
-        epochs=1,
-    )
-    return AlterRecipe(settings, half=True)
 
 
 def _candidates() -> dict[str, dict[str, AlterRecipe]]:
@@ -80,10 +66,10 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
         "corruption-short": AlterRecipe(common.model_copy(update=corrupted | fewer)),
         "margin-short": AlterRecipe(common.model_copy(update=distilled | fewer)),
     }
-    return {
-        "forget05": candidates(8, 5) | short,
-        "forget10": candidates(6, 4) | {"earlier-short": _earlier_model_once()},
-    }
+    # All texts once, over an A as it is drawn.
+    once = {"epochs": 1, "batch_size": 4, "shared_epochs": 0}
+    shorter = {"earlier-short": AlterRecipe(common.model_copy(update=earlier | once))}
+    return {"forget05": candidates(8, 5) | short, "forget10": candidates(6, 4) | shorter}
 
 
 def _experts() -> AdapterTrainingSettings:
